@@ -1,0 +1,46 @@
+//! One PPO update as the peers' programs do it: actor and critic 64×64, batch 64, 8 features, 15 choices, on one core.
+//!
+//! The figure is a whole training of `assembly-setup` without its collection: the time of an update of 8,192 samples in
+//! 10 epochs of minibatches of 64, divided by its 1,280 minibatches, on the real learner.
+
+use std::sync::atomic::AtomicBool;
+
+use setpoint_benches::{median_seconds, print};
+use setpoint_learn::algorithms::ppo::{Options, Ppo};
+use setpoint_learn::environment::Environments;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::algorithms::Algorithm;
+use setpoint_decision::Project;
+
+const PROJECT: &str = include_str!("../../../projects/assembly-setup/setpoint.toml");
+
+fn main() {
+    let problem = Problem::new(Project::from_text("assembly-setup", PROJECT, &[]).expect("a ready project"))
+        .expect("a ready project");
+    for threads in [1, 2] {
+        let options = Options { n_envs: 4, ..Options::default() };
+        let minibatches = (options.n_envs * options.n_steps / options.batch_size * options.n_epochs) as f64;
+        let mut environments =
+            Environments::new(&problem.project, &problem.factory, 4, 0, "benchmark").expect("a ready project");
+        let mut learner = Ppo::new(options, problem.spec(), false, 0, threads);
+        learner.begin(&environments);
+        learner.collect(&mut environments).expect("a ready project");
+        learner.value();
+        let seconds = median_seconds(31, || {
+            learner.learn(1.0).expect("finite losses");
+        });
+        let name = if threads == 1 { "ppo-update" } else { "ppo-update-two-cores" };
+        print(name, seconds / minibatches * 1e6, "us");
+        let seconds = median_seconds(9, || learner.collect(&mut environments).expect("a ready project"));
+        print("ppo-collect-per-step", seconds / 8192.0 * 1e6, "us");
+        let seconds = median_seconds(9, || learner.value());
+        print("ppo-value-per-step", seconds / 8192.0 * 1e6, "us");
+    }
+    let stop = AtomicBool::new(false);
+    let seconds = median_seconds(5, || {
+        let options = TrainOptions { folder: None, resume: false, threads: 2, stop: &stop, progress: &mut |_| {} };
+        train(&problem, options).expect("a ready project");
+    });
+    print("assembly-setup-training", seconds, "s");
+}

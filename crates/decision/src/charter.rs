@@ -1,0 +1,157 @@
+//! The charter: what exactly is decided, how, how soon the reward shows, how it is deployed, and what proves it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// `[decision]`. Answers may be missing while a project is being written; `setpoint check` asks for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charter {
+    /// Name of the decision; the folder's name where the file gives none.
+    pub name: String,
+    /// What exactly is controlled.
+    pub controls: Option<String>,
+    /// Who acts.
+    pub mode: Option<Mode>,
+    /// How soon the reward of an action shows.
+    pub reward_delay: Option<RewardDelay>,
+    /// How it is deployed without re-architecting the plant.
+    pub deployment: Option<String>,
+    /// What lift on one process proves it.
+    pub success: Option<String>,
+}
+
+/// Who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It recommends, a person acts.
+    Advisory,
+    /// It acts by itself.
+    Automatic,
+}
+
+impl Mode {
+    /// As the project file writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Advisory => "advisory",
+            Self::Automatic => "automatic",
+        }
+    }
+}
+
+/// How soon the reward of an action shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardDelay {
+    /// In the step of the action.
+    SameStep,
+    /// So many steps later.
+    Steps(u32),
+    /// Only when the episode is over.
+    EndOfEpisode,
+}
+
+impl RewardDelay {
+    /// What the project file may write.
+    pub const EXPECTED: &str = "\"same step\", \"N steps\" or \"end of episode\"";
+
+    /// Parses `same step`, `12 steps` or `end of episode`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "same step" => Some(Self::SameStep),
+            "end of episode" => Some(Self::EndOfEpisode),
+            other => {
+                let count = other.strip_suffix("steps").or_else(|| other.strip_suffix("step"))?;
+                count.trim().parse().ok().map(Self::Steps)
+            }
+        }
+    }
+}
+
+impl fmt::Display for RewardDelay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SameStep => formatter.write_str("same step"),
+            Self::Steps(steps) => write!(formatter, "{steps} steps"),
+            Self::EndOfEpisode => formatter.write_str("end of episode"),
+        }
+    }
+}
+
+/// One line of `setpoint check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Whether all is well.
+    pub passed: bool,
+    /// What was looked at, in a word or two.
+    pub subject: String,
+    /// What was seen; for a failure also what to do.
+    pub message: String,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn pass(subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { passed: true, subject: subject.into(), message: message.into() }
+    }
+
+    /// Something must be mended.
+    pub fn fail(subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { passed: false, subject: subject.into(), message: message.into() }
+    }
+}
+
+impl Charter {
+    /// The five questions with their answers, in the order people read them.
+    pub fn answers(&self) -> [(&'static str, Option<String>); 5] {
+        let mode = self.mode.map(|mode| match mode {
+            Mode::Advisory => "advisory: it recommends, a person acts".to_owned(),
+            Mode::Automatic => "automatic: it acts by itself, within its constraints".to_owned(),
+        });
+        [
+            ("What exactly is controlled?", self.controls.clone()),
+            ("Advisory or automatic?", mode),
+            ("How soon does the reward show?", self.reward_delay.map(|delay| delay.to_string())),
+            ("How is it deployed without re-architecting the plant?", self.deployment.clone()),
+            ("What lift on one process proves it?", self.success.clone()),
+        ]
+    }
+
+    /// Keys of the project file that hold the answers, in the same order.
+    pub const KEYS: [&'static str; 5] = ["controls", "mode", "reward_delay", "deployment", "success"];
+
+    /// Whether the charter holds: all five answered, an automatic decision bounded, the reward inside an episode.
+    pub fn check(&self, constraints: usize, max_steps: Option<u32>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for ((question, answer), key) in self.answers().into_iter().zip(Self::KEYS) {
+            findings.push(match answer {
+                Some(answer) => Finding::pass(question, answer),
+                None => Finding::fail(question, format!("not answered: write `{key}` in [decision]")),
+            });
+        }
+        if self.mode == Some(Mode::Automatic) {
+            findings.push(if constraints == 0 {
+                let advice = "an automatic decision needs at least one [[constraint]], or mode = \"advisory\"";
+                Finding::fail("automatic mode", advice)
+            } else {
+                Finding::pass("automatic mode", format!("bounded by {constraints} constraint(s)"))
+            });
+        }
+        if let (Some(RewardDelay::Steps(delay)), Some(max_steps)) = (self.reward_delay, max_steps) {
+            findings.push(if delay > max_steps {
+                Finding::fail(
+                    "reward delay",
+                    format!(
+                        "the reward shows after {delay} steps, but an episode ends after {max_steps}: raise \
+                         max_steps in [process], or no action is ever paid for"
+                    ),
+                )
+            } else {
+                Finding::pass("reward delay", format!("{delay} of the {max_steps} steps of an episode"))
+            });
+        }
+        findings
+    }
+}

@@ -1,0 +1,298 @@
+//! Reading one table: typed values with ranges, meanings and units; unknown keys are errors that name the nearest one.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use crate::diagnostic::{Diagnostic, suggestion};
+use crate::document::{Document, Node, Value};
+
+/// What a number must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    low: f64,
+    high: f64,
+    low_excluded: bool,
+}
+
+impl Range {
+    /// Any finite number.
+    pub fn any() -> Self {
+        Self { low: f64::NEG_INFINITY, high: f64::INFINITY, low_excluded: false }
+    }
+    /// Greater than 0.
+    pub fn positive() -> Self {
+        Self { low: 0.0, high: f64::INFINITY, low_excluded: true }
+    }
+    /// `low` or more.
+    pub fn at_least(low: f64) -> Self {
+        Self { low, ..Self::any() }
+    }
+    /// From `low` to `high`, both included.
+    pub fn between(low: f64, high: f64) -> Self {
+        Self { low, high, low_excluded: false }
+    }
+    /// Whether a number fits.
+    pub fn contains(&self, value: f64) -> bool {
+        let above = if self.low_excluded { value > self.low } else { value >= self.low };
+        value.is_finite() && above && value <= self.high
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.low.is_finite(), self.high.is_finite()) {
+            (false, false) => write!(formatter, "a finite number"),
+            (true, false) if self.low_excluded => write!(formatter, "a number greater than {}", self.low),
+            (true, false) => write!(formatter, "a number of at least {}", self.low),
+            (_, true) => write!(formatter, "a number from {} to {}", self.low, self.high),
+        }
+    }
+}
+
+/// One table of a document.
+pub struct Section<'a> {
+    document: &'a Document,
+    path: String,
+    node: Option<&'a Node>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+type Read<T> = Result<Option<T>, Box<Diagnostic>>;
+
+impl<'a> Section<'a> {
+    pub(crate) fn new(document: &'a Document, path: String, node: Option<&'a Node>) -> Self {
+        Self { document, path, node, known: RefCell::new(Vec::new()) }
+    }
+
+    /// Whether the table is there at all.
+    pub fn is_present(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// How errors call the table.
+    fn name(&self) -> String {
+        if self.path.is_empty() { "the project file".to_owned() } else { format!("[{}]", self.path) }
+    }
+
+    /// Notes a key that somebody else reads.
+    pub fn allow(&self, key: &'static str) {
+        if !self.known.borrow().contains(&key) {
+            self.known.borrow_mut().push(key);
+        }
+    }
+
+    fn find(&self, key: &'static str) -> Result<Option<&'a Node>, Box<Diagnostic>> {
+        self.allow(key);
+        let Some(node) = self.node else { return Ok(None) };
+        if !matches!(node.value, Value::Table(_)) {
+            let found = node.describe();
+            let title = format!("{} must be a table, not {found}", self.name());
+            return Err(self.document.at_value(node, title, "expected a table of keys and values", None));
+        }
+        Ok(node.get(key))
+    }
+
+    fn wrong(&self, node: &Node, key: &str, expected: &str, meaning: &str) -> Box<Diagnostic> {
+        let title = format!("`{key}` of {} cannot be {}", self.name(), node.describe());
+        self.document.at_value(node, title, format!("expected {expected}"), Some(format!("`{key}`: {meaning}")))
+    }
+
+    /// A number, with what it means and its unit.
+    pub fn number(&self, key: &'static str, range: Range, meaning: &'static str) -> Read<f64> {
+        let Some(node) = self.find(key)? else { return Ok(None) };
+        self.to_number(node, key, &range, meaning).map(Some)
+    }
+
+    fn to_number(&self, node: &Node, key: &str, range: &Range, meaning: &str) -> Result<f64, Box<Diagnostic>> {
+        let value = match node.value {
+            Value::Integer(value) => value as f64,
+            Value::Float(value) => value,
+            _ => return Err(self.wrong(node, key, &range.to_string(), meaning)),
+        };
+        if range.contains(value) { Ok(value) } else { Err(self.wrong(node, key, &range.to_string(), meaning)) }
+    }
+
+    /// A whole number of 0 or more.
+    pub fn integer(&self, key: &'static str, range: Range, meaning: &'static str) -> Read<u64> {
+        let Some(node) = self.find(key)? else { return Ok(None) };
+        self.to_integer(node, key, &range, meaning).map(Some)
+    }
+
+    fn to_integer(&self, node: &Node, key: &str, range: &Range, meaning: &str) -> Result<u64, Box<Diagnostic>> {
+        let expected = range.to_string().replacen("a number", "a whole number", 1);
+        match node.value {
+            Value::Integer(value) if value >= 0 && range.contains(value as f64) => Ok(value as u64),
+            // 1e6 is how people write large counts.
+            Value::Float(value) if value.fract() == 0.0 && (0.0..9e15).contains(&value) && range.contains(value) => {
+                Ok(value as u64)
+            }
+            _ => Err(self.wrong(node, key, &expected, meaning)),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&self, key: &'static str, meaning: &'static str) -> Read<bool> {
+        match self.find(key)? {
+            None => Ok(None),
+            Some(Node { value: Value::Boolean(value), .. }) => Ok(Some(*value)),
+            Some(node) => Err(self.wrong(node, key, "true or false", meaning)),
+        }
+    }
+
+    /// A text that is not empty.
+    pub fn string(&self, key: &'static str, meaning: &'static str) -> Read<String> {
+        match self.find(key)? {
+            None => Ok(None),
+            Some(Node { value: Value::Text(text), .. }) if !text.trim().is_empty() => Ok(Some(text.clone())),
+            Some(node) => Err(self.wrong(node, key, "a text in quotes that is not empty", meaning)),
+        }
+    }
+
+    /// One of several words.
+    pub fn choice(
+        &self,
+        key: &'static str,
+        allowed: &[&'static str],
+        meaning: &'static str,
+    ) -> Read<&'static str> {
+        let Some(node) = self.find(key)? else { return Ok(None) };
+        let quoted = allowed.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
+        let Value::Text(text) = &node.value else {
+            return Err(self.wrong(node, key, &quoted, meaning));
+        };
+        match allowed.iter().find(|word| *word == text) {
+            Some(word) => Ok(Some(word)),
+            None => {
+                let title = format!("`{key}` of {} cannot be \"{text}\"", self.name());
+                let help = format!("`{key}`: {meaning}; {}", suggestion(text, allowed, "it may be"));
+                Err(self.document.at_value(node, title, format!("expected {quoted}"), Some(help)))
+            }
+        }
+    }
+
+    /// A list of texts.
+    pub fn strings(&self, key: &'static str, meaning: &'static str) -> Read<Vec<String>> {
+        self.list(key, "a list of texts", meaning, |node| match &node.value {
+            Value::Text(text) if !text.is_empty() => Ok(text.clone()),
+            _ => Err(self.wrong(node, key, "a text in quotes", meaning)),
+        })
+    }
+
+    /// A list of whole numbers.
+    pub fn integers(&self, key: &'static str, range: Range, meaning: &'static str) -> Read<Vec<u64>> {
+        self.list(key, "a list of whole numbers", meaning, |node| self.to_integer(node, key, &range, meaning))
+    }
+
+    fn list<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        meaning: &str,
+        item: impl Fn(&Node) -> Result<T, Box<Diagnostic>>,
+    ) -> Read<Vec<T>> {
+        match self.find(key)? {
+            None => Ok(None),
+            Some(Node { value: Value::List(items), .. }) => {
+                items.iter().map(item).collect::<Result<_, _>>().map(Some)
+            }
+            Some(node) => Err(self.wrong(node, key, expected, meaning)),
+        }
+    }
+
+    /// A table below this one; an absent one reads as empty.
+    pub fn table(&self, key: &'static str) -> Result<Section<'a>, Box<Diagnostic>> {
+        let node = self.find(key)?;
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        if let Some(node) = node
+            && !matches!(node.value, Value::Table(_))
+        {
+            let title = format!("`{key}` must be a table, not {}", node.describe());
+            return Err(self.document.at_value(node, title, format!("write [{path}] and keys below it"), None));
+        }
+        Ok(Section::new(self.document, path, node))
+    }
+
+    /// An array of tables, `[[key]]`.
+    pub fn tables(&self, key: &'static str) -> Result<Vec<Section<'a>>, Box<Diagnostic>> {
+        let Some(node) = self.find(key)? else { return Ok(Vec::new()) };
+        let help = format!("each one begins with a line [[{key}]]");
+        let Value::List(items) = &node.value else {
+            let title = format!("`{key}` must be a list of tables, not {}", node.describe());
+            return Err(self.document.at_key(node, title, format!("write [[{key}]]"), Some(help)));
+        };
+        let table = |(index, item): (usize, &'a Node)| {
+            if !matches!(item.value, Value::Table(_)) {
+                let title = format!("`{key}` must be a list of tables, not of {}", item.describe());
+                return Err(self.document.at_value(item, title, "expected a table", Some(help.clone())));
+            }
+            Ok(Section::new(self.document, format!("{key} {}", index + 1), Some(item)))
+        };
+        items.iter().enumerate().map(table).collect()
+    }
+
+    /// A free table of names and numbers, in the order they were written. Names are checked by whoever knows them.
+    pub fn numbers(&self, except: &[&'static str], meaning: &str) -> Result<Vec<(String, f64)>, Box<Diagnostic>> {
+        let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Ok(Vec::new()) };
+        entries
+            .iter()
+            .filter(|(key, _)| !except.contains(&key.as_str()))
+            .map(|(key, node)| Ok((key.clone(), self.to_number(node, key, &Range::any(), meaning)?)))
+            .collect()
+    }
+
+    /// Whether a key holds a text.
+    pub fn is_string(&self, key: &str) -> bool {
+        self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Text(_)))
+    }
+
+    /// Whether a key holds a table.
+    pub fn is_table(&self, key: &str) -> bool {
+        self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Table(_)))
+    }
+
+    /// An error about a key's value, found by the caller; points at the table where the key is not written.
+    pub fn error(&self, key: &str, title: &str, label: &str, help: &str) -> Box<Diagnostic> {
+        let help = (!help.is_empty()).then(|| help.to_owned());
+        match (self.node.and_then(|node| node.get(key)), self.node) {
+            (Some(node), _) => self.document.at_value(node, title, label, help),
+            (None, Some(node)) if !self.path.is_empty() => self.document.at_key(node, title, label, help),
+            _ => self.document.at_file(title, label, help),
+        }
+    }
+
+    /// An error about a key's name, found by the caller.
+    pub fn error_at_key(&self, key: &str, title: &str, label: &str, help: &str) -> Box<Diagnostic> {
+        match self.node.and_then(|node| node.get(key)) {
+            Some(node) => {
+                self.document.at_key(node, title, label, (!help.is_empty()).then(|| help.to_owned()))
+            }
+            None => self.error(key, title, label, help),
+        }
+    }
+
+    /// An error about one entry of a list.
+    pub fn error_in_list(&self, key: &str, index: usize, title: &str, label: &str, help: &str) -> Box<Diagnostic> {
+        match self.node.and_then(|node| node.get(key)).map(|node| &node.value) {
+            Some(Value::List(items)) if index < items.len() => {
+                self.document.at_value(&items[index], title, label, (!help.is_empty()).then(|| help.to_owned()))
+            }
+            _ => self.error(key, title, label, help),
+        }
+    }
+
+    /// Refuses keys that nobody asked for.
+    pub fn finish(self) -> Result<(), Box<Diagnostic>> {
+        let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Ok(()) };
+        let known = self.known.borrow();
+        match entries.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some((key, node)) => {
+                let title = format!("unknown key `{key}` in {}", self.name());
+                let near = crate::diagnostic::nearest(key, known.iter().copied());
+                let label = near.map_or("not a key of this table".to_owned(), |near| format!("did you mean `{near}`?"));
+                let help = format!("keys here: {}", known.join(", "));
+                Err(self.document.at_key(node, title, label, Some(help)))
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a process offers to a decision: named, bounded, unit-carrying observations, actions and signals.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a learner, a checker or a reader must know about a process before the first step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The name used for `kind` in the project file, in kebab case.
+    pub kind: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// Where the dynamics come from (paper, tutorial, standard).
+    pub source: String,
+    /// What the policy sees, in order.
+    pub observation: Vec<Feature>,
+    /// What the policy can do.
+    pub action: ActionSpace,
+    /// What the process measures each step, in order. A signal that has a feature's name is that feature's natural value.
+    pub signals: Vec<Signal>,
+    /// Steps after which an episode is truncated, unless the project file says otherwise.
+    pub max_steps: Option<u32>,
+    /// The reward that the source of the process uses: the default of `setpoint new`.
+    pub reward: Vec<(String, f64)>,
+    /// The source's one-off bonus (or penalty, if negative) on termination.
+    pub on_terminated: f64,
+    /// The source's one-off bonus (or penalty) on truncation.
+    pub on_truncated: f64,
+}
+
+/// One number of the observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Feature {
+    /// Name in snake case.
+    pub name: String,
+    /// Unit of the natural value (`s`, `parts`, `1` for a pure number).
+    pub unit: String,
+    /// What it is, in a few words.
+    pub description: String,
+    /// Least value that the policy can see.
+    pub low: f32,
+    /// Greatest value that the policy can see.
+    pub high: f32,
+    /// `natural = value × scale + offset`, natural in [`Feature::unit`].
+    pub scale: f32,
+    /// See [`Feature::scale`].
+    pub offset: f32,
+    /// An ordinary value (as the policy sees it), against which drivers of a choice are measured.
+    pub reference: f32,
+}
+
+impl Feature {
+    /// The value in the feature's unit of a value as the policy sees it.
+    pub fn natural(&self, value: f32) -> f32 {
+        value * self.scale + self.offset
+    }
+
+    /// The value as the policy sees it of a value in the feature's unit.
+    pub fn scaled(&self, natural: f32) -> f32 {
+        (natural - self.offset) / self.scale
+    }
+}
+
+/// What a policy can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ActionSpace {
+    /// One of several named choices.
+    Discrete {
+        /// The choices, by index.
+        choices: Vec<Choice>,
+    },
+    /// Several bounded numbers at once.
+    Continuous {
+        /// One entry a number.
+        axes: Vec<Axis>,
+    },
+}
+
+impl ActionSpace {
+    /// Choices of a discrete space, axes of a continuous one.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Discrete { choices } => choices.len(),
+            Self::Continuous { axes } => axes.len(),
+        }
+    }
+
+    /// Whether there is nothing to decide.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names of choices or axes, in order.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Discrete { choices } => choices.iter().map(|choice| choice.name.as_str()).collect(),
+            Self::Continuous { axes } => axes.iter().map(|axis| axis.name.as_str()).collect(),
+        }
+    }
+
+    /// Whether the space is discrete.
+    pub fn is_discrete(&self) -> bool {
+        matches!(self, Self::Discrete { .. })
+    }
+}
+
+/// One action of a discrete space.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Name in snake case.
+    pub name: String,
+    /// What it does, in a few words.
+    pub description: String,
+}
+
+/// One number of a continuous action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// Name in snake case.
+    pub name: String,
+    /// Unit of the value.
+    pub unit: String,
+    /// What it does, in a few words.
+    pub description: String,
+    /// Least admissible value.
+    pub low: f32,
+    /// Greatest admissible value.
+    pub high: f32,
+}
+
+/// One measurement that a process reports each step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Name in snake case.
+    pub name: String,
+    /// Unit (`1/h`, `parts`, `1` for a pure number).
+    pub unit: String,
+    /// What it is, in a few words.
+    pub description: String,
+    /// Least possible value.
+    pub low: f32,
+    /// Greatest possible value.
+    pub high: f32,
+    /// How a summary over steps speaks of it.
+    pub aggregate: Aggregate,
+}
+
+/// How a signal is summarised over steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// The mean over steps, in the signal's unit.
+    Mean,
+    /// The signal is 0 or 1; the share of steps at 1, in percent.
+    Share,
+}

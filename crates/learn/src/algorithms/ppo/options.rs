@@ -1,0 +1,255 @@
+//! Options of PPO: Stable-Baselines3's names and defaults.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_nn::mlp::Activation;
+
+use crate::schedule::Schedule;
+
+/// Widths of the hidden layers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetArch {
+    /// Of the policy network.
+    pub pi: Vec<usize>,
+    /// Of the value network.
+    pub vf: Vec<usize>,
+}
+
+/// `[train.ppo]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Environments side by side.
+    pub n_envs: usize,
+    /// Steps of each environment between updates.
+    pub n_steps: usize,
+    /// Samples of a minibatch.
+    pub batch_size: usize,
+    /// Passes over each rollout.
+    pub n_epochs: usize,
+    /// Adam's step size.
+    pub learning_rate: Schedule,
+    /// Discount per step, in [0, 1].
+    pub gamma: f64,
+    /// λ of generalised advantage estimation, in [0, 1].
+    pub gae_lambda: f64,
+    /// ε of the clipped surrogate.
+    pub clip_range: Schedule,
+    /// Greatest change of a value in one update; unlimited when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_range_vf: Option<Schedule>,
+    /// Whether advantages are normalised in each minibatch.
+    pub normalize_advantage: bool,
+    /// Weight of the entropy bonus.
+    pub ent_coef: f64,
+    /// Weight of the value loss.
+    pub vf_coef: f64,
+    /// Greatest norm of the joint gradient.
+    pub max_grad_norm: f64,
+    /// An update ends early when the approximate KL divergence passes 1.5 × this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_kl: Option<f64>,
+    /// Hidden layers' widths.
+    pub net_arch: NetArch,
+    /// Activation of hidden layers.
+    pub activation_fn: Activation,
+    /// Orthogonal initial weights (gains √2, 0.01 for the action head, 1 for the value head).
+    pub ortho_init: bool,
+    /// Initial log standard deviation of continuous actions.
+    pub log_std_init: f64,
+    /// Adam's ε.
+    pub adam_epsilon: f64,
+    /// Whether observations are normalised by running statistics (`VecNormalize`).
+    pub normalize_observation: bool,
+    /// Whether rewards are scaled by the running deviation of the return (`VecNormalize`).
+    pub normalize_reward: bool,
+    /// Greatest magnitude of a normalised feature.
+    pub clip_observation: f64,
+    /// Greatest magnitude of a scaled reward.
+    pub clip_reward: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            n_envs: 8,
+            n_steps: 2048,
+            batch_size: 64,
+            n_epochs: 10,
+            learning_rate: Schedule::Constant(3e-4),
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            clip_range: Schedule::Constant(0.2),
+            clip_range_vf: None,
+            normalize_advantage: true,
+            ent_coef: 0.0,
+            vf_coef: 0.5,
+            max_grad_norm: 0.5,
+            target_kl: None,
+            net_arch: NetArch { pi: vec![64, 64], vf: vec![64, 64] },
+            activation_fn: Activation::Tanh,
+            ortho_init: true,
+            log_std_init: 0.0,
+            adam_epsilon: 1e-5,
+            normalize_observation: false,
+            normalize_reward: false,
+            clip_observation: 10.0,
+            clip_reward: 10.0,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        let unit = || Range::between(0.0, 1.0);
+        let at_least_zero = || Range::at_least(0.0);
+        let count = |key, default: usize, meaning| -> Result<usize, Box<Diagnostic>> {
+            let range = Range::between(1.0, 16_777_216.0);
+            Ok(section.integer(key, range, meaning)?.map_or(default, |value| value as usize))
+        };
+        let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, range, meaning)?.unwrap_or(default))
+        };
+        let flag = |key, default, meaning| -> Result<bool, Box<Diagnostic>> {
+            Ok(section.boolean(key, meaning)?.unwrap_or(default))
+        };
+        let options = Self {
+            n_envs: count("n_envs", default.n_envs, "environments side by side")?,
+            n_steps: count("n_steps", default.n_steps, "steps of each environment between updates")?,
+            batch_size: count("batch_size", default.batch_size, "samples of a minibatch")?,
+            n_epochs: count("n_epochs", default.n_epochs, "passes over each rollout")?,
+            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+                .unwrap_or(default.learning_rate),
+            gamma: number("gamma", unit(), default.gamma, "discount per step")?,
+            gae_lambda: number("gae_lambda", unit(), default.gae_lambda, "λ of advantage estimation")?,
+            clip_range: read_schedule(&section, "clip_range", Range::positive(), "clip of the ratio")?
+                .unwrap_or(default.clip_range),
+            clip_range_vf: read_schedule(&section, "clip_range_vf", Range::positive(), "clip of the value")?,
+            normalize_advantage: flag(
+                "normalize_advantage",
+                default.normalize_advantage,
+                "normalise advantages in each minibatch",
+            )?,
+            ent_coef: number("ent_coef", at_least_zero(), default.ent_coef, "weight of the entropy bonus")?,
+            vf_coef: number("vf_coef", at_least_zero(), default.vf_coef, "weight of the value loss")?,
+            max_grad_norm: number(
+                "max_grad_norm",
+                Range::positive(),
+                default.max_grad_norm,
+                "greatest norm of the gradient",
+            )?,
+            target_kl: section.number("target_kl", Range::positive(), "limit of the KL divergence")?,
+            net_arch: read_net_arch(&section)?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
+            ortho_init: flag("ortho_init", default.ortho_init, "orthogonal initial weights")?,
+            log_std_init: number(
+                "log_std_init",
+                Range::between(-20.0, 5.0),
+                default.log_std_init,
+                "initial log standard deviation of continuous actions",
+            )?,
+            adam_epsilon: number("adam_epsilon", Range::positive(), default.adam_epsilon, "Adam's ε")?,
+            normalize_observation: flag(
+                "normalize_observation",
+                default.normalize_observation,
+                "normalise observations by running statistics",
+            )?,
+            normalize_reward: flag(
+                "normalize_reward",
+                default.normalize_reward,
+                "scale rewards by the running deviation of the return",
+            )?,
+            clip_observation: number(
+                "clip_observation",
+                Range::positive(),
+                default.clip_observation,
+                "greatest magnitude of a normalised feature",
+            )?,
+            clip_reward: number(
+                "clip_reward",
+                Range::positive(),
+                default.clip_reward,
+                "greatest magnitude of a scaled reward",
+            )?,
+        };
+        let rollout = options.n_envs.saturating_mul(options.n_steps);
+        if rollout < 2 {
+            return Err(section.error(
+                "n_steps",
+                "a rollout of one sample cannot be learnt from",
+                "n_envs × n_steps must be at least 2",
+                "Stable-Baselines3's default is n_steps = 2048",
+            ));
+        }
+        if rollout > 1 << 26 {
+            return Err(section.error(
+                "n_steps",
+                &format!("a rollout of {rollout} samples does not fit in memory"),
+                "n_envs × n_steps may be at most 67108864",
+                "lower n_steps or n_envs",
+            ));
+        }
+        if options.batch_size > rollout {
+            return Err(section.error(
+                "batch_size",
+                &format!("a minibatch of {} is larger than the rollout of {rollout}", options.batch_size),
+                &format!("at most n_envs × n_steps = {rollout}"),
+                "lower batch_size or raise n_steps",
+            ));
+        }
+        section.finish()?;
+        Ok(options)
+    }
+}
+
+/// A number, or a schedule such as `"linear_3e-4"`.
+pub(crate) fn read_schedule(
+    section: &Section<'_>,
+    key: &'static str,
+    range: Range,
+    meaning: &'static str,
+) -> Result<Option<Schedule>, Box<Diagnostic>> {
+    if !section.is_string(key) {
+        return Ok(section.number(key, range, meaning)?.map(Schedule::Constant));
+    }
+    let Some(text) = section.string(key, meaning)? else { return Ok(None) };
+    match Schedule::parse(&text) {
+        Some(schedule) if range.contains(schedule.start()) => Ok(Some(schedule)),
+        _ => Err(section.error(
+            key,
+            &format!("`{text}` is not a schedule"),
+            &format!("expected {range}, or a text such as \"linear_3e-4\" ({meaning})"),
+            "`linear_X` falls from X at the start to 0 at the end of training",
+        )),
+    }
+}
+
+pub(crate) fn read_widths(
+    section: &Section<'_>,
+    key: &'static str,
+) -> Result<Option<Vec<usize>>, Box<Diagnostic>> {
+    let widths = section.integers(key, Range::between(1.0, 4096.0), "widths of hidden layers")?;
+    Ok(widths.map(|widths| widths.into_iter().map(|width| width as usize).collect()))
+}
+
+/// `[64, 64]` for both networks, or `{ pi = [64, 64], vf = [64, 64] }`.
+fn read_net_arch(section: &Section<'_>) -> Result<Option<NetArch>, Box<Diagnostic>> {
+    if !section.is_table("net_arch") {
+        return Ok(read_widths(section, "net_arch")?.map(|widths| NetArch { pi: widths.clone(), vf: widths }));
+    }
+    let table = section.table("net_arch")?;
+    let default = Options::default().net_arch;
+    let net_arch = NetArch {
+        pi: read_widths(&table, "pi")?.unwrap_or(default.pi),
+        vf: read_widths(&table, "vf")?.unwrap_or(default.vf),
+    };
+    table.finish()?;
+    Ok(Some(net_arch))
+}
+
+pub(crate) fn read_activation(section: &Section<'_>) -> Result<Option<Activation>, Box<Diagnostic>> {
+    let name = section.choice("activation_fn", &["tanh", "relu"], "activation of hidden layers")?;
+    Ok(name.map(|name| if name == "relu" { Activation::Relu } else { Activation::Tanh }))
+}

@@ -1,0 +1,468 @@
+//! REINFORCE: the Monte-Carlo policy gradient (Williams 1992; Sutton & Barto 2018, section 13.3).
+//!
+//! With its defaults this is the source's "REINFORCE decided" for `assembly-line`: a linear softmax policy starting at
+//! zero, the episode's returns normalised to mean 0 and (population) deviation 1, and plain gradient ascent **step by
+//! step in time order**, each step's gradient taken at the weights that the step before left. Options beyond it: a
+//! multi-layer network, one gradient an episode, Adam, a learned baseline.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
+use setpoint_nn::mlp::{Activation, Mlp, Workspace};
+use setpoint_nn::optimizer::{Adam, sgd_step};
+use setpoint_nn::{categorical, gradient};
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+use setpoint_process::vectorized::Actions;
+
+use super::ppo::{read_activation, read_schedule, read_widths};
+use super::{Algorithm, Description, Figures, Snapshot};
+use crate::environment::Environments;
+use crate::error::TrainError;
+use crate::normalize::ObservationNormalizer;
+use crate::schedule::Schedule;
+
+/// The row of `setpoint list algorithms`.
+pub const DESCRIPTION: Description = Description {
+    name: "reinforce",
+    summary: "REINFORCE: Monte-Carlo policy gradient, by default with a linear policy whose weights people can read",
+    on_policy: true,
+    actions: "discrete, masked",
+    pick_when: "a readable linear policy matters more than the last per cent; teaching; a first look",
+    source: "Williams 1992; Sutton & Barto 2018, section 13.3",
+};
+
+/// How often the weights move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Update {
+    /// After every step of the finished episode, in time order.
+    Step,
+    /// Once an episode, by the mean gradient of its steps.
+    Episode,
+}
+
+/// How a gradient moves the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Plain gradient ascent.
+    Sgd,
+    /// Adam (Kingma & Ba 2015).
+    Adam,
+}
+
+/// `[train.reinforce]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Step size.
+    pub learning_rate: Schedule,
+    /// Discount per step, in [0, 1].
+    pub gamma: f64,
+    /// Whether an episode's returns are brought to mean 0 and deviation 1.
+    pub normalize_returns: bool,
+    /// Hidden layers of the policy; none makes it linear.
+    pub net_arch: Vec<usize>,
+    /// Activation of hidden layers.
+    pub activation_fn: Activation,
+    /// How often the weights move.
+    pub update: Update,
+    /// How a gradient moves them.
+    pub optimizer: Optimizer,
+    /// Whether a learned state value is subtracted from the returns.
+    pub baseline: bool,
+    /// Adam's step size for the baseline, a 64×64 network.
+    pub baseline_learning_rate: f64,
+    /// Whether observations are normalised by running statistics.
+    pub normalize_observation: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            learning_rate: Schedule::Constant(0.002),
+            gamma: 0.99,
+            normalize_returns: true,
+            net_arch: Vec::new(),
+            activation_fn: Activation::Tanh,
+            update: Update::Step,
+            optimizer: Optimizer::Sgd,
+            baseline: false,
+            baseline_learning_rate: 1e-3,
+            normalize_observation: false,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        let update = section.choice("update", &["step", "episode"], "how often the weights move")?;
+        let optimizer = section.choice("optimizer", &["sgd", "adam"], "how a gradient moves the weights")?;
+        let flag = |key, default, meaning| -> Result<bool, Box<Diagnostic>> {
+            Ok(section.boolean(key, meaning)?.unwrap_or(default))
+        };
+        let options = Self {
+            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "step size")?
+                .unwrap_or(default.learning_rate),
+            gamma: section
+                .number("gamma", Range::between(0.0, 1.0), "discount per step")?
+                .unwrap_or(default.gamma),
+            normalize_returns: flag("normalize_returns", default.normalize_returns, "normalise returns")?,
+            net_arch: read_widths(&section, "net_arch")?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
+            update: if update == Some("episode") { Update::Episode } else { Update::Step },
+            optimizer: if optimizer == Some("adam") { Optimizer::Adam } else { Optimizer::Sgd },
+            baseline: flag("baseline", default.baseline, "subtract a learned state value")?,
+            baseline_learning_rate: section
+                .number("baseline_learning_rate", Range::positive(), "the baseline's step size")?
+                .unwrap_or(default.baseline_learning_rate),
+            normalize_observation: flag(
+                "normalize_observation",
+                default.normalize_observation,
+                "normalise observations by running statistics",
+            )?,
+        };
+        section.finish()?;
+        Ok(options)
+    }
+}
+
+/// A value network that learns the mean return from a state (Sutton & Barto 2018, section 13.4).
+struct Baseline {
+    network: Mlp,
+    trained: Trained,
+    workspace: Workspace<f32>,
+    gradient: Vec<f32>,
+    errors: Vec<f32>,
+}
+
+/// Parameters and their optimiser: what a checkpoint holds of a network.
+#[derive(Clone, Serialize, Deserialize)]
+struct Trained {
+    parameters: Vec<f32>,
+    adam: Option<Adam<f32>>,
+}
+
+/// Everything else that changes while training.
+#[derive(Serialize, Deserialize)]
+struct State {
+    normalizer: Option<ObservationNormalizer>,
+    observation: Vec<f32>,
+    actions: Stream,
+}
+
+/// The learner.
+pub struct Reinforce {
+    options: Options,
+    masked: bool,
+    network: Mlp,
+    trained: Trained,
+    state: State,
+    baseline: Option<Baseline>,
+    workspace: Workspace<f32>,
+    log_probabilities: Vec<f32>,
+    output_gradient: Vec<f32>,
+    gradient: Vec<f32>,
+    episode_gradient: Vec<f32>,
+    episode: EpisodeRecord,
+}
+
+/// The episode that is learnt from.
+#[derive(Default)]
+struct EpisodeRecord {
+    observations: Vec<f32>,
+    allowed: Vec<bool>,
+    choices: Vec<u32>,
+    rewards: Vec<f32>,
+    returns: Vec<f32>,
+}
+
+impl Reinforce {
+    /// A fresh learner whose weights and draws follow from `seed`.
+    pub fn new(options: Options, spec: &Spec, masked: bool, seed: u64) -> Self {
+        let features = spec.observation.len();
+        let choices = spec.action.len();
+        let network = Mlp {
+            input: features,
+            hidden: options.net_arch.clone(),
+            output: choices,
+            activation: options.activation_fn,
+        };
+        let mut parameters = vec![0.0; network.parameters()];
+        let mut weights = Stream::new(seed, "reinforce weights", 0);
+        let mut normal = || f64::from(weights.normal());
+        if !network.hidden.is_empty() {
+            network.initialize_orthogonal(&mut parameters, std::f64::consts::SQRT_2, 0.01, &mut normal);
+        }
+        let baseline = options.baseline.then(|| {
+            let network = Mlp { input: features, hidden: vec![64, 64], output: 1, activation: Activation::Tanh };
+            let mut parameters = vec![0.0; network.parameters()];
+            network.initialize_orthogonal(&mut parameters, std::f64::consts::SQRT_2, 1.0, &mut normal);
+            let n = parameters.len();
+            Baseline {
+                trained: Trained { adam: Some(Adam::new(n, 1e-8)), parameters },
+                workspace: network.workspace(1),
+                gradient: vec![0.0; n],
+                errors: Vec::new(),
+                network,
+            }
+        });
+        let n = parameters.len();
+        Self {
+            workspace: network.workspace(1),
+            log_probabilities: vec![0.0; choices],
+            output_gradient: vec![0.0; choices],
+            gradient: vec![0.0; n],
+            episode_gradient: vec![0.0; n],
+            episode: EpisodeRecord::default(),
+            trained: Trained {
+                adam: (options.optimizer == Optimizer::Adam).then(|| Adam::new(n, 1e-8)),
+                parameters,
+            },
+            state: State {
+                normalizer: options.normalize_observation.then(|| ObservationNormalizer::new(features, 10.0)),
+                observation: vec![0.0; features],
+                actions: Stream::new(seed, "reinforce actions", 0),
+            },
+            baseline,
+            masked,
+            network,
+            options,
+        }
+    }
+
+    fn observe(state: &mut State, observation: &[f32]) {
+        match &mut state.normalizer {
+            None => state.observation.copy_from_slice(observation),
+            Some(normalizer) => {
+                normalizer.update(observation);
+                normalizer.apply(observation, &mut state.observation);
+            }
+        }
+    }
+
+    /// Plays one episode with the present policy; returns the mean entropy of its decisions.
+    fn play(&mut self, environments: &mut Environments) -> Result<f64, TrainError> {
+        let Self { episode, state, network, .. } = self;
+        let EpisodeRecord { observations, allowed, choices, rewards, .. } = episode;
+        observations.clear();
+        allowed.clear();
+        choices.clear();
+        rewards.clear();
+        let mut entropy = 0.0;
+        loop {
+            observations.extend_from_slice(&state.observation);
+            let mask = self.masked.then(|| environments.allowed());
+            allowed.extend_from_slice(mask.unwrap_or_default());
+            let output = network.forward(&self.trained.parameters, &state.observation, 1, &mut self.workspace);
+            self.log_probabilities.copy_from_slice(output);
+            categorical::log_probabilities(&mut self.log_probabilities, network.output, mask);
+            entropy += f64::from(categorical::entropy(&self.log_probabilities));
+            let choice = categorical::sample(&self.log_probabilities, state.actions.unit()) as u32;
+            choices.push(choice);
+            environments.step(Actions::Discrete(&[choice]))?;
+            rewards.push(environments.rewards()[0]);
+            let transition = environments.transition();
+            Self::observe(state, &transition.observations);
+            if transition.outcomes[0].is_over() {
+                return Ok(entropy / choices.len() as f64);
+            }
+        }
+    }
+
+    /// G_t = r_t + γ G_{t+1}, then normalised if asked for.
+    fn discount(&mut self) {
+        let EpisodeRecord { rewards, returns, .. } = &mut self.episode;
+        returns.clear();
+        returns.resize(rewards.len(), 0.0);
+        let gamma = self.options.gamma;
+        let mut following = 0.0;
+        for (reward, sum) in rewards.iter().zip(returns.iter_mut()).rev() {
+            following = f64::from(*reward) + gamma * following;
+            *sum = following as f32;
+        }
+        if self.options.normalize_returns {
+            standardize(returns);
+        }
+    }
+
+    /// Subtracts the learned value from the returns and teaches it on them.
+    fn apply_baseline(&mut self) -> f64 {
+        let Some(baseline) = &mut self.baseline else { return 0.0 };
+        let Baseline { network, trained, workspace, gradient, errors } = baseline;
+        errors.clear();
+        let features = network.input;
+        let mut loss = 0.0;
+        for (observation, target) in self.episode.observations.chunks_exact(features).zip(&self.episode.returns) {
+            let value = network.forward(&trained.parameters, observation, 1, workspace)[0];
+            let error = value - target;
+            errors.push(-error);
+            loss += f64::from(error * error);
+            network.backward(&trained.parameters, observation, 1, workspace, &[2.0 * error], gradient);
+            if let Some(adam) = &mut trained.adam {
+                adam.step(&mut trained.parameters, gradient, self.options.baseline_learning_rate, 1.0);
+            }
+        }
+        self.episode.returns.copy_from_slice(errors);
+        loss / errors.len() as f64
+    }
+
+    /// Moves the weights along G_t ∇ log π(a_t | s_t); returns the norm of the last gradient.
+    fn learn(&mut self, learning_rate: f64) -> f64 {
+        let Self { episode, network, trained, .. } = self;
+        let (features, choices) = (network.input, network.output);
+        let length = episode.choices.len();
+        self.episode_gradient.fill(0.0);
+        let mut norm = 0.0;
+        for (t, observation) in episode.observations.chunks_exact(features).enumerate() {
+            let mask = self.masked.then(|| &episode.allowed[t * choices..(t + 1) * choices]);
+            let output = network.forward(&trained.parameters, observation, 1, &mut self.workspace);
+            self.log_probabilities.copy_from_slice(output);
+            categorical::log_probabilities(&mut self.log_probabilities, choices, mask);
+            // The loss is −G log π, so that every optimiser descends.
+            categorical::logits_gradient(
+                &self.log_probabilities,
+                choices,
+                std::iter::once(episode.choices[t] as usize),
+                &[-episode.returns[t]],
+                0.0,
+                &mut self.output_gradient,
+            );
+            network.backward(
+                &trained.parameters,
+                observation,
+                1,
+                &mut self.workspace,
+                &self.output_gradient,
+                &mut self.gradient,
+            );
+            match self.options.update {
+                Update::Step => trained.apply(&self.gradient, learning_rate),
+                Update::Episode => {
+                    for (sum, part) in self.episode_gradient.iter_mut().zip(&self.gradient) {
+                        *sum += part / length as f32;
+                    }
+                }
+            }
+            if t + 1 == length {
+                norm = gradient::squared_norm(&self.gradient).sqrt();
+            }
+        }
+        if self.options.update == Update::Episode {
+            trained.apply(&self.episode_gradient, learning_rate);
+            norm = gradient::squared_norm(&self.episode_gradient).sqrt();
+        }
+        norm
+    }
+}
+
+impl Trained {
+    fn apply(&mut self, gradient: &[f32], learning_rate: f64) {
+        match &mut self.adam {
+            Some(adam) => adam.step(&mut self.parameters, gradient, learning_rate, 1.0),
+            None => sgd_step(&mut self.parameters, gradient, learning_rate, 1.0),
+        }
+    }
+}
+
+/// To mean 0 and population deviation 1; left at 0 when all are alike.
+fn standardize(values: &mut [f32]) {
+    let n = values.len() as f64;
+    let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / n;
+    let squares = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>();
+    let deviation = (squares / n).sqrt() + 1e-8;
+    for value in values {
+        *value = ((f64::from(*value) - mean) / deviation) as f32;
+    }
+}
+
+impl Algorithm for Reinforce {
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    fn begin(&mut self, environments: &Environments) {
+        Self::observe(&mut self.state, &environments.transition().observations);
+    }
+
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        progress_remaining: f64,
+    ) -> Result<Figures, TrainError> {
+        let entropy = self.play(environments)?;
+        self.discount();
+        let baseline_loss = self.apply_baseline();
+        let learning_rate = self.options.learning_rate.at(progress_remaining);
+        let gradient_norm = self.learn(learning_rate);
+        if !gradient_norm.is_finite() {
+            return Err(TrainError::Diverged { what: "gradient", steps: environments.steps() });
+        }
+        let mut figures = Figures::from([
+            ("entropy", entropy),
+            ("gradient_norm", gradient_norm),
+            ("learning_rate", learning_rate),
+        ]);
+        if self.baseline.is_some() {
+            figures.insert("value_loss", baseline_loss);
+        }
+        Ok(figures)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            network: self.network.clone(),
+            parameters: self.trained.parameters.clone(),
+            log_std: Vec::new(),
+            normalizer: self.state.normalizer.as_ref().map(ObservationNormalizer::freeze),
+        }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        let baseline = self.baseline.as_ref().map(|baseline| &baseline.trained);
+        postcard::to_stdvec(&(&self.trained, baseline, &self.state))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (trained, baseline, state): (Trained, Option<Trained>, State) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let baseline_size = |trained: &Trained| trained.parameters.len();
+        let fits = trained.parameters.len() == self.trained.parameters.len()
+            && trained.adam.is_some() == self.trained.adam.is_some()
+            && state.observation.len() == self.state.observation.len()
+            && baseline.as_ref().map(baseline_size)
+                == self.baseline.as_ref().map(|baseline| baseline_size(&baseline.trained));
+        if !fits {
+            return Err(StateError::new("its network has other sizes than this project's".to_owned()));
+        }
+        self.trained = trained;
+        self.state = state;
+        if let (Some(present), Some(saved)) = (&mut self.baseline, baseline) {
+            present.trained = saved;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn returns_are_standardized_with_the_population_deviation() {
+        let mut values = [1.0, 2.0, 3.0, 6.0];
+        standardize(&mut values);
+        // mean 3, population deviation √3.5
+        let deviation = 3.5_f64.sqrt();
+        for (value, raw) in values.iter().zip([1.0, 2.0, 3.0, 6.0]) {
+            assert!((f64::from(*value) - (raw - 3.0) / deviation).abs() < 1e-6);
+        }
+        let mut alike = [5.0; 3];
+        standardize(&mut alike);
+        assert_eq!(alike, [0.0; 3]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Checkpoints: everything that a training needs to go on bit for bit, in one checksummed file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::durable;
+use crate::episodes::EpisodeStatistics;
+use crate::error::{FileError, TrainError};
+
+/// First bytes of every checkpoint; the number is the layout's version.
+const MAGIC: &[u8] = b"setpoint checkpoint v1\n";
+const HASH_BYTES: usize = 32;
+/// Checkpoints kept beside the newest, for when its disk block goes bad.
+const KEPT: usize = 3;
+
+/// A training at the end of an update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Updates done.
+    pub updates: u64,
+    /// Environment steps taken.
+    pub steps: u64,
+    /// Time spent training, in s, over all sittings.
+    pub wall_seconds: f64,
+    /// Moving and best returns.
+    pub episodes: EpisodeStatistics,
+    /// Length of `metrics.jsonl` at this moment, in bytes; what was written later is cut off on resume.
+    pub metrics_bytes: u64,
+    /// Length of `episodes.csv` at this moment, in bytes.
+    pub episodes_bytes: u64,
+    /// The environments, mid-episode.
+    pub environments: Vec<u8>,
+    /// The learner.
+    pub learner: Vec<u8>,
+}
+
+impl Checkpoint {
+    /// Writes `NNNNNNNN.checkpoint` into `folder` and deletes the oldest beyond those kept.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf, TrainError> {
+        durable::create_folder(folder)?;
+        let path = folder.join(format!("{:08}.checkpoint", self.updates));
+        durable::replace(&path, &self.to_bytes())?;
+        let mut all = list(folder)?;
+        while all.len() > KEPT {
+            let oldest = all.remove(0);
+            fs::remove_file(&oldest).map_err(FileError::on("delete the old checkpoint", &oldest))?;
+        }
+        Ok(path)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let payload = postcard::to_stdvec(self).expect("plain data of known length serialises");
+        let mut bytes = Vec::with_capacity(MAGIC.len() + HASH_BYTES + payload.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
+        bytes.extend_from_slice(&payload);
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let rest = bytes
+            .strip_prefix(MAGIC)
+            .ok_or("it does not begin as a checkpoint of this version of Setpoint does")?;
+        let (hash, payload) = rest.split_at_checked(HASH_BYTES).ok_or("it is cut short")?;
+        if blake3::hash(payload).as_bytes() != hash {
+            return Err("its checksum does not match its content: it was changed or damaged".into());
+        }
+        postcard::from_bytes(payload).map_err(|error| format!("it does not parse: {error}"))
+    }
+
+    /// Reads one checkpoint; a refusal names the newest one of the same folder that is whole.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let bytes = fs::read(path).map_err(FileError::on("read the checkpoint", path))?;
+        Self::from_bytes(&bytes).map_err(|reason| TrainError::Checkpoint {
+            path: path.to_owned(),
+            reason,
+            last_good: path.parent().and_then(last_good),
+        })
+    }
+
+    /// The newest checkpoint of a folder; `None` when there is none yet.
+    pub fn newest(folder: &Path) -> Result<Option<(PathBuf, Self)>, TrainError> {
+        match list(folder)?.pop() {
+            None => Ok(None),
+            Some(path) => Self::read(&path).map(|checkpoint| Some((path, checkpoint))),
+        }
+    }
+}
+
+/// The newest checkpoint of a folder that is whole.
+pub fn last_good(folder: &Path) -> Option<PathBuf> {
+    let whole = |path: &PathBuf| fs::read(path).is_ok_and(|bytes| Checkpoint::from_bytes(&bytes).is_ok());
+    list(folder).ok()?.into_iter().rev().find(whole)
+}
+
+/// All checkpoints of a folder, oldest first.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FileError::on("read the folder", folder)(error)),
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "checkpoint"))
+        .collect();
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(updates: u64) -> Checkpoint {
+        Checkpoint {
+            updates,
+            steps: updates * 8,
+            wall_seconds: 1.5,
+            episodes: EpisodeStatistics::default(),
+            metrics_bytes: 10,
+            episodes_bytes: 20,
+            environments: vec![1, 2, 3],
+            learner: (0..200).collect(),
+        }
+    }
+
+    #[test]
+    fn the_newest_comes_back_and_old_ones_go() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Checkpoint::newest(folder.path()).unwrap(), None);
+        for updates in 1..=5 {
+            checkpoint(updates).write(folder.path()).unwrap();
+        }
+        let (path, newest) = Checkpoint::newest(folder.path()).unwrap().unwrap();
+        assert_eq!(newest, checkpoint(5));
+        assert!(path.ends_with("00000005.checkpoint"));
+        assert_eq!(list(folder.path()).unwrap().len(), KEPT);
+    }
+
+    #[test]
+    fn any_changed_or_missing_byte_is_refused_and_the_last_good_one_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = checkpoint(1).write(folder.path()).unwrap();
+        let newest = checkpoint(2).write(folder.path()).unwrap();
+        let bytes = fs::read(&newest).unwrap();
+        for position in (0..bytes.len()).step_by(7) {
+            let mut broken = bytes.clone();
+            broken[position] ^= 0x10;
+            fs::write(&newest, &broken).unwrap();
+            let error = Checkpoint::newest(folder.path()).unwrap_err();
+            let TrainError::Checkpoint { path, last_good, .. } = &error else { panic!("{error}") };
+            assert_eq!((path, last_good.as_ref()), (&newest, Some(&good)), "{error}");
+        }
+        for length in 0..bytes.len() {
+            assert!(Checkpoint::from_bytes(&bytes[..length]).is_err());
+        }
+    }
+}

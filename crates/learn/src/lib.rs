@@ -1,0 +1,22 @@
+//! Learning: algorithms, the training loop, evaluation with its statistics, and reports.
+//!
+//! * [`problem`] – a project with its process and its algorithm's options; start here
+//! * [`algorithms`] – one file an algorithm
+//! * [`mod@train`] – the training loop; [`checkpoint`], [`run_folder`], [`metrics`], [`durable`] – what it leaves on disk
+//! * [`environment`] – processes with reward, constraints and episode book-keeping around them
+//! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
+
+pub mod algorithms;
+pub mod checkpoint;
+pub mod durable;
+pub mod environment;
+pub mod episodes;
+pub mod error;
+pub mod metrics;
+pub mod normalize;
+pub mod pair;
+pub mod problem;
+pub mod rollout;
+pub mod run_folder;
+pub mod schedule;
+pub mod train;

@@ -1,0 +1,106 @@
+//! The lines of a run's `metrics.jsonl` and `episodes.csv`.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::Episode;
+use crate::error::FileError;
+
+/// One line of `metrics.jsonl`: a training after one update (or several, see `train.log_every_updates`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MetricsLine {
+    /// Updates done.
+    pub update: u64,
+    /// Environment steps taken.
+    pub steps: u64,
+    /// Time spent training, in s, over all sittings.
+    pub wall_seconds: f64,
+    /// Environment steps a second since the line before.
+    pub steps_per_second: f64,
+    /// Episodes finished.
+    pub episodes: u64,
+    /// Mean return of the episodes that finished since the line before.
+    pub return_mean: Option<f64>,
+    /// Least return of them.
+    pub return_min: Option<f64>,
+    /// Greatest return of them.
+    pub return_max: Option<f64>,
+    /// Standard deviation of their returns.
+    pub return_sd: Option<f64>,
+    /// Mean return of the last 100 episodes.
+    pub return_mean_100: Option<f64>,
+    /// Greatest `return_mean_100` so far.
+    pub return_best: Option<f64>,
+    /// Mean length in steps of the episodes since the line before.
+    pub episode_steps_mean: Option<f64>,
+    /// Mean of each reward term per step.
+    pub reward_terms: BTreeMap<String, f64>,
+    /// Share of each choice, or mean of each axis, in the order of the action space.
+    pub action_distribution: Vec<f64>,
+    /// Share of decisions on which each constraint was active, in percent.
+    pub constraint_hits_percent: Vec<f64>,
+    /// The algorithm's own figures: losses, entropy, `approximate_kl` …
+    pub learner: BTreeMap<String, f64>,
+}
+
+/// An append-only text file whose length a checkpoint remembers.
+pub struct AppendFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+    bytes: u64,
+}
+
+impl AppendFile {
+    /// Opens (or creates) `path`, cut to its first `bytes` bytes: what came after belongs to updates that are done anew.
+    pub fn open(path: &Path, bytes: u64) -> Result<Self, FileError> {
+        let open = || {
+            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::Start(bytes))?;
+            Ok(file)
+        };
+        let file = open().map_err(FileError::on("write", path))?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), bytes })
+    }
+
+    /// Adds a line.
+    pub fn line(&mut self, text: &str) -> Result<(), FileError> {
+        self.bytes += text.len() as u64 + 1;
+        writeln!(self.file, "{text}").map_err(FileError::on("write", &self.path))
+    }
+
+    /// Hands everything to the system; followers of the file see it.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        self.file.flush().map_err(FileError::on("write", &self.path))
+    }
+
+    /// Makes everything durable and tells the length that a checkpoint may rely on.
+    pub fn sync(&mut self) -> Result<u64, FileError> {
+        self.flush()?;
+        self.file.get_ref().sync_data().map_err(FileError::on("sync", &self.path))?;
+        Ok(self.bytes)
+    }
+}
+
+/// The head of `episodes.csv`.
+pub const EPISODES_HEADER: &str = "steps,return,length";
+
+/// One line of `episodes.csv`: environment steps of the whole training when it ended, its return, its length.
+pub fn episode_line(steps: u64, episode: &Episode) -> String {
+    format!("{steps},{},{}", episode.episode_return, episode.steps)
+}
+
+/// Reads `episodes.csv`: (steps, return) of each episode.
+pub fn read_episodes(path: &Path) -> Result<Vec<(u64, f64)>, FileError> {
+    let text = std::fs::read_to_string(path).map_err(FileError::on("read", path))?;
+    let parse = |line: &str| {
+        let mut fields = line.split(',');
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    // A last line that a kill cut short is no episode.
+    Ok(text.lines().skip(1).filter_map(parse).collect())
+}

@@ -1,0 +1,167 @@
+//! Running statistics of observations and returns, as Stable-Baselines3's `VecNormalize` keeps them.
+
+use serde::{Deserialize, Serialize};
+use setpoint_policy::normalizer::{Normalizer, normalize};
+
+/// Mean and variance of a stream of rows, updated a batch at a time (Chan, Golub & LeVeque 1979, parallel form).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunningMoments {
+    /// Mean of each column.
+    pub mean: Vec<f64>,
+    /// Population variance of each column.
+    pub variance: Vec<f64>,
+    /// Rows seen, plus the small initial weight that keeps the first update finite.
+    pub count: f64,
+}
+
+impl RunningMoments {
+    /// Mean 0, variance 1, weight 1e-4.
+    pub fn new(columns: usize) -> Self {
+        Self { mean: vec![0.0; columns], variance: vec![1.0; columns], count: 1e-4 }
+    }
+
+    /// Takes in rows `[n, columns]`.
+    pub fn update(&mut self, rows: &[f32]) {
+        let columns = self.mean.len();
+        let n = (rows.len() / columns) as f64;
+        let total = self.count + n;
+        for column in 0..columns {
+            let values = rows[column..].iter().step_by(columns).map(|value| f64::from(*value));
+            let mean = values.clone().sum::<f64>() / n;
+            let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / n;
+            let delta = mean - self.mean[column];
+            let squares = self.variance[column] * self.count
+                + variance * n
+                + delta * delta * self.count * n / total;
+            self.mean[column] += delta * n / total;
+            self.variance[column] = squares / total;
+        }
+        self.count = total;
+    }
+}
+
+/// Added to a variance before its root is taken (`VecNormalize`'s `epsilon`).
+pub const EPSILON: f64 = 1e-8;
+
+/// Normalises observations with statistics that follow the data while training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObservationNormalizer {
+    moments: RunningMoments,
+    clip: f64,
+}
+
+impl ObservationNormalizer {
+    /// For observations of `features` numbers, clipped to ±`clip` after normalisation.
+    pub fn new(features: usize, clip: f64) -> Self {
+        Self { moments: RunningMoments::new(features), clip }
+    }
+
+    /// Takes in a batch `[n, features]` before it is normalised.
+    pub fn update(&mut self, observations: &[f32]) {
+        self.moments.update(observations);
+    }
+
+    /// Normalises rows with the present statistics.
+    pub fn apply(&self, observations: &[f32], normalized: &mut [f32]) {
+        let RunningMoments { mean, variance, .. } = &self.moments;
+        let rows = observations.chunks_exact(mean.len()).zip(normalized.chunks_exact_mut(mean.len()));
+        for (from, to) in rows {
+            for (((from, to), mean), variance) in from.iter().zip(to).zip(mean).zip(variance) {
+                *to = normalize(*from, *mean, *variance, EPSILON, self.clip);
+            }
+        }
+    }
+
+    /// The present statistics, frozen for a policy file.
+    pub fn freeze(&self) -> Normalizer {
+        Normalizer {
+            mean: self.moments.mean.clone(),
+            variance: self.moments.variance.clone(),
+            clip: self.clip,
+            epsilon: EPSILON,
+        }
+    }
+}
+
+/// Scales rewards by the standard deviation of the discounted return; the mean is not subtracted, which would change
+/// what is optimal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RewardNormalizer {
+    moments: RunningMoments,
+    returns: Vec<f32>,
+    gamma: f64,
+    clip: f64,
+}
+
+impl RewardNormalizer {
+    /// For `lanes` environments, discount `gamma`, results clipped to ±`clip`.
+    pub fn new(lanes: usize, gamma: f64, clip: f64) -> Self {
+        Self { moments: RunningMoments::new(1), returns: vec![0.0; lanes], gamma, clip }
+    }
+
+    /// Takes in one step's rewards and scales them in place; `over` tells which lanes' episodes ended.
+    pub fn scale(&mut self, rewards: &mut [f32], over: impl Iterator<Item = bool>) {
+        for (sum, reward) in self.returns.iter_mut().zip(rewards.iter()) {
+            *sum = (f64::from(*sum) * self.gamma) as f32 + reward;
+        }
+        self.moments.update(&self.returns);
+        let deviation = (self.moments.variance[0] + EPSILON).sqrt();
+        for reward in rewards {
+            *reward = (f64::from(*reward) / deviation).clamp(-self.clip, self.clip) as f32;
+        }
+        for (sum, over) in self.returns.iter_mut().zip(over) {
+            if over {
+                *sum = 0.0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_of_batches_equal_moments_of_the_whole() {
+        let values: Vec<f32> = (0..600).map(|i| ((i * 37) % 101) as f32 * 0.3 - 4.0).collect();
+        let mut running = RunningMoments::new(2);
+        for batch in values.chunks(2 * 30) {
+            running.update(batch);
+        }
+        for column in 0..2 {
+            let column_values: Vec<f64> =
+                values[column..].iter().step_by(2).map(|value| f64::from(*value)).collect();
+            let mean = column_values.iter().sum::<f64>() / 300.0;
+            let variance =
+                column_values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / 300.0;
+            // The initial weight of 1e-4 at mean 0, variance 1 shifts the result by at most its share of 300.
+            assert!((running.mean[column] - mean).abs() < 1e-5, "{} {mean}", running.mean[column]);
+            assert!((running.variance[column] - variance).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn the_policy_file_normalises_as_training_does() {
+        let mut normalizer = ObservationNormalizer::new(3, 1.5);
+        let rows: Vec<f32> = (0..30).map(|i| (i as f32 * 0.7).sin() * 9.0).collect();
+        normalizer.update(&rows);
+        let (mut training, mut inference) = (vec![0.0; 30], vec![0.0; 30]);
+        normalizer.apply(&rows, &mut training);
+        normalizer.freeze().apply(&rows, &mut inference);
+        assert_eq!(training, inference);
+        assert!(training.iter().any(|value| value.abs() == 1.5), "the clip must be exercised");
+    }
+
+    #[test]
+    fn rewards_are_scaled_by_the_deviation_of_the_discounted_return() {
+        let mut normalizer = RewardNormalizer::new(2, 0.5, 10.0);
+        let mut rewards = [4.0, -2.0];
+        normalizer.scale(&mut rewards, [true, false].into_iter());
+        // Returns 4 and −2: mean 1, variance 9 (the initial weight is 1e-4 of 2).
+        assert!((f64::from(rewards[0]) - 4.0 / 3.0).abs() < 1e-3);
+        assert_eq!(normalizer.returns, [0.0, -2.0], "a finished episode's return starts anew");
+        let mut rewards = [0.0, 1.0];
+        normalizer.scale(&mut rewards, [false, false].into_iter());
+        assert_eq!(normalizer.returns, [0.0, 0.0], "−2 × 0.5 + 1");
+    }
+}

@@ -1,0 +1,129 @@
+//! One decision ready to be learnt: the project, its process and its algorithm's options, checked against each other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use setpoint_decision::spec::Spec;
+use setpoint_decision::{Diagnostic, Project};
+use setpoint_policy::manifest::{FORMAT, Manifest};
+use setpoint_policy::normalizer::Normalizer;
+use setpoint_policy::{Policy, constraints::ConstraintSet};
+use setpoint_process::Factory;
+
+use crate::algorithms::{Algorithm, Options, Snapshot};
+use crate::normalize::EPSILON;
+
+/// A project with everything it names found and checked.
+#[derive(Clone)]
+pub struct Problem {
+    /// The project file.
+    pub project: Project,
+    /// The process it names.
+    pub factory: Arc<dyn Factory>,
+    /// The options of its algorithm.
+    pub options: Options,
+}
+
+impl Problem {
+    /// Reads a project file (or the folder that holds one) with overrides such as `train.seed=3`.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self, Box<Diagnostic>> {
+        Self::new(Project::load(path, overrides)?)
+    }
+
+    /// Finds the project's process and algorithm and checks every name against them.
+    pub fn new(project: Project) -> Result<Self, Box<Diagnostic>> {
+        let factory = setpoint_process::open(&project)?;
+        project.bind(factory.spec())?;
+        let options = Options::read(&project)?;
+        if let Some(reason) = options.mismatch(factory.spec()) {
+            let section = project.section("train");
+            return Err(section.error(
+                "algorithm",
+                &reason,
+                "this algorithm cannot learn this process's actions",
+                "`setpoint list algorithms` tells which actions each one learns",
+            ));
+        }
+        Ok(Self { project, factory, options })
+    }
+
+    /// The process's spaces and signals.
+    pub fn spec(&self) -> &Spec {
+        self.factory.spec()
+    }
+
+    /// The project file with every default written out; reading it back gives the same problem.
+    pub fn resolved(&self) -> String {
+        let mut table = self.project.to_toml();
+        let options =
+            toml::Value::try_from(&self.options).expect("options are numbers, texts and lists of them");
+        let train = table.entry("train").or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        if let Some(train) = train.as_table_mut() {
+            train.insert(self.options.name().to_owned(), options);
+        }
+        toml::to_string_pretty(&table).expect("a project has only text keys")
+    }
+
+    /// A fresh learner for a seed.
+    pub fn learner(&self, seed: u64, threads: usize) -> Box<dyn Algorithm> {
+        let masked = !self.project.constraints.is_empty();
+        self.options.learner(self.spec(), masked, seed, threads)
+    }
+
+    /// The project's constraints, resolved. They were checked when the problem was made.
+    pub fn constraints(&self) -> ConstraintSet {
+        let spec = self.spec();
+        ConstraintSet::new(&self.project.constraints, &spec.observation, &spec.signals, &spec.action)
+            .expect("`bind` has checked every name")
+    }
+
+    /// Wraps a learner's numbers as a policy with its manifest.
+    pub fn policy(&self, snapshot: Snapshot, seed: u64, steps: u64) -> Policy {
+        let spec = self.spec();
+        let manifest = Manifest {
+            format: FORMAT,
+            setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
+            project: self.project.charter.name.clone(),
+            process: spec.kind.clone(),
+            algorithm: self.options.name().to_owned(),
+            seed,
+            steps,
+            observation: spec.observation.clone(),
+            action: spec.action.clone(),
+            signals: spec.signals.clone(),
+            constraints: self.project.constraints.clone(),
+            network: snapshot.network,
+            clip_observation: snapshot.normalizer.as_ref().map(|Normalizer { clip, .. }| *clip),
+            normalization_epsilon: EPSILON,
+        };
+        Policy {
+            manifest,
+            parameters: snapshot.parameters,
+            log_std: snapshot.log_std,
+            normalizer: snapshot.normalizer,
+        }
+    }
+
+    /// Why a policy file does not fit this project, if it does not.
+    pub fn refuses(&self, policy: &Policy) -> Option<String> {
+        let (spec, manifest) = (self.spec(), &policy.manifest);
+        let differing = [
+            (manifest.process != spec.kind, "process", manifest.process.clone(), spec.kind.clone()),
+            (
+                manifest.observation != spec.observation,
+                "observation",
+                format!("{} features", manifest.observation.len()),
+                format!("{} features", spec.observation.len()),
+            ),
+            (
+                manifest.action != spec.action,
+                "action",
+                manifest.action.names().join(", "),
+                spec.action.names().join(", "),
+            ),
+        ];
+        differing.into_iter().find(|(differs, ..)| *differs).map(|(_, what, found, expected)| {
+            format!("the policy was trained for another {what} ({found}) than the project has ({expected})")
+        })
+    }
+}

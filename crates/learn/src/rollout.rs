@@ -1,0 +1,169 @@
+//! The rollout buffer of on-policy algorithms and generalised advantage estimation.
+
+/// What was seen and done in `steps` steps of `lanes` environments; step-major, all buffers allocated once.
+pub struct Rollout {
+    /// Environment steps a lane.
+    pub steps: usize,
+    /// Environments.
+    pub lanes: usize,
+    features: usize,
+    action_width: usize,
+    mask_width: usize,
+    /// `[steps, lanes, features]`, as the networks saw them.
+    pub observations: Vec<f32>,
+    /// `[steps, lanes]` chosen indices, for discrete actions.
+    pub choices: Vec<u32>,
+    /// `[steps, lanes, axes]` unclipped, for continuous actions.
+    pub controls: Vec<f32>,
+    /// `[steps, lanes, choices]`, true = allowed; empty without constraints.
+    pub allowed: Vec<bool>,
+    /// `[steps, lanes]` log π(a|s) at collection.
+    pub log_probabilities: Vec<f32>,
+    /// `[steps, lanes]` as learnt from (normalised, with the value of cut-off futures added).
+    pub rewards: Vec<f32>,
+    /// `[steps, lanes]` 1 where the episode ended in this step, else 0.
+    pub over: Vec<f32>,
+    /// `[steps + 1, lanes]` V(s); the last row values the state after the last step.
+    pub values: Vec<f32>,
+    /// `[steps, lanes]` Â.
+    pub advantages: Vec<f32>,
+    /// `[steps, lanes]` Â + V: the value targets.
+    pub returns: Vec<f32>,
+}
+
+impl Rollout {
+    /// Allocates for the given sizes; `axes` is 0 for discrete actions, `choices_masked` 0 without constraints.
+    pub fn new(steps: usize, lanes: usize, features: usize, axes: usize, choices_masked: usize) -> Self {
+        let n = steps * lanes;
+        Self {
+            steps,
+            lanes,
+            features,
+            action_width: axes,
+            mask_width: choices_masked,
+            observations: vec![0.0; n * features],
+            choices: vec![0; if axes == 0 { n } else { 0 }],
+            controls: vec![0.0; n * axes],
+            allowed: vec![true; n * choices_masked],
+            log_probabilities: vec![0.0; n],
+            rewards: vec![0.0; n],
+            over: vec![0.0; n],
+            values: vec![0.0; n + lanes],
+            advantages: vec![0.0; n],
+            returns: vec![0.0; n],
+        }
+    }
+
+    /// Transitions held.
+    pub fn len(&self) -> usize {
+        self.steps * self.lanes
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Observations of one step, `[lanes, features]`.
+    pub fn observations_at(&mut self, step: usize) -> &mut [f32] {
+        let width = self.lanes * self.features;
+        &mut self.observations[step * width..(step + 1) * width]
+    }
+
+    /// One value a lane, of one step.
+    pub fn lane_range(&self, step: usize) -> std::ops::Range<usize> {
+        step * self.lanes..(step + 1) * self.lanes
+    }
+
+    /// Continuous actions of one step, `[lanes, axes]`.
+    pub fn control_range(&self, step: usize) -> std::ops::Range<usize> {
+        let width = self.lanes * self.action_width;
+        step * width..(step + 1) * width
+    }
+
+    /// Masks of one step, `[lanes, choices]`.
+    pub fn mask_range(&self, step: usize) -> std::ops::Range<usize> {
+        let width = self.lanes * self.mask_width;
+        step * width..(step + 1) * width
+    }
+
+    /// Generalised advantage estimation (Schulman et al. 2016, equation 16), all lanes of a step side by side:
+    /// δ_t = r_t + γ V(s_{t+1}) (1 − over_t) − V(s_t),  Â_t = δ_t + γ λ (1 − over_t) Â_{t+1}.
+    ///
+    /// `over` covers truncations too: their future is in the reward already (γ V(final observation)).
+    pub fn estimate_advantages(&mut self, gamma: f32, lambda: f32) {
+        let lanes = self.lanes;
+        for step in (0..self.steps).rev() {
+            let (present, later) = self.advantages[step * lanes..].split_at_mut(lanes);
+            let values = &self.values[step * lanes..(step + 2) * lanes];
+            let rewards = &self.rewards[step * lanes..(step + 1) * lanes];
+            let over = &self.over[step * lanes..(step + 1) * lanes];
+            for lane in 0..lanes {
+                let goes_on = 1.0 - over[lane];
+                let following = later.get(lane).copied().unwrap_or(0.0);
+                let delta = rewards[lane] + gamma * values[lanes + lane] * goes_on - values[lane];
+                present[lane] = delta + gamma * lambda * goes_on * following;
+            }
+        }
+        for ((target, advantage), value) in self.returns.iter_mut().zip(&self.advantages).zip(&self.values) {
+            *target = advantage + value;
+        }
+    }
+}
+
+/// One lane's advantages, written as the paper writes them: the reference for [`Rollout::estimate_advantages`].
+pub fn advantages_of_lane(
+    rewards: &[f32],
+    values: &[f32],
+    over: &[bool],
+    gamma: f32,
+    lambda: f32,
+) -> Vec<f32> {
+    assert_eq!(values.len(), rewards.len() + 1, "one value more than rewards: that of the last state");
+    let mut advantages = vec![0.0; rewards.len()];
+    let mut following = 0.0;
+    for t in (0..rewards.len()).rev() {
+        let goes_on = if over[t] { 0.0 } else { 1.0 };
+        let delta = rewards[t] + gamma * values[t + 1] * goes_on - values[t];
+        following = delta + gamma * lambda * goes_on * following;
+        advantages[t] = following;
+    }
+    advantages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hand_computed_case() {
+        // γ = 0.5, λ = 0.5; the second step ends the episode.
+        let advantages =
+            advantages_of_lane(&[1.0, 2.0, 3.0], &[0.5, 1.0, 1.5, 2.0], &[false, true, false], 0.5, 0.5);
+        // δ = [1 + 0.5·1 − 0.5, 2 − 1, 3 + 0.5·2 − 1.5] = [1, 1, 2.5]
+        assert_eq!(advantages, [1.0 + 0.25 * 1.0, 1.0, 2.5]);
+    }
+
+    #[test]
+    fn vector_and_scalar_code_agree_for_any_number_of_steps_and_lanes() {
+        for (steps, lanes) in [(1, 1), (1, 7), (5, 3), (64, 8), (33, 17)] {
+            let mut rollout = Rollout::new(steps, lanes, 1, 0, 0);
+            let pseudo = |i: usize, k: f32| ((i as f32 + 0.37) * k).sin() * 2.0;
+            for i in 0..steps * lanes {
+                rollout.rewards[i] = pseudo(i, 1.7);
+                rollout.over[i] = if i % 5 == 3 { 1.0 } else { 0.0 };
+            }
+            for i in 0..(steps + 1) * lanes {
+                rollout.values[i] = pseudo(i, 0.9);
+            }
+            rollout.estimate_advantages(0.99, 0.95);
+            for lane in 0..lanes {
+                let column = |values: &[f32]| values[lane..].iter().step_by(lanes).copied().collect::<Vec<_>>();
+                let over: Vec<bool> = column(&rollout.over).iter().map(|over| *over == 1.0).collect();
+                let expected =
+                    advantages_of_lane(&column(&rollout.rewards), &column(&rollout.values), &over, 0.99, 0.95);
+                assert_eq!(column(&rollout.advantages), expected, "{steps} steps, {lanes} lanes, lane {lane}");
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Small, fast neural networks over one flat parameter slice: the arithmetic of learning, and nothing of what is learnt.
+//!
+//! * [`mlp`] – the multi-layer perceptron: shape, explicit forward and backward, workspace allocated once
+//! * [`categorical`], [`gaussian`] – log-probabilities, entropies and their gradients
+//! * [`optimizer`], [`gradient`] – Adam and plain descent; norms and clipping
+//! * [`initialize`] – orthogonal and zero weights
+//! * [`matmul`] – products of small matrices; [`real`] – f32 to train with, f64 to check gradients
+//!
+//! Hot loops are compiled for several machine levels and chosen at run time, so that a plain release build is as fast
+//! as one for the machine at hand. A row's result never depends on the other rows of its batch, bit for bit.
+
+pub mod categorical;
+mod elementwise;
+pub mod gaussian;
+pub mod gradient;
+pub mod initialize;
+mod level;
+pub mod matmul;
+pub mod mlp;
+pub mod optimizer;
+pub mod real;
+pub mod vector;

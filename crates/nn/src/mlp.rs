@@ -1,0 +1,213 @@
+//! The multi-layer perceptron: a shape over a flat parameter slice, with explicit forward and backward passes.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::elementwise;
+use crate::initialize;
+use crate::matmul::{View, matmul, transpose};
+use crate::real::Real;
+
+/// What follows a layer's linear map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Nothing.
+    Linear,
+    /// tanh(x)
+    Tanh,
+    /// max(x, 0)
+    Relu,
+}
+
+/// The shape of a network; its numbers are a flat slice that the caller owns: for each layer the weights
+/// `[inputs, outputs]` row by row, then the bias `[outputs]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mlp {
+    /// Numbers of an input.
+    pub input: usize,
+    /// Widths of the hidden layers; none makes the network linear.
+    pub hidden: Vec<usize>,
+    /// Numbers of an output.
+    pub output: usize,
+    /// Activation of the hidden layers; the output layer is linear.
+    pub activation: Activation,
+}
+
+/// One layer's place in the parameter slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Numbers that come in.
+    pub inputs: usize,
+    /// Numbers that go out.
+    pub outputs: usize,
+    /// `[inputs, outputs]`, row by row.
+    pub weights: Range<usize>,
+    /// `[outputs]`
+    pub bias: Range<usize>,
+    /// What follows.
+    pub activation: Activation,
+}
+
+/// Buffers of one network for up to a number of rows, allocated once.
+#[derive(Clone, Debug)]
+pub struct Workspace<T> {
+    rows_max: usize,
+    layers: Vec<Layer>,
+    /// Each layer's activations, `[rows, outputs]`.
+    activations: Vec<Vec<T>>,
+    /// dL / d (a layer's activations), `[rows, widest]`, for the layer in hand and the one before it.
+    deltas: [Vec<T>; 2],
+    transposed: Vec<T>,
+}
+
+impl Mlp {
+    /// Length of the parameter slice.
+    pub fn parameters(&self) -> usize {
+        let widths = self.widths();
+        widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let ends = (std::iter::once(self.input), std::iter::once(self.output));
+        ends.0.chain(self.hidden.iter().copied()).chain(ends.1).collect()
+    }
+
+    /// The layers in order.
+    pub fn layers(&self) -> Vec<Layer> {
+        let widths = self.widths();
+        let last = widths.len() - 2;
+        let mut start = 0;
+        let layer = |(index, pair): (usize, &[usize])| {
+            let (inputs, outputs) = (pair[0], pair[1]);
+            let weights = start..start + inputs * outputs;
+            let bias = weights.end..weights.end + outputs;
+            start = bias.end;
+            let activation = if index == last { Activation::Linear } else { self.activation };
+            Layer { inputs, outputs, weights, bias, activation }
+        };
+        widths.windows(2).enumerate().map(layer).collect()
+    }
+
+    /// Buffers for up to `rows_max` rows.
+    pub fn workspace<T: Real>(&self, rows_max: usize) -> Workspace<T> {
+        let layers = self.layers();
+        let widest = self.hidden.iter().copied().max().unwrap_or(0);
+        let largest = layers.iter().skip(1).map(|layer| layer.weights.len()).max().unwrap_or(0);
+        let zeros = |n: usize| vec![T::ZERO; n];
+        Workspace {
+            rows_max,
+            activations: layers.iter().map(|layer| zeros(rows_max * layer.outputs)).collect(),
+            deltas: [zeros(rows_max * widest), zeros(rows_max * widest)],
+            transposed: zeros(largest),
+            layers,
+        }
+    }
+
+    /// Orthogonal weights (Saxe et al. 2014) with one gain for hidden layers and another for the output layer; bias 0.
+    /// `normal` gives standard normal numbers.
+    pub fn initialize_orthogonal<T: Real>(
+        &self,
+        parameters: &mut [T],
+        hidden_gain: f64,
+        output_gain: f64,
+        normal: &mut impl FnMut() -> f64,
+    ) {
+        let layers = self.layers();
+        let last = layers.len() - 1;
+        for (index, layer) in layers.into_iter().enumerate() {
+            let gain = if index == last { output_gain } else { hidden_gain };
+            initialize::orthogonal(&mut parameters[layer.weights], layer.inputs, layer.outputs, gain, normal);
+            initialize::zero(&mut parameters[layer.bias]);
+        }
+    }
+
+    /// Weights and bias uniform in ±1/√inputs (PyTorch's default of a linear layer). `unit` is uniform in [0, 1).
+    pub fn initialize_uniform<T: Real>(&self, parameters: &mut [T], unit: &mut impl FnMut() -> f64) {
+        for layer in self.layers() {
+            let bound = 1.0 / (layer.inputs as f64).sqrt();
+            for parameter in &mut parameters[layer.weights.start..layer.bias.end] {
+                *parameter = T::from_f64((2.0 * unit() - 1.0) * bound);
+            }
+        }
+    }
+
+    /// Runs `rows` inputs `[rows, input]` through the network; gives the outputs `[rows, output]`. The workspace keeps
+    /// what [`Mlp::backward`] needs.
+    ///
+    /// # Panics
+    /// If a slice is too short or there are more rows than the workspace holds.
+    pub fn forward<'w, T: Real>(
+        &self,
+        parameters: &[T],
+        input: &[T],
+        rows: usize,
+        workspace: &'w mut Workspace<T>,
+    ) -> &'w [T] {
+        let Workspace { layers, activations, rows_max, .. } = workspace;
+        assert!(rows <= *rows_max, "{rows} rows, the workspace was made for {rows_max}");
+        assert!(input.len() >= rows * self.input, "the input is shorter than {rows} × {}", self.input);
+        for (index, layer) in layers.iter().enumerate() {
+            let (before, after) = activations.split_at_mut(index);
+            let from = before.last().map_or(input, Vec::as_slice);
+            let to = &mut after[0][..rows * layer.outputs];
+            let (weights, bias) = (&parameters[layer.weights.clone()], &parameters[layer.bias.clone()]);
+            matmul(rows, layer.outputs, layer.inputs, View::rows(from, layer.inputs), weights, bias, to);
+            match layer.activation {
+                Activation::Linear => {}
+                Activation::Tanh => elementwise::tanh(to),
+                Activation::Relu => elementwise::relu(to),
+            }
+        }
+        &activations[layers.len() - 1][..rows * self.output]
+    }
+
+    /// From dL/d output `[rows, output]` to dL/d parameters, which overwrites `gradient`. `input` and `rows` are those
+    /// of the last [`Mlp::forward`] with this workspace.
+    ///
+    /// # Panics
+    /// As [`Mlp::forward`].
+    pub fn backward<T: Real>(
+        &self,
+        parameters: &[T],
+        input: &[T],
+        rows: usize,
+        workspace: &mut Workspace<T>,
+        output_gradient: &[T],
+        gradient: &mut [T],
+    ) {
+        let Workspace { layers, activations, deltas, transposed, rows_max } = workspace;
+        assert!(rows <= *rows_max, "{rows} rows, the workspace was made for {rows_max}");
+        assert!(output_gradient.len() >= rows * self.output, "the output gradient is too short");
+        assert_eq!(gradient.len(), self.parameters(), "one gradient a parameter");
+        let [first, second] = deltas;
+        let (mut delta, mut spare) = (first, second);
+        for (index, layer) in layers.iter().enumerate().rev() {
+            let &Layer { inputs, outputs, .. } = layer;
+            let is_last = index + 1 == layers.len();
+            // dL / d (W·x + b) of this layer.
+            let above: &[T] =
+                if is_last { &output_gradient[..rows * outputs] } else { &delta[..rows * outputs] };
+            let from = if index == 0 { input } else { activations[index - 1].as_slice() };
+            // dW = Xᵀ · δ,  db = Σ rows of δ
+            let weight_gradient = &mut gradient[layer.weights.clone()];
+            matmul(inputs, outputs, rows, View::transposed(from, inputs), above, &[], weight_gradient);
+            elementwise::column_sums(above, &mut gradient[layer.bias.clone()]);
+            if index == 0 {
+                break;
+            }
+            // dX = δ · Wᵀ, then backward through the activation that made X.
+            transpose(inputs, outputs, &parameters[layer.weights.clone()], transposed);
+            let below = &mut spare[..rows * inputs];
+            matmul(rows, inputs, outputs, View::rows(above, outputs), transposed, &[], below);
+            let made = &activations[index - 1][..rows * inputs];
+            match layers[index - 1].activation {
+                Activation::Linear => {}
+                Activation::Tanh => elementwise::tanh_backward(made, below),
+                Activation::Relu => elementwise::relu_backward(made, below),
+            }
+            std::mem::swap(&mut delta, &mut spare);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Vectors of numbers that live in registers, one implementation a machine level.
+
+use crate::real::Real;
+
+/// A few numbers that are worked on at once.
+pub trait Vector<T: Real>: Copy {
+    /// How many.
+    const LANES: usize;
+
+    /// The same number in every lane.
+    fn splat(value: T) -> Self;
+    /// The first `count` ≤ `LANES` lanes from `from`, the others 0.
+    ///
+    /// # Safety
+    /// `from` must be valid for reading `count` numbers, and the machine must have the vector's level.
+    unsafe fn load(from: *const T, count: usize) -> Self;
+    /// Writes the first `count` ≤ `LANES` lanes to `to`.
+    ///
+    /// # Safety
+    /// `to` must be valid for writing `count` numbers, and the machine must have the vector's level.
+    unsafe fn store(self, to: *mut T, count: usize);
+    /// `self × a + b` in each lane.
+    ///
+    /// # Safety
+    /// The machine must have the vector's level.
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+}
+
+/// Plain numbers side by side: what any machine has.
+#[derive(Clone, Copy)]
+pub struct Array<T, const N: usize>([T; N]);
+
+impl<T: Real, const N: usize> Vector<T> for Array<T, N> {
+    const LANES: usize = N;
+
+    #[inline(always)]
+    fn splat(value: T) -> Self {
+        Self([value; N])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const T, count: usize) -> Self {
+        let mut lanes = [T::ZERO; N];
+        // SAFETY: the caller vouches for `count` readable numbers; `count` ≤ N of them are written to a local array.
+        unsafe { std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count.min(N)) };
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T, count: usize) {
+        // SAFETY: the caller vouches for `count` writable numbers; the local array holds N.
+        unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), to, count.min(N)) };
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+        let mut lanes = self.0;
+        for ((lane, a), b) in lanes.iter_mut().zip(a.0).zip(b.0) {
+            // Aarch64 always fuses at no cost; plain x86-64 would call the mathematics library.
+            *lane = lane.multiply_add::<{ cfg!(target_arch = "aarch64") }>(a, b);
+        }
+        Self(lanes)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Vector;
+
+    impl Vector<f32> for __m512 {
+        const LANES: usize = 16;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            // SAFETY: only code that was chosen because the machine has AVX-512F uses this type.
+            unsafe { _mm512_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32, count: usize) -> Self {
+            // SAFETY: the mask keeps the load within the `count` numbers that the caller vouches for.
+            unsafe {
+                if count >= 16 { _mm512_loadu_ps(from) } else { _mm512_maskz_loadu_ps((1 << count) - 1, from) }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32, count: usize) {
+            // SAFETY: the mask keeps the store within the `count` numbers that the caller vouches for.
+            unsafe {
+                if count >= 16 {
+                    _mm512_storeu_ps(to, self);
+                } else {
+                    _mm512_mask_storeu_ps(to, (1 << count) - 1, self);
+                }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe { _mm512_fmadd_ps(self, a, b) }
+        }
+    }
+
+    /// `MASKS[8 − n..]` begins with n lanes of ones.
+    static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    impl Vector<f32> for __m256 {
+        const LANES: usize = 8;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            // SAFETY: only code that was chosen because the machine has AVX2 and FMA uses this type.
+            unsafe { _mm256_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32, count: usize) -> Self {
+            // SAFETY: the mask keeps the load within the `count` numbers that the caller vouches for, and is itself
+            // read within the table since `count` < 8 there.
+            unsafe {
+                if count >= 8 {
+                    _mm256_loadu_ps(from)
+                } else {
+                    let mask = _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast());
+                    _mm256_maskload_ps(from, mask)
+                }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32, count: usize) {
+            // SAFETY: as for `load`.
+            unsafe {
+                if count >= 8 {
+                    _mm256_storeu_ps(to, self);
+                } else {
+                    let mask = _mm256_loadu_si256(MASKS.as_ptr().add(8 - count).cast());
+                    _mm256_maskstore_ps(to, mask, self);
+                }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+            // SAFETY: the caller vouches for FMA.
+            unsafe { _mm256_fmadd_ps(self, a, b) }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What every process must keep, checked by running it: bounds, reproducibility, numbers that are numbers, states that
+//! can be saved, the time limit.
+
+use setpoint_decision::charter::Finding;
+use setpoint_decision::spec::{ActionSpace, Spec};
+
+use crate::open::Factory;
+use crate::process::Outcome;
+use crate::random::Stream;
+use crate::vectorized::{Actions, Batch, Transition};
+
+const LANES: usize = 8;
+/// A bound that is met to this relative precision is met: f32 arithmetic rounds.
+const TOLERANCE: f32 = 1e-4;
+
+/// Runs the process with random actions for `steps` steps of 8 environments and tells what was seen.
+pub fn conformance(factory: &dyn Factory, steps: usize) -> Vec<Finding> {
+    let spec = factory.spec();
+    let mut seen = Seen::default();
+    let mut batch = factory.batch(LANES, 1, "conformance");
+    let mut again = factory.batch(LANES, 1, "conformance");
+    let mut other = factory.batch(LANES, 2, "conformance");
+    let mut actions = RandomActions::new(spec);
+    let mut episode_steps = [0_u32; LANES];
+    let mut saved = None;
+    for step in 0..steps {
+        actions.draw();
+        batch.step(actions.view());
+        again.step(actions.view());
+        other.step(actions.view());
+        seen.look(spec, batch.transition(), step);
+        seen.reproducible &= same(batch.transition(), again.transition());
+        seen.seeds_differ |= !same(batch.transition(), other.transition());
+        for (length, outcome) in episode_steps.iter_mut().zip(&batch.transition().outcomes) {
+            *length += 1;
+            seen.longest = seen.longest.max(*length);
+            if outcome.is_over() {
+                seen.episodes += 1;
+                seen.terminated += u32::from(*outcome == Outcome::Terminated);
+                *length = 0;
+            }
+        }
+        if step == steps / 2 {
+            saved = Some(batch.save());
+        }
+    }
+    let mut findings = seen.findings(spec, steps);
+    findings.push(resumes(factory, saved, steps));
+    findings
+}
+
+/// Puts a saved state into a fresh batch and compares its future with that of the batch it was taken from.
+fn resumes(factory: &dyn Factory, saved: Option<Result<Vec<u8>, crate::StateError>>, steps: usize) -> Finding {
+    const SUBJECT: &str = "saved state";
+    let state = match saved {
+        Some(Ok(state)) => state,
+        Some(Err(error)) => return Finding::fail(SUBJECT, error.to_string()),
+        None => return Finding::fail(SUBJECT, "no step was taken"),
+    };
+    let load = |seed| -> Result<Box<dyn Batch>, crate::StateError> {
+        let mut batch = factory.batch(LANES, seed, "conformance");
+        batch.load(&state)?;
+        Ok(batch)
+    };
+    let (mut first, mut second) = match (load(1), load(99)) {
+        (Ok(first), Ok(second)) => (first, second),
+        (Err(error), _) | (_, Err(error)) => return Finding::fail(SUBJECT, error.to_string()),
+    };
+    // The original run up to the save, replayed, must go on as the restored ones do.
+    let mut original = factory.batch(LANES, 1, "conformance");
+    let mut actions = RandomActions::new(factory.spec());
+    for _ in 0..=steps / 2 {
+        actions.draw();
+        original.step(actions.view());
+    }
+    for step in 0..steps / 2 {
+        actions.draw();
+        for batch in [&mut original, &mut first, &mut second] {
+            batch.step(actions.view());
+        }
+        if !same(original.transition(), first.transition()) || !same(original.transition(), second.transition()) {
+            let message = format!("a restored environment goes another way after {} steps", step + 1);
+            return Finding::fail(SUBJECT, format!("{message}: some state is not serialised"));
+        }
+    }
+    Finding::pass(SUBJECT, format!("restored environments go on bit for bit for {} steps", steps / 2))
+}
+
+fn same(a: &Transition, b: &Transition) -> bool {
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    a.outcomes == b.outcomes
+        && bits(&a.observations) == bits(&b.observations)
+        && bits(&a.signals) == bits(&b.signals)
+}
+
+struct RandomActions<'a> {
+    space: &'a ActionSpace,
+    random: Stream,
+    choices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl<'a> RandomActions<'a> {
+    fn new(spec: &'a Spec) -> Self {
+        Self { space: &spec.action, random: Stream::new(0, "conformance actions", 0), choices: vec![], values: vec![] }
+    }
+
+    fn draw(&mut self) {
+        let random = &mut self.random;
+        match self.space {
+            ActionSpace::Discrete { choices } => {
+                let n = choices.len() as u32;
+                self.choices = (0..LANES).map(|_| random.below(n)).collect();
+            }
+            ActionSpace::Continuous { axes } => {
+                let draw = |_| axes.iter().map(|axis| random.uniform(axis.low, axis.high)).collect::<Vec<_>>();
+                self.values = (0..LANES).flat_map(draw).collect();
+            }
+        }
+    }
+
+    fn view(&self) -> Actions<'_> {
+        match self.space {
+            ActionSpace::Discrete { .. } => Actions::Discrete(&self.choices),
+            ActionSpace::Continuous { .. } => Actions::Continuous(&self.values),
+        }
+    }
+}
+
+struct Seen {
+    not_finite: Option<String>,
+    out_of_bounds: Option<String>,
+    reproducible: bool,
+    seeds_differ: bool,
+    longest: u32,
+    episodes: u32,
+    terminated: u32,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            not_finite: None,
+            out_of_bounds: None,
+            reproducible: true,
+            seeds_differ: false,
+            longest: 0,
+            episodes: 0,
+            terminated: 0,
+        }
+    }
+}
+
+impl Seen {
+    fn look(&mut self, spec: &Spec, transition: &Transition, step: usize) {
+        let features = spec.observation.iter().map(|feature| ("feature", &feature.name, feature.low, feature.high));
+        for rows in [&transition.observations] {
+            self.compare(features.clone(), rows, step);
+        }
+        let signals = spec.signals.iter().map(|signal| ("signal", &signal.name, signal.low, signal.high));
+        for rows in [&transition.signals, &transition.current_signals] {
+            self.compare(signals.clone(), rows, step);
+        }
+    }
+
+    fn compare<'s>(
+        &mut self,
+        bounds: impl Iterator<Item = (&'static str, &'s String, f32, f32)> + Clone,
+        rows: &[f32],
+        step: usize,
+    ) {
+        for (value, (what, name, low, high)) in rows.iter().zip(bounds.cycle()) {
+            let slack = TOLERANCE * (high - low).abs().max(1e-3);
+            if !value.is_finite() && self.not_finite.is_none() {
+                self.not_finite = Some(format!("{what} `{name}` was {value} at step {step}"));
+            } else if (*value < low - slack || *value > high + slack) && self.out_of_bounds.is_none() {
+                let message = format!("{what} `{name}` was {value} at step {step}; its bounds are {low} to {high}");
+                self.out_of_bounds = Some(message);
+            }
+        }
+    }
+
+    fn findings(&self, spec: &Spec, steps: usize) -> Vec<Finding> {
+        let total = steps * LANES;
+        let verdict = |subject: &str, failure: &Option<String>, message: String| match failure {
+            Some(failure) => Finding::fail(subject, failure.clone()),
+            None => Finding::pass(subject, message),
+        };
+        let numbers = verdict("numbers", &self.not_finite, format!("all finite over {total} random steps"));
+        let bounds = verdict("bounds", &self.out_of_bounds, format!("respected over {total} random steps"));
+        let not_repeated = (!self.reproducible).then(|| "the same seed and actions gave another trajectory".to_owned());
+        let reproducible = verdict("same seed", &not_repeated, format!("same trajectory, bit for bit, {total} steps"));
+        let all_alike = (!self.seeds_differ).then(|| "seeds 1 and 2 gave the same trajectory".to_owned());
+        let seeds = verdict("other seed", &all_alike, "another trajectory".to_owned());
+        let limit = match spec.max_steps {
+            Some(limit) if self.longest > limit => {
+                Finding::fail("episodes", format!("one lasted {} steps; the limit is {limit}", self.longest))
+            }
+            None if self.episodes == 0 => Finding::fail(
+                "episodes",
+                format!("none ended within {steps} steps: give max_steps in [process], or no return is ever known"),
+            ),
+            _ => Finding::pass(
+                "episodes",
+                format!("{} ended ({} terminated), the longest had {} steps", self.episodes, self.terminated, self.longest),
+            ),
+        };
+        vec![numbers, bounds, reproducible, seeds, limit]
+    }
+}

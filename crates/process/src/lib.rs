@@ -1,0 +1,19 @@
+//! Industrial processes to learn on.
+//!
+//! * [`process`] – the trait: `reset`, `step`, names and bounds; no reward
+//! * [`builtin`] – one file a process, its heuristic baseline beside it
+//! * [`vectorized`] – many environments that step together; [`mod@open`] – from a project's `kind` to a process
+//! * [`reward`] – signals × weights; [`random`] – named streams; [`conformance`] – what every process must keep
+//!
+//! Nothing here learns.
+
+pub mod builtin;
+pub mod conformance;
+pub mod open;
+pub mod process;
+pub mod random;
+pub mod reward;
+pub mod vectorized;
+
+pub use open::{Factory, Heuristic, State, kinds, open, open_kind};
+pub use vectorized::StateError;

@@ -1,0 +1,55 @@
+//! The trait that every simulator implements.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::random::Stream;
+use setpoint_decision::spec::Spec;
+
+/// What is done in one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action<'a> {
+    /// Index of a choice of a discrete space.
+    Discrete(usize),
+    /// One value an axis of a continuous space, within its bounds.
+    Continuous(&'a [f32]),
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub enum Outcome {
+    /// The episode goes on.
+    #[default]
+    Running,
+    /// The process reached an end of its own: there is no future to value.
+    Terminated,
+    /// The episode was cut off (time limit): the future has a value and is bootstrapped.
+    Truncated,
+}
+
+impl Outcome {
+    /// Whether the episode is over.
+    pub fn is_over(self) -> bool {
+        self != Self::Running
+    }
+}
+
+/// A simulator of one episode at a time: no allocation, no reward, all randomness from the given stream.
+///
+/// The serde bounds are what makes a killed training resume bit for bit: a checkpoint holds every process mid-episode.
+pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// Observations, actions and signals: names, units, bounds.
+    fn spec(&self) -> Spec;
+
+    /// Begins an episode; writes its first observation and the signals of the state that the first decision sees
+    /// (constraints look at them before the first action).
+    fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]);
+
+    /// Takes one action; writes the next observation and this step's signals.
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome;
+}

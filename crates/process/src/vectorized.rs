@@ -1,0 +1,208 @@
+//! Many environments of one process that step together: static dispatch inside, one dynamic call a batch.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::spec::{ActionSpace, Spec};
+
+use crate::process::{Action, Outcome, Process};
+use crate::random::Stream;
+
+/// One action for every lane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Actions<'a> {
+    /// `[lanes]` indices of choices.
+    Discrete(&'a [u32]),
+    /// `[lanes, axes]` values within the axes' bounds.
+    Continuous(&'a [f32]),
+}
+
+/// What a step of all lanes gave.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Transition {
+    /// `[lanes, features]`: what the next decision sees; of a finished episode's lane, the next episode's first.
+    pub observations: Vec<f32>,
+    /// `[lanes, signals]` of the step just taken.
+    pub signals: Vec<f32>,
+    /// `[lanes, signals]` of the state that the next decision sees: `signals` unless the episode was reset.
+    pub current_signals: Vec<f32>,
+    /// `[lanes]`
+    pub outcomes: Vec<Outcome>,
+    /// `[lanes, features]`: the last observation of the finished episode; valid where the outcome is over.
+    pub final_observations: Vec<f32>,
+}
+
+/// A state could not be saved or put back.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the saved state does not fit: {0}")]
+pub struct StateError(String);
+
+impl StateError {
+    /// With what was found and expected.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// Environments that step together, whatever their process. A finished episode is reset in the same step.
+pub trait Batch: Send {
+    /// Number of environments.
+    fn lanes(&self) -> usize;
+    /// Begins a new episode in every lane.
+    fn reset(&mut self);
+    /// Takes one action in every lane.
+    ///
+    /// # Panics
+    /// If the actions are not of the process's kind or not one a lane.
+    fn step(&mut self, actions: Actions<'_>);
+    /// What the last step gave.
+    fn transition(&self) -> &Transition;
+    /// Everything that a bit-identical continuation needs.
+    fn save(&self) -> Result<Vec<u8>, StateError>;
+    /// Puts back what [`Batch::save`] wrote.
+    fn load(&mut self, state: &[u8]) -> Result<(), StateError>;
+}
+
+/// A batch of one process type.
+pub struct Vectorized<P> {
+    lanes: Vec<Lane<P>>,
+    transition: Transition,
+    features: usize,
+    signals: usize,
+    axes: usize,
+    max_steps: u32,
+}
+
+/// One environment.
+#[derive(Clone, Serialize, Deserialize)]
+struct Lane<P> {
+    process: P,
+    random: Stream,
+    steps: u32,
+}
+
+impl<P: Process> Vectorized<P> {
+    /// `lanes` copies of a process; lane `i` draws from the stream (seed, purpose, i).
+    /// `max_steps` of the spec truncates episodes.
+    pub fn new(prototype: &P, spec: &Spec, lanes: usize, seed: u64, purpose: &str) -> Self {
+        let (features, signals) = (spec.observation.len(), spec.signals.len());
+        let lane = |index: usize| Lane {
+            process: prototype.clone(),
+            random: Stream::new(seed, purpose, index as u64),
+            steps: 0,
+        };
+        let mut batch = Self {
+            lanes: (0..lanes).map(lane).collect(),
+            transition: Transition {
+                observations: vec![0.0; lanes * features],
+                signals: vec![0.0; lanes * signals],
+                current_signals: vec![0.0; lanes * signals],
+                outcomes: vec![Outcome::Running; lanes],
+                final_observations: vec![0.0; lanes * features],
+            },
+            features,
+            signals,
+            axes: match &spec.action {
+                ActionSpace::Discrete { .. } => 0,
+                ActionSpace::Continuous { axes } => axes.len(),
+            },
+            max_steps: spec.max_steps.unwrap_or(u32::MAX),
+        };
+        batch.reset();
+        batch
+    }
+
+    /// Steps every lane with the action that `action_of` gives it.
+    #[inline(always)]
+    fn step_with<'a>(&mut self, action_of: impl Fn(usize) -> Action<'a>) {
+        let Transition { observations, signals, current_signals, outcomes, final_observations } =
+            &mut self.transition;
+        let rows = observations
+            .chunks_exact_mut(self.features)
+            .zip(signals.chunks_exact_mut(self.signals))
+            .zip(current_signals.chunks_exact_mut(self.signals))
+            .zip(outcomes.iter_mut());
+        for (index, (lane, (((observation, signals), current), outcome))) in
+            self.lanes.iter_mut().zip(rows).enumerate()
+        {
+            *outcome = lane.process.step(action_of(index), &mut lane.random, observation, signals);
+            lane.steps += 1;
+            if *outcome == Outcome::Running && lane.steps >= self.max_steps {
+                *outcome = Outcome::Truncated;
+            }
+            current.copy_from_slice(signals);
+            if outcome.is_over() {
+                final_observations[index * self.features..(index + 1) * self.features]
+                    .copy_from_slice(observation);
+                lane.process.reset(&mut lane.random, observation, current);
+                lane.steps = 0;
+            }
+        }
+    }
+}
+
+impl<P: Process> Batch for Vectorized<P> {
+    fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn reset(&mut self) {
+        let Transition { observations, signals, current_signals, outcomes, .. } = &mut self.transition;
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            let observation = &mut observations[index * self.features..(index + 1) * self.features];
+            let current = &mut current_signals[index * self.signals..(index + 1) * self.signals];
+            lane.process.reset(&mut lane.random, observation, current);
+            lane.steps = 0;
+        }
+        signals.copy_from_slice(current_signals);
+        outcomes.fill(Outcome::Running);
+    }
+
+    fn step(&mut self, actions: Actions<'_>) {
+        match actions {
+            Actions::Discrete(choices) => {
+                assert!(self.axes == 0, "this process takes continuous actions");
+                assert_eq!(choices.len(), self.lanes.len(), "one choice a lane");
+                self.step_with(|lane| Action::Discrete(choices[lane] as usize));
+            }
+            Actions::Continuous(values) => {
+                let axes = self.axes;
+                assert!(axes > 0, "this process takes choices");
+                assert_eq!(values.len(), self.lanes.len() * axes, "one value an axis and lane");
+                self.step_with(|lane| Action::Continuous(&values[lane * axes..(lane + 1) * axes]));
+            }
+        }
+    }
+
+    fn transition(&self) -> &Transition {
+        &self.transition
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&(&self.lanes, &self.transition)).map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let (lanes, transition): (Vec<Lane<P>>, Transition) =
+            postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
+        let sizes = |lanes: &Vec<Lane<P>>, transition: &Transition| {
+            let Transition { observations, signals, current_signals, outcomes, final_observations } = transition;
+            [
+                lanes.len(),
+                observations.len(),
+                signals.len(),
+                current_signals.len(),
+                outcomes.len(),
+                final_observations.len(),
+            ]
+        };
+        let (found, expected) = (sizes(&lanes, &transition), sizes(&self.lanes, &self.transition));
+        if found != expected {
+            return Err(StateError::new(format!(
+                "it holds {} environments of other sizes, expected {}",
+                found[0], expected[0]
+            )));
+        }
+        self.lanes = lanes;
+        self.transition = transition;
+        Ok(())
+    }
+}
