@@ -25,6 +25,8 @@ pub struct Spec {
     pub on_terminated: f64,
     /// The source's one-off bonus (or penalty) on truncation.
     pub on_truncated: f64,
+    /// What published figures for this process are worth, for the report.
+    pub notes: Vec<String>,
 }
 
 /// One number of the observation.

@@ -46,6 +46,17 @@ struct Saved {
     finished: Vec<Episode>,
 }
 
+/// One environment's last step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepRecord<'a> {
+    /// Its reward.
+    pub reward: f64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the process measured in it.
+    pub signals: &'a [f32],
+}
+
 /// `lanes` environments that step together.
 pub struct Environments {
     batch: Box<dyn Batch>,
@@ -127,6 +138,31 @@ impl Environments {
     /// What the next decisions may do, `[lanes, choices]`; empty when nothing is ever forbidden.
     pub fn allowed(&self) -> &[bool] {
         if self.discrete { &self.allowed } else { &[] }
+    }
+
+    /// What the next decision of one environment may do; empty when nothing is ever forbidden.
+    pub fn allowed_in(&self, lane: usize) -> &[bool] {
+        let allowed = self.allowed();
+        if allowed.is_empty() { allowed } else { &allowed[lane * self.actions..(lane + 1) * self.actions] }
+    }
+
+    /// One environment's last step; its reward terms are added to `terms`.
+    pub fn record(&mut self, lane: usize, terms: &mut [f64]) -> StepRecord<'_> {
+        let transition = self.batch.transition();
+        let signals = &transition.signals[lane * self.signals..(lane + 1) * self.signals];
+        let outcome = transition.outcomes[lane];
+        let reward = self.reward.evaluate(signals, outcome, &mut self.terms);
+        terms.iter_mut().zip(&self.terms).for_each(|(sum, term)| *sum += term);
+        StepRecord { reward, outcome, signals }
+    }
+
+    /// Adds 1 to each constraint that is active at the next decision of one environment.
+    pub fn count_active(&self, lane: usize, counts: &mut [u64]) {
+        let transition = self.batch.transition();
+        let observation = &transition.observations[lane * self.features..(lane + 1) * self.features];
+        let signals = &transition.current_signals[lane * self.signals..(lane + 1) * self.signals];
+        let active = self.constraints.active(observation, signals);
+        counts.iter_mut().zip(active).for_each(|(count, active)| *count += u64::from(active));
     }
 
     /// Whether masks must be kept at all.

@@ -3,7 +3,10 @@
 //! * [`problem`] – a project with its process and its algorithm's options; start here
 //! * [`algorithms`] – one file an algorithm
 //! * [`mod@train`] – the training loop; [`checkpoint`], [`run_folder`], [`metrics`], [`durable`] – what it leaves on disk
+//! * [`report`] – the page that people read
+//! * [`many_seeds`] – one training per seed on all cores
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
+//! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
 pub mod algorithms;
@@ -12,11 +15,15 @@ pub mod durable;
 pub mod environment;
 pub mod episodes;
 pub mod error;
+pub mod evaluate;
+pub mod many_seeds;
 pub mod metrics;
 pub mod normalize;
 pub mod pair;
 pub mod problem;
+pub mod report;
 pub mod rollout;
 pub mod run_folder;
 pub mod schedule;
+pub mod statistics;
 pub mod train;

@@ -6,7 +6,7 @@
 //! * [`manifest`], [`file`](mod@file) – the policy file: one `safetensors` file with a manifest and a checksum
 //! * [`normalizer`] – observation statistics that travel with the policy
 //! * [`constraints`] – action masks and clips, the same in training and at the plant
-//! * [`ranking`] – `recommend`: ranked actions and what drives the choice
+//! * [`ranking`] – `recommend`: ranked actions and what drives the choice; [`state`] – a state as people give it
 
 pub mod constraints;
 pub mod file;
@@ -14,5 +14,6 @@ pub mod manifest;
 pub mod normalizer;
 pub mod policy;
 pub mod ranking;
+pub mod state;
 
 pub use policy::Policy;

@@ -48,17 +48,12 @@ impl Policy {
     }
 }
 
-/// How an action is taken from the policy's distribution.
-pub enum Selection<'a> {
-    /// The most probable action, the mean of a continuous one.
-    Deterministic,
-    /// Drawn from the distribution, with numbers from these sources.
-    Sampled {
-        /// Uniform in [0, 1).
-        uniform: &'a mut dyn FnMut() -> f32,
-        /// Standard normal.
-        normal: &'a mut dyn FnMut() -> f32,
-    },
+/// Where a policy that draws its actions takes its random numbers from.
+pub trait Draw {
+    /// Uniform in [0, 1).
+    fn uniform(&mut self) -> f32;
+    /// Standard normal.
+    fn normal(&mut self) -> f32;
 }
 
 /// Runs a policy without allocating.
@@ -92,26 +87,28 @@ impl Runner<'_> {
         output
     }
 
-    /// Chooses an index for each row of a discrete decision.
+    /// Chooses an index for each row of a discrete decision: drawn from the distribution, or the most probable one
+    /// where no draws are given.
     pub fn choose(
         &mut self,
         observations: &[f32],
         allowed: &[bool],
-        selection: &mut Selection<'_>,
+        mut draw: Option<&mut dyn Draw>,
         chosen: &mut [u32],
     ) {
         let choices = self.policy.manifest.network.output;
         let output = self.distribution(observations, allowed);
         for (row, chosen) in output.chunks_exact(choices).zip(chosen) {
-            *chosen = match selection {
-                Selection::Deterministic => categorical::mode(row),
-                Selection::Sampled { uniform, .. } => categorical::sample(row, uniform()),
+            *chosen = match &mut draw {
+                None => categorical::mode(row),
+                Some(draw) => categorical::sample(row, draw.uniform()),
             } as u32;
         }
     }
 
-    /// Writes the axes' values `[rows, axes]`, in their units and within their bounds, of a continuous decision.
-    pub fn control(&mut self, observations: &[f32], selection: &mut Selection<'_>, values: &mut [f32]) {
+    /// Writes the axes' values `[rows, axes]`, in their units and within their bounds, of a continuous decision: drawn
+    /// from the distribution, or its mean where no draws are given.
+    pub fn control(&mut self, observations: &[f32], mut draw: Option<&mut dyn Draw>, values: &mut [f32]) {
         let policy = self.policy;
         let ActionSpace::Continuous { axes } = &policy.manifest.action else {
             panic!("`control` is for continuous actions; this policy chooses")
@@ -119,8 +116,8 @@ impl Runner<'_> {
         values.copy_from_slice(self.distribution(observations, &[]));
         for row in values.chunks_exact_mut(axes.len()) {
             for ((value, log_std), axis) in row.iter_mut().zip(&policy.log_std).zip(axes) {
-                if let Selection::Sampled { normal, .. } = selection {
-                    *value += log_std.exp() * normal();
+                if let Some(draw) = &mut draw {
+                    *value += log_std.exp() * draw.normal();
                 }
                 *value = gaussian::to_bounds(*value, axis.low, axis.high);
             }

@@ -148,6 +148,13 @@ impl Process for AssemblyLine {
                 .to_vec(),
             on_terminated: -200.0,
             on_truncated: 0.0,
+            notes: vec![
+                "The source gives 128.74 reward per step for REINFORCE. That is one seed (42), and a lucky one: over 12 \
+                 seeds the same settings make 107.5 ± 12.3 (mean ± standard deviation over seeds)."
+                    .to_owned(),
+                "Uniform random makes 94.2 ± 1.9 reward per step and 93.1 ± 1.4 units per hour (12 seeds × 50 episodes)."
+                    .to_owned(),
+            ],
         }
     }
 

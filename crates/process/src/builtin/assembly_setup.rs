@@ -75,6 +75,13 @@ impl Process for AssemblySetup {
             reward: vec![("setup_time".to_owned(), -1.0), ("ideal".to_owned(), 10.0)],
             on_terminated: 0.0,
             on_truncated: 0.0,
+            notes: vec![
+                "The tutorial gives an average set-up time of 45 before and 35 after (−22 %), a reward of −55 and −42, and \
+                 12 % and 78 % ideal set-ups. Its own environment cannot give these figures: a set-up takes 1.0 to 3.6, \
+                 uniform random returns about −35, always the ideal set-up returns 205.7. The table above is what was \
+                 measured here."
+                    .to_owned(),
+            ],
         }
     }
 

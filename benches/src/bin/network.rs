@@ -1,0 +1,61 @@
+//! The pieces of an update: matrix products and element-wise loops, on one core.
+
+use setpoint_benches::{median_seconds, print};
+use setpoint_nn::categorical;
+use setpoint_nn::matmul::{View, matmul, transpose};
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::optimizer::Adam;
+
+fn main() {
+    for (m, n, k) in [(64, 64, 64), (64, 64, 8), (64, 15, 64), (64, 1, 64), (4, 64, 64), (128, 128, 128), (256, 256, 256)] {
+        let (a, b, mut c) = (vec![0.5_f32; m * k], vec![0.25_f32; k * n], vec![0.0_f32; m * n]);
+        let calls = 20_000_000 / (m * n * k) + 1;
+        let mut time = |view: View<'_, f32>| {
+            let seconds = median_seconds(31, || {
+                for _ in 0..calls {
+                    matmul(m, n, k, view, &b, &[], std::hint::black_box(&mut c));
+                }
+            });
+            seconds / calls as f64
+        };
+        let plain = time(View::rows(&a, k));
+        let flops = (2 * m * n * k) as f64;
+        print(&format!("matmul {m}x{n}x{k}"), flops / plain * 1e-9, "GFLOP/s");
+        print(&format!("matmul {m}x{n}x{k}"), plain * 1e6, "us");
+        let transposed = time(View::transposed(&a, m));
+        print(&format!("matmul transposed {m}x{n}x{k}"), flops / transposed * 1e-9, "GFLOP/s");
+    }
+    let repeat = |name: &str, work: &mut dyn FnMut()| {
+        let seconds = median_seconds(31, || (0..1000).for_each(|_| work()));
+        print(name, seconds * 1e3, "us");
+    };
+    let (from, mut to) = (vec![0.5_f32; 4096], vec![0.0_f32; 4096]);
+    repeat("transpose 64x64", &mut || transpose(64, 64, &from, std::hint::black_box(&mut to)));
+    let parameters_count = 5_700;
+    let mut adam = Adam::<f32>::new(parameters_count, 1e-5);
+    let (mut parameters, gradient) = (vec![0.1_f32; parameters_count], vec![0.01_f32; parameters_count]);
+    repeat("adam 5700", &mut || adam.step(&mut parameters, &gradient, 1e-9, 1.0));
+    let logits: Vec<f32> = (0..960).map(|i| (i as f32).sin()).collect();
+    let mut rows = logits.clone();
+    repeat("log-probabilities 64x15", &mut || {
+        rows.copy_from_slice(&logits);
+        categorical::log_probabilities(&mut rows, 15, None);
+    });
+    for output in [15, 1] {
+        let network = Mlp { input: 8, hidden: vec![64, 64], output, activation: Activation::Tanh };
+        let parameters: Vec<f32> = (0..network.parameters()).map(|i| (i as f32 * 0.7).sin() * 0.1).collect();
+        let input: Vec<f32> = (0..64 * 8).map(|i| (i as f32 * 0.3).sin()).collect();
+        let output_gradient = vec![0.01_f32; 64 * output];
+        let mut gradient = vec![0.0; parameters.len()];
+        let mut workspace = network.workspace(64);
+        repeat(&format!("forward 8-64-64-{output}, 64 rows"), &mut || {
+            std::hint::black_box(network.forward(&parameters, &input, 64, &mut workspace));
+        });
+        repeat(&format!("backward 8-64-64-{output}, 64 rows"), &mut || {
+            network.backward(&parameters, &input, 64, &mut workspace, &output_gradient, &mut gradient);
+        });
+        repeat(&format!("forward 8-64-64-{output}, 4 rows"), &mut || {
+            std::hint::black_box(network.forward(&parameters, &input, 4, &mut workspace));
+        });
+    }
+}

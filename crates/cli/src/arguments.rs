@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Reinforcement learning for one industrial decision at a time.
+///
+/// Learn a decision in simulation, prove it against baselines, and report it. A project is a folder with a
+/// setpoint.toml; every command reads it.
+#[derive(Parser)]
+#[command(name = "setpoint", version, max_term_width = 110, propagate_version = true)]
+#[command(after_help = "Start with:  setpoint new my-line --process assembly-line  &&  setpoint run my-line\n\n\
+Exit status: 0 done, 1 a check or gate failed, 2 bad input, 130 interrupted.")]
+pub struct Arguments {
+    /// Print one JSON document on standard output; all else goes to standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Write a commented project file to start from
+    New(New),
+    /// Check a project: its charter, spaces, signals, and that its process keeps its promises
+    Check(Check),
+    /// List what there is: processes (with features, actions, signals) or algorithms
+    List(List),
+    /// Train a policy, or one per seed
+    Train(Train),
+    /// Evaluate a trained policy against its baselines; trains nothing
+    Eval(Eval),
+    /// Rank the actions for one state, with reasons
+    Recommend(Recommend),
+    /// Write a run's report.html anew
+    Report(Report),
+    /// Check, train, evaluate and report: the whole way
+    Run(Train),
+    /// Print a completion script for your shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Args)]
+pub struct New {
+    /// Folder to make, and name of the decision
+    pub name: PathBuf,
+    /// Process to control: see `setpoint list processes`
+    #[arg(long, short, value_name = "KIND")]
+    pub process: String,
+}
+
+/// A project and what is laid over it.
+#[derive(Args, Clone)]
+pub struct ProjectArguments {
+    /// Project folder, or its setpoint.toml
+    pub project: PathBuf,
+    /// Override a key of the project file, for example train.ppo.learning_rate=1e-3 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// Steps of the conformance run
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
+    pub steps: u64,
+}
+
+#[derive(Args)]
+pub struct List {
+    #[command(subcommand)]
+    pub what: Listed,
+}
+
+#[derive(Subcommand)]
+pub enum Listed {
+    /// Processes; with KIND, one of them in full
+    Processes {
+        /// One process in full
+        kind: Option<String>,
+    },
+    /// Algorithms and when to pick which
+    Algorithms,
+}
+
+#[derive(Args, Clone)]
+pub struct Train {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// Environment steps (overrides train.total_steps)
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Seed (overrides train.seed); the first one with --seeds
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Train this many independent seeds on all cores and report their distribution
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Go on with the project's newest run (or --run-dir); ends bit-identical to a run that was never stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// Folder for this run's files [default: runs/<project>/<time>-<algorithm>-s<seed>]
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Cores to use [default: all]; never changes a result
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub threads: Option<u64>,
+}
+
+/// A run, or the project whose newest run is meant.
+#[derive(Args, Clone)]
+pub struct RunArguments {
+    /// Run folder, or a project (its newest run is taken)
+    pub run: PathBuf,
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Eval {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Evaluation seeds; each plays evaluate.episodes episodes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Episodes of each seed (overrides evaluate.episodes)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub episodes: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct Recommend {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// A scenario of the project file, by name
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["state", "all_scenarios"])]
+    pub scenario: Option<String>,
+    /// All scenarios of the project file
+    #[arg(long, conflicts_with = "state")]
+    pub all_scenarios: bool,
+    /// A state as JSON, {"wip": 0.75, …}; a file name; or - for standard input
+    #[arg(long, value_name = "JSON")]
+    pub state: Option<String>,
+    /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the others stand at their
+    /// reference values (repeatable)
+    #[arg(long = "set", value_name = "FEATURE=VALUE")]
+    pub set: Vec<String>,
+    /// Drivers to show
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub drivers: usize,
+}
+
+#[derive(Args)]
+pub struct Report {
+    #[command(flatten)]
+    pub run: RunArguments,
+}

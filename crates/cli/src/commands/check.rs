@@ -1,0 +1,83 @@
+//! `setpoint check`: the charter, the spaces, and the process's promises.
+
+use serde_json::json;
+use setpoint_decision::charter::Finding;
+use setpoint_decision::spec::ActionSpace;
+use setpoint_learn::problem::Problem;
+use setpoint_process::conformance::conformance;
+
+use crate::arguments::Check;
+use crate::output::{Failure, Output, Status};
+
+pub fn run(arguments: &Check, output: &Output) -> Result<Status, Failure> {
+    let problem = Problem::load(&arguments.project.project, &arguments.project.set)?;
+    let findings = check(&problem, arguments.steps as usize);
+    show(&problem, &findings, output);
+    let status = status_of(&findings);
+    output.document(
+        "check",
+        status,
+        json!({ "project": problem.project.charter.name, "findings": findings, "spec": problem.spec() }),
+    );
+    Ok(status)
+}
+
+/// Everything that `check` looks at.
+pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
+    let mut findings = problem.project.check_charter(problem.spec());
+    findings.extend(spaces(problem));
+    findings.extend(conformance(problem.factory.as_ref(), steps));
+    findings
+}
+
+pub fn status_of(findings: &[Finding]) -> Status {
+    if findings.iter().all(|finding| finding.passed) { Status::Done } else { Status::GateFailed }
+}
+
+fn spaces(problem: &Problem) -> Vec<Finding> {
+    let spec = problem.spec();
+    let kind = match &spec.action {
+        ActionSpace::Discrete { .. } => "choices",
+        ActionSpace::Continuous { .. } => "continuous axes",
+    };
+    let mut findings = vec![
+        Finding::pass(
+            "spaces",
+            format!("{} features, {} {kind}, {} signals", spec.observation.len(), spec.action.len(), spec.signals.len()),
+        ),
+        Finding::pass(
+            "reward",
+            problem
+                .project
+                .reward
+                .terms
+                .iter()
+                .map(|(name, weight)| format!("{weight} × {name}"))
+                .chain((problem.project.reward.on_terminated != 0.0).then(|| {
+                    format!("{} on termination", problem.project.reward.on_terminated)
+                }))
+                .collect::<Vec<_>>()
+                .join(" + "),
+        ),
+    ];
+    findings.extend(
+        problem.project.constraints.iter().map(|constraint| Finding::pass("constraint", constraint.to_string())),
+    );
+    let algorithm = problem.options.name();
+    findings.push(Finding::pass("algorithm", format!("{algorithm} learns these actions")));
+    findings
+}
+
+pub fn show(problem: &Problem, findings: &[Finding], output: &Output) {
+    output.line(format!("{} on process {}", problem.project.charter.name, problem.spec().kind));
+    for Finding { passed, subject, message } in findings {
+        let mark = if *passed { "✓" } else { "✗" };
+        output.line(format!("  {mark} {subject}: {message}"));
+    }
+    let failed = findings.iter().filter(|finding| !finding.passed).count();
+    output.line(match failed {
+        0 => "all checks passed".to_owned(),
+        1 => "1 check failed".to_owned(),
+        _ => format!("{failed} checks failed"),
+    });
+}

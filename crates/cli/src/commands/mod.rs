@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub mod check;
+pub mod completions;
+pub mod eval;
+pub mod list;
+pub mod new;
+pub mod recommend;
+pub mod report;
+pub mod run;
+pub mod train;

@@ -1,0 +1,104 @@
+//! `setpoint new`: a commented project file.
+
+use std::fmt::Write;
+
+use serde_json::json;
+use setpoint_decision::diagnostic::nearest;
+use setpoint_decision::project::FILE_NAME;
+use setpoint_decision::spec::Spec;
+use setpoint_learn::durable;
+use setpoint_process::open::KINDS;
+use setpoint_process::open_kind;
+
+use crate::arguments::New;
+use crate::output::{Failure, Output, Status};
+
+pub fn run(arguments: &New, output: &Output) -> Result<Status, Failure> {
+    let kind = arguments.process.as_str();
+    let Some(factory) = open_kind(kind, None) else {
+        let hint = match nearest(kind, KINDS.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", KINDS.join(", ")),
+        };
+        return Err(Failure::Message(format!("there is no process `{kind}`; {hint}")));
+    };
+    let file = arguments.name.join(FILE_NAME);
+    if file.exists() {
+        return Err(Failure::Message(format!("{} exists already; it was left as it is", file.display())));
+    }
+    let name = arguments.name.file_name().map_or("my-decision".into(), |name| name.to_string_lossy());
+    durable::create_folder(&arguments.name)?;
+    durable::replace(&file, template(&name, factory.spec()).as_bytes())?;
+    output.line(format!("wrote {}", file.display()));
+    output.line(format!(
+        "next: answer its five questions, then `setpoint check {0}` and `setpoint run {0}`",
+        arguments.name.display()
+    ));
+    output.document("new", Status::Done, json!({ "project": arguments.name, "file": file }));
+    Ok(Status::Done)
+}
+
+/// The file's text: every section, every key that people change, what it means, and its default.
+fn template(name: &str, spec: &Spec) -> String {
+    let mut text = String::new();
+    let name = toml::Value::String(name.to_owned());
+    let mut line = |line: &str| {
+        let _ = writeln!(text, "{line}");
+    };
+    line(&format!("# One decision: {}.\n# `setpoint check` reads it critically, `setpoint run` goes the whole way.\n", spec.summary));
+    line("[decision]                     # the charter: five questions to answer before anything is trained");
+    line(&format!("name         = {name}"));
+    line("# controls     = \"…\"           # what exactly is controlled, and how often?");
+    line("# mode         = \"advisory\"    # or \"automatic\", which needs at least one [[constraint]]");
+    line("# reward_delay = \"same step\"   # or \"12 steps\", or \"end of episode\": how soon does the reward show?");
+    line("# deployment   = \"…\"           # how is it deployed without re-architecting the plant?");
+    line("# success      = \"…\"           # what lift on one process proves it?\n");
+    line("[process]");
+    line(&format!("kind = \"{}\"", spec.kind));
+    match spec.max_steps {
+        Some(steps) => line(&format!("max_steps = {steps}                # steps after which an episode is cut off\n")),
+        None => line("# max_steps = 100              # steps after which an episode is cut off; none by default\n"),
+    }
+    line("[reward]                       # signals × weights; each term is logged on its own");
+    for signal in &spec.signals {
+        let weight = spec.reward.iter().find(|(name, _)| *name == signal.name);
+        let meaning = format!("{} ({})", signal.description, signal.unit);
+        match weight {
+            Some((_, weight)) => line(&format!("{} = {weight:?}    # {meaning}", signal.name)),
+            None => line(&format!("# {} = 0.0    # {meaning}", signal.name)),
+        }
+    }
+    line(&format!("on_terminated = {:?}         # once, when the process ends the episode", spec.on_terminated));
+    line(&format!("on_truncated = {:?}          # once, when the episode is cut off\n", spec.on_truncated));
+    let (signal, action) = (&spec.signals[0], spec.action.names()[0].to_owned());
+    line("# [[constraint]]               # holds in training, in evaluation and at the plant alike");
+    line(&format!("# when   = {{ signal = \"{}\", above = {} }}", signal.name, signal.high));
+    if spec.action.is_discrete() {
+        line(&format!("# forbid = [\"{action}\"]\n"));
+    } else {
+        line(&format!("# clip   = {{ action = \"{action}\", high = 0.0 }}\n"));
+    }
+    line("# [[scenario]]                 # a state to ask `setpoint recommend` about, as the policy sees it");
+    line("# name = \"an ordinary morning\"");
+    let feature = &spec.observation[0];
+    line(&format!("# set  = {{ {} = {} }}           # {}; the others stand at their reference values\n", feature.name, feature.reference, feature.description));
+    line("[train]");
+    line("algorithm   = \"ppo\"            # `setpoint list algorithms` tells when to pick which");
+    line("total_steps = 100_000");
+    line("seed        = 0");
+    line("# target_return = 0.0          # stop once the mean return of 100 episodes reaches this");
+    line("# checkpoint_every_updates = 10");
+    line("# log_every_updates = 1\n");
+    line("[train.ppo]                    # Stable-Baselines3's names and defaults");
+    let defaults = toml::Value::try_from(setpoint_learn::algorithms::ppo::Options::default());
+    if let Ok(toml::Value::Table(defaults)) = defaults {
+        for (key, value) in defaults {
+            line(&format!("# {key} = {value}"));
+        }
+    }
+    line("\n[evaluate]");
+    line("episodes  = 100                # policy and baselines meet the same ones");
+    line("baselines = [\"random\", \"heuristic\"]");
+    line("# required_lift_percent = 10   # a gate: the lift's whole 95 % interval must lie above");
+    text
+}

@@ -1,0 +1,150 @@
+//! `setpoint recommend`
+
+use std::io::Read;
+
+use serde_json::json;
+use setpoint_policy::ranking::{DriverKind, Recommendation};
+use setpoint_policy::state::GivenState;
+use setpoint_policy::Policy;
+
+use crate::arguments::Recommend;
+use crate::output::{Failure, Output, Status, number, table};
+use crate::target::{policy_of, problem_of, run_folder};
+
+pub fn run(arguments: &Recommend, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run)?;
+    let problem = problem_of(&folder, &[])?;
+    let policy = policy_of(&folder, &problem)?;
+    if !policy.manifest.action.is_discrete() {
+        let message = "`recommend` ranks choices; the actions of this policy are continuous";
+        return Err(Failure::Message(message.to_owned()));
+    }
+    let scenarios = &problem.project.scenarios;
+    let mut asked: Vec<(String, GivenState)> = Vec::new();
+    let base = GivenState::at_reference(&policy.manifest);
+    if arguments.all_scenarios || arguments.scenario.is_some() {
+        for scenario in scenarios {
+            if arguments.scenario.as_ref().is_none_or(|name| *name == scenario.name) {
+                let mut state = base.clone();
+                for (name, value) in &scenario.values {
+                    given(state.set(&policy.manifest, name, *value))?;
+                }
+                asked.push((scenario.name.clone(), state));
+            }
+        }
+        if asked.is_empty() {
+            let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+            let wanted = arguments.scenario.as_deref().unwrap_or("any");
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(Failure::Message(format!(
+                "the project has no scenario \"{wanted}\"; scenarios: {known}"
+            )));
+        }
+    } else {
+        let mut state = base;
+        if let Some(text) = &arguments.state {
+            read_json(text, &policy, &mut state)?;
+        }
+        asked.push(("the given state".to_owned(), state));
+    }
+    let mut answers = Vec::new();
+    for (name, mut state) in asked {
+        for assignment in &arguments.set {
+            given(state.assign(&policy.manifest, assignment))?;
+        }
+        let recommendation = policy.recommend(&state.observation, &state.signals)?;
+        show(&name, &state, &recommendation, &policy, arguments.drivers, output);
+        let seen: serde_json::Map<_, _> = policy
+            .manifest
+            .observation
+            .iter()
+            .zip(&state.observation)
+            .map(|(feature, value)| (feature.name.clone(), json!(value)))
+            .collect();
+        answers.push(json!({ "scenario": name, "state": seen, "recommendation": recommendation }));
+    }
+    output.document("recommend", Status::Done, json!({ "run": folder.path, "recommendations": answers }));
+    Ok(Status::Done)
+}
+
+fn given<T>(result: Result<T, setpoint_policy::state::GivenError>) -> Result<T, Failure> {
+    result.map_err(|error| Failure::Message(error.to_string()))
+}
+
+/// A state as JSON text, a file of it, or standard input.
+fn read_json(text: &str, policy: &Policy, state: &mut GivenState) -> Result<(), Failure> {
+    let refuse = |what: String| Failure::Message(format!("--state: {what}; expected {{\"wip\": 0.75, …}}"));
+    let content = if text == "-" {
+        let mut content = String::new();
+        std::io::stdin().read_to_string(&mut content).map_err(|error| refuse(error.to_string()))?;
+        content
+    } else if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        std::fs::read_to_string(text).map_err(|error| refuse(format!("cannot read {text}: {error}")))?
+    };
+    let values: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&content).map_err(|error| refuse(format!("not a JSON object: {error}")))?;
+    for (name, value) in values {
+        let Some(value) = value.as_f64() else {
+            return Err(refuse(format!("`{name}` is {value}, not a number")));
+        };
+        given(state.set(&policy.manifest, &name, value))?;
+    }
+    Ok(())
+}
+
+fn show(
+    name: &str,
+    state: &GivenState,
+    recommendation: &Recommendation,
+    policy: &Policy,
+    drivers: usize,
+    output: &Output,
+) {
+    let features = policy.manifest.observation.iter().zip(&state.observation);
+    let values: Vec<String> = features
+        .map(|(feature, value)| {
+            let unit = if feature.unit == "1" { String::new() } else { format!(" {}", feature.unit) };
+            format!("{} {}{unit}", feature.name, number(feature.natural(*value).into()))
+        })
+        .collect();
+    output.line(format!("{name}: {}\n", values.join(", ")));
+    let rows: Vec<Vec<String>> = recommendation
+        .actions
+        .iter()
+        .enumerate()
+        .map(|(index, action)| {
+            let bar = "█".repeat((action.probability * 24.0).round() as usize);
+            let share =
+                if action.allowed { format!("{:.1} %", 100.0 * action.probability) } else { "forbidden".into() };
+            vec![format!("{}. {}", index + 1, action.name), share, format!("{bar:<24}")]
+        })
+        .collect();
+    output.line(table(&["action", "probability", ""], &rows));
+    for constraint in &recommendation.active_constraints {
+        output.line(format!("  active: {constraint}"));
+    }
+    if let Some(first) = recommendation.drivers.first() {
+        output.line(match first.kind {
+            DriverKind::Weight => "\n  what drives the first choice (weight × value against the other actions):",
+            DriverKind::ProbabilityChange => {
+                "\n  what drives the first choice (change of its probability against the feature's reference value):"
+            }
+        });
+        let rows: Vec<Vec<String>> = recommendation
+            .drivers
+            .iter()
+            .take(drivers)
+            .map(|driver| {
+                let effect = match driver.kind {
+                    DriverKind::Weight => format!("{:+.3}", driver.effect),
+                    DriverKind::ProbabilityChange => format!("{:+.1} %", 100.0 * driver.effect),
+                };
+                vec![driver.feature.clone(), number(driver.natural), driver.unit.clone(), effect.replace('-', "−")]
+            })
+            .collect();
+        output.line(table(&["feature", "value", "unit", "effect"], &rows));
+    }
+    output.line("");
+}

@@ -1,0 +1,27 @@
+//! `setpoint report`
+
+use serde_json::json;
+use setpoint_learn::durable;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::report::{Report, render};
+use setpoint_learn::run_folder::RunFolder;
+
+use crate::arguments;
+use crate::output::{Failure, Output, Status};
+use crate::target::{problem_of, run_folder};
+
+pub fn run(arguments: &arguments::Report, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run)?;
+    let problem = problem_of(&folder, &[])?;
+    write(&problem, &folder, output)?;
+    output.document("report", Status::Done, json!({ "run": folder.path, "report": folder.report() }));
+    Ok(Status::Done)
+}
+
+/// Writes the run's report.
+pub fn write(problem: &Problem, folder: &RunFolder, output: &Output) -> Result<(), Failure> {
+    let report = Report::load(problem, folder)?;
+    durable::replace(&folder.report(), render(&report).as_bytes())?;
+    output.line(format!("report: {}", folder.report().display()));
+    Ok(())
+}

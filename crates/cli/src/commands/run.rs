@@ -1,0 +1,58 @@
+//! `setpoint run`: check, train, evaluate and report.
+
+use serde_json::json;
+use setpoint_learn::train::Ending;
+
+use crate::arguments::Train;
+use crate::commands::{check, eval, report, train};
+use crate::interrupt;
+use crate::output::{Failure, Output, Status};
+use crate::target::{folder_to_train, problem_to_train};
+
+/// Steps of the conformance run before training.
+const CONFORMANCE_STEPS: usize = 500;
+
+pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
+    let problem = problem_to_train(arguments)?;
+    let folder = folder_to_train(arguments, &problem);
+    let findings = check::check(&problem, CONFORMANCE_STEPS);
+    check::show(&problem, &findings, output);
+    output.line("");
+    if check::status_of(&findings) != Status::Done {
+        output.line("not trained: mend what failed first");
+        output.document("run", Status::GateFailed, json!({ "findings": findings }));
+        return Ok(Status::GateFailed);
+    }
+    interrupt::listen();
+    if arguments.seeds > 1 {
+        let Some(seeds) = train::seeds(&problem, arguments, &folder, output)? else {
+            return Ok(train::interrupted(&folder, output));
+        };
+        report::write(&problem, &folder, output)?;
+        let body = json!({ "run": folder.path, "findings": findings, "seeds": seeds, "report": folder.report() });
+        output.document("run", Status::Done, body);
+        return Ok(Status::Done);
+    }
+    let trained = train::one(&problem, arguments, &folder, output)?;
+    if trained.summary.ending == Ending::Interrupted {
+        return Ok(train::interrupted(&folder, output));
+    }
+    output.line("");
+    let evaluation = eval::evaluate_into(&problem, &trained.policy, 1, &folder)?;
+    eval::show(&evaluation, output);
+    let status = eval::gate(&evaluation, &problem, output);
+    report::write(&problem, &folder, output)?;
+    output.document(
+        "run",
+        status,
+        json!({
+            "run": folder.path,
+            "policy": folder.policy(),
+            "report": folder.report(),
+            "findings": findings,
+            "training": trained.summary,
+            "evaluation": evaluation,
+        }),
+    );
+    Ok(status)
+}

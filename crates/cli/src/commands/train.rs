@@ -1,0 +1,150 @@
+//! `setpoint train`
+
+use serde_json::json;
+use setpoint_learn::durable;
+use setpoint_learn::many_seeds::{Event, Seeds, train_seeds};
+use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
+use setpoint_learn::train::{Ending, TrainOptions, Trained, train};
+
+use crate::arguments::Train;
+use crate::interrupt;
+use crate::output::{Failure, Output, Status, number, table};
+use crate::progress::{Shown, thousands};
+use crate::target::{folder_to_train, problem_to_train};
+
+pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
+    let problem = problem_to_train(arguments)?;
+    let folder = folder_to_train(arguments, &problem);
+    interrupt::listen();
+    if arguments.seeds > 1 {
+        let Some(seeds) = seeds(&problem, arguments, &folder, output)? else {
+            return Ok(interrupted(&folder, output));
+        };
+        output.document("train", Status::Done, json!({ "run": folder.path, "seeds": seeds }));
+        return Ok(Status::Done);
+    }
+    let trained = one(&problem, arguments, &folder, output)?;
+    if trained.summary.ending == Ending::Interrupted {
+        return Ok(interrupted(&folder, output));
+    }
+    output.document(
+        "train",
+        Status::Done,
+        json!({ "run": folder.path, "policy": folder.policy(), "training": trained.summary }),
+    );
+    Ok(Status::Done)
+}
+
+pub fn threads(arguments: &Train) -> usize {
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.threads.map_or_else(all, |threads| threads as usize)
+}
+
+/// Trains one policy and says how it went.
+pub fn one(problem: &Problem, arguments: &Train, folder: &RunFolder, output: &Output) -> Result<Trained, Failure> {
+    let settings = &problem.project.train;
+    let label = format!("{} s{}", problem.options.name(), settings.seed);
+    let mut shown = Shown::new(settings.total_steps, &label);
+    let result = train(
+        problem,
+        TrainOptions {
+            folder: Some(folder.clone()),
+            resume: arguments.resume,
+            threads: threads(arguments),
+            stop: &interrupt::STOP,
+            progress: &mut |progress| shown.update(progress),
+        },
+    );
+    shown.finish();
+    let trained = result?;
+    let summary = &trained.summary;
+    let how = match summary.ending {
+        Ending::Completed => "trained",
+        Ending::TargetReached => "reached the target return and stopped",
+        Ending::Interrupted => "was stopped",
+    };
+    output.line(format!(
+        "{label} {how}: {} steps in {:.1} s ({} steps/s), {} episodes, return {} over the last 100 (best {})",
+        thousands(summary.steps as f64),
+        summary.wall_seconds,
+        thousands(summary.steps as f64 / summary.wall_seconds.max(1e-9)),
+        thousands(summary.episodes as f64),
+        summary.return_mean_100.map_or("–".into(), number),
+        summary.return_best.map_or("–".into(), number),
+    ));
+    output.line(format!("run folder: {}", folder.path.display()));
+    Ok(trained)
+}
+
+/// Trains several seeds and says how they are distributed; `None` when it was stopped.
+pub fn seeds(
+    problem: &Problem,
+    arguments: &Train,
+    folder: &RunFolder,
+    output: &Output,
+) -> Result<Option<Seeds>, Failure> {
+    let count = arguments.seeds as usize;
+    let total = problem.project.train.total_steps * arguments.seeds;
+    let mut shown = Shown::new(total, &format!("{} × {count} seeds", problem.options.name()));
+    let mut steps = vec![0; count];
+    let result = train_seeds(
+        problem,
+        count,
+        threads(arguments),
+        Some(folder),
+        arguments.resume,
+        &interrupt::STOP,
+        &mut |event| {
+            if let Event::Progress { index, mut progress } = event {
+                steps[index] = progress.steps;
+                progress.steps = steps.iter().sum();
+                progress.total_steps = total;
+                progress.steps_before = 0;
+                shown.update(&progress);
+            }
+        },
+    );
+    shown.finish();
+    let Some(seeds) = result? else { return Ok(None) };
+    durable::create_folder(&folder.path.join("evidence")).map_err(Failure::from)?;
+    let text = serde_json::to_string_pretty(&seeds).map_err(|error| Failure::Message(error.to_string()))?;
+    durable::replace(&folder.evidence("seeds"), text.as_bytes())?;
+    durable::replace(&folder.project_file(), problem.resolved().as_bytes())?;
+    let reward = &seeds.reward_per_step;
+    let mut rows = vec![
+        row("reward per step", "", reward),
+        row("return per episode", "", &seeds.episode_return),
+    ];
+    rows.extend(seeds.signals.iter().map(|signal| row(&signal.name, &signal.unit, &signal.over_seeds)));
+    output.line(format!("\nover {count} seeds, each evaluated on the same episodes:"));
+    output.line(table(&["", "unit", "mean", "sd", "IQM", "95 % interval", "worst", "best"], &rows));
+    output.line("the best seed is not the result: judge by the mean and the interval");
+    output.line(format!("run folder: {}", folder.path.display()));
+    Ok(Some(seeds))
+}
+
+fn row(name: &str, unit: &str, summary: &setpoint_learn::statistics::Summary) -> Vec<String> {
+    let interval = summary.interval;
+    vec![
+        name.to_owned(),
+        unit.to_owned(),
+        number(summary.mean),
+        number(summary.sd),
+        number(summary.interquartile_mean),
+        format!("{} … {}", number(interval.low), number(interval.high)),
+        number(summary.min),
+        number(summary.max),
+    ]
+}
+
+/// What is left to say after Ctrl-C.
+pub fn interrupted(folder: &RunFolder, output: &Output) -> Status {
+    output.line(format!(
+        "stopped; everything is in {}: the same command with --run-dir {} --resume goes on",
+        folder.path.display(),
+        folder.path.display()
+    ));
+    output.document("train", Status::Interrupted, json!({ "run": folder.path }));
+    Status::Interrupted
+}

@@ -1,0 +1,74 @@
+//! How a training shows itself: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use setpoint_learn::train::Progress;
+
+/// Between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// One training's progress on standard error.
+pub struct Shown {
+    bar: Option<ProgressBar>,
+    started: Instant,
+    last_line: Instant,
+    label: String,
+}
+
+impl Shown {
+    pub fn new(total_steps: u64, label: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(total_steps);
+            let template = "{prefix} {bar:28.cyan/dim} {pos}/{len} steps  {msg}  ETA {eta}";
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.set_style(style.progress_chars("━━╌"));
+            bar.set_prefix(label.to_owned());
+            bar
+        });
+        let now = Instant::now();
+        Self { bar, started: now, last_line: now, label: label.to_owned() }
+    }
+
+    pub fn update(&mut self, progress: &Progress) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let rate = (progress.steps - progress.steps_before) as f64 / seconds.max(1e-9);
+        let show = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
+        let returns =
+            format!("return {} (best {})", show(progress.moving_return), show(progress.best_return));
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(progress.steps.min(progress.total_steps));
+                bar.set_message(format!("{} steps/s  {returns}", thousands(rate)));
+            }
+            None if self.last_line.elapsed() >= LINE_EVERY => {
+                self.last_line = Instant::now();
+                let left = progress.total_steps.saturating_sub(progress.steps) as f64 / rate.max(1e-9);
+                eprintln!(
+                    "{}: {} of {} steps, {} steps/s, {returns}, {left:.0} s left",
+                    self.label,
+                    thousands(progress.steps as f64),
+                    thousands(progress.total_steps as f64),
+                    thousands(rate)
+                );
+            }
+            None => {}
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |rest| ("−", rest));
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    format!("{sign}{}", groups.join(","))
+}

@@ -1,0 +1,82 @@
+//! What a command works on: a run folder, or a project's newest run.
+
+use setpoint_learn::checkpoint;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
+use setpoint_policy::Policy;
+use setpoint_policy::file::PolicyFileError;
+
+use crate::arguments::{RunArguments, Train};
+use crate::output::Failure;
+
+/// Finds the run that is meant.
+pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
+    let given = RunFolder::at(&arguments.run);
+    if given.policy().is_file() || given.checkpoints().is_dir() {
+        return Ok(given);
+    }
+    let problem = Problem::load(&arguments.run, &[])?;
+    let name = &problem.project.charter.name;
+    RunFolder::newest_under(&arguments.runs, name).ok_or_else(|| {
+        Failure::Message(format!(
+            "{} has no run under {} yet: `setpoint train {}` makes one",
+            name,
+            arguments.runs.display(),
+            arguments.run.display()
+        ))
+    })
+}
+
+/// The project as the run resolved it, with overrides.
+pub fn problem_of(folder: &RunFolder, overrides: &[String]) -> Result<Problem, Failure> {
+    Ok(Problem::load(&folder.project_file(), overrides)?)
+}
+
+/// The run's policy; a refusal names the last good checkpoint.
+pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failure> {
+    let policy = Policy::load(&folder.policy()).map_err(|error| {
+        let last_good = checkpoint::last_good(&folder.checkpoints());
+        let advice = match (&error, last_good) {
+            (PolicyFileError::Read { .. }, None) => "; the run has no checkpoint either: train it anew".to_owned(),
+            (_, Some(path)) => format!(
+                "; the last good checkpoint is {}: `setpoint train {} --run-dir {} --resume` writes the policy from it",
+                path.display(),
+                folder.project_file().display(),
+                folder.path.display()
+            ),
+            (_, None) => "; the run has no good checkpoint: train it anew".to_owned(),
+        };
+        Failure::Message(format!("{error}{advice}"))
+    })?;
+    match problem.refuses(&policy) {
+        None => Ok(policy),
+        Some(reason) => Err(Failure::Message(reason)),
+    }
+}
+
+/// The problem of a training command, its options laid over the file.
+pub fn problem_to_train(arguments: &Train) -> Result<Problem, Failure> {
+    let mut overrides = arguments.project.set.clone();
+    overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
+    overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
+    Ok(Problem::load(&arguments.project.project, &overrides)?)
+}
+
+/// Where a training's files go.
+pub fn folder_to_train(arguments: &Train, problem: &Problem) -> RunFolder {
+    if let Some(path) = &arguments.run_dir {
+        return RunFolder::at(path);
+    }
+    let name = &problem.project.charter.name;
+    let newest = || RunFolder::newest_under(&arguments.runs, name);
+    if let Some(newest) = arguments.resume.then(newest).flatten() {
+        return newest;
+    }
+    let first = problem.project.train.seed;
+    let seeds = match arguments.seeds {
+        1 => first.to_string(),
+        count => format!("{first}-{}", first + count - 1),
+    };
+    let now = std::time::SystemTime::now();
+    RunFolder::new_under(&arguments.runs, name, problem.options.name(), &seeds, now)
+}

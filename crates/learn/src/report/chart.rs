@@ -1,0 +1,250 @@
+//! Pictures as SVG text: they follow the page's colours, light or dark, and print.
+
+use std::fmt::Write;
+
+/// Text made safe inside HTML.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// A number as the page writes it: as many decimals as its size deserves, a true minus, thin thousands.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let magnitude = value.abs();
+    let decimals = match magnitude {
+        m if m >= 100.0 => 1,
+        m if m >= 1.0 => 2,
+        _ => 3,
+    };
+    let text = if magnitude >= 10_000.0 { grouped(magnitude) } else { format!("{magnitude:.decimals$}") };
+    if value < 0.0 { format!("−{text}") } else { text }
+}
+
+/// `1234567` as `1 234 567`, with narrow spaces.
+pub fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Round values that cover a range in about `count` steps.
+pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
+    let span = (high - low).max(1e-12);
+    let raw = span / count as f64;
+    let power = 10.0_f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= raw).unwrap_or(raw);
+    let first = (low / step).ceil() as i64;
+    let last = (high / step).floor() as i64;
+    (first..=last).map(|index| index as f64 * step).collect()
+}
+
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 64.0;
+const BOTTOM: f64 = 40.0;
+const TOP: f64 = 14.0;
+const RIGHT: f64 = 12.0;
+
+/// A learning curve: faint dots for episodes (one curve only), a line for each moving average, dashed baselines.
+pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -> String {
+    let averages: Vec<Vec<(f64, f64)>> = curves.iter().map(|curve| moving_average(curve)).collect();
+    let steps_max = curves.iter().flatten().map(|(steps, _)| *steps).max().unwrap_or(1) as f64;
+    let mut values: Vec<f64> = averages.iter().flatten().map(|(_, value)| *value).collect();
+    if curves.len() == 1 {
+        values.extend(thinned(&curves[0], 600).map(|(_, value)| value));
+    }
+    values.extend(baselines.iter().map(|(_, value)| *value));
+    values.sort_by(f64::total_cmp);
+    if values.is_empty() {
+        return "<p class=\"quiet\">No episode finished during training.</p>".to_owned();
+    }
+    // A few terrible first episodes must not flatten the rest.
+    let low = crate::statistics::quantile(&values, 0.01);
+    let high = values[values.len() - 1];
+    let margin = 0.05 * (high - low).max(1e-9);
+    let (low, high) = (low - margin, high + margin);
+    let x = |steps: f64| LEFT + (WIDTH - LEFT - RIGHT) * steps / steps_max;
+    let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (high - value.clamp(low, high)) / (high - low);
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Learning curve: return per episode over \
+         environment steps\"><g class=\"axis\">"
+    );
+    for tick in ticks(low, high, 5) {
+        let at = y(tick);
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{}\" y=\"{:.1}\" \
+             text-anchor=\"end\">{}</text>",
+            WIDTH - RIGHT,
+            LEFT - 8.0,
+            at + 4.0,
+            short(tick)
+        );
+    }
+    for tick in ticks(0.0, steps_max, 6) {
+        let at = x(tick);
+        let _ = write!(
+            svg,
+            "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            HEIGHT - BOTTOM + 18.0,
+            short(tick)
+        );
+    }
+    let _ = write!(
+        svg,
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">environment steps</text></g>",
+        (LEFT + WIDTH) / 2.0,
+        HEIGHT - 4.0
+    );
+    if curves.len() == 1 {
+        svg.push_str("<g class=\"dots\">");
+        for (steps, value) in thinned(&curves[0], 600) {
+            let _ = write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"1.6\"/>", x(steps), y(value));
+        }
+        svg.push_str("</g>");
+    }
+    for (index, (name, value)) in baselines.iter().enumerate() {
+        let _ = write!(
+            svg,
+            "<line class=\"baseline b{index}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+             <text class=\"label b{index}\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            WIDTH - RIGHT,
+            WIDTH - RIGHT - 4.0,
+            y(*value) - 5.0,
+            escape(name),
+            at = y(*value),
+        );
+    }
+    let class = if curves.len() == 1 { "curve" } else { "curve many" };
+    for average in &averages {
+        let points: Vec<String> =
+            average.iter().map(|(steps, value)| format!("{:.1},{:.1}", x(*steps), y(*value))).collect();
+        let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Axis numbers: 20k, 1.5M.
+fn short(value: f64) -> String {
+    let magnitude = value.abs();
+    let (scaled, unit) = match magnitude {
+        m if m >= 1e6 => (value / 1e6, "M"),
+        m if m >= 1e4 => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
+    let text = format!("{scaled:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{}{unit}", text.replace('-', "−"))
+}
+
+/// Mean return of the last 100 episodes after each episode, thinned to what a line can show.
+fn moving_average(curve: &[(u64, f64)]) -> Vec<(f64, f64)> {
+    let window = crate::episodes::WINDOW;
+    let mut sum = 0.0;
+    let mut points = Vec::with_capacity(curve.len());
+    for (index, (steps, value)) in curve.iter().enumerate() {
+        sum += value;
+        if index >= window {
+            sum -= curve[index - window].1;
+        }
+        points.push((*steps as f64, sum / (index + 1).min(window) as f64));
+    }
+    let skip = points.len() / 500 + 1;
+    let last = points.last().copied();
+    let mut thin: Vec<_> = points.into_iter().skip(9).step_by(skip).collect();
+    thin.extend(last);
+    thin
+}
+
+fn thinned(curve: &[(u64, f64)], count: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
+    let skip = curve.len() / count + 1;
+    curve.iter().step_by(skip).map(|(steps, value)| (*steps as f64, *value))
+}
+
+/// A horizontal bar from 0 to a share of 1, in percent of its cell.
+pub fn bar(share: f64, class: &str) -> String {
+    let width = (100.0 * share.clamp(0.0, 1.0)).max(0.4);
+    format!("<span class=\"bar\"><span class=\"{class}\" style=\"width:{width:.1}%\"></span></span>")
+}
+
+/// A bar that leaves the middle to the left or to the right; `share` in [−1, 1].
+pub fn diverging(share: f64, class: &str) -> String {
+    let width = (50.0 * share.abs().min(1.0)).max(0.4);
+    let left = if share < 0.0 { 50.0 - width } else { 50.0 };
+    format!(
+        "<span class=\"bar split\"><span class=\"{class}\" style=\"margin-left:{left:.1}%;width:{width:.1}%\"></span></span>"
+    )
+}
+
+/// One dot a value on a line, with the mean and its interval.
+pub fn dots(values: &[f64], mean: f64, low: f64, high: f64) -> String {
+    let least = values.iter().copied().fold(low, f64::min);
+    let greatest = values.iter().copied().fold(high, f64::max);
+    let margin = 0.06 * (greatest - least).max(1e-9);
+    let (least, greatest) = (least - margin, greatest + margin);
+    let x = |value: f64| 10.0 + 700.0 * (value - least) / (greatest - least);
+    let mut svg = String::from(
+        "<svg viewBox=\"0 0 720 84\" role=\"img\" aria-label=\"Reward per step of each seed\"><g class=\"axis\">",
+    );
+    for tick in ticks(least, greatest, 6) {
+        let at = x(tick);
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"8\" y2=\"60\"/><text x=\"{at:.1}\" y=\"78\" \
+             text-anchor=\"middle\">{}</text>",
+            short(tick)
+        );
+    }
+    let _ = write!(
+        svg,
+        "</g><rect class=\"interval\" x=\"{:.1}\" y=\"18\" width=\"{:.1}\" height=\"32\"/>",
+        x(low),
+        (x(high) - x(low)).max(1.0)
+    );
+    for value in values {
+        let _ = write!(svg, "<circle class=\"seed\" cx=\"{:.1}\" cy=\"34\" r=\"5\"/>", x(*value));
+    }
+    let _ = write!(svg, "<line class=\"mean\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"12\" y2=\"56\"/></svg>", x(mean));
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_harmless() {
+        assert_eq!(escape("<script>\"&'"), "&lt;script&gt;&quot;&amp;&#39;");
+    }
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        assert_eq!(ticks(0.0, 100.0, 5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(ticks(-3.0, 7.0, 4), [-2.5, 0.0, 2.5, 5.0]);
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0.1234, -12.345, 198.44, 23_832.0].map(number), ["0.123", "−12.35", "198.4", "23\u{202f}832"]);
+    }
+}

@@ -1,0 +1,170 @@
+//! `report.html`: one self-contained page that a process engineer can read, on paper and on a phone.
+
+use setpoint_policy::Policy;
+use setpoint_policy::ranking::Recommendation;
+use setpoint_policy::state::GivenState;
+
+use crate::durable;
+use crate::environment::Environments;
+use crate::error::{FileError, TrainError};
+use crate::evaluate::Evaluation;
+use crate::many_seeds::Seeds;
+use crate::metrics::read_episodes;
+use crate::problem::Problem;
+use crate::run_folder::RunFolder;
+use crate::train::Summary;
+
+mod chart;
+mod page;
+mod sections;
+
+pub use page::render;
+
+/// Reset states over which action probabilities are averaged.
+const RESET_STATES: usize = 500;
+
+/// Everything that the page shows.
+pub struct Report {
+    /// The problem with its charter, as the run resolved it.
+    pub problem: Problem,
+    /// How the training went (of the first seed, where there are several).
+    pub training: Option<Summary>,
+    /// Learning curves: environment steps and return of each episode, one curve a seed.
+    pub curves: Vec<Vec<(u64, f64)>>,
+    /// The policy against its baselines.
+    pub evaluation: Option<Evaluation>,
+    /// The distribution over seeds.
+    pub seeds: Option<Seeds>,
+    /// Mean probability of each choice over reset states, before and after training.
+    pub probabilities: Option<(Vec<f64>, Vec<f64>)>,
+    /// What the policy recommends in each scenario.
+    pub scenarios: Vec<(String, GivenState, Recommendation)>,
+    /// The trained policy.
+    pub policy: Option<Policy>,
+}
+
+impl Report {
+    /// Gathers what a run folder holds. A folder of several seeds shows the first one's policy and all curves.
+    pub fn load(problem: &Problem, folder: &RunFolder) -> Result<Self, TrainError> {
+        let seeds: Option<Seeds> = read_json(folder, "seeds")?;
+        let members: Vec<RunFolder> = match &seeds {
+            None => vec![folder.clone()],
+            Some(seeds) => {
+                let member = |seed: u64| RunFolder::at(folder.path.join(format!("seed-{seed}")));
+                seeds.runs.iter().map(|run| member(run.seed)).collect()
+            }
+        };
+        let policy = members.first().and_then(|member| Policy::load(&member.policy()).ok());
+        let curves = members
+            .iter()
+            .filter(|member| member.episodes().is_file())
+            .map(|member| read_episodes(&member.episodes()))
+            .collect::<Result<Vec<_>, FileError>>()?;
+        let evaluation = match &seeds {
+            None => read_json(folder, "evaluation")?,
+            Some(seeds) => seeds.runs.first().map(|run| run.evaluation.clone()),
+        };
+        let training = match &seeds {
+            Some(seeds) => seeds.runs.first().map(|run| run.training.clone()),
+            None if folder.summary().is_file() => {
+                serde_json::from_str(&RunFolder::read(&folder.summary())?).ok()
+            }
+            None => None,
+        };
+        let scenarios = policy.as_ref().map_or(Ok(Vec::new()), |policy| ask(problem, policy))?;
+        let probabilities = match &policy {
+            Some(policy) if policy.manifest.action.is_discrete() => {
+                let untrained = problem.learner(policy.manifest.seed, 1).snapshot();
+                let untrained = problem.policy(untrained, policy.manifest.seed, 0);
+                Some((mean_probabilities(problem, &untrained)?, mean_probabilities(problem, policy)?))
+            }
+            _ => None,
+        };
+        let problem = problem.clone();
+        Ok(Self { problem, training, curves, evaluation, seeds, probabilities, scenarios, policy })
+    }
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<Option<T>, FileError> {
+    let path = folder.evidence(name);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let parse = |text: String| {
+        serde_json::from_str(&text).map_err(|error| FileError::on("read", &path)(std::io::Error::other(error)))
+    };
+    parse(RunFolder::read(&path)?).map(Some)
+}
+
+/// The policy's answer in each scenario of the project.
+fn ask(
+    problem: &Problem,
+    policy: &Policy,
+) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
+    if !policy.manifest.action.is_discrete() {
+        return Ok(Vec::new());
+    }
+    let mut answers = Vec::new();
+    for scenario in &problem.project.scenarios {
+        let mut state = GivenState::at_reference(&policy.manifest);
+        for (name, value) in &scenario.values {
+            // `bind` has checked names and bounds; a policy of another project would have been refused.
+            if state.set(&policy.manifest, name, *value).is_err() {
+                continue;
+            }
+        }
+        let recommendation = policy.recommend(&state.observation, &state.signals)?;
+        let title = match &scenario.description {
+            Some(description) => format!("{}: {description}", scenario.name),
+            None => scenario.name.clone(),
+        };
+        answers.push((title, state, recommendation));
+    }
+    Ok(answers)
+}
+
+fn mean_probabilities(problem: &Problem, policy: &Policy) -> Result<Vec<f64>, TrainError> {
+    let environments =
+        Environments::new(&problem.project, &problem.factory, RESET_STATES, problem.project.evaluate.seed, "report")?;
+    let mut runner = policy.runner(RESET_STATES);
+    let rows = runner.distribution(&environments.transition().observations, environments.allowed());
+    let choices = policy.manifest.action.len();
+    let mut means = vec![0.0; choices];
+    for row in rows.chunks_exact(choices) {
+        means.iter_mut().zip(row).for_each(|(mean, log)| *mean += f64::from(*log).exp() / RESET_STATES as f64);
+    }
+    Ok(means)
+}
+
+/// The verdict in one sentence with its interval, for the page and for the terminal; `None` without a baseline.
+pub fn verdict(evaluation: &Evaluation, problem: &Problem) -> Option<String> {
+    let found = evaluation.against(problem)?;
+    let algorithm = problem.options.name().to_uppercase();
+    let reward = evaluation.policy.reward_per_step.mean;
+    let baseline = if found.baseline == "heuristic" { "the heuristic" } else { "uniform random" };
+    let interval = found.lift_interval_percent;
+    let (low, high) = (percent(interval.low), percent(interval.high));
+    let interval_text = format!("95 % interval of the difference {low} to {high}");
+    let size = percent(found.lift_percent.abs());
+    let episodes = percent(100.0 * found.probability_of_improvement);
+    let sentence = if interval.low > 0.0 {
+        format!("{size} more than {baseline} ({interval_text}), and does better in {episodes} of pairs of episodes")
+    } else if interval.high < 0.0 {
+        format!("{size} less than {baseline} ({interval_text}): it is not better")
+    } else {
+        format!("which cannot be told apart from {baseline} ({interval_text})")
+    };
+    Some(format!("{algorithm} makes {reward:.1} reward per step, {sentence}."))
+}
+
+/// A percentage as people write it.
+fn percent(value: f64) -> String {
+    let decimals = if value.abs() >= 10.0 { 0 } else { 1 };
+    format!("{value:.decimals$} %").replace('-', "−")
+}
+
+/// Writes the page for a run.
+pub fn write(problem: &Problem, folder: &RunFolder) -> Result<(), TrainError> {
+    let report = Report::load(problem, folder)?;
+    Ok(durable::replace(&folder.report(), render(&report).as_bytes())?)
+}
