@@ -7,7 +7,9 @@ use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::optimizer::Adam;
 
 fn main() {
-    for (m, n, k) in [(64, 64, 64), (64, 64, 8), (64, 15, 64), (64, 1, 64), (4, 64, 64), (128, 128, 128), (256, 256, 256)] {
+    for (m, n, k) in
+        [(64, 64, 64), (64, 64, 8), (64, 15, 64), (64, 1, 64), (4, 64, 64), (128, 128, 128), (256, 256, 256)]
+    {
         let (a, b, mut c) = (vec![0.5_f32; m * k], vec![0.25_f32; k * n], vec![0.0_f32; m * n]);
         let calls = 20_000_000 / (m * n * k) + 1;
         let mut time = |view: View<'_, f32>| {

@@ -6,12 +6,12 @@
 use std::sync::atomic::AtomicBool;
 
 use setpoint_benches::{median_seconds, print};
+use setpoint_decision::Project;
+use setpoint_learn::algorithms::Algorithm;
 use setpoint_learn::algorithms::ppo::{Options, Ppo};
 use setpoint_learn::environment::Environments;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{TrainOptions, train};
-use setpoint_learn::algorithms::Algorithm;
-use setpoint_decision::Project;
 
 const PROJECT: &str = include_str!("../../../projects/assembly-setup/setpoint.toml");
 
@@ -21,8 +21,8 @@ fn main() {
     for threads in [1, 2] {
         let options = Options { n_envs: 4, ..Options::default() };
         let minibatches = (options.n_envs * options.n_steps / options.batch_size * options.n_epochs) as f64;
-        let mut environments =
-            Environments::new(&problem.project, &problem.factory, 4, 0, "benchmark").expect("a ready project");
+        let mut environments = Environments::new(&problem.project, &problem.factory, 4, 0, "benchmark")
+            .expect("a ready project");
         let mut learner = Ppo::new(options, problem.spec(), false, 0, threads);
         learner.begin(&environments);
         learner.collect(&mut environments).expect("a ready project");
@@ -39,7 +39,8 @@ fn main() {
     }
     let stop = AtomicBool::new(false);
     let seconds = median_seconds(5, || {
-        let options = TrainOptions { folder: None, resume: false, threads: 2, stop: &stop, progress: &mut |_| {} };
+        let options =
+            TrainOptions { folder: None, resume: false, threads: 2, stop: &stop, progress: &mut |_| {} };
         train(&problem, options).expect("a ready project");
     });
     print("assembly-setup-training", seconds, "s");

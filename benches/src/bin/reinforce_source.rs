@@ -14,7 +14,8 @@ fn main() {
     let problem = Problem::new(project).expect("a ready project");
     let stop = AtomicBool::new(false);
     let seconds = median_seconds(31, || {
-        let options = TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+        let options =
+            TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
         train(&problem, options).expect("a ready project");
     });
     print("reinforce-source", seconds, "s");

@@ -11,8 +11,10 @@ use clap_complete::Shell;
 /// setpoint.toml; every command reads it.
 #[derive(Parser)]
 #[command(name = "setpoint", version, max_term_width = 110, propagate_version = true)]
-#[command(after_help = "Start with:  setpoint new my-line --process assembly-line  &&  setpoint run my-line\n\n\
-Exit status: 0 done, 1 a check or gate failed, 2 bad input, 130 interrupted.")]
+#[command(
+    after_help = "Start with:  setpoint new my-line --process assembly-line  &&  setpoint run my-line\n\n\
+Exit status: 0 done, 1 a check or gate failed, 2 bad input, 130 interrupted."
+)]
 pub struct Arguments {
     /// Print one JSON document on standard output; all else goes to standard error
     #[arg(long, global = true)]

@@ -22,7 +22,8 @@ impl Shown {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total_steps);
             let template = "{prefix} {bar:28.cyan/dim} {pos}/{len} steps  {msg}  ETA {eta}";
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.progress_chars("━━╌"));
             bar.set_prefix(label.to_owned());
             bar

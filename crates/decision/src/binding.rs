@@ -38,8 +38,10 @@ impl Project {
             );
             let mut near = known.clone();
             near.extend(["on_terminated", "on_truncated"]);
-            let label = crate::diagnostic::nearest(name, near)
-                .map_or_else(|| "not a signal of this process".to_owned(), |near| format!("did you mean `{near}`?"));
+            let label = crate::diagnostic::nearest(name, near).map_or_else(
+                || "not a signal of this process".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
             let title = format!("process {} has no signal `{name}` to pay for", spec.kind);
             return Err(section.error_at_key(name, &title, &label, &help));
         }
@@ -79,7 +81,12 @@ impl Project {
                     let Some(axis) = axes.iter().find(|axis| axis.name == *action) else {
                         let title = format!("process {} has no action `{action}`", spec.kind);
                         let label = suggestion(action, &names, "actions");
-                        return Err(clip.error("action", &title, &label, &format!("actions: {}", names.join(", "))));
+                        return Err(clip.error(
+                            "action",
+                            &title,
+                            &label,
+                            &format!("actions: {}", names.join(", ")),
+                        ));
                     };
                     for (key, limit) in [("low", low), ("high", high)] {
                         let bounds = f64::from(axis.low)..=f64::from(axis.high);
@@ -91,12 +98,18 @@ impl Project {
                     }
                 }
                 (Effect::Forbid(_), ActionSpace::Continuous { .. }) => {
-                    let title = format!("the actions of {} are continuous: they can be clipped, not forbidden", spec.kind);
+                    let title = format!(
+                        "the actions of {} are continuous: they can be clipped, not forbidden",
+                        spec.kind
+                    );
                     let help = "for example: clip = { action = \"dose\", high = 0.5 }";
                     return Err(section.error_at_key("forbid", &title, "expected clip = { … }", help));
                 }
                 (Effect::Clip { .. }, ActionSpace::Discrete { .. }) => {
-                    let title = format!("the actions of {} are choices: they can be forbidden, not clipped", spec.kind);
+                    let title = format!(
+                        "the actions of {} are choices: they can be forbidden, not clipped",
+                        spec.kind
+                    );
                     let help = format!("for example: forbid = [\"{}\"]", names[0]);
                     return Err(section.error_at_key("clip", &title, "expected forbid = [names]", &help));
                 }
@@ -106,7 +119,8 @@ impl Project {
             && names.iter().all(|name| forbidden.contains(name))
             && let Some(last) = sections.last()
         {
-            let help = "leave at least one action that no constraint forbids, so that there is always one to take";
+            let help =
+                "leave at least one action that no constraint forbids, so that there is always one to take";
             let title = "the constraints together can forbid every action";
             return Err(last.error_at_key("forbid", title, "nothing would be left to do", help));
         }

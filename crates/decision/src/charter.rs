@@ -133,7 +133,8 @@ impl Charter {
         }
         if self.mode == Some(Mode::Automatic) {
             findings.push(if constraints == 0 {
-                let advice = "an automatic decision needs at least one [[constraint]], or mode = \"advisory\"";
+                let advice =
+                    "an automatic decision needs at least one [[constraint]], or mode = \"advisory\"";
                 Finding::fail("automatic mode", advice)
             } else {
                 Finding::pass("automatic mode", format!("bounded by {constraints} constraint(s)"))

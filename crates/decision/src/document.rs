@@ -80,7 +80,11 @@ impl Document {
         let refuse = |title: String| {
             Box::new(Diagnostic {
                 title,
-                origin: Some(Origin { name: "--set".into(), text: assignment.into(), span: 0..assignment.len() }),
+                origin: Some(Origin {
+                    name: "--set".into(),
+                    text: assignment.into(),
+                    span: 0..assignment.len(),
+                }),
                 label: "expected section.key=value".into(),
                 help: Some(help.into()),
             })
@@ -98,7 +102,9 @@ impl Document {
         let mut text = assignment.to_owned();
         let root = parse("--set", &text, source).or_else(|error| {
             // A bare word is meant as text; anything that looks like TOML keeps TOML's own error.
-            if value.trim().chars().all(|c| c.is_alphanumeric() || "_-./ ".contains(c)) && !value.trim().is_empty() {
+            if value.trim().chars().all(|c| c.is_alphanumeric() || "_-./ ".contains(c))
+                && !value.trim().is_empty()
+            {
                 text = format!("{path}=\"{}\"", value.trim());
                 parse("--set", &text, source)
             } else {
@@ -186,7 +192,12 @@ fn parse(name: &str, text: &str, source: usize) -> Result<Node, Box<Diagnostic>>
         })
     })?;
     let span = table.span();
-    Ok(Node { value: Value::Table(entries(table.get_ref(), source)), source, span: span.clone(), key_span: span })
+    Ok(Node {
+        value: Value::Table(entries(table.get_ref(), source)),
+        source,
+        span: span.clone(),
+        key_span: span,
+    })
 }
 
 fn entries(table: &DeTable<'_>, source: usize) -> Vec<(String, Node)> {

@@ -115,7 +115,10 @@ impl Project {
             let help = format!(
                 "give a folder that holds a {FILE_NAME}, or the file; `setpoint new NAME --process KIND` writes one"
             );
-            Diagnostic::without_origin(format!("cannot read the project file {}: {what}", file.display()), help)
+            Diagnostic::without_origin(
+                format!("cannot read the project file {}: {what}", file.display()),
+                help,
+            )
         };
         let length = std::fs::metadata(&file).map_err(|error| unreadable(error.to_string()))?.len();
         if length > BYTES_MAX {
@@ -295,7 +298,12 @@ fn read_constraint(section: Section<'_>) -> Result<Constraint, Box<Diagnostic>> 
         }
         (Some(_), true) => {
             let title = "a constraint has one effect";
-            return Err(section.error("clip", title, "expected forbid or clip, not both", "write two constraints"));
+            return Err(section.error(
+                "clip",
+                title,
+                "expected forbid or clip, not both",
+                "write two constraints",
+            ));
         }
         _ => {
             let title = "a constraint does nothing";
@@ -311,7 +319,12 @@ fn read_scenarios(sections: Vec<Section<'_>>) -> Result<Vec<Scenario>, Box<Diagn
     let mut scenarios: Vec<Scenario> = Vec::new();
     for section in sections {
         let name = section.string("name", "name of the scenario")?.ok_or_else(|| {
-            section.error("name", "a scenario has no name", "expected name = \"…\"", "`recommend` asks for it by name")
+            section.error(
+                "name",
+                "a scenario has no name",
+                "expected name = \"…\"",
+                "`recommend` asks for it by name",
+            )
         })?;
         if scenarios.iter().any(|other| other.name == name) {
             let title = format!("there are two scenarios named \"{name}\"");
@@ -322,7 +335,12 @@ fn read_scenarios(sections: Vec<Section<'_>>) -> Result<Vec<Scenario>, Box<Diagn
         let values = set.numbers(&[], "value as the policy sees it")?;
         if values.is_empty() {
             let title = "a scenario sets nothing";
-            return Err(section.error("set", title, "expected set = { feature = value, … }", "set = { wip = 0.75 }"));
+            return Err(section.error(
+                "set",
+                title,
+                "expected set = { feature = value, … }",
+                "set = { wip = 0.75 }",
+            ));
         }
         section.finish()?;
         scenarios.push(Scenario { name, description, values });
@@ -364,7 +382,13 @@ fn read_evaluate(section: Section<'_>) -> Result<Evaluate, Box<Diagnostic>> {
         if !BASELINES.contains(&name.as_str()) {
             let label = crate::diagnostic::suggestion(name, BASELINES, "baselines");
             let title = format!("`{name}` is not a baseline");
-            return Err(section.error_in_list("baselines", index, &title, &label, "baselines: random, heuristic"));
+            return Err(section.error_in_list(
+                "baselines",
+                index,
+                &title,
+                &label,
+                "baselines: random, heuristic",
+            ));
         }
         if baselines[..index].contains(name) {
             let title = format!("`{name}` is listed twice");

@@ -94,7 +94,12 @@ impl<'a> Section<'a> {
 
     fn wrong(&self, node: &Node, key: &str, expected: &str, meaning: &str) -> Box<Diagnostic> {
         let title = format!("`{key}` of {} cannot be {}", self.name(), node.describe());
-        self.document.at_value(node, title, format!("expected {expected}"), Some(format!("`{key}`: {meaning}")))
+        self.document.at_value(
+            node,
+            title,
+            format!("expected {expected}"),
+            Some(format!("`{key}`: {meaning}")),
+        )
     }
 
     /// A number, with what it means and its unit.
@@ -103,13 +108,23 @@ impl<'a> Section<'a> {
         self.to_number(node, key, &range, meaning).map(Some)
     }
 
-    fn to_number(&self, node: &Node, key: &str, range: &Range, meaning: &str) -> Result<f64, Box<Diagnostic>> {
+    fn to_number(
+        &self,
+        node: &Node,
+        key: &str,
+        range: &Range,
+        meaning: &str,
+    ) -> Result<f64, Box<Diagnostic>> {
         let value = match node.value {
             Value::Integer(value) => value as f64,
             Value::Float(value) => value,
             _ => return Err(self.wrong(node, key, &range.to_string(), meaning)),
         };
-        if range.contains(value) { Ok(value) } else { Err(self.wrong(node, key, &range.to_string(), meaning)) }
+        if range.contains(value) {
+            Ok(value)
+        } else {
+            Err(self.wrong(node, key, &range.to_string(), meaning))
+        }
     }
 
     /// A whole number of 0 or more.
@@ -118,12 +133,20 @@ impl<'a> Section<'a> {
         self.to_integer(node, key, &range, meaning).map(Some)
     }
 
-    fn to_integer(&self, node: &Node, key: &str, range: &Range, meaning: &str) -> Result<u64, Box<Diagnostic>> {
+    fn to_integer(
+        &self,
+        node: &Node,
+        key: &str,
+        range: &Range,
+        meaning: &str,
+    ) -> Result<u64, Box<Diagnostic>> {
         let expected = range.to_string().replacen("a number", "a whole number", 1);
         match node.value {
             Value::Integer(value) if value >= 0 && range.contains(value as f64) => Ok(value as u64),
             // 1e6 is how people write large counts.
-            Value::Float(value) if value.fract() == 0.0 && (0.0..9e15).contains(&value) && range.contains(value) => {
+            Value::Float(value)
+                if value.fract() == 0.0 && (0.0..9e15).contains(&value) && range.contains(value) =>
+            {
                 Ok(value as u64)
             }
             _ => Err(self.wrong(node, key, &expected, meaning)),
@@ -207,7 +230,12 @@ impl<'a> Section<'a> {
             && !matches!(node.value, Value::Table(_))
         {
             let title = format!("`{key}` must be a table, not {}", node.describe());
-            return Err(self.document.at_value(node, title, format!("write [{path}] and keys below it"), None));
+            return Err(self.document.at_value(
+                node,
+                title,
+                format!("write [{path}] and keys below it"),
+                None,
+            ));
         }
         Ok(Section::new(self.document, path, node))
     }
@@ -231,7 +259,11 @@ impl<'a> Section<'a> {
     }
 
     /// A free table of names and numbers, in the order they were written. Names are checked by whoever knows them.
-    pub fn numbers(&self, except: &[&'static str], meaning: &str) -> Result<Vec<(String, f64)>, Box<Diagnostic>> {
+    pub fn numbers(
+        &self,
+        except: &[&'static str],
+        meaning: &str,
+    ) -> Result<Vec<(String, f64)>, Box<Diagnostic>> {
         let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Ok(Vec::new()) };
         entries
             .iter()
@@ -271,11 +303,21 @@ impl<'a> Section<'a> {
     }
 
     /// An error about one entry of a list.
-    pub fn error_in_list(&self, key: &str, index: usize, title: &str, label: &str, help: &str) -> Box<Diagnostic> {
+    pub fn error_in_list(
+        &self,
+        key: &str,
+        index: usize,
+        title: &str,
+        label: &str,
+        help: &str,
+    ) -> Box<Diagnostic> {
         match self.node.and_then(|node| node.get(key)).map(|node| &node.value) {
-            Some(Value::List(items)) if index < items.len() => {
-                self.document.at_value(&items[index], title, label, (!help.is_empty()).then(|| help.to_owned()))
-            }
+            Some(Value::List(items)) if index < items.len() => self.document.at_value(
+                &items[index],
+                title,
+                label,
+                (!help.is_empty()).then(|| help.to_owned()),
+            ),
             _ => self.error(key, title, label, help),
         }
     }
@@ -289,7 +331,8 @@ impl<'a> Section<'a> {
             Some((key, node)) => {
                 let title = format!("unknown key `{key}` in {}", self.name());
                 let near = crate::diagnostic::nearest(key, known.iter().copied());
-                let label = near.map_or("not a key of this table".to_owned(), |near| format!("did you mean `{near}`?"));
+                let label = near
+                    .map_or("not a key of this table".to_owned(), |near| format!("did you mean `{near}`?"));
                 let help = format!("keys here: {}", known.join(", "));
                 Err(self.document.at_key(node, title, label, Some(help)))
             }

@@ -20,6 +20,8 @@ pub struct Episode {
     pub episode_return: f64,
     /// Its length in steps.
     pub steps: u32,
+    /// Environment steps of the whole training, over all lanes, when it ended.
+    pub ended_at: u64,
 }
 
 /// Sums since the last log line, from which the line's means are made.
@@ -262,8 +264,11 @@ impl Environments {
                 *sum += term;
             }
             if *outcome != Outcome::Running {
-                self.finished
-                    .push(Episode { episode_return: self.returns[lane], steps: self.lengths[lane] });
+                self.finished.push(Episode {
+                    episode_return: self.returns[lane],
+                    steps: self.lengths[lane],
+                    ended_at: self.steps + self.rewards.len() as u64,
+                });
                 self.returns[lane] = 0.0;
                 self.lengths[lane] = 0;
             }
@@ -308,8 +313,7 @@ impl Environments {
 
     /// Puts back what [`Environments::save`] wrote.
     pub fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let saved: Saved =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let saved: Saved = postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
         let lanes = self.rewards.len();
         if saved.returns.len() != lanes || saved.lengths.len() != lanes {
             let found = saved.returns.len();

@@ -91,7 +91,7 @@ mod tests {
         for value in 0..150 {
             assert!(!statistics.has_reached(1e9));
             assert_eq!(statistics.best.is_some(), value >= 100);
-            statistics.add(Episode { episode_return: f64::from(value), steps: 7 });
+            statistics.add(Episode { episode_return: f64::from(value), steps: 7, ended_at: 0 });
         }
         assert_eq!(statistics.moving(), Some((50.0 + 149.0) / 2.0));
         assert!(statistics.has_reached(99.5) && !statistics.has_reached(99.6));

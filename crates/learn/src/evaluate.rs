@@ -227,7 +227,13 @@ impl Evaluation {
 }
 
 impl Controller<'_> {
-    fn decide(&mut self, environments: &Environments, space: &ActionSpace, choices: &mut [u32], values: &mut [f32]) {
+    fn decide(
+        &mut self,
+        environments: &Environments,
+        space: &ActionSpace,
+        choices: &mut [u32],
+        values: &mut [f32],
+    ) {
         let transition = environments.transition();
         let lanes = environments.lanes();
         let (features, signals) =
@@ -365,10 +371,11 @@ impl Episodes {
             percent: discrete.then_some(100.0 * sum / total_steps),
             mean: (!discrete).then_some(sum / total_steps),
         };
-        let constraint = |(constraint, hits): (&setpoint_decision::constraint::Constraint, &u64)| ConstraintHits {
-            constraint: constraint.to_string(),
-            decisions_percent: 100.0 * *hits as f64 / total_steps,
-        };
+        let constraint =
+            |(constraint, hits): (&setpoint_decision::constraint::Constraint, &u64)| ConstraintHits {
+                constraint: constraint.to_string(),
+                decisions_percent: 100.0 * *hits as f64 / total_steps,
+            };
         let per_seed = n / seeds;
         let seed_mean = |seed: usize| {
             let indices: Vec<usize> = (seed * per_seed..(seed + 1) * per_seed).collect();

@@ -90,8 +90,8 @@ impl AppendFile {
 pub const EPISODES_HEADER: &str = "steps,return,length";
 
 /// One line of `episodes.csv`: environment steps of the whole training when it ended, its return, its length.
-pub fn episode_line(steps: u64, episode: &Episode) -> String {
-    format!("{steps},{},{}", episode.episode_return, episode.steps)
+pub fn episode_line(episode: &Episode) -> String {
+    format!("{},{},{}", episode.ended_at, episode.episode_return, episode.steps)
 }
 
 /// Reads `episodes.csv`: (steps, return) of each episode.

@@ -30,9 +30,8 @@ impl RunningMoments {
             let mean = values.clone().sum::<f64>() / n;
             let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / n;
             let delta = mean - self.mean[column];
-            let squares = self.variance[column] * self.count
-                + variance * n
-                + delta * delta * self.count * n / total;
+            let squares =
+                self.variance[column] * self.count + variance * n + delta * delta * self.count * n / total;
             self.mean[column] += delta * n / total;
             self.variance[column] = squares / total;
         }

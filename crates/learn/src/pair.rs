@@ -79,7 +79,9 @@ mod tests {
     fn both_sides_see_every_value_in_order() {
         let exchange = Exchange::default();
         let run = |side: Side| {
-            (1..=50_000_u64).map(|round| exchange.meet(side, round, round as f64 * (1.0 + side as u8 as f64))).sum()
+            (1..=50_000_u64)
+                .map(|round| exchange.meet(side, round, round as f64 * (1.0 + side as u8 as f64)))
+                .sum()
         };
         let (actor, critic): (Option<f64>, Option<f64>) = std::thread::scope(|scope| {
             let critic = scope.spawn(|| run(Side::Critic));

@@ -158,11 +158,21 @@ mod tests {
             }
             rollout.estimate_advantages(0.99, 0.95);
             for lane in 0..lanes {
-                let column = |values: &[f32]| values[lane..].iter().step_by(lanes).copied().collect::<Vec<_>>();
+                let column =
+                    |values: &[f32]| values[lane..].iter().step_by(lanes).copied().collect::<Vec<_>>();
                 let over: Vec<bool> = column(&rollout.over).iter().map(|over| *over == 1.0).collect();
-                let expected =
-                    advantages_of_lane(&column(&rollout.rewards), &column(&rollout.values), &over, 0.99, 0.95);
-                assert_eq!(column(&rollout.advantages), expected, "{steps} steps, {lanes} lanes, lane {lane}");
+                let expected = advantages_of_lane(
+                    &column(&rollout.rewards),
+                    &column(&rollout.values),
+                    &over,
+                    0.99,
+                    0.95,
+                );
+                assert_eq!(
+                    column(&rollout.advantages),
+                    expected,
+                    "{steps} steps, {lanes} lanes, lane {lane}"
+                );
             }
         }
     }

@@ -64,9 +64,15 @@ mod tests {
     #[test]
     fn linear_falls_to_zero_and_constant_stays() {
         let linear = Schedule::parse("linear_3e-4").unwrap();
-        assert_eq!((linear.at(1.0), linear.at(0.5), linear.at(0.0), linear.at(-0.1)), (3e-4, 1.5e-4, 0.0, 0.0));
+        assert_eq!(
+            (linear.at(1.0), linear.at(0.5), linear.at(0.0), linear.at(-0.1)),
+            (3e-4, 1.5e-4, 0.0, 0.0)
+        );
         assert_eq!(Schedule::Constant(0.2).at(0.1), 0.2);
         assert_eq!(Schedule::parse("lin_0.2"), Some(Schedule::Linear(0.2)));
-        assert_eq!((Schedule::parse("linear_x"), Schedule::parse("3"), Schedule::parse("linear_inf")), (None, None, None));
+        assert_eq!(
+            (Schedule::parse("linear_x"), Schedule::parse("3"), Schedule::parse("linear_inf")),
+            (None, None, None)
+        );
     }
 }

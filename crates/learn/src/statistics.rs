@@ -43,7 +43,8 @@ pub struct Summary {
 impl Summary {
     /// Of independent numbers.
     pub fn of(values: &[f64], random: &mut Stream) -> Self {
-        let interval = bootstrap(values.len(), random, |indices| mean(indices.iter().map(|index| values[*index])));
+        let interval =
+            bootstrap(values.len(), random, |indices| mean(indices.iter().map(|index| values[*index])));
         Self::with_interval(values, interval)
     }
 
@@ -153,7 +154,8 @@ mod tests {
     #[test]
     fn by_hand() {
         let sorted = [1.0, 2.0, 3.0, 4.0, 100.0];
-        assert_eq!((quantile(&sorted, 0.5), quantile(&sorted, 0.25), quantile(&sorted, 0.9)), (3.0, 2.0, 61.6));
+        assert_eq!((quantile(&sorted, 0.5), quantile(&sorted, 0.25)), (3.0, 2.0));
+        assert!((quantile(&sorted, 0.9) - (4.0 + 0.6 * 96.0)).abs() < 1e-9);
         // n = 5: the middle 2.5 numbers are ¾ of 2, all of 3, ¾ of 4.
         assert!((interquartile_mean(&sorted) - (0.75 * 2.0 + 3.0 + 0.75 * 4.0) / 2.5).abs() < 1e-12);
         assert_eq!(interquartile_mean(&[1.0, 2.0, 3.0, 4.0]), 2.5);
@@ -175,7 +177,8 @@ mod tests {
             plain += u32::from(low <= 5.0 && 5.0 <= high);
             // Episodes of 1 to 9 steps whose reward per step is 2 plus noise of the episode.
             let steps: Vec<f64> = (0..40).map(|_| 1.0 + f64::from(random.below(9))).collect();
-            let sums: Vec<f64> = steps.iter().map(|steps| steps * (2.0 + f64::from(random.normal()))).collect();
+            let sums: Vec<f64> =
+                steps.iter().map(|steps| steps * (2.0 + f64::from(random.normal()))).collect();
             let interval = bootstrap(40, &mut random, |indices| ratio(&sums, &steps, indices));
             clustered += u32::from(interval.low <= 2.0 && 2.0 <= interval.high);
         }

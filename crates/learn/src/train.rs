@@ -263,11 +263,10 @@ impl<'a> Training<'a> {
         self.updates += 1;
         let mut finished: Vec<Episode> = Vec::new();
         self.environments.take_finished(&mut finished);
-        let steps = self.environments.steps();
         for episode in finished {
             self.statistics.add(episode);
             if let Some(files) = &mut self.files {
-                files.episodes.line(&episode_line(steps, &episode))?;
+                files.episodes.line(&episode_line(&episode))?;
             }
         }
         if self.updates.is_multiple_of(settings.log_every_updates) {
@@ -278,7 +277,8 @@ impl<'a> Training<'a> {
 
     /// An error about numbers tells from where one can go on.
     fn name_checkpoint(&self, error: TrainError) -> TrainError {
-        let last = self.files.as_ref().and_then(|files| crate::checkpoint::last_good(&files.folder.checkpoints()));
+        let last =
+            self.files.as_ref().and_then(|files| crate::checkpoint::last_good(&files.folder.checkpoints()));
         TrainError::Stopped { source: Box::new(error), last_good: last }
     }
 

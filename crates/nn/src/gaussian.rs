@@ -27,7 +27,8 @@ pub fn log_probability_gradient<T: Real>(
     log_std_gradient: &mut [T],
 ) {
     let outputs = mean_gradient.iter_mut().zip(log_std_gradient);
-    for (((mean, log_std), value), (to_mean, to_log_std)) in mean.iter().zip(log_std).zip(value).zip(outputs) {
+    for (((mean, log_std), value), (to_mean, to_log_std)) in mean.iter().zip(log_std).zip(value).zip(outputs)
+    {
         let inverse = (-*log_std).exp();
         let z = (*value - *mean) * inverse;
         *to_mean = scale * z * inverse;
@@ -55,7 +56,10 @@ mod tests {
         let log = log_probability(&[0.0_f64], &[0.0], &[1.0]);
         assert!((log.exp() - 0.241_970_724_519_143_37).abs() < 1e-12);
         assert!((entropy(&[0.0_f64]) - 1.418_938_533_204_672_7).abs() < 1e-12);
-        assert_eq!([-3.0, -1.0, 0.0, 1.0, 9.0].map(|x| to_bounds(x, 10.0_f64, 20.0)), [10.0, 10.0, 15.0, 20.0, 20.0]);
+        assert_eq!(
+            [-3.0, -1.0, 0.0, 1.0, 9.0].map(|x| to_bounds(x, 10.0_f64, 20.0)),
+            [10.0, 10.0, 15.0, 20.0, 20.0]
+        );
     }
 
     #[test]

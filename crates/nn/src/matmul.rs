@@ -125,7 +125,12 @@ impl<T: Real> Problem<'_, T> {
 
     /// `ROWS` × (`WIDE` vectors) of the result, in registers from start to end.
     #[inline(always)]
-    fn tile<V: Vector<T>, const WIDE: usize, const ROWS: usize>(&self, row: usize, column: usize, c: &mut [T]) {
+    fn tile<V: Vector<T>, const WIDE: usize, const ROWS: usize>(
+        &self,
+        row: usize,
+        column: usize,
+        c: &mut [T],
+    ) {
         let View { values: a, row_stride, column_stride } = self.a;
         // Numbers of each vector that lie in the matrix: all but in the last vector of the last panel.
         let counts: [usize; WIDE] =
@@ -150,7 +155,8 @@ impl<T: Real> Problem<'_, T> {
             if counts[WIDE - 1] == V::LANES {
                 for inner in 0..self.k {
                     let from = b.add(inner * self.n);
-                    let b: [V; WIDE] = std::array::from_fn(|wide| V::load(from.add(wide * V::LANES), V::LANES));
+                    let b: [V; WIDE] =
+                        std::array::from_fn(|wide| V::load(from.add(wide * V::LANES), V::LANES));
                     for (index, sums) in sums.iter_mut().enumerate() {
                         let factor = V::splat(*a.add(index * row_stride + inner * column_stride));
                         for (sum, b) in sums.iter_mut().zip(b) {

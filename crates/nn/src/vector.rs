@@ -82,7 +82,11 @@ mod x86 {
         unsafe fn load(from: *const f32, count: usize) -> Self {
             // SAFETY: the mask keeps the load within the `count` numbers that the caller vouches for.
             unsafe {
-                if count >= 16 { _mm512_loadu_ps(from) } else { _mm512_maskz_loadu_ps((1 << count) - 1, from) }
+                if count >= 16 {
+                    _mm512_loadu_ps(from)
+                } else {
+                    _mm512_maskz_loadu_ps((1 << count) - 1, from)
+                }
             }
         }
 

@@ -71,9 +71,8 @@ impl ConstraintSet {
                 (None, Some(index)) => Source::Signal(index),
                 (None, None) => return Err(unknown(subject)),
             };
-            let find = |name: &String| {
-                names.iter().position(|known| known == name).ok_or_else(|| unknown(name))
-            };
+            let find =
+                |name: &String| names.iter().position(|known| known == name).ok_or_else(|| unknown(name));
             let action = match &constraint.effect {
                 Effect::Forbid(forbidden) => {
                     Action::Forbid(forbidden.iter().map(find).collect::<Result<_, _>>()?)
@@ -205,17 +204,19 @@ mod tests {
     }
 
     fn forbid(subject: Subject, above: Option<f64>, below: Option<f64>, what: &str) -> Constraint {
-        Constraint {
-            when: Condition { subject, above, below },
-            effect: Effect::Forbid(vec![what.into()]),
-        }
+        Constraint { when: Condition { subject, above, below }, effect: Effect::Forbid(vec![what.into()]) }
     }
 
     #[test]
     fn a_signal_shown_by_a_feature_is_read_in_natural_units() {
         let rule = forbid(Subject::Signal("wip".into()), Some(30.0), None, "push");
-        let set = ConstraintSet::new(&[rule], &[feature("wip", 40.0, 0.0)], &[signal("wip")], &choices(&["push", "wait"]))
-            .unwrap();
+        let set = ConstraintSet::new(
+            &[rule],
+            &[feature("wip", 40.0, 0.0)],
+            &[signal("wip")],
+            &choices(&["push", "wait"]),
+        )
+        .unwrap();
         let mut allowed = [false; 2];
         set.mask(&[0.75], &[], &mut allowed);
         assert_eq!(allowed, [true, true], "30 parts is not above 30");
@@ -230,7 +231,8 @@ mod tests {
             forbid(Subject::Feature("wip".into()), None, Some(0.0), "wait"),
         ];
         let spaces = choices(&["push", "wait", "stop"]);
-        let set = ConstraintSet::new(&rules, &[feature("wip", 1.0, 0.0)], &[signal("vibration")], &spaces).unwrap();
+        let set =
+            ConstraintSet::new(&rules, &[feature("wip", 1.0, 0.0)], &[signal("vibration")], &spaces).unwrap();
         let mut allowed = [false; 3];
         set.mask(&[0.5], &[1.0], &mut allowed);
         assert_eq!(allowed, [true, true, true]);

@@ -68,8 +68,7 @@ impl Policy {
             return Err(PolicyFileError::Corrupt { path: path.to_owned(), reason });
         }
         let bytes = std::fs::read(path).map_err(read)?;
-        Self::from_bytes(&bytes)
-            .map_err(|reason| PolicyFileError::Corrupt { path: path.to_owned(), reason })
+        Self::from_bytes(&bytes).map_err(|reason| PolicyFileError::Corrupt { path: path.to_owned(), reason })
     }
 
     /// Parses and verifies a policy file's bytes; the error says what is wrong.
@@ -90,8 +89,8 @@ impl Policy {
                 "it has format {format}, this Setpoint reads up to {FORMAT}; use a newer Setpoint"
             ));
         }
-        let Header { manifest, blake3 } = serde_json::from_value(loose)
-            .map_err(|error| format!("its manifest is not valid: {error}"))?;
+        let Header { manifest, blake3 } =
+            serde_json::from_value(loose).map_err(|error| format!("its manifest is not valid: {error}"))?;
         check_shape(&manifest)?;
 
         let float32 = |name: &str, expected: usize| -> Result<Vec<f32>, String> {
@@ -127,7 +126,10 @@ impl Policy {
         let policy = Self { manifest, parameters, log_std, normalizer };
         let found = digest(&policy.manifest, &policy.tensors());
         if found != blake3 {
-            return Err("its checksum does not match its content: it was changed or damaged after it was written".into());
+            return Err(
+                "its checksum does not match its content: it was changed or damaged after it was written"
+                    .into(),
+            );
         }
         if !policy.is_finite() {
             return Err("it holds a number that is not finite".into());
@@ -142,7 +144,8 @@ impl Policy {
             tensors.push(Tensor { name, dtype: Dtype::F32, shape, bytes });
         };
         for (index, layer) in self.manifest.network.layers().into_iter().enumerate() {
-            let (weights, bias) = (&self.parameters[layer.weights.clone()], &self.parameters[layer.bias.clone()]);
+            let (weights, bias) =
+                (&self.parameters[layer.weights.clone()], &self.parameters[layer.bias.clone()]);
             push32(format!("policy.{index}.weight"), vec![layer.inputs, layer.outputs], weights);
             push32(format!("policy.{index}.bias"), vec![layer.outputs], bias);
         }

@@ -68,7 +68,8 @@ impl GivenState {
         }
         let feature = manifest.observation.iter().find(|feature| feature.name == name);
         if let Some(feature) = feature {
-            let number = text.strip_suffix(feature.unit.as_str()).map(str::trim).and_then(|text| text.parse().ok());
+            let number =
+                text.strip_suffix(feature.unit.as_str()).map(str::trim).and_then(|text| text.parse().ok());
             if let Some(natural) = number {
                 return self.set(manifest, name, f64::from(feature.scaled(natural)));
             }

@@ -50,7 +50,11 @@ pub fn conformance(factory: &dyn Factory, steps: usize) -> Vec<Finding> {
 }
 
 /// Puts a saved state into a fresh batch and compares its future with that of the batch it was taken from.
-fn resumes(factory: &dyn Factory, saved: Option<Result<Vec<u8>, crate::StateError>>, steps: usize) -> Finding {
+fn resumes(
+    factory: &dyn Factory,
+    saved: Option<Result<Vec<u8>, crate::StateError>>,
+    steps: usize,
+) -> Finding {
     const SUBJECT: &str = "saved state";
     let state = match saved {
         Some(Ok(state)) => state,
@@ -78,7 +82,9 @@ fn resumes(factory: &dyn Factory, saved: Option<Result<Vec<u8>, crate::StateErro
         for batch in [&mut original, &mut first, &mut second] {
             batch.step(actions.view());
         }
-        if !same(original.transition(), first.transition()) || !same(original.transition(), second.transition()) {
+        if !same(original.transition(), first.transition())
+            || !same(original.transition(), second.transition())
+        {
             let message = format!("a restored environment goes another way after {} steps", step + 1);
             return Finding::fail(SUBJECT, format!("{message}: some state is not serialised"));
         }
@@ -102,7 +108,12 @@ struct RandomActions<'a> {
 
 impl<'a> RandomActions<'a> {
     fn new(spec: &'a Spec) -> Self {
-        Self { space: &spec.action, random: Stream::new(0, "conformance actions", 0), choices: vec![], values: vec![] }
+        Self {
+            space: &spec.action,
+            random: Stream::new(0, "conformance actions", 0),
+            choices: vec![],
+            values: vec![],
+        }
     }
 
     fn draw(&mut self) {
@@ -113,7 +124,8 @@ impl<'a> RandomActions<'a> {
                 self.choices = (0..LANES).map(|_| random.below(n)).collect();
             }
             ActionSpace::Continuous { axes } => {
-                let draw = |_| axes.iter().map(|axis| random.uniform(axis.low, axis.high)).collect::<Vec<_>>();
+                let draw =
+                    |_| axes.iter().map(|axis| random.uniform(axis.low, axis.high)).collect::<Vec<_>>();
                 self.values = (0..LANES).flat_map(draw).collect();
             }
         }
@@ -153,7 +165,8 @@ impl Default for Seen {
 
 impl Seen {
     fn look(&mut self, spec: &Spec, transition: &Transition, step: usize) {
-        let features = spec.observation.iter().map(|feature| ("feature", &feature.name, feature.low, feature.high));
+        let features =
+            spec.observation.iter().map(|feature| ("feature", &feature.name, feature.low, feature.high));
         for rows in [&transition.observations] {
             self.compare(features.clone(), rows, step);
         }
@@ -174,7 +187,8 @@ impl Seen {
             if !value.is_finite() && self.not_finite.is_none() {
                 self.not_finite = Some(format!("{what} `{name}` was {value} at step {step}"));
             } else if (*value < low - slack || *value > high + slack) && self.out_of_bounds.is_none() {
-                let message = format!("{what} `{name}` was {value} at step {step}; its bounds are {low} to {high}");
+                let message =
+                    format!("{what} `{name}` was {value} at step {step}; its bounds are {low} to {high}");
                 self.out_of_bounds = Some(message);
             }
         }
@@ -188,8 +202,10 @@ impl Seen {
         };
         let numbers = verdict("numbers", &self.not_finite, format!("all finite over {total} random steps"));
         let bounds = verdict("bounds", &self.out_of_bounds, format!("respected over {total} random steps"));
-        let not_repeated = (!self.reproducible).then(|| "the same seed and actions gave another trajectory".to_owned());
-        let reproducible = verdict("same seed", &not_repeated, format!("same trajectory, bit for bit, {total} steps"));
+        let not_repeated =
+            (!self.reproducible).then(|| "the same seed and actions gave another trajectory".to_owned());
+        let reproducible =
+            verdict("same seed", &not_repeated, format!("same trajectory, bit for bit, {total} steps"));
         let all_alike = (!self.seeds_differ).then(|| "seeds 1 and 2 gave the same trajectory".to_owned());
         let seeds = verdict("other seed", &all_alike, "another trajectory".to_owned());
         let limit = match spec.max_steps {
@@ -198,11 +214,16 @@ impl Seen {
             }
             None if self.episodes == 0 => Finding::fail(
                 "episodes",
-                format!("none ended within {steps} steps: give max_steps in [process], or no return is ever known"),
+                format!(
+                    "none ended within {steps} steps: give max_steps in [process], or no return is ever known"
+                ),
             ),
             _ => Finding::pass(
                 "episodes",
-                format!("{} ended ({} terminated), the longest had {} steps", self.episodes, self.terminated, self.longest),
+                format!(
+                    "{} ended ({} terminated), the longest had {} steps",
+                    self.episodes, self.terminated, self.longest
+                ),
             ),
         };
         vec![numbers, bounds, reproducible, seeds, limit]

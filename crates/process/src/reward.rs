@@ -27,7 +27,8 @@ impl RewardFunction {
         };
         let mut names: Vec<String> = reward.terms.iter().map(|(name, _)| name.clone()).collect();
         let mut weights: Vec<f64> = reward.terms.iter().map(|(_, weight)| *weight).collect();
-        for (name, amount) in [("on_terminated", reward.on_terminated), ("on_truncated", reward.on_truncated)] {
+        for (name, amount) in [("on_terminated", reward.on_terminated), ("on_truncated", reward.on_truncated)]
+        {
             if amount != 0.0 {
                 names.push(name.to_owned());
                 weights.push(amount);
@@ -61,7 +62,9 @@ impl RewardFunction {
             sum += *term;
         }
         let mut event = self.signals.len();
-        for (amount, on) in [(self.on_terminated, Outcome::Terminated), (self.on_truncated, Outcome::Truncated)] {
+        for (amount, on) in
+            [(self.on_terminated, Outcome::Terminated), (self.on_truncated, Outcome::Truncated)]
+        {
             if amount != 0.0 {
                 terms[event] = if outcome == on { amount } else { 0.0 };
                 sum += terms[event];

@@ -177,14 +177,16 @@ impl<P: Process> Batch for Vectorized<P> {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(&self.lanes, &self.transition)).map_err(|error| StateError::new(error.to_string()))
+        postcard::to_stdvec(&(&self.lanes, &self.transition))
+            .map_err(|error| StateError::new(error.to_string()))
     }
 
     fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
         let (lanes, transition): (Vec<Lane<P>>, Transition) =
             postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
         let sizes = |lanes: &Vec<Lane<P>>, transition: &Transition| {
-            let Transition { observations, signals, current_signals, outcomes, final_observations } = transition;
+            let Transition { observations, signals, current_signals, outcomes, final_observations } =
+                transition;
             [
                 lanes.len(),
                 observations.len(),

@@ -43,7 +43,12 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
     let mut findings = vec![
         Finding::pass(
             "spaces",
-            format!("{} features, {} {kind}, {} signals", spec.observation.len(), spec.action.len(), spec.signals.len()),
+            format!(
+                "{} features, {} {kind}, {} signals",
+                spec.observation.len(),
+                spec.action.len(),
+                spec.signals.len()
+            ),
         ),
         Finding::pass(
             "reward",
@@ -53,15 +58,20 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
                 .terms
                 .iter()
                 .map(|(name, weight)| format!("{weight} × {name}"))
-                .chain((problem.project.reward.on_terminated != 0.0).then(|| {
-                    format!("{} on termination", problem.project.reward.on_terminated)
-                }))
+                .chain(
+                    (problem.project.reward.on_terminated != 0.0)
+                        .then(|| format!("{} on termination", problem.project.reward.on_terminated)),
+                )
                 .collect::<Vec<_>>()
                 .join(" + "),
         ),
     ];
     findings.extend(
-        problem.project.constraints.iter().map(|constraint| Finding::pass("constraint", constraint.to_string())),
+        problem
+            .project
+            .constraints
+            .iter()
+            .map(|constraint| Finding::pass("constraint", constraint.to_string())),
     );
     let algorithm = problem.options.name();
     findings.push(Finding::pass("algorithm", format!("{algorithm} learns these actions")));

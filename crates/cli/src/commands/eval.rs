@@ -33,7 +33,8 @@ pub fn evaluate_into(
 ) -> Result<Evaluation, Failure> {
     let evaluation = evaluate(problem, policy, seeds)?;
     durable::create_folder(&folder.path.join("evidence"))?;
-    let text = serde_json::to_string_pretty(&evaluation).map_err(|error| Failure::Message(error.to_string()))?;
+    let text =
+        serde_json::to_string_pretty(&evaluation).map_err(|error| Failure::Message(error.to_string()))?;
     durable::replace(&folder.evidence("evaluation"), text.as_bytes())?;
     Ok(evaluation)
 }
@@ -76,12 +77,24 @@ pub fn show(evaluation: &Evaluation, output: &Output) {
         row("reward per step".into(), &|s| with_interval(s.reward_per_step.mean, s.reward_per_step.interval)),
         row("  sd · median · IQM".into(), &|s| {
             let summary = &s.reward_per_step;
-            format!("{} · {} · {}", number(summary.sd), number(summary.median), number(summary.interquartile_mean))
+            format!(
+                "{} · {} · {}",
+                number(summary.sd),
+                number(summary.median),
+                number(summary.interquartile_mean)
+            )
         }),
-        row("return per episode".into(), &|s| with_interval(s.episode_return.mean, s.episode_return.interval)),
+        row("return per episode".into(), &|s| {
+            with_interval(s.episode_return.mean, s.episode_return.interval)
+        }),
         row("  sd · median · IQM".into(), &|s| {
             let summary = &s.episode_return;
-            format!("{} · {} · {}", number(summary.sd), number(summary.median), number(summary.interquartile_mean))
+            format!(
+                "{} · {} · {}",
+                number(summary.sd),
+                number(summary.median),
+                number(summary.interquartile_mean)
+            )
         }),
         row("steps per episode".into(), &|s| number(s.episode_steps.mean)),
         row("terminated (% of episodes)".into(), &|s| number(s.terminated_percent)),

@@ -65,7 +65,12 @@ fn describe(spec: &Spec, output: &Output) {
         }
         ActionSpace::Continuous { axes } => axes
             .iter()
-            .map(|axis| vec![axis.name.clone(), format!("{} … {} {}: {}", axis.low, axis.high, axis.unit, axis.description)])
+            .map(|axis| {
+                vec![
+                    axis.name.clone(),
+                    format!("{} … {} {}: {}", axis.low, axis.high, axis.unit, axis.description),
+                ]
+            })
             .collect(),
     };
     output.line(format!("{}\n", table(&["action", "meaning"], &actions)));

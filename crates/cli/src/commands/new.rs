@@ -45,19 +45,28 @@ fn template(name: &str, spec: &Spec) -> String {
     let mut line = |line: &str| {
         let _ = writeln!(text, "{line}");
     };
-    line(&format!("# One decision: {}.\n# `setpoint check` reads it critically, `setpoint run` goes the whole way.\n", spec.summary));
+    line(&format!(
+        "# One decision: {}.\n# `setpoint check` reads it critically, `setpoint run` goes the whole way.\n",
+        spec.summary
+    ));
     line("[decision]                     # the charter: five questions to answer before anything is trained");
     line(&format!("name         = {name}"));
     line("# controls     = \"…\"           # what exactly is controlled, and how often?");
     line("# mode         = \"advisory\"    # or \"automatic\", which needs at least one [[constraint]]");
-    line("# reward_delay = \"same step\"   # or \"12 steps\", or \"end of episode\": how soon does the reward show?");
+    line(
+        "# reward_delay = \"same step\"   # or \"12 steps\", or \"end of episode\": how soon does the reward show?",
+    );
     line("# deployment   = \"…\"           # how is it deployed without re-architecting the plant?");
     line("# success      = \"…\"           # what lift on one process proves it?\n");
     line("[process]");
     line(&format!("kind = \"{}\"", spec.kind));
     match spec.max_steps {
-        Some(steps) => line(&format!("max_steps = {steps}                # steps after which an episode is cut off\n")),
-        None => line("# max_steps = 100              # steps after which an episode is cut off; none by default\n"),
+        Some(steps) => {
+            line(&format!("max_steps = {steps}                # steps after which an episode is cut off\n"))
+        }
+        None => line(
+            "# max_steps = 100              # steps after which an episode is cut off; none by default\n",
+        ),
     }
     line("[reward]                       # signals × weights; each term is logged on its own");
     for signal in &spec.signals {
@@ -68,7 +77,10 @@ fn template(name: &str, spec: &Spec) -> String {
             None => line(&format!("# {} = 0.0    # {meaning}", signal.name)),
         }
     }
-    line(&format!("on_terminated = {:?}         # once, when the process ends the episode", spec.on_terminated));
+    line(&format!(
+        "on_terminated = {:?}         # once, when the process ends the episode",
+        spec.on_terminated
+    ));
     line(&format!("on_truncated = {:?}          # once, when the episode is cut off\n", spec.on_truncated));
     let (signal, action) = (&spec.signals[0], spec.action.names()[0].to_owned());
     line("# [[constraint]]               # holds in training, in evaluation and at the plant alike");
@@ -81,7 +93,10 @@ fn template(name: &str, spec: &Spec) -> String {
     line("# [[scenario]]                 # a state to ask `setpoint recommend` about, as the policy sees it");
     line("# name = \"an ordinary morning\"");
     let feature = &spec.observation[0];
-    line(&format!("# set  = {{ {} = {} }}           # {}; the others stand at their reference values\n", feature.name, feature.reference, feature.description));
+    line(&format!(
+        "# set  = {{ {} = {} }}           # {}; the others stand at their reference values\n",
+        feature.name, feature.reference, feature.description
+    ));
     line("[train]");
     line("algorithm   = \"ppo\"            # `setpoint list algorithms` tells when to pick which");
     line("total_steps = 100_000");

@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use serde_json::json;
+use setpoint_policy::Policy;
 use setpoint_policy::ranking::{DriverKind, Recommendation};
 use setpoint_policy::state::GivenState;
-use setpoint_policy::Policy;
 
 use crate::arguments::Recommend;
 use crate::output::{Failure, Output, Status, number, table};
@@ -116,8 +116,11 @@ fn show(
         .enumerate()
         .map(|(index, action)| {
             let bar = "█".repeat((action.probability * 24.0).round() as usize);
-            let share =
-                if action.allowed { format!("{:.1} %", 100.0 * action.probability) } else { "forbidden".into() };
+            let share = if action.allowed {
+                format!("{:.1} %", 100.0 * action.probability)
+            } else {
+                "forbidden".into()
+            };
             vec![format!("{}. {}", index + 1, action.name), share, format!("{bar:<24}")]
         })
         .collect();
@@ -141,7 +144,12 @@ fn show(
                     DriverKind::Weight => format!("{:+.3}", driver.effect),
                     DriverKind::ProbabilityChange => format!("{:+.1} %", 100.0 * driver.effect),
                 };
-                vec![driver.feature.clone(), number(driver.natural), driver.unit.clone(), effect.replace('-', "−")]
+                vec![
+                    driver.feature.clone(),
+                    number(driver.natural),
+                    driver.unit.clone(),
+                    effect.replace('-', "−"),
+                ]
             })
             .collect();
         output.line(table(&["feature", "value", "unit", "effect"], &rows));

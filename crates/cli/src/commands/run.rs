@@ -29,7 +29,8 @@ pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
             return Ok(train::interrupted(&folder, output));
         };
         report::write(&problem, &folder, output)?;
-        let body = json!({ "run": folder.path, "findings": findings, "seeds": seeds, "report": folder.report() });
+        let body =
+            json!({ "run": folder.path, "findings": findings, "seeds": seeds, "report": folder.report() });
         output.document("run", Status::Done, body);
         return Ok(Status::Done);
     }

@@ -42,7 +42,12 @@ pub fn threads(arguments: &Train) -> usize {
 }
 
 /// Trains one policy and says how it went.
-pub fn one(problem: &Problem, arguments: &Train, folder: &RunFolder, output: &Output) -> Result<Trained, Failure> {
+pub fn one(
+    problem: &Problem,
+    arguments: &Train,
+    folder: &RunFolder,
+    output: &Output,
+) -> Result<Trained, Failure> {
     let settings = &problem.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
     let mut shown = Shown::new(settings.total_steps, &label);
@@ -112,10 +117,8 @@ pub fn seeds(
     durable::replace(&folder.evidence("seeds"), text.as_bytes())?;
     durable::replace(&folder.project_file(), problem.resolved().as_bytes())?;
     let reward = &seeds.reward_per_step;
-    let mut rows = vec![
-        row("reward per step", "", reward),
-        row("return per episode", "", &seeds.episode_return),
-    ];
+    let mut rows =
+        vec![row("reward per step", "", reward), row("return per episode", "", &seeds.episode_return)];
     rows.extend(seeds.signals.iter().map(|signal| row(&signal.name, &signal.unit, &signal.over_seeds)));
     output.line(format!("\nover {count} seeds, each evaluated on the same episodes:"));
     output.line(table(&["", "unit", "mean", "sd", "IQM", "95 % interval", "worst", "best"], &rows));

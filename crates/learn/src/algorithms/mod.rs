@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use setpoint_decision::{Diagnostic, Project};
 use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::{Diagnostic, Project};
 use setpoint_nn::mlp::Mlp;
 use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
@@ -109,9 +109,9 @@ impl Options {
     /// Why the algorithm cannot learn this decision, and what can.
     pub fn mismatch(&self, spec: &Spec) -> Option<String> {
         match (self, &spec.action) {
-            (Self::Reinforce(_), ActionSpace::Continuous { .. }) => {
-                Some("reinforce learns discrete actions only; this process has continuous ones: use ppo".into())
-            }
+            (Self::Reinforce(_), ActionSpace::Continuous { .. }) => Some(
+                "reinforce learns discrete actions only; this process has continuous ones: use ppo".into(),
+            ),
             _ => None,
         }
     }

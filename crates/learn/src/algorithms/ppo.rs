@@ -168,7 +168,9 @@ impl Ppo {
         let rows = options.batch_size.max(lanes).max(VALUE_ROWS);
         let mut actor = Learner::new(shape(&options.net_arch.pi, spec.action.len()), axes.len(), rows);
         let mut critic = Learner::new(shape(&options.net_arch.vf, 1), 0, rows);
-        for (index, (learner, output_gain)) in [(&mut actor, 0.01), (&mut critic, 1.0)].into_iter().enumerate() {
+        for (index, (learner, output_gain)) in
+            [(&mut actor, 0.01), (&mut critic, 1.0)].into_iter().enumerate()
+        {
             let mut weights = Stream::new(seed, "ppo weights", index as u64);
             let mut normal = || f64::from(weights.normal());
             // Gain √2 for hidden layers whatever the activation, as Stable-Baselines3 does.
@@ -414,7 +416,29 @@ impl Ppo {
             }
         });
         sums.value_loss = value_loss;
-        if sums.gradient_norm.is_finite() && value_loss.is_finite() { Ok(sums) } else { Err(sums.gradient_norm) }
+        if sums.gradient_norm.is_finite() && value_loss.is_finite() {
+            Ok(sums)
+        } else {
+            Err(sums.gradient_norm)
+        }
+    }
+
+    /// Greatest |r − 1| on the first minibatch after a collection: 0 exactly, unless collecting and learning disagree.
+    pub fn first_ratio_deviation(&mut self) -> f64 {
+        let loss = ActorLoss {
+            clip_range: 0.2,
+            entropy_coefficient: 0.0,
+            normalize_advantage: self.options.normalize_advantage,
+            masked: self.masked,
+        };
+        let indices: Vec<u32> = (0..self.options.batch_size as u32).collect();
+        loss.gradient(&mut self.actor, &self.rollout, &indices, &mut self.advantages).ratio_deviation
+    }
+
+    /// Mean of the values of the last collection.
+    pub fn mean_value(&self) -> f64 {
+        let values = &self.rollout.values[..self.rollout.len()];
+        values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64
     }
 
     /// Share of the returns' variance that the values explain; 1 is perfect, 0 no better than a constant.
@@ -486,7 +510,8 @@ impl Algorithm for Ppo {
         ]);
         if !self.axes.is_empty() {
             let log_std = &self.actor.trained.parameters[self.actor.network.parameters()..];
-            let mean = log_std.iter().map(|log_std| f64::from(log_std.exp())).sum::<f64>() / log_std.len() as f64;
+            let mean =
+                log_std.iter().map(|log_std| f64::from(log_std.exp())).sum::<f64>() / log_std.len() as f64;
             figures.insert("standard_deviation", mean);
         }
         Ok(figures)
@@ -512,7 +537,9 @@ impl Algorithm for Ppo {
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
         let fits = |learner: &Learner, trained: &Trained| {
             let n = learner.trained.parameters.len();
-            trained.parameters.len() == n && trained.optimizer.first.len() == n && trained.optimizer.second.len() == n
+            trained.parameters.len() == n
+                && trained.optimizer.first.len() == n
+                && trained.optimizer.second.len() == n
         };
         let same_size = state.observations.len() == self.state.observations.len();
         if !fits(&self.actor, &actor) || !fits(&self.critic, &critic) || !same_size {

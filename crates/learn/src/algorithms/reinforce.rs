@@ -198,7 +198,8 @@ impl Reinforce {
             network.initialize_orthogonal(&mut parameters, std::f64::consts::SQRT_2, 0.01, &mut normal);
         }
         let baseline = options.baseline.then(|| {
-            let network = Mlp { input: features, hidden: vec![64, 64], output: 1, activation: Activation::Tanh };
+            let network =
+                Mlp { input: features, hidden: vec![64, 64], output: 1, activation: Activation::Tanh };
             let mut parameters = vec![0.0; network.parameters()];
             network.initialize_orthogonal(&mut parameters, std::f64::consts::SQRT_2, 1.0, &mut normal);
             let n = parameters.len();
@@ -257,7 +258,8 @@ impl Reinforce {
             observations.extend_from_slice(&state.observation);
             let mask = self.masked.then(|| environments.allowed());
             allowed.extend_from_slice(mask.unwrap_or_default());
-            let output = network.forward(&self.trained.parameters, &state.observation, 1, &mut self.workspace);
+            let output =
+                network.forward(&self.trained.parameters, &state.observation, 1, &mut self.workspace);
             self.log_probabilities.copy_from_slice(output);
             categorical::log_probabilities(&mut self.log_probabilities, network.output, mask);
             entropy += f64::from(categorical::entropy(&self.log_probabilities));
@@ -296,7 +298,9 @@ impl Reinforce {
         errors.clear();
         let features = network.input;
         let mut loss = 0.0;
-        for (observation, target) in self.episode.observations.chunks_exact(features).zip(&self.episode.returns) {
+        for (observation, target) in
+            self.episode.observations.chunks_exact(features).zip(&self.episode.returns)
+        {
             let value = network.forward(&trained.parameters, observation, 1, workspace)[0];
             let error = value - target;
             errors.push(-error);

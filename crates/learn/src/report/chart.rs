@@ -51,7 +51,8 @@ pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     let span = (high - low).max(1e-12);
     let raw = span / count as f64;
     let power = 10.0_f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= raw).unwrap_or(raw);
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= raw).unwrap_or(raw);
     let first = (low / step).ceil() as i64;
     let last = (high / step).floor() as i64;
     (first..=last).map(|index| index as f64 * step).collect()
@@ -224,7 +225,8 @@ pub fn dots(values: &[f64], mean: f64, low: f64, high: f64) -> String {
     for value in values {
         let _ = write!(svg, "<circle class=\"seed\" cx=\"{:.1}\" cy=\"34\" r=\"5\"/>", x(*value));
     }
-    let _ = write!(svg, "<line class=\"mean\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"12\" y2=\"56\"/></svg>", x(mean));
+    let _ =
+        write!(svg, "<line class=\"mean\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"12\" y2=\"56\"/></svg>", x(mean));
     svg
 }
 
@@ -245,6 +247,9 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([0.1234, -12.345, 198.44, 23_832.0].map(number), ["0.123", "−12.35", "198.4", "23\u{202f}832"]);
+        assert_eq!(
+            [0.1234, -12.345, 198.44, 23_832.0].map(number),
+            ["0.123", "−12.35", "198.4", "23\u{202f}832"]
+        );
     }
 }

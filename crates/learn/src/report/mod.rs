@@ -91,16 +91,14 @@ fn read_json<T: serde::de::DeserializeOwned>(folder: &RunFolder, name: &str) -> 
         return Ok(None);
     }
     let parse = |text: String| {
-        serde_json::from_str(&text).map_err(|error| FileError::on("read", &path)(std::io::Error::other(error)))
+        serde_json::from_str(&text)
+            .map_err(|error| FileError::on("read", &path)(std::io::Error::other(error)))
     };
     parse(RunFolder::read(&path)?).map(Some)
 }
 
 /// The policy's answer in each scenario of the project.
-fn ask(
-    problem: &Problem,
-    policy: &Policy,
-) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
+fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
     if !policy.manifest.action.is_discrete() {
         return Ok(Vec::new());
     }
@@ -124,14 +122,22 @@ fn ask(
 }
 
 fn mean_probabilities(problem: &Problem, policy: &Policy) -> Result<Vec<f64>, TrainError> {
-    let environments =
-        Environments::new(&problem.project, &problem.factory, RESET_STATES, problem.project.evaluate.seed, "report")?;
+    let environments = Environments::new(
+        &problem.project,
+        &problem.factory,
+        RESET_STATES,
+        problem.project.evaluate.seed,
+        "report",
+    )?;
     let mut runner = policy.runner(RESET_STATES);
     let rows = runner.distribution(&environments.transition().observations, environments.allowed());
     let choices = policy.manifest.action.len();
     let mut means = vec![0.0; choices];
     for row in rows.chunks_exact(choices) {
-        means.iter_mut().zip(row).for_each(|(mean, log)| *mean += f64::from(*log).exp() / RESET_STATES as f64);
+        means
+            .iter_mut()
+            .zip(row)
+            .for_each(|(mean, log)| *mean += f64::from(*log).exp() / RESET_STATES as f64);
     }
     Ok(means)
 }
@@ -148,7 +154,9 @@ pub fn verdict(evaluation: &Evaluation, problem: &Problem) -> Option<String> {
     let size = percent(found.lift_percent.abs());
     let episodes = percent(100.0 * found.probability_of_improvement);
     let sentence = if interval.low > 0.0 {
-        format!("{size} more than {baseline} ({interval_text}), and does better in {episodes} of pairs of episodes")
+        format!(
+            "{size} more than {baseline} ({interval_text}), and does better in {episodes} of pairs of episodes"
+        )
     } else if interval.high < 0.0 {
         format!("{size} less than {baseline} ({interval_text}): it is not better")
     } else {

@@ -53,7 +53,8 @@ fn headline(report: &Report) -> String {
     } else {
         html += "<p class=\"verdict\">This policy has not been compared with a baseline yet.</p>\n";
     }
-    let gate = report.evaluation.as_ref().filter(|_| report.seeds.is_none()).and_then(|found| found.gate(problem));
+    let gate =
+        report.evaluation.as_ref().filter(|_| report.seeds.is_none()).and_then(|found| found.gate(problem));
     if let (Some(passed), Some(required)) = (gate, problem.project.evaluate.required_lift_percent) {
         let (class, word) = if passed { ("pass", "✓ Gate passed") } else { ("fail", "✗ Gate failed") };
         html += &format!(

@@ -34,12 +34,7 @@ fn table(header: &[String], rows: &[Vec<String>]) -> String {
 }
 
 fn with_interval(value: f64, interval: Interval) -> String {
-    format!(
-        "<b>{}</b><small>{} to {}</small>",
-        number(value),
-        number(interval.low),
-        number(interval.high)
-    )
+    format!("<b>{}</b><small>{} to {}</small>", number(value), number(interval.low), number(interval.high))
 }
 
 pub fn charter(report: &Report) -> String {
@@ -59,9 +54,15 @@ pub fn seeds(report: &Report) -> String {
     let Some(seeds) = &report.seeds else { return String::new() };
     let values: Vec<f64> = seeds.runs.iter().map(|run| run.evaluation.policy.reward_per_step.mean).collect();
     let reward = &seeds.reward_per_step;
-    let mut rows = vec![("reward per step".to_owned(), reward), ("return per episode".to_owned(), &seeds.episode_return)];
+    let mut rows = vec![
+        ("reward per step".to_owned(), reward),
+        ("return per episode".to_owned(), &seeds.episode_return),
+    ];
     rows.extend(seeds.signals.iter().map(|signal| {
-        (format!("{} <span class=\"unit\">{}</span>", escape(&signal.name), escape(&signal.unit)), &signal.over_seeds)
+        (
+            format!("{} <span class=\"unit\">{}</span>", escape(&signal.name), escape(&signal.unit)),
+            &signal.over_seeds,
+        )
     }));
     let rows: Vec<Vec<String>> = rows
         .into_iter()
@@ -116,7 +117,11 @@ pub fn comparison(report: &Report) -> String {
     let mut body = format!(
         "<p>{} episodes{}, the same for all; small figures are 95 % bootstrap intervals over whole episodes.</p>\n",
         evaluation.episodes_per_seed,
-        if evaluation.seeds.len() > 1 { format!(" × {} seeds", evaluation.seeds.len()) } else { String::new() }
+        if evaluation.seeds.len() > 1 {
+            format!(" × {} seeds", evaluation.seeds.len())
+        } else {
+            String::new()
+        }
     );
     body += &table(&header, &rows);
     body += "<ul class=\"quiet\">\n";
@@ -132,10 +137,13 @@ pub fn comparison(report: &Report) -> String {
                 format!("against {}", escape(&c.baseline)),
                 with_interval(c.difference_per_step, c.difference_interval),
                 with_interval(c.lift_percent, c.lift_interval_percent),
-                with_interval(100.0 * c.probability_of_improvement, Interval {
-                    low: 100.0 * c.probability_interval.low,
-                    high: 100.0 * c.probability_interval.high,
-                }),
+                with_interval(
+                    100.0 * c.probability_of_improvement,
+                    Interval {
+                        low: 100.0 * c.probability_interval.low,
+                        high: 100.0 * c.probability_interval.high,
+                    },
+                ),
             ]
         })
         .collect();
@@ -191,8 +199,11 @@ pub fn reward_terms(report: &Report) -> String {
     let Some(evaluation) = &report.evaluation else { return String::new() };
     let against = evaluation.against(&report.problem).map(|comparison| comparison.baseline.as_str());
     let baseline = evaluation.baselines.iter().find(|subject| Some(subject.name.as_str()) == against);
-    let subjects: Vec<(&Subject, &str)> =
-        baseline.map(|subject| (subject, "before")).into_iter().chain([(&evaluation.policy, "after")]).collect();
+    let subjects: Vec<(&Subject, &str)> = baseline
+        .map(|subject| (subject, "before"))
+        .into_iter()
+        .chain([(&evaluation.policy, "after")])
+        .collect();
     let greatest = subjects
         .iter()
         .flat_map(|(subject, _)| &subject.reward_terms)
@@ -243,7 +254,8 @@ pub fn actions(report: &Report) -> String {
 }
 
 pub fn weights(report: &Report) -> String {
-    let Some(policy) = report.policy.as_ref().filter(|policy| policy.manifest.network.hidden.is_empty()) else {
+    let Some(policy) = report.policy.as_ref().filter(|policy| policy.manifest.network.hidden.is_empty())
+    else {
         return String::new();
     };
     let manifest = &policy.manifest;
@@ -253,7 +265,11 @@ pub fn weights(report: &Report) -> String {
     let cell = |value: f32| {
         let share = f64::from(value / greatest);
         let class = if share < 0.0 { "cold" } else { "warm" };
-        format!("<span class=\"heat {class}\" style=\"--share:{:.2}\">{}</span>", share.abs(), number(value.into()))
+        format!(
+            "<span class=\"heat {class}\" style=\"--share:{:.2}\">{}</span>",
+            share.abs(),
+            number(value.into())
+        )
     };
     let header: Vec<String> = std::iter::once(String::new())
         .chain(manifest.observation.iter().map(|feature| escape(&feature.name)))
@@ -348,10 +364,15 @@ pub fn provenance(report: &Report) -> String {
     let mut rows: Vec<(&str, String)> = vec![
         ("process", format!("{} ({})", report.problem.spec().kind, report.problem.spec().source)),
         ("algorithm", report.problem.options.name().to_owned()),
-        ("seed", match &report.seeds {
-            Some(seeds) => format!("{} to {}", project.train.seed, project.train.seed + seeds.runs.len() as u64 - 1),
-            None => project.train.seed.to_string(),
-        }),
+        (
+            "seed",
+            match &report.seeds {
+                Some(seeds) => {
+                    format!("{} to {}", project.train.seed, project.train.seed + seeds.runs.len() as u64 - 1)
+                }
+                None => project.train.seed.to_string(),
+            },
+        ),
     ];
     if let Some(training) = &report.training {
         let ending = match training.ending {

@@ -83,19 +83,21 @@ impl AssemblyLine {
 
 impl Process for AssemblyLine {
     fn spec(&self) -> Spec {
-        let feature = |name: &str, unit: &str, description: &str, (low, high), scale, offset, reference| Feature {
-            name: name.to_owned(),
-            unit: unit.to_owned(),
-            description: description.to_owned(),
-            low,
-            high,
-            scale,
-            offset,
-            reference,
-        };
+        let feature =
+            |name: &str, unit: &str, description: &str, (low, high), scale, offset, reference| Feature {
+                name: name.to_owned(),
+                unit: unit.to_owned(),
+                description: description.to_owned(),
+                low,
+                high,
+                scale,
+                offset,
+                reference,
+            };
         let mut observation: Vec<Feature> = (1..=STATIONS)
             .map(|station| {
-                let (name, description) = (format!("ct_{station}"), format!("cycle time of station {station}"));
+                let (name, description) =
+                    (format!("ct_{station}"), format!("cycle time of station {station}"));
                 feature(&name, "s", &description, (0.0, 1.0), 25.0, 20.0, 0.46)
             })
             .collect();
@@ -103,7 +105,15 @@ impl Process for AssemblyLine {
             feature("wip", "parts", "work in progress", (0.0, 1.0), WIP_MAX, 0.0, 0.25),
             feature("speed", "1", "line speed against rated speed", (0.41, 1.0), SPEED_MAX, 0.0, 0.75),
             feature("failure_prob", "1", "probability of a failure", (0.0, 0.25), 1.0, 0.0, 0.085),
-            feature("micro_stops", "stops", "micro-stops waiting to be cleared", (0.0, 1.0), MICRO_STOPS_MAX, 0.0, 0.2),
+            feature(
+                "micro_stops",
+                "stops",
+                "micro-stops waiting to be cleared",
+                (0.0, 1.0),
+                MICRO_STOPS_MAX,
+                0.0,
+                0.2,
+            ),
             feature("operator_efficiency", "1", "efficiency of the operators", (0.6, 1.0), 1.0, 0.0, 0.85),
         ]);
         let choice = |name: &str, description: &str| Choice {
@@ -311,7 +321,10 @@ mod tests {
                 // The whole range is reached (to 4 %), and never left.
                 let slack = 0.04 * (high - low) + 1e-5;
                 assert!(
-                    seen_low >= low - 1e-5 && seen_high <= high + 1e-5 && seen_low <= low + slack && seen_high >= high - slack,
+                    seen_low >= low - 1e-5
+                        && seen_high <= high + 1e-5
+                        && seen_low <= low + slack
+                        && seen_high >= high - slack,
                     "action {action}, quantity {index}: saw {seen_low}..{seen_high}, expected {low}..{high}"
                 );
             }
@@ -333,7 +346,12 @@ mod tests {
     fn it_terminates_beyond_the_limits_only() {
         let step = |line: AssemblyLine, action| {
             let mut line = line;
-            line.step(Action::Discrete(action), &mut Stream::new(2, "limits", 0), &mut [0.0; 11], &mut [0.0; 7])
+            line.step(
+                Action::Discrete(action),
+                &mut Stream::new(2, "limits", 0),
+                &mut [0.0; 11],
+                &mut [0.0; 7],
+            )
         };
         assert_eq!(step(AssemblyLine { failure_prob: 0.19, ..line() }, NO_ACTION), Outcome::Running);
         assert_eq!(step(AssemblyLine { failure_prob: 0.195, ..line() }, INCREASE_SPEED), Outcome::Terminated);

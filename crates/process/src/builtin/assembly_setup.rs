@@ -45,9 +45,13 @@ impl Process for AssemblySetup {
         };
         let mut observation = vec![
             feature("last_tool", "the tool of the last set-up, divided by 5 (random at the start)".into()),
-            feature("last_parameter", "the parameter of the last set-up, divided by 3 (random at the start)".into()),
+            feature(
+                "last_parameter",
+                "the parameter of the last set-up, divided by 3 (random at the start)".into(),
+            ),
         ];
-        let sensor = |name: &&str| feature(name, "a station reading that plays no part in the set-up time".into());
+        let sensor =
+            |name: &&str| feature(name, "a station reading that plays no part in the set-up time".into());
         observation.extend(SENSORS.iter().map(sensor));
         let choice = |index: usize| Choice {
             name: format!("tool_{}_parameter_{}", index / PARAMETERS, index % PARAMETERS),

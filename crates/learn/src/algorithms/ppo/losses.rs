@@ -137,7 +137,8 @@ impl ActorLoss {
         for ((row, index), weight) in outputs.chunks_exact(choices).zip(indices).zip(advantages.iter_mut()) {
             let index = *index as usize;
             let log_probability = row[rollout.choices[index] as usize];
-            *weight = share * figures.sample(log_probability, rollout.log_probabilities[index], *weight, self);
+            *weight =
+                share * figures.sample(log_probability, rollout.log_probabilities[index], *weight, self);
         }
         figures.entropy = f64::from(categorical::logits_gradient(
             outputs,
@@ -170,7 +171,8 @@ impl ActorLoss {
             let index = *index as usize;
             let control = &rollout.controls[index * axes..(index + 1) * axes];
             let log_probability = gaussian::log_probability(mean, log_std, control);
-            let surrogate = figures.sample(log_probability, rollout.log_probabilities[index], *advantage, self);
+            let surrogate =
+                figures.sample(log_probability, rollout.log_probabilities[index], *advantage, self);
             gaussian::log_probability_gradient(
                 mean,
                 log_std,

@@ -1,0 +1,229 @@
+//! PPO as the field expects it: ratio, threads, resume, masks, continuous actions, learning itself.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Project;
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
+use setpoint_learn::algorithms::Algorithm;
+use setpoint_learn::algorithms::ppo::{NetArch, Options, Ppo};
+use setpoint_learn::environment::Environments;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::schedule::Schedule;
+use setpoint_learn::train::{TrainOptions, train};
+use setpoint_process::open::Simulator;
+use setpoint_process::process::{Action, Outcome, Process};
+use setpoint_process::random::Stream;
+use setpoint_process::{Factory, open_kind};
+
+const LINE: &str = include_str!("../../../projects/assembly-line/setpoint.toml");
+const SETUP: &str = include_str!("../../../projects/assembly-setup/setpoint.toml");
+
+fn problem(text: &str, overrides: &[&str]) -> Problem {
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    Problem::new(Project::from_text("test", text, &overrides).unwrap()).unwrap()
+}
+
+fn trained_bytes(problem: &Problem, threads: usize) -> Vec<u8> {
+    let stop = AtomicBool::new(false);
+    let options = TrainOptions { folder: None, resume: false, threads, stop: &stop, progress: &mut |_| {} };
+    train(problem, options).unwrap().policy.to_bytes()
+}
+
+#[test]
+fn the_ratio_is_exactly_one_on_the_first_minibatch() {
+    for text in [LINE, SETUP] {
+        let problem = problem(text, &[]);
+        let options = Options {
+            n_envs: 5,
+            n_steps: 130,
+            batch_size: 64,
+            normalize_observation: true,
+            ..Options::default()
+        };
+        let masked = !problem.project.constraints.is_empty();
+        let mut environments = Environments::new(&problem.project, &problem.factory, 5, 0, "test").unwrap();
+        let mut learner = Ppo::new(options, problem.spec(), masked, 3, 1);
+        learner.begin(&environments);
+        learner.collect(&mut environments).unwrap();
+        learner.value();
+        assert_eq!(learner.first_ratio_deviation(), 0.0);
+    }
+}
+
+#[test]
+fn the_number_of_threads_never_changes_a_result() {
+    for text in [LINE, SETUP] {
+        let problem = problem(text, &["train.total_steps=20000", "train.ppo.target_kl=0.02"]);
+        assert_eq!(trained_bytes(&problem, 1), trained_bytes(&problem, 2));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_policy_and_another_seed_another() {
+    let bytes = |seed: &str| trained_bytes(&problem(SETUP, &["train.total_steps=9000", seed]), 2);
+    assert_eq!(bytes("train.seed=4"), bytes("train.seed=4"));
+    assert_ne!(bytes("train.seed=4"), bytes("train.seed=5"));
+}
+
+/// With the constraint active nearly always, a forbidden action is never taken: neither while collecting nor by the
+/// policy that comes of it.
+#[test]
+fn a_forbidden_action_is_never_taken() {
+    let text = LINE.replace("above = 0.18", "above = 0.0");
+    let problem = problem(&text, &["train.total_steps=16384", "evaluate.episodes=20"]);
+    let stop = AtomicBool::new(false);
+    let options =
+        TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+    let trained = train(&problem, options).unwrap();
+    let evaluation = setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
+    for subject in std::iter::once(&evaluation.policy).chain(&evaluation.baselines) {
+        let speed =
+            subject.actions.iter().find(|action| action.name == "increase_speed").unwrap().percent.unwrap();
+        // Failure probability is exactly 0 now and then, and speeding up allowed then: never more often than that.
+        let free = 100.0 - subject.constraints[0].decisions_percent;
+        assert!(speed <= free + 1e-9, "{}: {speed} % of decisions, {free} % free", subject.name);
+    }
+}
+
+/// A point that is pushed to 0: reward −|x|, action a velocity in m/s within ±2, twenty steps, truncated.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Point {
+    position: f32,
+}
+
+impl Process for Point {
+    fn spec(&self) -> Spec {
+        Spec {
+            kind: "point".into(),
+            summary: String::new(),
+            source: String::new(),
+            observation: vec![Feature {
+                name: "position".into(),
+                unit: "m".into(),
+                description: String::new(),
+                low: -50.0,
+                high: 50.0,
+                scale: 1.0,
+                offset: 0.0,
+                reference: 0.0,
+            }],
+            action: ActionSpace::Continuous {
+                axes: vec![Axis {
+                    name: "velocity".into(),
+                    unit: "m/s".into(),
+                    description: String::new(),
+                    low: -2.0,
+                    high: 2.0,
+                }],
+            },
+            signals: vec![Signal {
+                name: "distance".into(),
+                unit: "m".into(),
+                description: String::new(),
+                low: 0.0,
+                high: 50.0,
+                aggregate: Aggregate::Mean,
+            }],
+            max_steps: Some(20),
+            reward: vec![("distance".into(), -1.0)],
+            on_terminated: 0.0,
+            on_truncated: 0.0,
+            notes: Vec::new(),
+        }
+    }
+    fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+        self.position = random.uniform(-4.0, 4.0);
+        observation[0] = self.position;
+        signals[0] = self.position.abs();
+    }
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
+        let Action::Continuous([velocity]) = action else { panic!("continuous") };
+        assert!(velocity.abs() <= 2.0, "actions stay within their bounds");
+        self.position += 0.5 * velocity + random.uniform(-0.05, 0.05);
+        observation[0] = self.position;
+        signals[0] = self.position.abs();
+        Outcome::Running
+    }
+}
+
+/// Random earns about −3.5 a step here, the best controller about −0.35; half-way is far beyond any seed's luck.
+#[test]
+fn continuous_actions_are_learnt() {
+    let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1.0\n[evaluate]\nbaselines = []\n";
+    let mut problem = problem(text, &[]);
+    problem.factory = Arc::new(Simulator::new(Point::default(), None, None)) as Arc<dyn Factory>;
+    problem.project.reward.terms = vec![("distance".into(), -1.0)];
+    let options = Options {
+        n_envs: 8,
+        n_steps: 256,
+        learning_rate: Schedule::Constant(1e-3),
+        net_arch: NetArch { pi: vec![32], vf: vec![32] },
+        gamma: 0.9,
+        ..Options::default()
+    };
+    let mut environments = Environments::new(&problem.project, &problem.factory, 8, 0, "test").unwrap();
+    let mut learner = Ppo::new(options, problem.spec(), false, 1, 2);
+    learner.begin(&environments);
+    for _ in 0..30 {
+        learner.update(&mut environments, 1.0).unwrap();
+    }
+    let policy = problem.policy(learner.snapshot(), 1, environments.steps());
+    let evaluation = setpoint_learn::evaluate::evaluate(&problem, &policy, 1).unwrap();
+    let per_step = evaluation.policy.reward_per_step.mean;
+    assert!(per_step > -0.6, "{per_step}");
+    assert_eq!(setpoint_policy::Policy::from_bytes(&policy.to_bytes()).unwrap(), policy);
+}
+
+/// Issue-level bar: at least 205 after 100,000 steps on each of 5 seeds (measured: 205.5 to 205.9).
+#[test]
+fn assembly_setup_is_solved_on_every_seed() {
+    for seed in 0..5 {
+        let problem = problem(SETUP, &[&format!("train.seed={seed}")]);
+        let stop = AtomicBool::new(false);
+        let options =
+            TrainOptions { folder: None, resume: false, threads: 2, stop: &stop, progress: &mut |_| {} };
+        let trained = train(&problem, options).unwrap();
+        let evaluation = setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
+        let found = evaluation.policy.episode_return.mean;
+        assert!(found >= 205.0, "seed {seed}: {found}");
+    }
+}
+
+/// A state that ends by the clock has a future, one that ends by itself has none: with reward 1 a step and a value of
+/// about 1 / (1 − γ) everywhere, the critic must not learn that the last steps of a cut-off episode are worth less.
+#[test]
+fn a_cut_off_future_is_bootstrapped() {
+    let factory = open_kind("assembly-line", Some(5)).unwrap();
+    let mut problem = problem(LINE, &["process.max_steps=5"]);
+    problem.factory = factory;
+    problem.project.constraints.clear();
+    problem.project.reward.terms = vec![("operator_efficiency".into(), 1.0)];
+    problem.project.reward.on_terminated = 0.0;
+    let options = Options {
+        n_envs: 8,
+        n_steps: 250,
+        gamma: 0.9,
+        learning_rate: Schedule::Constant(1e-3),
+        ..Options::default()
+    };
+    let mut environments = Environments::new(&problem.project, &problem.factory, 8, 0, "test").unwrap();
+    let mut learner = Ppo::new(options, problem.spec(), false, 1, 1);
+    learner.begin(&environments);
+    for _ in 0..25 {
+        learner.update(&mut environments, 1.0).unwrap();
+    }
+    learner.collect(&mut environments).unwrap();
+    learner.value();
+    // Efficiency is about 0.87, so the value of going on for ever is about 8.7; without the bootstrap a five-step
+    // episode would be worth at most 0.87 · (1 + 0.9 + … + 0.9⁴) = 3.6.
+    let mean = learner.mean_value();
+    assert!((7.0..10.5).contains(&mean), "{mean}");
+}
