@@ -109,7 +109,7 @@ pub struct Train {
     /// Go on with the project's newest run (or --run-dir); ends bit-identical to a run that was never stopped
     #[arg(long)]
     pub resume: bool,
-    /// Folder for this run's files [default: runs/<project>/<time>-<algorithm>-s<seed>]
+    /// Folder for this run's files [default: runs/PROJECT/TIME-ALGORITHM-sSEED]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
     /// Folder of all runs

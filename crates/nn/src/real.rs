@@ -206,12 +206,12 @@ fn tangent<const FUSED: bool>(x: f32) -> f32 {
     let square = held * held;
     let mut odd = -2.760_768_5e-16;
     for coefficient in
-        [2.000_187_9e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3]
+        [2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3]
     {
         odd = square.multiply_add::<FUSED>(odd, coefficient);
     }
     let mut even = 1.198_258_4e-6;
-    for coefficient in [1.185_347_05e-4, 2.268_434_6e-3, 4.893_525e-3] {
+    for coefficient in [1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3] {
         even = square.multiply_add::<FUSED>(even, coefficient);
     }
     let value = held * odd / even;

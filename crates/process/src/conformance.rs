@@ -167,7 +167,8 @@ impl Seen {
     fn look(&mut self, spec: &Spec, transition: &Transition, step: usize) {
         let features =
             spec.observation.iter().map(|feature| ("feature", &feature.name, feature.low, feature.high));
-        for rows in [&transition.observations] {
+        {
+            let rows = &transition.observations;
             self.compare(features.clone(), rows, step);
         }
         let signals = spec.signals.iter().map(|signal| ("signal", &signal.name, signal.low, signal.high));

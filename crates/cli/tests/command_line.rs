@@ -1,0 +1,273 @@
+//! What people and programs rely on: exit status, one JSON document, clear refusals, whole files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn projects() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects")
+}
+
+fn setpoint(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_setpoint")).args(arguments).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("not one JSON document: {error}\n{}", String::from_utf8_lossy(&output.stdout))
+    })
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A short training of the assembly line in a folder.
+fn trained(folder: &Path) -> String {
+    let run = folder.join("run");
+    let project = projects().join("assembly-line");
+    let arguments = ["train", text(&project), "--steps", "8192", "--run-dir", text(&run), "--json"];
+    let output = setpoint(&[&arguments[..], &["--set", "train.checkpoint_every_updates=1"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let document = json(&output);
+    assert_eq!(document["command"], "train");
+    assert_eq!(document["training"]["steps"], 8192);
+    text(&run).to_owned()
+}
+
+#[test]
+fn a_new_project_is_whole_but_its_charter_must_be_answered() {
+    let root = tempfile::tempdir().unwrap();
+    for kind in ["assembly-line", "assembly-setup"] {
+        let project = root.path().join(kind);
+        assert_eq!(setpoint(&["new", text(&project), "--process", kind]).status.code(), Some(0));
+        let output = setpoint(&["check", text(&project), "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let findings = json(&output)["findings"].clone();
+        let failed: Vec<&Value> =
+            findings.as_array().unwrap().iter().filter(|finding| finding["passed"] == false).collect();
+        assert_eq!(failed.len(), 5, "only the charter is open: {failed:?}");
+        // Every commented option of the template is a real one, with its real default.
+        let file = project.join("setpoint.toml");
+        let template = std::fs::read_to_string(&file).unwrap();
+        let start = template.find("[train.ppo]").unwrap();
+        let uncommented = template[start..].replace("\n# ", "\n").replace("required_lift_percent = 10", "");
+        std::fs::write(&file, format!("{}{uncommented}", &template[..start])).unwrap();
+        let output = setpoint(&["check", text(&file)]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        // An existing project is never overwritten.
+        assert_eq!(setpoint(&["new", text(&project), "--process", kind]).status.code(), Some(2));
+    }
+}
+
+#[test]
+fn ready_projects_pass_their_checks() {
+    for name in ["assembly-setup", "assembly-line", "assembly-line-reinforce"] {
+        let output = setpoint(&["check", text(&projects().join(name))]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn bad_input_exits_2_with_one_error_document() {
+    let project = projects().join("assembly-line");
+    for (arguments, expected) in [
+        (vec!["check", "/nowhere"], "cannot read the project file"),
+        (vec!["check", text(&project), "--set", "train.ppo.gama=0.9"], "unknown key `gama` in [train.ppo]"),
+        (
+            vec!["check", text(&project), "--set", "train.ppo.gamma=1.5"],
+            "`gamma` of [train.ppo] cannot be 1.5",
+        ),
+        (vec!["check", text(&project), "--set", "train.ppo.batch_size=100000"], "larger than the rollout"),
+        (vec!["check", text(&project), "--set", "train.ppo.learning_rate=linear_x"], "is not a schedule"),
+        (
+            vec!["check", text(&project), "--set", "process.kind=assembly-lin"],
+            "there is no process `assembly-lin`",
+        ),
+        (vec!["check", text(&project), "--set", "process.stations=6"], "unknown key `stations`"),
+        (vec!["list", "processes", "assembly"], "there is no process `assembly`"),
+        (vec!["eval", text(&project), "--runs", "/nowhere"], "has no run"),
+    ] {
+        let output = setpoint(&[&["--json"], arguments.as_slice()].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let document = json(&output);
+        assert_eq!(document["status"], 2);
+        let message = document["error"]["message"].as_str().unwrap();
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+    assert_eq!(setpoint(&["frobnicate"]).status.code(), Some(2));
+}
+
+#[test]
+fn every_command_prints_one_json_document() {
+    let root = tempfile::tempdir().unwrap();
+    let run = trained(root.path());
+    for arguments in [
+        vec!["list", "processes"],
+        vec!["list", "algorithms"],
+        vec!["eval", &run, "--episodes", "20", "--seeds", "2"],
+        vec!["recommend", &run, "--scenario", "B"],
+        vec!["recommend", &run, "--all-scenarios"],
+        vec!["recommend", &run, "--set", "wip=30parts", "--set", "speed=0.8"],
+        vec!["recommend", &run, "--state", "{\"wip\": 0.75}"],
+        vec!["report", &run],
+    ] {
+        let output = setpoint(&[&["--json"], arguments.as_slice()].concat());
+        // A training this short may miss the gate; the evaluation itself works.
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(json(&output)["command"].as_str().unwrap().split(' ').next(), Some(arguments[0]));
+    }
+    let output = setpoint(&["--json", "eval", &run, "--episodes", "20", "--seeds", "3"]);
+    let evaluation = json(&output)["evaluation"].clone();
+    assert_eq!(evaluation["policy"]["reward_per_step_by_seed"].as_array().unwrap().len(), 3);
+    assert_eq!(evaluation["policy"]["signals"][0]["unit"], "1/h");
+    assert_eq!(evaluation["baselines"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn recommend_honours_constraints_and_refuses_impossible_states() {
+    let root = tempfile::tempdir().unwrap();
+    let run = trained(root.path());
+    let output = setpoint(&["--json", "recommend", &run, "--set", "failure_prob=0.19"]);
+    let recommendation = json(&output)["recommendations"][0]["recommendation"].clone();
+    let actions = recommendation["actions"].as_array().unwrap();
+    let speed = actions.iter().find(|action| action["name"] == "increase_speed").unwrap();
+    assert_eq!((speed["allowed"].as_bool(), speed["probability"].as_f64()), (Some(false), Some(0.0)));
+    let sum: f64 = actions.iter().map(|action| action["probability"].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-6);
+    assert_eq!(recommendation["active_constraints"].as_array().unwrap().len(), 1);
+    for (state, expected) in [
+        ("wip=41parts", "cannot be"),
+        ("wip=1.2", "expected 0 to 1"),
+        ("wpi=0.3", "did you mean `wip`?"),
+        ("wip=many", "expected a number"),
+    ] {
+        let output = setpoint(&["recommend", &run, "--set", state]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(expected), "{state}: {}", stderr(&output));
+    }
+    assert!(stderr(&setpoint(&["recommend", &run, "--scenario", "Z"])).contains("scenarios: A, B, C"));
+}
+
+#[test]
+fn damaged_files_are_refused_and_the_last_good_one_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let run = PathBuf::from(trained(root.path()));
+    let project = projects().join("assembly-line");
+    let mut checkpoints: Vec<PathBuf> =
+        std::fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    checkpoints.sort();
+    let (newest, good) = (checkpoints.pop().unwrap(), checkpoints.pop().unwrap());
+    let good_name = good.file_name().unwrap().to_str().unwrap();
+
+    let policy = run.join("policy.safetensors");
+    let whole = std::fs::read(&policy).unwrap();
+    let mut broken = whole.clone();
+    let middle = broken.len() / 2;
+    broken[middle] ^= 1;
+    std::fs::write(&policy, &broken).unwrap();
+    let output = setpoint(&["eval", text(&run)]);
+    assert_eq!(output.status.code(), Some(2));
+    let newest_name = newest.file_name().unwrap().to_str().unwrap();
+    assert!(
+        stderr(&output).contains("checksum") && stderr(&output).contains(newest_name),
+        "{}",
+        stderr(&output)
+    );
+
+    // The named command mends it.
+    let resume = [
+        "train",
+        text(&project),
+        "--steps",
+        "8192",
+        "--run-dir",
+        text(&run),
+        "--set",
+        "train.checkpoint_every_updates=1",
+        "--resume",
+    ];
+    assert_eq!(setpoint(&resume).status.code(), Some(0));
+    assert_eq!(std::fs::read(&policy).unwrap(), whole);
+
+    std::fs::remove_file(&policy).unwrap();
+    let mut damaged = std::fs::read(&newest).unwrap();
+    damaged.truncate(damaged.len() / 2);
+    std::fs::write(&newest, damaged).unwrap();
+    let output = setpoint(&resume);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains(good_name), "{}", stderr(&output));
+    std::fs::remove_file(&newest).unwrap();
+    assert_eq!(setpoint(&resume).status.code(), Some(0));
+    assert_eq!(std::fs::read(&policy).unwrap(), whole);
+
+    let mut other = resume.to_vec();
+    other[3] = "9000";
+    let output = setpoint(&other);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("total_steps = 8192"), "{}", stderr(&output));
+}
+
+/// A full device refuses the write; the files of the run stay whole. `/dev/full` plays the full disk.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_gives_a_clear_error_and_leaves_earlier_files_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let run = PathBuf::from(trained(root.path()));
+    let policy = std::fs::read(run.join("policy.safetensors")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", run.join("report.html.tmp")).unwrap();
+    let output = setpoint(&["report", text(&run)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("report.html") && stderr(&output).contains("free some space"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!run.join("report.html").exists());
+    assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), policy);
+}
+
+/// A run folder that cannot be made: its parent is a file.
+#[test]
+fn an_impossible_run_folder_gives_a_clear_error() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let run = file.join("run");
+    let output = setpoint(&["train", text(&projects().join("assembly-setup")), "--run-dir", text(&run)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("cannot create the folder"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "x");
+}
+
+#[test]
+fn several_seeds_are_reported_as_a_distribution() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("seeds");
+    let project = projects().join("assembly-line-reinforce");
+    let output = setpoint(&[
+        "--json",
+        "run",
+        text(&project),
+        "--seeds",
+        "3",
+        "--seed",
+        "5",
+        "--run-dir",
+        text(&run),
+        "--set",
+        "train.total_episodes=20",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let seeds = json(&output)["seeds"].clone();
+    assert_eq!(seeds["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(seeds["reward_per_step"]["n"], 3);
+    assert_eq!(seeds["runs"][2]["seed"], 7);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("Over 3 seeds") && page.contains("one seed (42), and a lucky one"));
+}
