@@ -7,6 +7,8 @@ use crate::real::Real;
 const FORBIDDEN: f64 = -1e9;
 /// Elements whose exponentials are taken at once, on the stack.
 const BLOCK: usize = 512;
+/// The same for a single short row.
+const SMALL: usize = 32;
 
 /// Turns rows of logits `[rows, choices]` into log-probabilities, in place. `mask`, if given, has the same shape;
 /// `false` forbids a choice.
@@ -14,29 +16,51 @@ const BLOCK: usize = 512;
 /// # Panics
 /// If a mask leaves a row nothing.
 pub fn log_probabilities<T: Real>(logits: &mut [T], choices: usize, mask: Option<&[bool]>) {
-    if let Some(mask) = mask {
-        assert_eq!(mask.len(), logits.len(), "a mask has the logits' shape");
-        for (row, mask) in logits.chunks_exact_mut(choices).zip(mask.chunks_exact(choices)) {
-            assert!(mask.contains(&true), "a mask must leave at least one choice");
-            for (logit, allowed) in row.iter_mut().zip(mask) {
-                *logit = if *allowed { *logit } else { T::from_f64(FORBIDDEN) };
-            }
+    forbid(logits, choices, mask);
+    if logits.len() <= SMALL {
+        // One decision: clearing a whole block would cost more than the rest.
+        return normalize(logits, choices, &mut [T::ZERO; SMALL]);
+    }
+    if choices <= BLOCK {
+        return normalize(logits, choices, &mut [T::ZERO; BLOCK]);
+    }
+    normalize(logits, choices, &mut vec![T::ZERO; choices]);
+}
+
+/// Turns rows of logits into probabilities, in place; masks as for [`log_probabilities`].
+pub fn probabilities<T: Real>(logits: &mut [T], choices: usize, mask: Option<&[bool]>) {
+    forbid(logits, choices, mask);
+    for row in logits.chunks_exact_mut(choices) {
+        subtract_greatest(row);
+        elementwise::exp_in_place(row);
+        let inverse = T::ONE / row.iter().copied().sum::<T>();
+        row.iter_mut().for_each(|probability| *probability = *probability * inverse);
+    }
+}
+
+/// Takes forbidden choices out of rows of logits.
+fn forbid<T: Real>(logits: &mut [T], choices: usize, mask: Option<&[bool]>) {
+    let Some(mask) = mask else { return };
+    assert_eq!(mask.len(), logits.len(), "a mask has the logits' shape");
+    for (row, mask) in logits.chunks_exact_mut(choices).zip(mask.chunks_exact(choices)) {
+        assert!(mask.contains(&true), "a mask must leave at least one choice");
+        for (logit, allowed) in row.iter_mut().zip(mask) {
+            *logit = if *allowed { *logit } else { T::from_f64(FORBIDDEN) };
         }
     }
-    let mut exponentials = [T::ZERO; BLOCK];
-    let mut own: Vec<T> = Vec::new();
-    let exponentials: &mut [T] = if choices <= BLOCK {
-        &mut exponentials
-    } else {
-        own.resize(choices, T::ZERO);
-        &mut own
-    };
-    let rows_at_once = (BLOCK / choices).max(1);
+}
+
+/// Keeps exponentials within range.
+fn subtract_greatest<T: Real>(row: &mut [T]) {
+    let greatest = row.iter().fold(row[0], |greatest, logit| greatest.max(*logit));
+    row.iter_mut().for_each(|logit| *logit = *logit - greatest);
+}
+
+/// Subtracts the logarithm of each row's sum of exponentials, as many rows at once as the buffer holds.
+fn normalize<T: Real>(logits: &mut [T], choices: usize, exponentials: &mut [T]) {
+    let rows_at_once = exponentials.len() / choices;
     for block in logits.chunks_mut(rows_at_once * choices) {
-        for row in block.chunks_exact_mut(choices) {
-            let greatest = row.iter().fold(row[0], |greatest, logit| greatest.max(*logit));
-            row.iter_mut().for_each(|logit| *logit = *logit - greatest);
-        }
+        block.chunks_exact_mut(choices).for_each(subtract_greatest);
         let exponentials = &mut exponentials[..block.len()];
         elementwise::exp(block, exponentials);
         for (row, exponentials) in block.chunks_exact_mut(choices).zip(exponentials.chunks_exact(choices)) {
@@ -51,12 +75,21 @@ pub fn entropy<T: Real>(row: &[T]) -> T {
     -row.iter().map(|log| log.exp() * *log).sum::<T>()
 }
 
-/// The choice whose share of [0, 1) a uniform number falls into. A forbidden choice has no share, whatever the number.
+/// The choice whose share of [0, 1) a uniform number falls into, of one row of log-probabilities. A forbidden choice has
+/// no share, whatever the number.
 pub fn sample<T: Real>(row: &[T], uniform: T) -> usize {
+    sample_shares(row.iter().map(|log| log.exp()), uniform)
+}
+
+/// As [`sample`], of one row of probabilities.
+pub fn sample_probability<T: Real>(row: &[T], uniform: T) -> usize {
+    sample_shares(row.iter().copied(), uniform)
+}
+
+fn sample_shares<T: Real>(shares: impl Iterator<Item = T>, uniform: T) -> usize {
     let mut sum = T::ZERO;
     let mut last = 0;
-    for (choice, log) in row.iter().enumerate() {
-        let probability = log.exp();
+    for (choice, probability) in shares.enumerate() {
         if probability > T::ZERO {
             last = choice;
             sum += probability;
@@ -137,9 +170,15 @@ mod tests {
                 })
                 .collect();
             let mask: Vec<bool> = (0..7).map(|i| (round >> i) & 1 == 1 || i == round % 7).collect();
+            let mut shares = logits.clone();
             log_probabilities(&mut logits, 7, Some(&mask));
+            probabilities(&mut shares, 7, Some(&mask));
+            for (log, share) in logits.iter().zip(&shares) {
+                assert!((log.exp() - share).abs() < 1e-6);
+            }
             for uniform in [0.0, 0.1, 0.5, 0.9, 0.999_999_94, 1.0] {
                 assert!(mask[sample(&logits, uniform)], "{uniform} {mask:?}");
+                assert!(mask[sample_probability(&shares, uniform)], "{uniform} {mask:?}");
             }
             assert!(mask[mode(&logits)]);
             for (log, allowed) in logits.iter().zip(&mask) {

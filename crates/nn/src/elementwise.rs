@@ -8,11 +8,12 @@ for_each_level! {
     pub(crate) fn tanh<T: Real>(values: &mut [T]) = tanh_body
 }
 
+/// Elements that are worked on at once: one AVX-512 vector of f32.
+const AT_ONCE: usize = 16;
+
 #[inline(always)]
 fn tanh_body<T: Real, const FUSED: bool>(values: &mut [T]) {
-    for value in values {
-        *value = value.tangent::<FUSED>();
-    }
+    map_at_once(values, |value| value.tangent::<FUSED>());
 }
 
 for_each_level! {
@@ -22,8 +23,35 @@ for_each_level! {
 
 #[inline(always)]
 fn exp_body<T: Real, const FUSED: bool>(from: &[T], to: &mut [T]) {
-    for (from, to) in from.iter().zip(to) {
-        *to = from.exponential::<FUSED>();
+    let to = &mut to[..from.len()];
+    to.copy_from_slice(from);
+    map_at_once(to, |value| value.exponential::<FUSED>());
+}
+
+for_each_level! {
+    /// eˣ of every element, in place.
+    pub(crate) fn exp_in_place<T: Real>(values: &mut [T]) = exp_in_place_body
+}
+
+#[inline(always)]
+fn exp_in_place_body<T: Real, const FUSED: bool>(values: &mut [T]) {
+    map_at_once(values, |value| value.exponential::<FUSED>());
+}
+
+/// Applies a function to every element, a whole vector at a time; the rest through a padded vector too, since a scalar
+/// tail would take as long as many vectors.
+#[inline(always)]
+fn map_at_once<T: Real>(values: &mut [T], function: impl Fn(T) -> T) {
+    let mut chunks = values.chunks_exact_mut(AT_ONCE);
+    for chunk in &mut chunks {
+        chunk.iter_mut().for_each(|value| *value = function(*value));
+    }
+    let rest = chunks.into_remainder();
+    if !rest.is_empty() {
+        let mut padded = [T::ZERO; AT_ONCE];
+        padded.iter_mut().zip(rest.iter()).for_each(|(to, from)| *to = *from);
+        padded.iter_mut().for_each(|value| *value = function(*value));
+        rest.iter_mut().zip(padded).for_each(|(to, from)| *to = from);
     }
 }
 

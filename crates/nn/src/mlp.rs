@@ -65,29 +65,25 @@ pub struct Workspace<T> {
 impl Mlp {
     /// Length of the parameter slice.
     pub fn parameters(&self) -> usize {
-        let widths = self.widths();
-        widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
-    }
-
-    fn widths(&self) -> Vec<usize> {
-        let ends = (std::iter::once(self.input), std::iter::once(self.output));
-        ends.0.chain(self.hidden.iter().copied()).chain(ends.1).collect()
+        let inputs = std::iter::once(self.input).chain(self.hidden.iter().copied());
+        let outputs = self.hidden.iter().copied().chain(std::iter::once(self.output));
+        inputs.zip(outputs).map(|(inputs, outputs)| (inputs + 1) * outputs).sum()
     }
 
     /// The layers in order.
     pub fn layers(&self) -> Vec<Layer> {
-        let widths = self.widths();
-        let last = widths.len() - 2;
+        let inputs = std::iter::once(self.input).chain(self.hidden.iter().copied());
+        let outputs = self.hidden.iter().copied().chain(std::iter::once(self.output));
         let mut start = 0;
-        let layer = |(index, pair): (usize, &[usize])| {
-            let (inputs, outputs) = (pair[0], pair[1]);
+        let layer = |(index, (inputs, outputs)): (usize, (usize, usize))| {
             let weights = start..start + inputs * outputs;
             let bias = weights.end..weights.end + outputs;
             start = bias.end;
-            let activation = if index == last { Activation::Linear } else { self.activation };
+            let is_last = index == self.hidden.len();
+            let activation = if is_last { Activation::Linear } else { self.activation };
             Layer { inputs, outputs, weights, bias, activation }
         };
-        widths.windows(2).enumerate().map(layer).collect()
+        inputs.zip(outputs).enumerate().map(layer).collect()
     }
 
     /// Buffers for up to `rows_max` rows.

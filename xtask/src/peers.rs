@@ -1,0 +1,260 @@
+//! `cargo xtask peers`: paired runs of ours and of each peer in alternating order, median ratio with its range.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only these rows, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<String>,
+    /// Pairs of runs for each figure
+    #[arg(long, default_value_t = 5)]
+    pairs: usize,
+    /// List the rows and stop
+    #[arg(long)]
+    list: bool,
+    /// Write the table into docs/benchmarks.md
+    #[arg(long)]
+    write: bool,
+}
+
+/// What a program is timed by.
+#[derive(Clone, Copy, PartialEq)]
+enum Figure {
+    /// Wall time of the whole program, from outside.
+    WholeProgram,
+    /// `value` of the JSON line it prints, less is better.
+    Less,
+    /// `value` of the JSON line it prints, more is better.
+    More,
+}
+
+/// One comparison. Programs that begin with `py:` run in the peers' environment, others are ours.
+struct Row {
+    name: &'static str,
+    figure: Figure,
+    unit: &'static str,
+    one_core: bool,
+    ours: &'static [&'static str],
+    peer_name: &'static str,
+    peer: &'static [&'static str],
+    bar: f64,
+}
+
+const SETUP: &[&str] = &[
+    "setpoint",
+    "train",
+    "projects/assembly-setup",
+    "--json",
+    "--run-dir",
+    "target/peers-run/RUN",
+    "--seed",
+    "SEED",
+];
+const SOURCE: &[&str] =
+    &["setpoint", "train", "projects/assembly-line-reinforce", "--json", "--run-dir", "target/peers-run/RUN"];
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    Row { name: "assembly-setup-sb3", figure: Figure::WholeProgram, unit: "s", one_core: false, ours: SETUP,
+          peer_name: "Stable-Baselines3 PPO", peer: &["py:sb3_assembly_setup.py", "SEED", "1"], bar: 50.0 },
+    Row { name: "assembly-setup-jax", figure: Figure::WholeProgram, unit: "s", one_core: false, ours: SETUP,
+          peer_name: "compiled JAX PPO", peer: &["py:jax_assembly_setup.py", "SEED"], bar: 2.5 },
+    Row { name: "assembly-setup-rlox", figure: Figure::WholeProgram, unit: "s", one_core: false, ours: SETUP,
+          peer_name: "rlox PPO", peer: &["py:rlox_assembly_setup.py", "SEED"], bar: 1.0 },
+    Row { name: "ppo-update-torch", figure: Figure::Less, unit: "us", one_core: true, ours: &["ppo_update"],
+          peer_name: "PyTorch eager", peer: &["py:torch_ppo_update.py"], bar: 25.0 },
+    Row { name: "assembly-line-stepping", figure: Figure::More, unit: "steps/s", one_core: true, ours: &["stepping"],
+          peer_name: "NumPy, 4,096 lines", peer: &["py:assembly_line_numpy.py"], bar: 1.0 },
+    Row { name: "reinforce-source", figure: Figure::Less, unit: "s", one_core: true, ours: &["reinforce_source"],
+          peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: 200.0 },
+    Row { name: "reinforce-source-whole-program", figure: Figure::WholeProgram, unit: "s", one_core: true, ours: SOURCE,
+          peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: 1.0 },
+];
+
+type Failure = Box<dyn std::error::Error>;
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.list {
+        ROWS.iter().for_each(|row| println!("{:<34} ours against {}", row.name, row.peer_name));
+        return Ok(());
+    }
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in the workspace")?.to_owned();
+    let python = environment(&root)?;
+    for package in ["setpoint", "setpoint-benches"] {
+        let built = Command::new("cargo")
+            .args(["build", "--release", "--package", package])
+            .current_dir(&root)
+            .status()?;
+        if !built.success() {
+            return Err(format!("{package} does not build").into());
+        }
+    }
+    let unknown = arguments.rows.iter().find(|name| !ROWS.iter().any(|row| row.name == name.as_str()));
+    if let Some(name) = unknown {
+        return Err(format!("there is no row `{name}`; --list shows them").into());
+    }
+    let mut table = String::from(
+        "| figure | ours (median) | peer | peer (median) | ratio (median) | range | bar |\n|---|---|---|---|---|---|---|\n",
+    );
+    let mut raw = Vec::new();
+    for row in ROWS
+        .iter()
+        .filter(|row| arguments.rows.is_empty() || arguments.rows.iter().any(|name| name == row.name))
+    {
+        match row.measure(&root, &python, arguments.pairs) {
+            Ok(pairs) => {
+                let line = row.line(&pairs);
+                println!("{line}");
+                writeln!(table, "{line}")?;
+                raw.push(json!({ "row": row.name, "pairs": pairs }));
+            }
+            Err(error) => {
+                println!("{}: not measured: {error}", row.name);
+                raw.push(json!({ "row": row.name, "error": error.to_string() }));
+            }
+        }
+    }
+    fs::write(root.join("target/peers.json"), serde_json::to_string_pretty(&raw)?)?;
+    println!("\n{table}");
+    if arguments.write { write_table(&root, &table, arguments.pairs) } else { Ok(()) }
+}
+
+impl Row {
+    /// Ours and the peer's figure of each pair; A B, then B A, and so on.
+    fn measure(&self, root: &Path, python: &Path, pairs: usize) -> Result<Vec<(f64, f64)>, Failure> {
+        let mut figures = Vec::new();
+        for pair in 0..pairs {
+            eprintln!("{}: pair {} of {pairs}", self.name, pair + 1);
+            let ours = || self.time(self.ours, root, python, pair);
+            let peer = || self.time(self.peer, root, python, pair);
+            figures.push(if pair % 2 == 0 {
+                let first = ours()?;
+                (first, peer()?)
+            } else {
+                let first = peer()?;
+                (ours()?, first)
+            });
+        }
+        Ok(figures)
+    }
+
+    fn time(&self, program: &[&str], root: &Path, python: &Path, pair: usize) -> Result<f64, Failure> {
+        let run = format!("{}-{pair}", self.name);
+        let _ = fs::remove_dir_all(root.join("target/peers-run").join(&run));
+        let mut words: Vec<String> = Vec::new();
+        if self.one_core {
+            words.extend(["taskset", "-c", "0"].map(str::to_owned));
+        }
+        let (first, rest) = program.split_first().ok_or("a program has a name")?;
+        match first.strip_prefix("py:") {
+            Some(script) => {
+                words.push(python.display().to_string());
+                words.push(root.join("benches/peers").join(script).display().to_string());
+            }
+            None => words.push(root.join("target/release").join(first).display().to_string()),
+        }
+        words.extend(rest.iter().map(|word| word.replace("SEED", &pair.to_string()).replace("RUN", &run)));
+        let started = Instant::now();
+        let output = Command::new(&words[0]).args(&words[1..]).current_dir(root).output()?;
+        let seconds = started.elapsed().as_secs_f64();
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr);
+            return Err(message.lines().last().unwrap_or("it failed silently").to_owned().into());
+        }
+        if self.figure == Figure::WholeProgram {
+            return Ok(seconds);
+        }
+        let text = String::from_utf8(output.stdout)?;
+        let line: Value = serde_json::from_str(text.lines().next().unwrap_or_default())?;
+        line["value"].as_f64().ok_or_else(|| format!("no figure in {line}").into())
+    }
+
+    fn line(&self, pairs: &[(f64, f64)]) -> String {
+        let median = |mut values: Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        let ratio =
+            |(ours, peer): &(f64, f64)| if self.figure == Figure::More { ours / peer } else { peer / ours };
+        let mut ratios: Vec<f64> = pairs.iter().map(ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        let ours = median(pairs.iter().map(|pair| pair.0).collect());
+        let peer = median(pairs.iter().map(|pair| pair.1).collect());
+        let whole = if self.figure == Figure::WholeProgram { ", whole program" } else { "" };
+        format!(
+            "| {}{whole} | {} {} | {} | {} {} | {:.1} × | {:.1}–{:.1} | {} |",
+            self.name,
+            short(ours),
+            self.unit,
+            self.peer_name,
+            short(peer),
+            self.unit,
+            ratios[ratios.len() / 2],
+            ratios[0],
+            ratios[ratios.len() - 1],
+            if self.bar > 1.0 { format!("≥ {} ×", self.bar) } else { "–".to_owned() }
+        )
+    }
+}
+
+fn short(value: f64) -> String {
+    match value {
+        v if v >= 1e6 => format!("{:.1} M", v / 1e6),
+        v if v >= 100.0 => format!("{v:.0}"),
+        v if v >= 1.0 => format!("{v:.2}"),
+        v => format!("{v:.4}"),
+    }
+}
+
+/// The peers' Python environment in `.peers/`, made or brought up to date; its interpreter.
+fn environment(root: &Path) -> Result<PathBuf, Failure> {
+    let folder = root.join(".peers");
+    let python = folder.join("venv/bin/python");
+    let requirements = root.join("benches/peers/requirements.txt");
+    let wanted = fs::read_to_string(&requirements)?;
+    let stamp = folder.join("installed.txt");
+    if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    eprintln!("making the peers' Python environment in .peers (once; several GB with PyTorch)");
+    fs::create_dir_all(&folder)?;
+    let run = |program: &Path, arguments: &[&str]| -> Result<(), Failure> {
+        let status = Command::new(program).args(arguments).status()?;
+        if status.success() { Ok(()) } else { Err(format!("{} failed", program.display()).into()) }
+    };
+    let venv = folder.join("venv").display().to_string();
+    run(Path::new("python3"), &["-m", "venv", &venv])?;
+    run(&python, &["-m", "pip", "install", "--quiet", "--requirement", &requirements.display().to_string()])?;
+    fs::write(stamp, wanted)?;
+    Ok(python)
+}
+
+/// Replaces the table between the markers of docs/benchmarks.md.
+fn write_table(root: &Path, table: &str, pairs: usize) -> Result<(), Failure> {
+    const START: &str = "<!-- table: begin -->";
+    const END: &str = "<!-- table: end -->";
+    let path = root.join("docs/benchmarks.md");
+    let text = fs::read_to_string(&path)?;
+    let (before, rest) = text.split_once(START).ok_or("docs/benchmarks.md has no table marker")?;
+    let (_, after) = rest.split_once(END).ok_or("docs/benchmarks.md has no end marker")?;
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("an unnamed processor");
+    let date = Command::new("date").arg("+%Y-%m-%d").output()?;
+    let cores = std::thread::available_parallelism()?;
+    let about = format!(
+        "{}, {} ({cores} cores, shared), {pairs} pairs a row.",
+        String::from_utf8_lossy(&date.stdout).trim(),
+        model.trim_start_matches([' ', ':', '\t'])
+    );
+    fs::write(path, format!("{before}{START}\n{about}\n\n{table}{END}{after}"))?;
+    Ok(())
+}
