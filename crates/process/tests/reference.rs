@@ -42,14 +42,12 @@ fn play(
             .collect();
         batch.step(Actions::Discrete(&choices));
         let transition = batch.transition();
-        for lane in 0..lanes {
-            if open[lane] {
-                played.steps += 1.0;
-                let row = &transition.signals[lane * signals..(lane + 1) * signals];
-                played.signals.iter_mut().zip(row).for_each(|(sum, signal)| *sum += f64::from(*signal));
-                played.terminations += f64::from(u8::from(transition.outcomes[lane] == Outcome::Terminated));
-                open[lane] = !transition.outcomes[lane].is_over();
-            }
+        for (lane, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
+            played.steps += 1.0;
+            let row = &transition.signals[lane * signals..(lane + 1) * signals];
+            played.signals.iter_mut().zip(row).for_each(|(sum, signal)| *sum += f64::from(*signal));
+            played.terminations += f64::from(u8::from(transition.outcomes[lane] == Outcome::Terminated));
+            *open = !transition.outcomes[lane].is_over();
         }
     }
     played

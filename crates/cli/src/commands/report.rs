@@ -1,9 +1,8 @@
 //! `setpoint report`
 
 use serde_json::json;
-use setpoint_learn::durable;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::report::{Report, render};
+use setpoint_learn::report;
 use setpoint_learn::run_folder::RunFolder;
 
 use crate::arguments;
@@ -18,10 +17,9 @@ pub fn run(arguments: &arguments::Report, output: &Output) -> Result<Status, Fai
     Ok(Status::Done)
 }
 
-/// Writes the run's report.
+/// Writes the run's report and says where it is.
 pub fn write(problem: &Problem, folder: &RunFolder, output: &Output) -> Result<(), Failure> {
-    let report = Report::load(problem, folder)?;
-    durable::replace(&folder.report(), render(&report).as_bytes())?;
+    report::write(problem, folder)?;
     output.line(format!("report: {}", folder.report().display()));
     Ok(())
 }

@@ -150,7 +150,7 @@ pub fn verdict(evaluation: &Evaluation, problem: &Problem) -> Option<String> {
     let baseline = if found.baseline == "heuristic" { "the heuristic" } else { "uniform random" };
     let interval = found.lift_interval_percent;
     let (low, high) = (percent(interval.low), percent(interval.high));
-    let interval_text = format!("95 % interval of the difference {low} to {high}");
+    let interval_text = format!("95\u{a0}% interval of the difference {low} to {high}");
     let size = percent(found.lift_percent.abs());
     let episodes = percent(100.0 * found.probability_of_improvement);
     let sentence = if interval.low > 0.0 {
@@ -168,10 +168,11 @@ pub fn verdict(evaluation: &Evaluation, problem: &Problem) -> Option<String> {
 /// A percentage as people write it.
 fn percent(value: f64) -> String {
     let decimals = if value.abs() >= 10.0 { 0 } else { 1 };
-    format!("{value:.decimals$} %").replace('-', "−")
+    // A number never leaves its sign on the next line.
+    format!("{value:.decimals$}\u{a0}%").replace('-', "−")
 }
 
-/// Writes the page for a run.
+/// Writes the page of a run into its folder.
 pub fn write(problem: &Problem, folder: &RunFolder) -> Result<(), TrainError> {
     let report = Report::load(problem, folder)?;
     Ok(durable::replace(&folder.report(), render(&report).as_bytes())?)

@@ -90,7 +90,8 @@ pub fn seeds(report: &Report) -> String {
 
 pub fn comparison(report: &Report) -> String {
     let Some(evaluation) = &report.evaluation else { return String::new() };
-    let subjects: Vec<&Subject> = evaluation.baselines.iter().chain([&evaluation.policy]).collect();
+    // The policy first: on a phone that column is on the screen.
+    let subjects: Vec<&Subject> = std::iter::once(&evaluation.policy).chain(&evaluation.baselines).collect();
     let header: Vec<String> =
         std::iter::once(String::new()).chain(subjects.iter().map(|s| escape(&s.name))).collect();
     let row = |name: &str, unit: &str, cell: &dyn Fn(&Subject) -> String| {
