@@ -12,7 +12,7 @@ use crate::output::Failure;
 /// Finds the run that is meant.
 pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
     let given = RunFolder::at(&arguments.run);
-    if given.policy().is_file() || given.checkpoints().is_dir() {
+    if given.policy().is_file() || given.checkpoints().is_dir() || given.evidence("seeds").is_file() {
         return Ok(given);
     }
     let problem = Problem::load(&arguments.run, &[])?;

@@ -210,7 +210,8 @@ fn a_training_that_diverges_says_so() {
     let problem = problem(SETUP, &["train.ppo.learning_rate=1e30", "train.total_steps=20000"]);
     let stop = AtomicBool::new(false);
     for threads in [1, 2] {
-        let options = TrainOptions { folder: None, resume: false, threads, stop: &stop, progress: &mut |_| {} };
+        let options =
+            TrainOptions { folder: None, resume: false, threads, stop: &stop, progress: &mut |_| {} };
         let message = train(&problem, options).unwrap_err().to_string();
         assert!(message.contains("not finite") && message.contains("learning_rate"), "{message}");
     }

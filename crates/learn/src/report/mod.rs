@@ -167,7 +167,9 @@ pub fn verdict(evaluation: &Evaluation, problem: &Problem) -> Option<String> {
 
 /// A percentage as people write it.
 fn percent(value: f64) -> String {
-    let decimals = if value.abs() >= 10.0 { 0 } else { 1 };
+    // 99.6 % is not 100 %.
+    let whole = value.abs() >= 10.0 && !(99.0..100.0).contains(&value);
+    let decimals = if whole { 0 } else { 1 };
     // A number never leaves its sign on the next line.
     format!("{value:.decimals$}\u{a0}%").replace('-', "−")
 }
