@@ -232,6 +232,39 @@ fn a_full_disk_gives_a_clear_error_and_leaves_earlier_files_whole() {
     assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), policy);
 }
 
+/// The disk fills up in the middle of a training: the checkpoint before stays whole, and with space again the training
+/// goes on from it to the same end.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_fills_up_while_training_costs_nothing_but_time() {
+    let root = tempfile::tempdir().unwrap();
+    let expected = std::fs::read(Path::new(&trained(root.path())).join("policy.safetensors")).unwrap();
+    let run = root.path().join("filled");
+    let checkpoints = run.join("checkpoints");
+    std::fs::create_dir_all(&checkpoints).unwrap();
+    std::os::unix::fs::symlink("/dev/full", checkpoints.join("00000003.checkpoint.tmp")).unwrap();
+    let project = projects().join("assembly-line");
+    let arguments = [
+        "train",
+        text(&project),
+        "--steps",
+        "8192",
+        "--resume",
+        "--run-dir",
+        text(&run),
+        "--set",
+        "train.checkpoint_every_updates=1",
+    ];
+    let output = setpoint(&arguments);
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    assert!(message.contains("00000003.checkpoint") && message.contains("free some space"), "{message}");
+    assert!(checkpoints.join("00000002.checkpoint").is_file() && !run.join("policy.safetensors").exists());
+    // The failed write has cleaned up after itself; the device has space again.
+    assert_eq!(setpoint(&arguments).status.code(), Some(0));
+    assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), expected);
+}
+
 /// A run folder that cannot be made: its parent is a file.
 #[test]
 fn an_impossible_run_folder_gives_a_clear_error() {
