@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-use crate::vector::{Array, Vector};
+use crate::vector::{Array, Square, Vector};
 
 /// A floating-point number that networks can be made of.
 pub trait Real:
@@ -29,8 +29,8 @@ pub trait Real:
     const ONE: Self;
     /// The widest vector of an AVX-512 machine.
     type Wide: Vector<Self>;
-    /// The widest vector of an AVX2 machine.
-    type Middle: Vector<Self>;
+    /// The widest vector of an AVX2 machine: eight lanes.
+    type Middle: Square<Self>;
     /// What any machine has.
     type Narrow: Vector<Self>;
 

@@ -26,6 +26,15 @@ pub trait Vector<T: Real>: Copy {
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
 }
 
+/// Eight lanes, so that eight of them are a square block.
+pub trait Square<T: Real>: Vector<T> {
+    /// The transpose of eight rows.
+    ///
+    /// # Safety
+    /// The machine must have the vector's level.
+    unsafe fn transpose(rows: [Self; 8]) -> [Self; 8];
+}
+
 /// Plain numbers side by side: what any machine has.
 #[derive(Clone, Copy)]
 pub struct Array<T, const N: usize>([T; N]);
@@ -63,11 +72,18 @@ impl<T: Real, const N: usize> Vector<T> for Array<T, N> {
     }
 }
 
+impl<T: Real> Square<T> for Array<T, 8> {
+    #[inline(always)]
+    unsafe fn transpose(rows: [Self; 8]) -> [Self; 8] {
+        std::array::from_fn(|column| Self(std::array::from_fn(|row| rows[row].0[column])))
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Vector;
+    use super::{Square, Vector};
 
     impl Vector<f32> for __m512 {
         const LANES: usize = 16;
@@ -152,6 +168,43 @@ mod x86 {
         unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
             // SAFETY: the caller vouches for FMA.
             unsafe { _mm256_fmadd_ps(self, a, b) }
+        }
+    }
+
+    impl Square<f32> for __m256 {
+        #[inline(always)]
+        unsafe fn transpose(rows: [Self; 8]) -> [Self; 8] {
+            // Pairs of rows, then pairs of pairs within each half, then the halves change places.
+            // SAFETY: the caller vouches for AVX2.
+            unsafe {
+                let [a, b, c, d, e, f, g, h] = rows;
+                let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+                let (ef, gh) = (_mm256_unpacklo_ps(e, f), _mm256_unpacklo_ps(g, h));
+                let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+                let (ef_high, gh_high) = (_mm256_unpackhi_ps(e, f), _mm256_unpackhi_ps(g, h));
+                const FIRST: i32 = 0b01_00_01_00;
+                const SECOND: i32 = 0b11_10_11_10;
+                let upper = [
+                    _mm256_shuffle_ps(ab, cd, FIRST),
+                    _mm256_shuffle_ps(ab, cd, SECOND),
+                    _mm256_shuffle_ps(ab_high, cd_high, FIRST),
+                    _mm256_shuffle_ps(ab_high, cd_high, SECOND),
+                ];
+                let lower = [
+                    _mm256_shuffle_ps(ef, gh, FIRST),
+                    _mm256_shuffle_ps(ef, gh, SECOND),
+                    _mm256_shuffle_ps(ef_high, gh_high, FIRST),
+                    _mm256_shuffle_ps(ef_high, gh_high, SECOND),
+                ];
+                std::array::from_fn(|index| {
+                    let (upper, lower) = (upper[index % 4], lower[index % 4]);
+                    if index < 4 {
+                        _mm256_permute2f128_ps(upper, lower, 0x20)
+                    } else {
+                        _mm256_permute2f128_ps(upper, lower, 0x31)
+                    }
+                })
+            }
         }
     }
 }
