@@ -2,7 +2,7 @@
 
 use crate::constraint::{Effect, Subject};
 use crate::diagnostic::{Diagnostic, suggestion};
-use crate::project::Project;
+use crate::project::{BASELINES, Project};
 use crate::section::Section;
 use crate::spec::{ActionSpace, Spec};
 
@@ -19,6 +19,20 @@ impl Project {
             let set = section.table("set")?;
             for (name, value) in &scenario.values {
                 bind_value(&set, name, *value, spec)?;
+            }
+        }
+        self.bind_baselines(&top.table("evaluate")?, spec)
+    }
+
+    fn bind_baselines(&self, section: &Section<'_>, spec: &Spec) -> Checked {
+        let mut known: Vec<&str> = BASELINES.to_vec();
+        known.extend(spec.heuristics.iter().map(String::as_str));
+        for (index, name) in self.evaluate.baselines.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let label = suggestion(name, &known, "baselines");
+                let title = format!("`{name}` is not a baseline of {}", spec.kind);
+                let help = format!("baselines: {}", known.join(", "));
+                return Err(section.error_in_list("baselines", index, &title, &label, &help));
             }
         }
         Ok(())

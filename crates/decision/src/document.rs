@@ -67,6 +67,11 @@ impl Node {
 }
 
 impl Document {
+    /// A document in which nothing is written.
+    pub fn empty() -> Self {
+        Self::parse("defaults", "").expect("an empty text is a document without keys")
+    }
+
     /// Parses a text; `name` is what errors call it.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<Diagnostic>> {
         let root = parse(name, text, 0)?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Everything a learner, a checker or a reader must know about a process before the first step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// The name used for `kind` in the project file, in kebab case.
     pub kind: String,
@@ -15,6 +15,8 @@ pub struct Spec {
     pub observation: Vec<Feature>,
     /// What the policy can do.
     pub action: ActionSpace,
+    /// Whether the process itself forbids choices in some states (jobs that cannot run, shelves that are empty).
+    pub masked: bool,
     /// What the process measures each step, in order. A signal that has a feature's name is that feature's natural value.
     pub signals: Vec<Signal>,
     /// Steps after which an episode is truncated, unless the project file says otherwise.
@@ -27,6 +29,8 @@ pub struct Spec {
     pub on_truncated: f64,
     /// What published figures for this process are worth, for the report.
     pub notes: Vec<String>,
+    /// Hand-written policies that a project may name as baselines; `heuristic` means the first of them.
+    pub heuristics: Vec<String>,
 }
 
 /// One number of the observation.
@@ -51,6 +55,23 @@ pub struct Feature {
 }
 
 impl Feature {
+    /// A feature that the policy sees in its own unit; its reference value is the middle of its range.
+    pub fn new(name: &str, unit: &str, low: f32, high: f32, description: &str) -> Self {
+        let (name, unit, description) = (name.to_owned(), unit.to_owned(), description.to_owned());
+        let reference = 0.5 * low + 0.5 * high;
+        Self { name, unit, description, low, high, scale: 1.0, offset: 0.0, reference }
+    }
+
+    /// The same, seen in another scale: `natural = value × scale + offset`.
+    pub fn seen_as(self, scale: f32, offset: f32) -> Self {
+        Self { scale, offset, ..self }
+    }
+
+    /// The same with another ordinary value (as the policy sees it).
+    pub fn ordinarily(self, reference: f32) -> Self {
+        Self { reference, ..self }
+    }
+
     /// The value in the feature's unit of a value as the policy sees it.
     pub fn natural(&self, value: f32) -> f32 {
         value * self.scale + self.offset
@@ -78,7 +99,23 @@ pub enum ActionSpace {
     },
 }
 
+impl Default for ActionSpace {
+    /// No choices at all: a process that forgets its actions is caught by the checks.
+    fn default() -> Self {
+        Self::Discrete { choices: Vec::new() }
+    }
+}
+
 impl ActionSpace {
+    /// Choices from names and what they do.
+    pub fn choices(choices: &[(&str, &str)]) -> Self {
+        let choice = |(name, description): &(&str, &str)| Choice {
+            name: (*name).to_owned(),
+            description: (*description).to_owned(),
+        };
+        Self::Discrete { choices: choices.iter().map(choice).collect() }
+    }
+
     /// Choices of a discrete space, axes of a continuous one.
     pub fn len(&self) -> usize {
         match self {
@@ -147,6 +184,27 @@ pub struct Signal {
     pub aggregate: Aggregate,
 }
 
+impl Axis {
+    /// An axis with its range.
+    pub fn new(name: &str, unit: &str, low: f32, high: f32, description: &str) -> Self {
+        let (name, unit, description) = (name.to_owned(), unit.to_owned(), description.to_owned());
+        Self { name, unit, description, low, high }
+    }
+}
+
+impl Signal {
+    /// A signal that is summarised by its mean over steps.
+    pub fn new(name: &str, unit: &str, low: f32, high: f32, description: &str) -> Self {
+        let (name, unit, description) = (name.to_owned(), unit.to_owned(), description.to_owned());
+        Self { name, unit, description, low, high, aggregate: Aggregate::Mean }
+    }
+
+    /// The same, summarised otherwise.
+    pub fn summarised_by(self, aggregate: Aggregate) -> Self {
+        Self { aggregate, ..self }
+    }
+}
+
 /// How a signal is summarised over steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -155,4 +213,6 @@ pub enum Aggregate {
     Mean,
     /// The signal is 0 or 1; the share of steps at 1, in percent.
     Share,
+    /// The sum over an episode, in the signal's unit.
+    Total,
 }

@@ -43,6 +43,7 @@ fn spec() -> Spec {
         summary: String::new(),
         source: String::new(),
         observation: features.into_iter().map(feature).collect(),
+        masked: false,
         action: ActionSpace::Discrete {
             choices: [
                 "reassign_operator",
@@ -68,6 +69,7 @@ fn spec() -> Spec {
         on_terminated: 0.0,
         on_truncated: 0.0,
         notes: vec![],
+        heuristics: vec!["line-manager".into()],
     }
 }
 

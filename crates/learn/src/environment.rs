@@ -100,7 +100,10 @@ impl Environments {
             signals: spec.signals.len(),
             actions: spec.action.len(),
             discrete: spec.action.is_discrete(),
-            allowed: vec![true; if constraints.is_empty() { 0 } else { lanes * spec.action.len() }],
+            allowed: vec![
+                true;
+                if constraints.is_empty() && !spec.masked { 0 } else { lanes * spec.action.len() }
+            ],
             rewards: vec![0.0; lanes],
             terms: vec![0.0; term_count],
             controls: Vec::new(),
@@ -118,7 +121,7 @@ impl Environments {
             reward,
             constraints,
         };
-        environments.refresh_masks();
+        environments.refresh_masks()?;
         Ok(environments)
     }
 
@@ -169,7 +172,7 @@ impl Environments {
 
     /// Whether masks must be kept at all.
     pub fn is_masked(&self) -> bool {
-        self.discrete && !self.constraints.is_empty()
+        self.discrete && !self.allowed.is_empty()
     }
 
     /// Rewards of the last step, one a lane.
@@ -275,13 +278,13 @@ impl Environments {
         }
         self.steps += self.rewards.len() as u64;
         self.tally.steps += self.rewards.len() as u64;
-        self.refresh_masks();
-        Ok(())
+        self.refresh_masks()
     }
 
-    fn refresh_masks(&mut self) {
-        if self.constraints.is_empty() {
-            return;
+    /// What the constraints and the process itself allow the next decisions.
+    fn refresh_masks(&mut self) -> Result<(), TrainError> {
+        if self.allowed.is_empty() && self.constraints.is_empty() {
+            return Ok(());
         }
         let transition = self.batch.transition();
         let observations = transition.observations.chunks_exact(self.features);
@@ -296,6 +299,15 @@ impl Environments {
                 *count += u64::from(active);
             }
         }
+        if !transition.allowed.is_empty() {
+            self.allowed.iter_mut().zip(&transition.allowed).for_each(|(both, own)| *both &= *own);
+            let nothing_left = |allowed: &[bool]| !allowed.contains(&true);
+            if let Some(lane) = self.allowed.chunks_exact(self.actions).position(nothing_left) {
+                let step = self.steps / self.rewards.len() as u64;
+                return Err(TrainError::NothingAllowed { lane, step });
+            }
+        }
+        Ok(())
     }
 
     /// Everything that a bit-identical continuation needs.
@@ -324,7 +336,7 @@ impl Environments {
         self.lengths = saved.lengths;
         self.steps = saved.steps;
         self.finished = saved.finished;
-        self.refresh_masks();
+        self.refresh_masks().map_err(|error| StateError::new(error.to_string()))?;
         // Refreshing counts active constraints; the saved tally has counted this state already.
         self.tally = saved.tally;
         Ok(())

@@ -18,6 +18,17 @@ pub enum TrainError {
         /// Its step since the start of training.
         step: u64,
     },
+    /// Process and constraints together leave nothing to do.
+    #[error(
+        "no action of environment {lane} is allowed at its step {step}: what the process can do there, the constraints \
+         forbid; loosen a [[constraint]]"
+    )]
+    NothingAllowed {
+        /// The environment.
+        lane: usize,
+        /// Its step since the start of training.
+        step: u64,
+    },
     /// The learner's own numbers left the finite range.
     #[error(
         "the {what} is not finite after {steps} environment steps; a smaller learning_rate or \

@@ -70,7 +70,7 @@ pub struct SignalSummary {
     pub unit: String,
     /// Whether it is a mean or a share.
     pub aggregate: Aggregate,
-    /// Mean over steps (for shares, in percent of steps).
+    /// Mean over steps (for shares, in percent of steps; for totals, over episodes).
     pub mean: f64,
     /// 95 % interval; whole episodes are resampled.
     pub interval: Interval,
@@ -193,23 +193,32 @@ pub fn evaluate<'p>(problem: &Problem, policy: &'p Policy, seeds: u64) -> Result
         seeds: seeds.clone(),
     };
     for name in &settings.baselines {
-        let heuristic = problem.factory.heuristic();
-        let (description, episodes) = match (name.as_str(), heuristic) {
-            ("heuristic", Some(heuristic)) => (
-                format!("{}: {}", heuristic.name, heuristic.description),
-                play(&|_| Some(Controller::Heuristic(heuristic)))?,
-            ),
-            ("heuristic", None) => continue,
-            _ => (
+        let (description, episodes) = if name == "random" {
+            (
                 "every allowed action equally often".to_owned(),
                 play(&|seed| Some(Controller::Random(Stream::new(seed, "evaluation random", 0))))?,
-            ),
+            )
+        } else {
+            let Some(heuristic) = heuristic_named(problem.factory.heuristics(), name) else { continue };
+            (
+                format!("{}: {}", heuristic.name, heuristic.description),
+                play(&|_| Some(Controller::Heuristic(heuristic.clone())))?,
+            )
         };
         let Some(episodes) = episodes else { continue };
         evaluation.baselines.push(episodes.summarize(problem, name, &description, seeds.len()));
         evaluation.comparisons.push(own.compare(&episodes, name, settings.seed));
     }
     Ok(evaluation)
+}
+
+/// `heuristic` is the first of a process's; others go by their names.
+fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
+    if name == "heuristic" {
+        heuristics.first()
+    } else {
+        heuristics.iter().find(|heuristic| heuristic.name == name)
+    }
 }
 
 impl Evaluation {
@@ -350,15 +359,18 @@ impl Episodes {
         let total_steps: f64 = self.steps.iter().sum();
         let signal_count = spec.signals.len();
         let per_step = bootstrap(n, &mut random, |indices| ratio(&self.returns, &self.steps, indices));
+        let ones = vec![1.0; n];
         let signals = spec.signals.iter().enumerate().map(|(index, signal)| {
             let sums: Vec<f64> = self.signals.iter().skip(index).step_by(signal_count).copied().collect();
             let scale = if signal.aggregate == Aggregate::Share { 100.0 } else { 1.0 };
-            let interval = bootstrap(n, &mut random, |indices| scale * ratio(&sums, &self.steps, indices));
+            // A total is a mean over episodes, everything else over steps.
+            let weights = if signal.aggregate == Aggregate::Total { &ones } else { &self.steps };
+            let interval = bootstrap(n, &mut random, |indices| scale * ratio(&sums, weights, indices));
             SignalSummary {
                 name: signal.name.clone(),
                 unit: if signal.aggregate == Aggregate::Share { "%".to_owned() } else { signal.unit.clone() },
                 aggregate: signal.aggregate,
-                mean: scale * sums.iter().sum::<f64>() / total_steps,
+                mean: scale * sums.iter().sum::<f64>() / weights.iter().sum::<f64>(),
                 interval,
             }
         });

@@ -57,6 +57,9 @@ impl Problem {
         let mut table = self.project.to_toml();
         let options =
             toml::Value::try_from(&self.options).expect("options are numbers, texts and lists of them");
+        if let Some(process) = table.get_mut("process").and_then(toml::Value::as_table_mut) {
+            process.extend(self.factory.parameters());
+        }
         let train = table.entry("train").or_insert_with(|| toml::Value::Table(toml::Table::new()));
         if let Some(train) = train.as_table_mut() {
             train.insert(self.options.name().to_owned(), options);
@@ -66,7 +69,7 @@ impl Problem {
 
     /// A fresh learner for a seed.
     pub fn learner(&self, seed: u64, threads: usize) -> Box<dyn Algorithm> {
-        let masked = !self.project.constraints.is_empty();
+        let masked = !self.project.constraints.is_empty() || self.spec().masked;
         self.options.learner(self.spec(), masked, seed, threads)
     }
 

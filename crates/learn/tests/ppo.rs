@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 use setpoint_learn::algorithms::Algorithm;
 use setpoint_learn::algorithms::ppo::{NetArch, Options, Ppo};
 use setpoint_learn::environment::Environments;
@@ -102,38 +102,12 @@ impl Process for Point {
             kind: "point".into(),
             summary: String::new(),
             source: String::new(),
-            observation: vec![Feature {
-                name: "position".into(),
-                unit: "m".into(),
-                description: String::new(),
-                low: -50.0,
-                high: 50.0,
-                scale: 1.0,
-                offset: 0.0,
-                reference: 0.0,
-            }],
-            action: ActionSpace::Continuous {
-                axes: vec![Axis {
-                    name: "velocity".into(),
-                    unit: "m/s".into(),
-                    description: String::new(),
-                    low: -2.0,
-                    high: 2.0,
-                }],
-            },
-            signals: vec![Signal {
-                name: "distance".into(),
-                unit: "m".into(),
-                description: String::new(),
-                low: 0.0,
-                high: 50.0,
-                aggregate: Aggregate::Mean,
-            }],
+            observation: vec![Feature::new("position", "m", -50.0, 50.0, "")],
+            action: ActionSpace::Continuous { axes: vec![Axis::new("velocity", "m/s", -2.0, 2.0, "")] },
+            signals: vec![Signal::new("distance", "m", 0.0, 50.0, "")],
             max_steps: Some(20),
             reward: vec![("distance".into(), -1.0)],
-            on_terminated: 0.0,
-            on_truncated: 0.0,
-            notes: Vec::new(),
+            ..Spec::default()
         }
     }
     fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
@@ -166,7 +140,7 @@ impl Process for Point {
 fn continuous_actions_are_learnt() {
     let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1.0\n[evaluate]\nbaselines = []\n";
     let mut problem = problem(text, &[]);
-    problem.factory = Arc::new(Simulator::new(Point::default(), None, None)) as Arc<dyn Factory>;
+    problem.factory = Arc::new(Simulator::new(Point::default(), None, Vec::new())) as Arc<dyn Factory>;
     problem.project.reward.terms = vec![("distance".into(), -1.0)];
     let options = Options {
         n_envs: 8,
@@ -194,7 +168,7 @@ fn a_number_that_is_none_stops_the_training_and_names_its_place() {
     let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1.0\n[train.ppo]\nn_steps = 64\n";
     let mut problem = problem(text, &["train.checkpoint_every_updates=1"]);
     let point = Point { broken_from: 100, ..Point::default() };
-    problem.factory = Arc::new(Simulator::new(point, None, None)) as Arc<dyn Factory>;
+    problem.factory = Arc::new(Simulator::new(point, None, Vec::new())) as Arc<dyn Factory>;
     problem.project.reward.terms = vec![("distance".into(), -1.0)];
     let root = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);

@@ -21,13 +21,19 @@ pub fn conformance(factory: &dyn Factory, steps: usize) -> Vec<Finding> {
     let mut again = factory.batch(LANES, 1, "conformance");
     let mut other = factory.batch(LANES, 2, "conformance");
     let mut actions = RandomActions::new(spec);
+    let mut other_actions = RandomActions::new(spec);
     let mut episode_steps = [0_u32; LANES];
     let mut saved = None;
     for step in 0..steps {
-        actions.draw();
+        if batch.transition().leaves_nothing() {
+            seen.nothing_allowed = Some(format!("no choice was allowed before step {step}"));
+            break;
+        }
+        actions.draw(&batch.transition().allowed);
         batch.step(actions.view());
         again.step(actions.view());
-        other.step(actions.view());
+        other_actions.draw(&other.transition().allowed);
+        other.step(other_actions.view());
         seen.look(spec, batch.transition(), step);
         seen.reproducible &= same(batch.transition(), again.transition());
         seen.seeds_differ |= !same(batch.transition(), other.transition());
@@ -74,11 +80,11 @@ fn resumes(
     let mut original = factory.batch(LANES, 1, "conformance");
     let mut actions = RandomActions::new(factory.spec());
     for _ in 0..=steps / 2 {
-        actions.draw();
+        actions.draw(&original.transition().allowed);
         original.step(actions.view());
     }
     for step in 0..steps / 2 {
-        actions.draw();
+        actions.draw(&original.transition().allowed);
         for batch in [&mut original, &mut first, &mut second] {
             batch.step(actions.view());
         }
@@ -95,6 +101,7 @@ fn resumes(
 fn same(a: &Transition, b: &Transition) -> bool {
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     a.outcomes == b.outcomes
+        && a.allowed == b.allowed
         && bits(&a.observations) == bits(&b.observations)
         && bits(&a.signals) == bits(&b.signals)
 }
@@ -116,12 +123,19 @@ impl<'a> RandomActions<'a> {
         }
     }
 
-    fn draw(&mut self) {
+    /// One action a lane; `allowed` is `[lanes, choices]`, or empty where nothing is ever forbidden.
+    fn draw(&mut self, allowed: &[bool]) {
         let random = &mut self.random;
         match self.space {
             ActionSpace::Discrete { choices } => {
-                let n = choices.len() as u32;
-                self.choices = (0..LANES).map(|_| random.below(n)).collect();
+                let n = choices.len();
+                let draw = |lane: usize| loop {
+                    let choice = random.below(n as u32);
+                    if allowed.is_empty() || allowed[lane * n + choice as usize] {
+                        return choice;
+                    }
+                };
+                self.choices = (0..LANES).map(draw).collect();
             }
             ActionSpace::Continuous { axes } => {
                 let draw =
@@ -142,6 +156,7 @@ impl<'a> RandomActions<'a> {
 struct Seen {
     not_finite: Option<String>,
     out_of_bounds: Option<String>,
+    nothing_allowed: Option<String>,
     reproducible: bool,
     seeds_differ: bool,
     longest: u32,
@@ -154,6 +169,7 @@ impl Default for Seen {
         Self {
             not_finite: None,
             out_of_bounds: None,
+            nothing_allowed: None,
             reproducible: true,
             seeds_differ: false,
             longest: 0,
@@ -227,6 +243,11 @@ impl Seen {
                 ),
             ),
         };
-        vec![numbers, bounds, reproducible, seeds, limit]
+        let mut findings = vec![numbers, bounds, reproducible, seeds, limit];
+        if spec.masked {
+            let message = format!("at least one choice was allowed in each of {total} states");
+            findings.push(verdict("mask", &self.nothing_allowed, message));
+        }
+        findings
     }
 }

@@ -1,12 +1,15 @@
 //! From a project's `kind` to a process: the registry.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use setpoint_decision::diagnostic::nearest;
+use setpoint_decision::document::Document;
+use setpoint_decision::section::Section;
 use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 
-use crate::builtin::{assembly_line, assembly_setup};
+use crate::builtin::BUILTIN;
 use crate::process::Process;
 use crate::vectorized::{Batch, Vectorized};
 
@@ -16,20 +19,51 @@ pub trait Factory: Send + Sync {
     fn spec(&self) -> &Spec;
     /// Environments that step together; lane `i` draws from the stream (seed, purpose, i).
     fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Box<dyn Batch>;
-    /// The hand-written policy that an experienced person would recognise.
-    fn heuristic(&self) -> Option<Heuristic>;
+    /// Hand-written policies that an experienced person would recognise, the customary one first.
+    fn heuristics(&self) -> &[Heuristic];
+    /// The process's own keys of `[process]` with every default filled in.
+    fn parameters(&self) -> toml::Table {
+        toml::Table::new()
+    }
 }
 
+/// Writes an action: the index of a choice, or one value an axis.
+pub type Decide = dyn Fn(&State<'_>, &mut [f32]) + Send + Sync;
+
 /// A hand-written policy.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Heuristic {
-    /// Its name among those who use it.
+    /// Its name in a project file, in kebab case.
     pub name: &'static str,
     /// How it decides, in a sentence.
     pub description: &'static str,
-    /// Writes its action: the index of a choice, or one value an axis.
-    pub decide: fn(&State<'_>, &mut [f32]),
+    /// What it does in a state.
+    pub decide: Arc<Decide>,
 }
+
+impl Heuristic {
+    /// From a function of the state.
+    pub fn new(
+        name: &'static str,
+        description: &'static str,
+        decide: impl Fn(&State<'_>, &mut [f32]) + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, description, decide: Arc::new(decide) }
+    }
+}
+
+/// What a process is opened with.
+pub struct Request<'a> {
+    /// `[process]`, from which it reads its own keys.
+    pub section: Section<'a>,
+    /// The project's folder, against which file names are resolved.
+    pub folder: &'a Path,
+    /// Steps after which an episode is truncated, where the project says so.
+    pub max_steps: Option<u32>,
+}
+
+/// Makes a process from its part of the project file.
+pub type Open = fn(&Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>>;
 
 /// What a heuristic sees.
 #[derive(Clone, Copy, Debug)]
@@ -55,15 +89,22 @@ impl State<'_> {
 pub struct Simulator<P> {
     prototype: P,
     spec: Spec,
-    heuristic: Option<Heuristic>,
+    heuristics: Vec<Heuristic>,
+    parameters: toml::Table,
 }
 
 impl<P: Process> Simulator<P> {
     /// With the process's own limit of steps, or another.
-    pub fn new(prototype: P, max_steps: Option<u32>, heuristic: Option<Heuristic>) -> Self {
+    pub fn new(prototype: P, max_steps: Option<u32>, heuristics: Vec<Heuristic>) -> Self {
         let mut spec = prototype.spec();
         spec.max_steps = max_steps.or(spec.max_steps);
-        Self { prototype, spec, heuristic }
+        spec.heuristics = heuristics.iter().map(|heuristic| heuristic.name.to_owned()).collect();
+        Self { prototype, spec, heuristics, parameters: toml::Table::new() }
+    }
+
+    /// With the process's own keys, every default filled in, as a run's project file keeps them.
+    pub fn with_parameters(self, parameters: toml::Table) -> Self {
+        Self { parameters, ..self }
     }
 }
 
@@ -76,27 +117,25 @@ impl<P: Process> Factory for Simulator<P> {
         Box::new(Vectorized::new(&self.prototype, &self.spec, lanes, seed, purpose))
     }
 
-    fn heuristic(&self) -> Option<Heuristic> {
-        self.heuristic
+    fn heuristics(&self) -> &[Heuristic] {
+        &self.heuristics
+    }
+
+    fn parameters(&self) -> toml::Table {
+        self.parameters.clone()
     }
 }
 
-/// Names of all built-in processes.
-pub const KINDS: &[&str] = &[assembly_setup::KIND, assembly_line::KIND];
-
-/// A built-in process by name, with its own limit of steps or another.
+/// A built-in process with its own defaults, by name.
 pub fn open_kind(kind: &str, max_steps: Option<u32>) -> Option<Arc<dyn Factory>> {
-    match kind {
-        assembly_setup::KIND => {
-            let process = assembly_setup::AssemblySetup::default();
-            Some(Arc::new(Simulator::new(process, max_steps, Some(assembly_setup::SHORTEST_SETUP))))
-        }
-        assembly_line::KIND => {
-            let process = assembly_line::AssemblyLine::default();
-            Some(Arc::new(Simulator::new(process, max_steps, Some(assembly_line::LINE_MANAGER))))
-        }
-        _ => None,
-    }
+    let open = find(kind)?;
+    let empty = Document::empty();
+    let request = Request { section: empty.section("process"), folder: Path::new(""), max_steps };
+    Some(open(&request).expect("a process's defaults are valid"))
+}
+
+fn find(kind: &str) -> Option<Open> {
+    BUILTIN.iter().find(|(name, _)| *name == kind).map(|(_, open)| *open)
 }
 
 /// The process that a project names. Unknown kinds and unknown keys of `[process]` are refused.
@@ -105,19 +144,27 @@ pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     section.allow("kind");
     section.allow("max_steps");
     let kind = project.process.kind.as_str();
-    let Some(factory) = open_kind(kind, project.process.max_steps) else {
-        let label = match nearest(kind, KINDS.iter().copied()) {
+    let Some(open) = find(kind) else {
+        let names: Vec<&str> = names().collect();
+        let label = match nearest(kind, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("expected one of {}", KINDS.join(", ")),
+            None => format!("expected one of {}", names.join(", ")),
         };
-        let help = format!("processes: {}; `setpoint list processes` describes them", KINDS.join(", "));
+        let help = format!("processes: {}; `setpoint list processes` describes them", names.join(", "));
         return Err(section.error("kind", &format!("there is no process `{kind}`"), &label, &help));
     };
-    section.finish()?;
+    let request = Request { section, folder: &project.folder, max_steps: project.process.max_steps };
+    let factory = open(&request)?;
+    request.section.finish()?;
     Ok(factory)
 }
 
-/// Every built-in process, in the order they are listed.
+/// Names of all built-in processes, in the order they are listed.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILTIN.iter().map(|(name, _)| *name)
+}
+
+/// Every built-in process with its defaults, in the order they are listed.
 pub fn kinds() -> Vec<Arc<dyn Factory>> {
-    KINDS.iter().filter_map(|kind| open_kind(kind, None)).collect()
+    names().filter_map(|kind| open_kind(kind, None)).collect()
 }

@@ -52,4 +52,10 @@ pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static 
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome;
+
+    /// Writes which choices the present state allows, `true` = allowed, at least one of them. Asked for after every
+    /// reset and step where [`Spec::masked`] says so.
+    fn mask(&self, allowed: &mut [bool]) {
+        allowed.fill(true);
+    }
 }

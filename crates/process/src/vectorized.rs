@@ -28,6 +28,16 @@ pub struct Transition {
     pub outcomes: Vec<Outcome>,
     /// `[lanes, features]`: the last observation of the finished episode; valid where the outcome is over.
     pub final_observations: Vec<f32>,
+    /// `[lanes, choices]`: what the process allows the next decision; empty where it never forbids any.
+    pub allowed: Vec<bool>,
+}
+
+impl Transition {
+    /// Whether some lane's process allows no choice at all.
+    pub fn leaves_nothing(&self) -> bool {
+        let choices = self.allowed.len() / self.outcomes.len().max(1);
+        choices > 0 && self.allowed.chunks_exact(choices).any(|allowed| !allowed.contains(&true))
+    }
 }
 
 /// A state could not be saved or put back.
@@ -68,6 +78,8 @@ pub struct Vectorized<P> {
     features: usize,
     signals: usize,
     axes: usize,
+    /// Choices, where the process masks them; else 0.
+    masked: usize,
     max_steps: u32,
 }
 
@@ -89,6 +101,7 @@ impl<P: Process> Vectorized<P> {
             random: Stream::new(seed, purpose, index as u64),
             steps: 0,
         };
+        let masked = if spec.masked { spec.action.len() } else { 0 };
         let mut batch = Self {
             lanes: (0..lanes).map(lane).collect(),
             transition: Transition {
@@ -97,7 +110,9 @@ impl<P: Process> Vectorized<P> {
                 current_signals: vec![0.0; lanes * signals],
                 outcomes: vec![Outcome::Running; lanes],
                 final_observations: vec![0.0; lanes * features],
+                allowed: vec![true; lanes * masked],
             },
+            masked,
             features,
             signals,
             axes: match &spec.action {
@@ -113,7 +128,7 @@ impl<P: Process> Vectorized<P> {
     /// Steps every lane with the action that `action_of` gives it.
     #[inline(always)]
     fn step_with<'a>(&mut self, action_of: impl Fn(usize) -> Action<'a>) {
-        let Transition { observations, signals, current_signals, outcomes, final_observations } =
+        let Transition { observations, signals, current_signals, outcomes, final_observations, .. } =
             &mut self.transition;
         let rows = observations
             .chunks_exact_mut(self.features)
@@ -136,6 +151,17 @@ impl<P: Process> Vectorized<P> {
                 lane.steps = 0;
             }
         }
+        self.refresh_masks();
+    }
+
+    fn refresh_masks(&mut self) {
+        if self.masked > 0 {
+            for (lane, allowed) in
+                self.lanes.iter().zip(self.transition.allowed.chunks_exact_mut(self.masked))
+            {
+                lane.process.mask(allowed);
+            }
+        }
     }
 }
 
@@ -154,6 +180,7 @@ impl<P: Process> Batch for Vectorized<P> {
         }
         signals.copy_from_slice(current_signals);
         outcomes.fill(Outcome::Running);
+        self.refresh_masks();
     }
 
     fn step(&mut self, actions: Actions<'_>) {
@@ -185,7 +212,7 @@ impl<P: Process> Batch for Vectorized<P> {
         let (lanes, transition): (Vec<Lane<P>>, Transition) =
             postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
         let sizes = |lanes: &Vec<Lane<P>>, transition: &Transition| {
-            let Transition { observations, signals, current_signals, outcomes, final_observations } =
+            let Transition { observations, signals, current_signals, outcomes, final_observations, allowed } =
                 transition;
             [
                 lanes.len(),
@@ -194,6 +221,7 @@ impl<P: Process> Batch for Vectorized<P> {
                 current_signals.len(),
                 outcomes.len(),
                 final_observations.len(),
+                allowed.len(),
             ]
         };
         let (found, expected) = (sizes(&lanes, &transition), sizes(&self.lanes, &self.transition));

@@ -105,7 +105,7 @@ fn assembly_setup_has_its_reference_returns() {
 #[test]
 fn the_line_manager_beats_random() {
     let factory = open_kind("assembly-line", None).unwrap();
-    let heuristic = factory.heuristic().unwrap();
+    let heuristic = factory.heuristics()[0].clone();
     let managed = play(factory.as_ref(), 200, 3, |state, _| {
         let mut action = [0.0];
         (heuristic.decide)(state, &mut action);

@@ -58,9 +58,7 @@ impl Process for Counter {
             }],
             max_steps: Some(40),
             reward: vec![("count".into(), 1.0)],
-            on_terminated: 0.0,
-            on_truncated: 0.0,
-            notes: Vec::new(),
+            ..Spec::default()
         }
     }
 
@@ -98,7 +96,7 @@ impl Process for Counter {
 }
 
 fn counter(fault: Fault, max_steps: Option<u32>) -> Simulator<Counter> {
-    Simulator::new(Counter { fault, ..Counter::default() }, max_steps, None)
+    Simulator::new(Counter { fault, ..Counter::default() }, max_steps, Vec::new())
 }
 
 #[test]

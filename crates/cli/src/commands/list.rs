@@ -5,7 +5,7 @@ use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_learn::algorithms::ALGORITHMS;
 use setpoint_process::kinds;
-use setpoint_process::open::KINDS;
+use setpoint_process::open::names;
 
 use crate::arguments::{List, Listed};
 use crate::output::{Failure, Output, Status, number, table};
@@ -29,9 +29,9 @@ fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
         }
         Some(kind) => {
             let Some(spec) = specs.iter().find(|spec| spec.kind == kind) else {
-                let hint = match nearest(kind, KINDS.iter().copied()) {
+                let hint = match nearest(kind, names()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", KINDS.join(", ")),
+                    None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
                 };
                 return Err(Failure::Message(format!("there is no process `{kind}`; {hint}")));
             };

@@ -7,7 +7,7 @@ use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::project::FILE_NAME;
 use setpoint_decision::spec::Spec;
 use setpoint_learn::durable;
-use setpoint_process::open::KINDS;
+use setpoint_process::open::names;
 use setpoint_process::open_kind;
 
 use crate::arguments::New;
@@ -16,9 +16,9 @@ use crate::output::{Failure, Output, Status};
 pub fn run(arguments: &New, output: &Output) -> Result<Status, Failure> {
     let kind = arguments.process.as_str();
     let Some(factory) = open_kind(kind, None) else {
-        let hint = match nearest(kind, KINDS.iter().copied()) {
+        let hint = match nearest(kind, names()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", KINDS.join(", ")),
+            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
         };
         return Err(Failure::Message(format!("there is no process `{kind}`; {hint}")));
     };

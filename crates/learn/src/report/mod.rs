@@ -147,7 +147,11 @@ pub fn verdict(evaluation: &Evaluation, problem: &Problem) -> Option<String> {
     let found = evaluation.against(problem)?;
     let algorithm = problem.options.name().to_uppercase();
     let reward = evaluation.policy.reward_per_step.mean;
-    let baseline = if found.baseline == "heuristic" { "the heuristic" } else { "uniform random" };
+    let baseline = match found.baseline.as_str() {
+        "random" => "uniform random".to_owned(),
+        "heuristic" => "the heuristic".to_owned(),
+        name => format!("the baseline {name}"),
+    };
     let interval = found.lift_interval_percent;
     let (low, high) = (percent(interval.low), percent(interval.high));
     let interval_text = format!("95\u{a0}% interval of the difference {low} to {high}");

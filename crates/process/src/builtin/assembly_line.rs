@@ -15,10 +15,13 @@
 //!
 //! Reference (uniform random, 12 seeds × 50 episodes): 94.2 ± 1.9 reward per step, 93.1 ± 1.4 units per hour.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Signal, Spec};
 
-use crate::open::{Heuristic, State};
+use crate::open::{Factory, Heuristic, Request, Simulator, State};
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 
@@ -79,6 +82,11 @@ impl AssemblyLine {
         signals[5] = self.speed;
         signals[6] = self.operator_efficiency;
     }
+}
+
+/// From `[process]`; it has no keys of its own.
+pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    Ok(Arc::new(Simulator::new(AssemblyLine::default(), request.max_steps, vec![line_manager()])))
 }
 
 impl Process for AssemblyLine {
@@ -158,6 +166,8 @@ impl Process for AssemblyLine {
                 .to_vec(),
             on_terminated: -200.0,
             on_truncated: 0.0,
+            heuristics: Vec::new(),
+            masked: false,
             notes: vec![
                 "The source gives 128.74 reward per step for REINFORCE. That is one seed (42), and a lucky one: over 12 \
                  seeds the same settings make 107.5 ± 12.3 (mean ± standard deviation over seeds)."
@@ -241,34 +251,37 @@ impl Process for AssemblyLine {
 
 /// How an experienced line manager runs the line: first what is about to fail, then what is in the way, then staffing,
 /// then speed.
-pub const LINE_MANAGER: Heuristic = Heuristic {
-    name: "line manager",
-    description: "maintains when failures or micro-stops build up, redirects when parts queue, staffs the line, \
+pub fn line_manager() -> Heuristic {
+    Heuristic::new(
+        "line-manager",
+        "maintains when failures or micro-stops build up, redirects when parts queue, staffs the line, \
                   then raises speed while it is safe",
-    decide: |state: &State<'_>, action: &mut [f32]| {
-        let [.., wip, speed, failure_prob, micro_stops, efficiency] = state.observation else {
-            unreachable!("the spec has eleven features")
-        };
-        let (parts, stops) = (wip * WIP_MAX, micro_stops * MICRO_STOPS_MAX);
-        let mean_cycle = state.observation[..STATIONS].iter().sum::<f32>() / STATIONS as f32 * 25.0 + 20.0;
-        let preferred: &[usize] = if *failure_prob > 0.15 {
-            &[QUICK_MAINTENANCE, DECREASE_SPEED]
-        } else if stops >= 5.0 {
-            &[QUICK_MAINTENANCE, REASSIGN_OPERATOR]
-        } else if parts > 15.0 {
-            &[REDIRECT_FLOW]
-        } else if *efficiency < 0.90 {
-            &[REASSIGN_OPERATOR]
-        } else if *failure_prob < 0.12 && (*speed * SPEED_MAX < 1.1 || mean_cycle > 25.0) {
-            &[INCREASE_SPEED, REDIRECT_FLOW]
-        } else if stops >= 2.0 {
-            &[REASSIGN_OPERATOR]
-        } else {
-            &[NO_ACTION]
-        };
-        action[0] = state.first_allowed(preferred) as f32;
-    },
-};
+        |state: &State<'_>, action: &mut [f32]| {
+            let [.., wip, speed, failure_prob, micro_stops, efficiency] = state.observation else {
+                unreachable!("the spec has eleven features")
+            };
+            let (parts, stops) = (wip * WIP_MAX, micro_stops * MICRO_STOPS_MAX);
+            let mean_cycle =
+                state.observation[..STATIONS].iter().sum::<f32>() / STATIONS as f32 * 25.0 + 20.0;
+            let preferred: &[usize] = if *failure_prob > 0.15 {
+                &[QUICK_MAINTENANCE, DECREASE_SPEED]
+            } else if stops >= 5.0 {
+                &[QUICK_MAINTENANCE, REASSIGN_OPERATOR]
+            } else if parts > 15.0 {
+                &[REDIRECT_FLOW]
+            } else if *efficiency < 0.90 {
+                &[REASSIGN_OPERATOR]
+            } else if *failure_prob < 0.12 && (*speed * SPEED_MAX < 1.1 || mean_cycle > 25.0) {
+                &[INCREASE_SPEED, REDIRECT_FLOW]
+            } else if stops >= 2.0 {
+                &[REASSIGN_OPERATOR]
+            } else {
+                &[NO_ACTION]
+            };
+            action[0] = state.first_allowed(preferred) as f32;
+        },
+    )
+}
 
 #[cfg(test)]
 mod tests {
