@@ -265,6 +265,18 @@ fn a_disk_that_fills_up_while_training_costs_nothing_but_time() {
     assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), expected);
 }
 
+/// `/sys` takes no new folders, not even from root: a place that can be read and not written.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_read_only_place_gives_a_clear_error() {
+    let project = projects().join("assembly-setup");
+    let output = setpoint(&["train", text(&project), "--run-dir", "/sys/setpoint-run"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    assert!(message.contains("cannot create the folder /sys/setpoint-run"), "{message}");
+    assert!(message.contains("choose a folder that can be written with --run-dir"), "{message}");
+}
+
 /// A run folder that cannot be made: its parent is a file.
 #[test]
 fn an_impossible_run_folder_gives_a_clear_error() {

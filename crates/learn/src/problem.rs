@@ -96,6 +96,8 @@ impl Problem {
             signals: spec.signals.clone(),
             constraints: self.project.constraints.clone(),
             network: snapshot.network,
+            head: snapshot.head,
+            discretization: snapshot.discretization,
             clip_observation: snapshot.normalizer.as_ref().map(|Normalizer { clip, .. }| *clip),
             normalization_epsilon: EPSILON,
         };

@@ -47,9 +47,97 @@ pub fn to_bounds<T: Real>(value: T, low: T, high: T) -> T {
     low + (held + T::ONE) * T::from_f64(0.5) * (high - low)
 }
 
+/// Range of a state-dependent log standard deviation (Haarnoja et al. 2018, as Stable-Baselines3 has it).
+pub const LOG_STD_RANGE: (f64, f64) = (-20.0, 2.0);
+/// Keeps log(1 − a²) finite (Stable-Baselines3's ε).
+const SQUASH_EPSILON: f64 = 1e-6;
+
+/// Draws `a = tanh(μ + σ ε)` for each axis of one row and gives its log density
+/// Σ −½ ε² − log σ − ½ log 2π − log(1 − a² + 10⁻⁶) (Haarnoja et al. 2018, arXiv 1812.05905, appendix C).
+///
+/// `head` is `[μ…, log σ…]` as the network put it out; log σ is held within [`LOG_STD_RANGE`].
+pub fn squashed_sample<T: Real>(head: &[T], noise: &[T], action: &mut [T]) -> T {
+    let axes = action.len();
+    let (means, log_stds) = head.split_at(axes);
+    let half = T::from_f64(0.5);
+    let mut log_probability = T::ZERO;
+    for axis in 0..axes {
+        let log_std = held_log_std(log_stds[axis]);
+        let a = (means[axis] + log_std.exp() * noise[axis]).tangent::<false>();
+        action[axis] = a;
+        let room = T::ONE - a * a + T::from_f64(SQUASH_EPSILON);
+        log_probability +=
+            -half * noise[axis] * noise[axis] - log_std - T::from_f64(HALF_LOG_TAU) - room.ln();
+    }
+    log_probability
+}
+
+/// dL/d head for `L = w log π(a) + f(a)` with a drawn by [`squashed_sample`] from the same head and noise, given
+/// `action_gradient` = df/da.
+///
+/// With u = μ + σ ε and a = tanh u: dL/du = (w · 2a / (1 − a² + 10⁻⁶) + df/da)(1 − a²), dL/dμ = dL/du and
+/// dL/d log σ = dL/du · σ ε − w, which is 0 where log σ is held.
+pub fn squashed_gradient<T: Real>(
+    head: &[T],
+    noise: &[T],
+    action: &[T],
+    weight: T,
+    action_gradient: &[T],
+    head_gradient: &mut [T],
+) {
+    let axes = action.len();
+    let two = T::ONE + T::ONE;
+    for axis in 0..axes {
+        let raw = head[axes + axis];
+        let log_std = held_log_std(raw);
+        let a = action[axis];
+        let slope = T::ONE - a * a;
+        let through_density = weight * two * a / (slope + T::from_f64(SQUASH_EPSILON));
+        let to_u = (through_density + action_gradient[axis]) * slope;
+        head_gradient[axis] = to_u;
+        head_gradient[axes + axis] =
+            if log_std == raw { to_u * log_std.exp() * noise[axis] - weight } else { T::ZERO };
+    }
+}
+
+fn held_log_std<T: Real>(log_std: T) -> T {
+    log_std.max(T::from_f64(LOG_STD_RANGE.0)).min(T::from_f64(LOG_STD_RANGE.1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn squashed_density_and_gradient_agree_with_finite_differences() {
+        let noise = [0.7_f64, -1.1];
+        let weights = [0.9, -0.4];
+        // L = w log π + Σ c a, through the draw itself.
+        let loss = |head: &[f64]| {
+            let mut action = [0.0; 2];
+            let log = squashed_sample(head, &noise, &mut action);
+            0.3 * log + weights[0] * action[0] + weights[1] * action[1]
+        };
+        for head in [[0.3, -0.2, -0.5, 0.4], [1.1, -0.9, 0.1, 2.5]] {
+            let mut action = [0.0; 2];
+            squashed_sample(&head, &noise, &mut action);
+            let mut gradient = [9.0; 4];
+            squashed_gradient(&head, &noise, &action, 0.3, &weights, &mut gradient);
+            for index in 0..4 {
+                let shifted = |by: f64| {
+                    let mut head = head;
+                    head[index] += by;
+                    loss(&head)
+                };
+                let numeric = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
+                assert!((numeric - gradient[index]).abs() < 1e-6, "{head:?} {index}: {numeric}");
+            }
+        }
+        // One axis by hand: μ = 0, σ = 1, ε = 0 gives a = 0 and the normal's density at 0.
+        let mut action = [9.0];
+        let log = squashed_sample(&[0.0_f64, 0.0], &[0.0], &mut action);
+        assert!(action == [0.0] && (log.exp() - 0.398_942_280_401_432_7).abs() < 1e-6);
+    }
 
     #[test]
     fn standard_normal_by_hand() {

@@ -2,7 +2,7 @@
 //!
 //! * [`mlp`] – the multi-layer perceptron: shape, explicit forward and backward, workspace allocated once
 //! * [`categorical`], [`gaussian`] – log-probabilities, entropies and their gradients
-//! * [`optimizer`], [`gradient`] – Adam and plain descent; norms and clipping
+//! * [`optimizer`], [`gradient`] – Adam, plain descent, Polyak averages; norms and clipping
 //! * [`initialize`] – orthogonal and zero weights
 //! * [`matmul`] – products of small matrices; [`real`] – f32 to train with, f64 to check gradients
 //!

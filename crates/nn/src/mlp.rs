@@ -90,7 +90,7 @@ impl Mlp {
     pub fn workspace<T: Real>(&self, rows_max: usize) -> Workspace<T> {
         let layers = self.layers();
         let widest = self.hidden.iter().copied().max().unwrap_or(0);
-        let largest = layers.iter().skip(1).map(|layer| layer.weights.len()).max().unwrap_or(0);
+        let largest = layers.iter().map(|layer| layer.weights.len()).max().unwrap_or(0);
         let zeros = |n: usize| vec![T::ZERO; n];
         Workspace {
             rows_max,
@@ -173,10 +173,41 @@ impl Mlp {
         output_gradient: &[T],
         gradient: &mut [T],
     ) {
+        assert_eq!(gradient.len(), self.parameters(), "one gradient a parameter");
+        self.backward_to(parameters, input, rows, workspace, output_gradient, Some(gradient), None);
+    }
+
+    /// From dL/d output `[rows, output]` to dL/d input `[rows, input]`, which overwrites `input_gradient`; the parameters'
+    /// gradient is not computed. For actors that learn through a critic.
+    ///
+    /// # Panics
+    /// As [`Mlp::forward`].
+    pub fn input_gradient<T: Real>(
+        &self,
+        parameters: &[T],
+        rows: usize,
+        workspace: &mut Workspace<T>,
+        output_gradient: &[T],
+        input_gradient: &mut [T],
+    ) {
+        assert!(input_gradient.len() >= rows * self.input, "the input gradient is too short");
+        self.backward_to(parameters, &[], rows, workspace, output_gradient, None, Some(input_gradient));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the two public faces above have fewer")]
+    fn backward_to<T: Real>(
+        &self,
+        parameters: &[T],
+        input: &[T],
+        rows: usize,
+        workspace: &mut Workspace<T>,
+        output_gradient: &[T],
+        mut gradient: Option<&mut [T]>,
+        mut input_gradient: Option<&mut [T]>,
+    ) {
         let Workspace { layers, activations, deltas, transposed, rows_max } = workspace;
         assert!(rows <= *rows_max, "{rows} rows, the workspace was made for {rows_max}");
         assert!(output_gradient.len() >= rows * self.output, "the output gradient is too short");
-        assert_eq!(gradient.len(), self.parameters(), "one gradient a parameter");
         let [first, second] = deltas;
         let (mut delta, mut spare) = (first, second);
         for (index, layer) in layers.iter().enumerate().rev() {
@@ -186,15 +217,21 @@ impl Mlp {
             let above: &[T] =
                 if is_last { &output_gradient[..rows * outputs] } else { &delta[..rows * outputs] };
             let from = if index == 0 { input } else { activations[index - 1].as_slice() };
-            // dW = Xᵀ · δ,  db = Σ rows of δ
-            let weight_gradient = &mut gradient[layer.weights.clone()];
-            matmul(inputs, outputs, rows, View::transposed(from, inputs), above, &[], weight_gradient);
-            elementwise::column_sums(above, &mut gradient[layer.bias.clone()]);
-            if index == 0 {
+            if let Some(gradient) = &mut gradient {
+                // dW = Xᵀ · δ,  db = Σ rows of δ
+                let weight_gradient = &mut gradient[layer.weights.clone()];
+                matmul(inputs, outputs, rows, View::transposed(from, inputs), above, &[], weight_gradient);
+                elementwise::column_sums(above, &mut gradient[layer.bias.clone()]);
+            }
+            if index == 0 && input_gradient.is_none() {
                 break;
             }
             // dX = δ · Wᵀ, then backward through the activation that made X.
             transpose(inputs, outputs, &parameters[layer.weights.clone()], transposed);
+            if let Some(input_gradient) = input_gradient.as_mut().filter(|_| index == 0) {
+                matmul(rows, inputs, outputs, View::rows(above, outputs), transposed, &[], input_gradient);
+                break;
+            }
             let below = &mut spare[..rows * inputs];
             matmul(rows, inputs, outputs, View::rows(above, outputs), transposed, &[], below);
             let made = &activations[index - 1][..rows * inputs];

@@ -107,9 +107,39 @@ fn sgd_body<T: Real, const FUSED: bool>(parameters: &mut [T], gradient: &[T], fa
     }
 }
 
+/// Polyak averaging: `target ← target + τ (source − target)`, τ in [0, 1]; a copy at τ = 1.
+pub fn polyak<T: Real>(target: &mut [T], source: &[T], tau: f64) {
+    assert_eq!(target.len(), source.len(), "a target network has its source's shape");
+    if tau >= 1.0 {
+        target.copy_from_slice(source);
+    } else {
+        polyak_loop(target, source, T::from_f64(tau));
+    }
+}
+
+for_each_level! {
+    fn polyak_loop<T: Real>(target: &mut [T], source: &[T], tau: T) = polyak_body
+}
+
+#[inline(always)]
+fn polyak_body<T: Real, const FUSED: bool>(target: &mut [T], source: &[T], tau: T) {
+    for (target, source) in target.iter_mut().zip(source) {
+        *target = tau.multiply_add::<FUSED>(*source - *target, *target);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn polyak_by_hand() {
+        let mut target = [1.0_f32, -2.0];
+        polyak(&mut target, &[3.0, 2.0], 0.25);
+        assert_eq!(target, [1.5, -1.0]);
+        polyak(&mut target, &[0.1, 0.7], 1.0);
+        assert_eq!(target, [0.1, 0.7]);
+    }
 
     /// Against the paper's algorithm 1 written out for one number, ε outside the root.
     #[test]

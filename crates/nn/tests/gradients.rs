@@ -53,6 +53,43 @@ fn backward_agrees_with_finite_differences() {
 }
 
 #[test]
+fn input_gradient_agrees_with_finite_differences() {
+    for (activation, hidden) in
+        [(Activation::Tanh, vec![6, 5]), (Activation::Relu, vec![7]), (Activation::Linear, vec![])]
+    {
+        let (rows, network) = (3, Mlp { input: 4, hidden, output: 2, activation });
+        let parameters = pseudo(network.parameters(), 0.731);
+        let mut input = pseudo(rows * 4, 1.317);
+        let weights = pseudo(rows * 2, 0.517);
+        let mut workspace = network.workspace::<f64>(rows);
+        let mut loss = |input: &[f64]| -> f64 {
+            let output = network.forward(&parameters, input, rows, &mut workspace);
+            output.iter().zip(&weights).map(|(y, w)| w * y).sum()
+        };
+        let numeric: Vec<f64> = (0..input.len())
+            .map(|index| {
+                let (h, kept) = (1e-6, input[index]);
+                input[index] = kept + h;
+                let above = loss(&input);
+                input[index] = kept - h;
+                let below = loss(&input);
+                input[index] = kept;
+                (above - below) / (2.0 * h)
+            })
+            .collect();
+        network.forward(&parameters, &input, rows, &mut workspace);
+        let mut gradient = vec![f64::NAN; input.len()];
+        network.input_gradient(&parameters, rows, &mut workspace, &weights, &mut gradient);
+        for (exact, numeric) in gradient.iter().zip(&numeric) {
+            assert!(
+                (exact - numeric).abs() < 1e-7 * (1.0 + numeric.abs()),
+                "{activation:?}: {exact} {numeric}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_two_layer_network_by_hand() {
     // y = tanh(1·x₀ − 2·x₁ + 0.5) · 3 + 1 at x = (0.4, 0.2): tanh(0.5) · 3 + 1
     let network = Mlp { input: 2, hidden: vec![1], output: 1, activation: Activation::Tanh };

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::ActionSpace;
 
+use crate::head::{Discretization, Head};
 use crate::manifest::{FORMAT, Manifest};
 use crate::normalizer::Normalizer;
 use crate::policy::Policy;
@@ -109,9 +109,9 @@ impl Policy {
                 .copy_from_slice(&float32(&format!("policy.{index}.weight"), weights.len())?);
             parameters[bias.clone()].copy_from_slice(&float32(&format!("policy.{index}.bias"), bias.len())?);
         }
-        let log_std = match &manifest.action {
-            ActionSpace::Discrete { .. } => Vec::new(),
-            ActionSpace::Continuous { axes } => float32("policy.log_std", axes.len())?,
+        let log_std = match manifest.head {
+            Head::Gaussian => float32("policy.log_std", manifest.action.len())?,
+            _ => Vec::new(),
         };
         let features = manifest.observation.len();
         let normalizer = match manifest.clip_observation {
@@ -186,7 +186,7 @@ fn digest(manifest: &Manifest, tensors: &[Tensor]) -> String {
 
 /// Refuses shapes that disagree with each other before anything is allocated from them.
 fn check_shape(manifest: &Manifest) -> Result<(), String> {
-    const WIDTH_MAX: usize = 1 << 16;
+    const WIDTH_MAX: usize = 1 << 24;
     let network = &manifest.network;
     let widths = [network.input, network.output].into_iter().chain(network.hidden.iter().copied());
     for width in widths.clone() {
@@ -194,11 +194,31 @@ fn check_shape(manifest: &Manifest) -> Result<(), String> {
             return Err(format!("a layer is {width} wide; 1 to {WIDTH_MAX} is possible"));
         }
     }
-    let total = widths.collect::<Vec<_>>().windows(2).map(|pair| pair[0] * pair[1]).sum::<usize>();
-    if network.hidden.len() > 64 || total as u64 * 4 > BYTES_MAX {
+    let total = widths
+        .collect::<Vec<_>>()
+        .windows(2)
+        .map(|pair| pair[0].saturating_mul(pair[1]))
+        .fold(0_usize, usize::saturating_add);
+    if network.hidden.len() > 64 || total as u64 > BYTES_MAX / 4 {
         return Err("its network is larger than any policy file may be".into());
     }
-    if network.input != manifest.observation.len() || network.output != manifest.action.len() {
+    if !manifest.head.fits(&manifest.action) {
+        return Err(format!("its head {:?} does not fit its kind of actions", manifest.head));
+    }
+    let features = manifest.observation.len();
+    let inputs = match &manifest.discretization {
+        None => features,
+        Some(Discretization { bins, low, high }) => {
+            if [bins.len(), low.len(), high.len()] != [features; 3]
+                || bins.contains(&0)
+                || !network.hidden.is_empty()
+            {
+                return Err("its table does not fit its features".into());
+            }
+            bins.iter().try_fold(1_usize, |cells, bins| cells.checked_mul(*bins as usize)).unwrap_or(0)
+        }
+    };
+    if network.input != inputs || network.output != manifest.head.outputs(&manifest.action) {
         return Err(format!(
             "its network maps {} numbers to {}, its spaces have {} features and {} actions",
             network.input,

@@ -5,6 +5,8 @@ use setpoint_decision::constraint::Constraint;
 use setpoint_decision::spec::{ActionSpace, Feature, Signal};
 use setpoint_nn::mlp::Mlp;
 
+use crate::head::{Discretization, Head};
+
 /// Version of the policy file's layout; a reader refuses a newer one.
 pub const FORMAT: u32 = 1;
 
@@ -33,8 +35,12 @@ pub struct Manifest {
     pub signals: Vec<Signal>,
     /// The rules it was trained under and must run under.
     pub constraints: Vec<Constraint>,
-    /// Shape of the network from (normalised) observation to logits or means.
+    /// Shape of the network from (normalised) observation, or from a cell's indicator, to the head.
     pub network: Mlp,
+    /// What the network's outputs mean.
+    pub head: Head,
+    /// How observations become cells, for tables: the network is then one layer without activation, a row a cell.
+    pub discretization: Option<Discretization>,
     /// Greatest magnitude of a normalised feature; absent when observations are used as they are.
     pub clip_observation: Option<f64>,
     /// Added to the variance before the root, where observations are normalised.

@@ -5,6 +5,7 @@ use setpoint_nn::mlp::Workspace;
 use setpoint_nn::{categorical, gaussian};
 
 use crate::constraints::{ConstraintSet, UnknownName};
+use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
 
@@ -15,7 +16,7 @@ pub struct Policy {
     pub manifest: Manifest,
     /// The network's flat parameter slice.
     pub parameters: Vec<f32>,
-    /// Logarithm of the standard deviation of each axis; empty for discrete actions.
+    /// Logarithm of the standard deviation of each axis, for a [`Head::Gaussian`]; else empty.
     pub log_std: Vec<f32>,
     /// Statistics of the observations it was trained on, where they are normalised.
     pub normalizer: Option<Normalizer>,
@@ -26,6 +27,24 @@ impl Policy {
     pub fn constraints(&self) -> Result<ConstraintSet, UnknownName> {
         let manifest = &self.manifest;
         ConstraintSet::new(&manifest.constraints, &manifest.observation, &manifest.signals, &manifest.action)
+    }
+
+    /// Standard deviations of a continuous policy's draws in one state, in the axes' units; 0 where nothing is drawn.
+    pub fn deviations(&self, observation: &[f32]) -> Vec<f32> {
+        let ActionSpace::Continuous { axes } = &self.manifest.action else { return Vec::new() };
+        let (low, high) = gaussian::LOG_STD_RANGE;
+        let mut runner = self.runner(1);
+        let output = runner.outputs(observation);
+        let unit = |index: usize| match self.manifest.head {
+            Head::Gaussian => self.log_std[index].exp(),
+            // Through tanh, to first order: σ (1 − tanh² μ).
+            Head::SquashedGaussian => {
+                let slope = 1.0 - output[index].tanh().powi(2);
+                output[axes.len() + index].clamp(low as f32, high as f32).exp() * slope
+            }
+            _ => 0.0,
+        };
+        axes.iter().enumerate().map(|(index, axis)| unit(index) * 0.5 * (axis.high - axis.low)).collect()
     }
 
     /// Whether every number is finite.
@@ -39,11 +58,14 @@ impl Policy {
 
     /// A runner with buffers for up to `rows_max` observations at once.
     pub fn runner(&self, rows_max: usize) -> Runner<'_> {
+        let Manifest { network, discretization, .. } = &self.manifest;
+        // A table is looked up, not multiplied: it needs no buffers.
+        let workspace = discretization.is_none().then(|| network.workspace(rows_max));
         Runner {
             policy: self,
-            workspace: self.manifest.network.workspace(rows_max),
-            normalized: vec![0.0; rows_max * self.manifest.network.input],
-            output: vec![0.0; rows_max * self.manifest.network.output],
+            normalized: vec![0.0; if self.normalizer.is_some() { rows_max * network.input } else { 0 }],
+            output: vec![0.0; rows_max * network.output],
+            workspace,
         }
     }
 }
@@ -59,17 +81,19 @@ pub trait Draw {
 /// Runs a policy without allocating.
 pub struct Runner<'p> {
     policy: &'p Policy,
-    workspace: Workspace<f32>,
+    workspace: Option<Workspace<f32>>,
     normalized: Vec<f32>,
     output: Vec<f32>,
 }
 
+/// What a forbidden choice's value becomes: below any that training can give.
+const FORBIDDEN: f32 = f32::MIN;
+
 impl Runner<'_> {
-    /// Log-probabilities `[rows, choices]` of a discrete policy (means of a continuous one) for observations
-    /// `[rows, features]`. `allowed`, if not empty, is `[rows, choices]`.
-    pub fn distribution(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
-        let network = &self.policy.manifest.network;
-        let rows = observations.len() / network.input;
+    /// The network's outputs `[rows, outputs]` for observations `[rows, features]`; see [`Head`] for what they mean.
+    fn outputs(&mut self, observations: &[f32]) -> &mut [f32] {
+        let Manifest { network, discretization, observation, .. } = &self.policy.manifest;
+        let rows = observations.len() / observation.len();
         let input = match &self.policy.normalizer {
             None => observations,
             Some(normalizer) => {
@@ -79,16 +103,60 @@ impl Runner<'_> {
             }
         };
         let output = &mut self.output[..rows * network.output];
-        output.copy_from_slice(network.forward(&self.policy.parameters, input, rows, &mut self.workspace));
-        if self.policy.manifest.action.is_discrete() {
-            let mask = (!allowed.is_empty()).then_some(allowed);
-            categorical::log_probabilities(output, network.output, mask);
+        let parameters = &self.policy.parameters;
+        match (discretization, &mut self.workspace) {
+            (None, Some(workspace)) => {
+                output.copy_from_slice(network.forward(parameters, input, rows, workspace));
+            }
+            (discretization, _) => {
+                let grid = discretization.as_ref().expect("only tables go without a workspace");
+                let width = network.output;
+                let observations = input.chunks_exact(observation.len());
+                for (row, observation) in output.chunks_exact_mut(width).zip(observations) {
+                    let cell = grid.cell(observation);
+                    row.copy_from_slice(&parameters[cell * width..(cell + 1) * width]);
+                }
+            }
         }
         output
     }
 
+    /// Log-probabilities `[rows, choices]`, or values where the head gives these, of a discrete policy. `allowed`, if not
+    /// empty, is `[rows, choices]`; what it forbids is never the greatest.
+    pub fn scores(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
+        let choices = self.policy.manifest.network.output;
+        let is_values = self.policy.manifest.head == Head::Values;
+        let output = self.outputs(observations);
+        if is_values {
+            for (value, allowed) in output.iter_mut().zip(allowed) {
+                *value = if *allowed { *value } else { FORBIDDEN };
+            }
+        } else {
+            let mask = (!allowed.is_empty()).then_some(allowed);
+            categorical::log_probabilities(output, choices, mask);
+        }
+        output
+    }
+
+    /// Probabilities `[rows, choices]` with which the policy takes each choice; of values, 1 for the greatest.
+    pub fn probabilities(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
+        let choices = self.policy.manifest.network.output;
+        let is_values = self.policy.manifest.head == Head::Values;
+        let scores = self.scores(observations, allowed);
+        if is_values {
+            for row in scores.chunks_exact_mut(choices) {
+                let best = categorical::mode(row);
+                row.fill(0.0);
+                row[best] = 1.0;
+            }
+        } else {
+            scores.iter_mut().for_each(|log| *log = log.exp());
+        }
+        scores
+    }
+
     /// Chooses an index for each row of a discrete decision: drawn from the distribution, or the most probable one
-    /// where no draws are given.
+    /// where no draws are given. Of values, the greatest is taken either way.
     pub fn choose(
         &mut self,
         observations: &[f32],
@@ -97,29 +165,40 @@ impl Runner<'_> {
         chosen: &mut [u32],
     ) {
         let choices = self.policy.manifest.network.output;
-        let output = self.distribution(observations, allowed);
-        for (row, chosen) in output.chunks_exact(choices).zip(chosen) {
+        let is_values = self.policy.manifest.head == Head::Values;
+        let scores = self.scores(observations, allowed);
+        for (row, chosen) in scores.chunks_exact(choices).zip(chosen) {
             *chosen = match &mut draw {
-                None => categorical::mode(row),
-                Some(draw) => categorical::sample(row, draw.uniform()),
+                Some(draw) if !is_values => categorical::sample(row, draw.uniform()),
+                _ => categorical::mode(row),
             } as u32;
         }
     }
 
     /// Writes the axes' values `[rows, axes]`, in their units and within their bounds, of a continuous decision: drawn
-    /// from the distribution, or its mean where no draws are given.
+    /// from the distribution, or its centre where no draws are given.
     pub fn control(&mut self, observations: &[f32], mut draw: Option<&mut dyn Draw>, values: &mut [f32]) {
         let policy = self.policy;
+        let head = policy.manifest.head;
         let ActionSpace::Continuous { axes } = &policy.manifest.action else {
             panic!("`control` is for continuous actions; this policy chooses")
         };
-        values.copy_from_slice(self.distribution(observations, &[]));
-        for row in values.chunks_exact_mut(axes.len()) {
-            for ((value, log_std), axis) in row.iter_mut().zip(&policy.log_std).zip(axes) {
-                if let Some(draw) = &mut draw {
-                    *value += log_std.exp() * draw.normal();
-                }
-                *value = gaussian::to_bounds(*value, axis.low, axis.high);
+        let width = policy.manifest.network.output;
+        let outputs = self.outputs(observations);
+        for (row, output) in values.chunks_exact_mut(axes.len()).zip(outputs.chunks_exact(width)) {
+            for (index, (value, axis)) in row.iter_mut().zip(axes).enumerate() {
+                let mut noise = || draw.as_mut().map_or(0.0, |draw| draw.normal());
+                let center = output[index];
+                let unbounded = match head {
+                    Head::Gaussian => center + policy.log_std[index].exp() * noise(),
+                    Head::SquashedGaussian => {
+                        let (low, high) = gaussian::LOG_STD_RANGE;
+                        let log_std = output[axes.len() + index].clamp(low as f32, high as f32);
+                        (center + log_std.exp() * noise()).tanh()
+                    }
+                    _ => center.tanh(),
+                };
+                *value = gaussian::to_bounds(unbounded, axis.low, axis.high);
             }
         }
     }

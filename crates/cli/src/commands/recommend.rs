@@ -4,7 +4,7 @@ use std::io::Read;
 
 use serde_json::json;
 use setpoint_policy::Policy;
-use setpoint_policy::ranking::{DriverKind, Recommendation};
+use setpoint_policy::ranking::Recommendation;
 use setpoint_policy::state::GivenState;
 
 use crate::arguments::Recommend;
@@ -15,10 +15,6 @@ pub fn run(arguments: &Recommend, output: &Output) -> Result<Status, Failure> {
     let folder = run_folder(&arguments.run)?;
     let problem = problem_of(&folder, &[])?;
     let policy = policy_of(&folder, &problem)?;
-    if !policy.manifest.action.is_discrete() {
-        let message = "`recommend` ranks choices; the actions of this policy are continuous";
-        return Err(Failure::Message(message.to_owned()));
-    }
     let scenarios = &problem.project.scenarios;
     let mut asked: Vec<(String, GivenState)> = Vec::new();
     let base = GivenState::at_reference(&policy.manifest);
@@ -110,6 +106,7 @@ fn show(
         })
         .collect();
     output.line(format!("{name}: {}\n", values.join(", ")));
+    let has_values = recommendation.actions.iter().any(|action| action.value.is_some());
     let rows: Vec<Vec<String>> = recommendation
         .actions
         .iter()
@@ -121,34 +118,53 @@ fn show(
             } else {
                 "forbidden".into()
             };
-            vec![format!("{}. {}", index + 1, action.name), share, format!("{bar:<24}")]
+            let mut row = vec![format!("{}. {}", index + 1, action.name), share];
+            if has_values {
+                row.push(action.value.map_or("–".to_owned(), number));
+            }
+            row.push(format!("{bar:<24}"));
+            row
         })
         .collect();
-    output.line(table(&["action", "probability", ""], &rows));
+    if !rows.is_empty() {
+        let head: &[&str] =
+            if has_values { &["action", "taken", "value", ""] } else { &["action", "probability", ""] };
+        output.line(table(head, &rows));
+    }
+    let rows: Vec<Vec<String>> = recommendation
+        .settings
+        .iter()
+        .map(|setting| {
+            let clipped = if setting.clipped { "held by a constraint" } else { "" };
+            vec![
+                setting.name.clone(),
+                number(setting.value),
+                number(setting.deviation),
+                setting.unit.clone(),
+                format!("{} … {}", number(setting.low), number(setting.high)),
+                clipped.to_owned(),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        output.line(table(&["set", "to", "sd", "unit", "range", ""], &rows));
+    }
     for constraint in &recommendation.active_constraints {
         output.line(format!("  active: {constraint}"));
     }
     if let Some(first) = recommendation.drivers.first() {
-        output.line(match first.kind {
-            DriverKind::Weight => "\n  what drives the first choice (weight × value against the other actions):",
-            DriverKind::ProbabilityChange => {
-                "\n  what drives the first choice (change of its probability against the feature's reference value):"
-            }
-        });
+        let what = if recommendation.actions.is_empty() { "this setting" } else { "the first choice" };
+        output.line(format!("\n  what drives {what} ({}):", first.kind.meaning()));
         let rows: Vec<Vec<String>> = recommendation
             .drivers
             .iter()
             .take(drivers)
             .map(|driver| {
-                let effect = match driver.kind {
-                    DriverKind::Weight => format!("{:+.3}", driver.effect),
-                    DriverKind::ProbabilityChange => format!("{:+.1} %", 100.0 * driver.effect),
-                };
                 vec![
                     driver.feature.clone(),
                     number(driver.natural),
                     driver.unit.clone(),
-                    effect.replace('-', "−"),
+                    driver.effect_text(),
                 ]
             })
             .collect();

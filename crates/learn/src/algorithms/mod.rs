@@ -6,6 +6,7 @@ use serde::Serialize;
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_nn::mlp::Mlp;
+use setpoint_policy::head::{Discretization, Head};
 use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
 
@@ -50,7 +51,11 @@ pub struct Snapshot {
     pub network: Mlp,
     /// Its flat parameters.
     pub parameters: Vec<f32>,
-    /// Log standard deviation of each axis; empty for discrete actions.
+    /// What its outputs mean.
+    pub head: Head,
+    /// How observations become cells, for tables.
+    pub discretization: Option<Discretization>,
+    /// Log standard deviation of each axis, for a [`Head::Gaussian`]; else empty.
     pub log_std: Vec<f32>,
     /// Observation statistics, where observations are normalised.
     pub normalizer: Option<Normalizer>,

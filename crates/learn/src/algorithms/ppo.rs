@@ -11,6 +11,7 @@ use setpoint_decision::spec::{ActionSpace, Axis, Spec};
 use setpoint_nn::mlp::{Mlp, Workspace};
 use setpoint_nn::optimizer::Adam;
 use setpoint_nn::{categorical, gaussian, gradient};
+use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::process::Outcome;
 use setpoint_process::random::Stream;
@@ -522,6 +523,8 @@ impl Algorithm for Ppo {
         Snapshot {
             network: self.actor.network.clone(),
             parameters: parameters.to_vec(),
+            head: if log_std.is_empty() { Head::Categorical } else { Head::Gaussian },
+            discretization: None,
             log_std: log_std.to_vec(),
             normalizer: self.state.observation_normalizer.as_ref().map(ObservationNormalizer::freeze),
         }

@@ -12,6 +12,7 @@ use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp, Workspace};
 use setpoint_nn::optimizer::{Adam, sgd_step};
 use setpoint_nn::{categorical, gradient};
+use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
@@ -33,7 +34,7 @@ pub const DESCRIPTION: Description = Description {
     source: "Williams 1992; Sutton & Barto 2018, section 13.3",
 };
 
-/// Every so many steps the entropy of the decision is taken for the log: logarithms would slow each step by a fifth.
+/// Every so many steps the entropy of the decision is taken for the log: a mean needs no more, and logarithms cost time.
 const ENTROPY_EVERY: usize = 10;
 
 /// How often the weights move.
@@ -429,6 +430,8 @@ impl Algorithm for Reinforce {
         Snapshot {
             network: self.network.clone(),
             parameters: self.trained.parameters.clone(),
+            head: Head::Categorical,
+            discretization: None,
             log_std: Vec::new(),
             normalizer: self.state.normalizer.as_ref().map(ObservationNormalizer::freeze),
         }

@@ -99,9 +99,6 @@ fn read_json<T: serde::de::DeserializeOwned>(folder: &RunFolder, name: &str) -> 
 
 /// The policy's answer in each scenario of the project.
 fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
-    if !policy.manifest.action.is_discrete() {
-        return Ok(Vec::new());
-    }
     let mut answers = Vec::new();
     for scenario in &problem.project.scenarios {
         let mut state = GivenState::at_reference(&policy.manifest);
@@ -130,14 +127,11 @@ fn mean_probabilities(problem: &Problem, policy: &Policy) -> Result<Vec<f64>, Tr
         "report",
     )?;
     let mut runner = policy.runner(RESET_STATES);
-    let rows = runner.distribution(&environments.transition().observations, environments.allowed());
+    let rows = runner.probabilities(&environments.transition().observations, environments.allowed());
     let choices = policy.manifest.action.len();
     let mut means = vec![0.0; choices];
     for row in rows.chunks_exact(choices) {
-        means
-            .iter_mut()
-            .zip(row)
-            .for_each(|(mean, log)| *mean += f64::from(*log).exp() / RESET_STATES as f64);
+        means.iter_mut().zip(row).for_each(|(mean, share)| *mean += f64::from(*share) / RESET_STATES as f64);
     }
     Ok(means)
 }

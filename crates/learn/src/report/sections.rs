@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use setpoint_policy::ranking::DriverKind;
-
 use super::Report;
 use super::chart::{bar, diverging, dots, escape, grouped, learning_curve, number};
 use crate::evaluate::Subject;
@@ -322,17 +320,26 @@ pub fn scenarios(report: &Report) -> String {
                 vec![escape(&action.name), share, bar(action.probability, "after")]
             })
             .collect();
+        let settings: Vec<Vec<String>> = recommendation
+            .settings
+            .iter()
+            .map(|setting| {
+                let share = (setting.value - setting.low) / (setting.high - setting.low);
+                let value =
+                    format!("{} ± {} {}", number(setting.value), number(setting.deviation), setting.unit);
+                vec![escape(&setting.name), escape(&value), bar(share, "after")]
+            })
+            .collect();
+        let answer = if settings.is_empty() {
+            table(&["action", "probability", ""].map(str::to_owned), &actions)
+        } else {
+            table(&["set", "to", ""].map(str::to_owned), &settings)
+        };
         let drivers: Vec<String> = recommendation
             .drivers
             .iter()
             .take(3)
-            .map(|driver| {
-                let effect = match driver.kind {
-                    DriverKind::Weight => format!("{:+.3}", driver.effect),
-                    DriverKind::ProbabilityChange => format!("{:+.1} %", 100.0 * driver.effect),
-                };
-                format!("{} <b>{}</b>", escape(&driver.feature), effect.replace('-', "−"))
-            })
+            .map(|driver| format!("{} <b>{}</b>", escape(&driver.feature), escape(&driver.effect_text())))
             .collect();
         let active: String = recommendation
             .active_constraints
@@ -341,10 +348,9 @@ pub fn scenarios(report: &Report) -> String {
             .collect();
         let _ = write!(
             body,
-            "<article>\n<h3>{}</h3>\n<ul class=\"state\">{values}</ul>\n{}{active}<p class=\"quiet\">Strongest drivers of \
-             the first choice: {}</p>\n</article>\n",
+            "<article>\n<h3>{}</h3>\n<ul class=\"state\">{values}</ul>\n{answer}{active}<p class=\"quiet\">Strongest \
+             drivers: {}</p>\n</article>\n",
             escape(name),
-            table(&["action", "probability", ""].map(str::to_owned), &actions),
             drivers.join(", ")
         );
     }

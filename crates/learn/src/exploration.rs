@@ -1,0 +1,439 @@
+//! Exploration: how learners that have no stochastic policy of their own try what they do not yet prefer.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_process::random::Stream;
+
+/// How a rate falls from its initial to its final value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decay {
+    /// Not at all: the initial value throughout.
+    Constant,
+    /// In equal amounts.
+    #[default]
+    Linear,
+    /// In equal factors.
+    Exponential,
+}
+
+/// ε (or a temperature) over the training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// How it falls.
+    pub decay: Decay,
+    /// Share of the training, in (0, 1], after which the final value is reached.
+    pub fraction: f64,
+    /// Value at the start.
+    pub initial: f64,
+    /// Value from then on.
+    pub last: f64,
+}
+
+impl Rate {
+    /// The value when `progress_remaining` (1 at the start, 0 at the end) of the training is left.
+    pub fn at(self, progress_remaining: f64) -> f64 {
+        let share = ((1.0 - progress_remaining) / self.fraction).clamp(0.0, 1.0);
+        match self.decay {
+            Decay::Constant => self.initial,
+            Decay::Linear => self.initial + share * (self.last - self.initial),
+            // From or to 0 there are no equal factors; the smallest rate that can matter stands in for it.
+            Decay::Exponential => {
+                let (initial, last) = (self.initial.max(1e-6), self.last.max(1e-6));
+                initial * (last / initial).powf(share)
+            }
+        }
+    }
+}
+
+/// What a discrete explorer does instead of the greedy choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// With probability ε any allowed choice, each equally often.
+    #[default]
+    Epsilon,
+    /// Choices in proportion to exp(value / temperature) (Sutton & Barto 2018, section 2.8's soft-max over values).
+    Boltzmann,
+    /// The greatest of value + c √(ln t / n) (Auer, Cesa-Bianchi & Fischer 2002), counts over all states.
+    Ucb,
+}
+
+/// Options of discrete exploration, as they stand in an algorithm's table.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiscreteExploration {
+    /// `exploration`: ε-greedy, Boltzmann or UCB.
+    pub exploration: Strategy,
+    /// `exploration_decay`: how ε or the temperature falls.
+    pub exploration_decay: Decay,
+    /// Share of the training over which it falls.
+    pub exploration_fraction: f64,
+    /// ε (or the temperature, in units of value) at the start.
+    pub exploration_initial_eps: f64,
+    /// ε (or the temperature) at the end.
+    pub exploration_final_eps: f64,
+    /// c of the UCB bonus, in units of value.
+    pub exploration_ucb_c: f64,
+    /// ε for a policy that goes on learning in production; written into the policy file.
+    pub exploration_production_eps: f64,
+}
+
+impl DiscreteExploration {
+    /// Reads its keys from an algorithm's table; absent ones take the given defaults.
+    pub fn read(section: &Section<'_>, default: Self) -> Result<Self, Box<Diagnostic>> {
+        let exploration =
+            section.choice("exploration", &["epsilon", "boltzmann", "ucb"], "how it explores")?;
+        let decay = section.choice(
+            "exploration_decay",
+            &["linear", "exponential", "constant"],
+            "how ε or the temperature falls",
+        )?;
+        let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, range, meaning)?.unwrap_or(default))
+        };
+        let exploration = match exploration {
+            Some("boltzmann") => Strategy::Boltzmann,
+            Some("ucb") => Strategy::Ucb,
+            Some(_) => Strategy::Epsilon,
+            None => default.exploration,
+        };
+        let rate =
+            || if exploration == Strategy::Epsilon { Range::between(0.0, 1.0) } else { Range::at_least(0.0) };
+        Ok(Self {
+            exploration,
+            exploration_decay: match decay {
+                Some("exponential") => Decay::Exponential,
+                Some("constant") => Decay::Constant,
+                Some(_) => Decay::Linear,
+                None => default.exploration_decay,
+            },
+            exploration_fraction: number(
+                "exploration_fraction",
+                Range::between(1e-6, 1.0),
+                default.exploration_fraction,
+                "share of the training over which exploration falls",
+            )?,
+            exploration_initial_eps: number(
+                "exploration_initial_eps",
+                rate(),
+                default.exploration_initial_eps,
+                "ε (or temperature) at the start",
+            )?,
+            exploration_final_eps: number(
+                "exploration_final_eps",
+                rate(),
+                default.exploration_final_eps,
+                "ε (or temperature) at the end",
+            )?,
+            exploration_ucb_c: number(
+                "exploration_ucb_c",
+                Range::at_least(0.0),
+                default.exploration_ucb_c,
+                "weight of the UCB bonus",
+            )?,
+            exploration_production_eps: number(
+                "exploration_production_eps",
+                Range::between(0.0, 1.0),
+                default.exploration_production_eps,
+                "ε of a policy that goes on learning in production",
+            )?,
+        })
+    }
+
+    fn rate(&self) -> Rate {
+        Rate {
+            decay: self.exploration_decay,
+            fraction: self.exploration_fraction,
+            initial: self.exploration_initial_eps,
+            last: self.exploration_final_eps,
+        }
+    }
+}
+
+impl Default for DiscreteExploration {
+    /// Stable-Baselines3's: ε from 1 to 0.05 over the first tenth.
+    fn default() -> Self {
+        Self {
+            exploration: Strategy::Epsilon,
+            exploration_decay: Decay::Linear,
+            exploration_fraction: 0.1,
+            exploration_initial_eps: 1.0,
+            exploration_final_eps: 0.05,
+            exploration_ucb_c: 1.0,
+            exploration_production_eps: 0.001,
+        }
+    }
+}
+
+/// Explores among choices and counts what it did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DiscreteExplorer {
+    options: DiscreteExploration,
+    random: Stream,
+    /// How often each choice was taken, for the UCB bonus.
+    counts: Vec<u64>,
+    decisions: u64,
+    explored: u64,
+    not_greedy: u64,
+}
+
+impl DiscreteExplorer {
+    /// For so many choices.
+    pub fn new(options: DiscreteExploration, choices: usize, seed: u64) -> Self {
+        let random = Stream::new(seed, "exploration", 0);
+        Self { options, random, counts: vec![0; choices], decisions: 0, explored: 0, not_greedy: 0 }
+    }
+
+    /// Takes one choice by the values of all; `allowed` may be empty when nothing is forbidden.
+    pub fn choose(&mut self, values: &[f32], allowed: &[bool], progress_remaining: f64) -> usize {
+        let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
+        let greedy = greatest(values.iter().map(|value| f64::from(*value)), is_allowed);
+        let rate = self.options.rate().at(progress_remaining);
+        let mut exploring = false;
+        let choice = match self.options.exploration {
+            Strategy::Epsilon => {
+                exploring = f64::from(self.random.unit()) < rate;
+                if exploring { any_allowed(&mut self.random, values.len(), allowed) } else { greedy }
+            }
+            Strategy::Boltzmann if rate <= 1e-9 => greedy,
+            Strategy::Boltzmann => {
+                let best = f64::from(values[greedy]);
+                let share = |choice: usize| {
+                    if is_allowed(choice) { ((f64::from(values[choice]) - best) / rate).exp() } else { 0.0 }
+                };
+                let total: f64 = (0..values.len()).map(share).sum();
+                let mut left = f64::from(self.random.unit()) * total;
+                let drawn = (0..values.len()).find(|choice| {
+                    left -= share(*choice);
+                    left < 0.0 && is_allowed(*choice)
+                });
+                drawn.unwrap_or(greedy)
+            }
+            Strategy::Ucb => {
+                let (c, t) = (self.options.exploration_ucb_c, self.decisions + 1);
+                let optimistic = values.iter().zip(&self.counts);
+                greatest(optimistic.map(|(value, n)| f64::from(*value) + ucb_bonus(c, t, *n)), is_allowed)
+            }
+        };
+        self.decisions += 1;
+        self.counts[choice] += 1;
+        self.explored += u64::from(exploring || choice != greedy);
+        self.not_greedy += u64::from(choice != greedy);
+        choice
+    }
+
+    /// Shares since the last call, in percent: decisions in which it explored, and in which it did something else than
+    /// the greedy choice.
+    pub fn take_shares(&mut self, since: &mut ExplorationCount) -> (f64, f64) {
+        let n = (self.decisions - since.decisions).max(1) as f64;
+        let shares = (
+            100.0 * (self.explored - since.explored) as f64 / n,
+            100.0 * (self.not_greedy - since.not_greedy) as f64 / n,
+        );
+        *since = ExplorationCount {
+            decisions: self.decisions,
+            explored: self.explored,
+            not_greedy: self.not_greedy,
+        };
+        shares
+    }
+
+    /// ε or the temperature at this point of the training.
+    pub fn rate(&self, progress_remaining: f64) -> f64 {
+        self.options.rate().at(progress_remaining)
+    }
+}
+
+/// Where an explorer's counts stood at the last log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ExplorationCount {
+    decisions: u64,
+    explored: u64,
+    not_greedy: u64,
+}
+
+/// c √(ln t / n), infinite for what was never tried (Auer, Cesa-Bianchi & Fischer 2002, figure 1; t counts from 1).
+pub fn ucb_bonus(c: f64, t: u64, n: u64) -> f64 {
+    if n == 0 { f64::INFINITY } else { c * ((t as f64).ln() / n as f64).sqrt() }
+}
+
+/// The greatest of those that are allowed; the first of several.
+pub fn greatest(values: impl Iterator<Item = f64>, is_allowed: impl Fn(usize) -> bool) -> usize {
+    let mut best: Option<(usize, f64)> = None;
+    for (choice, value) in values.enumerate() {
+        if is_allowed(choice) && best.is_none_or(|(_, most)| value > most) {
+            best = Some((choice, value));
+        }
+    }
+    best.map_or(0, |(choice, _)| choice)
+}
+
+/// Any choice that is allowed, each equally often.
+pub fn any_allowed(random: &mut Stream, choices: usize, allowed: &[bool]) -> usize {
+    loop {
+        let choice = random.below(choices as u32) as usize;
+        if allowed.is_empty() || allowed[choice] {
+            return choice;
+        }
+    }
+}
+
+/// Noise added to continuous actions, on the scale [−1, 1].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum ActionNoise {
+    /// None: Stable-Baselines3's default, with which DDPG and TD3 hardly explore.
+    #[default]
+    None,
+    /// Independent normal draws.
+    Normal {
+        /// Standard deviation.
+        sigma: f64,
+    },
+    /// Ornstein–Uhlenbeck (Uhlenbeck & Ornstein 1930): x ← x − θ x dt + σ √dt ε, reset with each episode.
+    OrnsteinUhlenbeck {
+        /// Scale of the draws.
+        sigma: f64,
+        /// Pull towards 0.
+        theta: f64,
+        /// Time step.
+        dt: f64,
+    },
+}
+
+impl ActionNoise {
+    /// Reads `action_noise` ("none", "normal", "ornstein-uhlenbeck") and its figures.
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let kinds = ["none", "normal", "ornstein-uhlenbeck"];
+        let kind = section.choice("action_noise", &kinds, "noise added to actions while training")?;
+        let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, Range::at_least(0.0), meaning)?.unwrap_or(default))
+        };
+        let sigma = number("noise_sigma", 0.1, "scale of the action noise, on [−1, 1]")?;
+        let theta = number("noise_theta", 0.15, "pull of Ornstein–Uhlenbeck noise towards 0")?;
+        let dt = number("noise_dt", 0.01, "time step of Ornstein–Uhlenbeck noise")?;
+        Ok(match kind {
+            Some("normal") => Self::Normal { sigma },
+            Some("ornstein-uhlenbeck") => Self::OrnsteinUhlenbeck { sigma, theta, dt },
+            _ => Self::None,
+        })
+    }
+}
+
+/// Draws action noise for every lane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoiseSource {
+    noise: ActionNoise,
+    random: Stream,
+    /// `[lanes, axes]` of the Ornstein–Uhlenbeck process.
+    state: Vec<f32>,
+}
+
+impl NoiseSource {
+    /// For `lanes × axes` numbers.
+    pub fn new(noise: ActionNoise, numbers: usize, seed: u64) -> Self {
+        Self { noise, random: Stream::new(seed, "action noise", 0), state: vec![0.0; numbers] }
+    }
+
+    /// Adds noise to actions `[lanes, axes]` and holds them within [−1, 1].
+    pub fn add(&mut self, actions: &mut [f32]) {
+        match self.noise {
+            ActionNoise::None => {}
+            ActionNoise::Normal { sigma } => {
+                for action in actions {
+                    *action = (*action + sigma as f32 * self.random.normal()).clamp(-1.0, 1.0);
+                }
+            }
+            ActionNoise::OrnsteinUhlenbeck { sigma, theta, dt } => {
+                let (pull, push) = ((theta * dt) as f32, (sigma * dt.sqrt()) as f32);
+                for (action, x) in actions.iter_mut().zip(&mut self.state) {
+                    *x += push * self.random.normal() - pull * *x;
+                    *action = (*action + *x).clamp(-1.0, 1.0);
+                }
+            }
+        }
+    }
+
+    /// Begins anew in one lane.
+    pub fn reset(&mut self, lane: usize, axes: usize) {
+        self.state[lane * axes..(lane + 1) * axes].fill(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_by_hand() {
+        let rate = |decay| Rate { decay, fraction: 0.5, initial: 0.3, last: 0.003 };
+        let at = |decay| [1.0, 0.75, 0.5, 0.0].map(|left| rate(decay).at(left));
+        assert_eq!(at(Decay::Constant), [0.3; 4]);
+        for (found, expected) in at(Decay::Linear).into_iter().zip([0.3, 0.1515, 0.003, 0.003]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        for (found, expected) in at(Decay::Exponential).into_iter().zip([0.3, 0.03, 0.003, 0.003]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+    }
+
+    /// Frequencies of 200,000 decisions; the limits are five standard errors.
+    #[test]
+    fn strategies_choose_as_often_as_they_say_and_never_what_is_forbidden() {
+        let n = 200_000;
+        let values = [1.0_f32, 2.0, 0.5, 9.0];
+        let allowed = [true, true, true, false];
+        let frequencies = |exploration, eps| {
+            let options = DiscreteExploration {
+                exploration,
+                exploration_decay: Decay::Constant,
+                exploration_initial_eps: eps,
+                ..DiscreteExploration::default()
+            };
+            let mut explorer = DiscreteExplorer::new(options, 4, 1);
+            let mut counts = [0.0; 4];
+            for _ in 0..n {
+                counts[explorer.choose(&values, &allowed, 0.5)] += 1.0 / f64::from(n);
+            }
+            (counts, explorer.take_shares(&mut ExplorationCount::default()))
+        };
+        let near = |found: f64, expected: f64| (found - expected).abs() < 5.0 * 0.5 / f64::from(n).sqrt();
+        let (counts, (explored, not_greedy)) = frequencies(Strategy::Epsilon, 0.3);
+        assert!(near(counts[0], 0.1) && near(counts[1], 0.8) && near(counts[2], 0.1) && counts[3] == 0.0);
+        assert!(near(explored / 100.0, 0.3) && near(not_greedy / 100.0, 0.2));
+        let (counts, _) = frequencies(Strategy::Boltzmann, 0.5);
+        let shares = [(-2.0_f64).exp(), 1.0, (-3.0_f64).exp()];
+        let total: f64 = shares.iter().sum();
+        assert!((0..3).all(|choice| near(counts[choice], shares[choice] / total)) && counts[3] == 0.0);
+        let (counts, _) = frequencies(Strategy::Ucb, 0.0);
+        assert!(counts[1] > 0.99 && counts[0] > 0.0 && counts[2] > 0.0 && counts[3] == 0.0);
+    }
+
+    #[test]
+    fn noise_has_its_moments() {
+        let mut source = NoiseSource::new(ActionNoise::Normal { sigma: 0.1 }, 1, 3);
+        let draws: Vec<f64> = (0..100_000)
+            .map(|_| {
+                let mut action = [0.0];
+                source.add(&mut action);
+                f64::from(action[0])
+            })
+            .collect();
+        let mean = draws.iter().sum::<f64>() / 1e5;
+        let variance = draws.iter().map(|x| x * x).sum::<f64>() / 1e5;
+        assert!(mean.abs() < 5.0 * 0.1 / 1e5_f64.sqrt() && (variance.sqrt() - 0.1).abs() < 0.002);
+        // The stationary deviation of x ← (1 − θdt) x + σ√dt ε is σ √(dt / (1 − (1 − θdt)²)).
+        let (sigma, theta, dt) = (0.02, 1.5, 0.1);
+        let mut source = NoiseSource::new(ActionNoise::OrnsteinUhlenbeck { sigma, theta, dt }, 1, 4);
+        let mut squares = 0.0;
+        for _ in 0..100_000 {
+            let mut action = [0.0];
+            source.add(&mut action);
+            squares += f64::from(action[0]).powi(2);
+        }
+        let kept: f64 = 1.0 - theta * dt;
+        let expected = sigma * (dt / (1.0 - kept * kept)).sqrt();
+        assert!(((squares / 1e5).sqrt() / expected - 1.0).abs() < 0.03);
+    }
+}

@@ -1,0 +1,428 @@
+//! The replay buffer of off-policy algorithms (Lin 1992): a ring over the last steps of every environment.
+//!
+//! Each observation is stored once: the next observation of a step is that of the following step, except where an
+//! episode ended, whose last observation is kept aside. So truncation is bootstrapped from the true final state, and a
+//! transition costs one observation, one action, one reward and one byte.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use setpoint_process::process::Outcome;
+use setpoint_process::random::Stream;
+
+pub mod priorities;
+pub mod segments;
+
+/// What a buffer is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Environments.
+    pub lanes: usize,
+    /// Numbers of an observation.
+    pub features: usize,
+    /// Axes of a continuous action; 0 for choices.
+    pub axes: usize,
+    /// Choices, where some may be forbidden; else 0.
+    pub masked_choices: usize,
+}
+
+impl Shape {
+    /// Bytes of one transition.
+    pub fn bytes_per_transition(&self) -> usize {
+        let action = if self.axes == 0 { 4 } else { 4 * self.axes };
+        4 * self.features + action + 4 + 1 + self.mask_bytes()
+    }
+
+    fn mask_bytes(&self) -> usize {
+        self.masked_choices.div_ceil(8)
+    }
+}
+
+/// What one step of every environment did.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// `[lanes]` indices, for discrete actions.
+    pub choices: &'a [u32],
+    /// `[lanes, axes]` on [−1, 1], for continuous ones.
+    pub controls: &'a [f32],
+    /// `[lanes]`
+    pub rewards: &'a [f32],
+    /// `[lanes]`
+    pub outcomes: &'a [Outcome],
+    /// `[lanes, features]`: what the next decision sees.
+    pub observations: &'a [f32],
+    /// `[lanes, features]`: last observations of the episodes that ended.
+    pub final_observations: &'a [f32],
+    /// `[lanes, choices]`: what the next decision may do; empty when nothing is forbidden.
+    pub allowed: &'a [bool],
+}
+
+/// The ring. Slot `step % capacity` of every array holds that step of all lanes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replay {
+    shape: Shape,
+    capacity_steps: usize,
+    /// Steps of all lanes that were ever added.
+    steps: u64,
+    observations: Vec<f32>,
+    choices: Vec<u32>,
+    controls: Vec<f32>,
+    rewards: Vec<f32>,
+    /// 0 running, 1 terminated, 2 truncated.
+    outcomes: Vec<u8>,
+    /// Bits: what each decision could do.
+    allowed: Vec<u8>,
+    /// Last observations of episodes, by `step × lanes + lane`.
+    finals: BTreeMap<u64, Box<[f32]>>,
+    /// The newest observations and masks, which no action has followed yet.
+    head: Head,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Head {
+    observations: Vec<f32>,
+    allowed: Vec<u8>,
+}
+
+/// The small part that stands in a checkpoint; the rest is in the [`segments`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplayState {
+    steps: u64,
+    head: Head,
+}
+
+/// Transitions drawn from a buffer, one a row; buffers are kept between draws.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Rows.
+    pub rows: usize,
+    /// `[rows]` where each came from: `step × lanes + lane`.
+    pub places: Vec<u64>,
+    /// `[rows, features]`
+    pub observations: Vec<f32>,
+    /// `[rows]`, for discrete actions.
+    pub choices: Vec<u32>,
+    /// `[rows, axes]` on [−1, 1], for continuous ones.
+    pub controls: Vec<f32>,
+    /// `[rows]` Σ γᵏ r over up to n steps.
+    pub rewards: Vec<f32>,
+    /// `[rows, features]` after these steps.
+    pub next_observations: Vec<f32>,
+    /// `[rows]` what the value of that state counts: γᵏ, or 0 after a termination.
+    pub discounts: Vec<f32>,
+    /// `[rows, choices]` what may be done there; empty when nothing is ever forbidden. After an episode was cut off
+    /// everything counts as allowed: the environment has moved on, so its mask is not known any more.
+    pub next_allowed: Vec<bool>,
+    /// `[rows]` importance weights; 1 unless the draw is prioritised.
+    pub weights: Vec<f32>,
+}
+
+impl Replay {
+    /// For `buffer_size` transitions over all lanes (divided among them, as Stable-Baselines3 does).
+    pub fn new(shape: Shape, buffer_size: usize) -> Self {
+        let capacity_steps = (buffer_size / shape.lanes).max(1);
+        let n = capacity_steps * shape.lanes;
+        Self {
+            capacity_steps,
+            steps: 0,
+            observations: vec![0.0; n * shape.features],
+            choices: vec![0; if shape.axes == 0 { n } else { 0 }],
+            controls: vec![0.0; n * shape.axes],
+            rewards: vec![0.0; n],
+            outcomes: vec![0; n],
+            allowed: vec![0; n * shape.mask_bytes()],
+            finals: BTreeMap::new(),
+            head: Head {
+                observations: vec![0.0; shape.lanes * shape.features],
+                allowed: vec![0; shape.lanes * shape.mask_bytes()],
+            },
+            shape,
+        }
+    }
+
+    /// Transitions held.
+    pub fn len(&self) -> usize {
+        (self.steps as usize).min(self.capacity_steps) * self.shape.lanes
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.steps == 0
+    }
+
+    /// Transitions that it can hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity_steps * self.shape.lanes
+    }
+
+    /// What it was made for.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Steps of all lanes that were ever added.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Begins with the first observations `[lanes, features]` and what they allow.
+    pub fn begin(&mut self, observations: &[f32], allowed: &[bool]) {
+        self.head.observations.copy_from_slice(observations);
+        pack(allowed, self.shape.masked_choices, &mut self.head.allowed);
+    }
+
+    /// Adds a step of every lane; the oldest one makes room.
+    pub fn add(&mut self, step: Step<'_>) {
+        let Shape { lanes, features, axes, masked_choices } = self.shape;
+        let slot = (self.steps % self.capacity_steps as u64) as usize;
+        if self.steps >= self.capacity_steps as u64 {
+            let gone = (self.steps - self.capacity_steps as u64) * lanes as u64;
+            while self.finals.first_key_value().is_some_and(|(place, _)| *place < gone + lanes as u64) {
+                self.finals.pop_first();
+            }
+        }
+        let row = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
+        self.observations[row(features)].copy_from_slice(&self.head.observations);
+        self.allowed[row(self.shape.mask_bytes())].copy_from_slice(&self.head.allowed);
+        if axes == 0 {
+            self.choices[row(1)].copy_from_slice(step.choices);
+        } else {
+            self.controls[row(axes)].copy_from_slice(step.controls);
+        }
+        self.rewards[row(1)].copy_from_slice(step.rewards);
+        for (lane, outcome) in step.outcomes.iter().enumerate() {
+            self.outcomes[slot * lanes + lane] = *outcome as u8;
+            if outcome.is_over() {
+                let last = &step.final_observations[lane * features..(lane + 1) * features];
+                self.finals.insert(self.steps * lanes as u64 + lane as u64, last.into());
+            }
+        }
+        self.head.observations.copy_from_slice(step.observations);
+        pack(step.allowed, masked_choices, &mut self.head.allowed);
+        self.steps += 1;
+    }
+
+    /// Draws `rows` transitions evenly, with replacement, each over up to `n_steps` steps.
+    pub fn sample(&self, rows: usize, n_steps: usize, gamma: f64, random: &mut Stream, batch: &mut Batch) {
+        let held = (self.steps as usize).min(self.capacity_steps) * self.shape.lanes;
+        let oldest = (self.steps as usize * self.shape.lanes - held) as u64;
+        batch.places.clear();
+        batch.places.extend((0..rows).map(|_| oldest + u64::from(random.below(held as u32))));
+        batch.weights.clear();
+        batch.weights.resize(rows, 1.0);
+        self.gather(n_steps, gamma, batch);
+    }
+
+    /// Fills a batch for the places that it names.
+    pub fn gather(&self, n_steps: usize, gamma: f64, batch: &mut Batch) {
+        let Shape { features, axes, masked_choices, .. } = self.shape;
+        let rows = batch.places.len();
+        batch.rows = rows;
+        batch.observations.resize(rows * features, 0.0);
+        batch.next_observations.resize(rows * features, 0.0);
+        batch.choices.resize(if axes == 0 { rows } else { 0 }, 0);
+        batch.controls.resize(rows * axes, 0.0);
+        batch.rewards.resize(rows, 0.0);
+        batch.discounts.resize(rows, 0.0);
+        batch.next_allowed.resize(rows * masked_choices, true);
+        for row in 0..rows {
+            let place = batch.places[row];
+            let index = self.index(place);
+            let to = row * features..(row + 1) * features;
+            batch.observations[to.clone()]
+                .copy_from_slice(&self.observations[index * features..(index + 1) * features]);
+            if axes == 0 {
+                batch.choices[row] = self.choices[index];
+            } else {
+                batch.controls[row * axes..(row + 1) * axes]
+                    .copy_from_slice(&self.controls[index * axes..(index + 1) * axes]);
+            }
+            let (reward, discount, last) = self.follow(place, n_steps, gamma);
+            batch.rewards[row] = reward;
+            batch.discounts[row] = discount;
+            let (next, allowed) = self.after(last);
+            batch.next_observations[to].copy_from_slice(next);
+            let mask = &mut batch.next_allowed[row * masked_choices..(row + 1) * masked_choices];
+            match allowed {
+                Some(bits) => unpack(bits, mask),
+                None => mask.fill(true),
+            }
+        }
+    }
+
+    /// Discounted rewards over up to `n_steps` steps, what the state after them counts, and the last of them.
+    fn follow(&self, first: u64, n_steps: usize, gamma: f64) -> (f32, f32, u64) {
+        let lanes = self.shape.lanes as u64;
+        let (mut sum, mut discount, mut place) = (0.0, 1.0, first);
+        for taken in 1..=n_steps {
+            let index = self.index(place);
+            sum += discount * f64::from(self.rewards[index]);
+            discount *= gamma;
+            match self.outcomes[index] {
+                TERMINATED => return (sum as f32, 0.0, place),
+                TRUNCATED => break,
+                _ if taken == n_steps || place + lanes >= self.steps * lanes => break,
+                _ => place += lanes,
+            }
+        }
+        (sum as f32, discount as f32, place)
+    }
+
+    /// The observation after a step, and its mask where that is known.
+    fn after(&self, place: u64) -> (&[f32], Option<&[u8]>) {
+        let Shape { lanes, features, .. } = self.shape;
+        let bytes = self.shape.mask_bytes();
+        if let Some(last) = self.finals.get(&place).filter(|_| self.outcomes[self.index(place)] != RUNNING) {
+            return (last, None);
+        }
+        let next = place + lanes as u64;
+        if next >= self.steps * lanes as u64 {
+            let lane = (place % lanes as u64) as usize;
+            let observation = &self.head.observations[lane * features..(lane + 1) * features];
+            return (observation, Some(&self.head.allowed[lane * bytes..(lane + 1) * bytes]));
+        }
+        let index = self.index(next);
+        let observation = &self.observations[index * features..(index + 1) * features];
+        (observation, Some(&self.allowed[index * bytes..(index + 1) * bytes]))
+    }
+
+    fn index(&self, place: u64) -> usize {
+        (place % self.capacity() as u64) as usize
+    }
+
+    /// The part for a checkpoint.
+    pub fn state(&self) -> ReplayState {
+        ReplayState { steps: self.steps, head: self.head.clone() }
+    }
+}
+
+const RUNNING: u8 = Outcome::Running as u8;
+const TERMINATED: u8 = Outcome::Terminated as u8;
+const TRUNCATED: u8 = Outcome::Truncated as u8;
+
+/// Eight choices a byte, each row beginning a new one. An empty mask allows everything.
+fn pack(allowed: &[bool], choices: usize, bits: &mut [u8]) {
+    if choices == 0 {
+        return;
+    }
+    for (row, bits) in bits.chunks_exact_mut(choices.div_ceil(8)).enumerate() {
+        bits.fill(0);
+        for choice in 0..choices {
+            if allowed.is_empty() || allowed[row * choices + choice] {
+                bits[choice / 8] |= 1 << (choice % 8);
+            }
+        }
+    }
+}
+
+fn unpack(bits: &[u8], allowed: &mut [bool]) {
+    for (choice, allowed) in allowed.iter_mut().enumerate() {
+        *allowed = bits[choice / 8] >> (choice % 8) & 1 == 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape { lanes: 2, features: 1, axes: 0, masked_choices: 3 };
+
+    /// Lane 0 counts 0, 1, 2 …; lane 1 counts 100, 101 …; episodes of lane 1 end every three steps, in turn truncated
+    /// and terminated, and go on at the next number.
+    fn filled(capacity: usize, steps: u64) -> Replay {
+        let mut replay = Replay::new(SHAPE, capacity);
+        replay.begin(&[0.0, 100.0], &[true; 6]);
+        for t in 0..steps {
+            let ends = t % 3 == 2;
+            let outcome = match (ends, t % 6 == 2) {
+                (false, _) => Outcome::Running,
+                (true, true) => Outcome::Truncated,
+                (true, false) => Outcome::Terminated,
+            };
+            let next = t as f32 + 1.0;
+            let odd = (t + 1) % 2 == 1;
+            replay.add(Step {
+                choices: &[(t % 3) as u32, 1],
+                controls: &[],
+                rewards: &[t as f32, 10.0],
+                outcomes: &[Outcome::Running, outcome],
+                observations: &[next, 100.0 + next],
+                final_observations: &[0.0, 1000.0 + next],
+                allowed: &[true, odd, !odd, true, true, true],
+            });
+        }
+        replay
+    }
+
+    fn at(replay: &Replay, place: u64, n_steps: usize) -> Batch {
+        let mut batch = Batch { places: vec![place], ..Batch::default() };
+        replay.gather(n_steps, 0.5, &mut batch);
+        batch
+    }
+
+    #[test]
+    fn a_transition_has_the_next_observation_of_its_own_lane() {
+        let replay = filled(20, 7);
+        let batch = at(&replay, 2 * 3, 1);
+        assert_eq!((batch.observations[0], batch.next_observations[0], batch.rewards[0]), (3.0, 4.0, 3.0));
+        assert_eq!((batch.discounts[0], batch.choices[0]), (0.5, 0));
+        assert_eq!(batch.next_allowed, [true, false, true]);
+        // The newest one leads to the head.
+        let batch = at(&replay, 2 * 6, 1);
+        assert_eq!((batch.observations[0], batch.next_observations[0]), (6.0, 7.0));
+        assert_eq!(batch.next_allowed, [true, true, false]);
+    }
+
+    #[test]
+    fn truncation_is_bootstrapped_from_the_final_observation_and_termination_is_not() {
+        let replay = filled(20, 7);
+        let truncated = at(&replay, 2 * 2 + 1, 1);
+        assert_eq!((truncated.next_observations[0], truncated.discounts[0]), (1003.0, 0.5));
+        assert_eq!(truncated.next_allowed, [true; 3]);
+        let terminated = at(&replay, 2 * 5 + 1, 1);
+        assert_eq!(terminated.discounts[0], 0.0);
+    }
+
+    #[test]
+    fn several_steps_stop_at_the_end_of_an_episode_and_at_the_newest() {
+        let replay = filled(20, 7);
+        // Lane 0 from t = 3: 3 + 4/2 + 5/4, then the value of 6 at 1/8.
+        let batch = at(&replay, 2 * 3, 3);
+        assert_eq!((batch.rewards[0], batch.discounts[0], batch.next_observations[0]), (6.25, 0.125, 6.0));
+        // Lane 1 from t = 1 is truncated after two steps.
+        let batch = at(&replay, 2 + 1, 3);
+        assert_eq!((batch.rewards[0], batch.discounts[0], batch.next_observations[0]), (15.0, 0.25, 1003.0));
+        // Lane 1 from t = 4 terminates after two steps.
+        let batch = at(&replay, 2 * 4 + 1, 3);
+        assert_eq!((batch.rewards[0], batch.discounts[0]), (15.0, 0.0));
+        // Lane 0 from t = 6, the newest: one step is all there is.
+        let batch = at(&replay, 2 * 6, 3);
+        assert_eq!((batch.rewards[0], batch.discounts[0], batch.next_observations[0]), (6.0, 0.5, 7.0));
+    }
+
+    #[test]
+    fn the_ring_forgets_the_oldest_and_draws_only_what_it_holds() {
+        let replay = filled(8, 41);
+        assert_eq!((replay.len(), replay.capacity()), (8, 8));
+        assert!(replay.finals.keys().all(|place| *place >= 2 * 37));
+        let mut batch = Batch::default();
+        let mut random = Stream::new(1, "test", 0);
+        let mut seen = [0; 4];
+        replay.sample(4_000, 1, 0.9, &mut random, &mut batch);
+        for row in 0..batch.rows {
+            let t = (batch.places[row] / 2) as f32;
+            let expected = if batch.places[row] % 2 == 0 { t } else { 100.0 + t };
+            assert_eq!(batch.observations[row], expected);
+            seen[(batch.places[row] / 2 - 37) as usize] += 1;
+        }
+        // Each of four steps in 1,000 ± 5 standard errors.
+        assert!(seen.iter().all(|n| (860..=1_140).contains(n)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_transition_is_compact() {
+        let pendulum = Shape { lanes: 1, features: 3, axes: 1, masked_choices: 0 };
+        assert_eq!(pendulum.bytes_per_transition(), 12 + 4 + 4 + 1);
+        assert_eq!(SHAPE.bytes_per_transition(), 4 + 4 + 4 + 1 + 1);
+    }
+}

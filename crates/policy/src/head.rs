@@ -1,0 +1,80 @@
+//! What a network's outputs mean: how they become an action.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::spec::ActionSpace;
+
+/// How outputs become an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// Logits of a categorical distribution over the choices.
+    Categorical,
+    /// The choices' values; the greatest is taken.
+    Values,
+    /// Means of a diagonal Gaussian on [−1, 1]^axes, clipped; its log standard deviations stand beside the network.
+    Gaussian,
+    /// Means, then log standard deviations, of a Gaussian whose draws go through tanh.
+    SquashedGaussian,
+    /// One number an axis, through tanh; nothing is drawn.
+    Deterministic,
+}
+
+impl Head {
+    /// Outputs that the network must have for an action space.
+    pub fn outputs(self, action: &ActionSpace) -> usize {
+        match self {
+            Self::SquashedGaussian => 2 * action.len(),
+            _ => action.len(),
+        }
+    }
+
+    /// Whether it fits the kind of actions.
+    pub fn fits(self, action: &ActionSpace) -> bool {
+        matches!(self, Self::Categorical | Self::Values) == action.is_discrete()
+    }
+}
+
+/// Splits each feature's range into equal bins and numbers the cells: what tabular methods see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Discretization {
+    /// Bins of each feature, at least 1.
+    pub bins: Vec<u32>,
+    /// Where the first bin of each feature begins; values below belong to it too.
+    pub low: Vec<f32>,
+    /// Where the last bin of each feature ends; values above belong to it too.
+    pub high: Vec<f32>,
+}
+
+impl Discretization {
+    /// Number of cells.
+    pub fn cells(&self) -> usize {
+        self.bins.iter().map(|bins| *bins as usize).product()
+    }
+
+    /// The cell of one observation, row-major in the features' order. NaN falls into the first bin.
+    pub fn cell(&self, observation: &[f32]) -> usize {
+        let features = observation.iter().zip(&self.bins).zip(self.low.iter().zip(&self.high));
+        features.fold(0, |cell, ((value, bins), (low, high))| {
+            let share = (value - low) / (high - low);
+            let bin = ((share * *bins as f32).max(0.0) as u32).min(bins - 1);
+            cell * *bins as usize + bin as usize
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_by_hand() {
+        let grid =
+            Discretization { bins: vec![3, 1, 4], low: vec![0.0, -1.0, -2.0], high: vec![3.0, 1.0, 2.0] };
+        assert_eq!(grid.cells(), 12);
+        assert_eq!(grid.cell(&[0.0, 0.0, -2.0]), 0);
+        assert_eq!(grid.cell(&[1.0, 5.0, -0.1]), 4 + 1);
+        assert_eq!(grid.cell(&[9.0, 0.0, 9.0]), 2 * 4 + 3);
+        assert_eq!(grid.cell(&[-9.0, 0.0, f32::NAN]), 0);
+        assert_eq!(grid.cell(&[2.999, f32::INFINITY, 1.0]), 2 * 4 + 3);
+    }
+}
