@@ -279,44 +279,56 @@ pub fn any_allowed(random: &mut Stream, choices: usize, allowed: &[bool]) -> usi
     }
 }
 
-/// Noise added to continuous actions, on the scale [−1, 1].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum ActionNoise {
+/// Which noise is added to continuous actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoiseKind {
     /// None: Stable-Baselines3's default, with which DDPG and TD3 hardly explore.
     #[default]
     None,
     /// Independent normal draws.
-    Normal {
-        /// Standard deviation.
-        sigma: f64,
-    },
+    Normal,
     /// Ornstein–Uhlenbeck (Uhlenbeck & Ornstein 1930): x ← x − θ x dt + σ √dt ε, reset with each episode.
-    OrnsteinUhlenbeck {
-        /// Scale of the draws.
-        sigma: f64,
-        /// Pull towards 0.
-        theta: f64,
-        /// Time step.
-        dt: f64,
-    },
+    OrnsteinUhlenbeck,
+}
+
+/// Noise added to continuous actions, on the scale [−1, 1].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionNoise {
+    /// `action_noise`: which.
+    pub action_noise: NoiseKind,
+    /// σ
+    pub noise_sigma: f64,
+    /// θ of Ornstein–Uhlenbeck noise.
+    pub noise_theta: f64,
+    /// dt of Ornstein–Uhlenbeck noise.
+    pub noise_dt: f64,
+}
+
+impl Default for ActionNoise {
+    fn default() -> Self {
+        Self { action_noise: NoiseKind::None, noise_sigma: 0.1, noise_theta: 0.15, noise_dt: 0.01 }
+    }
 }
 
 impl ActionNoise {
-    /// Reads `action_noise` ("none", "normal", "ornstein-uhlenbeck") and its figures.
+    /// Reads its keys from an algorithm's table.
     pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
         let kinds = ["none", "normal", "ornstein-uhlenbeck"];
         let kind = section.choice("action_noise", &kinds, "noise added to actions while training")?;
         let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
             Ok(section.number(key, Range::at_least(0.0), meaning)?.unwrap_or(default))
         };
-        let sigma = number("noise_sigma", 0.1, "scale of the action noise, on [−1, 1]")?;
-        let theta = number("noise_theta", 0.15, "pull of Ornstein–Uhlenbeck noise towards 0")?;
-        let dt = number("noise_dt", 0.01, "time step of Ornstein–Uhlenbeck noise")?;
-        Ok(match kind {
-            Some("normal") => Self::Normal { sigma },
-            Some("ornstein-uhlenbeck") => Self::OrnsteinUhlenbeck { sigma, theta, dt },
-            _ => Self::None,
+        Ok(Self {
+            action_noise: match kind {
+                Some("normal") => NoiseKind::Normal,
+                Some("ornstein-uhlenbeck") => NoiseKind::OrnsteinUhlenbeck,
+                _ => NoiseKind::None,
+            },
+            noise_sigma: number("noise_sigma", default.noise_sigma, "scale of the action noise, on [−1, 1]")?,
+            noise_theta: number("noise_theta", default.noise_theta, "pull of the noise towards 0")?,
+            noise_dt: number("noise_dt", default.noise_dt, "time step of the noise")?,
         })
     }
 }
@@ -338,14 +350,15 @@ impl NoiseSource {
 
     /// Adds noise to actions `[lanes, axes]` and holds them within [−1, 1].
     pub fn add(&mut self, actions: &mut [f32]) {
-        match self.noise {
-            ActionNoise::None => {}
-            ActionNoise::Normal { sigma } => {
+        let ActionNoise { action_noise, noise_sigma: sigma, noise_theta: theta, noise_dt: dt } = self.noise;
+        match action_noise {
+            NoiseKind::None => {}
+            NoiseKind::Normal => {
                 for action in actions {
                     *action = (*action + sigma as f32 * self.random.normal()).clamp(-1.0, 1.0);
                 }
             }
-            ActionNoise::OrnsteinUhlenbeck { sigma, theta, dt } => {
+            NoiseKind::OrnsteinUhlenbeck => {
                 let (pull, push) = ((theta * dt) as f32, (sigma * dt.sqrt()) as f32);
                 for (action, x) in actions.iter_mut().zip(&mut self.state) {
                     *x += push * self.random.normal() - pull * *x;
@@ -412,7 +425,8 @@ mod tests {
 
     #[test]
     fn noise_has_its_moments() {
-        let mut source = NoiseSource::new(ActionNoise::Normal { sigma: 0.1 }, 1, 3);
+        let normal = ActionNoise { action_noise: NoiseKind::Normal, ..ActionNoise::default() };
+        let mut source = NoiseSource::new(normal, 1, 3);
         let draws: Vec<f64> = (0..100_000)
             .map(|_| {
                 let mut action = [0.0];
@@ -425,7 +439,13 @@ mod tests {
         assert!(mean.abs() < 5.0 * 0.1 / 1e5_f64.sqrt() && (variance.sqrt() - 0.1).abs() < 0.002);
         // The stationary deviation of x ← (1 − θdt) x + σ√dt ε is σ √(dt / (1 − (1 − θdt)²)).
         let (sigma, theta, dt) = (0.02, 1.5, 0.1);
-        let mut source = NoiseSource::new(ActionNoise::OrnsteinUhlenbeck { sigma, theta, dt }, 1, 4);
+        let noise = ActionNoise {
+            action_noise: NoiseKind::OrnsteinUhlenbeck,
+            noise_sigma: sigma,
+            noise_theta: theta,
+            noise_dt: dt,
+        };
+        let mut source = NoiseSource::new(noise, 1, 4);
         let mut squares = 0.0;
         for _ in 0..100_000 {
             let mut action = [0.0];

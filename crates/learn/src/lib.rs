@@ -7,6 +7,7 @@
 //! * [`many_seeds`] – one training per seed on all cores
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
+//! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
 pub mod algorithms;
@@ -19,7 +20,9 @@ pub mod evaluate;
 pub mod exploration;
 pub mod many_seeds;
 pub mod metrics;
+pub mod network;
 pub mod normalize;
+pub mod off_policy;
 pub mod pair;
 pub mod problem;
 pub mod replay;

@@ -71,6 +71,16 @@ impl ObservationNormalizer {
         }
     }
 
+    /// The same in place.
+    pub fn apply_in_place(&self, observations: &mut [f32]) {
+        let RunningMoments { mean, variance, .. } = &self.moments;
+        for row in observations.chunks_exact_mut(mean.len()) {
+            for ((value, mean), variance) in row.iter_mut().zip(mean).zip(variance) {
+                *value = normalize(*value, *mean, *variance, EPSILON, self.clip);
+            }
+        }
+    }
+
     /// The present statistics, frozen for a policy file.
     pub fn freeze(&self) -> Normalizer {
         Normalizer {

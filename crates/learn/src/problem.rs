@@ -44,6 +44,18 @@ impl Problem {
                 "`setpoint list algorithms` tells which actions each one learns",
             ));
         }
+        let masked = !project.constraints.is_empty() || factory.spec().masked;
+        if let Some(reason) =
+            options.collection().and_then(|collection| collection.too_large(factory.spec(), masked))
+        {
+            let section = project.section(&format!("train.{}", options.name()));
+            return Err(section.error(
+                "buffer_size",
+                &reason,
+                "lower it",
+                "a few hundred thousand transitions are enough for most decisions",
+            ));
+        }
         Ok(Self { project, factory, options })
     }
 

@@ -110,6 +110,8 @@ pub struct Batch {
     pub next_observations: Vec<f32>,
     /// `[rows]` what the value of that state counts: γᵏ, or 0 after a termination.
     pub discounts: Vec<f32>,
+    /// `[rows, choices]` what could be done at first; empty when nothing is ever forbidden.
+    pub allowed: Vec<bool>,
     /// `[rows, choices]` what may be done there; empty when nothing is ever forbidden. After an episode was cut off
     /// everything counts as allowed: the environment has moved on, so its mask is not known any more.
     pub next_allowed: Vec<bool>,
@@ -153,6 +155,13 @@ impl Replay {
     /// Transitions that it can hold.
     pub fn capacity(&self) -> usize {
         self.capacity_steps * self.shape.lanes
+    }
+
+    /// The newest place that a slot of the ring stands for.
+    pub fn place_of(&self, slot: usize) -> u64 {
+        let (capacity, end) = (self.capacity() as u64, self.steps * self.shape.lanes as u64);
+        let round = (end.saturating_sub(slot as u64 + 1)) / capacity;
+        slot as u64 + round * capacity
     }
 
     /// What it was made for.
@@ -225,6 +234,8 @@ impl Replay {
         batch.rewards.resize(rows, 0.0);
         batch.discounts.resize(rows, 0.0);
         batch.next_allowed.resize(rows * masked_choices, true);
+        batch.allowed.resize(rows * masked_choices, true);
+        let bytes = self.shape.mask_bytes();
         for row in 0..rows {
             let place = batch.places[row];
             let index = self.index(place);
@@ -242,6 +253,8 @@ impl Replay {
             batch.discounts[row] = discount;
             let (next, allowed) = self.after(last);
             batch.next_observations[to].copy_from_slice(next);
+            let mask = &mut batch.allowed[row * masked_choices..(row + 1) * masked_choices];
+            unpack(&self.allowed[index * bytes..(index + 1) * bytes], mask);
             let mask = &mut batch.next_allowed[row * masked_choices..(row + 1) * masked_choices];
             match allowed {
                 Some(bits) => unpack(bits, mask),
@@ -417,6 +430,16 @@ mod tests {
         }
         // Each of four steps in 1,000 ± 5 standard errors.
         assert!(seen.iter().all(|n| (860..=1_140).contains(n)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_slot_stands_for_its_newest_place() {
+        let replay = filled(8, 41);
+        for place in 2 * 37..2 * 41 {
+            assert_eq!(replay.place_of((place % 8) as usize), place);
+        }
+        let replay = filled(20, 3);
+        assert_eq!((0..6).map(|slot| replay.place_of(slot)).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     }
 
     #[test]

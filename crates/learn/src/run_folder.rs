@@ -61,6 +61,10 @@ impl RunFolder {
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
+    /// The folder of the replay buffer.
+    pub fn replay(&self) -> PathBuf {
+        self.path.join("replay")
+    }
     /// The trained policy.
     pub fn policy(&self) -> PathBuf {
         self.path.join("policy.safetensors")

@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use setpoint_policy::Policy;
 
-use crate::algorithms::{Algorithm, Figures};
+use crate::algorithms::{Algorithm, Figures, Horizon};
 use crate::checkpoint::Checkpoint;
 use crate::durable;
 use crate::environment::{Environments, Episode};
@@ -17,6 +17,7 @@ use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
 use crate::metrics::{AppendFile, EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
+use crate::replay::segments::Segments;
 use crate::run_folder::RunFolder;
 
 /// How a training is carried out; none of it changes the result.
@@ -103,6 +104,7 @@ struct Files {
     folder: RunFolder,
     metrics: AppendFile,
     episodes: AppendFile,
+    replay: Segments,
 }
 
 struct Training<'a> {
@@ -210,6 +212,13 @@ impl<'a> Training<'a> {
                 learner.load(&saved.learner).map_err(refuse)?;
             }
         }
+        let mut replay = Segments::default();
+        if let (Some(folder), Some((buffer, state))) = (&options.folder, learner.replay_to_restore()) {
+            replay.restore(buffer, state, &folder.replay())?;
+        } else if let Some(folder) = &options.folder {
+            // What an earlier training left here belongs to none of this one's checkpoints.
+            durable::remove_folder(&folder.replay())?;
+        }
         let checkpoint = checkpoint.map(|(_, checkpoint)| checkpoint);
         let (metrics_bytes, episodes_bytes) =
             checkpoint.as_ref().map_or((0, 0), |saved| (saved.metrics_bytes, saved.episodes_bytes));
@@ -221,7 +230,7 @@ impl<'a> Training<'a> {
                 if episodes_bytes == 0 {
                     episodes.line(EPISODES_HEADER)?;
                 }
-                Some(Files { folder: folder.clone(), metrics, episodes })
+                Some(Files { folder: folder.clone(), metrics, episodes, replay })
             }
         };
         let wall_seconds_before = checkpoint.as_ref().map_or(0.0, |saved| saved.wall_seconds);
@@ -256,9 +265,10 @@ impl<'a> Training<'a> {
         if let Some(total) = settings.total_episodes {
             progress = progress.max(self.statistics.count as f64 / total as f64);
         }
+        let horizon = Horizon { remaining: (1.0 - progress).max(0.0), total_steps: settings.total_steps };
         let figures = self
             .learner
-            .update(&mut self.environments, (1.0 - progress).max(0.0))
+            .update(&mut self.environments, horizon)
             .map_err(|error| self.name_checkpoint(error))?;
         self.updates += 1;
         let mut finished: Vec<Episode> = Vec::new();
@@ -334,6 +344,10 @@ impl<'a> Training<'a> {
     fn checkpoint(&mut self) -> Result<Option<PathBuf>, TrainError> {
         let (steps, wall_seconds) = (self.environments.steps(), self.wall_seconds());
         let Some(files) = &mut self.files else { return Ok(None) };
+        // The buffer first: a checkpoint says that all it speaks of is there.
+        if let Some(buffer) = self.learner.replay() {
+            files.replay.sync(buffer, &files.folder.replay())?;
+        }
         let checkpoint = Checkpoint {
             updates: self.updates,
             steps,

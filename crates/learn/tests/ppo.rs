@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
-use setpoint_learn::algorithms::Algorithm;
 use setpoint_learn::algorithms::ppo::{NetArch, Options, Ppo};
+use setpoint_learn::algorithms::{Algorithm, Horizon};
 use setpoint_learn::environment::Environments;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::schedule::Schedule;
@@ -154,7 +154,7 @@ fn continuous_actions_are_learnt() {
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 2);
     learner.begin(&environments);
     for _ in 0..30 {
-        learner.update(&mut environments, 1.0).unwrap();
+        learner.update(&mut environments, Horizon { remaining: 1.0, total_steps: 1_000_000 }).unwrap();
     }
     let policy = problem.policy(learner.snapshot(), 1, environments.steps());
     let evaluation = setpoint_learn::evaluate::evaluate(&problem, &policy, 1).unwrap();
@@ -227,7 +227,7 @@ fn a_cut_off_future_is_bootstrapped() {
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 1);
     learner.begin(&environments);
     for _ in 0..25 {
-        learner.update(&mut environments, 1.0).unwrap();
+        learner.update(&mut environments, Horizon { remaining: 1.0, total_steps: 1_000_000 }).unwrap();
     }
     learner.collect(&mut environments).unwrap();
     learner.value();

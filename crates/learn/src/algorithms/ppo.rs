@@ -17,7 +17,7 @@ use setpoint_process::process::Outcome;
 use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
 
-use super::{Algorithm, Description, Figures, Snapshot};
+use super::{Algorithm, Description, Figures, Horizon, Snapshot};
 use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::normalize::{ObservationNormalizer, RewardNormalizer};
@@ -30,7 +30,7 @@ mod options;
 use losses::{ActorFigures, ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
 pub use options::{NetArch, Options};
-pub(crate) use options::{read_activation, read_schedule, read_widths};
+pub(crate) use options::{read_activation, read_net_arch, read_schedule, read_widths};
 
 /// The row of `setpoint list algorithms`.
 pub const DESCRIPTION: Description = Description {
@@ -38,6 +38,7 @@ pub const DESCRIPTION: Description = Description {
     summary: "proximal policy optimisation: careful policy-gradient steps on fresh data",
     on_policy: true,
     actions: "discrete, continuous, masked",
+    sample_efficiency: "low: each step is learnt from about ten times and forgotten",
     pick_when: "a simulator is at hand and fast; the first choice for most decisions",
     source: "Schulman et al. 2017, arXiv 1707.06347",
 };
@@ -486,11 +487,8 @@ impl Algorithm for Ppo {
         Self::observe(&mut self.state, &environments.transition().observations);
     }
 
-    fn update(
-        &mut self,
-        environments: &mut Environments,
-        progress_remaining: f64,
-    ) -> Result<Figures, TrainError> {
+    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+        let progress_remaining = horizon.remaining;
         self.collect(environments)?;
         self.value();
         let explained_variance = self.explained_variance();

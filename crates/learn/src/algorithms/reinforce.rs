@@ -18,7 +18,7 @@ use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
 
 use super::ppo::{read_activation, read_schedule, read_widths};
-use super::{Algorithm, Description, Figures, Snapshot};
+use super::{Algorithm, Description, Figures, Horizon, Snapshot};
 use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::normalize::ObservationNormalizer;
@@ -30,6 +30,7 @@ pub const DESCRIPTION: Description = Description {
     summary: "REINFORCE: Monte-Carlo policy gradient, by default with a linear policy whose weights people can read",
     on_policy: true,
     actions: "discrete, masked",
+    sample_efficiency: "very low: each episode is learnt from once",
     pick_when: "a readable linear policy matters more than the last per cent; teaching; a first look",
     source: "Williams 1992; Sutton & Barto 2018, section 13.3",
 };
@@ -402,11 +403,8 @@ impl Algorithm for Reinforce {
         Self::observe(&mut self.state, &environments.transition().observations);
     }
 
-    fn update(
-        &mut self,
-        environments: &mut Environments,
-        progress_remaining: f64,
-    ) -> Result<Figures, TrainError> {
+    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+        let progress_remaining = horizon.remaining;
         self.play(environments)?;
         self.discount();
         let baseline_loss = self.apply_baseline();

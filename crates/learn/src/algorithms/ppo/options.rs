@@ -141,7 +141,7 @@ impl Options {
                 "greatest norm of the gradient",
             )?,
             target_kl: section.number("target_kl", Range::positive(), "limit of the KL divergence")?,
-            net_arch: read_net_arch(&section)?.unwrap_or(default.net_arch),
+            net_arch: read_net_arch(&section, &default.net_arch)?.unwrap_or(default.net_arch),
             activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
             ortho_init: flag("ortho_init", default.ortho_init, "orthogonal initial weights")?,
             log_std_init: number(
@@ -234,16 +234,21 @@ pub(crate) fn read_widths(
     Ok(widths.map(|widths| widths.into_iter().map(|width| width as usize).collect()))
 }
 
-/// `[64, 64]` for both networks, or `{ pi = [64, 64], vf = [64, 64] }`.
-fn read_net_arch(section: &Section<'_>) -> Result<Option<NetArch>, Box<Diagnostic>> {
+/// `[64, 64]` for both networks, or `{ pi = [64, 64], vf = [64, 64] }` (`qf` for critics is the same as `vf`).
+pub(crate) fn read_net_arch(
+    section: &Section<'_>,
+    default: &NetArch,
+) -> Result<Option<NetArch>, Box<Diagnostic>> {
     if !section.is_table("net_arch") {
         return Ok(read_widths(section, "net_arch")?.map(|widths| NetArch { pi: widths.clone(), vf: widths }));
     }
     let table = section.table("net_arch")?;
-    let default = Options::default().net_arch;
     let net_arch = NetArch {
-        pi: read_widths(&table, "pi")?.unwrap_or(default.pi),
-        vf: read_widths(&table, "vf")?.unwrap_or(default.vf),
+        pi: read_widths(&table, "pi")?.unwrap_or(default.pi.clone()),
+        vf: match read_widths(&table, "vf")? {
+            Some(widths) => widths,
+            None => read_widths(&table, "qf")?.unwrap_or(default.vf.clone()),
+        },
     };
     table.finish()?;
     Ok(Some(net_arch))

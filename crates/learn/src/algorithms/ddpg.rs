@@ -1,0 +1,70 @@
+//! Deep deterministic policy gradient (Lillicrap et al. 2016, arXiv 1509.02971): [`super::td3`] with one critic, an actor
+//! that learns in every step, and targets without smoothing, as Stable-Baselines3 has it.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::Section;
+use setpoint_nn::mlp::Activation;
+
+use super::ppo::NetArch;
+use super::{Description, td3};
+use crate::exploration::ActionNoise;
+use crate::off_policy::Collection;
+use crate::schedule::Schedule;
+
+/// The row of `setpoint list algorithms`.
+pub const DESCRIPTION: Description = Description {
+    name: "ddpg",
+    summary: "deep deterministic policy gradient: a deterministic policy that climbs a learnt value",
+    on_policy: false,
+    actions: "continuous",
+    sample_efficiency: "high: each step is learnt from many times",
+    pick_when: "to compare with published DDPG figures; td3 is the same with its known faults mended",
+    source: "Lillicrap et al. 2016, arXiv 1509.02971",
+};
+
+/// `[train.ddpg]`: TD3's options without those that DDPG has not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Adam's step size, for all networks.
+    pub learning_rate: Schedule,
+    /// Buffer, batch and rhythm.
+    #[serde(flatten)]
+    pub collection: Collection,
+    /// Share by which the target networks move.
+    pub tau: f64,
+    /// Noise added to actions while training.
+    #[serde(flatten)]
+    pub noise: ActionNoise,
+    /// Widths of the hidden layers: `pi` of the actor, `vf` of the critic.
+    pub net_arch: NetArch,
+    /// Activation of the hidden layers.
+    pub activation_fn: Activation,
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let td3::Options { learning_rate, collection, tau, noise, net_arch, activation_fn, .. } =
+            td3::Options::read_shared(&section)?;
+        section.finish()?;
+        Ok(Self { learning_rate, collection, tau, noise, net_arch, activation_fn })
+    }
+
+    /// TD3 with one critic, no delay and no smoothing.
+    pub fn as_td3(&self) -> td3::Options {
+        let Self { learning_rate, collection, tau, noise, net_arch, activation_fn } = self.clone();
+        td3::Options {
+            learning_rate,
+            collection,
+            tau,
+            noise,
+            net_arch,
+            activation_fn,
+            policy_delay: 1,
+            target_policy_noise: 0.0,
+            target_noise_clip: 0.0,
+            n_critics: 1,
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! Deep Q-learning (Mnih et al. 2015, doi 10.1038/nature14236), with double (van Hasselt et al. 2016, arXiv 1509.06461),
+//! dueling (Wang et al. 2016, arXiv 1511.06581), n-step (Sutton 1988) and prioritised (Schaul et al. 2016,
+//! arXiv 1511.05952) variants as options.
+//!
+//! Options, names and defaults are Stable-Baselines3's `DQN`. Deviations: every environment draws its own ε (that library
+//! draws one for all of them); the buffer holds the true final observation of episodes that were cut off, so truncation
+//! is always bootstrapped; forbidden choices count neither in the greedy choice nor in the target's maximum.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_policy::head::Head;
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+
+use super::ppo::{read_activation, read_schedule, read_widths};
+use super::{Description, Figures, Snapshot};
+use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest};
+use crate::network::{Network, Target, Trained};
+use crate::off_policy::{Chosen, Collection, Learner, Means};
+use crate::replay::priorities::Priorities;
+use crate::replay::{Batch, Replay};
+use crate::schedule::Schedule;
+
+/// The row of `setpoint list algorithms`.
+pub const DESCRIPTION: Description = Description {
+    name: "dqn",
+    summary: "deep Q-learning: learns the value of each choice from remembered steps",
+    on_policy: false,
+    actions: "discrete, masked",
+    sample_efficiency: "high: each step is learnt from many times",
+    pick_when: "choices, and steps of the process are slow or costly",
+    source: "Mnih et al. 2015, doi 10.1038/nature14236",
+};
+
+/// `[train.dqn]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Adam's step size.
+    pub learning_rate: Schedule,
+    /// Buffer, batch and rhythm.
+    #[serde(flatten)]
+    pub collection: Collection,
+    /// Share by which the target network moves; 1 copies.
+    pub tau: f64,
+    /// Environment steps between moves of the target network.
+    pub target_update_interval: u64,
+    /// How it explores.
+    #[serde(flatten)]
+    pub exploration: DiscreteExploration,
+    /// Greatest norm of the gradient.
+    pub max_grad_norm: f64,
+    /// Widths of the hidden layers.
+    pub net_arch: Vec<usize>,
+    /// Activation of the hidden layers.
+    pub activation_fn: Activation,
+    /// Whether the online network chooses what the target network values.
+    pub double_q: bool,
+    /// Whether value and advantages are learnt apart.
+    pub dueling: bool,
+    /// Whether surprising transitions are drawn more often.
+    pub prioritized_replay: bool,
+    /// α of prioritised replay, in [0, 1].
+    pub prioritized_replay_alpha: f64,
+    /// β of its importance weights at the start; it rises to 1.
+    pub prioritized_replay_beta0: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            learning_rate: Schedule::Constant(1e-4),
+            collection: Collection {
+                n_envs: 1,
+                buffer_size: 1_000_000,
+                learning_starts: 100,
+                batch_size: 32,
+                gamma: 0.99,
+                train_freq: 4,
+                gradient_steps: 1,
+                n_steps: 1,
+                normalize_observation: false,
+                clip_observation: 10.0,
+            },
+            tau: 1.0,
+            target_update_interval: 10_000,
+            exploration: DiscreteExploration::default(),
+            max_grad_norm: 10.0,
+            net_arch: vec![64, 64],
+            activation_fn: Activation::Relu,
+            double_q: false,
+            dueling: false,
+            prioritized_replay: false,
+            prioritized_replay_alpha: 0.6,
+            prioritized_replay_beta0: 0.4,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        let unit = || Range::between(0.0, 1.0);
+        let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, range, meaning)?.unwrap_or(default))
+        };
+        let flag = |key, default, meaning| -> Result<bool, Box<Diagnostic>> {
+            Ok(section.boolean(key, meaning)?.unwrap_or(default))
+        };
+        let options = Self {
+            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+                .unwrap_or(default.learning_rate),
+            collection: Collection::read(&section, default.collection)?,
+            tau: number("tau", unit(), default.tau, "share by which the target network moves")?,
+            target_update_interval: section
+                .integer("target_update_interval", Range::at_least(1.0), "steps between moves of the target")?
+                .unwrap_or(default.target_update_interval),
+            exploration: DiscreteExploration::read(&section, default.exploration)?,
+            max_grad_norm: number(
+                "max_grad_norm",
+                Range::positive(),
+                default.max_grad_norm,
+                "greatest norm of the gradient",
+            )?,
+            net_arch: read_widths(&section, "net_arch")?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
+            double_q: flag(
+                "double_q",
+                default.double_q,
+                "the online network chooses what the target values",
+            )?,
+            dueling: flag("dueling", default.dueling, "learn value and advantages apart")?,
+            prioritized_replay: flag(
+                "prioritized_replay",
+                default.prioritized_replay,
+                "draw surprising steps more often",
+            )?,
+            prioritized_replay_alpha: number(
+                "prioritized_replay_alpha",
+                unit(),
+                default.prioritized_replay_alpha,
+                "how much more often",
+            )?,
+            prioritized_replay_beta0: number(
+                "prioritized_replay_beta0",
+                unit(),
+                default.prioritized_replay_beta0,
+                "importance weights at the start",
+            )?,
+        };
+        section.finish()?;
+        Ok(options)
+    }
+}
+
+/// Huber's loss with threshold 1 (PyTorch's `smooth_l1_loss`) of a temporal-difference error, and its derivative.
+pub fn huber(error: f32) -> (f32, f32) {
+    if error.abs() < 1.0 { (0.5 * error * error, error) } else { (error.abs() - 0.5, error.signum()) }
+}
+
+/// Q of every choice from a dueling network's outputs `[V, A…]`: V + A − mean A (Wang et al. 2016, equation 9).
+pub fn dueling_values(outputs: &[f32], values: &mut [f32]) {
+    let mean = outputs[1..].iter().sum::<f32>() / values.len() as f32;
+    for (value, advantage) in values.iter_mut().zip(&outputs[1..]) {
+        *value = outputs[0] + advantage - mean;
+    }
+}
+
+/// d outputs from d Q_chosen alone: 1 for V, 1[i = chosen] − 1/n for A_i.
+pub fn dueling_gradient(chosen: usize, d_value: f32, gradient: &mut [f32]) {
+    let share = d_value / (gradient.len() - 1) as f32;
+    gradient[0] = d_value;
+    gradient[1..].fill(-share);
+    gradient[1 + chosen] += d_value;
+}
+
+/// The learner.
+pub struct Dqn {
+    options: Options,
+    choices: usize,
+    network: Network,
+    target: Target,
+    state: State,
+    /// Q of a row, and of the next state's.
+    values: Vec<f32>,
+    next_values: Vec<f32>,
+    targets: Vec<f32>,
+    best_next: Vec<usize>,
+    output_gradient: Vec<f32>,
+    slots: Vec<usize>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    explorer: DiscreteExplorer,
+    counted: ExplorationCount,
+    priorities: Option<Priorities>,
+    means: Means,
+    /// Share of the training that is left, as the last step saw it.
+    progress_remaining: f64,
+}
+
+impl Dqn {
+    /// A fresh learner whose weights and draws follow from `seed`.
+    pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
+        let choices = spec.action.len();
+        let shape = Mlp {
+            input: spec.observation.len(),
+            hidden: options.net_arch.clone(),
+            output: if options.dueling { choices + 1 } else { choices },
+            activation: options.activation_fn,
+        };
+        let rows = options.collection.batch_size.max(options.collection.n_envs);
+        let network = Network::new(shape, rows, &mut Stream::new(seed, "dqn weights", 0));
+        let lanes = options.collection.n_envs;
+        let capacity = (options.collection.buffer_size / lanes).max(1) * lanes;
+        let priorities =
+            options.prioritized_replay.then(|| Priorities::new(capacity, options.prioritized_replay_alpha));
+        Self {
+            target: Target::of(&network, rows),
+            state: State {
+                explorer: DiscreteExplorer::new(options.exploration, choices, seed),
+                counted: ExplorationCount::default(),
+                priorities,
+                means: Means::default(),
+                progress_remaining: 1.0,
+            },
+            values: vec![0.0; choices],
+            next_values: vec![0.0; choices],
+            targets: Vec::new(),
+            best_next: Vec::new(),
+            output_gradient: vec![0.0; rows * network.shape.output],
+            slots: Vec::new(),
+            network,
+            choices,
+            options,
+        }
+    }
+}
+
+/// Q of one row of outputs.
+fn values_of(dueling: bool, outputs: &[f32], values: &mut [f32]) {
+    if dueling { dueling_values(outputs, values) } else { values.copy_from_slice(outputs) }
+}
+
+impl Learner for Dqn {
+    fn act(&mut self, observations: &[f32], allowed: &[bool], progress_remaining: f64, chosen: Chosen<'_>) {
+        let rows = chosen.choices.len();
+        let (choices, dueling) = (self.choices, self.options.dueling);
+        self.state.progress_remaining = progress_remaining;
+        let outputs = self.network.forward(observations, rows);
+        let width = outputs.len() / rows;
+        for (lane, choice) in chosen.choices.iter_mut().enumerate() {
+            values_of(dueling, &outputs[lane * width..(lane + 1) * width], &mut self.values);
+            let allowed =
+                if allowed.is_empty() { allowed } else { &allowed[lane * choices..(lane + 1) * choices] };
+            *choice = self.state.explorer.choose(&self.values, allowed, progress_remaining) as u32;
+        }
+    }
+
+    fn added(&mut self, slots: std::ops::Range<usize>) {
+        if let Some(priorities) = &mut self.state.priorities {
+            slots.for_each(|slot| priorities.insert(slot));
+        }
+    }
+
+    fn stepped(&mut self, steps: u64) {
+        let every = (self.options.target_update_interval / self.options.collection.n_envs as u64).max(1);
+        if steps.is_multiple_of(every) {
+            self.target.follow(&self.network, self.options.tau);
+        }
+    }
+
+    fn draw(
+        &mut self,
+        replay: &Replay,
+        rows: usize,
+        n_steps: usize,
+        gamma: f64,
+        random: &mut Stream,
+        batch: &mut Batch,
+    ) {
+        let Some(priorities) = &self.state.priorities else {
+            return replay.sample(rows, n_steps, gamma, random, batch);
+        };
+        let beta0 = self.options.prioritized_replay_beta0;
+        let beta = 1.0 - (1.0 - beta0) * self.state.progress_remaining;
+        priorities.sample(rows, replay.len(), beta, random, &mut self.slots, &mut batch.weights);
+        batch.places.clear();
+        batch.places.extend(self.slots.iter().map(|slot| replay.place_of(*slot)));
+        replay.gather(n_steps, gamma, batch);
+    }
+
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+        let Self { options, choices, network, target, .. } = self;
+        let (rows, choices, dueling) = (batch.rows, *choices, options.dueling);
+        let width = network.shape.output;
+        let is_allowed = |row: usize, choice: usize| {
+            batch.next_allowed.is_empty() || batch.next_allowed[row * choices + choice]
+        };
+        // y = r + γ max_a Q_target(s', a); with double Q-learning a is the online network's choice.
+        self.best_next.clear();
+        if options.double_q {
+            let outputs = network.forward(&batch.next_observations, rows);
+            for (row, outputs) in outputs.chunks_exact(width).enumerate() {
+                values_of(dueling, outputs, &mut self.next_values);
+                let values = self.next_values.iter().map(|value| f64::from(*value));
+                self.best_next.push(greatest(values, |choice| is_allowed(row, choice)));
+            }
+        }
+        self.targets.clear();
+        let outputs = target.forward(&batch.next_observations, rows);
+        for (row, outputs) in outputs.chunks_exact(width).enumerate() {
+            values_of(dueling, outputs, &mut self.next_values);
+            let best = self.best_next.get(row).copied().unwrap_or_else(|| {
+                let values = self.next_values.iter().map(|value| f64::from(*value));
+                greatest(values, |choice| is_allowed(row, choice))
+            });
+            self.targets.push(batch.rewards[row] + batch.discounts[row] * self.next_values[best]);
+        }
+
+        let outputs = network.forward(&batch.observations, rows);
+        let gradient = &mut self.output_gradient[..rows * width];
+        gradient.fill(0.0);
+        let (mut loss, mut mean_value) = (0.0, 0.0);
+        let rows_of = outputs.chunks_exact(width).zip(gradient.chunks_exact_mut(width));
+        for (row, (outputs, gradient)) in rows_of.enumerate() {
+            let chosen = batch.choices[row] as usize;
+            values_of(dueling, outputs, &mut self.values);
+            let error = self.values[chosen] - self.targets[row];
+            let (own_loss, derivative) = huber(error);
+            let d_value = derivative * batch.weights[row] / rows as f32;
+            if dueling {
+                dueling_gradient(chosen, d_value, gradient);
+            } else {
+                gradient[chosen] = d_value;
+            }
+            loss += f64::from(own_loss * batch.weights[row]);
+            mean_value += f64::from(self.values[chosen]);
+            if let Some(priorities) = &mut self.state.priorities {
+                priorities.update(self.slots[row], f64::from(error));
+            }
+        }
+        let learning_rate = options.learning_rate.at(progress_remaining);
+        let max_norm = Some(options.max_grad_norm);
+        let norm = network.learn(&batch.observations, rows, gradient, learning_rate, max_norm);
+        let n = rows as f64;
+        self.state.means.add(&[loss / n, mean_value / n, norm]);
+        if norm.is_finite() { Ok(()) } else { Err("gradient") }
+    }
+
+    fn take_figures(&mut self, progress_remaining: f64) -> Figures {
+        let State { explorer, counted, means, .. } = &mut self.state;
+        let mut figures = means.take(&["value_loss", "mean_value", "gradient_norm"]);
+        let (explored, not_greedy) = explorer.take_shares(counted);
+        figures.insert("exploration_rate", explorer.rate(progress_remaining));
+        figures.insert("exploration_percent", explored);
+        figures.insert("exploitation_percent", 100.0 - explored);
+        figures.insert("not_greedy_percent", not_greedy);
+        figures.insert("learning_rate", self.options.learning_rate.at(progress_remaining));
+        figures
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let Network { shape, trained, .. } = &self.network;
+        let mut network = shape.clone();
+        let mut parameters = trained.parameters.clone();
+        if self.options.dueling {
+            // The combination is linear, so it folds into the last layer: a plain network with one output a choice.
+            network.output = self.choices;
+            let last = shape.layers().pop().expect("a network has an output layer");
+            let outputs = &trained.parameters[last.weights.start..last.bias.end];
+            parameters.truncate(last.weights.start);
+            let mut values = vec![0.0; self.choices];
+            for row in outputs.chunks_exact(shape.output) {
+                dueling_values(row, &mut values);
+                parameters.extend_from_slice(&values);
+            }
+        }
+        Snapshot {
+            network,
+            parameters,
+            head: Head::Values,
+            discretization: None,
+            log_std: Vec::new(),
+            normalizer: None,
+        }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&(&self.network.trained, &self.target.parameters, &self.state))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (network, target, state): (Trained, Vec<f32>, State) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        self.network.restore(network)?;
+        self.target.restore(target)?;
+        self.state = state;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huber_and_dueling_by_hand_and_by_finite_differences() {
+        assert_eq!((huber(0.5), huber(-3.0), huber(2.0)), ((0.125, 0.5), (2.5, -1.0), (1.5, 1.0)));
+        for error in [-2.0_f32, -0.4, 0.3, 1.7] {
+            let numeric = (huber(error + 1e-3).0 - huber(error - 1e-3).0) / 2e-3;
+            assert!((numeric - huber(error).1).abs() < 1e-2, "{error}");
+        }
+        let outputs = [2.0, 1.0, 4.0, 1.0];
+        let mut values = [0.0; 3];
+        dueling_values(&outputs, &mut values);
+        assert_eq!(values, [1.0, 4.0, 1.0]);
+        let mut gradient = [9.0; 4];
+        dueling_gradient(1, 3.0, &mut gradient);
+        assert_eq!(gradient, [3.0, -1.0, 2.0, -1.0]);
+    }
+}

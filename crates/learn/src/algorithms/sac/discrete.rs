@@ -1,0 +1,272 @@
+//! Soft actor–critic for choices (Christodoulou 2019, arXiv 1910.07207): expectations over the choices are exact, so
+//! nothing is drawn while learning.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::spec::Spec;
+use setpoint_nn::categorical;
+use setpoint_nn::mlp::Mlp;
+use setpoint_policy::head::Head;
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+
+use super::{Options, Temperature};
+use crate::algorithms::{Figures, Snapshot};
+use crate::network::{Cores, Network, Target, Trained};
+use crate::off_policy::{Chosen, Learner, Means};
+use crate::replay::Batch;
+
+/// One critic: values of all choices at once.
+struct Critic {
+    network: Network,
+    target: Target,
+    values: Vec<f32>,
+    gradient: Vec<f32>,
+    loss: f64,
+}
+
+/// The learner for choices.
+pub struct DiscreteSac {
+    options: Options,
+    cores: Cores,
+    choices: usize,
+    actor: Network,
+    critics: [Critic; 2],
+    state: State,
+    log_probabilities: Vec<f32>,
+    targets: Vec<f32>,
+    output_gradient: Vec<f32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    temperature: Temperature,
+    actions: Stream,
+    gradient_steps: u64,
+    means: Means,
+}
+
+impl DiscreteSac {
+    /// A fresh learner whose weights and draws follow from `seed`.
+    pub fn new(options: Options, spec: &Spec, seed: u64, cores: Cores) -> Self {
+        let choices = spec.action.len();
+        let rows = options.collection.batch_size.max(options.collection.n_envs);
+        let shape = |hidden: &[usize]| Mlp {
+            input: spec.observation.len(),
+            hidden: hidden.to_vec(),
+            output: choices,
+            activation: options.activation_fn,
+        };
+        let weights = |index| Stream::new(seed, "sac weights", index);
+        let actor = Network::new(shape(&options.net_arch.pi), rows, &mut weights(0));
+        let critic = |index: usize| {
+            let network = Network::new(shape(&options.net_arch.vf), rows, &mut weights(1 + index as u64));
+            Critic {
+                target: Target::of(&network, rows),
+                network,
+                values: vec![0.0; rows * choices],
+                gradient: vec![0.0; rows * choices],
+                loss: 0.0,
+            }
+        };
+        // 98 % of the greatest entropy that so many choices can have (Christodoulou 2019, table 2).
+        let target_entropy = options.target_entropy.unwrap_or(0.98 * (choices as f64).ln());
+        Self {
+            critics: std::array::from_fn(critic),
+            state: State {
+                temperature: Temperature::new(options.ent_coef, target_entropy),
+                actions: Stream::new(seed, "sac actions", 0),
+                gradient_steps: 0,
+                means: Means::default(),
+            },
+            log_probabilities: vec![0.0; rows * choices],
+            targets: vec![0.0; rows],
+            output_gradient: vec![0.0; rows * choices],
+            actor,
+            choices,
+            options,
+            cores,
+        }
+    }
+
+    /// log π of every choice, `[rows, choices]`.
+    fn policy(&mut self, observations: &[f32], rows: usize, allowed: &[bool]) {
+        let logits = &mut self.log_probabilities[..rows * self.choices];
+        logits.copy_from_slice(self.actor.forward(observations, rows));
+        categorical::log_probabilities(logits, self.choices, (!allowed.is_empty()).then_some(allowed));
+    }
+
+    /// Values of every choice by both critics' targets or networks.
+    fn values(&mut self, observations: &[f32], rows: usize, by_target: bool) {
+        let n = rows * self.choices;
+        each(&mut self.critics, self.cores, |critic| {
+            let Critic { network, target, values, .. } = critic;
+            let outputs = if by_target {
+                target.forward(observations, rows)
+            } else {
+                network.forward(observations, rows)
+            };
+            values[..n].copy_from_slice(outputs);
+        });
+    }
+}
+
+fn each(critics: &mut [Critic; 2], cores: Cores, work: impl Fn(&mut Critic) + Sync) {
+    let [first, second] = critics;
+    cores.join(|| work(first), || work(second));
+}
+
+/// d logits of one row for L = Σ_a π_a (α log π_a − q_a): π_i (f_i − Σ_a π_a f_a) with f = α log π − q (the derivative of
+/// log π itself sums to nothing). Gives L.
+pub fn policy_gradient(
+    log_probabilities: &[f32],
+    least: impl Fn(usize) -> f32,
+    alpha: f32,
+    gradient: &mut [f32],
+) -> f32 {
+    let mut loss = 0.0;
+    for (choice, log) in log_probabilities.iter().enumerate() {
+        let p = log.exp();
+        // A forbidden choice has p = 0 and a log that means nothing.
+        gradient[choice] = if p > 0.0 { alpha * log - least(choice) } else { 0.0 };
+        loss += p * gradient[choice];
+    }
+    for (slot, log) in gradient.iter_mut().zip(log_probabilities) {
+        *slot = log.exp() * (*slot - loss);
+    }
+    loss
+}
+
+impl Learner for DiscreteSac {
+    fn act(&mut self, observations: &[f32], allowed: &[bool], _progress_remaining: f64, chosen: Chosen<'_>) {
+        let rows = chosen.choices.len();
+        self.policy(observations, rows, allowed);
+        for (row, choice) in self.log_probabilities.chunks_exact(self.choices).zip(chosen.choices) {
+            *choice = categorical::sample(row, self.state.actions.unit()) as u32;
+        }
+    }
+
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+        let (rows, choices) = (batch.rows, self.choices);
+        let learning_rate = self.options.learning_rate.at(progress_remaining);
+        let alpha = self.state.temperature.alpha() as f32;
+        // y = r + γ Σ_a π(a|s') (min_i Q'_i(s', a) − α log π(a|s'))
+        self.policy(&batch.next_observations, rows, &batch.next_allowed);
+        self.values(&batch.next_observations, rows, true);
+        for row in 0..rows {
+            let mut soft = 0.0;
+            for index in row * choices..(row + 1) * choices {
+                let log = self.log_probabilities[index];
+                let least = self.critics[0].values[index].min(self.critics[1].values[index]);
+                let p = log.exp();
+                soft += if p > 0.0 { p * (least - alpha * log) } else { 0.0 };
+            }
+            self.targets[row] = batch.rewards[row] + batch.discounts[row] * soft;
+        }
+        let targets = &self.targets[..rows];
+        each(&mut self.critics, self.cores, |critic| {
+            let Critic { network, gradient, loss, .. } = critic;
+            let outputs = network.forward(&batch.observations, rows);
+            let gradient = &mut gradient[..rows * choices];
+            gradient.fill(0.0);
+            *loss = 0.0;
+            for (row, target) in targets.iter().enumerate() {
+                let index = row * choices + batch.choices[row] as usize;
+                let error = outputs[index] - target;
+                *loss += 0.5 * f64::from(error * error) / rows as f64;
+                gradient[index] = error / rows as f32;
+            }
+            network.learn(&batch.observations, rows, gradient, learning_rate, None);
+        });
+        let value_loss: f64 = self.critics.iter().map(|critic| critic.loss).sum();
+
+        self.policy(&batch.observations, rows, &batch.allowed);
+        self.values(&batch.observations, rows, false);
+        let (mut policy_loss, mut entropy) = (0.0, 0.0);
+        for row in 0..rows {
+            let range = row * choices..(row + 1) * choices;
+            let logs = &self.log_probabilities[range.clone()];
+            let least = |choice: usize| {
+                let index = row * choices + choice;
+                self.critics[0].values[index].min(self.critics[1].values[index])
+            };
+            let gradient = &mut self.output_gradient[range];
+            policy_loss += f64::from(policy_gradient(logs, least, alpha, gradient)) / rows as f64;
+            gradient.iter_mut().for_each(|slot| *slot /= rows as f32);
+            entropy += f64::from(categorical::entropy(logs)) / rows as f64;
+        }
+        let gradient = &self.output_gradient[..rows * choices];
+        let norm = self.actor.learn(&batch.observations, rows, gradient, learning_rate, None);
+        self.state.temperature.step(-entropy, learning_rate);
+        self.state.gradient_steps += 1;
+        if self.state.gradient_steps.is_multiple_of(self.options.target_update_interval) {
+            let tau = self.options.tau;
+            each(&mut self.critics, self.cores, |critic| critic.target.follow(&critic.network, tau));
+        }
+        self.state.means.add(&[value_loss, policy_loss, f64::from(alpha), entropy, norm]);
+        if value_loss.is_finite() && norm.is_finite() { Ok(()) } else { Err("value loss") }
+    }
+
+    fn take_figures(&mut self, progress_remaining: f64) -> Figures {
+        let names = ["value_loss", "policy_loss", "ent_coef", "entropy", "gradient_norm"];
+        let mut figures = self.state.means.take(&names);
+        figures.insert("learning_rate", self.options.learning_rate.at(progress_remaining));
+        figures
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            network: self.actor.shape.clone(),
+            parameters: self.actor.trained.parameters.clone(),
+            head: Head::Categorical,
+            discretization: None,
+            log_std: Vec::new(),
+            normalizer: None,
+        }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        let critics =
+            self.critics.each_ref().map(|critic| (&critic.network.trained, &critic.target.parameters));
+        postcard::to_stdvec(&(&self.actor.trained, critics, &self.state))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (actor, critics, state): (Trained, [(Trained, Vec<f32>); 2], State) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        self.actor.restore(actor)?;
+        for (critic, (trained, target)) in self.critics.iter_mut().zip(critics) {
+            critic.network.restore(trained)?;
+            critic.target.restore(target)?;
+        }
+        self.state = state;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policy_gradient_agrees_with_finite_differences() {
+        let (values, alpha) = ([0.4_f32, -1.0, 2.0], 0.3);
+        let loss = |logits: [f32; 3], gradient: &mut [f32]| {
+            let mut rows = logits;
+            categorical::log_probabilities(&mut rows, 3, None);
+            policy_gradient(&rows, |choice| values[choice], alpha, gradient)
+        };
+        let logits = [0.2_f32, -0.5, 0.1];
+        let mut gradient = [0.0; 3];
+        loss(logits, &mut gradient);
+        for index in 0..3 {
+            let shifted = |by: f32| {
+                let mut logits = logits;
+                logits[index] += by;
+                loss(logits, &mut [0.0; 3])
+            };
+            let numeric = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
+            assert!((numeric - gradient[index]).abs() < 1e-4, "{index}: {numeric} {}", gradient[index]);
+        }
+    }
+}

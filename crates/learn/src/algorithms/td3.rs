@@ -1,0 +1,416 @@
+//! Twin delayed deep deterministic policy gradient (Fujimoto, van Hoof & Meger 2018, arXiv 1802.09477): two critics of
+//! which the lesser counts, targets smoothed by noise, and an actor that follows the critics with delay.
+//!
+//! Options, names and defaults are Stable-Baselines3's `TD3`, its lack of exploration noise included: set
+//! `action_noise = "normal"`; `setpoint check` says so too. The actor climbs the first critic alone, as there and in the
+//! paper. `ddpg` is this file with one critic, no delay and no smoothing.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_policy::head::Head;
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+
+use super::ppo::{NetArch, read_activation, read_schedule};
+use super::{Description, Figures, Snapshot};
+use crate::exploration::{ActionNoise, NoiseSource};
+use crate::network::{Cores, Halves, Network, Target, Trained};
+use crate::off_policy::{Chosen, Collection, Learner, Means};
+use crate::replay::Batch;
+use crate::schedule::Schedule;
+
+/// The row of `setpoint list algorithms`.
+pub const DESCRIPTION: Description = Description {
+    name: "td3",
+    summary: "twin delayed DDPG: a deterministic policy that climbs the lesser of two learnt values",
+    on_policy: false,
+    actions: "continuous",
+    sample_efficiency: "high: each step is learnt from many times",
+    pick_when: "settings rather than choices, costly steps, and a policy without chance is wanted",
+    source: "Fujimoto et al. 2018, arXiv 1802.09477",
+};
+
+/// `[train.td3]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Adam's step size, for all networks.
+    pub learning_rate: Schedule,
+    /// Buffer, batch and rhythm.
+    #[serde(flatten)]
+    pub collection: Collection,
+    /// Share by which the target networks move.
+    pub tau: f64,
+    /// Noise added to actions while training.
+    #[serde(flatten)]
+    pub noise: ActionNoise,
+    /// Gradient steps of the critics for each of the actor.
+    pub policy_delay: u64,
+    /// Standard deviation of the noise on target actions.
+    pub target_policy_noise: f64,
+    /// Greatest magnitude of that noise.
+    pub target_noise_clip: f64,
+    /// Widths of the hidden layers: `pi` of the actor, `vf` of the critics.
+    pub net_arch: NetArch,
+    /// Activation of the hidden layers.
+    pub activation_fn: Activation,
+    /// Critics: 2, or 1 for DDPG.
+    #[serde(skip)]
+    pub n_critics: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            learning_rate: Schedule::Constant(1e-3),
+            collection: Collection {
+                n_envs: 1,
+                buffer_size: 1_000_000,
+                learning_starts: 100,
+                batch_size: 256,
+                gamma: 0.99,
+                train_freq: 1,
+                gradient_steps: 1,
+                n_steps: 1,
+                normalize_observation: false,
+                clip_observation: 10.0,
+            },
+            tau: 0.005,
+            noise: ActionNoise::default(),
+            policy_delay: 2,
+            target_policy_noise: 0.2,
+            target_noise_clip: 0.5,
+            net_arch: NetArch { pi: vec![400, 300], vf: vec![400, 300] },
+            activation_fn: Activation::Relu,
+            n_critics: 2,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let options = Self::read_open(&section)?;
+        section.finish()?;
+        Ok(options)
+    }
+
+    /// Reads what TD3 and DDPG share, and what TD3 has beyond; leaves the section open.
+    pub(super) fn read_open(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        let shared = Self::read_shared(section)?;
+        let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, Range::at_least(0.0), meaning)?.unwrap_or(default))
+        };
+        Ok(Self {
+            policy_delay: section
+                .integer(
+                    "policy_delay",
+                    Range::between(1.0, 1e6),
+                    "steps of the critics for each of the actor",
+                )?
+                .unwrap_or(default.policy_delay),
+            target_policy_noise: number(
+                "target_policy_noise",
+                default.target_policy_noise,
+                "noise on target actions",
+            )?,
+            target_noise_clip: number("target_noise_clip", default.target_noise_clip, "limit of that noise")?,
+            ..shared
+        })
+    }
+
+    pub(super) fn read_shared(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        Ok(Self {
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+                .unwrap_or(default.learning_rate),
+            collection: Collection::read(section, default.collection.clone())?,
+            tau: section
+                .number("tau", Range::between(0.0, 1.0), "share by which the target networks move")?
+                .unwrap_or(default.tau),
+            noise: ActionNoise::read(section)?,
+            net_arch: super::ppo::read_net_arch(section, &default.net_arch)?
+                .unwrap_or(default.net_arch.clone()),
+            activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
+            ..default
+        })
+    }
+}
+
+/// One critic with its target and what it needs in a step.
+struct Critic {
+    network: Network,
+    target: Target,
+    values: Vec<f32>,
+    gradient: Vec<f32>,
+    loss: f64,
+}
+
+/// The learner.
+pub struct Td3 {
+    options: Options,
+    cores: Cores,
+    axes: usize,
+    actor: Network,
+    actor_target: Target,
+    actor_halves: Halves,
+    target_halves: Halves,
+    critics: Vec<Critic>,
+    critic_halves: Halves,
+    state: State,
+    /// `[rows, axes]`
+    actions: Vec<f32>,
+    /// `[rows, features + axes]`
+    inputs: Vec<f32>,
+    next_inputs: Vec<f32>,
+    input_gradient: Vec<f32>,
+    action_gradient: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    noise: NoiseSource,
+    smoothing: Stream,
+    gradient_steps: u64,
+    means: Means,
+    actor_means: Means,
+}
+
+impl Td3 {
+    /// A fresh learner whose weights and draws follow from `seed`.
+    pub fn new(options: Options, spec: &Spec, seed: u64, cores: Cores) -> Self {
+        let (features, axes) = (spec.observation.len(), spec.action.len());
+        let rows = options.collection.batch_size.max(options.collection.n_envs);
+        let activation = options.activation_fn;
+        let shape =
+            |input, hidden: &[usize], output| Mlp { input, hidden: hidden.to_vec(), output, activation };
+        let stream = |index| Stream::new(seed, "td3 weights", index);
+        let actor = Network::new(shape(features, &options.net_arch.pi, axes), rows, &mut stream(0));
+        let critic = |index: usize| {
+            let shape = shape(features + axes, &options.net_arch.vf, 1);
+            let network = Network::new(shape, rows, &mut Stream::new(seed, "td3 weights", 1 + index as u64));
+            let target = Target::of(&network, rows);
+            Critic { target, network, values: vec![0.0; rows], gradient: vec![0.0; rows], loss: 0.0 }
+        };
+        let critics: Vec<Critic> = (0..options.n_critics).map(critic).collect();
+        Self {
+            actor_target: Target::of(&actor, 1),
+            actor_halves: Halves::new(&actor.shape, rows),
+            target_halves: Halves::new(&actor.shape, rows),
+            critic_halves: Halves::new(&critics[0].network.shape, rows),
+            state: State {
+                noise: NoiseSource::new(options.noise, options.collection.n_envs * axes, seed),
+                smoothing: Stream::new(seed, "target noise", 0),
+                gradient_steps: 0,
+                means: Means::default(),
+                actor_means: Means::default(),
+            },
+            actions: vec![0.0; rows * axes],
+            inputs: vec![0.0; rows * (features + axes)],
+            next_inputs: vec![0.0; rows * (features + axes)],
+            input_gradient: vec![0.0; rows * (features + axes)],
+            action_gradient: vec![0.0; rows * axes],
+            targets: vec![0.0; rows],
+            actor,
+            critics,
+            options,
+            cores,
+            axes,
+        }
+    }
+
+    /// y = r + γ min_i Q'_i(s', clip(π'(s') + clip(ε, ±c), ±1)) (Fujimoto et al. 2018, equation 14).
+    fn estimate_targets(&mut self, batch: &Batch) {
+        let (rows, axes, cores) = (batch.rows, self.axes, self.cores);
+        let Target { shape, parameters, .. } = &self.actor_target;
+        self.target_halves.forward(
+            shape,
+            parameters,
+            &batch.next_observations,
+            rows,
+            cores,
+            &mut self.actions,
+        );
+        let (sigma, clip) = (self.options.target_policy_noise as f32, self.options.target_noise_clip as f32);
+        for action in &mut self.actions[..rows * axes] {
+            *action = action.tanh();
+            if sigma > 0.0 && clip > 0.0 {
+                let noise = (sigma * self.state.smoothing.normal()).clamp(-clip, clip);
+                *action = (*action + noise).clamp(-1.0, 1.0);
+            }
+        }
+        beside(&batch.next_observations, &self.actions, axes, rows, &mut self.next_inputs);
+        let inputs = &self.next_inputs[..];
+        let value = |critic: &mut Critic| {
+            critic.values[..rows].copy_from_slice(critic.target.forward(inputs, rows));
+        };
+        each(&mut self.critics, cores, value);
+        for row in 0..rows {
+            let least = self.critics.iter().map(|critic| critic.values[row]).fold(f32::INFINITY, f32::min);
+            self.targets[row] = batch.rewards[row] + batch.discounts[row] * least;
+        }
+    }
+
+    /// Each critic down the mean of (Q_i(s, a) − y)².
+    fn learn_critics(&mut self, batch: &Batch, learning_rate: f64) -> f64 {
+        let (rows, cores) = (batch.rows, self.cores);
+        beside(&batch.observations, &batch.controls, self.axes, rows, &mut self.inputs);
+        let (inputs, targets) = (&self.inputs[..], &self.targets[..rows]);
+        let learn = |critic: &mut Critic| {
+            let Critic { network, gradient, loss, values, .. } = critic;
+            values[..rows].copy_from_slice(network.forward(inputs, rows));
+            *loss = 0.0;
+            for ((value, target), slot) in values.iter().zip(targets).zip(&mut gradient[..rows]) {
+                let error = value - target;
+                *loss += f64::from(error * error) / rows as f64;
+                *slot = 2.0 * error / rows as f32;
+            }
+            network.learn(inputs, rows, &gradient[..rows], learning_rate, None);
+        };
+        each(&mut self.critics, cores, learn);
+        self.critics.iter().map(|critic| critic.loss).sum()
+    }
+
+    /// The actor down −mean Q_1(s, π(s)), through the critic's gradient with respect to the action (Silver et al. 2014).
+    fn learn_actor(&mut self, batch: &Batch, learning_rate: f64) -> (f64, f64) {
+        let (rows, axes, cores) = (batch.rows, self.axes, self.cores);
+        let Network { shape, trained, .. } = &self.actor;
+        let parameters = &trained.parameters;
+        self.actor_halves.forward(shape, parameters, &batch.observations, rows, cores, &mut self.actions);
+        let actions = &mut self.actions[..rows * axes];
+        actions.iter_mut().for_each(|action| *action = action.tanh());
+        beside(&batch.observations, actions, axes, rows, &mut self.inputs);
+        let Critic { network: critic, values, gradient, .. } = &mut self.critics[0];
+        let (critic_shape, critic_parameters) = (&critic.shape, &critic.trained.parameters);
+        self.critic_halves.forward(critic_shape, critic_parameters, &self.inputs, rows, cores, values);
+        let loss = -values[..rows].iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64;
+        gradient[..rows].fill(-1.0 / rows as f32);
+        self.critic_halves.input_gradient(
+            critic_shape,
+            critic_parameters,
+            rows,
+            cores,
+            gradient,
+            &mut self.input_gradient,
+        );
+        let width = critic_shape.input;
+        for row in 0..rows {
+            for axis in 0..axes {
+                let action = actions[row * axes + axis];
+                let to_action = self.input_gradient[(row + 1) * width - axes + axis];
+                self.action_gradient[row * axes + axis] = to_action * (1.0 - action * action);
+            }
+        }
+        let gradient = self.actor_halves.backward(
+            shape,
+            parameters,
+            &batch.observations,
+            rows,
+            cores,
+            &self.action_gradient,
+        );
+        (loss, self.actor.apply(gradient, learning_rate))
+    }
+}
+
+/// Does the same with every critic, two at a time where there are two cores.
+fn each(critics: &mut [Critic], cores: Cores, work: impl Fn(&mut Critic) + Sync) {
+    match critics {
+        [first, second] => {
+            cores.join(|| work(first), || work(second));
+        }
+        critics => critics.iter_mut().for_each(work),
+    }
+}
+
+/// `[rows, features + axes]` from observations and actions side by side.
+pub(super) fn beside(observations: &[f32], actions: &[f32], axes: usize, rows: usize, inputs: &mut [f32]) {
+    let features = observations.len() / rows;
+    let rows = inputs.chunks_exact_mut(features + axes).zip(observations.chunks_exact(features));
+    for ((input, observation), action) in rows.zip(actions.chunks_exact(axes)) {
+        input[..features].copy_from_slice(observation);
+        input[features..].copy_from_slice(action);
+    }
+}
+
+impl Learner for Td3 {
+    fn act(&mut self, observations: &[f32], _allowed: &[bool], _progress_remaining: f64, chosen: Chosen<'_>) {
+        let rows = chosen.controls.len() / self.axes;
+        let outputs = self.actor.forward(observations, rows);
+        for (control, output) in chosen.controls.iter_mut().zip(outputs) {
+            *control = output.tanh();
+        }
+        self.state.noise.add(chosen.controls);
+    }
+
+    fn episode_ended(&mut self, lane: usize) {
+        self.state.noise.reset(lane, self.axes);
+    }
+
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+        let learning_rate = self.options.learning_rate.at(progress_remaining);
+        self.estimate_targets(batch);
+        let loss = self.learn_critics(batch, learning_rate);
+        self.state
+            .means
+            .add(&[loss, f64::from(self.targets[..batch.rows].iter().sum::<f32>()) / batch.rows as f64]);
+        self.state.gradient_steps += 1;
+        if self.state.gradient_steps.is_multiple_of(self.options.policy_delay) {
+            let (policy_loss, norm) = self.learn_actor(batch, learning_rate);
+            self.state.actor_means.add(&[policy_loss, norm]);
+            let tau = self.options.tau;
+            self.actor_target.follow(&self.actor, tau);
+            each(&mut self.critics, self.cores, |critic| critic.target.follow(&critic.network, tau));
+            if !norm.is_finite() {
+                return Err("policy gradient");
+            }
+        }
+        if loss.is_finite() { Ok(()) } else { Err("value loss") }
+    }
+
+    fn take_figures(&mut self, progress_remaining: f64) -> Figures {
+        let mut figures = self.state.means.take(&["value_loss", "mean_target"]);
+        figures.extend(self.state.actor_means.take(&["policy_loss", "gradient_norm"]));
+        figures.insert("learning_rate", self.options.learning_rate.at(progress_remaining));
+        figures
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            network: self.actor.shape.clone(),
+            parameters: self.actor.trained.parameters.clone(),
+            head: Head::Deterministic,
+            discretization: None,
+            log_std: Vec::new(),
+            normalizer: None,
+        }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        let critics: Vec<_> =
+            self.critics.iter().map(|critic| (&critic.network.trained, &critic.target.parameters)).collect();
+        postcard::to_stdvec(&(&self.actor.trained, &self.actor_target.parameters, critics, &self.state))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        type Saved = (Trained, Vec<f32>, Vec<(Trained, Vec<f32>)>, State);
+        let (actor, actor_target, critics, state): Saved =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        if critics.len() != self.critics.len() {
+            return Err(StateError::new("it has another number of critics than this project"));
+        }
+        self.actor.restore(actor)?;
+        self.actor_target.restore(actor_target)?;
+        for (critic, (trained, target)) in self.critics.iter_mut().zip(critics) {
+            critic.network.restore(trained)?;
+            critic.target.restore(target)?;
+        }
+        self.state = state;
+        Ok(())
+    }
+}

@@ -1,0 +1,441 @@
+//! What off-policy learners share: collecting into a replay buffer and learning from it by Stable-Baselines3's rules.
+//!
+//! A round is `train_freq` steps of every environment, then `gradient_steps` gradient steps. Before `learning_starts`
+//! steps actions are uniform and nothing is learnt. One update of the training loop is as many rounds as make about a
+//! thousand environment steps, so that log lines and checkpoints come at a human pace.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::{ActionSpace, Axis, Spec};
+use setpoint_nn::gaussian;
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+use setpoint_process::vectorized::Actions;
+
+use crate::algorithms::{Algorithm, Figures, Horizon, Snapshot};
+use crate::environment::Environments;
+use crate::error::TrainError;
+use crate::exploration::any_allowed;
+use crate::network::Cores;
+use crate::normalize::ObservationNormalizer;
+use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
+
+/// Environment steps of an update, about.
+const UPDATE_STEPS: usize = 1_000;
+
+/// Options that every off-policy learner has; Stable-Baselines3's names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Collection {
+    /// Environments side by side.
+    pub n_envs: usize,
+    /// Transitions held, over all environments.
+    pub buffer_size: usize,
+    /// Steps of uniform actions before anything is learnt.
+    pub learning_starts: u64,
+    /// Transitions of a gradient step.
+    pub batch_size: usize,
+    /// Discount per step, in [0, 1].
+    pub gamma: f64,
+    /// Steps of each environment between gradient steps.
+    pub train_freq: usize,
+    /// Gradient steps after them; −1: as many as transitions were collected.
+    pub gradient_steps: i64,
+    /// Steps of an n-step return.
+    pub n_steps: usize,
+    /// Whether observations are normalised by running statistics; the buffer holds them as they were.
+    pub normalize_observation: bool,
+    /// Greatest magnitude of a normalised feature.
+    pub clip_observation: f64,
+}
+
+impl Collection {
+    /// Reads its keys from an algorithm's table; absent ones take the given defaults.
+    pub fn read(section: &Section<'_>, default: Self) -> Result<Self, Box<Diagnostic>> {
+        let count = |key, range, default: usize, meaning| -> Result<usize, Box<Diagnostic>> {
+            Ok(section.integer(key, range, meaning)?.map_or(default, |value| value as usize))
+        };
+        let at_least_one = || Range::between(1.0, 16_777_216.0);
+        let steps =
+            section.number("gradient_steps", Range::at_least(-1.0), "gradient steps after them, or −1")?;
+        if let Some(steps) = steps.filter(|steps| steps.fract() != 0.0 || *steps == 0.0) {
+            let title = format!("`gradient_steps` cannot be {steps}");
+            let help = "-1 takes as many gradient steps as transitions were collected";
+            return Err(section.error(
+                "gradient_steps",
+                &title,
+                "expected a whole number from 1, or -1",
+                help,
+            ));
+        }
+        let collection = Self {
+            n_envs: count("n_envs", at_least_one(), default.n_envs, "environments side by side")?,
+            buffer_size: count(
+                "buffer_size",
+                Range::between(1.0, 4e9),
+                default.buffer_size,
+                "transitions held, over all environments",
+            )?,
+            learning_starts: section
+                .integer("learning_starts", Range::at_least(0.0), "steps of uniform actions at first")?
+                .unwrap_or(default.learning_starts),
+            batch_size: count(
+                "batch_size",
+                at_least_one(),
+                default.batch_size,
+                "transitions of a gradient step",
+            )?,
+            gamma: section
+                .number("gamma", Range::between(0.0, 1.0), "discount per step")?
+                .unwrap_or(default.gamma),
+            train_freq: count(
+                "train_freq",
+                at_least_one(),
+                default.train_freq,
+                "steps between gradient steps",
+            )?,
+            gradient_steps: steps.map_or(default.gradient_steps, |steps| steps as i64),
+            n_steps: count(
+                "n_steps",
+                Range::between(1.0, 1000.0),
+                default.n_steps,
+                "steps of an n-step return",
+            )?,
+            normalize_observation: section
+                .boolean("normalize_observation", "normalise observations by running statistics")?
+                .unwrap_or(default.normalize_observation),
+            clip_observation: section
+                .number("clip_observation", Range::positive(), "greatest magnitude of a normalised feature")?
+                .unwrap_or(default.clip_observation),
+        };
+        if collection.buffer_size < collection.n_envs {
+            let title = format!("a buffer of {} is smaller than one step", collection.buffer_size);
+            let label = format!("at least n_envs = {}", collection.n_envs);
+            return Err(section.error("buffer_size", &title, &label, "raise buffer_size or lower n_envs"));
+        }
+        Ok(collection)
+    }
+
+    /// What its replay buffer would be for a process.
+    pub fn shape(&self, spec: &Spec, masked: bool) -> Shape {
+        let (axes, choices) = match &spec.action {
+            ActionSpace::Discrete { choices } => (0, choices.len()),
+            ActionSpace::Continuous { axes } => (axes.len(), 0),
+        };
+        let masked_choices = if masked { choices } else { 0 };
+        Shape { lanes: self.n_envs, features: spec.observation.len(), axes, masked_choices }
+    }
+
+    /// Why the buffer cannot be held in this machine's free memory, if it cannot.
+    pub fn too_large(&self, spec: &Spec, masked: bool) -> Option<String> {
+        let bytes = self.buffer_size as u64 * self.shape(spec, masked).bytes_per_transition() as u64;
+        let available = available_memory_bytes()?;
+        (bytes > available).then(|| {
+            let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+            format!(
+                "a replay buffer of {} transitions takes {:.1} GB; this machine has {:.1} GB free",
+                self.buffer_size,
+                gigabytes(bytes),
+                gigabytes(available)
+            )
+        })
+    }
+}
+
+/// Memory that could be used without swapping, where the system tells.
+fn available_memory_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+/// The actions of one step.
+pub struct Chosen<'a> {
+    /// `[lanes]`, for discrete actions.
+    pub choices: &'a mut [u32],
+    /// `[lanes, axes]` on [−1, 1], for continuous ones.
+    pub controls: &'a mut [f32],
+}
+
+/// What an off-policy algorithm adds.
+pub trait Learner: Send {
+    /// Acts while exploring. `observations` is `[lanes, features]` as the networks see them; `allowed` `[lanes, choices]`
+    /// or empty.
+    fn act(&mut self, observations: &[f32], allowed: &[bool], progress_remaining: f64, chosen: Chosen<'_>);
+
+    /// An episode ended in a lane: noise that depends on time begins anew.
+    fn episode_ended(&mut self, _lane: usize) {}
+
+    /// A step of every lane was added to the buffer, `slots` being their places in it.
+    fn added(&mut self, _slots: std::ops::Range<usize>) {}
+
+    /// Every environment has taken a step; `steps` counts them per lane.
+    fn stepped(&mut self, _steps: u64) {}
+
+    /// Draws a batch; evenly unless it knows better.
+    fn draw(
+        &mut self,
+        replay: &Replay,
+        rows: usize,
+        n_steps: usize,
+        gamma: f64,
+        random: &mut Stream,
+        batch: &mut Batch,
+    ) {
+        replay.sample(rows, n_steps, gamma, random, batch);
+    }
+
+    /// One gradient step. `Err` names what is not finite.
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str>;
+
+    /// Means since the last call.
+    fn take_figures(&mut self, progress_remaining: f64) -> Figures;
+
+    /// The policy as it stands, without the normaliser.
+    fn snapshot(&self) -> Snapshot;
+
+    /// Everything that a bit-identical continuation needs.
+    fn save(&self) -> Result<Vec<u8>, StateError>;
+
+    /// Puts back what [`Learner::save`] wrote.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
+}
+
+/// A learner with its buffer and its book-keeping.
+pub struct OffPolicy<L> {
+    learner: L,
+    options: Collection,
+    axes: Vec<Axis>,
+    choices_count: usize,
+    pool: Option<rayon::ThreadPool>,
+    replay: Replay,
+    /// What a checkpoint said the buffer holds, until it is read.
+    promised: Option<ReplayState>,
+    state: State,
+    observations: Vec<f32>,
+    choices: Vec<u32>,
+    controls: Vec<f32>,
+    natural: Vec<f32>,
+    batch: Batch,
+}
+
+/// The part that a checkpoint holds, beside learner and buffer.
+#[derive(Serialize, Deserialize)]
+struct State {
+    normalizer: Option<ObservationNormalizer>,
+    random_actions: Stream,
+    draws: Stream,
+    gradient_steps: u64,
+}
+
+impl<L: Learner> OffPolicy<L> {
+    /// Around a learner.
+    pub fn new(learner: L, options: Collection, spec: &Spec, masked: bool, seed: u64, cores: Cores) -> Self {
+        // Without a second thread (a system may refuse one) everything is done in turn, with the same result.
+        let pool = || rayon::ThreadPoolBuilder::new().num_threads(2).build().ok();
+        let axes = match &spec.action {
+            ActionSpace::Discrete { .. } => Vec::new(),
+            ActionSpace::Continuous { axes } => axes.clone(),
+        };
+        let (lanes, features) = (options.n_envs, spec.observation.len());
+        let replay = Replay::new(options.shape(spec, masked), options.buffer_size);
+        Self {
+            state: State {
+                normalizer: options
+                    .normalize_observation
+                    .then(|| ObservationNormalizer::new(features, options.clip_observation)),
+                random_actions: Stream::new(seed, "uniform actions", 0),
+                draws: Stream::new(seed, "replay draws", 0),
+                gradient_steps: 0,
+            },
+            pool: if cores == Cores::Two { pool() } else { None },
+            replay,
+            promised: None,
+            observations: vec![0.0; lanes * features],
+            choices: vec![0; if axes.is_empty() { lanes } else { 0 }],
+            controls: vec![0.0; lanes * axes.len()],
+            natural: vec![0.0; lanes * axes.len()],
+            batch: Batch::default(),
+            choices_count: if axes.is_empty() { spec.action.len() } else { 0 },
+            learner,
+            options,
+            axes,
+        }
+    }
+
+    /// The learner itself.
+    pub fn learner(&mut self) -> &mut L {
+        &mut self.learner
+    }
+
+    /// One step of every environment into the buffer.
+    fn step(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<(), TrainError> {
+        let Self { learner, state, replay, observations, choices, controls, .. } = self;
+        let progress = horizon.remaining_at(environments.steps());
+        if environments.steps() < self.options.learning_starts {
+            for (lane, choice) in choices.iter_mut().enumerate() {
+                let allowed = environments.allowed_in(lane);
+                *choice = any_allowed(&mut state.random_actions, self.choices_count, allowed) as u32;
+            }
+            controls.iter_mut().for_each(|control| *control = state.random_actions.uniform(-1.0, 1.0));
+        } else {
+            let raw = &environments.transition().observations;
+            match &state.normalizer {
+                None => observations.copy_from_slice(raw),
+                Some(normalizer) => normalizer.apply(raw, observations),
+            }
+            learner.act(observations, environments.allowed(), progress, Chosen { choices, controls });
+        }
+        if self.axes.is_empty() {
+            environments.step(Actions::Discrete(choices))?;
+        } else {
+            let width = self.axes.len();
+            for (index, natural) in self.natural.iter_mut().enumerate() {
+                let axis = &self.axes[index % width];
+                *natural = gaussian::to_bounds(controls[index], axis.low, axis.high);
+            }
+            environments.step(Actions::Continuous(&self.natural))?;
+        }
+        let transition = environments.transition();
+        if let Some(normalizer) = &mut state.normalizer {
+            normalizer.update(&transition.observations);
+        }
+        let capacity = replay.capacity();
+        let first = (replay.steps() as usize * self.options.n_envs) % capacity;
+        replay.add(Step {
+            choices,
+            controls,
+            rewards: environments.rewards(),
+            outcomes: &transition.outcomes,
+            observations: &transition.observations,
+            final_observations: &transition.final_observations,
+            allowed: environments.allowed(),
+        });
+        learner.added(first..first + self.options.n_envs);
+        for (lane, outcome) in transition.outcomes.iter().enumerate() {
+            if outcome.is_over() {
+                learner.episode_ended(lane);
+            }
+        }
+        learner.stepped(replay.steps());
+        Ok(())
+    }
+
+    fn gradient_step(&mut self, progress_remaining: f64, steps: u64) -> Result<(), TrainError> {
+        let Self { learner, state, replay, batch, options, .. } = self;
+        learner.draw(replay, options.batch_size, options.n_steps, options.gamma, &mut state.draws, batch);
+        if let Some(normalizer) = &state.normalizer {
+            normalizer.apply_in_place(&mut batch.observations);
+            normalizer.apply_in_place(&mut batch.next_observations);
+        }
+        state.gradient_steps += 1;
+        learner.learn(batch, progress_remaining).map_err(|what| TrainError::Diverged { what, steps })
+    }
+}
+
+impl<L: Learner> OffPolicy<L> {
+    fn rounds(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+        let lanes = self.options.n_envs;
+        let end = environments.steps() + UPDATE_STEPS as u64;
+        loop {
+            for _ in 0..self.options.train_freq {
+                self.step(environments, horizon)?;
+                if environments.steps() >= horizon.total_steps {
+                    break;
+                }
+            }
+            let steps = environments.steps();
+            if steps > self.options.learning_starts {
+                let count = match self.options.gradient_steps {
+                    -1 => self.options.train_freq * lanes,
+                    count => count as usize,
+                };
+                for _ in 0..count {
+                    self.gradient_step(horizon.remaining_at(steps), steps)?;
+                }
+            }
+            if steps >= end || steps >= horizon.total_steps {
+                break;
+            }
+        }
+        let mut figures = self.learner.take_figures(horizon.remaining_at(environments.steps()));
+        figures.insert("gradient_steps", self.state.gradient_steps as f64);
+        figures.insert("replay_transitions", self.replay.len() as f64);
+        Ok(figures)
+    }
+}
+
+impl<L: Learner> Algorithm for OffPolicy<L> {
+    fn lanes(&self) -> usize {
+        self.options.n_envs
+    }
+
+    fn begin(&mut self, environments: &Environments) {
+        let observations = &environments.transition().observations;
+        if let Some(normalizer) = &mut self.state.normalizer {
+            normalizer.update(observations);
+        }
+        self.replay.begin(observations, environments.allowed());
+    }
+
+    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+        match self.pool.take() {
+            None => self.rounds(environments, horizon),
+            Some(pool) => {
+                let figures = pool.install(|| self.rounds(environments, horizon));
+                self.pool = Some(pool);
+                figures
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let normalizer = self.state.normalizer.as_ref().map(ObservationNormalizer::freeze);
+        Snapshot { normalizer, ..self.learner.snapshot() }
+    }
+
+    fn replay(&self) -> Option<&Replay> {
+        Some(&self.replay)
+    }
+
+    fn replay_to_restore(&mut self) -> Option<(&mut Replay, ReplayState)> {
+        let promised = self.promised.take()?;
+        Some((&mut self.replay, promised))
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&(self.learner.save()?, self.replay.state(), &self.state))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (learner, replay, state): (Vec<u8>, ReplayState, State) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        self.learner.load(&learner)?;
+        self.promised = Some(replay);
+        self.state = state;
+        Ok(())
+    }
+}
+
+/// Sums of figures since the last log line, by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Means {
+    sums: Vec<f64>,
+    count: f64,
+}
+
+impl Means {
+    /// Adds one figure of each name.
+    pub fn add(&mut self, figures: &[f64]) {
+        self.sums.resize(figures.len(), 0.0);
+        self.sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+        self.count += 1.0;
+    }
+
+    /// Their means under the given names; nothing if none was added.
+    pub fn take(&mut self, names: &[&'static str]) -> Figures {
+        let Self { sums, count } = std::mem::take(self);
+        names.iter().zip(sums).map(|(name, sum)| (*name, sum / count)).collect()
+    }
+}
