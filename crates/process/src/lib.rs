@@ -4,6 +4,7 @@
 //! * [`builtin`] – one file a process, its heuristic baseline beside it
 //! * [`vectorized`] – many environments that step together; [`mod@open`] – from a project's `kind` to a process
 //! * [`reward`] – signals × weights; [`random`] – named streams; [`conformance`] – what every process must keep
+//! * [`trigonometry`] – sine and cosine, inlined
 //!
 //! Nothing here learns.
 
@@ -13,6 +14,7 @@ pub mod open;
 pub mod process;
 pub mod random;
 pub mod reward;
+pub mod trigonometry;
 pub mod vectorized;
 
 pub use open::{Factory, Heuristic, State, kinds, open, open_kind};

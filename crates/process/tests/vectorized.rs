@@ -7,7 +7,7 @@ use setpoint_process::open::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
-use setpoint_process::{Factory, open_kind};
+use setpoint_process::{Factory, kinds, open_kind};
 
 /// Counts to ten, then terminates; broken in one way at a time.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -111,9 +111,9 @@ fn conformance_catches_each_fault_and_passes_what_is_sound() {
     assert!(failed(Fault::NotReproducible).contains(&"same seed".to_owned()));
     assert_eq!(failed(Fault::NotSaved), ["saved state"]);
     assert!(failed(Fault::NeverEnds).contains(&"bounds".to_owned()));
-    for kind in ["assembly-line", "assembly-setup"] {
-        let findings = conformance(open_kind(kind, None).unwrap().as_ref(), 3_000);
-        assert!(findings.iter().all(|finding| finding.passed), "{kind}: {findings:?}");
+    for factory in kinds() {
+        let findings = conformance(factory.as_ref(), 3_000);
+        assert!(findings.iter().all(|finding| finding.passed), "{}: {findings:?}", factory.spec().kind);
     }
 }
 

@@ -22,7 +22,7 @@ fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
     match kind {
         None => {
             for spec in &specs {
-                output.line(format!("{:<16} {}", spec.kind, spec.summary));
+                output.line(format!("{:<24} {}", spec.kind, spec.summary));
             }
             output.line("\n`setpoint list processes KIND` shows features, actions, signals and units");
             output.document("list processes", Status::Done, json!({ "processes": specs }));
@@ -48,7 +48,12 @@ fn describe(spec: &Spec, output: &Output) {
         .observation
         .iter()
         .map(|feature| {
-            let range = |low: f32, high: f32| format!("{} … {}", number(low.into()), number(high.into()));
+            let bound = |value: f32| match value {
+                f32::MAX => "∞".to_owned(),
+                f32::MIN => "−∞".to_owned(),
+                value => number(value.into()),
+            };
+            let range = |low: f32, high: f32| format!("{} … {}", bound(low), bound(high));
             vec![
                 feature.name.clone(),
                 range(feature.low, feature.high),
