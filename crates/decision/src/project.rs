@@ -10,7 +10,19 @@ use crate::section::{Range, Section};
 use crate::spec::Spec;
 
 /// Algorithms that a project may name; each may have a table `[train.<name>]`.
-pub const ALGORITHMS: &[&str] = &["ppo", "dqn", "sac", "td3", "ddpg", "reinforce"];
+pub const ALGORITHMS: &[&str] = &[
+    "ppo",
+    "dqn",
+    "sac",
+    "td3",
+    "ddpg",
+    "reinforce",
+    "q-learning",
+    "epsilon-greedy",
+    "ucb1",
+    "lin-ucb",
+    "thompson",
+];
 /// Baselines that every policy can be compared with; a process may offer more by name.
 pub const BASELINES: &[&str] = &["random", "heuristic"];
 /// Name of the file in a project's folder.

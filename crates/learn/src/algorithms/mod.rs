@@ -16,9 +16,11 @@ use crate::network::Cores;
 use crate::off_policy::{Collection, OffPolicy};
 use crate::replay::{Replay, ReplayState};
 
+pub mod bandits;
 pub mod ddpg;
 pub mod dqn;
 pub mod ppo;
+pub mod q_learning;
 pub mod reinforce;
 pub mod sac;
 pub mod td3;
@@ -117,6 +119,11 @@ pub const ALGORITHMS: &[Description] = &[
     td3::DESCRIPTION,
     ddpg::DESCRIPTION,
     reinforce::DESCRIPTION,
+    q_learning::DESCRIPTION,
+    bandits::DESCRIPTIONS[0],
+    bandits::DESCRIPTIONS[1],
+    bandits::DESCRIPTIONS[2],
+    bandits::DESCRIPTIONS[3],
 ];
 
 /// The options of the project's algorithm, every default filled in.
@@ -135,6 +142,20 @@ pub enum Options {
     Td3(Box<td3::Options>),
     /// `[train.ddpg]`
     Ddpg(Box<ddpg::Options>),
+    /// `[train.q-learning]`
+    QLearning(q_learning::Options),
+    /// One of the bandits, by its place among [`bandits::DESCRIPTIONS`].
+    #[serde(serialize_with = "bandit_options")]
+    Bandit(usize, bandits::Options),
+}
+
+/// The options alone: a project file names the bandit by its table.
+fn bandit_options<S: serde::Serializer>(
+    _index: &usize,
+    options: &bandits::Options,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    options.serialize(serializer)
 }
 
 impl Options {
@@ -147,7 +168,18 @@ impl Options {
         let sac = sac::Options::read(project.section("train.sac"))?;
         let td3 = td3::Options::read(project.section("train.td3"))?;
         let ddpg = ddpg::Options::read(project.section("train.ddpg"))?;
+        let q_learning = q_learning::Options::read(project.section("train.q-learning"))?;
+        let bandit = |name: &str| bandits::Options::read(name, project.section(&format!("train.{name}")));
+        let bandits = bandits::DESCRIPTIONS
+            .iter()
+            .map(|description| bandit(description.name))
+            .collect::<Result<Vec<_>, _>>()?;
+        let named = bandits::DESCRIPTIONS.iter().position(|found| found.name == project.train.algorithm);
+        if let Some(index) = named {
+            return Ok(Self::Bandit(index, bandits[index].clone()));
+        }
         Ok(match project.train.algorithm.as_str() {
+            "q-learning" => Self::QLearning(q_learning),
             "reinforce" => Self::Reinforce(reinforce),
             "dqn" => Self::Dqn(Box::new(dqn)),
             "sac" => Self::Sac(Box::new(sac)),
@@ -166,6 +198,8 @@ impl Options {
             Self::Sac(_) => sac::DESCRIPTION.name,
             Self::Td3(_) => td3::DESCRIPTION.name,
             Self::Ddpg(_) => ddpg::DESCRIPTION.name,
+            Self::QLearning(_) => q_learning::DESCRIPTION.name,
+            Self::Bandit(index, _) => bandits::DESCRIPTIONS[*index].name,
         }
     }
 
@@ -178,6 +212,11 @@ impl Options {
             (Self::Dqn(_), ActionSpace::Continuous { .. }) => Some(
                 "dqn learns values of choices; this process has continuous actions: use sac, td3, ddpg or ppo".into(),
             ),
+            (Self::QLearning(_) | Self::Bandit(..), ActionSpace::Continuous { .. }) => Some(format!(
+                "{} learns values of choices; this process has continuous actions: use sac, td3, ddpg or ppo",
+                self.name()
+            )),
+            (Self::QLearning(options), _) => options.mismatch(spec),
             (Self::Td3(_) | Self::Ddpg(_), ActionSpace::Discrete { .. }) => Some(format!(
                 "{} learns settings; this process has choices: use ppo, dqn or sac",
                 self.name()
@@ -221,6 +260,8 @@ impl Options {
                 let learner = td3::Td3::new((**options).clone(), spec, seed, cores);
                 Box::new(OffPolicy::new(learner, options.collection.clone(), spec, masked, seed, cores))
             }
+            Self::QLearning(options) => Box::new(q_learning::QLearning::new(options.clone(), spec, seed)),
+            Self::Bandit(_, options) => Box::new(bandits::Bandit::new(options.clone(), spec, seed)),
             Self::Ddpg(options) => {
                 let learner = td3::Td3::new(options.as_td3(), spec, seed, cores);
                 Box::new(OffPolicy::new(learner, options.collection.clone(), spec, masked, seed, cores))

@@ -1,0 +1,394 @@
+//! Bandits: decisions without consequences beyond the step, or where exploring is costly. Each step is a round: the
+//! context is the observation, the payoff the reward, and nothing is bootstrapped.
+//!
+//! * `epsilon-greedy` – the arm with the best mean, but for an ε share (Sutton & Barto 2018, section 2.2)
+//! * `ucb1` – the best mean plus a bonus for what is little known (Auer, Cesa-Bianchi & Fischer 2002)
+//! * `lin-ucb` – the same for payoffs linear in the context (Li et al. 2010, arXiv 1003.0146, algorithm 1, disjoint)
+//! * `thompson` – an arm as often as it is believed to be the best (Thompson 1933; Chapelle & Li 2011): Beta–Bernoulli,
+//!   Gaussian, or linear in the context (Agrawal & Goyal 2013, arXiv 1209.3352)
+//!
+//! The metrics' `cumulative_regret` is Σ (expected payoff of the arm that is best by what is known now − that of the arm
+//! taken, by the same estimates): an estimate, since only a simulator knows the truth. Where the process reports a signal
+//! named `regret`, that is summed instead.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_policy::head::Head;
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+use setpoint_process::vectorized::Actions;
+
+use super::{Algorithm, Description, Figures, Horizon, Snapshot};
+use crate::environment::Environments;
+use crate::error::TrainError;
+use crate::exploration::{
+    Decay, DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest, ucb_bonus,
+};
+use crate::off_policy::Means;
+
+mod arms;
+mod linear;
+
+use arms::{Arm, beta};
+use linear::LinearArm;
+
+/// Environment steps of an update.
+const UPDATE_STEPS: u64 = 1_000;
+
+const fn description(name: &'static str, summary: &'static str, source: &'static str) -> Description {
+    Description {
+        name,
+        summary,
+        on_policy: false,
+        actions: "discrete, masked",
+        sample_efficiency: "very high, because nothing is learnt about consequences",
+        pick_when: "what is done now does not change what comes next, or exploring is costly",
+        source,
+    }
+}
+
+/// The rows of `setpoint list algorithms`.
+pub const DESCRIPTIONS: [Description; 4] = [
+    description(
+        "epsilon-greedy",
+        "bandit: the arm with the best mean, but for a share ε",
+        "Sutton & Barto 2018, section 2.2",
+    ),
+    description(
+        "ucb1",
+        "bandit: the best mean plus a bonus for what is little known",
+        "Auer, Cesa-Bianchi & Fischer 2002",
+    ),
+    description(
+        "lin-ucb",
+        "contextual bandit: payoffs linear in the observation, plus a bonus",
+        "Li et al. 2010, arXiv 1003.0146",
+    ),
+    description(
+        "thompson",
+        "bandit: an arm as often as it is believed to be the best",
+        "Thompson 1933; Agrawal & Goyal 2013, arXiv 1209.3352",
+    ),
+];
+
+/// What a Thompson sampler believes of an arm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Belief {
+    /// Payoffs are 0 or 1.
+    Beta,
+    /// Payoffs are normal, their mean not known.
+    #[default]
+    Gaussian,
+    /// Payoffs are normal around a linear function of the context.
+    Linear,
+}
+
+/// Which bandit, with its options.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Options {
+    /// `[train.epsilon-greedy]`
+    EpsilonGreedy(DiscreteExploration),
+    /// `[train.ucb1]`
+    Ucb1 {
+        /// Weight of the bonus, in units of the range of payoffs seen; √2 is the paper's.
+        c: f64,
+    },
+    /// `[train.lin-ucb]`
+    LinUcb {
+        /// Weight of the bonus, in units of payoff.
+        alpha: f64,
+        /// Ridge: how much the prior counts.
+        regularization: f64,
+    },
+    /// `[train.thompson]`
+    Thompson {
+        /// What it believes.
+        belief: Belief,
+        /// Standard deviation of a payoff around its mean.
+        payoff_sd: f64,
+        /// Ridge: how much the prior counts.
+        regularization: f64,
+    },
+}
+
+impl Options {
+    /// Reads the table of one of the four.
+    pub fn read(name: &str, section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, range, meaning)?.unwrap_or(default))
+        };
+        let ridge = || number("regularization", Range::positive(), 1.0, "how much the prior counts");
+        let options = match name {
+            "epsilon-greedy" => {
+                // The guide's: from 0.3 down to 0.01.
+                let default = DiscreteExploration {
+                    exploration_decay: Decay::Linear,
+                    exploration_fraction: 1.0,
+                    exploration_initial_eps: 0.3,
+                    exploration_final_eps: 0.01,
+                    ..DiscreteExploration::default()
+                };
+                Self::EpsilonGreedy(DiscreteExploration::read(&section, default)?)
+            }
+            "ucb1" => Self::Ucb1 {
+                c: number("c", Range::at_least(0.0), std::f64::consts::SQRT_2, "weight of the bonus")?,
+            },
+            "lin-ucb" => Self::LinUcb {
+                alpha: number("alpha", Range::at_least(0.0), 1.0, "weight of the bonus")?,
+                regularization: ridge()?,
+            },
+            _ => {
+                let belief = section.choice(
+                    "belief",
+                    &["gaussian", "beta", "linear"],
+                    "what it believes of an arm",
+                )?;
+                Self::Thompson {
+                    belief: match belief {
+                        Some("beta") => Belief::Beta,
+                        Some("linear") => Belief::Linear,
+                        _ => Belief::Gaussian,
+                    },
+                    payoff_sd: number(
+                        "payoff_sd",
+                        Range::positive(),
+                        1.0,
+                        "deviation of a payoff around its mean",
+                    )?,
+                    regularization: ridge()?,
+                }
+            }
+        };
+        section.finish()?;
+        Ok(options)
+    }
+
+    fn is_linear(&self) -> bool {
+        matches!(self, Self::LinUcb { .. } | Self::Thompson { belief: Belief::Linear, .. })
+    }
+}
+
+/// The learner.
+pub struct Bandit {
+    options: Options,
+    choices: usize,
+    /// Index of the signal `regret`, where the process has one.
+    regret_signal: Option<usize>,
+    state: State,
+    context: Vec<f64>,
+    expected: Vec<f32>,
+    optimistic: Vec<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    arms: Vec<Arm>,
+    linear: Vec<LinearArm>,
+    explorer: DiscreteExplorer,
+    counted: ExplorationCount,
+    random: Stream,
+    rounds: u64,
+    explored: u64,
+    rounds_logged: u64,
+    explored_logged: u64,
+    least_payoff: f64,
+    greatest_payoff: f64,
+    cumulative_regret: f64,
+    means: Means,
+}
+
+impl Bandit {
+    /// A fresh learner whose draws follow from `seed`.
+    pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
+        let choices = spec.action.len();
+        let width = spec.observation.len() + 1;
+        let ridge = match &options {
+            Options::LinUcb { regularization, .. } | Options::Thompson { regularization, .. } => {
+                *regularization
+            }
+            _ => 1.0,
+        };
+        let exploration = match &options {
+            Options::EpsilonGreedy(exploration) => *exploration,
+            _ => DiscreteExploration::default(),
+        };
+        let linear_arms = if options.is_linear() { choices } else { 0 };
+        Self {
+            state: State {
+                arms: vec![Arm::default(); choices],
+                linear: vec![LinearArm::new(width, ridge); linear_arms],
+                explorer: DiscreteExplorer::new(exploration, choices, seed),
+                counted: ExplorationCount::default(),
+                random: Stream::new(seed, "bandit", 0),
+                rounds: 0,
+                explored: 0,
+                rounds_logged: 0,
+                explored_logged: 0,
+                least_payoff: f64::INFINITY,
+                greatest_payoff: f64::NEG_INFINITY,
+                cumulative_regret: 0.0,
+                means: Means::default(),
+            },
+            regret_signal: spec.signals.iter().position(|signal| signal.name == "regret"),
+            context: vec![1.0; width],
+            expected: vec![0.0; choices],
+            optimistic: vec![0.0; choices],
+            choices,
+            options,
+        }
+    }
+
+    /// What each arm is expected to pay in this context.
+    fn expect(&mut self, observation: &[f32]) {
+        let features = observation.len();
+        self.context[..features].iter_mut().zip(observation).for_each(|(to, from)| *to = f64::from(*from));
+        for (choice, expected) in self.expected.iter_mut().enumerate() {
+            *expected = match self.state.linear.get(choice) {
+                Some(arm) => arm.expected(&self.context) as f32,
+                None => self.state.arms[choice].mean as f32,
+            };
+        }
+    }
+
+    fn choose(&mut self, allowed: &[bool], progress_remaining: f64) -> usize {
+        let State { arms, linear, explorer, random, rounds, greatest_payoff, least_payoff, .. } =
+            &mut self.state;
+        let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
+        let range = (*greatest_payoff - *least_payoff).max(1e-9);
+        for (choice, value) in self.optimistic.iter_mut().enumerate() {
+            let expected = f64::from(self.expected[choice]);
+            *value = match &self.options {
+                Options::EpsilonGreedy(_) => {
+                    return explorer.choose(&self.expected, allowed, progress_remaining);
+                }
+                Options::Ucb1 { c } => {
+                    let scale = if range.is_finite() { range } else { 1.0 };
+                    expected + ucb_bonus(c * scale, *rounds + 1, arms[choice].count)
+                }
+                Options::LinUcb { alpha, .. } => expected + alpha * linear[choice].deviation(&self.context),
+                Options::Thompson { belief: Belief::Beta, .. } => {
+                    let Arm { count, mean } = arms[choice];
+                    let wins = mean * count as f64;
+                    beta(1.0 + wins, 1.0 + count as f64 - wins, random)
+                }
+                Options::Thompson { belief: Belief::Gaussian, payoff_sd, regularization } => {
+                    let Arm { count, mean } = arms[choice];
+                    let weight = count as f64 + regularization;
+                    mean * count as f64 / weight + payoff_sd / weight.sqrt() * f64::from(random.normal())
+                }
+                Options::Thompson { belief: Belief::Linear, payoff_sd, .. } => {
+                    expected
+                        + payoff_sd * linear[choice].deviation(&self.context) * f64::from(random.normal())
+                }
+            };
+        }
+        greatest(self.optimistic.iter().copied(), is_allowed)
+    }
+
+    fn round(&mut self, environments: &mut Environments, progress_remaining: f64) -> Result<(), TrainError> {
+        self.expect(&environments.transition().observations);
+        let choice = self.choose(environments.allowed(), progress_remaining);
+        let allowed = environments.allowed();
+        let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
+        let best = greatest(self.expected.iter().map(|value| f64::from(*value)), is_allowed);
+        let shortfall = f64::from(self.expected[best] - self.expected[choice]);
+        environments.step(Actions::Discrete(&[choice as u32]))?;
+        let payoff = f64::from(environments.rewards()[0]);
+        let regret = match self.regret_signal {
+            Some(index) => f64::from(environments.transition().signals[index]),
+            None => shortfall,
+        };
+        let state = &mut self.state;
+        state.arms[choice].add(payoff);
+        if let Some(arm) = state.linear.get_mut(choice) {
+            arm.add(&self.context, payoff);
+        }
+        state.least_payoff = state.least_payoff.min(payoff);
+        state.greatest_payoff = state.greatest_payoff.max(payoff);
+        state.cumulative_regret += regret;
+        state.rounds += 1;
+        state.explored += u64::from(choice != best);
+        state.means.add(&[payoff]);
+        Ok(())
+    }
+}
+
+impl Algorithm for Bandit {
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    fn begin(&mut self, _environments: &Environments) {}
+
+    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+        let end = (environments.steps() + UPDATE_STEPS).min(horizon.total_steps);
+        while environments.steps() < end {
+            self.round(environments, horizon.remaining_at(environments.steps()))?;
+        }
+        let remaining = horizon.remaining_at(environments.steps());
+        let state = &mut self.state;
+        let mut figures = state.means.take(&["payoff"]);
+        let rounds = (state.rounds - state.rounds_logged).max(1) as f64;
+        let mut explored = 100.0 * (state.explored - state.explored_logged) as f64 / rounds;
+        (state.rounds_logged, state.explored_logged) = (state.rounds, state.explored);
+        figures.insert("not_greedy_percent", explored);
+        if let Options::EpsilonGreedy(_) = self.options {
+            explored = state.explorer.take_shares(&mut state.counted).0;
+            figures.insert("exploration_rate", state.explorer.rate(remaining));
+        }
+        figures.insert("exploration_percent", explored);
+        figures.insert("exploitation_percent", 100.0 - explored);
+        figures.insert("cumulative_regret", state.cumulative_regret);
+        Ok(figures)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let width = self.context.len();
+        // Weights `[features, choices]`, then the bias: what each arm is expected to pay.
+        let mut parameters = vec![0.0; width * self.choices];
+        for choice in 0..self.choices {
+            match self.state.linear.get(choice) {
+                Some(arm) => {
+                    for (index, weight) in arm.weights().into_iter().enumerate() {
+                        parameters[index * self.choices + choice] = weight as f32;
+                    }
+                }
+                None => parameters[(width - 1) * self.choices + choice] = self.state.arms[choice].mean as f32,
+            }
+        }
+        let network = Mlp {
+            input: width - 1,
+            hidden: Vec::new(),
+            output: self.choices,
+            activation: Activation::Linear,
+        };
+        Snapshot {
+            network,
+            parameters,
+            head: Head::Values,
+            discretization: None,
+            log_std: Vec::new(),
+            normalizer: None,
+        }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&self.state).map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let state: State = postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let sizes =
+            |state: &State| (state.arms.len(), state.linear.iter().map(LinearArm::width).collect::<Vec<_>>());
+        if sizes(&state) != sizes(&self.state) {
+            return Err(StateError::new("it has other arms than this project"));
+        }
+        self.state = state;
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5) on a grid over the observation: the honest
+//! reference for what a network adds.
+//!
+//! Each feature's range is cut into equal bins. Features without a finite range get the one that the first `range_steps`
+//! uniform steps show.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::{Feature, Spec};
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_policy::head::{Discretization, Head};
+use setpoint_process::StateError;
+use setpoint_process::process::Outcome;
+use setpoint_process::random::Stream;
+use setpoint_process::vectorized::Actions;
+
+use super::ppo::read_schedule;
+use super::{Algorithm, Description, Figures, Horizon, Snapshot};
+use crate::environment::Environments;
+use crate::error::TrainError;
+use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, any_allowed, greatest};
+use crate::off_policy::Means;
+use crate::schedule::Schedule;
+
+/// The row of `setpoint list algorithms`.
+pub const DESCRIPTION: Description = Description {
+    name: "q-learning",
+    summary: "tabular Q-learning on a grid over the observation",
+    on_policy: false,
+    actions: "discrete, masked",
+    sample_efficiency: "low: every cell learns for itself",
+    pick_when: "a handful of features, and a table that people can read and check; as a reference",
+    source: "Watkins 1989; Sutton & Barto 2018, section 6.5",
+};
+
+/// Greatest number of table entries.
+const ENTRIES_MAX: usize = 1 << 24;
+/// Environment steps of an update.
+const UPDATE_STEPS: u64 = 1_000;
+/// A range wider than this is none.
+const FINITE: f32 = 1e6;
+
+/// `[train.q-learning]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Share of the temporal-difference error that is learnt.
+    pub learning_rate: Schedule,
+    /// Discount per step, in [0, 1].
+    pub gamma: f64,
+    /// Bins of every feature, or of each in turn.
+    pub bins: Vec<u64>,
+    /// Uniform steps that show the range of features without a finite one.
+    pub range_steps: u64,
+    /// What a value is before anything is known; optimistic ones explore.
+    pub initial_value: f64,
+    /// How it explores.
+    #[serde(flatten)]
+    pub exploration: DiscreteExploration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            learning_rate: Schedule::Constant(0.1),
+            gamma: 0.99,
+            bins: vec![10],
+            range_steps: 2_000,
+            initial_value: 0.0,
+            exploration: DiscreteExploration { exploration_fraction: 0.5, ..DiscreteExploration::default() },
+        }
+    }
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        let options = Self {
+            learning_rate: read_schedule(
+                &section,
+                "learning_rate",
+                Range::positive(),
+                "share of the error learnt",
+            )?
+            .unwrap_or(default.learning_rate),
+            gamma: section
+                .number("gamma", Range::between(0.0, 1.0), "discount per step")?
+                .unwrap_or(default.gamma),
+            bins: section
+                .integers("bins", Range::between(1.0, 1000.0), "bins of all features, or of each in turn")?
+                .unwrap_or(default.bins),
+            range_steps: section
+                .integer("range_steps", Range::between(1.0, 1e9), "uniform steps that show open ranges")?
+                .unwrap_or(default.range_steps),
+            initial_value: section
+                .number("initial_value", Range::any(), "value of what is not known yet")?
+                .unwrap_or(default.initial_value),
+            exploration: DiscreteExploration::read(&section, default.exploration)?,
+        };
+        section.finish()?;
+        Ok(options)
+    }
+
+    /// Bins of each of `features` features; `None` where the list fits neither one nor all.
+    fn bins_of(&self, features: usize) -> Option<Vec<u32>> {
+        match self.bins.as_slice() {
+            [bins] => Some(vec![*bins as u32; features]),
+            bins if bins.len() == features => Some(bins.iter().map(|bins| *bins as u32).collect()),
+            _ => None,
+        }
+    }
+
+    /// Why a table cannot hold this decision, if it cannot.
+    pub fn mismatch(&self, spec: &Spec) -> Option<String> {
+        let features = spec.observation.len();
+        let Some(bins) = self.bins_of(features) else {
+            let given = self.bins.len();
+            return Some(format!(
+                "q-learning has {given} numbers of bins for {features} features: give one, or one each"
+            ));
+        };
+        let entries =
+            bins.iter().try_fold(spec.action.len(), |cells, bins| cells.checked_mul(*bins as usize));
+        entries.is_none_or(|entries| entries > ENTRIES_MAX).then(|| {
+            format!(
+                "a table over {features} features has too many entries (more than {ENTRIES_MAX}): lower `bins`, or use \
+                 dqn or ppo"
+            )
+        })
+    }
+}
+
+/// The learner.
+pub struct QLearning {
+    options: Options,
+    choices: usize,
+    /// Features whose range is found by looking.
+    open: Vec<bool>,
+    /// `[cells, choices]`
+    values: Vec<f32>,
+    state: State,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    grid: Discretization,
+    /// Uniform steps that are still to be taken for the ranges.
+    range_steps_left: u64,
+    explorer: DiscreteExplorer,
+    counted: ExplorationCount,
+    random: Stream,
+    means: Means,
+}
+
+impl QLearning {
+    /// A fresh learner; [`Options::mismatch`] has found nothing.
+    pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
+        let choices = spec.action.len();
+        let features = &spec.observation;
+        let bins = options.bins_of(features.len()).expect("`mismatch` refuses lists of another length");
+        let open: Vec<bool> = features.iter().map(|feature| feature.high - feature.low > FINITE).collect();
+        // An open range begins at a point and grows with what is seen.
+        let limit =
+            |(feature, open): (&Feature, &bool), limit: f32| if *open { feature.reference } else { limit };
+        let grid = Discretization {
+            low: features.iter().zip(&open).map(|pair| limit(pair, pair.0.low)).collect(),
+            high: features.iter().zip(&open).map(|pair| limit(pair, pair.0.high)).collect(),
+            bins,
+        };
+        Self {
+            values: vec![options.initial_value as f32; grid.cells() * choices],
+            state: State {
+                grid,
+                range_steps_left: if open.contains(&true) { options.range_steps } else { 0 },
+                explorer: DiscreteExplorer::new(options.exploration, choices, seed),
+                counted: ExplorationCount::default(),
+                random: Stream::new(seed, "range steps", 0),
+                means: Means::default(),
+            },
+            open,
+            choices,
+            options,
+        }
+    }
+
+    /// Takes a uniform step and widens the open ranges by what it shows.
+    fn look(&mut self, environments: &mut Environments) -> Result<(), TrainError> {
+        let choice = any_allowed(&mut self.state.random, self.choices, environments.allowed()) as u32;
+        environments.step(Actions::Discrete(&[choice]))?;
+        let Discretization { low, high, .. } = &mut self.state.grid;
+        let seen = environments.transition().observations.iter().zip(&self.open);
+        for ((value, open), (low, high)) in seen.zip(low.iter_mut().zip(high)) {
+            if *open {
+                *low = low.min(*value);
+                // A feature that never moves still needs a width.
+                *high = high.max(*value).max(*low + 1e-6);
+            }
+        }
+        self.state.range_steps_left -= 1;
+        Ok(())
+    }
+
+    /// Q(s, a) ← Q(s, a) + α (r + γ max Q(s', ·) − Q(s, a)); a termination has no s', a truncation has one.
+    fn step(&mut self, environments: &mut Environments, progress_remaining: f64) -> Result<(), TrainError> {
+        let choices = self.choices;
+        let cell = self.state.grid.cell(&environments.transition().observations);
+        let row = &self.values[cell * choices..(cell + 1) * choices];
+        let choice = self.state.explorer.choose(row, environments.allowed(), progress_remaining);
+        environments.step(Actions::Discrete(&[choice as u32]))?;
+        let transition = environments.transition();
+        let next = match transition.outcomes[0] {
+            Outcome::Running => &transition.observations,
+            _ => &transition.final_observations,
+        };
+        let next_cell = self.state.grid.cell(next);
+        let next_row = &self.values[next_cell * choices..(next_cell + 1) * choices];
+        // After a truncation the mask is the next episode's, which says nothing of the final state.
+        let allowed = if transition.outcomes[0] == Outcome::Running { environments.allowed() } else { &[] };
+        let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
+        let best = next_row[greatest(next_row.iter().map(|value| f64::from(*value)), is_allowed)];
+        let future = if transition.outcomes[0] == Outcome::Terminated {
+            0.0
+        } else {
+            self.options.gamma as f32 * best
+        };
+        let value = &mut self.values[cell * choices + choice];
+        let error = environments.rewards()[0] + future - *value;
+        *value += self.options.learning_rate.at(progress_remaining) as f32 * error;
+        self.state.means.add(&[f64::from(error.abs()), f64::from(*value)]);
+        Ok(())
+    }
+}
+
+impl Algorithm for QLearning {
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    fn begin(&mut self, _environments: &Environments) {}
+
+    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+        let end = (environments.steps() + UPDATE_STEPS).min(horizon.total_steps);
+        while environments.steps() < end {
+            if self.state.range_steps_left > 0 {
+                self.look(environments)?;
+            } else {
+                self.step(environments, horizon.remaining_at(environments.steps()))?;
+            }
+        }
+        let remaining = horizon.remaining_at(environments.steps());
+        let State { explorer, counted, means, .. } = &mut self.state;
+        let mut figures = means.take(&["temporal_difference", "mean_value"]);
+        let (explored, not_greedy) = explorer.take_shares(counted);
+        figures.insert("exploration_rate", explorer.rate(remaining));
+        figures.insert("exploration_percent", explored);
+        figures.insert("exploitation_percent", 100.0 - explored);
+        figures.insert("not_greedy_percent", not_greedy);
+        figures.insert("learning_rate", self.options.learning_rate.at(remaining));
+        Ok(figures)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let cells = self.state.grid.cells();
+        // A row a cell, and no bias.
+        let mut parameters = self.values.clone();
+        parameters.resize((cells + 1) * self.choices, 0.0);
+        Snapshot {
+            network: Mlp {
+                input: cells,
+                hidden: Vec::new(),
+                output: self.choices,
+                activation: Activation::Linear,
+            },
+            parameters,
+            head: Head::Values,
+            discretization: Some(self.state.grid.clone()),
+            log_std: Vec::new(),
+            normalizer: None,
+        }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&(&self.values, &self.state)).map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (values, state): (Vec<f32>, State) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        if values.len() != self.values.len() || state.grid.bins != self.state.grid.bins {
+            return Err(StateError::new("its table has another size than this project's"));
+        }
+        self.values = values;
+        self.state = state;
+        Ok(())
+    }
+}
