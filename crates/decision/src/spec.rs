@@ -17,6 +17,8 @@ pub struct Spec {
     pub action: ActionSpace,
     /// Whether the process itself forbids choices in some states (jobs that cannot run, shelves that are empty).
     pub masked: bool,
+    /// Whether nothing is drawn at random: the same actions always lead to the same episode.
+    pub deterministic: bool,
     /// What the process measures each step, in order. A signal that has a feature's name is that feature's natural value.
     pub signals: Vec<Signal>,
     /// Steps after which an episode is truncated, unless the project file says otherwise.

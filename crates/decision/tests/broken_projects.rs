@@ -44,6 +44,7 @@ fn spec() -> Spec {
         source: String::new(),
         observation: features.into_iter().map(feature).collect(),
         masked: false,
+        deterministic: false,
         action: ActionSpace::Discrete {
             choices: [
                 "reassign_operator",

@@ -223,8 +223,16 @@ impl Seen {
             (!self.reproducible).then(|| "the same seed and actions gave another trajectory".to_owned());
         let reproducible =
             verdict("same seed", &not_repeated, format!("same trajectory, bit for bit, {total} steps"));
-        let all_alike = (!self.seeds_differ).then(|| "seeds 1 and 2 gave the same trajectory".to_owned());
-        let seeds = verdict("other seed", &all_alike, "another trajectory".to_owned());
+        let (surprise, expected) = if spec.deterministic {
+            (
+                "the process calls itself deterministic, but seeds 1 and 2 differ",
+                "the same: nothing is random",
+            )
+        } else {
+            ("seeds 1 and 2 gave the same trajectory", "another trajectory")
+        };
+        let surprised = (self.seeds_differ == spec.deterministic).then(|| surprise.to_owned());
+        let seeds = verdict("other seed", &surprised, expected.to_owned());
         let limit = match spec.max_steps {
             Some(limit) if self.longest > limit => {
                 Finding::fail("episodes", format!("one lasted {} steps; the limit is {limit}", self.longest))

@@ -168,6 +168,7 @@ impl Process for AssemblyLine {
             on_truncated: 0.0,
             heuristics: Vec::new(),
             masked: false,
+            deterministic: false,
             notes: vec![
                 "The source gives 128.74 reward per step for REINFORCE. That is one seed (42), and a lucky one: over 12 \
                  seeds the same settings make 107.5 ± 12.3 (mean ± standard deviation over seeds)."
