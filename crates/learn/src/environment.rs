@@ -8,6 +8,7 @@ use setpoint_decision::Project;
 use setpoint_policy::constraints::ConstraintSet;
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
+use setpoint_process::schedule::Bar;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, StateError};
 
@@ -123,6 +124,16 @@ impl Environments {
         };
         environments.refresh_masks()?;
         Ok(environments)
+    }
+
+    /// From now on keeps the schedule of each environment's last finished episode.
+    pub fn keep_schedules(&mut self) {
+        self.batch.keep_schedules();
+    }
+
+    /// What ran where and when in an environment's last finished episode; empty where nothing is kept or scheduled.
+    pub fn schedule(&self, lane: usize) -> &[Bar] {
+        self.batch.schedule(lane)
     }
 
     /// Number of environments.

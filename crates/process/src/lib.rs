@@ -3,6 +3,7 @@
 //! * [`process`] – the trait: `reset`, `step`, names and bounds; no reward
 //! * [`builtin`] – one file a process, its heuristic baseline beside it
 //! * [`vectorized`] – many environments that step together; [`mod@open`] – from a project's `kind` to a process
+//! * [`schedule`] – what ran where and when, for processes that schedule
 //! * [`reward`] – signals × weights; [`random`] – named streams; [`conformance`] – what every process must keep
 //! * [`trigonometry`] – sine and cosine, inlined
 //!
@@ -14,6 +15,7 @@ pub mod open;
 pub mod process;
 pub mod random;
 pub mod reward;
+pub mod schedule;
 pub mod trigonometry;
 pub mod vectorized;
 

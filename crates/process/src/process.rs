@@ -3,6 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::random::Stream;
+use crate::schedule::Bar;
 use setpoint_decision::spec::Spec;
 
 /// What is done in one step.
@@ -57,5 +58,11 @@ pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static 
     /// reset and step where [`Spec::masked`] says so.
     fn mask(&self, allowed: &mut [bool]) {
         allowed.fill(true);
+    }
+
+    /// What ran where and when in the episode so far; empty where the process schedules nothing. Asked for at the end
+    /// of an episode that somebody wants to draw, never while training: it may allocate.
+    fn schedule(&self) -> Vec<Bar> {
+        Vec::new()
     }
 }

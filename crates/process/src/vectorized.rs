@@ -5,6 +5,7 @@ use setpoint_decision::spec::{ActionSpace, Spec};
 
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
+use crate::schedule::Bar;
 
 /// One action for every lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,6 +64,10 @@ pub trait Batch: Send {
     /// # Panics
     /// If the actions are not of the process's kind or not one a lane.
     fn step(&mut self, actions: Actions<'_>);
+    /// From now on keeps the schedule of each lane's last finished episode; training does without.
+    fn keep_schedules(&mut self);
+    /// The schedule of a lane's last finished episode; empty where none is kept, or the process schedules nothing.
+    fn schedule(&self, lane: usize) -> &[Bar];
     /// What the last step gave.
     fn transition(&self) -> &Transition;
     /// Everything that a bit-identical continuation needs.
@@ -81,6 +86,8 @@ pub struct Vectorized<P> {
     /// Choices, where the process masks them; else 0.
     masked: usize,
     max_steps: u32,
+    /// One a lane where schedules are kept; no part of the saved state.
+    schedules: Vec<Vec<Bar>>,
 }
 
 /// One environment.
@@ -120,6 +127,7 @@ impl<P: Process> Vectorized<P> {
                 ActionSpace::Continuous { axes } => axes.len(),
             },
             max_steps: spec.max_steps.unwrap_or(u32::MAX),
+            schedules: Vec::new(),
         };
         batch.reset();
         batch
@@ -147,6 +155,9 @@ impl<P: Process> Vectorized<P> {
             if outcome.is_over() {
                 final_observations[index * self.features..(index + 1) * self.features]
                     .copy_from_slice(observation);
+                if let Some(kept) = self.schedules.get_mut(index) {
+                    *kept = lane.process.schedule();
+                }
                 lane.process.reset(&mut lane.random, observation, current);
                 lane.steps = 0;
             }
@@ -197,6 +208,14 @@ impl<P: Process> Batch for Vectorized<P> {
                 self.step_with(|lane| Action::Continuous(&values[lane * axes..(lane + 1) * axes]));
             }
         }
+    }
+
+    fn keep_schedules(&mut self) {
+        self.schedules.resize(self.lanes.len(), Vec::new());
+    }
+
+    fn schedule(&self, lane: usize) -> &[Bar] {
+        self.schedules.get(lane).map_or(&[], Vec::as_slice)
     }
 
     fn transition(&self) -> &Transition {
