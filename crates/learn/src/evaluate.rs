@@ -142,8 +142,11 @@ struct Episodes {
     rewards: Vec<f64>,
 }
 
+/// What an evaluation calls the policy.
+pub(crate) const POLICY: &str = "policy";
+
 /// A random stream as policies draw from it.
-struct Draws(Stream);
+pub(crate) struct Draws(Stream);
 
 impl Draw for Draws {
     fn uniform(&mut self) -> f32 {
@@ -154,7 +157,8 @@ impl Draw for Draws {
     }
 }
 
-enum Controller<'a> {
+/// Who decides.
+pub(crate) enum Controller<'a> {
     /// With draws from its distribution, or without for its most probable action.
     Policy(Runner<'a>, Option<Draws>),
     Heuristic(Heuristic),
@@ -162,24 +166,22 @@ enum Controller<'a> {
 }
 
 /// Evaluates a policy and the project's baselines over `seeds` seeds.
-pub fn evaluate<'p>(problem: &Problem, policy: &'p Policy, seeds: u64) -> Result<Evaluation, TrainError> {
+pub fn evaluate(problem: &Problem, policy: &Policy, seeds: u64) -> Result<Evaluation, TrainError> {
     let settings = &problem.project.evaluate;
     let seeds: Vec<u64> = (settings.seed..settings.seed + seeds.max(1)).collect();
     let lanes = settings.episodes as usize;
-    let play = |make: &dyn Fn(u64) -> Option<Controller<'p>>| -> Result<Option<Episodes>, TrainError> {
+    let play = |name: &str| -> Result<Option<Episodes>, TrainError> {
         let mut episodes = Episodes::default();
         for seed in &seeds {
-            let Some(mut controller) = make(*seed) else { return Ok(None) };
+            let Some(mut controller) = Controller::named(name, problem, policy, *seed, lanes) else {
+                return Ok(None);
+            };
             episodes.play(problem, &mut controller, lanes, *seed)?;
         }
         Ok(Some(episodes))
     };
     let deterministic = settings.deterministic;
-    let own = play(&|seed| {
-        let draws = (!deterministic).then(|| Draws(Stream::new(seed, "evaluation policy", 0)));
-        Some(Controller::Policy(policy.runner(lanes), draws))
-    })?
-    .expect("a policy always plays");
+    let own = play(POLICY)?.expect("a policy always plays");
     let how = if deterministic { "its most probable action" } else { "actions drawn from its distribution" };
     let description = format!("{} after {} steps, {how}", policy.manifest.algorithm, policy.manifest.steps);
     let mut evaluation = Evaluation {
@@ -187,25 +189,17 @@ pub fn evaluate<'p>(problem: &Problem, policy: &'p Policy, seeds: u64) -> Result
         process: problem.spec().kind.clone(),
         episodes_per_seed: lanes as u64,
         deterministic,
-        policy: own.summarize(problem, "policy", &description, seeds.len()),
+        policy: own.summarize(problem, POLICY, &description, seeds.len()),
         baselines: Vec::new(),
         comparisons: Vec::new(),
         seeds: seeds.clone(),
     };
     for name in &settings.baselines {
-        let (description, episodes) = if name == "random" {
-            (
-                "every allowed action equally often".to_owned(),
-                play(&|seed| Some(Controller::Random(Stream::new(seed, "evaluation random", 0))))?,
-            )
-        } else {
-            let Some(heuristic) = heuristic_named(problem.factory.heuristics(), name) else { continue };
-            (
-                format!("{}: {}", heuristic.name, heuristic.description),
-                play(&|_| Some(Controller::Heuristic(heuristic.clone())))?,
-            )
+        let Some(episodes) = play(name)? else { continue };
+        let description = match heuristic_named(problem.factory.heuristics(), name) {
+            Some(heuristic) => format!("{}: {}", heuristic.name, heuristic.description),
+            None => "every allowed action equally often".to_owned(),
         };
-        let Some(episodes) = episodes else { continue };
         evaluation.baselines.push(episodes.summarize(problem, name, &description, seeds.len()));
         evaluation.comparisons.push(own.compare(&episodes, name, settings.seed));
     }
@@ -235,8 +229,28 @@ impl Evaluation {
     }
 }
 
-impl Controller<'_> {
-    fn decide(
+impl<'p> Controller<'p> {
+    /// The policy, or a baseline by its name in the project file; `None` where the process has none of that name.
+    pub(crate) fn named(
+        name: &str,
+        problem: &Problem,
+        policy: &'p Policy,
+        seed: u64,
+        lanes: usize,
+    ) -> Option<Self> {
+        Some(match name {
+            POLICY => {
+                let drawn = !problem.project.evaluate.deterministic;
+                let draws = drawn.then(|| Draws(Stream::new(seed, "evaluation policy", 0)));
+                Self::Policy(policy.runner(lanes), draws)
+            }
+            "random" => Self::Random(Stream::new(seed, "evaluation random", 0)),
+            name => Self::Heuristic(heuristic_named(problem.factory.heuristics(), name)?.clone()),
+        })
+    }
+
+    /// Decides in every environment: `choices` where the actions are discrete, `values` where they are not.
+    pub(crate) fn decide(
         &mut self,
         environments: &Environments,
         space: &ActionSpace,

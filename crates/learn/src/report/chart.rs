@@ -146,7 +146,7 @@ pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -
 }
 
 /// Axis numbers: 20k, 1.5M.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let magnitude = value.abs();
     let (scaled, unit) = match magnitude {
         m if m >= 1e6 => (value / 1e6, "M"),

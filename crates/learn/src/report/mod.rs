@@ -3,6 +3,7 @@
 use setpoint_policy::Policy;
 use setpoint_policy::ranking::Recommendation;
 use setpoint_policy::state::GivenState;
+use setpoint_process::schedule::Bar;
 
 use crate::durable;
 use crate::environment::Environments;
@@ -16,6 +17,7 @@ use crate::train::Summary;
 
 mod chart;
 mod page;
+mod schedule;
 mod sections;
 
 pub use page::render;
@@ -37,6 +39,8 @@ pub struct Report {
     pub seeds: Option<Seeds>,
     /// Mean probability of each choice over reset states, before and after training.
     pub probabilities: Option<(Vec<f64>, Vec<f64>)>,
+    /// Schedules of one evaluation episode: of the best baseline and of the policy, where the process makes any.
+    pub schedules: Vec<(String, Vec<Bar>)>,
     /// What the policy recommends in each scenario.
     pub scenarios: Vec<(String, GivenState, Recommendation)>,
     /// The trained policy.
@@ -80,8 +84,12 @@ impl Report {
             }
             _ => None,
         };
+        let schedules = match (&policy, &evaluation) {
+            (Some(policy), Some(evaluation)) => schedule::replay(problem, policy, evaluation)?,
+            _ => Vec::new(),
+        };
         let problem = problem.clone();
-        Ok(Self { problem, training, curves, evaluation, seeds, probabilities, scenarios, policy })
+        Ok(Self { problem, training, curves, evaluation, seeds, probabilities, schedules, scenarios, policy })
     }
 }
 

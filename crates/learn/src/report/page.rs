@@ -1,7 +1,7 @@
 //! The page as a whole: what comes in which order.
 
 use super::chart::escape;
-use super::{Report, sections, verdict};
+use super::{Report, schedule, sections, verdict};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -13,6 +13,7 @@ pub fn render(report: &Report) -> String {
         sections::charter(report),
         sections::seeds(report),
         sections::comparison(report),
+        schedule::section(report),
         sections::learning(report),
         sections::reward_terms(report),
         sections::actions(report),

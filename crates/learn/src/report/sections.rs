@@ -8,7 +8,7 @@ use crate::evaluate::Subject;
 use crate::statistics::{Interval, mean};
 use crate::train::Ending;
 
-fn section(title: &str, body: &str) -> String {
+pub fn section(title: &str, body: &str) -> String {
     format!("<section>\n<h2>{title}</h2>\n{body}</section>\n")
 }
 
