@@ -43,7 +43,7 @@ fn trained(folder: &Path) -> String {
 #[test]
 fn a_new_project_is_whole_but_its_charter_must_be_answered() {
     let root = tempfile::tempdir().unwrap();
-    for kind in ["assembly-line", "assembly-setup"] {
+    for kind in ["assembly-line", "assembly-setup", "job-shop"] {
         let project = root.path().join(kind);
         assert_eq!(setpoint(&["new", text(&project), "--process", kind]).status.code(), Some(0));
         let output = setpoint(&["check", text(&project), "--json"]);
@@ -67,7 +67,7 @@ fn a_new_project_is_whole_but_its_charter_must_be_answered() {
 
 #[test]
 fn ready_projects_pass_their_checks() {
-    for name in ["assembly-setup", "assembly-line", "assembly-line-reinforce"] {
+    for name in ["assembly-setup", "assembly-line", "assembly-line-reinforce", "job-shop", "job-shop-ft06"] {
         let output = setpoint(&["check", text(&projects().join(name))]);
         assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stdout));
     }

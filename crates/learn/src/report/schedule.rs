@@ -17,7 +17,7 @@ use crate::problem::Problem;
 const BARS_MAX: usize = 1_000;
 
 /// Plays the first evaluation episode once more, by the baseline that returned most and by the policy; empty where the
-/// process schedules nothing.
+/// process schedules nothing. Whoever draws its actions meets the same beginning, but draws anew.
 pub fn replay(
     problem: &Problem,
     policy: &Policy,
