@@ -206,6 +206,11 @@ impl<'a> Section<'a> {
         self.list(key, "a list of whole numbers", meaning, |node| self.to_integer(node, key, &range, meaning))
     }
 
+    /// A list of numbers.
+    pub fn number_list(&self, key: &'static str, range: Range, meaning: &'static str) -> Read<Vec<f64>> {
+        self.list(key, "a list of numbers", meaning, |node| self.to_number(node, key, &range, meaning))
+    }
+
     fn list<T>(
         &self,
         key: &'static str,

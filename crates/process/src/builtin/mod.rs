@@ -6,6 +6,7 @@ pub mod acrobot;
 pub mod assembly_line;
 pub mod assembly_setup;
 pub mod cart_pole;
+pub mod inventory;
 pub mod job_shop;
 pub mod mountain_car;
 pub mod mountain_car_continuous;
@@ -15,6 +16,7 @@ pub mod pendulum;
 pub const BUILTIN: &[(&str, Open)] = &[
     (assembly_setup::KIND, assembly_setup::open),
     (assembly_line::KIND, assembly_line::open),
+    (inventory::KIND, inventory::open),
     (job_shop::KIND, job_shop::open),
     (cart_pole::KIND, cart_pole::open),
     (acrobot::KIND, acrobot::open),
