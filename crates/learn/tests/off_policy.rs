@@ -1,0 +1,364 @@
+//! What holds for every algorithm: a stopped training goes on bit for bit, threads change nothing, forbidden choices are
+//! never taken, truncations are valued and terminations are not.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Project;
+use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
+use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
+use setpoint_learn::train::{Ending, TrainOptions, Trained, train};
+use setpoint_process::open::Simulator;
+use setpoint_process::process::{Action, Outcome, Process};
+use setpoint_process::random::Stream;
+
+/// Every algorithm with a process that it can learn, and settings that make a training short.
+const SMALL: &[(&str, &str, &str)] = &[
+    ("ppo", "cart-pole", "n_envs = 4\nn_steps = 64\nnet_arch = [16]\nn_epochs = 2"),
+    ("ppo", "pendulum", "n_envs = 2\nn_steps = 128\nnet_arch = [16]\nn_epochs = 2"),
+    ("reinforce", "cart-pole", ""),
+    ("dqn", "cart-pole", "net_arch = [16, 16]\ntarget_update_interval = 100\nbuffer_size = 900"),
+    (
+        "dqn",
+        "job-shop",
+        "net_arch = [16]\ndouble_q = true\ndueling = true\nn_steps = 3\nprioritized_replay = true\nn_envs = 3",
+    ),
+    ("sac", "pendulum", "net_arch = [16, 16]\nbatch_size = 32\nn_envs = 2\nnormalize_observation = true"),
+    ("sac", "cart-pole", "net_arch = [16, 16]\nbatch_size = 32\nlearning_starts = 500"),
+    (
+        "td3",
+        "pendulum",
+        "net_arch = [16, 16]\nbatch_size = 31\naction_noise = \"ornstein-uhlenbeck\"\nbuffer_size = 1500",
+    ),
+    (
+        "ddpg",
+        "pendulum",
+        "net_arch = [16, 16]\nbatch_size = 32\naction_noise = \"normal\"\ntrain_freq = 4\ngradient_steps = -1",
+    ),
+    ("q-learning", "cart-pole", "bins = [4]"),
+    ("epsilon-greedy", "assembly-setup", ""),
+    ("ucb1", "assembly-setup", ""),
+    ("lin-ucb", "assembly-setup", ""),
+    ("thompson", "assembly-setup", "belief = \"linear\""),
+];
+
+fn problem(algorithm: &str, kind: &str, options: &str, steps: u64) -> Problem {
+    let factory = setpoint_process::open_kind(kind, None).unwrap();
+    let reward: Vec<String> =
+        factory.spec().reward.iter().map(|(name, weight)| format!("{name} = {weight:?}")).collect();
+    let text = format!(
+        "[process]\nkind = \"{kind}\"\n[reward]\n{}\n[train]\nalgorithm = \"{algorithm}\"\ntotal_steps = {steps}\n\
+         checkpoint_every_updates = 1\n[train.{algorithm}]\n{options}\n",
+        reward.join("\n")
+    );
+    let project = Project::from_text("small", &text, &[]).unwrap_or_else(|error| panic!("{error}"));
+    Problem::new(project).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn run(problem: &Problem, folder: Option<&Path>, resume: bool, threads: usize, stop_after: u64) -> Trained {
+    let stop = AtomicBool::new(false);
+    let options = TrainOptions {
+        folder: folder.map(RunFolder::at),
+        resume,
+        threads,
+        stop: &stop,
+        progress: &mut |progress| stop.store(progress.updates >= stop_after, Ordering::Relaxed),
+    };
+    train(problem, options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_algorithm_goes_on_bit_for_bit_after_a_stop_on_any_number_of_threads() {
+    for (algorithm, kind, options) in SMALL {
+        let problem = problem(algorithm, kind, options, 3_000);
+        let whole = run(&problem, None, false, 1, u64::MAX);
+        let folder = tempfile::tempdir().unwrap();
+        // Stopped twice, the second time on two threads.
+        let part = run(&problem, Some(folder.path()), false, 1, 1);
+        assert_eq!(part.summary.ending, Ending::Interrupted, "{algorithm} on {kind}");
+        run(&problem, Some(folder.path()), true, 2, 2);
+        let resumed = run(&problem, Some(folder.path()), true, 2, u64::MAX);
+        assert_eq!(resumed.summary.ending, Ending::Completed);
+        assert!(whole.policy.to_bytes() == resumed.policy.to_bytes(), "{algorithm} on {kind} ends elsewhere");
+        assert_eq!(whole.summary.return_mean_100, resumed.summary.return_mean_100);
+        // The resolved file reads back as the same problem.
+        let text = std::fs::read_to_string(RunFolder::at(folder.path()).project_file()).unwrap();
+        let again = Problem::new(Project::from_text("resolved", &text, &[]).unwrap()).unwrap();
+        assert_eq!(again.resolved(), text, "{algorithm}");
+    }
+}
+
+/// Five choices of which the process allows some, by chance; reports what it was given against its will.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Masked {
+    allowed: [bool; 5],
+    violations: u32,
+}
+
+impl Masked {
+    fn draw(&mut self, random: &mut Stream, observation: &mut [f32]) {
+        let always = random.below(5) as usize;
+        for (choice, allowed) in self.allowed.iter_mut().enumerate() {
+            *allowed = choice == always || random.unit() < 0.4;
+        }
+        observation[0] = random.unit();
+        observation[1] = random.unit();
+    }
+}
+
+impl Process for Masked {
+    fn spec(&self) -> Spec {
+        Spec {
+            kind: "masked".into(),
+            observation: vec![Feature::new("a", "1", 0.0, 1.0, ""), Feature::new("b", "1", 0.0, 1.0, "")],
+            action: ActionSpace::choices(&[("p", ""), ("q", ""), ("r", ""), ("s", ""), ("t", "")]),
+            masked: true,
+            signals: vec![
+                Signal::new("pay", "1", 0.0, 1.0, ""),
+                Signal::new("violation", "1", 0.0, 1.0, "").summarised_by(Aggregate::Total),
+            ],
+            max_steps: Some(7),
+            reward: vec![("pay".into(), 1.0)],
+            ..Spec::default()
+        }
+    }
+
+    fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+        self.draw(random, observation);
+        signals.fill(0.0);
+    }
+
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
+        let Action::Discrete(choice) = action else { unreachable!() };
+        // The choice that is forbidden most tempts most.
+        signals[0] = choice as f32 / 4.0;
+        signals[1] = f32::from(u8::from(!self.allowed[choice]));
+        assert!(self.allowed[choice], "choice {choice} was forbidden");
+        self.draw(random, observation);
+        Outcome::Running
+    }
+
+    fn mask(&self, allowed: &mut [bool]) {
+        allowed.copy_from_slice(&self.allowed);
+    }
+}
+
+#[test]
+fn no_algorithm_ever_takes_a_forbidden_choice() {
+    let factory = Arc::new(Simulator::new(Masked::default(), None, Vec::new()));
+    for (algorithm, options) in [
+        ("ppo", "n_envs = 4\nn_steps = 64\nnet_arch = [16]"),
+        ("reinforce", ""),
+        ("dqn", "net_arch = [16]\nexploration_fraction = 0.5\nlearning_starts = 500\nn_envs = 3"),
+        ("dqn", "net_arch = [16]\nexploration = \"boltzmann\"\ndouble_q = true"),
+        ("dqn", "net_arch = [16]\nexploration = \"ucb\"\ndueling = true\nprioritized_replay = true"),
+        ("sac", "net_arch = [16]\nbatch_size = 32"),
+        ("q-learning", "bins = [3]"),
+        ("epsilon-greedy", ""),
+        ("ucb1", ""),
+        ("lin-ucb", ""),
+        ("thompson", ""),
+        ("thompson", "belief = \"beta\""),
+        ("thompson", "belief = \"linear\""),
+    ] {
+        let mut problem = problem(algorithm, "assembly-setup", options, 4_000);
+        let text = format!(
+            "[process]\nkind = \"masked\"\n[reward]\npay = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
+             total_steps = 4000\n[train.{algorithm}]\n{options}\n[evaluate]\nepisodes = 20\nbaselines = [\"random\"]\n"
+        );
+        problem.project = Project::from_text("masked", &text, &[]).unwrap();
+        problem.factory = factory.clone();
+        let trained = run(&problem, None, false, 1, u64::MAX);
+        // The process itself refuses; so does evaluation, with and without draws.
+        setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
+        problem.project.evaluate.deterministic = false;
+        setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
+    }
+}
+
+/// One state that pays 1 a step, for ever or until it terminates.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Constant {
+    terminates: bool,
+}
+
+impl Process for Constant {
+    fn spec(&self) -> Spec {
+        Spec {
+            kind: "constant".into(),
+            observation: vec![Feature::new("nothing", "1", -1.0, 1.0, "")],
+            action: ActionSpace::choices(&[("wait", ""), ("stay", "")]),
+            signals: vec![Signal::new("one", "1", 0.0, 1.0, "")],
+            max_steps: Some(1),
+            reward: vec![("one".into(), 1.0)],
+            ..Spec::default()
+        }
+    }
+
+    fn reset(&mut self, _random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+        observation[0] = 0.5;
+        signals[0] = 0.0;
+    }
+
+    fn step(
+        &mut self,
+        _action: Action<'_>,
+        _random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
+        observation[0] = 0.5;
+        signals[0] = 1.0;
+        if self.terminates { Outcome::Terminated } else { Outcome::Running }
+    }
+}
+
+/// With γ = 0.5 an episode that is cut off after each step is worth 1 / (1 − 0.5) = 2, one that terminates 1.
+#[test]
+fn a_truncation_has_a_future_and_a_termination_has_none() {
+    for (algorithm, options) in [
+        (
+            "dqn",
+            "gamma = 0.5\nlearning_rate = 2e-2\nnet_arch = [8]\ntarget_update_interval = 50\ntrain_freq = 1",
+        ),
+        (
+            "dqn",
+            "gamma = 0.5\nlearning_rate = 2e-2\nnet_arch = [8]\ntarget_update_interval = 50\ntrain_freq = 1\n\
+             dueling = true\ndouble_q = true\nn_steps = 3",
+        ),
+        ("q-learning", "gamma = 0.5\nbins = [1]"),
+    ] {
+        for (terminates, expected) in [(false, 2.0), (true, 1.0)] {
+            let mut problem = problem(algorithm, "assembly-setup", options, 4_000);
+            let text = format!(
+                "[process]\nkind = \"constant\"\n[reward]\none = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
+                 total_steps = 4000\n[train.{algorithm}]\n{options}\n"
+            );
+            problem.project = Project::from_text("constant", &text, &[]).unwrap();
+            problem.factory = Arc::new(Simulator::new(Constant { terminates }, None, Vec::new()));
+            let trained = run(&problem, None, false, 1, u64::MAX);
+            let values = trained.policy.runner(1).scores(&[0.5], &[]).to_vec();
+            for value in values {
+                assert!(
+                    (value - expected).abs() < 0.05,
+                    "{algorithm} ({options}): {value}, expected {expected}"
+                );
+            }
+        }
+    }
+}
+
+/// Arms that pay 0 or 1; the third is the best at low, the first at high contexts, and on the whole the third.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Arms {
+    context: f32,
+}
+
+impl Process for Arms {
+    fn spec(&self) -> Spec {
+        Spec {
+            kind: "arms".into(),
+            observation: vec![Feature::new("context", "1", -1.0, 1.0, "")],
+            action: ActionSpace::choices(&[("first", ""), ("second", ""), ("third", "")]),
+            signals: vec![Signal::new("pay", "1", 0.0, 1.0, ""), Signal::new("regret", "1", 0.0, 1.0, "")],
+            max_steps: Some(1),
+            reward: vec![("pay".into(), 1.0)],
+            ..Spec::default()
+        }
+    }
+
+    fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+        self.context = random.uniform(-1.0, 1.0);
+        observation[0] = self.context;
+        signals.fill(0.0);
+    }
+
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
+        let Action::Discrete(choice) = action else { unreachable!() };
+        let chances = [0.4 + 0.4 * self.context, 0.3, 0.6 - 0.2 * self.context];
+        signals[0] = f32::from(u8::from(random.unit() < chances[choice]));
+        signals[1] = chances.into_iter().fold(0.0, f32::max) - chances[choice];
+        self.reset(random, observation, &mut [0.0; 2]);
+        Outcome::Running
+    }
+}
+
+#[test]
+fn bandits_find_the_best_arm_and_their_regret_flattens() {
+    for (name, options, contextual) in [
+        ("epsilon-greedy", "", false),
+        ("ucb1", "", false),
+        ("thompson", "belief = \"beta\"", false),
+        ("thompson", "payoff_sd = 0.5", false),
+        ("lin-ucb", "", true),
+        ("thompson", "belief = \"linear\"\npayoff_sd = 0.5", true),
+    ] {
+        let mut problem = problem(name, "assembly-setup", options, 20_000);
+        let text = format!(
+            "[process]\nkind = \"arms\"\n[reward]\npay = 1.0\n[train]\nalgorithm = \"{name}\"\ntotal_steps = 20000\n\
+             [train.{name}]\n{options}\n"
+        );
+        problem.project = Project::from_text("arms", &text, &[]).unwrap();
+        problem.factory = Arc::new(Simulator::new(Arms::default(), None, Vec::new()));
+        let folder = tempfile::tempdir().unwrap();
+        let trained = run(&problem, Some(folder.path()), false, 1, u64::MAX);
+        let mut choices = [9; 2];
+        trained.policy.runner(2).choose(&[-0.8, 0.9], &[], None, &mut choices);
+        assert_eq!(choices, if contextual { [2, 0] } else { [2, 2] }, "{name} {options}");
+        let text = std::fs::read_to_string(RunFolder::at(folder.path()).metrics()).unwrap();
+        let regrets: Vec<f64> = text
+            .lines()
+            .map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                line["learner"]["cumulative_regret"].as_f64().unwrap()
+            })
+            .collect();
+        if contextual {
+            // The last quarter costs less than half of what the first did.
+            let n = regrets.len();
+            assert!(
+                regrets[n - 1] - regrets[n * 3 / 4 - 1] < 0.5 * regrets[n / 4 - 1],
+                "{name}: {regrets:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_does_not_suit_is_refused_before_it_starts() {
+    let refused = |text: &str| {
+        let project = Project::from_text("setpoint.toml", text, &[]).unwrap();
+        Problem::new(project).err().unwrap_or_else(|| panic!("{text} was accepted")).to_string()
+    };
+    let pendulum = |algorithm: &str| {
+        format!("[process]\nkind = \"pendulum\"\n[reward]\ncost = -1\n[train]\nalgorithm = \"{algorithm}\"\n")
+    };
+    for algorithm in ["dqn", "q-learning", "ucb1", "reinforce"] {
+        let message = refused(&pendulum(algorithm));
+        assert!(message.contains("continuous") && message.contains("ppo"), "{message}");
+    }
+    let message =
+        refused("[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1\n[train]\nalgorithm = \"td3\"\n");
+    assert!(message.contains("td3 learns settings") && message.contains("dqn"), "{message}");
+    let message = refused(&format!("{}[train.sac]\nbuffer_size = 4_000_000_000\n", pendulum("sac")));
+    assert!(message.contains("GB; this machine has") && message.contains("buffer_size"), "{message}");
+    let message = refused(
+        "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1\n[train]\nalgorithm = \"q-learning\"\n",
+    );
+    assert!(message.contains("too many entries"), "{message}");
+}
