@@ -79,6 +79,20 @@ const ROWS: &[Row] = &[
           peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: 200.0 },
     Row { name: "reinforce-source-whole-program", figure: Figure::WholeProgram, unit: "s", one_core: true, ours: SOURCE,
           peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: 1.0 },
+    Row { name: "sac-sb3", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "sac"],
+          peer_name: "Stable-Baselines3 SAC", peer: &["py:off_policy.py", "sb3", "sac"], bar: 3.5 },
+    Row { name: "sac-sbx", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "sac"],
+          peer_name: "SBX (JAX) SAC", peer: &["py:off_policy.py", "sbx", "sac"], bar: 2.0 },
+    Row { name: "sac-rlox", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "sac"],
+          peer_name: "rlox SAC", peer: &["py:off_policy.py", "rlox", "sac"], bar: 1.0 },
+    Row { name: "td3-sb3", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "td3"],
+          peer_name: "Stable-Baselines3 TD3", peer: &["py:off_policy.py", "sb3", "td3"], bar: 3.5 },
+    Row { name: "td3-sbx", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "td3"],
+          peer_name: "SBX (JAX) TD3", peer: &["py:off_policy.py", "sbx", "td3"], bar: 2.0 },
+    Row { name: "dqn-sb3", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "dqn"],
+          peer_name: "Stable-Baselines3 DQN", peer: &["py:off_policy.py", "sb3", "dqn"], bar: 40.0 },
+    Row { name: "dqn-rlox", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "dqn"],
+          peer_name: "rlox DQN", peer: &["py:off_policy.py", "rlox", "dqn"], bar: 1.0 },
 ];
 
 type Failure = Box<dyn std::error::Error>;

@@ -111,9 +111,9 @@ impl Segments {
             while !rest.is_empty() {
                 let before = bytes.len() - rest.len();
                 // A block that a kill cut short lies behind the checkpoint, or the checkpoint would not have been written.
-                let Some((payload, after)) = split_block(rest) else { break };
-                let whole = blake3::hash(payload.1).as_bytes() == payload.0;
-                let block: Option<Block> = if whole { postcard::from_bytes(payload.1).ok() } else { None };
+                let Some(Written { hash, payload, after }) = split_block(rest) else { break };
+                let whole = blake3::hash(payload).as_bytes() == hash;
+                let block: Option<Block> = if whole { postcard::from_bytes(payload).ok() } else { None };
                 let Some(block) = block.filter(|block| block.fits(replay.shape)) else {
                     return Err(refuse(
                         &path,
@@ -236,14 +236,22 @@ fn append(path: &Path, length: u64, payload: &[u8]) -> std::io::Result<u64> {
     Ok(length + (MAGIC.len() + 8 + 32 + payload.len()) as u64)
 }
 
-/// A block's hash and payload, and what follows; `None` when it is cut short.
-fn split_block(bytes: &[u8]) -> Option<((&[u8], &[u8]), &[u8])> {
+/// A block as it lies in a segment.
+struct Written<'a> {
+    hash: &'a [u8],
+    payload: &'a [u8],
+    /// What follows.
+    after: &'a [u8],
+}
+
+/// The first block; `None` when it is cut short.
+fn split_block(bytes: &[u8]) -> Option<Written<'_>> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let (length, rest) = rest.split_at_checked(8)?;
     let length = u64::from_le_bytes(length.try_into().ok()?);
     let (hash, rest) = rest.split_at_checked(32)?;
     let (payload, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    Some(((hash, payload), after))
+    Some(Written { hash, payload, after })
 }
 
 fn first_step(path: &Path) -> Option<u64> {
