@@ -41,6 +41,8 @@ pub struct MetricsLine {
     pub reward_terms: BTreeMap<String, f64>,
     /// Share of each choice, or mean of each axis, in the order of the action space.
     pub action_distribution: Vec<f64>,
+    /// Entropy of the choices' shares, in nats: 0 when one action is always taken; absent for continuous actions.
+    pub action_entropy: Option<f64>,
     /// Share of decisions on which each constraint was active, in percent.
     pub constraint_hits_percent: Vec<f64>,
     /// The algorithm's own figures: losses, entropy, `approximate_kl` …

@@ -186,6 +186,12 @@ fn same_settings(problem: &Problem, folder: &RunFolder) -> Result<(), TrainError
     Err(TrainError::OtherSettings { folder: folder.path.clone(), difference })
 }
 
+/// −Σ p ln p of counts, in nats.
+fn entropy(counts: &[f64], total: f64) -> f64 {
+    let share = |count: &&f64| **count > 0.0;
+    -counts.iter().filter(share).map(|count| count / total * (count / total).ln()).sum::<f64>()
+}
+
 impl<'a> Training<'a> {
     fn start(problem: &'a Problem, seed: u64, options: &TrainOptions<'_>) -> Result<Self, TrainError> {
         let mut learner = problem.learner(seed, options.threads);
@@ -314,6 +320,7 @@ impl<'a> Training<'a> {
             episode_steps_mean: stretch.map(|stretch| stretch.steps_mean),
             reward_terms: terms.map(|(name, sum)| (name.clone(), sum / n)).collect(),
             action_distribution: tally.actions.iter().map(|count| count / n).collect(),
+            action_entropy: self.problem.spec().action.is_discrete().then(|| entropy(&tally.actions, n)),
             constraint_hits_percent: tally.constraints.iter().map(|hits| 100.0 * *hits as f64 / n).collect(),
             learner: figures
                 .into_iter()
