@@ -18,6 +18,9 @@
 //!
 //! At most 50 periods' mean demand is waited for; further demand is lost even in `backlog` mode, so that every quantity is
 //! bounded. Under any sensible policy that does not happen.
+//!
+//! Reference (the defaults, 1,000 episodes of 100 periods): base-stock with the levels found, 22 and 38 units, costs
+//! 12.28 ± 0.10 a period, of which 10.18 holding; uniform random 71.7.
 
 mod base_stock;
 mod demand;

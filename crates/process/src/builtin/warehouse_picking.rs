@@ -12,6 +12,10 @@
 //!
 //! Aisles are too narrow to pass. Reward of the source: −1 a metre walked, +100 an item picked, −50 a collision. Time has
 //! no price of its own, but an episode is a fixed number of steps: who waits picks less.
+//!
+//! Reference (level normal, 1,000 episodes of 400 steps): nearest-item-first 9.83 ± 0.05 reward per step, 42.8 items, 12 %
+//! of the time waiting; s-shape 8.70 ± 0.05, 38.2 items; uniform random −2.2. Without other pickers nearest-item-first
+//! picks some 50 items, and its ways are about 5 % longer than the shortest ones (exact, 150 orders of 8 items).
 
 mod features;
 mod layout;
