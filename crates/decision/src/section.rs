@@ -179,7 +179,9 @@ impl<'a> Section<'a> {
         meaning: &'static str,
     ) -> Read<&'static str> {
         let Some(node) = self.find(key)? else { return Ok(None) };
-        let quoted = allowed.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
+        let words: Vec<String> = allowed.iter().map(|word| format!("\"{word}\"")).collect();
+        let quoted =
+            if words.len() > 2 { format!("one of {}", words.join(", ")) } else { words.join(" or ") };
         let Value::Text(text) = &node.value else {
             return Err(self.wrong(node, key, &quoted, meaning));
         };
