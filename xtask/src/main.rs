@@ -4,7 +4,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod machine;
 mod peers;
+mod proofs;
+
+/// Why a chore could not be done.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Setpoint workspace")]
@@ -17,11 +22,14 @@ struct Arguments {
 enum Chore {
     /// Run ours and the peers' programs in turn and print the ratios
     Peers(peers::Arguments),
+    /// Train the ready projects and Stable-Baselines3 with the same settings and write docs/proofs.md
+    Proofs(proofs::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Peers(arguments) => peers::run(&arguments),
+        Chore::Proofs(arguments) => proofs::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::{Failure, machine};
+
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only these rows, separated by commas
@@ -94,8 +96,6 @@ const ROWS: &[Row] = &[
     Row { name: "dqn-rlox", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "dqn"],
           peer_name: "rlox DQN", peer: &["py:off_policy.py", "rlox", "dqn"], bar: 1.0 },
 ];
-
-type Failure = Box<dyn std::error::Error>;
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.list {
@@ -232,7 +232,7 @@ fn short(value: f64) -> String {
 }
 
 /// The peers' Python environment in `.peers/`, made or brought up to date; its interpreter.
-fn environment(root: &Path) -> Result<PathBuf, Failure> {
+pub fn environment(root: &Path) -> Result<PathBuf, Failure> {
     let folder = root.join(".peers");
     let python = folder.join("venv/bin/python");
     let requirements = root.join("benches/peers/requirements.txt");
@@ -262,16 +262,7 @@ fn write_table(root: &Path, table: &str, pairs: usize) -> Result<(), Failure> {
     let text = fs::read_to_string(&path)?;
     let (before, rest) = text.split_once(START).ok_or("docs/benchmarks.md has no table marker")?;
     let (_, after) = rest.split_once(END).ok_or("docs/benchmarks.md has no end marker")?;
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model =
-        cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("an unnamed processor");
-    let date = Command::new("date").arg("+%Y-%m-%d").output()?;
-    let cores = std::thread::available_parallelism()?;
-    let about = format!(
-        "{}, {} ({cores} cores, shared), {pairs} pairs a row.",
-        String::from_utf8_lossy(&date.stdout).trim(),
-        model.trim_start_matches([' ', ':', '\t'])
-    );
+    let about = format!("{}, {}, {pairs} pairs a row.", machine::today()?, machine::processor()?);
     fs::write(path, format!("{before}{START}\n{about}\n\n{table}{END}{after}"))?;
     Ok(())
 }

@@ -1,0 +1,234 @@
+//! docs/proofs.md.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use setpoint_learn::statistics::{Interval, bootstrap, interquartile_mean, quantile};
+use setpoint_process::random::Stream;
+
+use super::results::{self, Outcome, Who};
+use super::rows::{ROWS, Row};
+use crate::Failure;
+
+const BEFORE: &str = "\
+# Learning proofs
+
+Do the algorithms learn what they are known to learn? Every ready project of a classical problem is trained by Setpoint
+and, from the same project file, by Stable-Baselines3 on the Gymnasium problem of the same dynamics; our own decisions are held
+against their baselines. `cargo xtask proofs` measures what is missing and writes this page; `--list` shows the rows, `--quick`
+is the short form that `.ci/run` ends with.
+";
+
+const AFTER: &str = "
+How to read it:
+
+- **A figure** is the interquartile mean over the trained seeds (n of them) of each one's mean over its evaluation episodes,
+  actions deterministic, on other episodes than those trained on; in brackets its 95 % bootstrap interval over the seeds
+  (2,000 resamples; Agarwal et al. 2021). With five seeds such an interval is rough, and narrower than it should be.
+- **Floor**: what ours must come to at least, fixed before anything was measured; *reached* is judged on the interquartile mean.
+  A floor against baselines is judged against their own figures in the same evaluations.
+- **Beside Stable-Baselines3**: *not below* means that our interval does not lie wholly below its interval. It does not say that
+  the two are equal.
+- **Published** figures are single runs of [rl-zoo3](https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md) (mean ± deviation over
+  evaluation episodes, not over seeds), as far as a row says so.
+- **Seconds** are the medians of the trainings' wall time, evaluation and start left out, each on one thread with another
+  training beside it and other work on the machine: good for orders of magnitude alone. `docs/benchmarks.md` has measured speeds.
+- **Settings** are rl-zoo3's tuned ones, translated in `projects/*/setpoint.toml`; a key that is absent has Stable-Baselines3's
+  default in both. gSDE is not offered by Setpoint: where rl-zoo3 uses it, the project file says what stands in its place, for
+  both libraries alike.
+- **Differences that remain**: random numbers and initial weights are each library's own; PPO's continuous actions are learnt
+  on [−1, 1], for Stable-Baselines3 by Gymnasium's `RescaleAction`.
+- A change of a project's settings makes its results void; a change of the code does not: delete `target/proofs/results.jsonl`
+  to measure everything anew.
+";
+
+/// Writes the page from all results that have the projects' present settings.
+pub fn write(root: &Path, outcomes: &[Outcome]) -> Result<(), Failure> {
+    let mut current = Vec::new();
+    for row in ROWS {
+        let settings = results::settings(&fs::read_to_string(row.file(root))?, row)?;
+        current.extend(outcomes.iter().filter(|found| found.row == row.name && found.settings == settings));
+    }
+    let path = root.join("docs/proofs.md");
+    fs::write(&path, page(&current)?)?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}
+
+fn page(outcomes: &[&Outcome]) -> Result<String, std::fmt::Error> {
+    let mut page = BEFORE.to_owned();
+    let distinct = |of: &dyn Fn(&Outcome) -> String| {
+        outcomes.iter().map(|outcome| of(outcome)).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let dates = distinct(&|outcome| outcome.date.clone());
+    if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
+        let when = if first == last { first.clone() } else { format!("{first} to {last}") };
+        let on = distinct(&|outcome| outcome.processor.clone()).join("; ");
+        let with = distinct(&|outcome| outcome.with.clone()).join("; ");
+        writeln!(page, "\nMeasured {when} on {on}, with {with}.")?;
+    }
+    writeln!(
+        page,
+        "\n| row | steps | figure | Setpoint | n | floor | reached | Stable-Baselines3 | n | beside it | published | seconds |"
+    )?;
+    writeln!(page, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
+    for row in ROWS {
+        writeln!(page, "{}", line(row, outcomes))?;
+    }
+    page.push_str(AFTER);
+    Ok(page)
+}
+
+/// What the seeds of one row came to.
+struct Seeds {
+    n: usize,
+    interquartile_mean: f64,
+    interval: Interval,
+    bar: Option<f64>,
+    seconds: f64,
+    steps: u64,
+}
+
+impl Seeds {
+    fn of(row: &Row, who: Who, outcomes: &[&Outcome]) -> Option<Self> {
+        let mut found: Vec<_> =
+            outcomes.iter().filter(|outcome| outcome.row == row.name && outcome.who == who).collect();
+        // The order in which they were measured must not move the interval.
+        found.sort_by_key(|outcome| outcome.seed);
+        let steps = found.first()?.steps;
+        let middle = |mut values: Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            interquartile_mean(&values)
+        };
+        let figures: Vec<f64> = found.iter().map(|outcome| outcome.figure).collect();
+        let bars: Vec<f64> = found.iter().filter_map(|outcome| outcome.bar).collect();
+        let mut seconds: Vec<f64> = found.iter().map(|outcome| outcome.seconds).collect();
+        seconds.sort_by(f64::total_cmp);
+        let interval = bootstrap(figures.len(), &mut Stream::new(0, "proofs", 0), |indices| {
+            middle(indices.iter().map(|index| figures[*index]).collect())
+        });
+        Some(Self {
+            n: figures.len(),
+            interquartile_mean: middle(figures),
+            interval,
+            bar: (!bars.is_empty()).then(|| middle(bars)),
+            seconds: quantile(&seconds, 0.5),
+            steps,
+        })
+    }
+
+    fn words(&self) -> String {
+        let Interval { low, high } = self.interval;
+        format!("{} [{}, {}]", short(self.interquartile_mean), short(low), short(high))
+    }
+}
+
+fn line(row: &Row, outcomes: &[&Outcome]) -> String {
+    const NONE: &str = "not measured";
+    let of = |who| Seeds::of(row, who, outcomes);
+    let (ours, peer) = (of(Who::Ours), if row.peer { of(Who::Peer) } else { None });
+    let dash = || "–".to_owned();
+    let words = |seeds: &Option<Seeds>| seeds.as_ref().map_or(NONE.to_owned(), Seeds::words);
+    let count = |seeds: &Option<Seeds>| seeds.as_ref().map_or(dash(), |seeds| seeds.n.to_string());
+    let bar = ours.as_ref().and_then(|ours| ours.bar);
+    let reached = ours.as_ref().and_then(|ours| {
+        let is_reached = row.bar.is_reached(row.figure, ours.interquartile_mean, ours.bar?);
+        Some(if is_reached { "yes" } else { "**no**" }.to_owned())
+    });
+    let beside = ours.as_ref().zip(peer.as_ref()).map(|(ours, peer)| {
+        let is_below = match row.figure.sign() {
+            sign if sign > 0.0 => ours.interval.high < peer.interval.low,
+            _ => ours.interval.low > peer.interval.high,
+        };
+        if is_below { "**below**" } else { "not below" }.to_owned()
+    });
+    let seconds = match (&ours, &peer) {
+        (Some(ours), Some(peer)) => format!("{} against {}", short(ours.seconds), short(peer.seconds)),
+        (Some(ours), None) => short(ours.seconds),
+        _ => dash(),
+    };
+    let steps = row.steps.or(ours.as_ref().map(|ours| ours.steps)).map_or(dash(), thousands);
+    format!(
+        "| {} | {steps} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {seconds} |",
+        row.name,
+        row.figure.words(),
+        words(&ours),
+        count(&ours),
+        row.bar.words(row.figure, bar),
+        reached.unwrap_or_else(dash),
+        if row.peer { words(&peer) } else { dash() },
+        count(&peer),
+        beside.unwrap_or_else(dash),
+        row.published,
+    )
+}
+
+/// Four digits or so, with a true minus.
+pub fn short(value: f64) -> String {
+    let text = match value.abs() {
+        magnitude if magnitude >= 1000.0 => format!("{value:.0}"),
+        magnitude if magnitude >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    };
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    text.replace('-', "−")
+}
+
+/// `1,000,000`
+fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(who: Who, seed: u64, figure: f64) -> Outcome {
+        Outcome {
+            row: ROWS[0].name.to_owned(),
+            who,
+            seed,
+            settings: String::new(),
+            figure,
+            bar: Some(475.0),
+            seconds: 2.0,
+            steps: 100_096,
+            date: "2026-11-21".to_owned(),
+            processor: "one".to_owned(),
+            with: "this".to_owned(),
+        }
+    }
+
+    fn row_of(ours: &[f64], peer: &[f64]) -> String {
+        let of = |who, figures: &[f64]| -> Vec<Outcome> {
+            (0..).zip(figures).map(|(seed, figure)| outcome(who, seed, *figure)).collect()
+        };
+        let all = [of(Who::Ours, ours), of(Who::Peer, peer)].concat();
+        line(&ROWS[0], &all.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn verdicts() {
+        let reached = row_of(&[500.0, 490.0, 480.0], &[500.0, 450.0, 470.0]);
+        assert!(
+            reached.contains("| 490 [480, 500] | 3 | ≥ 475 | yes |") && reached.contains("| not below |")
+        );
+        let missed = row_of(&[400.0, 410.0], &[500.0, 500.0]);
+        assert!(missed.contains("| **no** | 500 [500, 500] | 2 | **below** |"), "{missed}");
+        let alone = row_of(&[500.0], &[]);
+        assert!(alone.contains("| yes | not measured | – | – |"), "{alone}");
+        let nothing = row_of(&[], &[]);
+        assert!(nothing.contains("| 100,000 | return | not measured | – | ≥ 475 | – |"), "{nothing}");
+    }
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        let written = [475.0, -151.96, -0.5, 1226.4, 0.0].map(short);
+        assert_eq!(written, ["475", "−152", "−0.5", "1226", "0"]);
+        assert_eq!([999, 1_000, 1_000_000].map(thousands), ["999", "1,000", "1,000,000"]);
+    }
+}
