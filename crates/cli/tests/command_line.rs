@@ -316,3 +316,16 @@ fn several_seeds_are_reported_as_a_distribution() {
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("Over 3 seeds") && page.contains("one seed (42), and a lucky one"));
 }
+
+#[test]
+fn warnings_do_not_fail_a_check() {
+    let project = projects().join("assembly-line");
+    let output =
+        setpoint(&["check", text(&project), "--steps", "100", "--set", "train.algorithm=ucb1", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("  ! consequences: ") && stderr(&output).contains("with 1 warning"));
+    let findings = json(&output)["findings"].clone();
+    let warned: Vec<&Value> =
+        findings.as_array().unwrap().iter().filter(|finding| finding["warning"] == true).collect();
+    assert_eq!((warned.len(), &warned[0]["passed"]), (1, &Value::Bool(true)));
+}

@@ -83,23 +83,31 @@ impl fmt::Display for RewardDelay {
 /// One line of `setpoint check`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Whether all is well.
+    /// Whether nothing must be mended.
     pub passed: bool,
+    /// Whether something should be looked at all the same; a warning has passed.
+    #[serde(default)]
+    pub warning: bool,
     /// What was looked at, in a word or two.
     pub subject: String,
-    /// What was seen; for a failure also what to do.
+    /// What was seen; for a failure or a warning also what to do.
     pub message: String,
 }
 
 impl Finding {
     /// All is well.
     pub fn pass(subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { passed: true, subject: subject.into(), message: message.into() }
+        Self { passed: true, warning: false, subject: subject.into(), message: message.into() }
+    }
+
+    /// It works, but hardly as it is meant.
+    pub fn warn(subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { passed: true, warning: true, subject: subject.into(), message: message.into() }
     }
 
     /// Something must be mended.
     pub fn fail(subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { passed: false, subject: subject.into(), message: message.into() }
+        Self { passed: false, warning: false, subject: subject.into(), message: message.into() }
     }
 }
 

@@ -4,6 +4,7 @@
 //! * [`algorithms`] – one file an algorithm
 //! * [`mod@train`] – the training loop; [`checkpoint`], [`run_folder`], [`metrics`], [`durable`] – what it leaves on disk
 //! * [`report`] – the page that people read
+//! * [`suitability`] – settings with which an algorithm hardly learns
 //! * [`many_seeds`] – one training per seed on all cores
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
@@ -31,4 +32,5 @@ pub mod rollout;
 pub mod run_folder;
 pub mod schedule;
 pub mod statistics;
+pub mod suitability;
 pub mod train;

@@ -126,9 +126,14 @@ impl Collection {
         Shape { lanes: self.n_envs, features: spec.observation.len(), axes, masked_choices }
     }
 
+    /// Bytes of its replay buffer for a process, once that is full.
+    pub fn buffer_bytes(&self, spec: &Spec, masked: bool) -> u64 {
+        self.buffer_size as u64 * self.shape(spec, masked).bytes_per_transition() as u64
+    }
+
     /// Why the buffer cannot be held in this machine's free memory, if it cannot.
     pub fn too_large(&self, spec: &Spec, masked: bool) -> Option<String> {
-        let bytes = self.buffer_size as u64 * self.shape(spec, masked).bytes_per_transition() as u64;
+        let bytes = self.buffer_bytes(spec, masked);
         let available = available_memory_bytes()?;
         (bytes > available).then(|| {
             let gigabytes = |bytes: u64| bytes as f64 / 1e9;
@@ -142,8 +147,8 @@ impl Collection {
     }
 }
 
-/// Memory that could be used without swapping, where the system tells.
-fn available_memory_bytes() -> Option<u64> {
+/// Memory that could be used without swapping, in bytes, where the system tells.
+pub(crate) fn available_memory_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)

@@ -44,7 +44,7 @@ impl Problem {
                 "`setpoint list algorithms` tells which actions each one learns",
             ));
         }
-        let masked = !project.constraints.is_empty() || factory.spec().masked;
+        let masked = is_masked(&project, factory.spec());
         if let Some(reason) =
             options.collection().and_then(|collection| collection.too_large(factory.spec(), masked))
         {
@@ -81,8 +81,12 @@ impl Problem {
 
     /// A fresh learner for a seed.
     pub fn learner(&self, seed: u64, threads: usize) -> Box<dyn Algorithm> {
-        let masked = !self.project.constraints.is_empty() || self.spec().masked;
-        self.options.learner(self.spec(), masked, seed, threads)
+        self.options.learner(self.spec(), self.is_masked(), seed, threads)
+    }
+
+    /// Whether some actions may be forbidden, by the process or by a constraint.
+    pub fn is_masked(&self) -> bool {
+        is_masked(&self.project, self.spec())
     }
 
     /// The project's constraints, resolved. They were checked when the problem was made.
@@ -143,4 +147,8 @@ impl Problem {
             format!("the policy was trained for another {what} ({found}) than the project has ({expected})")
         })
     }
+}
+
+fn is_masked(project: &Project, spec: &Spec) -> bool {
+    !project.constraints.is_empty() || spec.masked
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::ActionSpace;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::suitability::suitability;
 use setpoint_process::conformance::conformance;
 
 use crate::arguments::Check;
@@ -26,6 +27,7 @@ pub fn run(arguments: &Check, output: &Output) -> Result<Status, Failure> {
 pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     let mut findings = problem.project.check_charter(problem.spec());
     findings.extend(spaces(problem));
+    findings.extend(suitability(problem));
     findings.extend(conformance(problem.factory.as_ref(), steps));
     findings
 }
@@ -80,14 +82,23 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
 
 pub fn show(problem: &Problem, findings: &[Finding], output: &Output) {
     output.line(format!("{} on process {}", problem.project.charter.name, problem.spec().kind));
-    for Finding { passed, subject, message } in findings {
-        let mark = if *passed { "✓" } else { "✗" };
+    for Finding { passed, warning, subject, message } in findings {
+        let mark = match (passed, warning) {
+            (false, _) => "✗",
+            (true, true) => "!",
+            (true, false) => "✓",
+        };
         output.line(format!("  {mark} {subject}: {message}"));
     }
     let failed = findings.iter().filter(|finding| !finding.passed).count();
+    let warnings = match findings.iter().filter(|finding| finding.warning).count() {
+        0 => String::new(),
+        1 => ", with 1 warning".to_owned(),
+        count => format!(", with {count} warnings"),
+    };
     output.line(match failed {
-        0 => "all checks passed".to_owned(),
-        1 => "1 check failed".to_owned(),
-        _ => format!("{failed} checks failed"),
+        0 => format!("all checks passed{warnings}"),
+        1 => format!("1 check failed{warnings}"),
+        _ => format!("{failed} checks failed{warnings}"),
     });
 }

@@ -111,6 +111,11 @@ impl Options {
         }
     }
 
+    /// Entries of its table, cells × choices; `None` where `bins` do not fit or the count overflows.
+    pub fn entries(&self, spec: &Spec) -> Option<usize> {
+        entries(&self.bins_of(spec.observation.len())?, spec)
+    }
+
     /// Why a table cannot hold this decision, if it cannot.
     pub fn mismatch(&self, spec: &Spec) -> Option<String> {
         let features = spec.observation.len();
@@ -120,8 +125,7 @@ impl Options {
                 "q-learning has {given} numbers of bins for {features} features: give one, or one each"
             ));
         };
-        let entries =
-            bins.iter().try_fold(spec.action.len(), |cells, bins| cells.checked_mul(*bins as usize));
+        let entries = entries(&bins, spec);
         entries.is_none_or(|entries| entries > ENTRIES_MAX).then(|| {
             format!(
                 "a table over {features} features has too many entries (more than {ENTRIES_MAX}): lower `bins`, or use \
@@ -129,6 +133,20 @@ impl Options {
             )
         })
     }
+}
+
+fn entries(bins: &[u32], spec: &Spec) -> Option<usize> {
+    bins.iter().try_fold(spec.action.len(), |cells, bins| cells.checked_mul(*bins as usize))
+}
+
+/// Whether a feature's range must be found by looking.
+fn is_open(feature: &Feature) -> bool {
+    feature.high - feature.low > FINITE
+}
+
+/// Whether the range of some feature must be found by looking, for `range_steps` steps.
+pub fn has_open_range(spec: &Spec) -> bool {
+    spec.observation.iter().any(is_open)
 }
 
 /// The learner.
@@ -159,7 +177,7 @@ impl QLearning {
         let choices = spec.action.len();
         let features = &spec.observation;
         let bins = options.bins_of(features.len()).expect("`mismatch` refuses lists of another length");
-        let open: Vec<bool> = features.iter().map(|feature| feature.high - feature.low > FINITE).collect();
+        let open: Vec<bool> = features.iter().map(is_open).collect();
         // An open range begins at a point and grows with what is seen.
         let limit =
             |(feature, open): (&Feature, &bool), limit: f32| if *open { feature.reference } else { limit };
