@@ -89,8 +89,11 @@ pub enum Listed {
         /// One process in full
         kind: Option<String>,
     },
-    /// Algorithms and when to pick which
-    Algorithms,
+    /// Algorithms and when to pick which; with NAME, one of them with all its options
+    Algorithms {
+        /// One algorithm with all its options
+        name: Option<String>,
+    },
 }
 
 #[derive(Args, Clone)]

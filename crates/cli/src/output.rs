@@ -125,6 +125,46 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
+/// A table of texts: every column to the left and wrapped to its width in characters.
+pub fn wrapped_table(header: &[&str], widths: &[usize], rows: &[Vec<String>]) -> String {
+    let format_row = |cells: &[String]| {
+        let cells: Vec<Vec<String>> =
+            cells.iter().zip(widths).map(|(cell, width)| wrapped(cell, *width)).collect();
+        let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+        let line = |index: usize| {
+            let cell = |(lines, width): (&Vec<String>, &usize)| {
+                format!("{:<width$}", lines.get(index).map_or("", String::as_str))
+            };
+            let cells: Vec<String> = cells.iter().zip(widths).map(cell).collect();
+            format!("  {}", cells.join("  ")).trim_end().to_owned()
+        };
+        (0..height).map(line).collect::<Vec<_>>().join("\n")
+    };
+    let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
+    let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+    let rows = rows.iter().map(|row| format_row(row));
+    [format_row(&header), format!("  {}", rule.join("  "))]
+        .into_iter()
+        .chain(rows)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A text as lines of at most `width` characters, broken between words; a longer word stays whole.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A number with as many decimals as its size deserves.
 pub fn number(value: f64) -> String {
     let magnitude = value.abs();
@@ -139,4 +179,17 @@ pub fn number(value: f64) -> String {
     };
     let text = format!("{value:.decimals$}");
     text.strip_prefix('-').map_or(text.clone(), |rest| format!("−{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_wrap_between_words() {
+        let rows = [vec!["sac".to_owned(), "it keeps trying things".to_owned()]];
+        let expected = "  a    b\n  ───  ──────────\n  sac  it keeps\n       trying\n       things";
+        assert_eq!(wrapped_table(&["a", "b"], &[3, 10], &rows), expected);
+        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+    }
 }

@@ -91,6 +91,7 @@ fn bad_input_exits_2_with_one_error_document() {
         ),
         (vec!["check", text(&project), "--set", "process.stations=6"], "unknown key `stations`"),
         (vec!["list", "processes", "assembly"], "there is no process `assembly`"),
+        (vec!["list", "algorithms", "pop"], "there is no algorithm `pop`; did you mean `ppo`?"),
         (vec!["eval", text(&project), "--runs", "/nowhere"], "has no run"),
     ] {
         let output = setpoint(&[&["--json"], arguments.as_slice()].concat());
@@ -110,6 +111,7 @@ fn every_command_prints_one_json_document() {
     for arguments in [
         vec!["list", "processes"],
         vec!["list", "algorithms"],
+        vec!["list", "algorithms", "sac"],
         vec!["eval", &run, "--episodes", "20", "--seeds", "2"],
         vec!["recommend", &run, "--scenario", "B"],
         vec!["recommend", &run, "--all-scenarios"],
@@ -328,4 +330,14 @@ fn warnings_do_not_fail_a_check() {
     let warned: Vec<&Value> =
         findings.as_array().unwrap().iter().filter(|finding| finding["warning"] == true).collect();
     assert_eq!((warned.len(), &warned[0]["passed"]), (1, &Value::Bool(true)));
+}
+
+#[test]
+fn the_list_of_algorithms_fits_a_terminal() {
+    for name in [None].into_iter().chain(setpoint_decision::project::ALGORITHMS.iter().map(Some)) {
+        let arguments: Vec<&str> = ["list", "algorithms"].into_iter().chain(name.copied()).collect();
+        let listed = String::from_utf8(setpoint(&arguments).stdout).unwrap();
+        let longest = listed.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{name:?} has lines of {longest:?} characters:\n{listed}");
+    }
 }

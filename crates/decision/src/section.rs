@@ -49,19 +49,43 @@ impl fmt::Display for Range {
     }
 }
 
+/// A key that a table's reader asked for: what a listing of options shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be, in words.
+    pub expected: String,
+    /// What it means, in a few words.
+    pub meaning: &'static str,
+}
+
+/// The range of whole numbers, in words.
+fn whole(range: &Range) -> String {
+    range.to_string().replacen("a number", "a whole number", 1)
+}
+
 /// One table of a document.
 pub struct Section<'a> {
     document: &'a Document,
     path: String,
     node: Option<&'a Node>,
     known: RefCell<Vec<&'static str>>,
+    /// Where the keys that are asked for are noted down, if anywhere.
+    asked: Option<&'a RefCell<Vec<Key>>>,
 }
 
 type Read<T> = Result<Option<T>, Box<Diagnostic>>;
 
 impl<'a> Section<'a> {
     pub(crate) fn new(document: &'a Document, path: String, node: Option<&'a Node>) -> Self {
-        Self { document, path, node, known: RefCell::new(Vec::new()) }
+        Self { document, path, node, known: RefCell::new(Vec::new()), asked: None }
+    }
+
+    /// The same table, which notes down every value that its reader asks for, each once: so a listing of options says
+    /// what their reader accepts.
+    pub fn noting(self, asked: &'a RefCell<Vec<Key>>) -> Self {
+        Self { asked: Some(asked), ..self }
     }
 
     /// Whether the table is there at all.
@@ -92,6 +116,22 @@ impl<'a> Section<'a> {
         Ok(node.get(key))
     }
 
+    /// A value whose kind and meaning are known: what [`Section::noting`] notes down.
+    fn value(
+        &self,
+        name: &'static str,
+        expected: impl fmt::Display,
+        meaning: &'static str,
+    ) -> Result<Option<&'a Node>, Box<Diagnostic>> {
+        if let Some(asked) = self.asked {
+            let mut asked = asked.borrow_mut();
+            if asked.iter().all(|key| key.name != name) {
+                asked.push(Key { name, expected: expected.to_string(), meaning });
+            }
+        }
+        self.find(name)
+    }
+
     fn wrong(&self, node: &Node, key: &str, expected: &str, meaning: &str) -> Box<Diagnostic> {
         let title = format!("`{key}` of {} cannot be {}", self.name(), node.describe());
         self.document.at_value(
@@ -104,7 +144,7 @@ impl<'a> Section<'a> {
 
     /// A number, with what it means and its unit.
     pub fn number(&self, key: &'static str, range: Range, meaning: &'static str) -> Read<f64> {
-        let Some(node) = self.find(key)? else { return Ok(None) };
+        let Some(node) = self.value(key, &range, meaning)? else { return Ok(None) };
         self.to_number(node, key, &range, meaning).map(Some)
     }
 
@@ -129,7 +169,7 @@ impl<'a> Section<'a> {
 
     /// A whole number of 0 or more.
     pub fn integer(&self, key: &'static str, range: Range, meaning: &'static str) -> Read<u64> {
-        let Some(node) = self.find(key)? else { return Ok(None) };
+        let Some(node) = self.value(key, whole(&range), meaning)? else { return Ok(None) };
         self.to_integer(node, key, &range, meaning).map(Some)
     }
 
@@ -140,7 +180,7 @@ impl<'a> Section<'a> {
         range: &Range,
         meaning: &str,
     ) -> Result<u64, Box<Diagnostic>> {
-        let expected = range.to_string().replacen("a number", "a whole number", 1);
+        let expected = whole(range);
         match node.value {
             Value::Integer(value) if value >= 0 && range.contains(value as f64) => Ok(value as u64),
             // 1e6 is how people write large counts.
@@ -155,7 +195,7 @@ impl<'a> Section<'a> {
 
     /// `true` or `false`.
     pub fn boolean(&self, key: &'static str, meaning: &'static str) -> Read<bool> {
-        match self.find(key)? {
+        match self.value(key, "true or false", meaning)? {
             None => Ok(None),
             Some(Node { value: Value::Boolean(value), .. }) => Ok(Some(*value)),
             Some(node) => Err(self.wrong(node, key, "true or false", meaning)),
@@ -164,7 +204,7 @@ impl<'a> Section<'a> {
 
     /// A text that is not empty.
     pub fn string(&self, key: &'static str, meaning: &'static str) -> Read<String> {
-        match self.find(key)? {
+        match self.value(key, "a text", meaning)? {
             None => Ok(None),
             Some(Node { value: Value::Text(text), .. }) if !text.trim().is_empty() => Ok(Some(text.clone())),
             Some(node) => Err(self.wrong(node, key, "a text in quotes that is not empty", meaning)),
@@ -178,10 +218,10 @@ impl<'a> Section<'a> {
         allowed: &[&'static str],
         meaning: &'static str,
     ) -> Read<&'static str> {
-        let Some(node) = self.find(key)? else { return Ok(None) };
         let words: Vec<String> = allowed.iter().map(|word| format!("\"{word}\"")).collect();
         let quoted =
             if words.len() > 2 { format!("one of {}", words.join(", ")) } else { words.join(" or ") };
+        let Some(node) = self.value(key, &quoted, meaning)? else { return Ok(None) };
         let Value::Text(text) = &node.value else {
             return Err(self.wrong(node, key, &quoted, meaning));
         };
@@ -217,10 +257,10 @@ impl<'a> Section<'a> {
         &self,
         key: &'static str,
         expected: &str,
-        meaning: &str,
+        meaning: &'static str,
         item: impl Fn(&Node) -> Result<T, Box<Diagnostic>>,
     ) -> Read<Vec<T>> {
-        match self.find(key)? {
+        match self.value(key, expected, meaning)? {
             None => Ok(None),
             Some(Node { value: Value::List(items), .. }) => {
                 items.iter().map(item).collect::<Result<_, _>>().map(Some)

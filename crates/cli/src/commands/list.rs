@@ -3,17 +3,18 @@
 use serde_json::json;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Spec};
-use setpoint_learn::algorithms::ALGORITHMS;
+use setpoint_learn::algorithms::{ALGORITHMS, Description, options_of};
 use setpoint_process::kinds;
 use setpoint_process::open::names;
 
 use crate::arguments::{List, Listed};
-use crate::output::{Failure, Output, Status, number, table};
+use crate::output::{Failure, Output, Status, number, table, wrapped, wrapped_table};
 
 pub fn run(arguments: &List, output: &Output) -> Result<Status, Failure> {
     match &arguments.what {
         Listed::Processes { kind } => processes(kind.as_deref(), output),
-        Listed::Algorithms => algorithms(output),
+        Listed::Algorithms { name: None } => algorithms(output),
+        Listed::Algorithms { name: Some(name) } => algorithm(name, output),
     }
 }
 
@@ -98,14 +99,79 @@ fn describe(spec: &Spec, output: &Output) {
     }
 }
 
+/// Widths of the columns; with the gaps between them 100 characters, as wide as a terminal may be taken to be.
+const ALGORITHM_WIDTHS: [usize; 5] = [14, 10, 11, 10, 45];
+
 fn algorithms(output: &Output) -> Result<Status, Failure> {
-    for algorithm in ALGORITHMS {
-        let policy = if algorithm.on_policy { "on-policy" } else { "off-policy" };
-        output.line(format!("{:<11} {}", algorithm.name, algorithm.summary));
-        output.line(format!("            {policy}; actions: {}", algorithm.actions));
-        output.line(format!("            pick it when {}", algorithm.pick_when));
-        output.line(format!("            source: {}\n", algorithm.source));
-    }
+    let rows: Vec<Vec<String>> = ALGORITHMS
+        .iter()
+        .map(|algorithm| {
+            // What comes behind the first words says why: it is shown with one algorithm in full.
+            let efficiency = algorithm.sample_efficiency.split([':', ',']).next().unwrap_or_default();
+            vec![
+                algorithm.name.to_owned(),
+                policy(algorithm).to_owned(),
+                algorithm.actions.to_owned(),
+                efficiency.to_owned(),
+                algorithm.pick_when.to_owned(),
+            ]
+        })
+        .collect();
+    let header = ["algorithm", "learns", "actions", "efficiency", "pick it when"];
+    output.line(wrapped_table(&header, &ALGORITHM_WIDTHS, &rows));
+    output.line(
+        "\nefficiency: how much is learnt from each step of the process. on-policy: from fresh steps alone;\noff-policy: \
+         from remembered ones too, more per step and slower per second.",
+    );
+    output.line("\n`setpoint list algorithms NAME` shows one with all its options,");
+    output.line("`setpoint compare PROJECT` tries those that fit on your decision");
     output.document("list algorithms", Status::Done, json!({ "algorithms": ALGORITHMS }));
+    Ok(Status::Done)
+}
+
+fn policy(algorithm: &Description) -> &'static str {
+    if algorithm.on_policy { "on-policy" } else { "off-policy" }
+}
+
+fn algorithm(name: &str, output: &Output) -> Result<Status, Failure> {
+    let found = ALGORITHMS.iter().find(|algorithm| algorithm.name == name).zip(options_of(name));
+    let Some((found, options)) = found else {
+        let names = || ALGORITHMS.iter().map(|algorithm| algorithm.name);
+        let hint = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        return Err(Failure::Message(format!("there is no algorithm `{name}`; {hint}")));
+    };
+    let facts = [
+        format!("{}: {}", found.name, found.summary),
+        format!("source: {}", found.source),
+        format!("{}; actions: {}", policy(found), found.actions),
+        format!("sample efficiency: {}", found.sample_efficiency),
+        format!("pick it when {}", found.pick_when),
+    ];
+    for fact in facts {
+        output.line(wrapped(&fact, 96).join("\n    "));
+    }
+    output.line("");
+    let rows: Vec<Vec<String>> = options
+        .iter()
+        .map(|option| {
+            let default = option.default.as_ref().map_or("–".to_owned(), ToString::to_string);
+            vec![option.name.to_owned(), default, option.meaning.to_owned(), option.expected.clone()]
+        })
+        .collect();
+    let widest = |column: usize, least: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).clamp(least, 40)
+    };
+    let (names, defaults) = (widest(0, 6), widest(1, 7).min(20));
+    // Meaning and range share what is left of 100 characters.
+    let rest = 92 - names - defaults;
+    let widths = [names, defaults, rest - rest * 2 / 5, rest * 2 / 5];
+    output.line(format!("options in [train.{name}]:\n"));
+    output.line(wrapped_table(&["option", "default", "meaning", "may be"], &widths, &rows));
+    let mut document = json!(found);
+    document["options"] = json!(options);
+    output.document("list algorithms", Status::Done, json!({ "algorithms": [document] }));
     Ok(Status::Done)
 }

@@ -1,8 +1,10 @@
 //! One file an algorithm: its options, how it collects, its losses with their equations, its update.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use setpoint_decision::section::{Key, Section};
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_nn::mlp::Mlp;
@@ -126,6 +128,37 @@ pub const ALGORITHMS: &[Description] = &[
     bandits::DESCRIPTIONS[3],
 ];
 
+/// An option of an algorithm, as `setpoint list algorithms NAME` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OptionDescription {
+    /// Its key in `[train.<algorithm>]`.
+    pub name: &'static str,
+    /// What it is where the project file says nothing; `None` where that is to leave something out.
+    pub default: Option<toml::Value>,
+    /// What it may be, in words.
+    pub expected: String,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// Every option of one of [`ALGORITHMS`], in the order of its reader; `None` where there is no such algorithm.
+pub fn options_of(name: &str) -> Option<Vec<OptionDescription>> {
+    let Description { name, .. } = ALGORITHMS.iter().find(|description| description.name == name)?;
+    let project = Project::from_text("defaults", "[process]\nkind = \"none\"\n[reward]\nnone = 1", &[])
+        .expect("a project needs no more than that until its process is looked for");
+    let asked = RefCell::new(Vec::new());
+    let section = project.section(&format!("train.{name}")).noting(&asked);
+    let options = Options::read_table(name, section).expect("defaults are within their ranges");
+    let defaults = toml::Value::try_from(&options).expect("options are numbers, texts and lists of them");
+    let describe = |Key { name, expected, meaning }: Key| OptionDescription {
+        default: defaults.get(name).cloned(),
+        name,
+        expected,
+        meaning,
+    };
+    Some(asked.into_inner().into_iter().map(describe).collect())
+}
+
 /// The options of the project's algorithm, every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -162,31 +195,38 @@ impl Options {
     /// Reads `[train.<algorithm>]`; tables of algorithms that are not chosen are read too, so that a mistake in them
     /// does not wait until they are.
     pub fn read(project: &Project) -> Result<Self, Box<Diagnostic>> {
-        let ppo = ppo::Options::read(project.section("train.ppo"))?;
-        let reinforce = reinforce::Options::read(project.section("train.reinforce"))?;
-        let dqn = dqn::Options::read(project.section("train.dqn"))?;
-        let sac = sac::Options::read(project.section("train.sac"))?;
-        let td3 = td3::Options::read(project.section("train.td3"))?;
-        let ddpg = ddpg::Options::read(project.section("train.ddpg"))?;
-        let q_learning = q_learning::Options::read(project.section("train.q-learning"))?;
-        let bandit = |name: &str| bandits::Options::read(name, project.section(&format!("train.{name}")));
-        let bandits = bandits::DESCRIPTIONS
-            .iter()
-            .map(|description| bandit(description.name))
-            .collect::<Result<Vec<_>, _>>()?;
-        let named = bandits::DESCRIPTIONS.iter().position(|found| found.name == project.train.algorithm);
-        if let Some(index) = named {
-            return Ok(Self::Bandit(index, bandits[index].clone()));
+        let mut chosen = None;
+        for Description { name, .. } in ALGORITHMS {
+            let options = Self::read_table(name, project.section(&format!("train.{name}")))?;
+            if *name == project.train.algorithm {
+                chosen = Some(options);
+            }
         }
-        Ok(match project.train.algorithm.as_str() {
-            "q-learning" => Self::QLearning(q_learning),
-            "reinforce" => Self::Reinforce(reinforce),
-            "dqn" => Self::Dqn(Box::new(dqn)),
-            "sac" => Self::Sac(Box::new(sac)),
-            "td3" => Self::Td3(Box::new(td3)),
-            "ddpg" => Self::Ddpg(Box::new(ddpg)),
-            _ => Self::Ppo(ppo),
+        Ok(chosen.expect("a project names one of `decision::project::ALGORITHMS`, and each is listed here"))
+    }
+
+    /// Reads the table of one of [`ALGORITHMS`].
+    fn read_table(name: &str, section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        Ok(match name {
+            "ppo" => Self::Ppo(ppo::Options::read(section)?),
+            "reinforce" => Self::Reinforce(reinforce::Options::read(section)?),
+            "dqn" => Self::Dqn(Box::new(dqn::Options::read(section)?)),
+            "sac" => Self::Sac(Box::new(sac::Options::read(section)?)),
+            "td3" => Self::Td3(Box::new(td3::Options::read(section)?)),
+            "ddpg" => Self::Ddpg(Box::new(ddpg::Options::read(section)?)),
+            "q-learning" => Self::QLearning(q_learning::Options::read(section)?),
+            bandit => {
+                let index = bandits::DESCRIPTIONS.iter().position(|found| found.name == bandit);
+                let index = index.expect("all but the bandits stand above");
+                Self::Bandit(index, bandits::Options::read(bandit, section)?)
+            }
         })
+    }
+
+    /// What the algorithm is.
+    pub fn description(&self) -> &'static Description {
+        let listed = ALGORITHMS.iter().find(|description| description.name == self.name());
+        listed.expect("every algorithm is listed")
     }
 
     /// Name of the algorithm.
@@ -267,5 +307,38 @@ impl Options {
                 Box::new(OffPolicy::new(learner, options.collection.clone(), spec, masked, seed, cores))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_algorithm_of_the_project_file_is_listed_with_all_its_options() {
+        let listed: Vec<&str> = ALGORITHMS.iter().map(|description| description.name).collect();
+        assert_eq!(listed, setpoint_decision::project::ALGORITHMS);
+        for name in listed {
+            let options = options_of(name).unwrap();
+            assert!(options.iter().all(|option| !option.meaning.is_empty()), "{name}");
+            // What is written out in a run folder is explained here.
+            let defaults = Options::read_table(name, empty().section(&format!("train.{name}"))).unwrap();
+            for key in toml::Table::try_from(&defaults).unwrap().keys() {
+                assert!(options.iter().any(|option| option.name == key), "{name} does not explain {key}");
+            }
+        }
+        let ppo = options_of("ppo").unwrap();
+        let find = |name| ppo.iter().find(|option| option.name == name).unwrap();
+        assert_eq!(find("gamma").default, Some(toml::Value::Float(0.99)));
+        assert_eq!(
+            (find("gamma").expected.as_str(), find("gamma").meaning),
+            ("a number from 0 to 1", "discount per step")
+        );
+        assert_eq!(find("target_kl").default, None);
+        assert!(options_of("pop").is_none());
+    }
+
+    fn empty() -> Project {
+        Project::from_text("defaults", "[process]\nkind = \"none\"\n[reward]\nnone = 1", &[]).unwrap()
     }
 }

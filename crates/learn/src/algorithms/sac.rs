@@ -57,7 +57,7 @@ impl EntropyCoefficient {
     }
 
     fn read(section: &Section<'_>) -> Result<Option<Self>, Box<Diagnostic>> {
-        const MEANING: &str = "weight of the policy's entropy";
+        const MEANING: &str = "weight of the policy's entropy, or \"auto\"";
         if !section.is_string("ent_coef") {
             return Ok(section.number("ent_coef", Range::at_least(0.0), MEANING)?.map(Self::Fixed));
         }
