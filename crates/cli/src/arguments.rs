@@ -33,6 +33,8 @@ pub enum Command {
     List(List),
     /// Train a policy, or one per seed
     Train(Train),
+    /// Train several algorithms on a share of the steps and say which to take
+    Compare(Compare),
     /// Evaluate a trained policy against its baselines; trains nothing
     Eval(Eval),
     /// Rank the actions for one state, with reasons
@@ -121,6 +123,44 @@ pub struct Train {
     /// Cores to use [default: all]; never changes a result
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub threads: Option<u64>,
+}
+
+/// Each algorithm learns from the same number of steps with the project's options for it, over several seeds on all
+/// cores, and is evaluated on the project's evaluation episodes.
+#[derive(Args)]
+pub struct Compare {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// Algorithms, separated by commas [default: all that learn the process's actions, but for bandits, reinforce and
+    /// q-learning]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub algorithms: Vec<String>,
+    /// Share of train.total_steps that each training takes, above 0 and up to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
+    pub share: f64,
+    /// Independent seeds of each algorithm
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// First seed (overrides train.seed)
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Go on with the project's newest comparison (or --run-dir); what was trained is not trained again
+    #[arg(long)]
+    pub resume: bool,
+    /// Folder for the comparison's files [default: runs/PROJECT/TIME-compare-sSEEDS]
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Cores to use, one a training [default: all]; never changes a result but the seconds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub threads: Option<u64>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("a share is above 0 and at most 1".to_owned()) }
 }
 
 /// A run, or the project whose newest run is meant.

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(arguments, &output),
         Command::List(arguments) => commands::list::run(arguments, &output),
         Command::Train(arguments) => commands::train::run(arguments, &output),
+        Command::Compare(arguments) => commands::compare::run(arguments, &output),
         Command::Eval(arguments) => commands::eval::run(arguments, &output),
         Command::Recommend(arguments) => commands::recommend::run(arguments, &output),
         Command::Report(arguments) => commands::report::run(arguments, &output),

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 use setpoint_decision::Diagnostic;
+use setpoint_learn::compare::LeftOut;
 use setpoint_learn::error::{FileError, TrainError};
 use setpoint_policy::file::PolicyFileError;
 
@@ -45,7 +46,7 @@ macro_rules! message_from {
         }
     )*};
 }
-message_from!(TrainError, FileError, PolicyFileError, setpoint_policy::constraints::UnknownName);
+message_from!(TrainError, FileError, LeftOut, PolicyFileError, setpoint_policy::constraints::UnknownName);
 
 /// The two streams.
 pub struct Output {

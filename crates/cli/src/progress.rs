@@ -36,18 +36,20 @@ impl Shown {
         let seconds = self.started.elapsed().as_secs_f64();
         let rate = (progress.steps - progress.steps_before) as f64 / seconds.max(1e-9);
         let show = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
-        let returns =
-            format!("return {} (best {})", show(progress.moving_return), show(progress.best_return));
+        let returns = match progress.moving_return {
+            None => String::new(),
+            moving => format!(", return {} (best {})", show(moving), show(progress.best_return)),
+        };
         match &self.bar {
             Some(bar) => {
                 bar.set_position(progress.steps.min(progress.total_steps));
-                bar.set_message(format!("{} steps/s  {returns}", thousands(rate)));
+                bar.set_message(format!("{} steps/s{returns}", thousands(rate)));
             }
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
                 let left = progress.total_steps.saturating_sub(progress.steps) as f64 / rate.max(1e-9);
                 eprintln!(
-                    "{}: {} of {} steps, {} steps/s, {returns}, {left:.0} s left",
+                    "{}: {} of {} steps, {} steps/s{returns}, {left:.0} s left",
                     self.label,
                     thousands(progress.steps as f64),
                     thousands(progress.total_steps as f64),
@@ -55,6 +57,14 @@ impl Shown {
                 );
             }
             None => {}
+        }
+    }
+
+    /// A line that stays, above the bar.
+    pub fn note(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
         }
     }
 

@@ -1,12 +1,15 @@
 //! What a command works on: a run folder, or a project's newest run.
 
+use std::time::SystemTime;
+
 use setpoint_learn::checkpoint;
+use setpoint_learn::compare::Plan;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::run_folder::RunFolder;
 use setpoint_policy::Policy;
 use setpoint_policy::file::PolicyFileError;
 
-use crate::arguments::{RunArguments, Train};
+use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
 
 /// Finds the run that is meant.
@@ -72,11 +75,35 @@ pub fn folder_to_train(arguments: &Train, problem: &Problem) -> RunFolder {
     if let Some(newest) = arguments.resume.then(newest).flatten() {
         return newest;
     }
-    let first = problem.project.train.seed;
-    let seeds = match arguments.seeds {
+    let seeds = seeds_text(problem.project.train.seed, arguments.seeds);
+    RunFolder::new_under(&arguments.runs, name, problem.options.name(), &seeds, SystemTime::now())
+}
+
+/// The problem of a comparison, its options laid over the file.
+pub fn problem_to_compare(arguments: &Compare) -> Result<Problem, Failure> {
+    let mut overrides = arguments.project.set.clone();
+    overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
+    Ok(Problem::load(&arguments.project.project, &overrides)?)
+}
+
+/// Where a comparison's files go.
+pub fn folder_to_compare(arguments: &Compare, plan: &Plan) -> RunFolder {
+    if let Some(path) = &arguments.run_dir {
+        return RunFolder::at(path);
+    }
+    let settings = &plan.settings;
+    let newest = || RunFolder::newest_comparison_under(&arguments.runs, &settings.project);
+    if let Some(newest) = arguments.resume.then(newest).flatten() {
+        return newest;
+    }
+    let seeds = seeds_text(settings.seed, settings.seeds);
+    RunFolder::new_under(&arguments.runs, &settings.project, "compare", &seeds, SystemTime::now())
+}
+
+/// `0`, or `0-2`.
+fn seeds_text(first: u64, count: u64) -> String {
+    match count {
         1 => first.to_string(),
         count => format!("{first}-{}", first + count - 1),
-    };
-    let now = std::time::SystemTime::now();
-    RunFolder::new_under(&arguments.runs, name, problem.options.name(), &seeds, now)
+    }
 }

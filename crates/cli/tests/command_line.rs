@@ -92,6 +92,10 @@ fn bad_input_exits_2_with_one_error_document() {
         (vec!["check", text(&project), "--set", "process.stations=6"], "unknown key `stations`"),
         (vec!["list", "processes", "assembly"], "there is no process `assembly`"),
         (vec!["list", "algorithms", "pop"], "there is no algorithm `pop`; did you mean `ppo`?"),
+        (
+            vec!["compare", text(&project), "--algorithms", "ppo,td3"],
+            "td3 cannot be compared here: td3 learns settings; this process has choices",
+        ),
         (vec!["eval", text(&project), "--runs", "/nowhere"], "has no run"),
     ] {
         let output = setpoint(&[&["--json"], arguments.as_slice()].concat());

@@ -80,6 +80,17 @@ pub enum TrainError {
     },
 }
 
+impl TrainError {
+    /// Whether the learner itself failed, by its own numbers: another algorithm or another seed may well succeed.
+    pub fn is_divergence(&self) -> bool {
+        match self {
+            Self::Diverged { .. } => true,
+            Self::Stopped { source, .. } => source.is_divergence(),
+            _ => false,
+        }
+    }
+}
+
 fn good_one(last_good: &Option<PathBuf>) -> String {
     match last_good {
         Some(path) => format!(

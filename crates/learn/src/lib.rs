@@ -5,6 +5,7 @@
 //! * [`mod@train`] – the training loop; [`checkpoint`], [`run_folder`], [`metrics`], [`durable`] – what it leaves on disk
 //! * [`report`] – the page that people read
 //! * [`suitability`] – settings with which an algorithm hardly learns
+//! * [`compare`] – several algorithms on one decision, and which to take
 //! * [`many_seeds`] – one training per seed on all cores
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
@@ -13,6 +14,7 @@
 
 pub mod algorithms;
 pub mod checkpoint;
+pub mod compare;
 pub mod durable;
 pub mod environment;
 pub mod episodes;

@@ -48,22 +48,46 @@ pub struct SeedRun {
     pub evaluation: Evaluation,
 }
 
-/// What arrives while seeds are trained.
+/// One of several trainings side by side.
+pub struct Member<'a> {
+    /// What is learnt; its own seed does not count.
+    pub problem: &'a Problem,
+    /// The seed.
+    pub seed: u64,
+    /// Where its files go.
+    pub folder: Option<RunFolder>,
+}
+
+/// What arrives while members are trained.
 pub enum Event {
-    /// A seed got on.
+    /// A member got on.
     Progress {
-        /// Its place among the seeds.
+        /// Its place among the members.
         index: usize,
         /// How far it is.
         progress: Progress,
     },
-    /// A seed is trained and evaluated.
+    /// A member is trained and evaluated.
     Finished {
-        /// Its place among the seeds.
+        /// Its place among the members.
         index: usize,
-        /// Mean reward per step of its evaluation.
-        reward_per_step: f64,
+        /// How its training went.
+        training: train::Summary,
+        /// Mean return per episode of its evaluation.
+        episode_return: f64,
     },
+}
+
+/// How trainings side by side are carried out; none of it changes a result.
+pub struct SideBySide<'a> {
+    /// How many at a time, a core each.
+    pub threads: usize,
+    /// Whether to go on from what their folders hold.
+    pub resume: bool,
+    /// Set to stop after the present updates.
+    pub stop: &'a AtomicBool,
+    /// Whether a failure stops the other members too.
+    pub stops_all: fn(&TrainError) -> bool,
 }
 
 /// Trains and evaluates `count` seeds from the project's on, `threads` at a time, each in its own folder below
@@ -78,26 +102,44 @@ pub fn train_seeds(
     observe: &mut dyn FnMut(Event),
 ) -> Result<Option<Seeds>, TrainError> {
     let first = problem.project.train.seed;
+    let members: Vec<Member<'_>> = (first..first + count as u64)
+        .map(|seed| Member { problem, seed, folder: folder.map(|folder| folder.of_seed(seed)) })
+        .collect();
+    let how = SideBySide { threads, resume, stop, stops_all: |_| true };
+    let mut runs = Vec::with_capacity(count);
+    let mut stopped = false;
+    for end in train_members(&members, &how, observe) {
+        match end.transpose()? {
+            Some(run) => runs.push(run),
+            None => stopped = true,
+        }
+    }
+    Ok((!stopped).then(|| summarize(runs)))
+}
+
+/// Trains and evaluates every member, each on one core. An end is `None` where a member was stopped before it.
+pub fn train_members(
+    members: &[Member<'_>],
+    how: &SideBySide<'_>,
+    observe: &mut dyn FnMut(Event),
+) -> Vec<Option<Result<SeedRun, TrainError>>> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
-    let mut runs: Vec<Option<SeedRun>> = vec![None; count];
-    let mut failure = None;
+    let mut ends: Vec<Option<Result<SeedRun, TrainError>>> = members.iter().map(|_| None).collect();
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, count) {
+        for _ in 0..how.threads.clamp(1, members.len().max(1)) {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= count || stop.load(Ordering::Relaxed) {
+                    if index >= members.len() || how.stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let seed = first + index as u64;
-                    let folder = folder.map(|folder| RunFolder::at(folder.path.join(format!("seed-{seed}"))));
                     let mut progress = |progress: &Progress| {
                         // The receiver outlives the scope; a failed send could only mean that nobody looks.
                         let _ = sender.send(Message::Progress(index, *progress));
                     };
-                    let result = one_seed(problem, seed, folder, resume, stop, &mut progress);
+                    let result = members[index].train(how, &mut progress);
                     let _ = sender.send(Message::Done(index, Box::new(result)));
                 }
             });
@@ -106,25 +148,25 @@ pub fn train_seeds(
         for message in receiver {
             match message {
                 Message::Progress(index, progress) => observe(Event::Progress { index, progress }),
-                Message::Done(index, result) => match *result {
-                    Ok(Some(run)) => {
-                        let reward_per_step = run.evaluation.policy.reward_per_step.mean;
-                        observe(Event::Finished { index, reward_per_step });
-                        runs[index] = Some(run);
+                Message::Done(index, result) => {
+                    match result.as_ref() {
+                        Ok(Some(run)) => {
+                            let episode_return = run.evaluation.policy.episode_return.mean;
+                            observe(Event::Finished {
+                                index,
+                                training: run.training.clone(),
+                                episode_return,
+                            });
+                        }
+                        Err(error) if (how.stops_all)(error) => how.stop.store(true, Ordering::Relaxed),
+                        _ => {}
                     }
-                    Ok(None) => {}
-                    Err(error) => {
-                        stop.store(true, Ordering::Relaxed);
-                        failure.get_or_insert(error);
-                    }
-                },
+                    ends[index] = result.transpose();
+                }
             }
         }
     });
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    Ok(runs.into_iter().collect::<Option<Vec<_>>>().map(summarize))
+    ends
 }
 
 enum Message {
@@ -132,22 +174,28 @@ enum Message {
     Done(usize, Box<Result<Option<SeedRun>, TrainError>>),
 }
 
-fn one_seed(
-    problem: &Problem,
-    seed: u64,
-    folder: Option<RunFolder>,
-    resume: bool,
-    stop: &AtomicBool,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Option<SeedRun>, TrainError> {
-    let mut problem = problem.clone();
-    problem.project.train.seed = seed;
-    let trained = train(&problem, TrainOptions { folder, resume, threads: 1, stop, progress })?;
-    if trained.summary.ending == Ending::Interrupted {
-        return Ok(None);
+impl Member<'_> {
+    fn train(
+        &self,
+        how: &SideBySide<'_>,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Option<SeedRun>, TrainError> {
+        let mut problem = self.problem.clone();
+        problem.project.train.seed = self.seed;
+        let options = TrainOptions {
+            folder: self.folder.clone(),
+            resume: how.resume,
+            threads: 1,
+            stop: how.stop,
+            progress,
+        };
+        let trained = train(&problem, options)?;
+        if trained.summary.ending == Ending::Interrupted {
+            return Ok(None);
+        }
+        let evaluation = evaluate(&problem, &trained.policy, 1)?;
+        Ok(Some(SeedRun { seed: self.seed, training: trained.summary, evaluation }))
     }
-    let evaluation = evaluate(&problem, &trained.policy, 1)?;
-    Ok(Some(SeedRun { seed, training: trained.summary, evaluation }))
 }
 
 fn summarize(runs: Vec<SeedRun>) -> Seeds {

@@ -6,6 +6,8 @@ use std::time::SystemTime;
 
 use crate::error::FileError;
 
+const COMPARISON: &str = "compare.toml";
+
 /// A run's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFolder {
@@ -36,13 +38,27 @@ impl RunFolder {
 
     /// The newest run of a project under `root`, by name (names begin with the time).
     pub fn newest_under(root: &Path, project: &str) -> Option<Self> {
+        Self::newest_with(root, project, "setpoint.toml")
+    }
+
+    /// The newest comparison of algorithms of a project under `root`.
+    pub fn newest_comparison_under(root: &Path, project: &str) -> Option<Self> {
+        Self::newest_with(root, project, COMPARISON)
+    }
+
+    fn newest_with(root: &Path, project: &str, file: &str) -> Option<Self> {
         let mut paths: Vec<PathBuf> = fs::read_dir(root.join(file_name(project)))
             .ok()?
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.join("setpoint.toml").is_file())
+            .filter(|path| path.join(file).is_file())
             .collect();
         paths.sort();
         paths.pop().map(Self::at)
+    }
+
+    /// The folder of one seed, in a run of several.
+    pub fn of_seed(&self, seed: u64) -> Self {
+        Self::at(self.path.join(format!("seed-{seed}")))
     }
 
     /// The resolved project file.
@@ -76,6 +92,15 @@ impl RunFolder {
     /// The page for people.
     pub fn report(&self) -> PathBuf {
         self.path.join("report.html")
+    }
+    /// What a comparison of algorithms compares; such a folder has no project file of its own, so that it is never
+    /// taken for a project's newest training.
+    pub fn comparison_file(&self) -> PathBuf {
+        self.path.join(COMPARISON)
+    }
+    /// A comparison's page for people.
+    pub fn comparison_page(&self) -> PathBuf {
+        self.path.join("compare.html")
     }
     /// An evaluation, a validation … by name.
     pub fn evidence(&self, name: &str) -> PathBuf {

@@ -36,9 +36,10 @@ pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-pub fn threads(arguments: &Train) -> usize {
+/// Cores to use: all, unless it is said how many.
+pub fn threads(given: Option<u64>) -> usize {
     let all = || std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.threads.map_or_else(all, |threads| threads as usize)
+    given.map_or_else(all, |threads| threads as usize)
 }
 
 /// Trains one policy and says how it went.
@@ -56,7 +57,7 @@ pub fn one(
         TrainOptions {
             folder: Some(folder.clone()),
             resume: arguments.resume,
-            threads: threads(arguments),
+            threads: threads(arguments.threads),
             stop: &interrupt::STOP,
             progress: &mut |progress| shown.update(progress),
         },
@@ -96,7 +97,7 @@ pub fn seeds(
     let result = train_seeds(
         problem,
         count,
-        threads(arguments),
+        threads(arguments.threads),
         Some(folder),
         arguments.resume,
         &interrupt::STOP,

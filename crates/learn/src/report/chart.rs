@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use super::frame::Frame;
+use crate::statistics::Interval;
+
 /// Text made safe inside HTML.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -58,13 +61,6 @@ pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     (first..=last).map(|index| index as f64 * step).collect()
 }
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 64.0;
-const BOTTOM: f64 = 40.0;
-const TOP: f64 = 14.0;
-const RIGHT: f64 = 12.0;
-
 /// A learning curve: faint dots for episodes (one curve only), a line for each moving average, dashed baselines.
 pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -> String {
     let averages: Vec<Vec<(f64, f64)>> = curves.iter().map(|curve| moving_average(curve)).collect();
@@ -74,71 +70,26 @@ pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -
         values.extend(thinned(&curves[0], 600).map(|(_, value)| value));
     }
     values.extend(baselines.iter().map(|(_, value)| *value));
-    values.sort_by(f64::total_cmp);
     if values.is_empty() {
         return "<p class=\"quiet\">No episode finished during training.</p>".to_owned();
     }
-    // A few terrible first episodes must not flatten the rest.
-    let low = crate::statistics::quantile(&values, 0.01);
-    let high = values[values.len() - 1];
-    let margin = 0.05 * (high - low).max(1e-9);
-    let (low, high) = (low - margin, high + margin);
-    let x = |steps: f64| LEFT + (WIDTH - LEFT - RIGHT) * steps / steps_max;
-    let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (high - value.clamp(low, high)) / (high - low);
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Learning curve: return per episode over \
-         environment steps\"><g class=\"axis\">"
-    );
-    for tick in ticks(low, high, 5) {
-        let at = y(tick);
-        let _ = write!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{}\" y=\"{:.1}\" \
-             text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            at + 4.0,
-            short(tick)
-        );
-    }
-    for tick in ticks(0.0, steps_max, 6) {
-        let at = x(tick);
-        let _ = write!(
-            svg,
-            "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-            HEIGHT - BOTTOM + 18.0,
-            short(tick)
-        );
-    }
-    let _ = write!(
-        svg,
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">environment steps</text></g>",
-        (LEFT + WIDTH) / 2.0,
-        HEIGHT - 4.0
-    );
+    let frame = Frame::around(&values, steps_max);
+    let mut svg = frame.open();
     if curves.len() == 1 {
         svg.push_str("<g class=\"dots\">");
         for (steps, value) in thinned(&curves[0], 600) {
-            let _ = write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"1.6\"/>", x(steps), y(value));
+            let _ =
+                write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"1.6\"/>", frame.x(steps), frame.y(value));
         }
         svg.push_str("</g>");
     }
-    for (index, (name, value)) in baselines.iter().enumerate() {
-        let _ = write!(
-            svg,
-            "<line class=\"baseline b{index}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"label b{index}\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            WIDTH - RIGHT,
-            WIDTH - RIGHT - 4.0,
-            y(*value) - 5.0,
-            escape(name),
-            at = y(*value),
-        );
-    }
+    svg += &frame.baselines(baselines);
     let class = if curves.len() == 1 { "curve" } else { "curve many" };
     for average in &averages {
-        let points: Vec<String> =
-            average.iter().map(|(steps, value)| format!("{:.1},{:.1}", x(*steps), y(*value))).collect();
+        let points: Vec<String> = average
+            .iter()
+            .map(|(steps, value)| format!("{:.1},{:.1}", frame.x(*steps), frame.y(*value)))
+            .collect();
         let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
     }
     svg.push_str("</svg>");
@@ -156,6 +107,42 @@ pub fn short(value: f64) -> String {
     let text = format!("{scaled:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     format!("{}{unit}", text.replace('-', "−"))
+}
+
+/// One algorithm's learning curve over seeds.
+pub struct Band {
+    /// Which colour of the series it has.
+    pub series: usize,
+    /// Environment steps, mean, and its interval.
+    pub points: Vec<(f64, f64, Interval)>,
+}
+
+/// Learning curves of several algorithms: a line for each mean, a band for its interval, dashed baselines.
+pub fn learning_bands(bands: &[Band], baselines: &[(String, f64)]) -> String {
+    let points = || bands.iter().flat_map(|band| &band.points);
+    if points().next().is_none() {
+        return "<p class=\"quiet\">No episode finished during training.</p>".to_owned();
+    }
+    let steps_max = points().map(|(steps, ..)| *steps).fold(1.0, f64::max);
+    let mut values: Vec<f64> = points().flat_map(|(_, mean, band)| [*mean, band.low, band.high]).collect();
+    values.extend(baselines.iter().map(|(_, value)| *value));
+    let frame = Frame::around(&values, steps_max);
+    let mut svg = frame.open();
+    svg += &frame.baselines(baselines);
+    let at = |steps: f64, value: f64| format!("{:.1},{:.1}", frame.x(steps), frame.y(value));
+    for Band { series, points } in bands {
+        let above = points.iter().map(|(steps, _, band)| at(*steps, band.high));
+        let below = points.iter().rev().map(|(steps, _, band)| at(*steps, band.low));
+        let outline: Vec<String> = above.chain(below).collect();
+        let _ = write!(svg, "<polygon class=\"band s{series}\" points=\"{}\"/>", outline.join(" "));
+    }
+    // Lines last: no band covers one.
+    for Band { series, points } in bands {
+        let line: Vec<String> = points.iter().map(|(steps, mean, _)| at(*steps, *mean)).collect();
+        let _ = write!(svg, "<polyline class=\"series s{series}\" points=\"{}\"/>", line.join(" "));
+    }
+    svg.push_str("</svg>");
+    svg
 }
 
 /// Mean return of the last 100 episodes after each episode, thinned to what a line can show.

@@ -15,11 +15,14 @@ use crate::problem::Problem;
 use crate::run_folder::RunFolder;
 use crate::train::Summary;
 
-mod chart;
+pub(crate) mod chart;
+mod comparison;
+mod frame;
 mod page;
 mod schedule;
 mod sections;
 
+pub use comparison::write_comparison;
 pub use page::render;
 
 /// Reset states over which action probabilities are averaged.
@@ -53,10 +56,7 @@ impl Report {
         let seeds: Option<Seeds> = read_json(folder, "seeds")?;
         let members: Vec<RunFolder> = match &seeds {
             None => vec![folder.clone()],
-            Some(seeds) => {
-                let member = |seed: u64| RunFolder::at(folder.path.join(format!("seed-{seed}")));
-                seeds.runs.iter().map(|run| member(run.seed)).collect()
-            }
+            Some(seeds) => seeds.runs.iter().map(|run| folder.of_seed(run.seed)).collect(),
         };
         let policy = members.first().and_then(|member| Policy::load(&member.policy()).ok());
         let curves = members

@@ -8,7 +8,6 @@ const STYLE: &str = include_str!("style.css");
 /// The whole page.
 pub fn render(report: &Report) -> String {
     let charter = &report.problem.project.charter;
-    let title = escape(&charter.name);
     let sections: String = [
         sections::charter(report),
         sections::seeds(report),
@@ -23,13 +22,18 @@ pub fn render(report: &Report) -> String {
         sections::provenance(report),
     ]
     .concat();
+    document(&charter.name, "Setpoint report", &headline(report), &sections)
+}
+
+/// A whole self-contained page: a title (not yet HTML), what kind of page it is, what stands below the title, the sections.
+pub fn document(title: &str, kind: &str, headline: &str, sections: &str) -> String {
+    let title = escape(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n\
-         <title>{title} – Setpoint report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <header>\n<p class=\"kicker\">Setpoint report</p>\n<h1>{title}</h1>\n{}</header>\n{sections}</main>\n</body>\n</html>\n",
-        headline(report)
+         <title>{title} – {kind}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <header>\n<p class=\"kicker\">{kind}</p>\n<h1>{title}</h1>\n{headline}</header>\n{sections}</main>\n</body>\n</html>\n"
     )
 }
 

@@ -13,7 +13,7 @@ pub fn section(title: &str, body: &str) -> String {
 }
 
 /// A table in its own scrolling box; cells are HTML already.
-fn table(header: &[String], rows: &[Vec<String>]) -> String {
+pub fn table(header: &[String], rows: &[Vec<String>]) -> String {
     let cells = |cells: &[String], tag: &str| {
         let scope = if tag == "th" { " scope=\"col\"" } else { "" };
         cells.iter().map(|cell| format!("<{tag}{scope}>{cell}</{tag}>")).collect::<String>()
@@ -31,7 +31,7 @@ fn table(header: &[String], rows: &[Vec<String>]) -> String {
     )
 }
 
-fn with_interval(value: f64, interval: Interval) -> String {
+pub fn with_interval(value: f64, interval: Interval) -> String {
     format!("<b>{}</b><small>{} to {}</small>", number(value), number(interval.low), number(interval.high))
 }
 

@@ -1,0 +1,129 @@
+//! `setpoint compare`: several algorithms on one decision, and which to take.
+
+use serde_json::json;
+use setpoint_learn::compare::{AlgorithmComparison, Plan};
+use setpoint_learn::durable;
+use setpoint_learn::many_seeds::{Event, SideBySide};
+use setpoint_learn::report;
+use setpoint_learn::run_folder::RunFolder;
+
+use crate::arguments::Compare;
+use crate::commands::train::threads;
+use crate::interrupt;
+use crate::output::{Failure, Output, Status, number, table};
+use crate::progress::{Shown, thousands};
+use crate::target::{folder_to_compare, problem_to_compare};
+
+pub fn run(arguments: &Compare, output: &Output) -> Result<Status, Failure> {
+    let problem = problem_to_compare(arguments)?;
+    let plan = Plan::new(&problem, &arguments.algorithms, arguments.share, arguments.seeds)?;
+    let folder = folder_to_compare(arguments, &plan);
+    interrupt::listen();
+    let Some(comparison) = carry_out(&plan, arguments, &folder, output)? else {
+        output.line(format!(
+            "stopped; everything is in {0}: the same command with --run-dir {0} --resume goes on",
+            folder.path.display()
+        ));
+        output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
+        return Ok(Status::Interrupted);
+    };
+    durable::create_folder(&folder.path.join("evidence"))?;
+    let text =
+        serde_json::to_string_pretty(&comparison).map_err(|error| Failure::Message(error.to_string()))?;
+    durable::replace(&folder.evidence("compare"), text.as_bytes())?;
+    report::write_comparison(&comparison, &plan.problems, &folder)?;
+    show(&comparison, output);
+    output.line(format!("page: {}", folder.comparison_page().display()));
+    output.document(
+        "compare",
+        Status::Done,
+        json!({ "run": folder.path, "page": folder.comparison_page(), "comparison": comparison }),
+    );
+    Ok(Status::Done)
+}
+
+fn carry_out(
+    plan: &Plan,
+    arguments: &Compare,
+    folder: &RunFolder,
+    output: &Output,
+) -> Result<Option<AlgorithmComparison>, Failure> {
+    let settings = &plan.settings;
+    output.line(format!(
+        "{} on {} steps each ({} % of the project's), {} seed(s)",
+        settings.algorithms.join(", "),
+        thousands(settings.steps as f64),
+        (100.0 * settings.share * 1e6).round() / 1e6,
+        settings.seeds
+    ));
+    let total = settings.steps * plan.trainings() as u64;
+    let mut shown = Shown::new(total, &format!("{} trainings", plan.trainings()));
+    let mut steps = vec![0; plan.trainings()];
+    let how = SideBySide {
+        threads: threads(arguments.threads),
+        resume: arguments.resume,
+        stop: &interrupt::STOP,
+        stops_all: |error| !error.is_divergence(),
+    };
+    let result = plan.carry_out(folder, &how, &mut |event| match event {
+        Event::Progress { index, mut progress } => {
+            steps[index] = progress.steps;
+            progress.steps = steps.iter().sum();
+            progress.total_steps = total;
+            progress.steps_before = 0;
+            // Returns of different algorithms side by side would only jump up and down.
+            progress.moving_return = None;
+            progress.best_return = None;
+            shown.update(&progress);
+        }
+        Event::Finished { index, training, episode_return } => {
+            let (algorithm, seed) = plan.member(index);
+            shown.note(&format!(
+                "{algorithm} s{seed}: return {} after {} steps in {:.1} s",
+                number(episode_return),
+                thousands(training.steps as f64),
+                training.wall_seconds
+            ));
+        }
+    });
+    shown.finish();
+    Ok(result?)
+}
+
+fn show(comparison: &AlgorithmComparison, output: &Output) {
+    let rows: Vec<Vec<String>> = comparison
+        .results
+        .iter()
+        .map(|result| {
+            let over_seeds = &result.episode_return;
+            vec![
+                result.algorithm.clone(),
+                number(over_seeds.mean),
+                number(over_seeds.sd),
+                number(over_seeds.interquartile_mean),
+                format!("{} … {}", number(over_seeds.interval.low), number(over_seeds.interval.high)),
+                result
+                    .probability_of_improvement
+                    .map_or("–".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
+                thousands(result.steps_per_second),
+                format!("{:.1}", result.wall_seconds),
+            ]
+        })
+        .collect();
+    let header =
+        ["algorithm", "return", "sd", "IQM", "95 % interval", "beats the next", "steps/s", "training s"];
+    output.line("\nreturn per episode over seeds, each evaluated on the same episodes:");
+    output.line(table(&header, &rows));
+    for baseline in &comparison.baselines {
+        output.line(format!("  {} makes {}", baseline.name, number(baseline.episode_return)));
+    }
+    for result in &comparison.results {
+        for warning in &result.warnings {
+            output.line(format!("! {}: {warning}", result.algorithm));
+        }
+    }
+    for left_out in &comparison.left_out {
+        output.line(format!("left out: {}: {}", left_out.algorithm, left_out.reason));
+    }
+    output.line(format!("\n{}", comparison.recommendation.text()));
+}
