@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use setpoint_learn::statistics::{Interval, bootstrap, interquartile_mean, quantile};
+use setpoint_learn::statistics::{Interval, bootstrap, interquartile_mean};
 use setpoint_process::random::Stream;
 
 use super::results::{self, Outcome, Who};
@@ -33,8 +33,7 @@ How to read it:
   the two are equal.
 - **Published** figures are single runs of [rl-zoo3](https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md) (mean ± deviation over
   evaluation episodes, not over seeds), as far as a row says so.
-- **Seconds** are the medians of the trainings' wall time, evaluation and start left out, each on one thread with another
-  training beside it and other work on the machine: good for orders of magnitude alone. `docs/benchmarks.md` has measured speeds.
+- **Speed** is no matter of this page: several trainings share the machine with other work. docs/benchmarks.md measures it.
 - **Settings** are rl-zoo3's tuned ones, translated in `projects/*/setpoint.toml`; a key that is absent has Stable-Baselines3's
   default in both. gSDE is not offered by Setpoint: where rl-zoo3 uses it, the project file says what stands in its place, for
   both libraries alike.
@@ -71,9 +70,9 @@ fn page(outcomes: &[&Outcome]) -> Result<String, std::fmt::Error> {
     }
     writeln!(
         page,
-        "\n| row | steps | figure | Setpoint | n | floor | reached | Stable-Baselines3 | n | beside it | published | seconds |"
+        "\n| row | steps | figure | Setpoint | n | floor | reached | Stable-Baselines3 | n | beside it | published |"
     )?;
-    writeln!(page, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
+    writeln!(page, "|---|---|---|---|---|---|---|---|---|---|---|")?;
     for row in ROWS {
         writeln!(page, "{}", line(row, outcomes))?;
     }
@@ -87,7 +86,6 @@ struct Seeds {
     interquartile_mean: f64,
     interval: Interval,
     bar: Option<f64>,
-    seconds: f64,
     steps: u64,
 }
 
@@ -104,8 +102,6 @@ impl Seeds {
         };
         let figures: Vec<f64> = found.iter().map(|outcome| outcome.figure).collect();
         let bars: Vec<f64> = found.iter().filter_map(|outcome| outcome.bar).collect();
-        let mut seconds: Vec<f64> = found.iter().map(|outcome| outcome.seconds).collect();
-        seconds.sort_by(f64::total_cmp);
         let interval = bootstrap(figures.len(), &mut Stream::new(0, "proofs", 0), |indices| {
             middle(indices.iter().map(|index| figures[*index]).collect())
         });
@@ -114,7 +110,6 @@ impl Seeds {
             interquartile_mean: middle(figures),
             interval,
             bar: (!bars.is_empty()).then(|| middle(bars)),
-            seconds: quantile(&seconds, 0.5),
             steps,
         })
     }
@@ -144,14 +139,9 @@ fn line(row: &Row, outcomes: &[&Outcome]) -> String {
         };
         if is_below { "**below**" } else { "not below" }.to_owned()
     });
-    let seconds = match (&ours, &peer) {
-        (Some(ours), Some(peer)) => format!("{} against {}", short(ours.seconds), short(peer.seconds)),
-        (Some(ours), None) => short(ours.seconds),
-        _ => dash(),
-    };
     let steps = row.steps.or(ours.as_ref().map(|ours| ours.steps)).map_or(dash(), thousands);
     format!(
-        "| {} | {steps} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {seconds} |",
+        "| {} | {steps} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         row.name,
         row.figure.words(),
         words(&ours),
