@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Write docs/proofs.md from the results that are there and measure nothing
     #[arg(long, conflicts_with = "quick")]
     page_only: bool,
-    /// Two shortened rows, ours alone, one seed: fails when one misses its floor; writes nothing
+    /// Two short rows, ours alone, one seed: fails when one misses its floor; writes nothing
     #[arg(long)]
     quick: bool,
 }

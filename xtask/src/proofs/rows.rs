@@ -82,11 +82,12 @@ pub const ROWS: &[Row] = &[
                "base-stock is optimal, Clark & Scarf 1960"),
 ];
 
-/// What `--quick` trains, ours alone: seconds, and floors that a broken learner misses and a sound one does not. They lie
-/// below those of the whole rows by what shorter trainings and other machines' roundings take.
+/// What `--quick` trains, ours alone: a minute. Cart-pole is the whole row (its step size falls to 0, so that fewer steps
+/// are another training); the pendulum has a quarter of its steps, and a floor that a broken learner misses and a sound one
+/// does not, whatever another machine's rounding does.
 #[rustfmt::skip]
 pub const QUICK: &[Row] = &[
-    classical("cart-pole-ppo, quick", "cart-pole", "ppo", 60_000, Bar::Floor(400.0), "–"),
+    classical("cart-pole-ppo, quick", "cart-pole", "ppo", 100_000, Bar::Floor(475.0), "–"),
     classical("pendulum-sac, quick", "pendulum", "sac", 5_000, Bar::Floor(-300.0), "–"),
 ];
 
