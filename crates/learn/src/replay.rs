@@ -285,7 +285,10 @@ impl Replay {
     fn after(&self, place: u64) -> (&[f32], Option<&[u8]>) {
         let Shape { lanes, features, .. } = self.shape;
         let bytes = self.shape.mask_bytes();
-        if let Some(last) = self.finals.get(&place).filter(|_| self.outcomes[self.index(place)] != RUNNING) {
+        // Most steps end no episode: the map is asked only for those that do.
+        if self.outcomes[self.index(place)] != RUNNING
+            && let Some(last) = self.finals.get(&place)
+        {
             return (last, None);
         }
         let next = place + lanes as u64;

@@ -265,6 +265,8 @@ pub struct Sac {
     targets: Vec<f32>,
     action_gradient: Vec<f32>,
     head_gradient: Vec<f32>,
+    /// `[axes]`
+    acting_noise: Vec<f32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -325,6 +327,7 @@ impl Sac {
             targets: vec![0.0; rows],
             action_gradient: vec![0.0; rows * axes],
             head_gradient: vec![0.0; rows * 2 * axes],
+            acting_noise: vec![0.0; axes],
             actor,
             options,
             cores,
@@ -455,10 +458,10 @@ impl Learner for Sac {
         let axes = self.axes;
         let rows = chosen.controls.len() / axes;
         let heads = self.actor.forward(observations, rows);
-        let mut noise = vec![0.0; axes];
+        let noise = &mut self.acting_noise;
         for (head, action) in heads.chunks_exact(2 * axes).zip(chosen.controls.chunks_exact_mut(axes)) {
             noise.iter_mut().for_each(|noise| *noise = self.state.actions.normal());
-            squashed_sample(head, &noise, action);
+            squashed_sample(head, noise, action);
         }
         self.state.noise.add(chosen.controls);
     }
