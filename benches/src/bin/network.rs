@@ -2,20 +2,28 @@
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_nn::categorical;
-use setpoint_nn::matmul::{View, matmul, transpose};
+use setpoint_nn::matmul::{Sums, View, matmul};
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::optimizer::Adam;
+use setpoint_nn::transpose::transpose;
 
 fn main() {
-    for (m, n, k) in
-        [(64, 64, 64), (64, 64, 8), (64, 15, 64), (64, 1, 64), (4, 64, 64), (128, 128, 128), (256, 256, 256)]
-    {
+    for (m, n, k) in [
+        (64, 64, 64),
+        (64, 64, 8),
+        (64, 15, 64),
+        (64, 1, 64),
+        (4, 64, 64),
+        (128, 128, 128),
+        (128, 256, 256),
+        (256, 256, 256),
+    ] {
         let (a, b, mut c) = (vec![0.5_f32; m * k], vec![0.25_f32; k * n], vec![0.0_f32; m * n]);
         let calls = 20_000_000 / (m * n * k) + 1;
         let mut time = |view: View<'_, f32>| {
             let seconds = median_seconds(31, || {
                 for _ in 0..calls {
-                    matmul(m, n, k, view, &b, &[], std::hint::black_box(&mut c));
+                    matmul(m, n, k, view, &b, Sums::PLAIN, std::hint::black_box(&mut c));
                 }
             });
             seconds / calls as f64
@@ -60,4 +68,26 @@ fn main() {
             std::hint::black_box(network.forward(&parameters, &input, 4, &mut workspace));
         });
     }
+    // An off-policy critic: what SAC and TD3 spend their time on.
+    let critic = Mlp { input: 4, hidden: vec![256, 256], output: 1, activation: Activation::Relu };
+    let parameters: Vec<f32> = (0..critic.parameters()).map(|i| (i as f32 * 0.7).sin() * 0.1).collect();
+    let (rows, multiply_adds) = (256, (4 * 256 + 256 * 256 + 256) as f64);
+    let input: Vec<f32> = (0..rows * 4).map(|i| (i as f32 * 0.3).sin()).collect();
+    let output_gradient = vec![0.01_f32; rows];
+    let (mut gradient, mut input_gradient) = (vec![0.0; parameters.len()], vec![0.0; rows * 4]);
+    let mut workspace = critic.workspace(rows);
+    let rate = |name: &str, products: f64, work: &mut dyn FnMut()| {
+        let seconds = median_seconds(31, || (0..10).for_each(|_| work())) / 10.0;
+        let flops = 2.0 * multiply_adds * rows as f64 * products;
+        print(&format!("{name} 4-256-256-1, {rows} rows"), flops / seconds * 1e-9, "GFLOP/s");
+    };
+    rate("forward", 1.0, &mut || {
+        std::hint::black_box(critic.forward(&parameters, &input, rows, &mut workspace));
+    });
+    rate("backward", 2.0, &mut || {
+        critic.backward(&parameters, &input, rows, &mut workspace, &output_gradient, &mut gradient);
+    });
+    rate("input gradient", 1.0, &mut || {
+        critic.input_gradient(&parameters, rows, &mut workspace, &output_gradient, &mut input_gradient);
+    });
 }

@@ -69,6 +69,12 @@ impl Network {
         shape.input_gradient(&trained.parameters, rows, workspace, output_gradient, input_gradient);
     }
 
+    /// dL/d input of some rows of the last [`Network::forward`], one after another; `output_gradient` is theirs too.
+    pub fn input_gradient_of(&mut self, kept: &[u32], output_gradient: &[f32], input_gradient: &mut [f32]) {
+        self.shape.keep_rows(kept, &mut self.workspace);
+        self.input_gradient(kept.len(), output_gradient, input_gradient);
+    }
+
     /// One step of Adam down a gradient that was found elsewhere; gives its norm.
     pub fn apply(&mut self, gradient: &[f32], learning_rate: f64) -> f64 {
         let Trained { parameters, optimizer } = &mut self.trained;

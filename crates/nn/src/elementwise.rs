@@ -68,31 +68,6 @@ fn tanh_backward_body<T: Real, const FUSED: bool>(activations: &[T], gradient: &
 }
 
 for_each_level! {
-    /// max(x, 0) of every element, in place.
-    pub(crate) fn relu<T: Real>(values: &mut [T]) = relu_body
-}
-
-#[inline(always)]
-fn relu_body<T: Real, const FUSED: bool>(values: &mut [T]) {
-    for value in values {
-        // Written so that NaN stays NaN.
-        *value = if *value < T::ZERO { T::ZERO } else { *value };
-    }
-}
-
-for_each_level! {
-    /// The gradient where the unit was active, else 0: backward through y = max(x, 0), in place.
-    pub(crate) fn relu_backward<T: Real>(activations: &[T], gradient: &mut [T]) = relu_backward_body
-}
-
-#[inline(always)]
-fn relu_backward_body<T: Real, const FUSED: bool>(activations: &[T], gradient: &mut [T]) {
-    for (y, gradient) in activations.iter().zip(gradient) {
-        *gradient = if *y > T::ZERO { *gradient } else { T::ZERO };
-    }
-}
-
-for_each_level! {
     /// Sum of each column of a matrix stored row by row.
     pub(crate) fn column_sums<T: Real>(matrix: &[T], sums: &mut [T]) = column_sums_body
 }

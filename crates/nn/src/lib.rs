@@ -19,4 +19,5 @@ pub mod matmul;
 pub mod mlp;
 pub mod optimizer;
 pub mod real;
+pub mod transpose;
 pub mod vector;

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 
 use crate::level::{Level, level};
 use crate::real::Real;
-use crate::vector::{Array, Square, Vector};
+use crate::vector::Vector;
 
 /// A matrix as a slice with strides.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +37,44 @@ impl<'a, T> View<'a, T> {
     }
 }
 
-/// `C[m, n] = start + A[m, k] · B[k, n]`, B and C stored row by row; each row of C starts at `start` (n numbers), or at 0
-/// where it is empty.
+/// How each sum begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Sums<'a, T> {
+    /// Where each row of C begins (n numbers); at 0 where it is empty.
+    pub start: &'a [T],
+    /// What is stored.
+    pub finish: Finish<'a, T>,
+}
+
+/// What becomes of each sum before it is stored, while it is still in a register.
+#[derive(Clone, Copy, Debug)]
+pub enum Finish<'a, T> {
+    /// The sum itself.
+    Plain,
+    /// max(sum, 0); NaN stays NaN.
+    Relu,
+    /// The sum where this matrix of C's shape is positive, else 0: backward through the ReLU that made the matrix.
+    WherePositive(&'a [T]),
+}
+
+impl<T> Sums<'_, T> {
+    /// From 0, stored as they are.
+    pub const PLAIN: Self = Self { start: &[], finish: Finish::Plain };
+}
+
+/// `C[m, n] = finish(start + A[m, k] · B[k, n])`, B and C stored row by row.
 ///
 /// # Panics
 /// If a slice is too short for its matrix.
-pub fn matmul<T: Real>(m: usize, n: usize, k: usize, a: View<'_, T>, b: &[T], start: &[T], c: &mut [T]) {
+pub fn matmul<T: Real>(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: View<'_, T>,
+    b: &[T],
+    sums: Sums<'_, T>,
+    c: &mut [T],
+) {
     if m == 0 || n == 0 {
         return;
     }
@@ -50,7 +82,11 @@ pub fn matmul<T: Real>(m: usize, n: usize, k: usize, a: View<'_, T>, b: &[T], st
     assert!(k == 0 || last_a < a.values.len(), "A is shorter than {m} × {k} with its strides");
     assert!(b.len() >= k * n, "B has {} numbers, expected {k} × {n}", b.len());
     assert!(c.len() >= m * n, "C has {} numbers, expected {m} × {n}", c.len());
-    assert!(start.is_empty() || start.len() >= n, "the start has {} numbers, expected {n}", start.len());
+    let start = sums.start.len();
+    assert!(start == 0 || start >= n, "the start has {start} numbers, expected {n}");
+    if let Finish::WherePositive(made) = sums.finish {
+        assert!(made.len() >= m * n, "the activations have {} numbers, expected {m} × {n}", made.len());
+    }
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
@@ -63,13 +99,13 @@ pub fn matmul<T: Real>(m: usize, n: usize, k: usize, a: View<'_, T>, b: &[T], st
         }
         match level() {
             // SAFETY: `level` has found every feature that the function is compiled for.
-            Level::Avx512 => return unsafe { avx512(Problem { m, n, k, a, b, start }, c) },
+            Level::Avx512 => return unsafe { avx512(Problem { m, n, k, a, b, sums }, c) },
             // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(Problem { m, n, k, a, b, start }, c) },
+            Level::Avx2 => return unsafe { avx2(Problem { m, n, k, a, b, sums }, c) },
             Level::Baseline => {}
         }
     }
-    Problem { m, n, k, a, b, start }.run::<T::Narrow>(c);
+    Problem { m, n, k, a, b, sums }.run::<T::Narrow>(c);
 }
 
 /// One product; the bounds are checked before it is made.
@@ -80,7 +116,7 @@ struct Problem<'a, T> {
     k: usize,
     a: View<'a, T>,
     b: &'a [T],
-    start: &'a [T],
+    sums: Sums<'a, T>,
 }
 
 /// Where a tile begins to add up.
@@ -104,6 +140,8 @@ struct Panel<T> {
     /// Whether every vector of a row may be read whole, past the last column too.
     padded: bool,
     begin: Begin,
+    /// Whether the inner dimension ends here.
+    ends: bool,
 }
 
 /// Numbers of a packed panel: half of a first-level cache of 32 KiB at f32 and eight lanes.
@@ -147,7 +185,7 @@ impl<T: Real> Problem<'_, T> {
             let left = self.n - column;
             let b = self.b.as_ptr().wrapping_add(column);
             let (depth, begin) = ((0, self.k), Begin::Start);
-            let panel = Panel { column, depth, b, stride: self.n, padded: false, begin };
+            let panel = Panel { column, depth, b, stride: self.n, padded: false, begin, ends: true };
             if left >= WIDE * V::LANES {
                 self.rows::<V, WIDE, WIDE_ROWS>(panel, c);
                 column += WIDE * V::LANES;
@@ -165,7 +203,7 @@ impl<T: Real> Problem<'_, T> {
     /// Sums go on where C stands, so every element adds up in the same order as without packing.
     #[inline(always)]
     fn packed<V: Vector<T>, const WIDE: usize, const ROWS: usize, const NUMBERS: usize>(&self, c: &mut [T]) {
-        let mut buffer = [const { MaybeUninit::uninit() }; NUMBERS];
+        let mut buffer = [const { MaybeUninit::<T>::uninit() }; NUMBERS];
         let width = WIDE * V::LANES;
         let depth = NUMBERS / width;
         for column in (0..self.n).step_by(width) {
@@ -174,16 +212,20 @@ impl<T: Real> Problem<'_, T> {
                 let last = (first + depth).min(self.k);
                 for (row, to) in (first..last).zip(buffer.chunks_exact_mut(width)) {
                     let from = &self.b[row * self.n + column..][..columns];
-                    for (to, from) in to.iter_mut().zip(from) {
-                        to.write(*from);
-                    }
-                    for to in &mut to[columns..] {
-                        to.write(T::ZERO);
+                    for wide in 0..WIDE {
+                        let count = columns.saturating_sub(wide * V::LANES).min(V::LANES);
+                        // SAFETY: `count` numbers lie in the row from `wide` vectors on (none is read where it is 0), and
+                        // the chunk holds WIDE vectors. The vector type is that of the machine's level.
+                        unsafe {
+                            let vector = V::load(from.as_ptr().wrapping_add(wide * V::LANES), count);
+                            vector.store(to.as_mut_ptr().cast::<T>().add(wide * V::LANES), V::LANES);
+                        }
                     }
                 }
                 let begin = if first == 0 { Begin::Start } else { Begin::Present };
                 let (depth, b) = ((first, last), buffer.as_ptr().cast());
-                let panel = Panel { column, depth, b, stride: width, padded: true, begin };
+                let panel =
+                    Panel { column, depth, b, stride: width, padded: true, begin, ends: last == self.k };
                 self.rows::<V, WIDE, ROWS>(panel, c);
             }
         }
@@ -219,14 +261,15 @@ impl<T: Real> Problem<'_, T> {
         c: &mut [T],
     ) {
         let View { values: a, row_stride, column_stride } = self.a;
-        let Panel { column, depth: (first, last), b, stride, padded, begin } = panel;
+        let Panel { column, depth: (first, last), b, stride, padded, begin, ends } = panel;
         // Numbers of each vector that lie in the matrix: all but in the last vectors of the last panel.
         let counts: [usize; WIDE] =
             std::array::from_fn(|wide| (self.n - column).saturating_sub(wide * V::LANES).min(V::LANES));
         let mut sums = [[V::splat(T::ZERO); WIDE]; ROWS];
-        // SAFETY: `matmul` has checked that A, B, C and the start hold m × k, k × n, m × n and n (or no) numbers with
-        // these strides; rows stay below m (`rows`), columns below n (`counts`), the inner index below k. A padded
-        // panel holds `last − first` written rows of WIDE whole vectors. The vector type is that of the machine's level.
+        // SAFETY: `matmul` has checked that A, B, C, the start and the activations hold m × k, k × n, m × n, n (or no)
+        // and m × n numbers with these strides; rows stay below m (`rows`), columns below n (`counts`), the inner index
+        // below k. A padded panel holds `last − first` written rows of WIDE whole vectors. The vector type is that of the
+        // machine's level.
         unsafe {
             if begin == Begin::Present {
                 for (index, sums) in sums.iter_mut().enumerate() {
@@ -237,10 +280,10 @@ impl<T: Real> Problem<'_, T> {
                         }
                     }
                 }
-            } else if !self.start.is_empty() {
+            } else if !self.sums.start.is_empty() {
                 for (wide, count) in counts.iter().enumerate() {
                     if *count > 0 {
-                        let start = V::load(self.start.as_ptr().add(column + wide * V::LANES), *count);
+                        let start = V::load(self.sums.start.as_ptr().add(column + wide * V::LANES), *count);
                         for sums in &mut sums {
                             sums[wide] = start;
                         }
@@ -281,11 +324,22 @@ impl<T: Real> Problem<'_, T> {
                     offset += column_stride;
                 }
             }
+            let finish = if ends { self.sums.finish } else { Finish::Plain };
             for (index, sums) in sums.iter().enumerate() {
-                let to = c.as_mut_ptr().add((row + index) * self.n + column);
+                let at = (row + index) * self.n + column;
+                let to = c.as_mut_ptr().add(at);
                 for (wide, sum) in sums.iter().enumerate() {
-                    if counts[wide] > 0 {
-                        sum.store(to.wrapping_add(wide * V::LANES), counts[wide]);
+                    let count = counts[wide];
+                    if count > 0 {
+                        let sum = match finish {
+                            Finish::Plain => *sum,
+                            Finish::Relu => sum.relu(),
+                            Finish::WherePositive(made) => {
+                                let made = made.as_ptr().wrapping_add(at + wide * V::LANES);
+                                sum.where_positive(V::load(made, count))
+                            }
+                        };
+                        sum.store(to.wrapping_add(wide * V::LANES), count);
                     }
                 }
             }
@@ -293,57 +347,10 @@ impl<T: Real> Problem<'_, T> {
     }
 }
 
-/// Writes the transpose of `[rows, columns]` to `[columns, rows]`, block by block so that both sides stay in cache.
-///
-/// # Panics
-/// If a slice is too short for its matrix.
-pub fn transpose<T: Real>(rows: usize, columns: usize, from: &[T], to: &mut [T]) {
-    assert!(from.len() >= rows * columns && to.len() >= rows * columns, "a matrix is too short");
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-        fn avx2<T: Real>(rows: usize, columns: usize, from: &[T], to: &mut [T]) {
-            transpose_blocks::<T, T::Middle>(rows, columns, from, to);
-        }
-        if level() != Level::Baseline {
-            // SAFETY: every level above the baseline has the features that the function is compiled for.
-            return unsafe { avx2(rows, columns, from, to) };
-        }
-    }
-    transpose_blocks::<T, Array<T, 8>>(rows, columns, from, to);
-}
-
-/// Whole blocks of 8 × 8 go through registers, the rest number by number.
-#[inline(always)]
-fn transpose_blocks<T: Real, V: Square<T>>(rows: usize, columns: usize, from: &[T], to: &mut [T]) {
-    const BLOCK: usize = 8;
-    let (whole_rows, whole_columns) = (rows - rows % BLOCK, columns - columns % BLOCK);
-    for row in (0..whole_rows).step_by(BLOCK) {
-        for column in (0..whole_columns).step_by(BLOCK) {
-            // SAFETY: the block lies within `rows` × `columns` numbers, which both slices hold (`transpose`); the vector
-            // type is that of the machine's level.
-            unsafe {
-                let from = from.as_ptr().add(row * columns + column);
-                let block =
-                    V::transpose(std::array::from_fn(|line| V::load(from.add(line * columns), BLOCK)));
-                let to = to.as_mut_ptr().add(column * rows + row);
-                for (line, vector) in block.into_iter().enumerate() {
-                    vector.store(to.add(line * rows), BLOCK);
-                }
-            }
-        }
-    }
-    for row in 0..rows {
-        let first = if row < whole_rows { whole_columns } else { 0 };
-        for column in first..columns {
-            to[column * rows + row] = from[row * columns + column];
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transpose::transpose;
 
     fn pseudo(n: usize, salt: f64) -> Vec<f64> {
         (0..n).map(|i| ((i as f64 + salt) * 12.9898).sin() * 1.7).collect()
@@ -374,8 +381,16 @@ mod tests {
         let mut transposed = vec![T::ZERO; m * k];
         transpose(m, k, &a, &mut transposed);
         let (mut c, mut other) = (vec![T::ONE; m * n], vec![T::ONE; m * n]);
-        matmul(m, n, k, View::rows(&a, k), &b, &start, &mut c);
-        matmul(m, n, k, View::transposed(&transposed, m), &b, &start, &mut other);
+        matmul(m, n, k, View::rows(&a, k), &b, Sums { start: &start, finish: Finish::Plain }, &mut c);
+        matmul(
+            m,
+            n,
+            k,
+            View::transposed(&transposed, m),
+            &b,
+            Sums { start: &start, finish: Finish::Plain },
+            &mut other,
+        );
         for row in 0..m {
             for column in 0..n {
                 let products = (0..k).map(|i| a[row * k + i].to_f64() * b[i * n + column].to_f64());
@@ -394,14 +409,54 @@ mod tests {
             let cast = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<f32>>();
             let (a, b, start) = (cast(pseudo(64 * k, 0.1)), cast(pseudo(k * n, 0.7)), cast(pseudo(n, 0.3)));
             let mut whole = vec![0.0; 64 * n];
-            matmul(64, n, k, View::rows(&a, k), &b, &start, &mut whole);
+            matmul(
+                64,
+                n,
+                k,
+                View::rows(&a, k),
+                &b,
+                Sums { start: &start, finish: Finish::Plain },
+                &mut whole,
+            );
             for rows in 1..=13 {
                 for first in [0, 5, 64 - rows] {
                     let mut part = vec![0.0; rows * n];
-                    matmul(rows, n, k, View::rows(&a[first * k..], k), &b, &start, &mut part);
+                    matmul(
+                        rows,
+                        n,
+                        k,
+                        View::rows(&a[first * k..], k),
+                        &b,
+                        Sums { start: &start, finish: Finish::Plain },
+                        &mut part,
+                    );
                     assert_eq!(part, whole[first * n..(first + rows) * n]);
                 }
             }
+        }
+    }
+
+    /// What is done to a sum in a register is what would be done to it in memory, to the bit, at every edge of a tile.
+    #[test]
+    fn sums_finish_as_a_pass_over_the_product_would() {
+        let cast = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<f32>>();
+        for (m, n, k) in [(1, 1, 1), (7, 15, 9), (13, 45, 64), (33, 100, 300), (64, 256, 256)] {
+            let (mut a, b, start) =
+                (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)), cast(pseudo(n, 0.3)));
+            a[0] = f32::NAN;
+            let mut made = cast(pseudo(m * n, 0.9));
+            made[0] = f32::NAN;
+            let product = |finish| {
+                let mut c = vec![0.0; m * n];
+                matmul(m, n, k, View::rows(&a, k), &b, Sums { start: &start, finish }, &mut c);
+                c
+            };
+            let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            let plain = product(Finish::Plain);
+            let relu = plain.iter().map(|sum| if *sum < 0.0 { 0.0 } else { *sum }).collect();
+            assert_eq!(bits(product(Finish::Relu)), bits(relu), "{m} × {n} × {k}");
+            let kept = plain.iter().zip(&made).map(|(sum, made)| if *made > 0.0 { *sum } else { 0.0 });
+            assert_eq!(bits(product(Finish::WherePositive(&made))), bits(kept.collect()), "{m} × {n} × {k}");
         }
     }
 
@@ -412,8 +467,8 @@ mod tests {
         let (m, n, k) = (13, 45, 64);
         let (a, b) = (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)));
         let (mut best, mut plain) = (vec![0.0; m * n], vec![0.0; m * n]);
-        matmul(m, n, k, View::rows(&a, k), &b, &[], &mut best);
-        let problem = Problem { m, n, k, a: View::rows(&a, k), b: &b, start: &[] };
+        matmul(m, n, k, View::rows(&a, k), &b, Sums::PLAIN, &mut best);
+        let problem = Problem { m, n, k, a: View::rows(&a, k), b: &b, sums: Sums::PLAIN };
         problem.run::<<f32 as Real>::Narrow>(&mut plain);
         for (best, plain) in best.iter().zip(&plain) {
             assert!((best - plain).abs() < 1e-4);
@@ -423,6 +478,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "B has 5 numbers")]
     fn short_operands_are_refused() {
-        matmul(2, 3, 2, View::rows(&[0.0_f32; 4], 2), &[0.0; 5], &[], &mut [0.0; 6]);
+        matmul(2, 3, 2, View::rows(&[0.0_f32; 4], 2), &[0.0; 5], Sums::PLAIN, &mut [0.0; 6]);
     }
 }

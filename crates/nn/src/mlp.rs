@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::elementwise;
 use crate::initialize;
-use crate::matmul::{View, matmul, transpose};
+use crate::matmul::{Finish, Sums, View, matmul};
 use crate::real::Real;
+use crate::transpose::transpose;
 
 /// What follows a layer's linear map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,11 +150,11 @@ impl Mlp {
             let from = before.last().map_or(input, Vec::as_slice);
             let to = &mut after[0][..rows * layer.outputs];
             let (weights, bias) = (&parameters[layer.weights.clone()], &parameters[layer.bias.clone()]);
-            matmul(rows, layer.outputs, layer.inputs, View::rows(from, layer.inputs), weights, bias, to);
-            match layer.activation {
-                Activation::Linear => {}
-                Activation::Tanh => elementwise::tanh(to),
-                Activation::Relu => elementwise::relu(to),
+            let finish = if layer.activation == Activation::Relu { Finish::Relu } else { Finish::Plain };
+            let sums = Sums { start: bias, finish };
+            matmul(rows, layer.outputs, layer.inputs, View::rows(from, layer.inputs), weights, sums, to);
+            if layer.activation == Activation::Tanh {
+                elementwise::tanh(to);
             }
         }
         &activations[layers.len() - 1][..rows * self.output]
@@ -194,6 +195,22 @@ impl Mlp {
         self.backward_to(parameters, &[], rows, workspace, output_gradient, None, Some(input_gradient));
     }
 
+    /// Keeps some rows of the last [`Mlp::forward`] alone, in their order, so that a following [`Mlp::input_gradient`] is
+    /// that of those rows and costs no more than they do.
+    ///
+    /// # Panics
+    /// If the row numbers do not rise, or one was not in the last forward pass.
+    pub fn keep_rows<T: Real>(&self, kept: &[u32], workspace: &mut Workspace<T>) {
+        assert!(kept.is_sorted_by(|a, b| a < b), "row numbers must rise");
+        for (layer, activations) in workspace.layers.iter().zip(&mut workspace.activations) {
+            let width = layer.outputs;
+            for (index, row) in kept.iter().enumerate() {
+                let row = *row as usize;
+                activations.copy_within(row * width..(row + 1) * width, index * width);
+            }
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the two public faces above have fewer")]
     fn backward_to<T: Real>(
         &self,
@@ -220,7 +237,8 @@ impl Mlp {
             if let Some(gradient) = &mut gradient {
                 // dW = Xᵀ · δ,  db = Σ rows of δ
                 let weight_gradient = &mut gradient[layer.weights.clone()];
-                matmul(inputs, outputs, rows, View::transposed(from, inputs), above, &[], weight_gradient);
+                let from = View::transposed(from, inputs);
+                matmul(inputs, outputs, rows, from, above, Sums::PLAIN, weight_gradient);
                 elementwise::column_sums(above, &mut gradient[layer.bias.clone()]);
             }
             if index == 0 && input_gradient.is_none() {
@@ -229,16 +247,26 @@ impl Mlp {
             // dX = δ · Wᵀ, then backward through the activation that made X.
             transpose(inputs, outputs, &parameters[layer.weights.clone()], transposed);
             if let Some(input_gradient) = input_gradient.as_mut().filter(|_| index == 0) {
-                matmul(rows, inputs, outputs, View::rows(above, outputs), transposed, &[], input_gradient);
+                matmul(
+                    rows,
+                    inputs,
+                    outputs,
+                    View::rows(above, outputs),
+                    transposed,
+                    Sums::PLAIN,
+                    input_gradient,
+                );
                 break;
             }
             let below = &mut spare[..rows * inputs];
-            matmul(rows, inputs, outputs, View::rows(above, outputs), transposed, &[], below);
             let made = &activations[index - 1][..rows * inputs];
-            match layers[index - 1].activation {
-                Activation::Linear => {}
-                Activation::Tanh => elementwise::tanh_backward(made, below),
-                Activation::Relu => elementwise::relu_backward(made, below),
+            let activation = layers[index - 1].activation;
+            let is_relu = activation == Activation::Relu;
+            let finish = if is_relu { Finish::WherePositive(made) } else { Finish::Plain };
+            let sums = Sums { start: &[], finish };
+            matmul(rows, inputs, outputs, View::rows(above, outputs), transposed, sums, below);
+            if activation == Activation::Tanh {
+                elementwise::tanh_backward(made, below);
             }
             std::mem::swap(&mut delta, &mut spare);
         }

@@ -24,6 +24,16 @@ pub trait Vector<T: Real>: Copy {
     /// # Safety
     /// The machine must have the vector's level.
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+    /// max(x, 0) in each lane; NaN stays NaN.
+    ///
+    /// # Safety
+    /// The machine must have the vector's level.
+    unsafe fn relu(self) -> Self;
+    /// Each lane where `made`'s is positive, else 0.
+    ///
+    /// # Safety
+    /// The machine must have the vector's level.
+    unsafe fn where_positive(self, made: Self) -> Self;
 }
 
 /// Eight lanes, so that eight of them are a square block.
@@ -67,6 +77,20 @@ impl<T: Real, const N: usize> Vector<T> for Array<T, N> {
         for ((lane, a), b) in lanes.iter_mut().zip(a.0).zip(b.0) {
             // Aarch64 always fuses at no cost; plain x86-64 would call the mathematics library.
             *lane = lane.multiply_add::<{ cfg!(target_arch = "aarch64") }>(a, b);
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Self(self.0.map(|lane| if lane < T::ZERO { T::ZERO } else { lane }))
+    }
+
+    #[inline(always)]
+    unsafe fn where_positive(self, made: Self) -> Self {
+        let mut lanes = self.0;
+        for (lane, made) in lanes.iter_mut().zip(made.0) {
+            *lane = if made > T::ZERO { *lane } else { T::ZERO };
         }
         Self(lanes)
     }
@@ -123,6 +147,22 @@ mod x86 {
             // SAFETY: the caller vouches for AVX-512F.
             unsafe { _mm512_fmadd_ps(self, a, b) }
         }
+
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // Where an operand is NaN the instruction gives the second one.
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe { _mm512_max_ps(_mm512_setzero_ps(), self) }
+        }
+
+        #[inline(always)]
+        unsafe fn where_positive(self, made: Self) -> Self {
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe {
+                let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(made, _mm512_setzero_ps());
+                _mm512_maskz_mov_ps(positive, self)
+            }
+        }
     }
 
     /// `MASKS[8 − n..]` begins with n lanes of ones.
@@ -168,6 +208,19 @@ mod x86 {
         unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
             // SAFETY: the caller vouches for FMA.
             unsafe { _mm256_fmadd_ps(self, a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // Where an operand is NaN the instruction gives the second one.
+            // SAFETY: the caller vouches for AVX2.
+            unsafe { _mm256_max_ps(_mm256_setzero_ps(), self) }
+        }
+
+        #[inline(always)]
+        unsafe fn where_positive(self, made: Self) -> Self {
+            // SAFETY: the caller vouches for AVX2.
+            unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_GT_OQ>(made, _mm256_setzero_ps())) }
         }
     }
 

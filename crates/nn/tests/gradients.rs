@@ -123,6 +123,34 @@ fn a_row_has_the_same_bits_in_any_batch() {
     }
 }
 
+/// SAC asks each critic for the gradient of the rows in which it is the lesser alone.
+#[test]
+fn the_input_gradient_of_kept_rows_is_that_of_all_rows() {
+    for activation in [Activation::Relu, Activation::Tanh] {
+        let network = Mlp { input: 3, hidden: vec![64, 48], output: 2, activation };
+        let parameters = pseudo(network.parameters(), 0.37);
+        let (input, output_gradient) = (pseudo(40 * 3, 0.91), pseudo(40 * 2, 0.13));
+        let mut workspace = network.workspace::<f64>(40);
+        let (mut whole, mut part) = (vec![0.0; 40 * 3], vec![0.0; 40 * 3]);
+        network.forward(&parameters, &input, 40, &mut workspace);
+        network.input_gradient(&parameters, 40, &mut workspace, &output_gradient, &mut whole);
+        for kept in [vec![], vec![39], vec![0, 1, 7, 20, 21, 38], (0..40).collect()] {
+            network.forward(&parameters, &input, 40, &mut workspace);
+            network.keep_rows(&kept, &mut workspace);
+            let row = |row: &u32| *row as usize;
+            let own: Vec<f64> = kept
+                .iter()
+                .map(row)
+                .flat_map(|row| [output_gradient[row * 2], output_gradient[row * 2 + 1]])
+                .collect();
+            network.input_gradient(&parameters, kept.len(), &mut workspace, &own, &mut part);
+            for (index, row) in kept.iter().map(row).enumerate() {
+                assert_eq!(part[index * 3..][..3], whole[row * 3..][..3], "row {row} of {kept:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn orthogonal_weights_are_orthogonal() {
     let mut state = 0.1_f64;

@@ -3,7 +3,8 @@
 //!
 //! Options, names and defaults are Stable-Baselines3's `SAC`; gSDE is not offered. Order of a gradient step as there:
 //! actions and their entropy for the present states, the coefficient (the value before its step is what the losses use),
-//! the critics, the actor, the targets. With choices instead of settings this is its discrete form (Christodoulou 2019,
+//! the critics, the actor; the targets follow their critics at once,
+//! which is the same as in the end. With choices instead of settings this is its discrete form (Christodoulou 2019,
 //! arXiv 1910.07207), in [`discrete`].
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -234,6 +235,8 @@ struct Critic {
     values: Vec<f32>,
     gradient: Vec<f32>,
     input_gradient: Vec<f32>,
+    /// Rows of the batch in which it is the lesser of the two.
+    least: Vec<u32>,
     loss: f64,
 }
 
@@ -298,6 +301,7 @@ impl Sac {
                 values: vec![0.0; rows],
                 gradient: vec![0.0; rows],
                 input_gradient: vec![0.0; rows * (features + axes)],
+                least: Vec::with_capacity(rows),
                 loss: 0.0,
             }
         };
@@ -335,26 +339,31 @@ impl Sac {
         }
     }
 
-    /// Draws an action for each observation: heads, actions, log π and the critics' inputs.
-    fn draw(&mut self, batch: &Batch, of_next: bool) {
-        let (rows, axes, cores) = (batch.rows, self.axes, self.cores);
-        let (draws, halves, observations) = if of_next {
-            (&mut self.next, &mut self.next_halves, &batch.next_observations)
-        } else {
-            (&mut self.present, &mut self.present_halves, &batch.observations)
+    /// Draws an action for each observation of the batch and each that followed: heads, actions, log π and the critics'
+    /// inputs.
+    fn draw(&mut self, batch: &Batch) {
+        let (rows, axes) = (batch.rows, self.axes);
+        let Self { actor, present, next, present_halves, next_halves, cores, .. } = self;
+        let Network { shape, trained, .. } = &*actor;
+        let heads = |halves: &mut Halves, observations, heads| {
+            halves.forward(shape, &trained.parameters, observations, rows, Cores::One, heads);
         };
-        let Network { shape, trained, .. } = &self.actor;
-        halves.forward(shape, &trained.parameters, observations, rows, cores, &mut draws.heads);
-        draws.noise[..rows * axes].iter_mut().for_each(|noise| *noise = self.state.learning.normal());
-        for row in 0..rows {
-            let own = row * axes..(row + 1) * axes;
-            draws.log_probabilities[row] = squashed_sample(
-                &draws.heads[row * 2 * axes..(row + 1) * 2 * axes],
-                &draws.noise[own.clone()],
-                &mut draws.actions[own],
-            );
+        cores.join(
+            || heads(present_halves, &batch.observations, &mut present.heads),
+            || heads(next_halves, &batch.next_observations, &mut next.heads),
+        );
+        for (draws, observations) in [(present, &batch.observations), (next, &batch.next_observations)] {
+            draws.noise[..rows * axes].iter_mut().for_each(|noise| *noise = self.state.learning.normal());
+            for row in 0..rows {
+                let own = row * axes..(row + 1) * axes;
+                draws.log_probabilities[row] = squashed_sample(
+                    &draws.heads[row * 2 * axes..(row + 1) * 2 * axes],
+                    &draws.noise[own.clone()],
+                    &mut draws.actions[own],
+                );
+            }
+            beside(observations, &draws.actions, axes, rows, &mut draws.inputs);
         }
-        beside(observations, &draws.actions, axes, rows, &mut draws.inputs);
     }
 
     /// y = r + γ (min_i Q'_i(s', a') − α log π(a'|s')) with a' drawn now (Haarnoja et al. 2018, equation 6).
@@ -372,21 +381,26 @@ impl Sac {
         }
     }
 
-    /// Each critic down ½ mean (Q_i(s, a) − y)² (equation 5).
-    fn learn_critics(&mut self, batch: &Batch, learning_rate: f64) -> f64 {
+    /// Each critic down ½ mean (Q_i(s, a) − y)² (equation 5), then its target after it, and what it thinks of the actions
+    /// drawn for the present states: all that a critic does alone, so that the two meet but once.
+    fn learn_critics(&mut self, batch: &Batch, learning_rate: f64, tau: Option<f64>) -> f64 {
         let rows = batch.rows;
         beside(&batch.observations, &batch.controls, self.axes, rows, &mut self.inputs);
-        let (inputs, targets) = (&self.inputs[..], &self.targets[..rows]);
+        let (inputs, targets, drawn) = (&self.inputs[..], &self.targets[..rows], &self.present.inputs[..]);
         each(&mut self.critics, self.cores, |critic| {
-            let Critic { network, gradient, loss, values, .. } = critic;
-            values[..rows].copy_from_slice(network.forward(inputs, rows));
+            let Critic { network, target, gradient, loss, values, .. } = critic;
+            let estimates = network.forward(inputs, rows);
             *loss = 0.0;
-            for ((value, target), slot) in values.iter().zip(targets).zip(&mut gradient[..rows]) {
+            for ((value, target), slot) in estimates.iter().zip(targets).zip(&mut gradient[..rows]) {
                 let error = value - target;
                 *loss += 0.5 * f64::from(error * error) / rows as f64;
                 *slot = error / rows as f32;
             }
             network.learn(inputs, rows, &gradient[..rows], learning_rate, None);
+            if let Some(tau) = tau {
+                target.follow(network, tau);
+            }
+            values[..rows].copy_from_slice(network.forward(drawn, rows));
         });
         self.critics.iter().map(|critic| critic.loss).sum()
     }
@@ -395,34 +409,30 @@ impl Sac {
     fn learn_actor(&mut self, batch: &Batch, alpha: f64, learning_rate: f64) -> (f64, f64) {
         let (rows, axes) = (batch.rows, self.axes);
         let share = 1.0 / rows as f32;
-        let inputs = &self.present.inputs;
-        each(&mut self.critics, self.cores, |critic| {
-            critic.values[..rows].copy_from_slice(critic.network.forward(inputs, rows));
-        });
         let [first, second] = &mut self.critics;
+        first.least.clear();
+        second.least.clear();
         let mut loss = 0.0;
         for row in 0..rows {
-            let first_is_least = first.values[row] <= second.values[row];
-            let least = if first_is_least { first.values[row] } else { second.values[row] };
-            loss += alpha * f64::from(self.present.log_probabilities[row]) - f64::from(least);
-            first.gradient[row] = if first_is_least { -share } else { 0.0 };
-            second.gradient[row] = if first_is_least { 0.0 } else { -share };
+            let lesser = if first.values[row] <= second.values[row] { &mut *first } else { &mut *second };
+            lesser.least.push(row as u32);
+            loss += alpha * f64::from(self.present.log_probabilities[row]) - f64::from(lesser.values[row]);
         }
         each(&mut self.critics, self.cores, |critic| {
-            let Critic { network, gradient, input_gradient, .. } = critic;
-            network.input_gradient(rows, &gradient[..rows], input_gradient);
+            let Critic { network, gradient, input_gradient, least, .. } = critic;
+            gradient[..least.len()].fill(-share);
+            network.input_gradient_of(least, &gradient[..least.len()], input_gradient);
         });
-        let [first, second] = &self.critics;
-        let width = first.network.shape.input;
+        for critic in &self.critics {
+            let width = critic.network.shape.input;
+            for (gradient, row) in critic.input_gradient.chunks_exact(width).zip(&critic.least) {
+                let row = *row as usize;
+                self.action_gradient[row * axes..(row + 1) * axes].copy_from_slice(&gradient[width - axes..]);
+            }
+        }
         let Draws { heads, noise, actions, .. } = &self.present;
         for row in 0..rows {
             let own = row * axes..(row + 1) * axes;
-            let to_actions = (row + 1) * width - axes..(row + 1) * width;
-            let both =
-                first.input_gradient[to_actions.clone()].iter().zip(&second.input_gradient[to_actions]);
-            for (slot, (first, second)) in self.action_gradient[own.clone()].iter_mut().zip(both) {
-                *slot = first + second;
-            }
             let head = row * 2 * axes..(row + 1) * 2 * axes;
             squashed_gradient(
                 &heads[head.clone()],
@@ -473,19 +483,15 @@ impl Learner for Sac {
     fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
         let rows = batch.rows;
         let learning_rate = self.options.learning_rate.at(progress_remaining);
-        self.draw(batch, false);
-        self.draw(batch, true);
+        self.draw(batch);
         let mean = |values: &[f32]| values.iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64;
         let mean_log_probability = mean(&self.present.log_probabilities[..rows]);
         let alpha = self.state.temperature.step(mean_log_probability, learning_rate);
         self.estimate_targets(batch, alpha);
-        let value_loss = self.learn_critics(batch, learning_rate);
-        let (policy_loss, norm) = self.learn_actor(batch, alpha, learning_rate);
         self.state.gradient_steps += 1;
-        if self.state.gradient_steps.is_multiple_of(self.options.target_update_interval) {
-            let tau = self.options.tau;
-            each(&mut self.critics, self.cores, |critic| critic.target.follow(&critic.network, tau));
-        }
+        let follows = self.state.gradient_steps.is_multiple_of(self.options.target_update_interval);
+        let value_loss = self.learn_critics(batch, learning_rate, follows.then_some(self.options.tau));
+        let (policy_loss, norm) = self.learn_actor(batch, alpha, learning_rate);
         let target = mean(&self.targets[..rows]);
         self.state.means.add(&[value_loss, policy_loss, alpha, -mean_log_probability, target, norm]);
         match (value_loss.is_finite(), norm.is_finite()) {
