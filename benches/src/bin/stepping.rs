@@ -14,7 +14,7 @@ const DRAWN: usize = 1024;
 fn main() {
     let kind = std::env::args().nth(1).unwrap_or_else(|| "assembly-line".to_owned());
     let factory = open_kind(&kind, None).unwrap_or_else(|| panic!("there is no process `{kind}`"));
-    let mut batch = factory.batch(LANES, 0, "benchmark");
+    let mut batch = factory.batch(LANES, 0, "benchmark").unwrap();
     let mut random = Stream::new(0, "benchmark actions", 0);
     let seconds = match &factory.spec().action {
         ActionSpace::Discrete { choices } => {
@@ -22,7 +22,7 @@ fn main() {
             let actions: Vec<u32> = (0..LANES * DRAWN).map(|_| random.below(choices)).collect();
             median_seconds(9, || {
                 for actions in actions.chunks_exact(LANES).cycle().take(STEPS) {
-                    batch.step(Actions::Discrete(actions));
+                    batch.step(Actions::Discrete(actions)).unwrap();
                 }
             })
         }
@@ -32,7 +32,7 @@ fn main() {
                 .collect();
             median_seconds(9, || {
                 for actions in actions.chunks_exact(LANES * axes.len()).cycle().take(STEPS) {
-                    batch.step(Actions::Continuous(actions));
+                    batch.step(Actions::Continuous(actions)).unwrap();
                 }
             })
         }

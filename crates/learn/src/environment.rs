@@ -92,8 +92,8 @@ impl Environments {
         let spec = factory.spec();
         let constraints =
             ConstraintSet::new(&project.constraints, &spec.observation, &spec.signals, &spec.action)?;
-        let mut batch = factory.batch(lanes, seed, purpose);
-        batch.reset();
+        let mut batch = factory.batch(lanes, seed, purpose)?;
+        batch.reset()?;
         let reward = RewardFunction::new(&project.reward, spec);
         let term_count = reward.names().len();
         let mut environments = Self {
@@ -226,11 +226,11 @@ impl Environments {
                 for choice in chosen {
                     self.tally.actions[*choice as usize] += 1.0;
                 }
-                self.batch.step(actions);
+                self.batch.step(actions)?;
             }
             Actions::Continuous(values) if self.constraints.is_empty() => {
                 self.count_controls(values);
-                self.batch.step(actions);
+                self.batch.step(actions)?;
             }
             Actions::Continuous(values) => {
                 let mut controls = std::mem::take(&mut self.controls);
@@ -244,7 +244,7 @@ impl Environments {
                     self.constraints.clip(observation, signals, control);
                 }
                 self.count_controls(&controls);
-                self.batch.step(Actions::Continuous(&controls));
+                self.batch.step(Actions::Continuous(&controls))?;
                 self.controls = controls;
             }
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use setpoint_policy::constraints::UnknownName;
-use setpoint_process::StateError;
+use setpoint_process::{ProcessError, StateError};
 
 /// Why a training stopped or could not start.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,9 @@ pub enum TrainError {
     /// A constraint does not fit the process.
     #[error(transparent)]
     Constraint(#[from] UnknownName),
+    /// A process outside of this program failed.
+    #[error(transparent)]
+    Process(#[from] Box<ProcessError>),
     /// A process state could not be saved or put back.
     #[error(transparent)]
     State(#[from] StateError),

@@ -7,7 +7,7 @@ use setpoint_decision::spec::{ActionSpace, Spec};
 use crate::open::Factory;
 use crate::process::Outcome;
 use crate::random::Stream;
-use crate::vectorized::{Actions, Batch, Transition};
+use crate::vectorized::{Actions, ProcessError, Transition};
 
 const LANES: usize = 8;
 /// A bound that is met to this relative precision is met: f32 arithmetic rounds.
@@ -15,11 +15,15 @@ const TOLERANCE: f32 = 1e-4;
 
 /// Runs the process with random actions for `steps` steps of 8 environments and tells what was seen.
 pub fn conformance(factory: &dyn Factory, steps: usize) -> Vec<Finding> {
+    run(factory, steps).unwrap_or_else(|error| vec![Finding::fail("process", error.to_string())])
+}
+
+fn run(factory: &dyn Factory, steps: usize) -> Result<Vec<Finding>, Box<ProcessError>> {
     let spec = factory.spec();
     let mut seen = Seen::default();
-    let mut batch = factory.batch(LANES, 1, "conformance");
-    let mut again = factory.batch(LANES, 1, "conformance");
-    let mut other = factory.batch(LANES, 2, "conformance");
+    let mut batch = factory.batch(LANES, 1, "conformance")?;
+    let mut again = factory.batch(LANES, 1, "conformance")?;
+    let mut other = factory.batch(LANES, 2, "conformance")?;
     let mut actions = RandomActions::new(spec);
     let mut other_actions = RandomActions::new(spec);
     let mut episode_steps = [0_u32; LANES];
@@ -30,10 +34,10 @@ pub fn conformance(factory: &dyn Factory, steps: usize) -> Vec<Finding> {
             break;
         }
         actions.draw(&batch.transition().allowed);
-        batch.step(actions.view());
-        again.step(actions.view());
+        batch.step(actions.view())?;
+        again.step(actions.view())?;
         other_actions.draw(&other.transition().allowed);
-        other.step(other_actions.view());
+        other.step(other_actions.view())?;
         seen.look(spec, batch.transition(), step);
         seen.reproducible &= same(batch.transition(), again.transition());
         seen.seeds_differ |= !same(batch.transition(), other.transition());
@@ -51,8 +55,8 @@ pub fn conformance(factory: &dyn Factory, steps: usize) -> Vec<Finding> {
         }
     }
     let mut findings = seen.findings(spec, steps);
-    findings.push(resumes(factory, saved, steps));
-    findings
+    findings.push(resumes(factory, saved, steps)?);
+    Ok(findings)
 }
 
 /// Puts a saved state into a fresh batch and compares its future with that of the batch it was taken from.
@@ -60,42 +64,38 @@ fn resumes(
     factory: &dyn Factory,
     saved: Option<Result<Vec<u8>, crate::StateError>>,
     steps: usize,
-) -> Finding {
+) -> Result<Finding, Box<ProcessError>> {
     const SUBJECT: &str = "saved state";
     let state = match saved {
         Some(Ok(state)) => state,
-        Some(Err(error)) => return Finding::fail(SUBJECT, error.to_string()),
-        None => return Finding::fail(SUBJECT, "no step was taken"),
+        Some(Err(error)) => return Ok(Finding::fail(SUBJECT, error.to_string())),
+        None => return Ok(Finding::fail(SUBJECT, "no step was taken")),
     };
-    let load = |seed| -> Result<Box<dyn Batch>, crate::StateError> {
-        let mut batch = factory.batch(LANES, seed, "conformance");
-        batch.load(&state)?;
-        Ok(batch)
-    };
-    let (mut first, mut second) = match (load(1), load(99)) {
-        (Ok(first), Ok(second)) => (first, second),
-        (Err(error), _) | (_, Err(error)) => return Finding::fail(SUBJECT, error.to_string()),
-    };
+    let mut first = factory.batch(LANES, 1, "conformance")?;
+    let mut second = factory.batch(LANES, 99, "conformance")?;
+    if let Err(error) = first.load(&state).and_then(|()| second.load(&state)) {
+        return Ok(Finding::fail(SUBJECT, error.to_string()));
+    }
     // The original run up to the save, replayed, must go on as the restored ones do.
-    let mut original = factory.batch(LANES, 1, "conformance");
+    let mut original = factory.batch(LANES, 1, "conformance")?;
     let mut actions = RandomActions::new(factory.spec());
     for _ in 0..=steps / 2 {
         actions.draw(&original.transition().allowed);
-        original.step(actions.view());
+        original.step(actions.view())?;
     }
     for step in 0..steps / 2 {
         actions.draw(&original.transition().allowed);
         for batch in [&mut original, &mut first, &mut second] {
-            batch.step(actions.view());
+            batch.step(actions.view())?;
         }
         if !same(original.transition(), first.transition())
             || !same(original.transition(), second.transition())
         {
             let message = format!("a restored environment goes another way after {} steps", step + 1);
-            return Finding::fail(SUBJECT, format!("{message}: some state is not serialised"));
+            return Ok(Finding::fail(SUBJECT, format!("{message}: some state is not serialised")));
         }
     }
-    Finding::pass(SUBJECT, format!("restored environments go on bit for bit for {} steps", steps / 2))
+    Ok(Finding::pass(SUBJECT, format!("restored environments go on bit for bit for {} steps", steps / 2)))
 }
 
 fn same(a: &Transition, b: &Transition) -> bool {

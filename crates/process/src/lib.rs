@@ -20,4 +20,4 @@ pub mod trigonometry;
 pub mod vectorized;
 
 pub use open::{Factory, Heuristic, State, kinds, open, open_kind};
-pub use vectorized::StateError;
+pub use vectorized::{ProcessError, StateError};

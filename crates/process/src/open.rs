@@ -11,14 +11,14 @@ use setpoint_decision::{Diagnostic, Project};
 
 use crate::builtin::BUILTIN;
 use crate::process::Process;
-use crate::vectorized::{Batch, Vectorized};
+use crate::vectorized::{Batch, ProcessError, Vectorized};
 
 /// Makes environments of one process, with the project's parameters.
 pub trait Factory: Send + Sync {
     /// Observations, actions and signals; `max_steps` is the project's where it gives one.
     fn spec(&self) -> &Spec;
     /// Environments that step together; lane `i` draws from the stream (seed, purpose, i).
-    fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Box<dyn Batch>;
+    fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>>;
     /// Hand-written policies that an experienced person would recognise, the customary one first.
     fn heuristics(&self) -> &[Heuristic];
     /// The process's own keys of `[process]` with every default filled in.
@@ -113,8 +113,8 @@ impl<P: Process> Factory for Simulator<P> {
         &self.spec
     }
 
-    fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Box<dyn Batch> {
-        Box::new(Vectorized::new(&self.prototype, &self.spec, lanes, seed, purpose))
+    fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>> {
+        Ok(Box::new(Vectorized::new(&self.prototype, &self.spec, lanes, seed, purpose)))
     }
 
     fn heuristics(&self) -> &[Heuristic] {

@@ -53,17 +53,50 @@ impl StateError {
     }
 }
 
+/// A process outside of this program failed: an environment raised, hung or lied. Built-in processes never do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{process}, {}: {reason}", place(lane, step))]
+pub struct ProcessError {
+    /// Its kind, and what it is called there.
+    pub process: String,
+    /// The environment, where one alone is to blame.
+    pub lane: Option<usize>,
+    /// Steps that it had taken.
+    pub step: Option<u64>,
+    /// What happened, and what may help.
+    pub reason: String,
+}
+
+fn place(lane: &Option<usize>, step: &Option<u64>) -> String {
+    match (lane, step) {
+        (Some(lane), Some(step)) => format!("environment {lane} at its step {step}"),
+        (Some(lane), None) => format!("environment {lane}"),
+        (None, Some(step)) => format!("step {step}"),
+        (None, None) => "at its start".to_owned(),
+    }
+}
+
 /// Environments that step together, whatever their process. A finished episode is reset in the same step.
 pub trait Batch: Send {
     /// Number of environments.
     fn lanes(&self) -> usize;
     /// Begins a new episode in every lane.
-    fn reset(&mut self);
+    fn reset(&mut self) -> Result<(), Box<ProcessError>>;
+    /// Begins a new episode in one lane, which draws from `random` from now on where one is given.
+    fn reset_lane(&mut self, lane: usize, random: Option<Stream>) -> Result<(), Box<ProcessError>>;
     /// Takes one action in every lane.
     ///
     /// # Panics
     /// If the actions are not of the process's kind or not one a lane.
-    fn step(&mut self, actions: Actions<'_>);
+    fn step(&mut self, actions: Actions<'_>) -> Result<(), Box<ProcessError>> {
+        self.step_where(actions, &[])
+    }
+    /// Takes one action in every lane whose `steps` is true; the others stand still, their outcome is `Running`. All lanes
+    /// step where `steps` is empty.
+    ///
+    /// # Panics
+    /// As [`Batch::step`].
+    fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>>;
     /// From now on keeps the schedule of each lane's last finished episode; training does without.
     fn keep_schedules(&mut self);
     /// The schedule of a lane's last finished episode; empty where none is kept, or the process schedules nothing.
@@ -129,13 +162,28 @@ impl<P: Process> Vectorized<P> {
             max_steps: spec.max_steps.unwrap_or(u32::MAX),
             schedules: Vec::new(),
         };
-        batch.reset();
+        for lane in 0..lanes {
+            batch.begin(lane);
+        }
+        batch.refresh_masks();
         batch
     }
 
-    /// Steps every lane with the action that `action_of` gives it.
+    /// Begins an episode in a lane.
+    fn begin(&mut self, lane: usize) {
+        let Transition { observations, signals, current_signals, outcomes, .. } = &mut self.transition;
+        let observation = &mut observations[lane * self.features..(lane + 1) * self.features];
+        let own = lane * self.signals..(lane + 1) * self.signals;
+        let Lane { process, random, steps } = &mut self.lanes[lane];
+        process.reset(random, observation, &mut current_signals[own.clone()]);
+        *steps = 0;
+        signals[own.clone()].copy_from_slice(&current_signals[own]);
+        outcomes[lane] = Outcome::Running;
+    }
+
+    /// Steps every lane that `steps` with the action that `action_of` gives it.
     #[inline(always)]
-    fn step_with<'a>(&mut self, action_of: impl Fn(usize) -> Action<'a>) {
+    fn step_with<'a>(&mut self, action_of: impl Fn(usize) -> Action<'a>, steps: impl Fn(usize) -> bool) {
         let Transition { observations, signals, current_signals, outcomes, final_observations, .. } =
             &mut self.transition;
         let rows = observations
@@ -146,6 +194,10 @@ impl<P: Process> Vectorized<P> {
         for (index, (lane, (((observation, signals), current), outcome))) in
             self.lanes.iter_mut().zip(rows).enumerate()
         {
+            if !steps(index) {
+                *outcome = Outcome::Running;
+                continue;
+            }
             *outcome = lane.process.step(action_of(index), &mut lane.random, observation, signals);
             lane.steps += 1;
             if *outcome == Outcome::Running && lane.steps >= self.max_steps {
@@ -181,33 +233,49 @@ impl<P: Process> Batch for Vectorized<P> {
         self.lanes.len()
     }
 
-    fn reset(&mut self) {
-        let Transition { observations, signals, current_signals, outcomes, .. } = &mut self.transition;
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
-            let observation = &mut observations[index * self.features..(index + 1) * self.features];
-            let current = &mut current_signals[index * self.signals..(index + 1) * self.signals];
-            lane.process.reset(&mut lane.random, observation, current);
-            lane.steps = 0;
+    fn reset(&mut self) -> Result<(), Box<ProcessError>> {
+        for lane in 0..self.lanes.len() {
+            self.begin(lane);
         }
-        signals.copy_from_slice(current_signals);
-        outcomes.fill(Outcome::Running);
         self.refresh_masks();
+        Ok(())
     }
 
-    fn step(&mut self, actions: Actions<'_>) {
+    fn reset_lane(&mut self, lane: usize, random: Option<Stream>) -> Result<(), Box<ProcessError>> {
+        if let Some(random) = random {
+            self.lanes[lane].random = random;
+        }
+        self.begin(lane);
+        self.refresh_masks();
+        Ok(())
+    }
+
+    fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
+        let lanes = self.lanes.len();
+        assert!(steps.is_empty() || steps.len() == lanes, "one flag a lane, or none");
         match actions {
             Actions::Discrete(choices) => {
                 assert!(self.axes == 0, "this process takes continuous actions");
-                assert_eq!(choices.len(), self.lanes.len(), "one choice a lane");
-                self.step_with(|lane| Action::Discrete(choices[lane] as usize));
+                assert_eq!(choices.len(), lanes, "one choice a lane");
+                let action_of = |lane: usize| Action::Discrete(choices[lane] as usize);
+                // Told apart here, so that a training's loop asks nothing.
+                match steps {
+                    [] => self.step_with(action_of, |_| true),
+                    steps => self.step_with(action_of, |lane| steps[lane]),
+                }
             }
             Actions::Continuous(values) => {
                 let axes = self.axes;
                 assert!(axes > 0, "this process takes choices");
-                assert_eq!(values.len(), self.lanes.len() * axes, "one value an axis and lane");
-                self.step_with(|lane| Action::Continuous(&values[lane * axes..(lane + 1) * axes]));
+                assert_eq!(values.len(), lanes * axes, "one value an axis and lane");
+                let action_of = |lane: usize| Action::Continuous(&values[lane * axes..(lane + 1) * axes]);
+                match steps {
+                    [] => self.step_with(action_of, |_| true),
+                    steps => self.step_with(action_of, |lane| steps[lane]),
+                }
             }
         }
+        Ok(())
     }
 
     fn keep_schedules(&mut self) {

@@ -81,7 +81,7 @@ fn play(
             spec.reward.iter().find(|(name, _)| *name == signal.name).map_or(0.0, |(_, weight)| *weight)
         })
         .collect();
-    let mut batch = factory.batch(lanes, seed, "test");
+    let mut batch = factory.batch(lanes, seed, "test").unwrap();
     let mut played = vec![(0.0, 0); lanes];
     let mut open = vec![true; lanes];
     let mut actions = vec![0.0; lanes * axes];
@@ -97,9 +97,9 @@ fn play(
         }
         if spec.action.is_discrete() {
             let choices: Vec<u32> = actions.iter().map(|action| *action as u32).collect();
-            batch.step(Actions::Discrete(&choices));
+            batch.step(Actions::Discrete(&choices)).unwrap();
         } else {
-            batch.step(Actions::Continuous(&actions));
+            batch.step(Actions::Continuous(&actions)).unwrap();
         }
         let transition = batch.transition();
         for lane in (0..lanes).filter(|lane| open[*lane]).collect::<Vec<_>>() {

@@ -249,7 +249,7 @@ fn job_shops_keep_what_every_process_keeps() {
 #[test]
 fn a_schedule_outlives_the_reset_that_follows_it() {
     let factory = open_kind("job-shop", None).unwrap();
-    let mut batch = factory.batch(2, 0, "test");
+    let mut batch = factory.batch(2, 0, "test").unwrap();
     let first_allowed = |allowed: &[bool]| allowed.iter().position(|allowed| *allowed).unwrap() as u32;
     let mut episode = |keep: bool| {
         if keep {
@@ -257,7 +257,7 @@ fn a_schedule_outlives_the_reset_that_follows_it() {
         }
         for _ in 0..36 {
             let choices: Vec<u32> = batch.transition().allowed.chunks(6).map(first_allowed).collect();
-            batch.step(Actions::Discrete(&choices));
+            batch.step(Actions::Discrete(&choices)).unwrap();
         }
         assert_eq!(batch.transition().outcomes, [Outcome::Terminated; 2]);
         batch.schedule(1).to_vec()

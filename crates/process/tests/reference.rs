@@ -24,7 +24,7 @@ fn play(
 ) -> Played {
     let spec = factory.spec();
     let (features, signals) = (spec.observation.len(), spec.signals.len());
-    let mut batch = factory.batch(lanes, seed, "test");
+    let mut batch = factory.batch(lanes, seed, "test").unwrap();
     let mut random = Stream::new(seed, "test actions", 0);
     let mut open = vec![true; lanes];
     let mut played = Played { steps: 0.0, signals: vec![0.0; signals], terminations: 0.0 };
@@ -40,7 +40,7 @@ fn play(
                 decide(&state, &mut random)
             })
             .collect();
-        batch.step(Actions::Discrete(&choices));
+        batch.step(Actions::Discrete(&choices)).unwrap();
         let transition = batch.transition();
         for (lane, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
             played.steps += 1.0;
@@ -137,13 +137,13 @@ fn one_step_changes_agree_with_the_sources_log() {
         }
     }
     let factory = open_kind("assembly-line", Some(80)).unwrap();
-    let mut batch = factory.batch(300, 4, "test");
+    let mut batch = factory.batch(300, 4, "test").unwrap();
     let mut random = Stream::new(4, "test actions", 0);
     let mut simulated = vec![Moments::default(); 66];
     for _ in 0..800 {
         let choices: Vec<u32> = (0..300).map(|_| random.below(6)).collect();
         let before = batch.transition().observations.clone();
-        batch.step(Actions::Discrete(&choices));
+        batch.step(Actions::Discrete(&choices)).unwrap();
         let transition = batch.transition();
         for lane in (0..300).filter(|lane| !transition.outcomes[*lane].is_over()) {
             for feature in 0..11 {

@@ -121,9 +121,9 @@ fn conformance_catches_each_fault_and_passes_what_is_sound() {
 fn the_time_limit_truncates_unless_the_process_ends_in_that_very_step() {
     // Always counting: termination in step 10. Limits of 9, 10 and 11 steps.
     for (limit, expected) in [(9, Outcome::Truncated), (10, Outcome::Terminated), (11, Outcome::Terminated)] {
-        let mut batch = counter(Fault::None, Some(limit)).batch(2, 0, "test");
+        let mut batch = counter(Fault::None, Some(limit)).batch(2, 0, "test").unwrap();
         for step in 1..=limit.min(10) {
-            batch.step(Actions::Discrete(&[1, 0]));
+            batch.step(Actions::Discrete(&[1, 0])).unwrap();
             let outcome = batch.transition().outcomes[0];
             let at_end = step == limit.min(10);
             assert_eq!(
@@ -137,9 +137,9 @@ fn the_time_limit_truncates_unless_the_process_ends_in_that_very_step() {
 
 #[test]
 fn autoreset_keeps_the_finished_episodes_last_observation_and_signals() {
-    let mut batch = counter(Fault::None, None).batch(1, 0, "test");
+    let mut batch = counter(Fault::None, None).batch(1, 0, "test").unwrap();
     for _ in 0..10 {
-        batch.step(Actions::Discrete(&[1]));
+        batch.step(Actions::Discrete(&[1])).unwrap();
     }
     let transition = batch.transition();
     assert_eq!(transition.outcomes, [Outcome::Terminated]);
@@ -150,11 +150,11 @@ fn autoreset_keeps_the_finished_episodes_last_observation_and_signals() {
 #[test]
 fn a_lanes_trajectory_does_not_depend_on_how_many_lanes_there_are() {
     let factory = open_kind("assembly-line", None).unwrap();
-    let (mut few, mut many) = (factory.batch(3, 7, "test"), factory.batch(40, 7, "test"));
+    let (mut few, mut many) = (factory.batch(3, 7, "test").unwrap(), factory.batch(40, 7, "test").unwrap());
     for step in 0..300_u32 {
         let choices: Vec<u32> = (0..40).map(|lane| (step * 7 + lane * 3) % 6).collect();
-        few.step(Actions::Discrete(&choices[..3]));
-        many.step(Actions::Discrete(&choices));
+        few.step(Actions::Discrete(&choices[..3])).unwrap();
+        many.step(Actions::Discrete(&choices)).unwrap();
         assert_eq!(few.transition().observations, many.transition().observations[..33]);
         assert_eq!(few.transition().signals, many.transition().signals[..21]);
     }
@@ -163,12 +163,14 @@ fn a_lanes_trajectory_does_not_depend_on_how_many_lanes_there_are() {
 #[test]
 fn hostile_states_are_refused_without_harm() {
     let factory = open_kind("assembly-line", None).unwrap();
-    let mut batch = factory.batch(4, 7, "test");
+    let mut batch = factory.batch(4, 7, "test").unwrap();
     let state = batch.save().unwrap();
     for length in 0..state.len() {
         assert!(batch.load(&state[..length]).is_err());
     }
-    assert!(factory.batch(5, 7, "test").load(&state).unwrap_err().to_string().contains("expected 5"));
+    assert!(
+        factory.batch(5, 7, "test").unwrap().load(&state).unwrap_err().to_string().contains("expected 5")
+    );
     let mut random = Stream::new(1, "hostile", 0);
     for _ in 0..2_000 {
         let mut broken = state.clone();

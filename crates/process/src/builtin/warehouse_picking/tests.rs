@@ -189,7 +189,7 @@ fn heuristics_never_collide_and_get_on_with_their_orders() {
         let factory = factory(&format!("level = \"{level}\""));
         for heuristic in factory.heuristics() {
             const LANES: usize = 50;
-            let mut batch = factory.batch(LANES, 5, "test");
+            let mut batch = factory.batch(LANES, 5, "test").unwrap();
             let features = factory.spec().observation.len();
             let mut sums = [0.0_f32; 5];
             let mut choices = [0; LANES];
@@ -202,7 +202,7 @@ fn heuristics_never_collide_and_get_on_with_their_orders() {
                     (heuristic.decide)(&State { observation, signals: &[], allowed }, &mut action);
                     *choice = action[0] as u32;
                 }
-                batch.step(Actions::Discrete(&choices));
+                batch.step(Actions::Discrete(&choices)).unwrap();
                 for signals in batch.transition().signals.chunks_exact(5) {
                     sums.iter_mut().zip(signals).for_each(|(sum, signal)| *sum += signal);
                 }
