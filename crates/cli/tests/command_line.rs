@@ -73,6 +73,47 @@ fn ready_projects_pass_their_checks() {
     }
 }
 
+/// Needs what the project's first lines ask for; says so where it is not there.
+#[test]
+fn the_lunar_lander_passes_its_checks_and_learns_a_little() {
+    let python = std::env::var("SETPOINT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let there = std::process::Command::new(&python)
+        .args(["-c", "import gymnasium; gymnasium.make('LunarLander-v3')"])
+        .stderr(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !there {
+        println!("skipped: {python} has no gymnasium[box2d] (SETPOINT_PYTHON names another Python)");
+        return;
+    }
+    let project = projects().join("lunar-lander");
+    let output = setpoint(&["check", text(&project), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let document = json(&output);
+    assert_eq!(document["spec"]["max_steps"], 1000);
+    assert!(document["findings"].to_string().contains("begins new episodes"), "{document}");
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    let train = |more: &[&str]| {
+        let mut arguments =
+            vec!["train", text(&project), "--json", "--steps", "4096", "--run-dir", text(&run)];
+        arguments.extend(["--set", "train.ppo.n_steps=64", "--set", "train.checkpoint_every_updates=1"]);
+        arguments.extend(more);
+        let output = setpoint(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(json(&output)["training"]["steps"], 4096);
+    };
+    train(&[]);
+    // As if it had been killed before the last checkpoint, and with more patience from now on.
+    let checkpoints = std::fs::read_dir(run.join("checkpoints")).unwrap();
+    let newest = checkpoints.map(|entry| entry.unwrap().path()).max().unwrap();
+    std::fs::remove_file(newest).unwrap();
+    train(&["--resume", "--set", "process.timeout_s=90", "--set", "process.workers=1"]);
+    // The run's folder is enough to evaluate it.
+    let output = setpoint(&["eval", text(&run), "--json"]);
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(&output));
+}
+
 #[test]
 fn bad_input_exits_2_with_one_error_document() {
     let project = projects().join("assembly-line");
@@ -91,6 +132,11 @@ fn bad_input_exits_2_with_one_error_document() {
         ),
         (vec!["check", text(&project), "--set", "process.stations=6"], "unknown key `stations`"),
         (vec!["list", "processes", "assembly"], "there is no process `assembly`"),
+        (vec!["list", "processes", "gymnasium"], "depends on the environment that a project names"),
+        (
+            vec!["new", "/nowhere/lander", "--process", "gymnasium"],
+            "nothing without the environment that it runs",
+        ),
         (vec!["list", "algorithms", "pop"], "there is no algorithm `pop`; did you mean `ppo`?"),
         (
             vec!["compare", text(&project), "--algorithms", "ppo,td3"],

@@ -319,6 +319,29 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// Everything in the table as plain TOML, for tables whose keys somebody outside of this program knows. Dates and
+    /// numbers that are not finite are refused: nobody there could read them.
+    pub fn contents(&self) -> Result<toml::Table, Box<Diagnostic>> {
+        if let Some(node) = self.node {
+            self.refuse_unreadable(node)?;
+        }
+        Ok(crate::document::to_toml(self.node))
+    }
+
+    fn refuse_unreadable(&self, node: &Node) -> Result<(), Box<Diagnostic>> {
+        match &node.value {
+            Value::Table(entries) => entries.iter().try_for_each(|(_, node)| self.refuse_unreadable(node)),
+            Value::List(items) => items.iter().try_for_each(|node| self.refuse_unreadable(node)),
+            Value::Float(value) if value.is_finite() => Ok(()),
+            Value::Date | Value::Float(_) => {
+                let title = format!("{} cannot hold {}", self.name(), node.describe());
+                let label = "expected a text, a finite number, true or false, or a list or table of these";
+                Err(self.document.at_value(node, title, label, None))
+            }
+            Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => Ok(()),
+        }
+    }
+
     /// Whether a key holds a text.
     pub fn is_string(&self, key: &str) -> bool {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Text(_)))

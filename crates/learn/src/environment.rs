@@ -78,6 +78,8 @@ pub struct Environments {
     steps: u64,
     tally: Tally,
     finished: Vec<Episode>,
+    /// Whether a saved batch goes on where it was, or begins new episodes.
+    resumes_exactly: bool,
 }
 
 impl Environments {
@@ -118,6 +120,7 @@ impl Environments {
                 steps: 0,
             },
             finished: Vec::new(),
+            resumes_exactly: factory.resumes_exactly(),
             batch,
             reward,
             constraints,
@@ -343,8 +346,13 @@ impl Environments {
             return Err(StateError::new(format!("it holds {found} environments, expected {lanes}")));
         }
         self.batch.load(&saved.batch)?;
-        self.returns = saved.returns;
-        self.lengths = saved.lengths;
+        if self.resumes_exactly {
+            self.returns = saved.returns;
+            self.lengths = saved.lengths;
+        } else {
+            self.returns.fill(0.0);
+            self.lengths.fill(0);
+        }
         self.steps = saved.steps;
         self.finished = saved.finished;
         self.refresh_masks().map_err(|error| StateError::new(error.to_string()))?;

@@ -383,6 +383,10 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         self.replay.begin(observations, environments.allowed());
     }
 
+    fn begin_new_episodes(&mut self, environments: &Environments) {
+        self.replay.cut_off(&environments.transition().observations, environments.allowed());
+    }
+
     fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
         match self.pool.take() {
             None => self.rounds(environments, horizon),

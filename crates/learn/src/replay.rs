@@ -180,6 +180,26 @@ impl Replay {
         pack(allowed, self.shape.masked_choices, &mut self.head.allowed);
     }
 
+    /// Goes on with other episodes, at these first observations: those that it held the latest steps of are truncated.
+    ///
+    /// Segments on disk are not written again. So of a training that is resumed twice, one transition a lane of the
+    /// first resume leads into another episode.
+    pub fn cut_off(&mut self, observations: &[f32], allowed: &[bool]) {
+        let Shape { lanes, features, .. } = self.shape;
+        if self.steps > 0 {
+            let first = (self.steps - 1) * lanes as u64;
+            for (lane, last) in self.head.observations.chunks_exact(features).enumerate() {
+                let place = first + lane as u64;
+                let outcome = &mut self.outcomes[(place % (self.capacity_steps * lanes) as u64) as usize];
+                if *outcome == RUNNING {
+                    *outcome = TRUNCATED;
+                    self.finals.insert(place, last.into());
+                }
+            }
+        }
+        self.begin(observations, allowed);
+    }
+
     /// Adds a step of every lane; the oldest one makes room.
     pub fn add(&mut self, step: Step<'_>) {
         let Shape { lanes, features, axes, masked_choices } = self.shape;
@@ -387,6 +407,28 @@ mod tests {
         let batch = at(&replay, 2 * 6, 1);
         assert_eq!((batch.observations[0], batch.next_observations[0]), (6.0, 7.0));
         assert_eq!(batch.next_allowed, [true, true, false]);
+    }
+
+    #[test]
+    fn episodes_that_are_cut_off_end_at_their_last_observation() {
+        let mut replay = filled(20, 7);
+        replay.cut_off(&[50.0, 150.0], &[true; 6]);
+        let batch = at(&replay, 2 * 6, 3);
+        assert_eq!((batch.next_observations[0], batch.discounts[0], batch.rewards[0]), (7.0, 0.5, 6.0));
+        let step = Step {
+            choices: &[1, 1],
+            controls: &[],
+            rewards: &[1.0, 1.0],
+            outcomes: &[Outcome::Running; 2],
+            observations: &[51.0, 151.0],
+            final_observations: &[0.0; 2],
+            allowed: &[true; 6],
+        };
+        replay.add(step);
+        let batch = at(&replay, 2 * 6, 3);
+        assert_eq!((batch.next_observations[0], batch.discounts[0]), (7.0, 0.5));
+        let batch = at(&replay, 2 * 7, 1);
+        assert_eq!((batch.observations[0], batch.next_observations[0]), (50.0, 51.0));
     }
 
     #[test]

@@ -178,6 +178,15 @@ fn same_settings(problem: &Problem, folder: &RunFolder) -> Result<(), TrainError
     if found == expected {
         return Ok(());
     }
+    let decisive = |text: &str| {
+        let mut table: toml::Table = text.parse().ok()?;
+        let process = table.get_mut("process")?.as_table_mut()?;
+        problem.factory.incidental_keys().iter().for_each(|key| drop(process.remove(*key)));
+        Some(table)
+    };
+    if decisive(&found).is_some_and(|found| Some(found) == decisive(&expected)) {
+        return Ok(());
+    }
     let differs = |(found, expected): &(&str, &str)| found != expected;
     let difference = found.lines().zip(expected.lines()).find(differs).map_or_else(
         || "one has more settings".to_owned(),
@@ -224,6 +233,9 @@ impl<'a> Training<'a> {
         } else if let Some(folder) = &options.folder {
             // What an earlier training left here belongs to none of this one's checkpoints.
             durable::remove_folder(&folder.replay())?;
+        }
+        if checkpoint.is_some() && !factory.resumes_exactly() {
+            learner.begin_new_episodes(&environments);
         }
         let checkpoint = checkpoint.map(|(_, checkpoint)| checkpoint);
         let (metrics_bytes, episodes_bytes) =

@@ -54,8 +54,15 @@ fn run(factory: &dyn Factory, steps: usize) -> Result<Vec<Finding>, Box<ProcessE
             saved = Some(batch.save());
         }
     }
-    let mut findings = seen.findings(spec, steps);
-    findings.push(resumes(factory, saved, steps)?);
+    let mut findings = seen.findings(spec, steps, !factory.resumes_exactly());
+    findings.push(if factory.resumes_exactly() {
+        resumes(factory, saved, steps)?
+    } else {
+        Finding::pass(
+            "saved state",
+            "stays outside of this program: a training that is resumed begins new episodes",
+        )
+    });
     Ok(findings)
 }
 
@@ -211,7 +218,9 @@ impl Seen {
         }
     }
 
-    fn findings(&self, spec: &Spec, steps: usize) -> Vec<Finding> {
+    /// What is a failure of a simulator in this program is only worth knowing of one `outside`: whether it is random,
+    /// and whether its seed decides everything, nobody here can know.
+    fn findings(&self, spec: &Spec, steps: usize, outside: bool) -> Vec<Finding> {
         let total = steps * LANES;
         let verdict = |subject: &str, failure: &Option<String>, message: String| match failure {
             Some(failure) => Finding::fail(subject, failure.clone()),
@@ -221,8 +230,15 @@ impl Seen {
         let bounds = verdict("bounds", &self.out_of_bounds, format!("respected over {total} random steps"));
         let not_repeated =
             (!self.reproducible).then(|| "the same seed and actions gave another trajectory".to_owned());
-        let reproducible =
-            verdict("same seed", &not_repeated, format!("same trajectory, bit for bit, {total} steps"));
+        let reproducible = match &not_repeated {
+            Some(surprise) if outside => Finding::warn(
+                "same seed",
+                format!(
+                    "{surprise}: it has random numbers of its own, so no training can be repeated exactly"
+                ),
+            ),
+            _ => verdict("same seed", &not_repeated, format!("same trajectory, bit for bit, {total} steps")),
+        };
         let (surprise, expected) = if spec.deterministic {
             (
                 "the process calls itself deterministic, but seeds 1 and 2 differ",
@@ -232,7 +248,12 @@ impl Seen {
             ("seeds 1 and 2 gave the same trajectory", "another trajectory")
         };
         let surprised = (self.seeds_differ == spec.deterministic).then(|| surprise.to_owned());
-        let seeds = verdict("other seed", &surprised, expected.to_owned());
+        let seeds = match surprised {
+            Some(_) if outside => {
+                Finding::pass("other seed", "the same: nothing was random in what was seen")
+            }
+            surprised => verdict("other seed", &surprised, expected.to_owned()),
+        };
         let limit = match spec.max_steps {
             Some(limit) if self.longest > limit => {
                 Finding::fail("episodes", format!("one lasted {} steps; the limit is {limit}", self.longest))

@@ -10,6 +10,7 @@ use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 
 use crate::builtin::BUILTIN;
+use crate::gymnasium;
 use crate::process::Process;
 use crate::vectorized::{Batch, ProcessError, Vectorized};
 
@@ -24,6 +25,15 @@ pub trait Factory: Send + Sync {
     /// The process's own keys of `[process]` with every default filled in.
     fn parameters(&self) -> toml::Table {
         toml::Table::new()
+    }
+    /// Those of its own keys that change nothing of what is learnt: a training may be resumed with others.
+    fn incidental_keys(&self) -> &[&'static str] {
+        &[]
+    }
+    /// Whether a saved batch goes on bit for bit. Environments outside of this program cannot be saved: theirs begins new
+    /// episodes.
+    fn resumes_exactly(&self) -> bool {
+        true
     }
 }
 
@@ -126,16 +136,23 @@ impl<P: Process> Factory for Simulator<P> {
     }
 }
 
+/// Processes that are nothing without keys of their own: name, a sentence for people, and what makes one.
+pub const OUTSIDE: &[(&str, &str, Open)] = &[(gymnasium::KIND, gymnasium::SUMMARY, gymnasium::open)];
+
 /// A built-in process with its own defaults, by name.
 pub fn open_kind(kind: &str, max_steps: Option<u32>) -> Option<Arc<dyn Factory>> {
-    let open = find(kind)?;
+    let open = builtin(kind)?;
     let empty = Document::empty();
     let request = Request { section: empty.section("process"), folder: Path::new(""), max_steps };
     Some(open(&request).expect("a process's defaults are valid"))
 }
 
-fn find(kind: &str) -> Option<Open> {
+fn builtin(kind: &str) -> Option<Open> {
     BUILTIN.iter().find(|(name, _)| *name == kind).map(|(_, open)| *open)
+}
+
+fn outside(kind: &str) -> Option<Open> {
+    OUTSIDE.iter().find(|(name, ..)| *name == kind).map(|(.., open)| *open)
 }
 
 /// The process that a project names. Unknown kinds and unknown keys of `[process]` are refused.
@@ -144,8 +161,8 @@ pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     section.allow("kind");
     section.allow("max_steps");
     let kind = project.process.kind.as_str();
-    let Some(open) = find(kind) else {
-        let names: Vec<&str> = names().collect();
+    let Some(open) = builtin(kind).or_else(|| outside(kind)) else {
+        let names: Vec<&str> = names().chain(OUTSIDE.iter().map(|(name, ..)| *name)).collect();
         let label = match nearest(kind, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected one of {}", names.join(", ")),

@@ -5,7 +5,7 @@ use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_learn::algorithms::{ALGORITHMS, Description, options_of};
 use setpoint_process::kinds;
-use setpoint_process::open::names;
+use setpoint_process::open::{OUTSIDE, names};
 
 use crate::arguments::{List, Listed};
 use crate::output::{Failure, Output, Status, number, table, wrapped, wrapped_table};
@@ -25,8 +25,25 @@ fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
             for spec in &specs {
                 output.line(format!("{:<24} {}", spec.kind, spec.summary));
             }
+            for (kind, summary, _) in OUTSIDE {
+                output.line(format!("{kind:<24} {summary}"));
+            }
             output.line("\n`setpoint list processes KIND` shows features, actions, signals and units");
-            output.document("list processes", Status::Done, json!({ "processes": specs }));
+            let outside: Vec<_> = OUTSIDE
+                .iter()
+                .map(|(kind, summary, _)| json!({ "kind": kind, "summary": summary }))
+                .collect();
+            output.document(
+                "list processes",
+                Status::Done,
+                json!({ "processes": specs, "outside": outside }),
+            );
+        }
+        Some(kind) if OUTSIDE.iter().any(|(name, ..)| *name == kind) => {
+            return Err(Failure::Message(format!(
+                "what `{kind}` has depends on the environment that a project names; `setpoint check PROJECT --json` \
+                 shows it (docs/gymnasium.md)"
+            )));
         }
         Some(kind) => {
             let Some(spec) = specs.iter().find(|spec| spec.kind == kind) else {

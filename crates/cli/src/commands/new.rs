@@ -7,7 +7,7 @@ use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::project::FILE_NAME;
 use setpoint_decision::spec::Spec;
 use setpoint_learn::durable;
-use setpoint_process::open::names;
+use setpoint_process::open::{OUTSIDE, names};
 use setpoint_process::open_kind;
 
 use crate::arguments::New;
@@ -15,6 +15,12 @@ use crate::output::{Failure, Output, Status};
 
 pub fn run(arguments: &New, output: &Output) -> Result<Status, Failure> {
     let kind = arguments.process.as_str();
+    if OUTSIDE.iter().any(|(name, ..)| *name == kind) {
+        return Err(Failure::Message(format!(
+            "`{kind}` is nothing without the environment that it runs: begin with a copy of projects/lunar-lander \
+             (docs/gymnasium.md)"
+        )));
+    }
     let Some(factory) = open_kind(kind, None) else {
         let hint = match nearest(kind, names()) {
             Some(near) => format!("did you mean `{near}`?"),

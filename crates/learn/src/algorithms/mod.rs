@@ -38,6 +38,11 @@ pub trait Algorithm: Send {
     /// Called once before the first update of a new training (not after a resume).
     fn begin(&mut self, environments: &Environments);
 
+    /// Called after a resume whose environments could not go on where they were: all of them have begun new episodes.
+    fn begin_new_episodes(&mut self, environments: &Environments) {
+        let _ = environments;
+    }
+
     /// Collects and learns once.
     fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError>;
 

@@ -1,0 +1,150 @@
+//! What environments say of themselves (`python/setpoint/_host.py`), and the process that follows from it.
+
+use serde::Deserialize;
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal, Spec};
+
+use super::KIND;
+
+/// The description of environments, as their host gives it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Description {
+    /// What they are called: an id or an entry point.
+    pub name: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// The numbers of an observation, in order.
+    pub observation: Vec<Number>,
+    /// What can be done.
+    pub action: Action,
+    /// Whether choices are forbidden in some states.
+    pub masked: bool,
+    /// What is reported in each step, the environment's own reward first.
+    pub signals: Vec<Named>,
+    /// Steps after which the environment itself truncates an episode, where it is known.
+    pub max_steps: Option<u32>,
+}
+
+/// A bounded number of an observation or an action. A bound that is not there is the greatest number of its sign.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Number {
+    /// Its name in snake case.
+    pub name: String,
+    /// Least value.
+    pub low: f32,
+    /// Greatest value.
+    pub high: f32,
+    /// What it is.
+    pub description: String,
+}
+
+/// A choice or a signal.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+}
+
+/// What can be done.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Action {
+    /// One of several choices.
+    Discrete {
+        /// The choices, by index.
+        choices: Vec<Named>,
+    },
+    /// Several numbers at once.
+    Continuous {
+        /// One entry a number.
+        axes: Vec<Number>,
+    },
+}
+
+impl Description {
+    /// From the host's `description` as JSON.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| format!("the description cannot be read: {error}"))
+    }
+}
+
+/// The process of environments, with the project's limit of steps where it gives one.
+pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
+    let Description { name, summary, observation, action, masked, signals, max_steps: own_max_steps } =
+        description;
+    // Gymnasium's spaces have no units.
+    const UNIT: &str = "1";
+    let feature = |number: &Number| {
+        Feature::new(&number.name, UNIT, number.low, number.high, &number.description)
+            .ordinarily(ordinary(number.low, number.high))
+    };
+    let choice = |named: &Named| Choice { name: named.name.clone(), description: named.description.clone() };
+    let axis = |number: &Number| Axis::new(&number.name, UNIT, number.low, number.high, &number.description);
+    let signal = |(index, named): (usize, &Named)| {
+        // The reward is summed over an episode, as Gymnasium's own statistics are.
+        let aggregate = if index == 0 { Aggregate::Total } else { Aggregate::Mean };
+        Signal::new(&named.name, UNIT, f32::MIN, f32::MAX, &named.description).summarised_by(aggregate)
+    };
+    Spec {
+        kind: KIND.to_owned(),
+        summary: summary.clone(),
+        source: format!("{name}, through Gymnasium"),
+        observation: observation.iter().map(feature).collect(),
+        action: match action {
+            Action::Discrete { choices } => {
+                ActionSpace::Discrete { choices: choices.iter().map(choice).collect() }
+            }
+            Action::Continuous { axes } => ActionSpace::Continuous { axes: axes.iter().map(axis).collect() },
+        },
+        masked: *masked,
+        signals: signals.iter().enumerate().map(signal).collect(),
+        max_steps: max_steps.or(*own_max_steps),
+        reward: vec![("reward".to_owned(), 1.0)],
+        notes: vec![
+            "Its environments live outside of this program: their state is no part of a checkpoint, and a training \
+             that is resumed begins new episodes."
+                .to_owned(),
+        ],
+        ..Spec::default()
+    }
+}
+
+/// An ordinary value: the middle of a range, and of one without an end what lies nearest to 0.
+fn ordinary(low: f32, high: f32) -> f32 {
+    if low > f32::MIN && high < f32::MAX { 0.5 * low + 0.5 * high } else { 0.0_f32.clamp(low, high) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CART_POLE: &str = r#"{
+        "name": "CartPole-v1", "summary": "the Gymnasium environment CartPole-v1",
+        "observation": [
+            {"name": "observation_0", "low": -4.800000190734863, "high": 4.800000190734863, "description": "a number"},
+            {"name": "observation_1", "low": -3.4028234663852886e+38, "high": 3.4028234663852886e+38, "description": ""},
+            {"name": "observation_2", "low": 2.0, "high": 3.4028234663852886e+38, "description": ""}
+        ],
+        "action": {"type": "discrete", "choices": [{"name": "action_0", "description": "left"}]},
+        "masked": false, "signals": [{"name": "reward", "description": "the environment's own reward"}],
+        "max_steps": 500, "layout": {"bytes": 0, "arrays": []}
+    }"#;
+
+    #[test]
+    fn bounds_arrive_exactly_and_open_ranges_have_ordinary_values() {
+        let description = Description::from_json(CART_POLE).unwrap();
+        let spec_of = |max_steps| spec(&description, max_steps);
+        let found = spec_of(None);
+        let bounds: Vec<_> = found.observation.iter().map(|f| (f.low, f.high, f.reference)).collect();
+        assert_eq!(bounds, [(-4.8, 4.8, 0.0), (f32::MIN, f32::MAX, 0.0), (2.0, f32::MAX, 2.0)]);
+        assert_eq!((found.max_steps, spec_of(Some(80)).max_steps), (Some(500), Some(80)));
+        assert_eq!(found.action.names(), ["action_0"]);
+    }
+
+    #[test]
+    fn what_is_no_description_says_why() {
+        let error = Description::from_json("{\"name\": 3}").unwrap_err();
+        assert!(error.contains("cannot be read") && error.contains("expected a string"), "{error}");
+    }
+}

@@ -1,0 +1,380 @@
+"""Gymnasium environments that step together and write what they give into arrays.
+
+The same class serves environments inside of the training's own process and in workers beside it (`env_worker`): there its
+arrays lie in shared memory. A finished episode is reset in the same step. Everything that an environment gives is held to
+what its spaces say: it is cheaper to stop at the first number that is none than to learn from it for an hour.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from ._spaces import Actions, Observations, Unexpected, _a, allowed_choices
+
+RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
+
+# What is told apart without a look at anything else.
+_NUMBERS = frozenset({float, int, np.float64, np.float32, np.int64, np.int32})
+_BOOLS = frozenset({bool, np.bool_})
+
+
+class EnvironmentFailed(Exception):
+    """An environment raised, or gave what its spaces do not allow."""
+
+    def __init__(self, name: str, lane: int, step: int, episode: int, reason: str):
+        super().__init__(f"{name}, environment {lane} at its step {step} (episode {episode}): {reason}")
+        #: What the environments are called.
+        self.name = name
+        #: Which of them.
+        self.lane = lane
+        #: Steps that it had taken in all.
+        self.step = step
+        #: Its episode, the first being 1.
+        self.episode = episode
+        #: What happened, what was expected, and what may help.
+        self.reason = reason
+
+
+class EnvironmentHost:
+    """Environments of one kind, a lane each."""
+
+    def __init__(
+        self,
+        make: Sequence[Callable[[], gymnasium.Env]],
+        *,
+        signals: Sequence[str] = (),
+        name: str = "",
+        check_bounds: bool = True,
+        masked: bool | None = None,
+    ):
+        """Makes the environments; none of them has an episode before it is reset.
+
+        `signals` are the numbers of `info` that are reported beside the reward. Without `check_bounds` the bounds of the
+        observation space count for nothing. `masked` says whether actions are masked, where that is known already; else
+        the first environment is asked, by a reset where nothing else tells.
+        """
+        self._environments: list[gymnasium.Env] = []
+        for build in make:
+            self._environments.append(build())
+        first = self._environments[0]
+        self.name = name or (first.spec.id if first.spec is not None else type(first.unwrapped).__name__)
+        #: How observations are written as rows, and actions read from an array.
+        self.observations = Observations(first.observation_space, bounded=check_bounds)
+        self.actions = Actions(first.action_space)
+        for lane, other in enumerate(self._environments):
+            if other.observation_space != first.observation_space or other.action_space != first.action_space:
+                raise ValueError(f"environment {lane} of {self.name} has other spaces than environment 0")
+        self.observation_space = first.observation_space
+        #: Number of environments.
+        self.lanes = len(self._environments)
+        self._steps = [environment.step for environment in self._environments]
+        self._every = list(range(self.lanes))
+        self._signals = tuple(signals)
+        self._taken = np.zeros(self.lanes, dtype=np.int64)
+        self._episodes = [0] * self.lanes
+        self._mask_method = [_mask_method(environment) for environment in self._environments]
+        self._masked = False
+        if self.actions.choices:
+            self._masked = self._asks_for_masks() if masked is None else masked
+        #: What a learner must know before the first step.
+        self.description: dict[str, Any] = {
+            "name": self.name,
+            "summary": f"the Gymnasium environment {self.name}",
+            "observation": self.observations.features(),
+            "action": self.actions.description(),
+            "masked": self._masked,
+            "signals": [
+                {"name": "reward", "description": "the environment's own reward"},
+                *({"name": signal, "description": f"`{signal}` of the environment's info"} for signal in self._signals),
+            ],
+            "max_steps": _max_steps(first),
+            "layout": None,
+        }
+        #: Where actions are read and everything else is written.
+        self.arrays: dict[str, np.ndarray] = {}
+        layout = self._layout()
+        self.description["layout"] = layout
+        self.bind({array["name"]: np.zeros(array["shape"], array["dtype"]) for array in layout["arrays"]})
+
+    def _asks_for_masks(self) -> bool:
+        if self._mask_method[0] is not None:
+            return True
+        try:
+            _, info = self._environments[0].reset(seed=0)
+        except Exception as error:
+            raise self._raised(0, error) from error
+        return isinstance(info, dict) and "action_mask" in info
+
+    def _layout(self) -> dict[str, Any]:
+        """Arrays one behind the other: first what a caller writes, then what it reads after every step, then what it
+        reads where an episode ended or an environment stopped answering."""
+        lanes, features, signals = self.lanes, self.observations.size, 1 + len(self._signals)
+        axes, choices = len(self.actions.axes), len(self.actions.choices)
+        wanted = [
+            ("actions", "uint32", [lanes]) if choices else ("actions", "float32", [lanes, axes]),
+            ("stepping", "uint8", [lanes]),
+            ("observations", "float32", [lanes, features]),
+            ("signals", "float32", [lanes, signals]),
+            ("current_signals", "float32", [lanes, signals]),
+            ("outcomes", "uint8", [lanes]),
+        ]
+        if self._masked:
+            wanted.append(("allowed", "uint8", [lanes, choices]))
+        wanted += [("final_observations", "float32", [lanes, features]), ("lane", "int32", [1])]
+        arrays, offset = [], 0
+        for name, dtype, shape in wanted:
+            arrays.append({"name": name, "dtype": dtype, "shape": shape, "offset": offset})
+            # Whole cache lines: nobody writes into one that another reads.
+            offset += -(-int(np.prod(shape)) * np.dtype(dtype).itemsize // 64) * 64
+        return {"bytes": offset, "arrays": arrays}
+
+    def bind(self, arrays: dict[str, np.ndarray]) -> None:
+        """Uses these arrays, of the same names, shapes and types, instead of its own; what was in those is lost."""
+        for array in self.description["layout"]["arrays"]:
+            name, shape, dtype = array["name"], tuple(array["shape"]), np.dtype(array["dtype"])
+            # Only a waiting process looks at this one.
+            given = arrays[name] if name in arrays or name not in ("lane", "stepping") else np.zeros(shape, dtype)
+            if given.shape != shape or given.dtype != dtype:
+                raise ValueError(f"`{name}` has {given.dtype} {given.shape}; expected {dtype} {shape}")
+            self.arrays[name] = given
+        self._rows = list(self.arrays["observations"])
+        #: What each environment gave last.
+        self._seen: list[Any] = [None] * self.lanes
+        # Where observations are arrays of one dimension: all of them as one, and the length of each.
+        plain = self.observations.shape is not None and len(self.observations.shape) == 1
+        plain = plain and self.observations.dtype == np.float32
+        self._flat = self.arrays["observations"].reshape(-1) if plain else None
+        self._lengths = [self.observations.size] * self.lanes
+        self._final_rows = list(self.arrays["final_observations"])
+        self._rewards = [0.0] * self.lanes
+        self._at = memoryview(self.arrays["lane"])  # type: ignore[arg-type]
+        shape = self.arrays["observations"].shape
+        self._above, self._below = np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
+        # One row a lane, so that comparing stretches nothing.
+        self._least = np.tile(self.observations.least, (self.lanes, 1))
+        self._greatest = np.tile(self.observations.greatest, (self.lanes, 1))
+        self._finite = np.empty(self.arrays["signals"].shape, dtype=bool)
+
+    def reset(self, lane: int, seed: int | None) -> None:
+        """Begins an episode, with new random numbers where a seed is given."""
+        arrays = self.arrays
+        self._at[0] = lane
+        info = self._begin(lane, seed)
+        self._rewards[lane] = 0.0
+        for signals in (arrays["signals"], arrays["current_signals"]):
+            signals[lane, 0] = 0.0
+            self._write_signals(lane, info, signals)
+        arrays["outcomes"][lane] = RUNNING
+        if self._masked:
+            self._write_mask(lane, info)
+
+    def step(self, stepping: np.ndarray | None) -> None:
+        """Takes the actions in every lane, or in those where `stepping` is not 0; the others stand still."""
+        arrays = self.arrays
+        lanes = self._every if stepping is None else np.flatnonzero(stepping).tolist()
+        steps, seen, rewards, at = self._steps, self._seen, self._rewards, self._at
+        masked, more, outcomes = self._masked, self._signals, arrays["outcomes"]
+        # A copy: an environment may keep its action, and the next ones come into the same array.
+        actions = self.actions.read(arrays["actions"].copy())
+        outcomes[:] = RUNNING
+        over = []
+        lane, result = -1, None
+        try:
+            for lane in lanes:
+                at[0] = lane
+                result = steps[lane](actions[lane])
+                seen[lane], reward, terminated, truncated, info = result
+                if (
+                    reward.__class__ not in _NUMBERS
+                    or terminated.__class__ not in _BOOLS
+                    or truncated.__class__ not in _BOOLS
+                ):
+                    reward = _checked(reward, terminated, truncated)
+                rewards[lane] = reward  # type: ignore[call-overload]
+                if more:
+                    self._write_signals(lane, info, arrays["signals"])
+                if terminated or truncated:
+                    outcomes[lane] = TERMINATED if terminated else TRUNCATED
+                    over.append(lane)
+                elif masked:
+                    self._write_mask(lane, info)
+            if stepping is not None or not self._written_at_once():
+                for lane in lanes:
+                    self.observations.write(seen[lane], self._rows[lane])
+        except EnvironmentFailed:
+            raise
+        except Unexpected as error:
+            raise self._failed(lane, str(error)) from None
+        except Exception as error:
+            raise self._raised(lane, error, result) from error
+        self._check(lanes, stepping is None)
+        for lane in over:
+            self._finish(lane)
+        if stepping is None:
+            self._taken += 1
+        else:
+            self._taken[lanes] += 1
+
+    def close(self) -> None:
+        """Closes every environment; one that cannot be closed does not keep the others open."""
+        for environment in self._environments:
+            try:
+                environment.close()
+            except Exception:
+                traceback.print_exc()
+
+    def _written_at_once(self) -> bool:
+        """Writes the observations of all lanes, if each of them is an array of the very type and length."""
+        if self._flat is None:
+            return False
+        try:
+            if list(map(len, self._seen)) != self._lengths:
+                return False
+            np.concatenate(self._seen, out=self._flat, casting="no")
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def _check(self, lanes: list[int], every: bool) -> None:
+        """Holds what the lanes gave to their bounds, and copies signals to where the next decision sees them."""
+        arrays, observations, signals = self.arrays, self.arrays["observations"], self.arrays["signals"]
+        # Both comparisons are false for what is not a number.
+        np.greater_equal(observations, self._least, out=self._above)
+        np.less_equal(observations, self._greatest, out=self._below)
+        # A look at the bytes is several times as fast as `all` on a small array.
+        if 0 in self._above.tobytes() or 0 in self._below.tobytes():
+            for lane in lanes:
+                reason = self.observations.outside(observations[lane])
+                if reason is not None:
+                    raise self._failed(lane, reason)
+        if every:
+            signals[:, 0] = self._rewards
+            arrays["current_signals"][:] = signals
+        else:
+            signals[lanes, 0] = [self._rewards[lane] for lane in lanes]
+            arrays["current_signals"][lanes] = signals[lanes]
+        if 0 in np.isfinite(signals, out=self._finite).tobytes():
+            lane, index = (int(found) for found in np.argwhere(~self._finite)[0])
+            what = "the reward" if index == 0 else f"signal `{self._signals[index - 1]}`"
+            found = self._rewards[lane] if index == 0 else signals[lane, index]
+            raise self._failed(lane, f"{what} was {found}; expected a finite number that float32 can hold")
+
+    def _finish(self, lane: int) -> None:
+        """Keeps the last observation of an episode that is over and begins the next."""
+        arrays = self.arrays
+        self._final_rows[lane][:] = self._rows[lane]
+        self._at[0] = lane
+        info = self._begin(lane, None)
+        current = arrays["current_signals"]
+        current[lane, 0] = 0.0
+        self._write_signals(lane, info, current)
+        if self._masked:
+            self._write_mask(lane, info)
+
+    def _begin(self, lane: int, seed: int | None) -> dict[str, Any]:
+        """Resets an environment and writes its first observation; gives its info."""
+        result = None
+        try:
+            result = self._environments[lane].reset() if seed is None else self._environments[lane].reset(seed=seed)
+            observation, info = result
+            self.observations.write(observation, self._rows[lane])
+        except Unexpected as error:
+            raise self._failed(lane, f"after a reset, {error}") from None
+        except Exception as error:
+            raise self._raised(lane, error, result, resetting=True) from error
+        self._episodes[lane] += 1
+        reason = self.observations.outside(self._rows[lane])
+        if reason is not None:
+            raise self._failed(lane, f"after a reset, {reason}")
+        return info
+
+    def _write_signals(self, lane: int, info: dict[str, Any], signals: np.ndarray) -> None:
+        for index, name in enumerate(self._signals, start=1):
+            value = info.get(name, 0.0)
+            if value.__class__ not in _NUMBERS:
+                value = _number(value)
+                if value is None:
+                    raise self._failed(lane, f"`{name}` of its info was {_a(info[name])}; expected a number")
+            if not math.isfinite(value):
+                raise self._failed(lane, f"`{name}` of its info was {value}; expected a finite number")
+            signals[lane, index] = value
+
+    def _write_mask(self, lane: int, info: dict[str, Any]) -> None:
+        method = self._mask_method[lane]
+        try:
+            if method is not None:
+                mask = method()
+            elif "action_mask" in info:
+                mask = info["action_mask"]
+            else:
+                raise Unexpected("info held no `action_mask`, as it did at first; expected one after every reset and step")
+            allowed_choices(mask, self.actions, self.arrays["allowed"][lane])
+        except Unexpected as error:
+            raise self._failed(lane, str(error)) from None
+        except Exception as error:
+            raise self._raised(lane, error) from error
+
+    def _failed(self, lane: int, reason: str) -> EnvironmentFailed:
+        return EnvironmentFailed(self.name, lane, int(self._taken[lane]), self._episodes[lane], reason)
+
+    def _raised(self, lane: int, error: Exception, result: Any = None, resetting: bool = False) -> EnvironmentFailed:
+        """An exception as a sentence: its last line and where it was raised."""
+        frames = traceback.extract_tb(error.__traceback__)
+        what, count = ("reset", 2) if resetting else ("step", 5)
+        if len(frames) == 1 and result is not None:
+            # Raised here, where the result is taken apart.
+            found = f"{len(result)} values" if isinstance(result, (tuple, list)) else _a(result)
+            parts = "observation and info" if resetting else "observation, reward, terminated, truncated and info"
+            reason = f"`{what}` gave {found}; expected {count}: {parts}"
+            if isinstance(result, (tuple, list)) and len(result) == count:
+                reason = f"what `{what}` gave could not be read: {error}"
+            return self._failed(lane, reason)
+        line = traceback.format_exception_only(error)[-1].strip()
+        where = f" ({frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name})" if len(frames) > 1 else ""
+        return self._failed(lane, f"`{what}` raised {line}{where}")
+
+
+def _checked(reward: Any, terminated: Any, truncated: Any) -> float:
+    """The reward as a number, where it is one and the flags are flags."""
+    for name, flag in (("terminated", terminated), ("truncated", truncated)):
+        if flag.__class__ not in _BOOLS:
+            raise Unexpected(f"`{name}` was {flag!r}, {_a(flag)}; expected True or False")
+    number = _number(reward)
+    if number is None:
+        shape = f" of shape {reward.shape}" if isinstance(reward, np.ndarray) else ""
+        raise Unexpected(f"the reward was {_a(reward)}{shape}; expected a number")
+    return number
+
+
+def _number(value: Any) -> float | None:
+    """A number of any type, an array of no dimensions included."""
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, (np.ndarray, np.generic)) and value.shape == () and value.dtype.kind in "biuf":
+        return float(value)
+    return None
+
+
+def _mask_method(environment: gymnasium.Env) -> Callable[[], Any] | None:
+    """`action_masks`, of the environment or one of its wrappers."""
+    if environment.has_wrapper_attr("action_masks"):
+        method: Callable[[], Any] = environment.get_wrapper_attr("action_masks")
+        return method
+    return None
+
+
+def _max_steps(environment: gymnasium.Env) -> int | None:
+    """The limit after which an episode is truncated, where one is known."""
+    while isinstance(environment, gymnasium.Wrapper):
+        if isinstance(environment, gymnasium.wrappers.TimeLimit):
+            return int(environment._max_episode_steps)
+        environment = environment.env
+    limit = environment.spec.max_episode_steps if environment.spec is not None else None
+    return int(limit) if limit is not None and limit > 0 else None

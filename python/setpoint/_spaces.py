@@ -1,0 +1,401 @@
+"""Gymnasium's spaces as named numbers: what an observation is written as, and what a choice or an axis means to the
+environment.
+
+Observations of every space that consists of numbers become one row of float32; a number that is one of a few kinds becomes
+one feature a kind, since its size means nothing. Actions become choices or bounded axes. Whatever cannot be turned into
+either is refused with a sentence that says what would work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+# The greatest number of a feature: what a bound that is not there becomes.
+UNBOUNDED = float(np.finfo(np.float32).max)
+# A bound that is met to this precision, relative to the range, is met: float32 arithmetic rounds.
+TOLERANCE = 1e-4
+# An array of bytes with at least so many entries in two or more dimensions is taken for an image.
+IMAGE_ENTRIES = 1_000
+# More features than this are a map or an image, whatever their type.
+FEATURES_MAX = 20_000
+# More combinations than this are not choices that anybody learns to tell apart.
+CHOICES_MAX = 256
+
+
+class UnsupportedSpace(Exception):
+    """A space that cannot become features, choices or axes. The message says why and what would work."""
+
+
+class Unexpected(Exception):
+    """A value that its space does not allow. The message says what was found and expected."""
+
+
+class Observations:
+    """How observations of a space are written as rows of float32."""
+
+    def __init__(self, space: spaces.Space[Any], *, bounded: bool = True):
+        """Unless `bounded`, the space's own bounds count for nothing: every feature may be any finite number."""
+        self._leaf = _leaf(space, "observation")
+        self.size = self._leaf.size
+        if self.size == 0:
+            raise UnsupportedSpace("the observation space is empty: a policy needs at least one number to look at")
+        if self.size > FEATURES_MAX:
+            raise UnsupportedSpace(
+                f"the observation space has {self.size} numbers, more than {FEATURES_MAX}: wrap the environment so "
+                "that it observes what matters, for example with gymnasium.wrappers.TransformObservation"
+            )
+        low = np.concatenate([np.ravel(part.low) for part in self._leaf.parts()]).astype(np.float64)
+        high = np.concatenate([np.ravel(part.high) for part in self._leaf.parts()]).astype(np.float64)
+        if not bounded:
+            low, high = np.full_like(low, -np.inf), np.full_like(high, np.inf)
+        self.names = _distinct([name for part in self._leaf.parts() for name in part.names])
+        self.low, self.high = _within_f32(low), _within_f32(high)
+        # What a step is held to. A bound that is not there still keeps infinities out.
+        slack = np.where(
+            np.isfinite(low) & np.isfinite(high),
+            TOLERANCE * np.maximum(np.abs(high - low), 1e-3),
+            TOLERANCE * np.maximum(np.abs(np.where(np.isfinite(low), low, high)), 1e-3),
+        )
+        self.least = _within_f32(np.where(np.isfinite(low), low - slack, low))
+        self.greatest = _within_f32(np.where(np.isfinite(high), high + slack, high))
+        #: Shape and type of an observation that is one array and needs no conversion but to float32; else none.
+        plain = isinstance(self._leaf, _Numbers)
+        self.shape = self._leaf.shape if plain else None
+        self.dtype = self._leaf.dtype if plain else None
+
+    def write(self, observation: Any, row: np.ndarray) -> None:
+        """Writes an observation of any of the spaces; raises `Unexpected` where it is not of the space."""
+        self._leaf.write(observation, row)
+
+    def features(self) -> list[dict[str, Any]]:
+        """Name, bounds and description of every feature."""
+        descriptions = (text for part in self._leaf.parts() for text in part.descriptions)
+        return [
+            {"name": name, "low": float(low), "high": float(high), "description": description}
+            for name, low, high, description in zip(self.names, self.low, self.high, descriptions)
+        ]
+
+    def outside(self, row: np.ndarray) -> str | None:
+        """What is wrong with the numbers of a row, if anything is."""
+        within = (row >= self.least) & (row <= self.greatest)
+        if 0 not in within.tobytes():
+            return None
+        for index in np.flatnonzero(~within):
+            value, name = row[index], self.names[index]
+            if not np.isfinite(value):
+                return f"feature `{name}` of the observation was {value}; expected a finite number"
+            return (
+                f"feature `{name}` of the observation was {value}; the observation space says {self.low[index]} to "
+                f"{self.high[index]}. Correct the space's bounds, or write check_bounds = false"
+            )
+        return None
+
+
+class _Numbers:
+    """A Box: its numbers, flattened."""
+
+    def __init__(self, space: spaces.Box, name: str):
+        if space.dtype == np.uint8 and len(space.shape) >= 2 and np.prod(space.shape) >= IMAGE_ENTRIES:
+            raise UnsupportedSpace(
+                f"{_called(name)} is an image of shape {space.shape}: policies here look at numbers that have names. "
+                "Wrap the environment so that it observes what matters in the image as numbers, for example with "
+                "gymnasium.wrappers.TransformObservation"
+            )
+        self.name, self.shape, self.dtype = name, space.shape, space.dtype
+        self.low, self.high = space.low, space.high
+        self.size = int(np.prod(space.shape))
+        if space.shape == ():
+            self.names = [_snake(name)]
+        else:
+            indices = itertools.product(*(range(extent) for extent in space.shape))
+            self.names = ["_".join([_snake(name), *map(str, index)]) for index in indices]
+        self.descriptions = [f"a number of {_called(name)}"] * self.size
+
+    def parts(self) -> list[Any]:
+        return [self]
+
+    def write(self, observation: Any, row: np.ndarray) -> None:
+        if observation.__class__ is np.ndarray and observation.dtype == self.dtype and observation.shape == self.shape:
+            row[:] = observation if observation.ndim == 1 else observation.reshape(-1)
+            return
+        if not isinstance(observation, (np.ndarray, np.generic)):
+            raise Unexpected(
+                f"{_called(self.name)} was {_a(observation)}; expected an array of {self.dtype} with shape {self.shape}"
+            )
+        if observation.shape != self.shape:
+            raise Unexpected(f"{_called(self.name)} had shape {observation.shape}; expected {self.shape}")
+        if observation.dtype != self.dtype:
+            raise Unexpected(
+                f"{_called(self.name)} had type {observation.dtype}; its space says {self.dtype}: give it as "
+                f".astype({self.dtype}), or correct the space"
+            )
+        row[:] = observation.reshape(-1)
+
+
+class _Kinds:
+    """A Discrete or MultiDiscrete: for each of its numbers one feature a kind, 1 for the kind that it is."""
+
+    def __init__(self, name: str, counts: np.ndarray, starts: np.ndarray):
+        self.name, self.shape = name, counts.shape
+        self._counts, self._starts = counts.ravel().astype(np.int64), starts.ravel().astype(np.int64)
+        self._offsets = np.concatenate([[0], np.cumsum(self._counts)[:-1]])
+        self.size = int(self._counts.sum())
+        self.low, self.high = np.zeros(self.size), np.ones(self.size)
+        self.names, self.descriptions = [], []
+        for index, position in enumerate(itertools.product(*(range(extent) for extent in self.shape))):
+            of = "_".join([_snake(name), *map(str, position)])
+            for kind in range(self._starts[index], self._starts[index] + self._counts[index]):
+                self.names.append(f"{of}_{kind}" if kind >= 0 else f"{of}_minus_{-kind}")
+                self.descriptions.append(f"1 where {_called(of)} is {kind}, else 0")
+
+    def parts(self) -> list[Any]:
+        return [self]
+
+    def write(self, observation: Any, row: np.ndarray) -> None:
+        if self.shape == ():
+            try:
+                values = np.array([operator.index(observation)])
+            except TypeError:
+                raise Unexpected(f"{_called(self.name)} was {_a(observation)}; expected a whole number") from None
+        else:
+            values = _whole_numbers(observation, self.name, self.shape)
+        kinds = values - self._starts
+        wrong = np.flatnonzero((kinds < 0) | (kinds >= self._counts))
+        if wrong.size:
+            least, count = int(self._starts[wrong[0]]), int(self._counts[wrong[0]])
+            raise Unexpected(
+                f"{_called(self.name)} was {values[wrong[0]]}; expected a whole number from {least} to {least + count - 1}"
+            )
+        row[:] = 0.0
+        row[self._offsets + kinds] = 1.0
+
+
+class _Bits:
+    """A MultiBinary: its zeros and ones."""
+
+    def __init__(self, space: spaces.MultiBinary, name: str):
+        self.name, self.shape = name, space.shape
+        self.size = int(np.prod(space.shape))
+        self.low, self.high = np.zeros(self.size), np.ones(self.size)
+        indices = itertools.product(*(range(extent) for extent in space.shape))
+        self.names = ["_".join([_snake(name), *map(str, index)]) for index in indices]
+        self.descriptions = [f"a bit of {_called(name)}"] * self.size
+
+    def parts(self) -> list[Any]:
+        return [self]
+
+    def write(self, observation: Any, row: np.ndarray) -> None:
+        bits = _whole_numbers(observation, self.name, self.shape)
+        if ((bits != 0) & (bits != 1)).any():
+            raise Unexpected(f"{_called(self.name)} held {bits[(bits != 0) & (bits != 1)][0]}; expected zeros and ones")
+        row[:] = bits
+
+
+class _Several:
+    """A Tuple or Dict: its spaces one after the other, in the space's own order."""
+
+    def __init__(self, name: str, keys: Sequence[Any], leaves: Sequence[Any], of_keys: bool):
+        self.name, self._keys, self._leaves, self._of_keys = name, list(keys), list(leaves), of_keys
+        self.size = sum(leaf.size for leaf in self._leaves)
+
+    def parts(self) -> list[Any]:
+        return [part for leaf in self._leaves for part in leaf.parts()]
+
+    def write(self, observation: Any, row: np.ndarray) -> None:
+        if self._of_keys:
+            if not isinstance(observation, dict) or set(observation) != set(self._keys):
+                found = f"a dict of {sorted(map(str, observation))}" if isinstance(observation, dict) else _a(observation)
+                raise Unexpected(f"{_called(self.name)} was {found}; expected a dict of {sorted(map(str, self._keys))}")
+        elif not isinstance(observation, (tuple, list)) or len(observation) != len(self._keys):
+            found = f"{_a(observation)} of {len(observation)}" if hasattr(observation, "__len__") else _a(observation)
+            raise Unexpected(f"{_called(self.name)} was {found}; expected a tuple of {len(self._keys)}")
+        begin = 0
+        for key, leaf in zip(self._keys, self._leaves):
+            leaf.write(observation[key], row[begin : begin + leaf.size])
+            begin += leaf.size
+
+
+def _leaf(space: spaces.Space[Any], name: str, within: str = "") -> Any:
+    """What writes a space; `within` is the name that its keys are put behind."""
+    if isinstance(space, spaces.Box):
+        return _Numbers(space, name)
+    if isinstance(space, spaces.Discrete):
+        return _Kinds(name, np.array(space.n), np.array(space.start))
+    if isinstance(space, spaces.MultiDiscrete):
+        return _Kinds(name, space.nvec, getattr(space, "start", np.zeros_like(space.nvec)))
+    if isinstance(space, spaces.MultiBinary):
+        return _Bits(space, name)
+    if isinstance(space, spaces.Dict):
+        keys = list(space.spaces)
+        behind = [f"{within}{key}" for key in keys]
+        leaves = [_leaf(space.spaces[key], full, f"{full}_") for key, full in zip(keys, behind)]
+        return _Several(name, keys, leaves, of_keys=True)
+    if isinstance(space, spaces.Tuple):
+        behind = [f"{name}_{index}" for index in range(len(space.spaces))]
+        leaves = [_leaf(inner, full, f"{full}_") for inner, full in zip(space.spaces, behind)]
+        return _Several(name, range(len(leaves)), leaves, of_keys=False)
+    raise UnsupportedSpace(
+        f"{_called(name)} is a {type(space).__name__} space, which is no fixed number of numbers: Box, Discrete, "
+        "MultiDiscrete, MultiBinary, and Tuple and Dict of these work. Wrap the environment so that it observes numbers, "
+        "for example with gymnasium.wrappers.TransformObservation"
+    )
+
+
+class Actions:
+    """How actions of a space are read from an array: `[lanes]` choices of uint32, or `[lanes, axes]` of float32."""
+
+    def __init__(self, space: spaces.Space[Any]):
+        #: Names and descriptions where there are choices, else none.
+        self.choices: list[dict[str, str]] = []
+        #: Names, bounds and descriptions where there are axes, else none.
+        self.axes: list[dict[str, Any]] = []
+        #: Kinds of each of several numbers that one choice sets together; none where a choice is one number.
+        self.counts: list[int] = []
+        #: From a copy of the array to a list with the environment's action for every lane.
+        self.read: Callable[[np.ndarray], list[Any]]
+        if isinstance(space, spaces.Discrete):
+            self._one_of(space)
+        elif isinstance(space, spaces.MultiDiscrete):
+            self._combinations(space)
+        elif isinstance(space, spaces.Box):
+            self._numbers(space)
+        else:
+            raise UnsupportedSpace(
+                f"the action space is a {type(space).__name__}: Discrete, MultiDiscrete and bounded Box work. Wrap the "
+                "environment, for example with gymnasium.wrappers.TransformAction"
+            )
+
+    def description(self) -> dict[str, Any]:
+        """The space as the project sees it."""
+        if self.choices:
+            return {"type": "discrete", "choices": self.choices}
+        return {"type": "continuous", "axes": self.axes}
+
+    def _one_of(self, space: spaces.Discrete) -> None:
+        start = int(space.start)
+        called = [str(start + choice) if start + choice >= 0 else f"minus_{-start - choice}" for choice in range(space.n)]
+        self.choices = [
+            {"name": f"action_{name}", "description": f"the environment's action {start + choice}"}
+            for choice, name in enumerate(called)
+        ]
+        # Python's own integers: an environment's `action_space.contains` takes them the fastest.
+        if start == 0:
+            self.read = lambda actions: actions.tolist()
+        else:
+            self.read = lambda actions: [start + choice for choice in actions.tolist()]
+
+    def _combinations(self, space: spaces.MultiDiscrete) -> None:
+        counts = [int(count) for count in space.nvec.ravel()]
+        product = int(np.prod(counts, dtype=np.float64))
+        if product > CHOICES_MAX:
+            raise UnsupportedSpace(
+                f"the action space is a MultiDiscrete of {product:,} combinations, more than {CHOICES_MAX}: wrap the "
+                "environment so that it takes fewer, or bounded numbers (Box) that it rounds itself"
+            )
+        starts = np.ravel(getattr(space, "start", np.zeros_like(space.nvec))).tolist()
+        combinations = list(itertools.product(*(range(start, start + n) for start, n in zip(starts, counts))))
+        table = np.array(combinations, dtype=space.dtype).reshape(product, *space.nvec.shape)
+        self.counts = counts
+        self.choices = [
+            {
+                "name": "action_" + "_".join(str(n) if n >= 0 else f"minus_{-n}" for n in combination),
+                "description": f"the environment's action {list(combination)}",
+            }
+            for combination in combinations
+        ]
+        self.read = lambda actions: list(table[actions])
+
+    def _numbers(self, space: spaces.Box) -> None:
+        if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+            raise UnsupportedSpace(
+                "the action space has no bounds: a policy needs to know between which numbers to choose. Give it bounds, "
+                "for example with gymnasium.wrappers.RescaleAction or ClipAction around bounds of your own"
+            )
+        if space.shape == () or 0 in space.shape:
+            raise UnsupportedSpace(f"the action space has shape {space.shape}: expected at least one number, as (1,)")
+        indices = list(itertools.product(*(range(extent) for extent in space.shape)))
+        low, high = space.low.ravel(), space.high.ravel()
+        self.axes = [
+            {
+                "name": "_".join(["action", *map(str, index)]),
+                "low": float(np.float32(low[axis])),
+                "high": float(np.float32(high[axis])),
+                "description": "a number of the environment's action",
+            }
+            for axis, index in enumerate(indices)
+        ]
+        shape, dtype = space.shape, space.dtype
+        if dtype == np.float32 and len(shape) == 1:
+            self.read = list
+        elif np.issubdtype(dtype, np.integer):
+            # Whole numbers: the nearest one.
+            self.read = lambda actions: list(
+                np.clip(np.rint(actions.reshape(-1, *shape)), space.low, space.high).astype(dtype)
+            )
+        else:
+            # A bound may be a little outside of itself in float32.
+            self.read = lambda actions: list(np.clip(actions.reshape(-1, *shape).astype(dtype), space.low, space.high))
+
+
+def allowed_choices(mask: Any, actions: Actions, row: np.ndarray) -> None:
+    """Writes an environment's action mask; raises `Unexpected` where it is none."""
+    found = np.asarray(mask)
+    # sb3-contrib's masks of a MultiDiscrete: those of its numbers, one after the other.
+    if actions.counts and found.shape == (sum(actions.counts),):
+        parts = np.split(found != 0, np.cumsum(actions.counts)[:-1])
+        row[:] = [all(combination) for combination in itertools.product(*parts)]
+    elif found.shape == row.shape and found.dtype.kind in "biuf":
+        np.not_equal(found, 0, out=row, casting="unsafe")
+    else:
+        raise Unexpected(
+            f"the action mask was {_a(mask)} of shape {found.shape} and type {found.dtype}; expected {row.shape[0]} zeros "
+            "and ones"
+        )
+
+
+def _whole_numbers(value: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise Unexpected(f"{_called(name)} had shape {array.shape}; expected {shape}")
+    if array.dtype.kind not in "biu":
+        raise Unexpected(f"{_called(name)} had type {array.dtype}; expected whole numbers")
+    return array.reshape(-1).astype(np.int64)
+
+
+def _within_f32(values: np.ndarray) -> np.ndarray:
+    clipped: np.ndarray = np.clip(values, -UNBOUNDED, UNBOUNDED).astype(np.float32)
+    return clipped
+
+
+def _snake(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name))
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "observation"
+
+
+def _called(name: str) -> str:
+    return "the observation" if name == "observation" else f"`{name}` of the observation"
+
+
+def _a(value: Any) -> str:
+    """What a value is, in words."""
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names, a number behind those that came before: keys may differ in what no name keeps."""
+    seen: set[str] = set()
+    distinct = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in seen:
+            candidate, number = f"{name}_{number}", number + 1
+        seen.add(candidate)
+        distinct.append(candidate)
+    return distinct
