@@ -8,9 +8,11 @@ use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
 use setpoint_process::{Heuristic, State};
 
+use crate::durable;
 use crate::environment::{Environments, StepRecord};
 use crate::error::TrainError;
 use crate::problem::Problem;
+use crate::run_folder::RunFolder;
 use crate::statistics::{Interval, Summary, bootstrap, mean, probability_of_improvement, ratio};
 
 /// A policy and its baselines, measured: `evidence/evaluation.json`.
@@ -163,6 +165,20 @@ pub(crate) enum Controller<'a> {
     Policy(Runner<'a>, Option<Draws>),
     Heuristic(Heuristic),
     Random(Stream),
+}
+
+/// Evaluates as [`evaluate`] does and keeps the evidence with the run.
+pub fn evaluate_into(
+    problem: &Problem,
+    policy: &Policy,
+    seeds: u64,
+    folder: &RunFolder,
+) -> Result<Evaluation, TrainError> {
+    let evaluation = evaluate(problem, policy, seeds)?;
+    durable::create_folder(&folder.path.join("evidence"))?;
+    let text = serde_json::to_string_pretty(&evaluation).expect("an evaluation has only text keys");
+    durable::replace(&folder.evidence("evaluation"), text.as_bytes())?;
+    Ok(evaluation)
 }
 
 /// Evaluates a policy and the project's baselines over `seeds` seeds.

@@ -33,6 +33,11 @@ impl Problem {
     /// Finds the project's process and algorithm and checks every name against them.
     pub fn new(project: Project) -> Result<Self, Box<Diagnostic>> {
         let factory = setpoint_process::open(&project)?;
+        Self::with(project, factory)
+    }
+
+    /// With a process that was made elsewhere, whatever the project's `kind`.
+    pub fn with(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
         project.bind(factory.spec())?;
         let options = Options::read(&project)?;
         if let Some(reason) = options.mismatch(factory.spec()) {

@@ -47,9 +47,24 @@ struct Header {
 impl Policy {
     /// The policy file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let tensors = self.tensors();
+        self.to_bytes_with(&[])
+    }
+
+    /// The policy file's bytes with more beside the policy, each under its name: what a learner needs to go on, say. Whoever
+    /// runs the policy passes over it, and it is no part of the checksum.
+    ///
+    /// # Panics
+    /// If a name is given twice.
+    pub fn to_bytes_with(&self, extras: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tensors = self.tensors();
         let header = Header { manifest: self.manifest.clone(), blake3: digest(&self.manifest, &tensors) };
         let header = serde_json::to_string(&header).expect("a manifest has only string keys");
+        tensors.extend(extras.iter().map(|(name, bytes)| Tensor {
+            name: extra_name(name),
+            dtype: Dtype::U8,
+            shape: vec![bytes.len()],
+            bytes: bytes.to_vec(),
+        }));
         let views = tensors.iter().map(|tensor| {
             let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)
                 .expect("a tensor's bytes match its shape by construction");
@@ -57,6 +72,13 @@ impl Policy {
         });
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
         safetensors::serialize(views, Some(metadata)).expect("distinct names and a small header")
+    }
+
+    /// What [`Policy::to_bytes_with`] put beside a policy under a name, if it did.
+    pub fn extra<'b>(bytes: &'b [u8], name: &str) -> Option<&'b [u8]> {
+        let file = SafeTensors::deserialize(bytes).ok()?;
+        let tensor = file.tensor(&extra_name(name)).ok()?;
+        (tensor.dtype() == Dtype::U8).then(|| tensor.data())
     }
 
     /// Reads and verifies a policy file.
@@ -164,6 +186,10 @@ impl Policy {
         }
         tensors
     }
+}
+
+fn extra_name(name: &str) -> String {
+    format!("beside.{name}")
 }
 
 struct Tensor {

@@ -1,11 +1,8 @@
 //! `setpoint eval`
 
 use serde_json::json;
-use setpoint_learn::durable;
-use setpoint_learn::evaluate::{Evaluation, Subject, evaluate};
+use setpoint_learn::evaluate::{Evaluation, Subject, evaluate_into};
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
-use setpoint_policy::Policy;
 
 use crate::arguments::Eval;
 use crate::output::{Failure, Output, Status, number, table};
@@ -22,21 +19,6 @@ pub fn run(arguments: &Eval, output: &Output) -> Result<Status, Failure> {
     let status = gate(&evaluation, &problem, output);
     output.document("eval", status, json!({ "run": folder.path, "evaluation": evaluation }));
     Ok(status)
-}
-
-/// Evaluates and stores the evidence with the run.
-pub fn evaluate_into(
-    problem: &Problem,
-    policy: &Policy,
-    seeds: u64,
-    folder: &RunFolder,
-) -> Result<Evaluation, Failure> {
-    let evaluation = evaluate(problem, policy, seeds)?;
-    durable::create_folder(&folder.path.join("evidence"))?;
-    let text =
-        serde_json::to_string_pretty(&evaluation).map_err(|error| Failure::Message(error.to_string()))?;
-    durable::replace(&folder.evidence("evaluation"), text.as_bytes())?;
-    Ok(evaluation)
 }
 
 /// Says whether the required lift is proved.

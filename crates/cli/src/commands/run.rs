@@ -1,6 +1,7 @@
 //! `setpoint run`: check, train, evaluate and report.
 
 use serde_json::json;
+use setpoint_learn::evaluate::evaluate_into;
 use setpoint_learn::train::Ending;
 
 use crate::arguments::Train;
@@ -39,7 +40,7 @@ pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
         return Ok(train::interrupted(&folder, output));
     }
     output.line("");
-    let evaluation = eval::evaluate_into(&problem, &trained.policy, 1, &folder)?;
+    let evaluation = evaluate_into(&problem, &trained.policy, 1, &folder)?;
     eval::show(&evaluation, output);
     let status = eval::gate(&evaluation, &problem, output);
     report::write(&problem, &folder, output)?;

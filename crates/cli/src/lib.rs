@@ -1,0 +1,50 @@
+//! `setpoint`: reinforcement learning for one industrial decision at a time.
+//!
+//! A library, so that the Python package brings the very same command line.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+mod arguments;
+mod commands;
+mod interrupt;
+mod output;
+mod progress;
+mod target;
+
+use arguments::{Arguments, Command};
+use output::Output;
+
+/// Runs the command line; gives the exit status. `arguments` begins with the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output, bad arguments to standard error, with 2 as for any bad input. A closed pipe
+            // is nothing to complain about.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let output = Output::new(arguments.json);
+    let result = match &arguments.command {
+        Command::New(arguments) => commands::new::run(arguments, &output),
+        Command::Check(arguments) => commands::check::run(arguments, &output),
+        Command::List(arguments) => commands::list::run(arguments, &output),
+        Command::Train(arguments) => commands::train::run(arguments, &output),
+        Command::Compare(arguments) => commands::compare::run(arguments, &output),
+        Command::Eval(arguments) => commands::eval::run(arguments, &output),
+        Command::Recommend(arguments) => commands::recommend::run(arguments, &output),
+        Command::Report(arguments) => commands::report::run(arguments, &output),
+        Command::Run(arguments) => commands::run::run(arguments, &output),
+        Command::Completions { shell } => commands::completions::run(*shell),
+    };
+    match result {
+        Ok(status) => status as u8,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.status() as u8
+        }
+    }
+}

@@ -1,0 +1,56 @@
+"""Setpoint: reinforcement learning for one industrial decision at a time.
+
+* :mod:`setpoint.envs`: built-in processes as Gymnasium environments, one at a time or thousands at once. They are registered
+  on import: ``gymnasium.make("setpoint/AssemblyLine-v0")``.
+* :mod:`setpoint.models`: the learners, with the names that Stable-Baselines3's users know: :class:`PPO`, :class:`SAC` …
+* :mod:`setpoint.projects`: a project's folder: :class:`Project`, :class:`Run`.
+* :func:`evaluate_policy`, :func:`make_vec_env`, :mod:`setpoint.callbacks`.
+
+The command line ``setpoint`` comes with the package.
+"""
+
+import os as _os
+import sys as _sys
+
+from setpoint import envs as _envs
+from setpoint._host import EnvironmentFailed
+from setpoint._native import __version__
+from setpoint.envs import ProcessEnv, ProcessVectorEnv, make_vec_env
+from setpoint.evaluation import evaluate_policy
+from setpoint.models import (
+    DDPG,
+    DQN,
+    PPO,
+    SAC,
+    TD3,
+    Model,
+    Policy,
+    QLearning,
+    Reinforce,
+)
+from setpoint.projects import Evaluation, Project, Run
+
+# Environments of Gymnasium are stepped by this very Python, unless another one is named.
+_os.environ.setdefault("SETPOINT_PYTHON", _sys.executable)
+_envs.register()
+
+__all__ = [
+    "DDPG",
+    "DQN",
+    "PPO",
+    "SAC",
+    "TD3",
+    "EnvironmentFailed",
+    "Evaluation",
+    "Model",
+    "Policy",
+    "ProcessEnv",
+    "ProcessVectorEnv",
+    "Project",
+    "QLearning",
+    "Reinforce",
+    "Run",
+    "__version__",
+    "evaluate_policy",
+    "make_vec_env",
+]

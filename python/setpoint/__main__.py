@@ -1,0 +1,5 @@
+"""``python -m setpoint``: the command line."""
+
+from setpoint._cli import main
+
+main()

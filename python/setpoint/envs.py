@@ -1,0 +1,358 @@
+"""Built-in processes as Gymnasium environments.
+
+``gymnasium.make("setpoint/AssemblyLine-v0")`` gives a :class:`ProcessEnv`, ``gymnasium.make_vec("setpoint/AssemblyLine-v0",
+num_envs=4096)`` a :class:`ProcessVectorEnv` that steps all of them at once in native code. Keyword arguments are those of
+``[process]`` in a project file (``max_steps``, and the process's own); ``reward`` replaces the source's reward by weights of
+signals, as ``[reward]`` does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from setpoint import _native, _picture
+
+Observation = NDArray[np.float32]
+
+_INFO_SIGNALS, _INFO_TERMS, _INFO_MASK = "signals", "reward_terms", "action_mask"
+
+
+def environment_id(kind: str) -> str:
+    """The Gymnasium id of a built-in process: ``assembly-line`` becomes ``setpoint/AssemblyLine-v0``."""
+    return f"setpoint/{''.join(word.capitalize() for word in kind.split('-'))}-v0"
+
+
+def kind_of(id: str) -> str | None:
+    """The built-in process that a Gymnasium id (or a process's own name) means, if it is one."""
+    kinds = _native.kinds()
+    return next((kind for kind in kinds if id in (kind, environment_id(kind))), None)
+
+
+def register() -> None:
+    """Registers every built-in process with Gymnasium. Importing the package has done so."""
+    for kind in _native.kinds():
+        gym.register(
+            id=environment_id(kind),
+            entry_point="setpoint.envs:ProcessEnv",
+            vector_entry_point="setpoint.envs:ProcessVectorEnv",
+            kwargs={"kind": kind},
+            # The process truncates by itself, at the project's `max_steps`.
+            max_episode_steps=None,
+            disable_env_checker=True,
+        )
+
+
+class _Processes:
+    """What single and vector environments share: the native environments, their spaces and what a step tells."""
+
+    def __init__(self, kind: str, lanes: int, max_steps: int | None, reward: dict[str, float] | None, keys: dict[str, Any]):
+        self.description: dict[str, Any] = {"process": {"kind": kind, **keys}}
+        if max_steps is not None:
+            self.description["process"]["max_steps"] = max_steps
+        if reward is not None:
+            self.description["reward"] = reward
+        self.native = _native.Environments(json.dumps(self.description), lanes)
+        self.spec: dict[str, Any] = json.loads(self.native.spec())
+        self.lanes = lanes
+        self.terms = self.native.terms()
+        self.signal_names = [signal["name"] for signal in self.spec["signals"]]
+        features = self.spec["observation"]
+        self.observation_space = gym.spaces.Box(
+            np.array([feature["low"] for feature in features], np.float32),
+            np.array([feature["high"] for feature in features], np.float32),
+        )
+        action = self.spec["action"]
+        self.discrete = action["type"] == "discrete"
+        self.action_space: gym.spaces.Discrete | gym.spaces.Box
+        if self.discrete:
+            self.choices = len(action["choices"])
+            self.action_space = gym.spaces.Discrete(self.choices)
+        else:
+            low = np.array([axis["low"] for axis in action["axes"]], np.float32)
+            high = np.array([axis["high"] for axis in action["axes"]], np.float32)
+            self.choices = 0
+            self.action_space = gym.spaces.Box(low, high)
+
+    def step(self, actions: Any, steps: list[bool] | None = None) -> Any:
+        """One native step of the lanes for which ``steps`` is true."""
+        if self.discrete:
+            return self.native.choose(np.asarray(actions, np.int64).reshape(-1), steps)
+        return self.native.control(np.ascontiguousarray(actions, np.float32).reshape(-1), steps)
+
+    def mask(self) -> NDArray[np.int8] | None:
+        """What the process allows, ``(lanes, choices)``, as Gymnasium's ``Discrete.sample`` takes it."""
+        allowed = self.native.allowed()
+        return None if allowed is None else allowed.reshape(self.lanes, self.choices).astype(np.int8)
+
+
+class ProcessEnv(gym.Env[Observation, Any]):
+    """A built-in process as a Gymnasium environment.
+
+    Observations are ``float32`` of shape ``(features,)`` within the space's bounds; actions an index, or ``float32`` of
+    shape ``(axes,)`` in the axes' own units (values beyond the bounds are clipped). ``info`` holds every signal of the step
+    by name under ``signals``, every reward term under ``reward_terms`` and, where the process forbids choices,
+    ``action_mask`` of shape ``(choices,)``; a choice that is forbidden all the same is replaced by the first allowed one.
+
+    :param kind: the process, as ``setpoint list processes`` names it
+    :param max_steps: steps after which an episode is truncated; the process's own limit where absent
+    :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; the source's reward where absent
+    :param render_mode: ``"ansi"`` for a table of the present state, ``"rgb_array"`` for a picture of it
+    :param keys: the process's own keys of ``[process]``
+    :raises ValueError: for an unknown process, key or signal; the message names the nearest one
+    """
+
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        max_steps: int | None = None,
+        reward: dict[str, float] | None = None,
+        render_mode: str | None = None,
+        **keys: Any,
+    ):
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode must be one of {self.metadata['render_modes']}, not {render_mode!r}")
+        self.render_mode = render_mode
+        self.processes = _Processes(kind, 1, max_steps, reward, keys)
+        self.observation_space = self.processes.observation_space
+        self.action_space = self.processes.action_space
+        # Whether the next episode has begun already: the native side resets within the step that ends one.
+        self._fresh = False
+        self._seeded = False
+        self._over = True
+        self._observation: Observation = np.zeros(self.observation_space.shape or (), np.float32)
+        self._next: Observation | None = None
+        self._signals: NDArray[np.float32] = np.zeros(len(self.processes.signal_names), np.float32)
+        self._last: tuple[Any, float] | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
+        """Begins an episode; with a seed the same episodes follow each other as with that seed before."""
+        super().reset(seed=seed)
+        if seed is None and not self._seeded:
+            seed = int(self.np_random.integers(2**31))
+        if seed is not None or not self._fresh:
+            observations, self._signals = self.processes.native.reset([(0, seed)])
+            self._observation = observations
+        elif self._next is not None:
+            self._observation = self._next
+        self._seeded = True
+        self._fresh = self._over = False
+        self._next = self._last = None
+        return self._observation, self._info(None)
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Takes one action: an index, or one number an axis."""
+        if self._over:
+            raise gym.error.ResetNeeded("call reset() before the first step and after the end of an episode")
+        observations, rewards, terminated, truncated, self._signals, terms, finals = self.processes.step(action)
+        reward, is_terminated, is_truncated = float(rewards[0]), bool(terminated[0]), bool(truncated[0])
+        self._observation = observations
+        if finals is not None:
+            self._next, self._observation = observations, finals
+            self._fresh = self._over = True
+        self._last = (action, reward)
+        return self._observation, reward, is_terminated, is_truncated, self._info(terms)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which choices are allowed now, ``(choices,)``; all where the process never forbids any."""
+        mask = self.processes.mask()
+        return np.ones(self.processes.choices, np.bool_) if mask is None else mask[0].astype(np.bool_)
+
+    def render(self) -> Any:
+        """The present state as text (``"ansi"``) or as a picture of shape ``(height, width, 3)`` (``"rgb_array"``)."""
+        state = _picture.State(self.processes.spec, self._observation, self._signals, self._last)
+        if self.render_mode == "ansi":
+            return _picture.text(state)
+        if self.render_mode == "rgb_array":
+            return _picture.pixels(state)
+        return None
+
+    def _info(self, terms: NDArray[np.float64] | None) -> dict[str, Any]:
+        info: dict[str, Any] = {_INFO_SIGNALS: dict(zip(self.processes.signal_names, self._signals.tolist()))}
+        if terms is not None:
+            info[_INFO_TERMS] = dict(zip(self.processes.terms, terms.tolist()))
+        if not self._over and (mask := self.processes.mask()) is not None:
+            info[_INFO_MASK] = mask[0]
+        return info
+
+
+class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
+    """Many environments of a built-in process, stepped at once by native code with the interpreter's lock released.
+
+    Observations are ``float32`` of shape ``(num_envs, features)``, rewards ``float64`` of shape ``(num_envs,)``. ``info``
+    holds ``signals`` and ``reward_terms``: dictionaries of arrays of shape ``(num_envs,)``; ``action_mask`` of shape
+    ``(num_envs, choices)`` where the process forbids choices; with same-step autoreset ``final_obs`` (and ``_final_obs``)
+    for the environments whose episode ended.
+
+    :param kind: the process, as ``setpoint list processes`` names it
+    :param num_envs: how many
+    :param autoreset_mode: what happens to an environment whose episode has ended: Gymnasium's ``NEXT_STEP`` (its default),
+        ``SAME_STEP`` or ``DISABLED`` (``reset(options={"reset_mask": …})``)
+    :param max_steps: steps after which an episode is truncated; the process's own limit where absent
+    :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; the source's reward where absent
+    :param keys: the process's own keys of ``[process]``
+    :raises ValueError: for an unknown process, key or signal; the message names the nearest one
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        num_envs: int = 1,
+        *,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_steps: int | None = None,
+        reward: dict[str, float] | None = None,
+        render_mode: str | None = None,
+        **keys: Any,
+    ):
+        if render_mode is not None:
+            raise ValueError("a vector of processes is not rendered; render a single environment")
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
+        self.processes = _Processes(kind, num_envs, max_steps, reward, keys)
+        self.num_envs = num_envs
+        self.single_observation_space = self.processes.observation_space
+        self.single_action_space = self.processes.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._shape = (num_envs, *(self.single_observation_space.shape or ()))
+        # Environments that stand still until they are reset. The native side has begun their next episodes; their first
+        # observations are kept until it is time to show them.
+        self._over = np.ones(num_envs, np.bool_)
+        self._begun = np.zeros(num_envs, np.bool_)
+        self._next: Observation = np.zeros(self._shape, np.float32)
+        self._observations: Observation = np.zeros(self._shape, np.float32)
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins episodes: in all environments, or in those that ``options["reset_mask"]`` names.
+
+        Environment ``i`` draws from ``seed + i``, or from the ``i``-th seed of a list.
+        """
+        mask = (options or {}).get("reset_mask")
+        which = np.ones(self.num_envs, np.bool_) if mask is None else np.asarray(mask, np.bool_)
+        if which.shape != (self.num_envs,) or not which.any():
+            raise ValueError(f"reset_mask must name some of {self.num_envs} environments, not {mask!r}")
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        if seed is None and not self._seeded:
+            seed = int(self.np_random.integers(2**31))
+        if seed is None:
+            seeds: Sequence[int | None] = [None] * self.num_envs
+        elif isinstance(seed, (int, np.integer)):
+            seeds = [int(seed) + index for index in range(self.num_envs)]
+        else:
+            seeds = list(seed)
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
+        self._seeded = True
+        unseeded = np.array([seed is None for seed in seeds])
+        to_begin = which & ~(self._begun & unseeded)
+        observations, signals = self.processes.native.reset(
+            [(lane, seeds[lane]) for lane in np.flatnonzero(to_begin).tolist()]
+        )
+        observations = np.where(to_begin[:, None], observations.reshape(self._shape), self._next)
+        self._observations = np.where(which[:, None], observations, self._observations)
+        self._over &= ~which
+        self._begun &= ~which
+        return self._observations.copy(), self._info(signals, None)
+
+    def step(
+        self, actions: Any
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Takes one action in every environment."""
+        standing = self._over
+        stands = bool(standing.any())
+        if stands and self.autoreset_mode != AutoresetMode.NEXT_STEP:
+            raise gym.error.ResetNeeded(
+                f"environments {np.flatnonzero(standing).tolist()} must be reset before the next step"
+            )
+        stepped = self.processes.step(actions, (~standing).tolist() if stands else None)
+        observations, rewards, terminated, truncated, signals, terms, finals = stepped
+        observations = observations.reshape(self._shape)
+        info = self._info(signals, terms)
+        self._over = self._begun = np.zeros(self.num_envs, np.bool_)
+        if finals is not None:
+            over = terminated | truncated
+            finals = finals.reshape(self._shape)
+            if self.autoreset_mode == AutoresetMode.SAME_STEP:
+                info["final_obs"] = _objects(finals, over)
+                info["_final_obs"] = over
+                info["final_info"] = {
+                    _INFO_SIGNALS: info[_INFO_SIGNALS],
+                    f"_{_INFO_SIGNALS}": over,
+                    _INFO_TERMS: info[_INFO_TERMS],
+                    f"_{_INFO_TERMS}": over,
+                }
+                info["_final_info"] = over
+            else:
+                self._next = observations
+                observations = np.where(over[:, None], finals, observations)
+                self._over, self._begun = over, over.copy()
+        self._observations = observations
+        return (
+            observations.copy() if self.autoreset_mode == AutoresetMode.DISABLED else observations,
+            rewards,
+            terminated,
+            truncated,
+            info,
+        )
+
+    def _info(self, signals: NDArray[np.float32], terms: NDArray[np.float64] | None) -> dict[str, Any]:
+        columns = signals.reshape(self.num_envs, -1)
+        info: dict[str, Any] = {
+            _INFO_SIGNALS: {name: columns[:, index] for index, name in enumerate(self.processes.signal_names)}
+        }
+        if terms is not None:
+            rows = terms.reshape(self.num_envs, -1)
+            info[_INFO_TERMS] = {name: rows[:, index] for index, name in enumerate(self.processes.terms)}
+        if (mask := self.processes.mask()) is not None:
+            info[_INFO_MASK] = mask
+        return info
+
+
+def _objects(rows: Observation, where: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """One row an environment where its episode ended, else ``None``: how Gymnasium gives final observations."""
+    objects = np.full(len(rows), None, dtype=object)
+    for index in np.flatnonzero(where):
+        objects[index] = rows[index]
+    return objects
+
+
+def make_vec_env(
+    env_id: str | Callable[..., gym.Env[Any, Any]],
+    n_envs: int = 1,
+    seed: int | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+) -> VectorEnv[Any, Any, Any]:
+    """Several environments of one kind, as Stable-Baselines3's function of that name makes them.
+
+    :param env_id: a Gymnasium id, a built-in process, or what makes an environment
+    :param n_envs: how many
+    :param seed: environment ``i`` is reset with ``seed + i``
+    :param env_kwargs: handed to each of them
+    """
+    kwargs = env_kwargs or {}
+    vector: VectorEnv[Any, Any, Any]
+    kind = kind_of(env_id) if isinstance(env_id, str) else None
+    if kind is not None:
+        vector = ProcessVectorEnv(kind, n_envs, **kwargs)
+    elif isinstance(env_id, str):
+        vector = SyncVectorEnv([partial(gym.make, env_id, **kwargs) for _ in range(n_envs)])
+    else:
+        vector = SyncVectorEnv([partial(env_id, **kwargs) for _ in range(n_envs)])
+    if seed is not None:
+        vector.reset(seed=seed)
+    return vector

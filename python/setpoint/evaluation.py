@@ -1,0 +1,53 @@
+"""How good a policy is in an environment."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+
+
+class Predicts(Protocol):
+    """What can be evaluated: a :class:`setpoint.Model`, a :class:`setpoint.Policy`, or anything with their ``predict``."""
+
+    def predict(self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False) -> Any:
+        """An action and a state."""
+
+
+def evaluate_policy(
+    model: Predicts,
+    env: gym.Env[Any, Any],
+    n_eval_episodes: int = 10,
+    deterministic: bool = True,
+    return_episode_rewards: bool = False,
+    seed: int | None = None,
+) -> tuple[float, float] | tuple[list[float], list[int]]:
+    """Plays whole episodes and sums their rewards, undiscounted.
+
+    :param model: what decides
+    :param env: where; a single environment
+    :param n_eval_episodes: how many episodes
+    :param deterministic: the most probable action instead of a draw
+    :param return_episode_rewards: give every episode's return and length instead
+    :param seed: of the first reset; later episodes follow from it
+    :return: mean and (population) standard deviation of the returns
+    """
+    returns: list[float] = []
+    lengths: list[int] = []
+    for episode in range(n_eval_episodes):
+        observation, info = env.reset(seed=seed if episode == 0 else None)
+        total, length, over = 0.0, 0, False
+        while not over:
+            mask = info.get("action_mask")
+            keywords = {} if mask is None else {"action_masks": mask}
+            action, _ = model.predict(observation, deterministic=deterministic, **keywords)
+            observation, reward, terminated, truncated, info = env.step(action)
+            total += float(reward)
+            length += 1
+            over = terminated or truncated
+        returns.append(total)
+        lengths.append(length)
+    if return_episode_rewards:
+        return returns, lengths
+    return float(np.mean(returns)), float(np.std(returns))

@@ -1,0 +1,248 @@
+"""Projects as folders, and their runs, as the command line makes them."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from setpoint import _native
+from setpoint.models import Policy
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A policy or a baseline, measured.
+
+    :ivar reward_per_step: mean reward of a step
+    :ivar episode_return: mean undiscounted return of an episode
+    :ivar signals: each signal's mean over steps (or share, or total: see the process), in its unit
+    :ivar reward_terms: what each reward term paid per step
+    """
+
+    name: str
+    description: str
+    reward_per_step: Estimate
+    episode_return: Estimate
+    signals: dict[str, Estimate]
+    reward_terms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The policy against a baseline, on the same episodes.
+
+    :ivar lift_percent: difference of reward per step, in percent of the baseline's
+    :ivar probability_of_improvement: that an episode of the policy returns more than one of the baseline, in [0, 1]
+    """
+
+    baseline: str
+    difference_per_step: Estimate
+    lift_percent: Estimate
+    probability_of_improvement: Estimate
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A policy and its baselines, measured on episodes that it was not trained on.
+
+    :ivar document: everything, as ``evidence/evaluation.json`` holds it
+    """
+
+    policy: Subject
+    baselines: list[Subject]
+    comparisons: list[Comparison]
+    document: dict[str, Any]
+
+    @classmethod
+    def from_json(cls, text: str) -> Evaluation:
+        """From the text of ``evidence/evaluation.json``."""
+        document = json.loads(text)
+        return cls(
+            policy=_subject(document["policy"]),
+            baselines=[_subject(baseline) for baseline in document["baselines"]],
+            comparisons=[_comparison(comparison) for comparison in document["comparisons"]],
+            document=document,
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{subject.name}: {subject.reward_per_step} per step" for subject in (self.policy, *self.baselines)]
+        lines += [f"against {other.baseline}: lift {other.lift_percent} %" for other in self.comparisons]
+        return "\n".join(lines)
+
+
+def _estimate(mean: float, interval: dict[str, float]) -> Estimate:
+    return Estimate(mean, interval["low"], interval["high"])
+
+
+def _subject(found: dict[str, Any]) -> Subject:
+    def summary(name: str) -> Estimate:
+        return _estimate(found[name]["mean"], found[name]["interval"])
+
+    return Subject(
+        name=found["name"],
+        description=found["description"],
+        reward_per_step=summary("reward_per_step"),
+        episode_return=summary("episode_return"),
+        signals={signal["name"]: _estimate(signal["mean"], signal["interval"]) for signal in found["signals"]},
+        reward_terms={term["name"]: term["per_step"] for term in found["reward_terms"]},
+    )
+
+
+def _comparison(found: dict[str, Any]) -> Comparison:
+    return Comparison(
+        baseline=found["baseline"],
+        difference_per_step=_estimate(found["difference_per_step"], found["difference_interval"]),
+        lift_percent=_estimate(found["lift_percent"], found["lift_interval_percent"]),
+        probability_of_improvement=_estimate(found["probability_of_improvement"], found["probability_interval"]),
+    )
+
+
+class Run:
+    """A run's folder: one training, its policy and its evidence.
+
+    Shown in a notebook it is its report.
+
+    :raises FileNotFoundError: where there is no run
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        if not (self.path / "setpoint.toml").is_file():
+            raise FileNotFoundError(f"{self.path} is no run: it has no setpoint.toml")
+
+    @property
+    def policy(self) -> Policy:
+        """The policy at the end of training."""
+        return Policy.load(self.path / "policy.safetensors")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """How the training ended: ``steps``, ``episodes``, ``return_mean_100``, ``wall_seconds`` …"""
+        summary: dict[str, Any] = json.loads((self.path / "summary.json").read_text("utf-8"))
+        return summary
+
+    def metrics(self) -> dict[str, list[Any]]:
+        """Every line of the training's log as columns, ready for ``pandas.DataFrame`` or ``polars.DataFrame``: ``steps``,
+        returns, and figures within others by their full names (``learner/entropy``, ``reward_terms/wip``,
+        ``action_distribution/0``). ``None`` where a line lacks a figure."""
+        with (self.path / "metrics.jsonl").open(encoding="utf-8") as lines:
+            rows = [_flat(json.loads(line)) for line in lines]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return {name: [row.get(name) for row in rows] for name in names}
+
+    def episodes(self) -> dict[str, list[float]]:
+        """Every finished episode as columns, ready for ``pandas.DataFrame``: its return, length and when it ended."""
+        with (self.path / "episodes.csv").open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        names = list(rows[0]) if rows else []
+        return {name: [float(row[name]) for row in rows] for name in names}
+
+    def evaluate(self, episodes: int | None = None, seeds: int = 1) -> Evaluation:
+        """Plays the policy and the project's baselines on episodes of their own, keeps the evidence and writes the report.
+
+        :param episodes: of each seed; the project's where absent
+        :param seeds: how many seeds
+        """
+        return Evaluation.from_json(_native.evaluate(self.path, episodes, seeds))
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What the last evaluation found, if there was one."""
+        file = self.path / "evidence" / "evaluation.json"
+        return Evaluation.from_json(file.read_text("utf-8")) if file.is_file() else None
+
+    @property
+    def report(self) -> Path:
+        """The report's file; :meth:`evaluate` writes it."""
+        return self.path / "report.html"
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        if not self.report.is_file():
+            return f"<p>{html.escape(repr(self))}: no report yet, <code>evaluate()</code> writes it</p>"
+        page = html.escape(self.report.read_text("utf-8"), quote=True)
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: 48em; border: 0"></iframe>'
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in found.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}/"))
+        elif isinstance(value, list):
+            flat.update({f"{prefix}{name}/{index}": entry for index, entry in enumerate(value)})
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+class Project:
+    """A project's folder: one decision, from charter to rollout.
+
+    :param path: the folder, or its ``setpoint.toml``
+    :param runs: where its runs go
+    """
+
+    def __init__(self, path: str | PathLike[str], runs: str | PathLike[str] = "runs") -> None:
+        self.path, self.runs = Path(path), Path(runs)
+
+    def train(
+        self,
+        *,
+        steps: int | None = None,
+        seed: int | None = None,
+        settings: dict[str, Any] | None = None,
+        run_dir: str | PathLike[str] | None = None,
+        resume: bool = False,
+        threads: int = 0,
+        callback: Callable[[dict[str, Any]], object] | None = None,
+    ) -> Run:
+        """Trains its policy, as ``setpoint train`` does.
+
+        :param steps: environment steps instead of the project's
+        :param seed: instead of the project's
+        :param settings: other settings laid over the file: ``{"train.ppo.gamma": 0.98}``
+        :param run_dir: the run's folder; a new one under ``runs`` where absent
+        :param resume: go on with a training that was stopped or killed
+        :param callback: given the figures after each update; ``False`` stops, and a checkpoint waits
+        :raises ValueError: where the project file is wrong: what, where, and what may help
+        """
+        overrides = [f"{name}={_toml(value)}" for name, value in (settings or {}).items()]
+        if steps is not None:
+            overrides.append(f"train.total_steps={steps}")
+        if seed is not None:
+            overrides.append(f"train.seed={seed}")
+        folder, _ = _native.train(self.path, overrides, self.runs, run_dir, resume, threads, callback)
+        return Run(folder)
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.path)!r})"
+
+
+def _toml(value: Any) -> str:
+    """A value as a project file writes it; JSON's texts, numbers, truths and lists are TOML's too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(name))} = {_toml(entry)}" for name, entry in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(entry) for entry in value) + "]"
+    return json.dumps(value)

@@ -1,0 +1,88 @@
+//! Projects as folders: training and evaluation as the command line does them.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use setpoint_learn::error::TrainError;
+use setpoint_learn::evaluate::{Evaluation, evaluate_into};
+use setpoint_learn::problem::Problem;
+use setpoint_learn::report;
+use setpoint_learn::run_folder::RunFolder;
+use setpoint_learn::train::{Progress, TrainOptions, Trained};
+use setpoint_policy::Policy;
+
+use crate::description::{broke_off, refused, to_json};
+use crate::waiting::{self, Reporter};
+
+/// Trains a project's policy into a run folder; gives the folder and the summary as JSON. `callback` is given a dictionary
+/// after each update, and ends the training by giving False; a checkpoint then waits.
+#[pyfunction]
+#[pyo3(signature = (project, overrides, runs, run_dir=None, resume=false, threads=0, callback=None))]
+#[expect(clippy::too_many_arguments, reason = "the Python side names every one of them")]
+pub fn train(
+    py: Python<'_>,
+    project: PathBuf,
+    overrides: Vec<String>,
+    runs: PathBuf,
+    run_dir: Option<PathBuf>,
+    resume: bool,
+    threads: usize,
+    callback: Option<Bound<'_, PyAny>>,
+) -> PyResult<(PathBuf, String)> {
+    let problem = py.detach(|| Problem::load(&project, &overrides)).map_err(|error| refused(&error))?;
+    let name = &problem.project.charter.name;
+    let folder =
+        run_dir.map(RunFolder::at).or_else(|| resume.then(|| RunFolder::newest_under(&runs, name)).flatten());
+    let seed = problem.project.train.seed.to_string();
+    let folder = folder.unwrap_or_else(|| {
+        RunFolder::new_under(&runs, name, problem.options.name(), &seed, SystemTime::now())
+    });
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if threads == 0 { all() } else { threads };
+    let stop = AtomicBool::new(false);
+    let work = |reporter: Reporter<Progress>| -> Result<Trained, TrainError> {
+        let progress = &mut |progress: &Progress| reporter.report(*progress);
+        let options = TrainOptions { folder: Some(folder.clone()), resume, threads, stop: &stop, progress };
+        setpoint_learn::train::train(&problem, options)
+    };
+    let trained = waiting::run(py, &stop, work, |py, progress| {
+        let Some(callback) = &callback else { return Ok(true) };
+        let figures = PyDict::new(py);
+        figures.set_item("steps", progress.steps)?;
+        figures.set_item("total_steps", progress.total_steps)?;
+        figures.set_item("updates", progress.updates)?;
+        figures.set_item("episodes", progress.episodes)?;
+        figures.set_item("return_mean_100", progress.moving_return)?;
+        let answer = callback.call1((figures,))?;
+        Ok(answer.is_none() || answer.is_truthy()?)
+    })?;
+    let trained = trained.map_err(|error| broke_off(&error))?;
+    Ok((folder.path.clone(), to_json(&trained.summary)?))
+}
+
+/// Evaluates a run's policy against the project's baselines; gives the evaluation as JSON and keeps it with the run, as the
+/// report that is written anew.
+#[pyfunction]
+#[pyo3(signature = (run, episodes=None, seeds=1))]
+pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64) -> PyResult<String> {
+    let folder = RunFolder::at(&run);
+    let overrides: Vec<String> =
+        episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect();
+    let problem = Problem::load(&folder.project_file(), &overrides).map_err(|error| refused(&error))?;
+    let policy = Policy::load(&folder.policy()).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    if let Some(reason) = problem.refuses(&policy) {
+        return Err(PyValueError::new_err(reason));
+    }
+    let stop = AtomicBool::new(false);
+    let work = |_: Reporter<()>| -> Result<Evaluation, TrainError> {
+        let evaluation = evaluate_into(&problem, &policy, seeds, &folder)?;
+        report::write(&problem, &folder)?;
+        Ok(evaluation)
+    };
+    let evaluation = waiting::run(py, &stop, work, |_, ()| Ok(true))?.map_err(|error| broke_off(&error))?;
+    to_json(&evaluation)
+}

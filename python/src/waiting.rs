@@ -1,0 +1,80 @@
+//! Long work on a thread of its own: the interpreter is free for other threads, Ctrl-C is heard within a moment, and
+//! callbacks run on the thread that called.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+/// How often Ctrl-C is looked for.
+const LISTEN: Duration = Duration::from_millis(50);
+
+/// The worker's end: tells what has happened and waits until it was looked at.
+pub struct Reporter<E> {
+    events: Sender<E>,
+    answers: Receiver<()>,
+}
+
+impl<E> Reporter<E> {
+    /// Hands an event over; goes on when the caller's thread has dealt with it.
+    pub fn report(&self, event: E) {
+        if self.events.send(event).is_ok() {
+            let _ = self.answers.recv();
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own and `on_event` on this one for everything it reports. `stop` is set when `on_event`
+/// gives false or fails, and on Ctrl-C; the work is then waited for, and the failure is given.
+pub fn run<T: Send, E: Send>(
+    py: Python<'_>,
+    stop: &AtomicBool,
+    work: impl FnOnce(Reporter<E>) -> T + Send,
+    mut on_event: impl FnMut(Python<'_>, E) -> PyResult<bool>,
+) -> PyResult<T> {
+    let (events, received) = channel();
+    let (answers, answered) = channel();
+    let reporter = Reporter { events, answers: answered };
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(move || work(reporter));
+        let mut failure = None;
+        // A channel's end cannot be looked at from two threads, which `detach` asks for: it is lent to and fro.
+        let received = std::sync::Mutex::new(received);
+        loop {
+            let event = py.detach(|| match received.lock() {
+                Ok(received) => received.recv_timeout(LISTEN),
+                Err(_) => Err(RecvTimeoutError::Disconnected),
+            });
+            match event {
+                Ok(event) => {
+                    if failure.is_none() {
+                        match on_event(py, event) {
+                            Ok(true) => {}
+                            Ok(false) => stop.store(true, Ordering::Relaxed),
+                            Err(error) => {
+                                failure = Some(error);
+                                stop.store(true, Ordering::Relaxed);
+                            }
+                        }
+                    }
+                    let _ = answers.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if failure.is_none()
+                && let Err(error) = py.check_signals()
+            {
+                failure = Some(error);
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+        let result = py.detach(|| thread.join());
+        match (failure, result) {
+            (Some(error), _) => Err(error),
+            (None, Ok(result)) => Ok(result),
+            (None, Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    })
+}
