@@ -17,6 +17,9 @@ use crate::description::{failed, project, refused, to_json};
 /// The stream from which an environment draws that was reset with a seed: the same alone and in any vector.
 const PURPOSE: &str = "gymnasium";
 
+/// Numbers that were handed to NumPy.
+type Floats<'py> = Bound<'py, PyArray1<f32>>;
+
 /// What a step gives, flat; the Python side knows the shapes.
 type Stepped<'py> = (
     Bound<'py, PyArray1<f32>>,
@@ -91,7 +94,7 @@ impl Environments {
         &self,
         py: Python<'py>,
         lanes: Vec<(usize, Option<u64>)>,
-    ) -> PyResult<(Bound<'py, PyArray1<f32>>, Bound<'py, PyArray1<f32>>)> {
+    ) -> PyResult<(Floats<'py>, Floats<'py>)> {
         if let Some((lane, _)) = lanes.iter().find(|(lane, _)| *lane >= self.lanes) {
             return Err(PyValueError::new_err(format!(
                 "there is no environment {lane}, there are {}",

@@ -1,9 +1,9 @@
 //! The native half of the Python package: what `setpoint/*.py` wraps with types, names and documentation.
 //!
-//! * [`environments`] – processes that step together; [`host`] – environments written in Python, as a process
-//! * [`learner`] – an algorithm with its environments; [`policy`] – a policy file
-//! * [`project`] – train and evaluate a project's folder; [`description`] – projects that Python describes as JSON
-//! * [`waiting`] – long work on a thread of its own while Python stays responsive
+//! * `environments` – processes that step together; `host` – environments written in Python, as a process
+//! * `learner` – an algorithm with its environments; `policy` – a policy file
+//! * `project` – train and evaluate a project's folder; `description` – projects that Python describes as JSON
+//! * `waiting` – long work on a thread of its own while Python stays responsive
 //!
 //! Private to the package: names and signatures follow the needs of the Python side.
 
