@@ -4,6 +4,7 @@
   on import: ``gymnasium.make("setpoint/AssemblyLine-v0")``.
 * :mod:`setpoint.models`: the learners, with the names that Stable-Baselines3's users know: :class:`PPO`, :class:`SAC` …
 * :mod:`setpoint.projects`: a project's folder: :class:`Project`, :class:`Run`.
+* :mod:`setpoint.process`: processes of your own, with named features, actions and signals.
 * :func:`evaluate_policy`, :func:`make_vec_env`, :mod:`setpoint.callbacks`.
 
 The command line ``setpoint`` comes with the package.
@@ -28,6 +29,7 @@ from setpoint.models import (
     QLearning,
     Reinforce,
 )
+from setpoint.process import Process
 from setpoint.projects import Evaluation, Project, Run
 
 # Environments of Gymnasium are stepped by this very Python, unless another one is named.
@@ -44,6 +46,7 @@ __all__ = [
     "Evaluation",
     "Model",
     "Policy",
+    "Process",
     "ProcessEnv",
     "ProcessVectorEnv",
     "Project",

@@ -76,7 +76,9 @@ class EnvironmentHost:
         self.lanes = len(self._environments)
         self._steps = [environment.step for environment in self._environments]
         self._every = list(range(self.lanes))
-        self._signals = tuple(signals)
+        # A process written in Python (setpoint.Process) has names and units of its own.
+        named: dict[str, Any] = getattr(first.unwrapped, "process_description", dict)()
+        self._signals = tuple(signals or [signal["name"] for signal in named.get("signals", ())])
         self._taken = np.zeros(self.lanes, dtype=np.int64)
         self._episodes = [0] * self.lanes
         self._mask_method = [_mask_method(environment) for environment in self._environments]
@@ -97,11 +99,27 @@ class EnvironmentHost:
             "max_steps": _max_steps(first),
             "layout": None,
         }
+        self._name(named)
         #: Where actions are read and everything else is written.
         self.arrays: dict[str, np.ndarray] = {}
         layout = self._layout()
         self.description["layout"] = layout
         self.bind({array["name"]: np.zeros(array["shape"], array["dtype"]) for array in layout["arrays"]})
+
+    def _name(self, named: dict[str, Any]) -> None:
+        """Lays a process's own names, units and descriptions over those that follow from its spaces."""
+        if not named:
+            return
+        description = self.description
+        description["summary"] = named["summary"]
+        for generic, own in zip(description["observation"], named["observation"]):
+            generic.update(own)
+        kind = "choices" if "choices" in description["action"] else "axes"
+        for generic, own in zip(description["action"][kind], named[kind]):
+            generic.update(own)
+        own_signals = {signal["name"]: signal for signal in named["signals"]}
+        for signal in description["signals"]:
+            signal.update(own_signals.get(signal["name"], {}))
 
     def _asks_for_masks(self) -> bool:
         if self._mask_method[0] is not None:

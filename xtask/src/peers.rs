@@ -95,6 +95,16 @@ const ROWS: &[Row] = &[
           peer_name: "Stable-Baselines3 DQN", peer: &["py:off_policy.py", "sb3", "dqn"], bar: 40.0 },
     Row { name: "dqn-rlox", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "dqn"],
           peer_name: "rlox DQN", peer: &["py:off_policy.py", "rlox", "dqn"], bar: 1.0 },
+    Row { name: "python-ppo", figure: Figure::Less, unit: "s", one_core: false, ours: &["py:python_training.py", "setpoint", "ppo"],
+          peer_name: "Stable-Baselines3 PPO", peer: &["py:python_training.py", "sb3", "ppo"], bar: 10.0 },
+    Row { name: "python-sac", figure: Figure::Less, unit: "s", one_core: false, ours: &["py:python_training.py", "setpoint", "sac"],
+          peer_name: "Stable-Baselines3 SAC", peer: &["py:python_training.py", "sb3", "sac"], bar: 3.0 },
+    Row { name: "make-vec-gymnasium", figure: Figure::More, unit: "steps/s", one_core: true,
+          ours: &["py:vector_stepping.py", "setpoint"], peer_name: "Gymnasium's CartPoleVectorEnv",
+          peer: &["py:vector_stepping.py", "gymnasium"], bar: 4.0 },
+    Row { name: "make-vec-envpool", figure: Figure::More, unit: "steps/s", one_core: true,
+          ours: &["py:vector_stepping.py", "setpoint"], peer_name: "EnvPool",
+          peer: &["py:vector_stepping.py", "envpool"], bar: 4.0 },
 ];
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -114,23 +124,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Err(format!("{package} does not build").into());
         }
     }
+    // The package as it stands, for the rows in which ours is a Python program too.
+    let asked = |row: &&Row| arguments.rows.is_empty() || arguments.rows.iter().any(|name| name == row.name);
+    if ROWS.iter().filter(asked).any(|row| row.ours[0].starts_with("py:")) {
+        let install = ["-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", "."];
+        if !Command::new(&python).args(install).current_dir(&root).status()?.success() {
+            return Err("the Python package cannot be installed".into());
+        }
+    }
     let unknown = arguments.rows.iter().find(|name| !ROWS.iter().any(|row| row.name == name.as_str()));
     if let Some(name) = unknown {
         return Err(format!("there is no row `{name}`; --list shows them").into());
     }
-    let mut table = String::from(
-        "| figure | ours (median) | peer | peer (median) | ratio (median) | range | bar |\n|---|---|---|---|---|---|---|\n",
-    );
+    let mut lines = Vec::new();
     let mut raw = Vec::new();
-    for row in ROWS
-        .iter()
-        .filter(|row| arguments.rows.is_empty() || arguments.rows.iter().any(|name| name == row.name))
-    {
+    for row in ROWS.iter().filter(asked) {
         match row.measure(&root, &python, arguments.pairs) {
             Ok(pairs) => {
                 let line = row.line(&pairs);
                 println!("{line}");
-                writeln!(table, "{line}")?;
+                lines.push((row.name, line));
                 raw.push(json!({ "row": row.name, "pairs": pairs }));
             }
             Err(error) => {
@@ -140,8 +153,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     fs::write(root.join("target/peers.json"), serde_json::to_string_pretty(&raw)?)?;
-    println!("\n{table}");
-    if arguments.write { write_table(&root, &table, arguments.pairs) } else { Ok(()) }
+    if arguments.write { write_table(&root, &lines, arguments.pairs) } else { Ok(()) }
 }
 
 impl Row {
@@ -254,15 +266,29 @@ pub fn environment(root: &Path) -> Result<PathBuf, Failure> {
     Ok(python)
 }
 
-/// Replaces the table between the markers of docs/benchmarks.md.
-fn write_table(root: &Path, table: &str, pairs: usize) -> Result<(), Failure> {
+/// Puts the lines into the table between the markers of docs/benchmarks.md; lines of other rows stay as they are.
+fn write_table(root: &Path, lines: &[(&str, String)], pairs: usize) -> Result<(), Failure> {
     const START: &str = "<!-- table: begin -->";
     const END: &str = "<!-- table: end -->";
+    const HEAD: &str = "| figure | ours (median) | peer | peer (median) | ratio (median) | range | bar | pairs, measured |\n\
+                        |---|---|---|---|---|---|---|---|\n";
     let path = root.join("docs/benchmarks.md");
     let text = fs::read_to_string(&path)?;
     let (before, rest) = text.split_once(START).ok_or("docs/benchmarks.md has no table marker")?;
-    let (_, after) = rest.split_once(END).ok_or("docs/benchmarks.md has no end marker")?;
-    let about = format!("{}, {}, {pairs} pairs a row.", machine::today()?, machine::processor()?);
-    fs::write(path, format!("{before}{START}\n{about}\n\n{table}{END}{after}"))?;
+    let (old, after) = rest.split_once(END).ok_or("docs/benchmarks.md has no end marker")?;
+    let measured = format!("{pairs}, {}, {} |", machine::today()?, machine::processor()?);
+    let mut table = String::new();
+    for row in ROWS {
+        let is_own = |line: &&str| {
+            line.strip_prefix("| ")
+                .and_then(|line| line.strip_prefix(row.name))
+                .is_some_and(|rest| rest.starts_with([',', ' ']))
+        };
+        match lines.iter().find(|(name, _)| *name == row.name) {
+            Some((_, line)) => writeln!(table, "{line} {measured}")?,
+            None => old.lines().find(is_own).map_or(Ok(()), |line| writeln!(table, "{line}"))?,
+        }
+    }
+    fs::write(path, format!("{before}{START}\n\n{HEAD}{table}{END}{after}"))?;
     Ok(())
 }

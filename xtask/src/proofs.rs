@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in the workspace")?.to_owned();
-    let store = root.join("target/proofs/results.jsonl");
+    let store = root.join("docs/proofs.jsonl");
     if arguments.page_only {
         return page::write(&root, &results::read(&store));
     }

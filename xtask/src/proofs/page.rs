@@ -39,7 +39,7 @@ How to read it:
   both libraries alike.
 - **Differences that remain**: random numbers and initial weights are each library's own; PPO's continuous actions are learnt
   on [−1, 1], for Stable-Baselines3 by Gymnasium's `RescaleAction`.
-- A change of a project's settings makes its results void; a change of the code does not: delete `target/proofs/results.jsonl`
+- A change of a project's settings makes its results void; a change of the code does not: delete `docs/proofs.jsonl`
   to measure everything anew.
 ";
 

@@ -19,7 +19,7 @@ pub struct Description {
     /// Whether choices are forbidden in some states.
     pub masked: bool,
     /// What is reported in each step, the environment's own reward first.
-    pub signals: Vec<Named>,
+    pub signals: Vec<Measured>,
     /// Steps after which the environment itself truncates an episode, where it is known.
     pub max_steps: Option<u32>,
 }
@@ -35,9 +35,35 @@ pub struct Number {
     pub high: f32,
     /// What it is.
     pub description: String,
+    /// Its unit. Gymnasium's spaces have none; a process written in Python may say it.
+    #[serde(default = "pure")]
+    pub unit: String,
 }
 
-/// A choice or a signal.
+/// A signal. What is left out is not known.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Measured {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// Its unit.
+    #[serde(default = "pure")]
+    pub unit: String,
+    /// Least value.
+    pub low: Option<f32>,
+    /// Greatest value.
+    pub high: Option<f32>,
+    /// How it is summarised.
+    pub aggregate: Option<Aggregate>,
+}
+
+/// The unit of pure numbers.
+fn pure() -> String {
+    "1".to_owned()
+}
+
+/// A choice.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Named {
     /// Its name.
@@ -73,18 +99,19 @@ impl Description {
 pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
     let Description { name, summary, observation, action, masked, signals, max_steps: own_max_steps } =
         description;
-    // Gymnasium's spaces have no units.
-    const UNIT: &str = "1";
     let feature = |number: &Number| {
-        Feature::new(&number.name, UNIT, number.low, number.high, &number.description)
+        Feature::new(&number.name, &number.unit, number.low, number.high, &number.description)
             .ordinarily(ordinary(number.low, number.high))
     };
     let choice = |named: &Named| Choice { name: named.name.clone(), description: named.description.clone() };
-    let axis = |number: &Number| Axis::new(&number.name, UNIT, number.low, number.high, &number.description);
-    let signal = |(index, named): (usize, &Named)| {
+    let axis =
+        |number: &Number| Axis::new(&number.name, &number.unit, number.low, number.high, &number.description);
+    let signal = |(index, measured): (usize, &Measured)| {
+        let Measured { name, description, unit, low, high, aggregate } = measured;
         // The reward is summed over an episode, as Gymnasium's own statistics are.
-        let aggregate = if index == 0 { Aggregate::Total } else { Aggregate::Mean };
-        Signal::new(&named.name, UNIT, f32::MIN, f32::MAX, &named.description).summarised_by(aggregate)
+        let usual = if index == 0 { Aggregate::Total } else { Aggregate::Mean };
+        let (low, high) = (low.unwrap_or(f32::MIN), high.unwrap_or(f32::MAX));
+        Signal::new(name, unit, low, high, description).summarised_by(aggregate.unwrap_or(usual))
     };
     Spec {
         kind: KIND.to_owned(),

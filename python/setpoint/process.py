@@ -1,0 +1,177 @@
+"""A process written in Python, against the same interface as the built-in ones: named features, actions and signals.
+
+>>> class Tank(Process):
+...     "A tank that is filled or drained."
+...     features = [Feature("level", "m", 0.0, 2.0)]
+...     actions = [Choice("drain"), Choice("hold"), Choice("fill")]
+...     signals = [Signal("overflow", "l"), Signal("error", "m")]
+...     max_steps = 200
+...
+...     def begin(self, random):
+...         self.level = random.uniform(0.5, 1.5)
+...         return [self.level], self.measure()
+...
+...     def act(self, action, random):
+...         self.level = min(max(self.level + 0.1 * (action - 1), 0.0), 2.0)
+...         return [self.level], self.measure(), False
+...
+...     def measure(self):
+...         return {"overflow": max(self.level - 1.9, 0.0), "error": abs(self.level - 1.0)}
+
+It computes no reward: a project weighs its signals (``kind = "gymnasium"``, ``entry = "tank:Tank"``), so reward terms,
+constraints, scenarios and reports speak its words. It is a Gymnasium environment as well, with ``reward`` as its own weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+Observation = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A number that the policy sees: its name in snake case, its unit, and between which values it lies."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several things that can be done."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A number that is set in every step: its name, its unit, and between which values it can be set."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A measurement of every step. ``aggregate`` says how it is summarised: its mean over steps, the share of steps at 1, or
+    the total of an episode. A bound that is ``None`` is not known."""
+
+    name: str
+    unit: str = "1"
+    low: float | None = None
+    high: float | None = None
+    description: str = ""
+    aggregate: Literal["mean", "share", "total"] = "mean"
+
+
+class Process(gym.Env[Observation, Any]):
+    """To derive from: say what there is in the class variables, and implement :meth:`begin` and :meth:`act`.
+
+    :cvar features: what the policy sees, in order
+    :cvar actions: choices, or axes
+    :cvar signals: what is measured in every step
+    :cvar max_steps: steps after which an episode is truncated
+    :cvar reward: weights of signals, where it is used as a Gymnasium environment; projects have their own
+    """
+
+    features: ClassVar[Sequence[Feature]] = ()
+    actions: ClassVar[Sequence[Choice] | Sequence[Axis]] = ()
+    signals: ClassVar[Sequence[Signal]] = ()
+    max_steps: ClassVar[int | None] = None
+    reward: ClassVar[Mapping[str, float]] = {}
+
+    def __init__(self) -> None:
+        cls = type(self)
+        if not cls.features or not cls.actions or not cls.signals:
+            raise TypeError(f"{cls.__name__} must name features, actions and signals")
+        for what in (cls.features, cls.actions, cls.signals):
+            names = [part.name for part in what]
+            if len(set(names)) != len(names):
+                raise TypeError(f"{cls.__name__} uses a name twice: {', '.join(names)}")
+        unknown = set(cls.reward) - {signal.name for signal in cls.signals}
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no signal {', '.join(sorted(unknown))}, which its reward weighs")
+        self.observation_space = gym.spaces.Box(_column(cls.features, "low"), _column(cls.features, "high"))
+        self.action_space: gym.spaces.Discrete | gym.spaces.Box
+        if isinstance(cls.actions[0], Choice):
+            self.action_space = gym.spaces.Discrete(len(cls.actions))
+        else:
+            self.action_space = gym.spaces.Box(_column(cls.actions, "low"), _column(cls.actions, "high"))
+        if cls.allowed is not Process.allowed:
+            self.action_masks = lambda: np.asarray(self.allowed(), np.bool_)
+        self._taken = 0
+
+    def begin(self, random: np.random.Generator) -> tuple[Sequence[float], Mapping[str, float]]:
+        """Begins an episode.
+
+        :return: the first observation, one number a feature; and the signals of the state that the first decision sees
+        """
+        raise NotImplementedError
+
+    def act(self, action: Any, random: np.random.Generator) -> tuple[Sequence[float], Mapping[str, float], bool]:
+        """Takes one action: the index of a choice, or ``float32`` of shape ``(axes,)``.
+
+        :return: the next observation, the signals of this step, and whether the process has come to an end of its own
+        """
+        raise NotImplementedError
+
+    def allowed(self) -> Sequence[bool]:
+        """Which choices the present state allows, at least one of them. Override where some are ever forbidden."""
+        raise NotImplementedError
+
+    @classmethod
+    def process_description(cls) -> dict[str, Any]:
+        """Names, units and descriptions, as the native side takes them."""
+
+        def named(parts: Sequence[Any], *keys: str) -> list[dict[str, Any]]:
+            return [{key: value for key, value in asdict(part).items() if key in keys} for part in parts]
+
+        numbers = ("name", "unit", "description")
+        kind = "choices" if isinstance(cls.actions[0], Choice) else "axes"
+        return {
+            "summary": " ".join((cls.__doc__ or cls.__name__).split()),
+            "observation": named(cls.features, *numbers),
+            kind: named(cls.actions, "name", "description") if kind == "choices" else named(cls.actions, *numbers),
+            "signals": [asdict(signal) for signal in cls.signals],
+        }
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
+        """As Gymnasium has it; ``info`` holds the signals."""
+        super().reset(seed=seed)
+        self._taken = 0
+        observation, signals = self.begin(self.np_random)
+        return np.array(observation, np.float32), self._checked(signals)
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """As Gymnasium has it; ``info`` holds the signals, the reward is their sum with the weights of ``reward``."""
+        observation, signals, terminated = self.act(action, self.np_random)
+        self._taken += 1
+        truncated = self.max_steps is not None and self._taken >= self.max_steps and not terminated
+        info = self._checked(signals)
+        paid = float(sum(weight * info[name] for name, weight in self.reward.items()))
+        return np.array(observation, np.float32), paid, bool(terminated), truncated, info
+
+    def _checked(self, signals: Mapping[str, float]) -> dict[str, Any]:
+        info = dict(signals)
+        missing = [signal.name for signal in self.signals if signal.name not in info]
+        if missing:
+            raise KeyError(f"{type(self).__name__} did not measure {', '.join(missing)}")
+        return info
+
+
+def _column(parts: Sequence[Any], name: str) -> NDArray[np.float32]:
+    return np.array([getattr(part, name) for part in parts], np.float32)
