@@ -82,7 +82,7 @@ class _Processes:
             self.choices = 0
             self.action_space = gym.spaces.Box(low, high)
 
-    def step(self, actions: Any, steps: list[bool] | None = None) -> Any:
+    def step(self, actions: Any, steps: NDArray[np.bool_] | None = None) -> Any:
         """One native step of the lanes for which ``steps`` is true."""
         if self.discrete:
             return self.native.choose(np.asarray(actions, np.int64).reshape(-1), steps)
@@ -279,7 +279,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
             raise gym.error.ResetNeeded(
                 f"environments {np.flatnonzero(standing).tolist()} must be reset before the next step"
             )
-        stepped = self.processes.step(actions, (~standing).tolist() if stands else None)
+        stepped = self.processes.step(actions, ~standing if stands else None)
         observations, rewards, terminated, truncated, signals, terms, finals = stepped
         observations = observations.reshape(self._shape)
         info = self._info(signals, terms)
@@ -299,7 +299,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
                 info["_final_info"] = over
             else:
                 self._next = observations
-                observations = np.where(over[:, None], finals, observations)
+                observations = finals
                 self._over, self._begun = over, over.copy()
         self._observations = observations
         return (

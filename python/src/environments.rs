@@ -54,7 +54,8 @@ struct Given {
     truncated: Vec<bool>,
     signals: Vec<f32>,
     terms: Vec<f64>,
-    final_observations: Option<Vec<f32>>,
+    /// The observations with the last one of every episode that has just ended in the place of the next one's first.
+    ended_with: Option<Vec<f32>>,
 }
 
 #[pymethods]
@@ -119,8 +120,9 @@ impl Environments {
         &self,
         py: Python<'py>,
         choices: PyReadonlyArray1<'py, i64>,
-        steps: Option<Vec<bool>>,
+        steps: Option<PyReadonlyArray1<'py, bool>>,
     ) -> PyResult<Stepped<'py>> {
+        let steps = steps.map(|steps| steps.as_slice().map(<[bool]>::to_vec)).transpose()?;
         let ActionSpace::Discrete { choices: names } = &self.factory.spec().action else {
             return Err(PyValueError::new_err("this process takes numbers, not choices"));
         };
@@ -143,8 +145,9 @@ impl Environments {
         &self,
         py: Python<'py>,
         controls: PyReadonlyArray1<'py, f32>,
-        steps: Option<Vec<bool>>,
+        steps: Option<PyReadonlyArray1<'py, bool>>,
     ) -> PyResult<Stepped<'py>> {
+        let steps = steps.map(|steps| steps.as_slice().map(<[bool]>::to_vec)).transpose()?;
         let ActionSpace::Continuous { axes } = &self.factory.spec().action else {
             return Err(PyValueError::new_err("this process takes choices, not numbers"));
         };
@@ -223,7 +226,7 @@ impl Environments {
             given.truncated.into_pyarray(py),
             given.signals.into_pyarray(py),
             given.terms.into_pyarray(py),
-            given.final_observations.map(|values| values.into_pyarray(py)),
+            given.ended_with.map(|values| values.into_pyarray(py)),
         ))
     }
 
@@ -247,7 +250,19 @@ impl Environments {
             terminated: is(Outcome::Terminated),
             truncated: is(Outcome::Truncated),
             signals: transition.signals.clone(),
-            final_observations: any_over.then(|| transition.final_observations.clone()),
+            ended_with: any_over.then(|| {
+                let mut shown = transition.observations.clone();
+                let features = shown.len() / self.lanes;
+                let lanes = shown
+                    .chunks_exact_mut(features)
+                    .zip(transition.final_observations.chunks_exact(features));
+                for ((to, from), outcome) in lanes.zip(&transition.outcomes) {
+                    if outcome.is_over() {
+                        to.copy_from_slice(from);
+                    }
+                }
+                shown
+            }),
             rewards,
             terms,
         }
