@@ -249,5 +249,5 @@ def test_a_million_steps_leave_no_memory_behind():
     steps(400)
     before = resident_bytes()
     steps(4_000)
-    # One array of observations is 11 KB: a leak of one in a hundred steps would show.
-    assert resident_bytes() - before < 400_000
+    # One array of observations is 11 KB: a leak of one in forty steps would show, what an allocator keeps does not.
+    assert resident_bytes() - before < 1_000_000
