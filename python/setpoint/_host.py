@@ -172,7 +172,7 @@ class EnvironmentHost:
         self._lengths = [self.observations.size] * self.lanes
         self._final_rows = list(self.arrays["final_observations"])
         self._rewards = [0.0] * self.lanes
-        self._at = memoryview(self.arrays["lane"])  # type: ignore[arg-type]
+        self._at = memoryview(self.arrays["lane"])  # type: ignore[arg-type]  # a buffer, which NumPy says of itself from Python 3.12 on
         shape = self.arrays["observations"].shape
         self._above, self._below = np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
         # One row a lane, so that comparing stretches nothing.
@@ -215,7 +215,7 @@ class EnvironmentHost:
                     or truncated.__class__ not in _BOOLS
                 ):
                     reward = _checked(reward, terminated, truncated)
-                rewards[lane] = reward  # type: ignore[call-overload]
+                rewards[lane] = reward  # type: ignore[call-overload]  # one of _NUMBERS, or checked
                 if more:
                     self._write_signals(lane, info, arrays["signals"])
                 if terminated or truncated:

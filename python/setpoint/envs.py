@@ -127,11 +127,10 @@ class ProcessEnv(gym.Env[Observation, Any]):
         self.processes = _Processes(kind, 1, max_steps, reward, keys)
         self.observation_space = self.processes.observation_space
         self.action_space = self.processes.action_space
-        # Whether the next episode has begun already: the native side resets within the step that ends one.
-        self._fresh = False
         self._seeded = False
         self._over = True
         self._observation: Observation = np.zeros(self.observation_space.shape or (), np.float32)
+        # The first observation of an episode that nobody has asked for yet: the native side resets in the step that ends one.
         self._next: Observation | None = None
         self._signals: NDArray[np.float32] = np.zeros(len(self.processes.signal_names), np.float32)
         self._last: tuple[Any, float] | None = None
@@ -141,13 +140,12 @@ class ProcessEnv(gym.Env[Observation, Any]):
         super().reset(seed=seed)
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**31))
-        if seed is not None or not self._fresh:
-            observations, self._signals = self.processes.native.reset([(0, seed)])
-            self._observation = observations
-        elif self._next is not None:
+        if seed is not None or self._next is None:
+            self._observation, self._signals = self.processes.native.reset([(0, seed)])
+        else:
             self._observation = self._next
         self._seeded = True
-        self._fresh = self._over = False
+        self._over = False
         self._next = self._last = None
         return self._observation, self._info(None)
 
@@ -160,7 +158,7 @@ class ProcessEnv(gym.Env[Observation, Any]):
         self._observation = observations
         if finals is not None:
             self._next, self._observation = observations, finals
-            self._fresh = self._over = True
+            self._over = True
         self._last = (action, reward)
         return self._observation, reward, is_terminated, is_truncated, self._info(terms)
 

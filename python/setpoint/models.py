@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
@@ -115,6 +116,7 @@ class Policy:
 
     def __init__(self, native: _native.Policy) -> None:
         self._native = native
+        self._draws = np.random.default_rng()
         self.manifest: dict[str, Any] = json.loads(native.manifest())
         self.discrete: bool = self.manifest["action"]["type"] == "discrete"
         self.features = len(self.manifest["observation"])
@@ -152,9 +154,9 @@ class Policy:
         single = rows.ndim < 2
         if rows.shape[-1:] != (self.features,):
             raise ValueError(f"an observation has {self.features} features; the shape {rows.shape} was given")
-        if seed is None:
-            seed = int(np.random.default_rng().integers(2**63))
-        draws = None if deterministic else seed
+        draws = None
+        if not deterministic:
+            draws = int(self._draws.integers(2**63)) if seed is None else seed
         flat = rows.reshape(-1)
         if self.discrete:
             allowed = None if action_masks is None else np.asarray(action_masks, np.bool_).reshape(-1).tolist()
@@ -282,10 +284,10 @@ class Model:
         every: list[CallbackFunction | BaseCallback]
         if callback is None:
             every = []
-        elif isinstance(callback, (list, tuple)):
+        elif isinstance(callback, Sequence):
             every = list(callback)
         else:
-            every = [callback]  # type: ignore[list-item]
+            every = [callback]
         together = CallbackList([*every, *own])
         together.model = self
         together.on_training_start()
@@ -435,6 +437,7 @@ class QLearning(Model):
     algorithm = "q-learning"
 
 
+@cache
 def _described(algorithm: str) -> list[dict[str, Any]]:
     described: list[dict[str, Any]] = json.loads(_native.options_of(algorithm))
     return described

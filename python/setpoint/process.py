@@ -36,14 +36,22 @@ Observation = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Feature:
-    """A number that the policy sees: its name in snake case, its unit, and between which values it lies."""
+class _Number:
+    """A bounded number: its name in snake case, its unit, and between which values it lies."""
 
     name: str
     unit: str
     low: float
     high: float
     description: str = ""
+
+
+class Feature(_Number):
+    """A number that the policy sees."""
+
+
+class Axis(_Number):
+    """A number that is set in every step."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +59,6 @@ class Choice:
     """One of several things that can be done."""
 
     name: str
-    description: str = ""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A number that is set in every step: its name, its unit, and between which values it can be set."""
-
-    name: str
-    unit: str
-    low: float
-    high: float
     description: str = ""
 
 

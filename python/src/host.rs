@@ -13,7 +13,6 @@ use setpoint_decision::spec::Spec;
 use setpoint_process::gymnasium::description::{Description, spec};
 use setpoint_process::process::Outcome;
 use setpoint_process::random::Stream;
-use setpoint_process::schedule::Bar;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, Heuristic, ProcessError, StateError};
 
@@ -75,23 +74,14 @@ impl Factory for Host {
                 reason: format!("{lanes} environments are asked for, {} were given", self.lanes),
             }));
         }
-        let features = self.spec.observation.len();
-        let signals = self.spec.signals.len();
-        let masked = if self.spec.masked { self.spec.action.len() } else { 0 };
+        let transition = Transition::new(&self.spec, lanes);
         let mut batch = HostBatch {
             host: Arc::clone(&self.host),
             failure: self.failure.clone(),
             kind: self.spec.kind.clone(),
-            transition: Transition {
-                observations: vec![0.0; lanes * features],
-                signals: vec![0.0; lanes * signals],
-                current_signals: vec![0.0; lanes * signals],
-                outcomes: vec![Outcome::Running; lanes],
-                final_observations: vec![0.0; lanes * features],
-                allowed: vec![true; lanes * masked],
-            },
             outcomes: vec![0; lanes],
-            allowed: vec![1; lanes * masked],
+            allowed: vec![1; transition.allowed.len()],
+            transition,
         };
         for lane in 0..lanes {
             batch.reset_lane(lane, Some(Stream::new(seed, purpose, lane as u64)))?;
@@ -226,12 +216,6 @@ impl Batch for HostBatch {
 
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
         Python::attach(|py| self.act(py, actions, steps).map_err(|error| self.failed(py, error)))
-    }
-
-    fn keep_schedules(&mut self) {}
-
-    fn schedule(&self, _lane: usize) -> &[Bar] {
-        &[]
     }
 
     fn transition(&self) -> &Transition {

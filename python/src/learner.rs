@@ -11,6 +11,7 @@ use setpoint_learn::environment::Environments;
 use setpoint_learn::episodes::EpisodeStatistics;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::train::cores;
 
 use crate::description::{broke_off, project, refused, to_json};
 use crate::host::{Failure, Host};
@@ -67,8 +68,7 @@ impl Learner {
         };
         let problem = problem.map_err(|error| refused(&error))?;
         let seed = problem.project.train.seed;
-        let all = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if threads == 0 { all() } else { threads };
+        let threads = cores((threads > 0).then_some(threads));
         let state = State {
             algorithm: problem.learner(seed, threads),
             environments: None,
@@ -91,8 +91,8 @@ impl Learner {
     }
 
     /// Environment steps of all calls of [`Learner::learn`].
-    fn steps(&self) -> u64 {
-        self.lock().steps
+    fn steps(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.lock().steps)
     }
 
     /// Takes `total_steps` environment steps and learns from them. `callback` is given a dictionary after each update; where
@@ -110,9 +110,8 @@ impl Learner {
             if self.learning.swap(true, Ordering::Acquire) {
                 return Err(None);
             }
-            let result = self.rounds(total_steps, reset, &stop, &reporter);
-            self.learning.store(false, Ordering::Release);
-            result.map_err(Some)
+            let _over = Over(&self.learning);
+            self.rounds(total_steps, reset, &stop, &reporter).map_err(Some)
         };
         let done = waiting::run(py, &stop, work, |py, event| {
             let Some(callback) = &callback else { return Ok(true) };
@@ -125,8 +124,7 @@ impl Learner {
             figures.set_item("updates", event.updates)?;
             figures.set_item("episodes", event.episodes)?;
             figures.set_item("return_mean_100", event.moving_return)?;
-            let answer = callback.call1((figures,))?;
-            Ok(answer.is_none() || answer.is_truthy()?)
+            waiting::ask(callback, &figures)
         })?;
         match done {
             Ok(()) => Ok(()),
@@ -139,39 +137,55 @@ impl Learner {
     }
 
     /// The policy as it stands.
-    fn policy(&self) -> Policy {
-        let state = self.lock();
-        self.problem.policy(state.algorithm.snapshot(), self.seed, state.steps).into()
+    fn policy(&self, py: Python<'_>) -> Policy {
+        py.detach(|| {
+            let state = self.lock();
+            self.problem.policy(state.algorithm.snapshot(), self.seed, state.steps).into()
+        })
     }
 
     /// What the learner needs to go on learning (optimisers, statistics, draws), without replay buffer and environments.
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let state = self.lock();
-        let algorithm = state.algorithm.save().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        let saved = (algorithm, &state.statistics, state.updates, state.steps, state.beginnings);
-        let bytes =
-            postcard::to_stdvec(&saved).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        let bytes = py.detach(|| {
+            let state = self.lock();
+            let algorithm = state.algorithm.save().map_err(|error| error.to_string())?;
+            let saved = (algorithm, &state.statistics, state.updates, state.steps, state.beginnings);
+            postcard::to_stdvec(&saved).map_err(|error| error.to_string())
+        });
+        let bytes = bytes.map_err(PyRuntimeError::new_err)?;
         Ok(PyBytes::new(py, &bytes))
     }
 
     /// Puts back what [`Learner::save`] gave.
-    fn restore(&self, bytes: &[u8]) -> PyResult<()> {
+    fn restore(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
         let refuse =
             |reason: String| PyValueError::new_err(format!("this is no state of such a model: {reason}"));
         let (algorithm, statistics, updates, steps, beginnings): (Vec<u8>, _, _, _, _) =
             postcard::from_bytes(bytes).map_err(|error| refuse(error.to_string()))?;
-        let mut state = self.lock();
-        state.algorithm.load(&algorithm).map_err(|error| refuse(error.to_string()))?;
-        // The buffer is not saved: it fills anew.
-        let _ = state.algorithm.replay_to_restore();
-        (state.statistics, state.updates, state.steps, state.beginnings) =
-            (statistics, updates, steps, beginnings);
-        state.environments = None;
-        Ok(())
+        py.detach(|| {
+            let mut state = self.lock();
+            state.algorithm.load(&algorithm).map_err(|error| refuse(error.to_string()))?;
+            // The buffer is not saved: it fills anew.
+            let _ = state.algorithm.replay_to_restore();
+            (state.statistics, state.updates, state.steps, state.beginnings) =
+                (statistics, updates, steps, beginnings);
+            state.environments = None;
+            Ok(())
+        })
+    }
+}
+
+/// Says at its end, a panic's too, that learning is over.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
 impl Learner {
+    /// Never with the interpreter's lock held: who has this one may be waiting for that to step an environment in Python.
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

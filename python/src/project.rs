@@ -12,7 +12,7 @@ use setpoint_learn::evaluate::{Evaluation, evaluate_into};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::report;
 use setpoint_learn::run_folder::RunFolder;
-use setpoint_learn::train::{Progress, TrainOptions, Trained};
+use setpoint_learn::train::{Progress, TrainOptions, Trained, cores};
 use setpoint_policy::Policy;
 
 use crate::description::{broke_off, refused, to_json};
@@ -41,8 +41,7 @@ pub fn train(
     let folder = folder.unwrap_or_else(|| {
         RunFolder::new_under(&runs, name, problem.options.name(), &seed, SystemTime::now())
     });
-    let all = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if threads == 0 { all() } else { threads };
+    let threads = cores((threads > 0).then_some(threads));
     let stop = AtomicBool::new(false);
     let work = |reporter: Reporter<Progress>| -> Result<Trained, TrainError> {
         let progress = &mut |progress: &Progress| reporter.report(*progress);
@@ -57,8 +56,7 @@ pub fn train(
         figures.set_item("updates", progress.updates)?;
         figures.set_item("episodes", progress.episodes)?;
         figures.set_item("return_mean_100", progress.moving_return)?;
-        let answer = callback.call1((figures,))?;
-        Ok(answer.is_none() || answer.is_truthy()?)
+        waiting::ask(callback, &figures)
     })?;
     let trained = trained.map_err(|error| broke_off(&error))?;
     Ok((folder.path.clone(), to_json(&trained.summary)?))

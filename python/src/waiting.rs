@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// How often Ctrl-C is looked for.
 const LISTEN: Duration = Duration::from_millis(50);
@@ -25,6 +26,12 @@ impl<E> Reporter<E> {
     }
 }
 
+/// Hands figures to a callback; whether the work goes on: it does unless the answer is false.
+pub fn ask(callback: &Bound<'_, PyAny>, figures: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let answer = callback.call1((figures,))?;
+    Ok(answer.is_none() || answer.is_truthy()?)
+}
+
 /// Runs `work` on a thread of its own and `on_event` on this one for everything it reports. `stop` is set when `on_event`
 /// gives false or fails, and on Ctrl-C; the work is then waited for, and the failure is given.
 pub fn run<T: Send, E: Send>(
@@ -39,12 +46,13 @@ pub fn run<T: Send, E: Send>(
     std::thread::scope(|scope| {
         let thread = scope.spawn(move || work(reporter));
         let mut failure = None;
-        // A channel's end cannot be looked at from two threads, which `detach` asks for: it is lent to and fro.
-        let received = std::sync::Mutex::new(received);
+        let mut received = received;
         loop {
-            let event = py.detach(|| match received.lock() {
-                Ok(received) => received.recv_timeout(LISTEN),
-                Err(_) => Err(RecvTimeoutError::Disconnected),
+            // A channel's end cannot be looked at from two threads, which lending it to `detach` would be: it goes to and fro.
+            let event;
+            (received, event) = py.detach(move || {
+                let event = received.recv_timeout(LISTEN);
+                (received, event)
             });
             match event {
                 Ok(event) => {

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 import pickle
 import signal
 import subprocess
@@ -254,6 +253,24 @@ def test_other_threads_run_and_a_second_training_of_the_same_model_is_refused():
     assert ticks and "already" in errors[0]
 
 
+def test_a_model_is_looked_at_from_another_thread_while_python_environments_are_stepped(tmp_path):
+    # The two wait for each other for ever if one holds the interpreter's lock while it asks for the model's.
+    model = setpoint.PPO("MlpPolicy", "CartPole-v1", n_envs=2, n_steps=128)
+    looks = []
+
+    def look():
+        while len(looks) < 20:
+            model.predict(np.zeros(4, np.float32), deterministic=True)
+            model.save(tmp_path / "now.safetensors")
+            looks.append(model.num_timesteps)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    model.learn(1_000_000, callback=lambda figures: thread.is_alive())
+    thread.join(60)
+    assert len(looks) == 20 and looks == sorted(looks) and looks[-1] > 0
+
+
 def test_a_policy_file_goes_from_here_to_the_command_line_and_back(tmp_path, projects):
     command = [sys.executable, "-m", "setpoint"]
     run = tmp_path / "run"
@@ -274,4 +291,3 @@ def test_unpickled_models_do_not_depend_on_where_they_came_from():
     )
     told = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(model), check=True, capture_output=True)
     assert int(told.stdout) == model.predict(np.zeros(4), deterministic=True)[0]
-    assert os.getpid()

@@ -121,8 +121,8 @@ pub struct Train {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
     /// Cores to use [default: all]; never changes a result
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
-    pub threads: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
 }
 
 /// Each algorithm learns from the same number of steps with the project's options for it, over several seeds on all
@@ -154,8 +154,13 @@ pub struct Compare {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
     /// Cores to use, one a training [default: all]; never changes a result but the seconds
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
-    pub threads: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let threads: usize = text.parse().map_err(|error| format!("{error}"))?;
+    if (1..=1024).contains(&threads) { Ok(threads) } else { Err("it is 1 to 1024".to_owned()) }
 }
 
 fn share(text: &str) -> Result<f64, String> {

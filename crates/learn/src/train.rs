@@ -34,6 +34,11 @@ pub struct TrainOptions<'a> {
     pub progress: &'a mut dyn FnMut(&Progress),
 }
 
+/// Cores to use: as many as are given, else all.
+pub fn cores(given: Option<usize>) -> usize {
+    given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 /// What a progress line shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {

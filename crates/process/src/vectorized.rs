@@ -34,6 +34,20 @@ pub struct Transition {
 }
 
 impl Transition {
+    /// Of so many lanes of a process, before their first episode.
+    pub fn new(spec: &Spec, lanes: usize) -> Self {
+        let (features, signals) = (spec.observation.len(), spec.signals.len());
+        let masked = if spec.masked { spec.action.len() } else { 0 };
+        Self {
+            observations: vec![0.0; lanes * features],
+            signals: vec![0.0; lanes * signals],
+            current_signals: vec![0.0; lanes * signals],
+            outcomes: vec![Outcome::Running; lanes],
+            final_observations: vec![0.0; lanes * features],
+            allowed: vec![true; lanes * masked],
+        }
+    }
+
     /// Whether some lane's process allows no choice at all.
     pub fn leaves_nothing(&self) -> bool {
         let choices = self.allowed.len() / self.outcomes.len().max(1);
@@ -98,9 +112,11 @@ pub trait Batch: Send {
     /// As [`Batch::step`].
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>>;
     /// From now on keeps the schedule of each lane's last finished episode; training does without.
-    fn keep_schedules(&mut self);
+    fn keep_schedules(&mut self) {}
     /// The schedule of a lane's last finished episode; empty where none is kept, or the process schedules nothing.
-    fn schedule(&self, lane: usize) -> &[Bar];
+    fn schedule(&self, _lane: usize) -> &[Bar] {
+        &[]
+    }
     /// What the last step gave.
     fn transition(&self) -> &Transition;
     /// Everything that a bit-identical continuation needs.
@@ -144,14 +160,7 @@ impl<P: Process> Vectorized<P> {
         let masked = if spec.masked { spec.action.len() } else { 0 };
         let mut batch = Self {
             lanes: (0..lanes).map(lane).collect(),
-            transition: Transition {
-                observations: vec![0.0; lanes * features],
-                signals: vec![0.0; lanes * signals],
-                current_signals: vec![0.0; lanes * signals],
-                outcomes: vec![Outcome::Running; lanes],
-                final_observations: vec![0.0; lanes * features],
-                allowed: vec![true; lanes * masked],
-            },
+            transition: Transition::new(spec, lanes),
             masked,
             features,
             signals,

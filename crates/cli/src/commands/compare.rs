@@ -6,9 +6,9 @@ use setpoint_learn::durable;
 use setpoint_learn::many_seeds::{Event, SideBySide};
 use setpoint_learn::report;
 use setpoint_learn::run_folder::RunFolder;
+use setpoint_learn::train::cores;
 
 use crate::arguments::Compare;
-use crate::commands::train::threads;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table};
 use crate::progress::{Shown, thousands};
@@ -60,7 +60,7 @@ fn carry_out(
     let mut shown = Shown::new(total, &format!("{} trainings", plan.trainings()));
     let mut steps = vec![0; plan.trainings()];
     let how = SideBySide {
-        threads: threads(arguments.threads),
+        threads: cores(arguments.threads),
         resume: arguments.resume,
         stop: &interrupt::STOP,
         stops_all: |error| !error.is_divergence(),

@@ -5,7 +5,7 @@ use setpoint_learn::durable;
 use setpoint_learn::many_seeds::{Event, Seeds, train_seeds};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::run_folder::RunFolder;
-use setpoint_learn::train::{Ending, TrainOptions, Trained, train};
+use setpoint_learn::train::{Ending, TrainOptions, Trained, cores, train};
 
 use crate::arguments::Train;
 use crate::interrupt;
@@ -36,12 +36,6 @@ pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// Cores to use: all, unless it is said how many.
-pub fn threads(given: Option<u64>) -> usize {
-    let all = || std::thread::available_parallelism().map_or(1, usize::from);
-    given.map_or_else(all, |threads| threads as usize)
-}
-
 /// Trains one policy and says how it went.
 pub fn one(
     problem: &Problem,
@@ -57,7 +51,7 @@ pub fn one(
         TrainOptions {
             folder: Some(folder.clone()),
             resume: arguments.resume,
-            threads: threads(arguments.threads),
+            threads: cores(arguments.threads),
             stop: &interrupt::STOP,
             progress: &mut |progress| shown.update(progress),
         },
@@ -97,7 +91,7 @@ pub fn seeds(
     let result = train_seeds(
         problem,
         count,
-        threads(arguments.threads),
+        cores(arguments.threads),
         Some(folder),
         arguments.resume,
         &interrupt::STOP,

@@ -12,7 +12,6 @@ use super::shared::Sizes;
 use super::worker::{Failure, Starting, Trouble, Worker};
 use crate::process::Outcome;
 use crate::random::Stream;
-use crate::schedule::Bar;
 use crate::vectorized::{Actions, Batch, ProcessError, StateError, Transition};
 
 /// A worker that dies so often without a step in between is not started again.
@@ -79,14 +78,7 @@ impl Workers {
             description: Arc::clone(description),
             workers: Vec::new(),
             lanes: (0..lanes).map(lane).collect(),
-            transition: Transition {
-                observations: vec![0.0; lanes * features],
-                signals: vec![0.0; lanes * signals],
-                current_signals: vec![0.0; lanes * signals],
-                outcomes: vec![Outcome::Running; lanes],
-                final_observations: vec![0.0; lanes * features],
-                allowed: vec![true; lanes * masked],
-            },
+            transition: Transition::new(&spec, lanes),
             features,
             signals,
             masked,
@@ -366,12 +358,6 @@ impl Batch for Workers {
             lane.steps += u64::from(steps.is_empty() || steps[index]);
         }
         Ok(())
-    }
-
-    fn keep_schedules(&mut self) {}
-
-    fn schedule(&self, _lane: usize) -> &[Bar] {
-        &[]
     }
 
     fn transition(&self) -> &Transition {
