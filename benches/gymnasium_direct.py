@@ -32,7 +32,7 @@ def measure(name, step):
 def main():
     identifier = sys.argv[1] if len(sys.argv) > 1 else "CartPole-v1"
     lanes = int(sys.argv[2]) if len(sys.argv) > 2 else 8
-    make = lambda: gymnasium.make(identifier, disable_env_checker=True)  # noqa: E731
+    make = lambda: gymnasium.make(identifier, disable_env_checker=True)  # noqa: E731  one line, used twice
     space = make().action_space
     space.seed(0)
     discrete = isinstance(space, gymnasium.spaces.Discrete)

@@ -13,7 +13,7 @@ import numpy as np
 library = sys.argv[1]
 LANES, STEPS = 256, 2_000
 if library == "setpoint":
-    import setpoint  # noqa: F401
+    import setpoint  # noqa: F401  importing it registers its environments
 
     vector = gym.make_vec("setpoint/CartPole-v0", num_envs=LANES)
 elif library == "envpool":

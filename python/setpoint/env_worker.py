@@ -154,7 +154,7 @@ def _host_of(request: dict):
         sys.path.insert(0, folder)
     try:
         import gymnasium
-        import numpy  # noqa: F401
+        import numpy  # noqa: F401  only whether it is there
     except ImportError as error:
         raise Refused(
             "python",

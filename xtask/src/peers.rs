@@ -217,9 +217,14 @@ impl Row {
         ratios.sort_by(f64::total_cmp);
         let ours = median(pairs.iter().map(|pair| pair.0).collect());
         let peer = median(pairs.iter().map(|pair| pair.1).collect());
+        let bar = match (self.bar > 1.0, ratios[ratios.len() / 2] < self.bar) {
+            (false, _) => "–".to_owned(),
+            (true, false) => format!("≥ {} ×", self.bar),
+            (true, true) => format!("≥ {} ×, missed", self.bar),
+        };
         let whole = if self.figure == Figure::WholeProgram { ", whole program" } else { "" };
         format!(
-            "| {}{whole} | {} {} | {} | {} {} | {:.1} × | {:.1}–{:.1} | {} |",
+            "| {}{whole} | {} {} | {} | {} {} | {:.1} × | {:.1}–{:.1} | {bar} |",
             self.name,
             short(ours),
             self.unit,
@@ -229,7 +234,6 @@ impl Row {
             ratios[ratios.len() / 2],
             ratios[0],
             ratios[ratios.len() - 1],
-            if self.bar > 1.0 { format!("≥ {} ×", self.bar) } else { "–".to_owned() }
         )
     }
 }

@@ -15,6 +15,7 @@
 pub mod algorithms;
 pub mod checkpoint;
 pub mod compare;
+pub mod critics;
 pub mod durable;
 pub mod environment;
 pub mod episodes;

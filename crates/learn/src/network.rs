@@ -135,7 +135,7 @@ impl Halves {
         );
     }
 
-    /// dL/d parameters of the last [`Halves::forward`], in the first half's buffer.
+    /// Finds dL/d parameters of the last [`Halves::forward`]; see [`Halves::gradient`].
     pub fn backward(
         &mut self,
         shape: &Mlp,
@@ -144,7 +144,7 @@ impl Halves {
         rows: usize,
         cores: Cores,
         output_gradient: &[f32],
-    ) -> &[f32] {
+    ) {
         let first = rows.div_ceil(2);
         let [upper, lower] = &mut self.workspaces;
         let [upper_gradient, lower_gradient] = &mut self.gradients;
@@ -157,6 +157,10 @@ impl Halves {
         if rows > first {
             upper_gradient.iter_mut().zip(lower_gradient).for_each(|(sum, part)| *sum += *part);
         }
+    }
+
+    /// What the last [`Halves::backward`] found.
+    pub fn gradient(&self) -> &[f32] {
         &self.gradients[0]
     }
 

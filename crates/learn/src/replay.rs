@@ -119,6 +119,27 @@ pub struct Batch {
     pub weights: Vec<f32>,
 }
 
+#[cfg(test)]
+impl Batch {
+    /// Random numbers in the shape of a process with continuous actions.
+    pub(crate) fn for_tests(rows: usize, spec: &setpoint_decision::spec::Spec) -> Self {
+        let mut random = Stream::new(0, "test batch", 0);
+        let mut drawn =
+            |n: usize, scale: f32| -> Vec<f32> { (0..n).map(|_| scale * random.normal()).collect() };
+        let (features, axes) = (spec.observation.len(), spec.action.len());
+        Self {
+            rows,
+            observations: drawn(rows * features, 1.0),
+            controls: drawn(rows * axes, 0.5).into_iter().map(f32::tanh).collect(),
+            rewards: drawn(rows, 1.0),
+            next_observations: drawn(rows * features, 1.0),
+            discounts: vec![0.9; rows],
+            weights: vec![1.0; rows],
+            ..Self::default()
+        }
+    }
+}
+
 impl Replay {
     /// For `buffer_size` transitions over all lanes (divided among them, as Stable-Baselines3 does).
     pub fn new(shape: Shape, buffer_size: usize) -> Self {

@@ -18,10 +18,10 @@ use setpoint_process::StateError;
 use setpoint_process::random::Stream;
 
 use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
-use super::td3::beside;
 use super::{Description, Figures, Snapshot};
+use crate::critics::{self, Critic, beside, each, least};
 use crate::exploration::{ActionNoise, NoiseSource};
-use crate::network::{Cores, Halves, Network, Target, Trained};
+use crate::network::{Cores, Halves, Network, Trained};
 use crate::off_policy::{Chosen, Collection, Learner, Means};
 use crate::replay::Batch;
 use crate::schedule::Schedule;
@@ -228,16 +228,11 @@ impl Temperature {
     }
 }
 
-/// One critic with its target and what it needs in a step.
-struct Critic {
-    network: Network,
-    target: Target,
-    values: Vec<f32>,
-    gradient: Vec<f32>,
+/// The rows of a batch in which one critic is the lesser of the two, and what it says of the actions there.
+struct Lesser {
+    rows: Vec<u32>,
+    /// dL/d inputs of these rows, `[rows, features + axes]`
     input_gradient: Vec<f32>,
-    /// Rows of the batch in which it is the lesser of the two.
-    least: Vec<u32>,
-    loss: f64,
 }
 
 /// The actor's draws for a batch.
@@ -261,6 +256,7 @@ pub struct Sac {
     present_halves: Halves,
     next_halves: Halves,
     critics: [Critic; 2],
+    lesser: [Lesser; 2],
     state: State,
     present: Draws,
     next: Draws,
@@ -294,17 +290,10 @@ impl Sac {
         let actor = Network::new(shape(features, &options.net_arch.pi, 2 * axes), rows, &mut weights(0));
         let critic = |index: usize| {
             let shape = shape(features + axes, &options.net_arch.vf, 1);
-            let network = Network::new(shape, rows, &mut weights(1 + index as u64));
-            Critic {
-                target: Target::of(&network, rows),
-                network,
-                values: vec![0.0; rows],
-                gradient: vec![0.0; rows],
-                input_gradient: vec![0.0; rows * (features + axes)],
-                least: Vec::with_capacity(rows),
-                loss: 0.0,
-            }
+            Critic::new(Network::new(shape, rows, &mut weights(1 + index as u64)), rows)
         };
+        let lesser =
+            || Lesser { rows: Vec::with_capacity(rows), input_gradient: vec![0.0; rows * (features + axes)] };
         let draws = || Draws {
             heads: vec![0.0; rows * 2 * axes],
             noise: vec![0.0; rows * axes],
@@ -317,6 +306,7 @@ impl Sac {
             present_halves: Halves::new(&actor.shape, rows),
             next_halves: Halves::new(&actor.shape, rows),
             critics: std::array::from_fn(critic),
+            lesser: [lesser(), lesser()],
             state: State {
                 temperature: Temperature::new(options.ent_coef, target_entropy),
                 noise: NoiseSource::new(options.noise, options.collection.n_envs * axes, seed),
@@ -370,13 +360,9 @@ impl Sac {
     fn estimate_targets(&mut self, batch: &Batch, alpha: f64) {
         let rows = batch.rows;
         let inputs = &self.next.inputs;
-        each(&mut self.critics, self.cores, |critic| {
-            critic.values[..rows].copy_from_slice(critic.target.forward(inputs, rows));
-        });
-        let [first, second] = &self.critics;
+        each(&mut self.critics, self.cores, |critic| critic.estimate_by_target(inputs, rows));
         for row in 0..rows {
-            let least = first.values[row].min(second.values[row]);
-            let soft = least - alpha as f32 * self.next.log_probabilities[row];
+            let soft = least(&self.critics, row) - alpha as f32 * self.next.log_probabilities[row];
             self.targets[row] = batch.rewards[row] + batch.discounts[row] * soft;
         }
     }
@@ -388,44 +374,36 @@ impl Sac {
         beside(&batch.observations, &batch.controls, self.axes, rows, &mut self.inputs);
         let (inputs, targets, drawn) = (&self.inputs[..], &self.targets[..rows], &self.present.inputs[..]);
         each(&mut self.critics, self.cores, |critic| {
-            let Critic { network, target, gradient, loss, values, .. } = critic;
-            let estimates = network.forward(inputs, rows);
-            *loss = 0.0;
-            for ((value, target), slot) in estimates.iter().zip(targets).zip(&mut gradient[..rows]) {
-                let error = value - target;
-                *loss += 0.5 * f64::from(error * error) / rows as f64;
-                *slot = error / rows as f32;
-            }
-            network.learn(inputs, rows, &gradient[..rows], learning_rate, None);
+            critic.regress(inputs, &[], targets, 0.5, learning_rate);
             if let Some(tau) = tau {
-                target.follow(network, tau);
+                critic.follow(tau);
             }
-            values[..rows].copy_from_slice(network.forward(drawn, rows));
+            critic.estimate(drawn, rows);
         });
         self.critics.iter().map(|critic| critic.loss).sum()
     }
 
-    /// The actor down mean (α log π(a|s) − min_i Q_i(s, a)) with a = tanh(μ + σ ε) (equations 7 to 9).
-    fn learn_actor(&mut self, batch: &Batch, alpha: f64, learning_rate: f64) -> (f64, f64) {
+    /// L = mean (α log π(a|s) − min_i Q_i(s, a)) with a = tanh(μ + σ ε) (equations 7 to 9), and dL/d parameters of the actor,
+    /// which its halves keep.
+    fn policy_gradient(&mut self, batch: &Batch, alpha: f64) -> f64 {
         let (rows, axes) = (batch.rows, self.axes);
         let share = 1.0 / rows as f32;
         let [first, second] = &mut self.critics;
-        first.least.clear();
-        second.least.clear();
+        let [first_lesser, second_lesser] = &mut self.lesser;
+        first_lesser.rows.clear();
+        second_lesser.rows.clear();
         let mut loss = 0.0;
         for row in 0..rows {
-            let lesser = if first.values[row] <= second.values[row] { &mut *first } else { &mut *second };
-            lesser.least.push(row as u32);
-            loss += alpha * f64::from(self.present.log_probabilities[row]) - f64::from(lesser.values[row]);
+            let is_first = first.values[row] <= second.values[row];
+            let (least, rows) =
+                if is_first { (&*first, &mut *first_lesser) } else { (&*second, &mut *second_lesser) };
+            rows.rows.push(row as u32);
+            loss += alpha * f64::from(self.present.log_probabilities[row]) - f64::from(least.values[row]);
         }
-        each(&mut self.critics, self.cores, |critic| {
-            let Critic { network, gradient, input_gradient, least, .. } = critic;
-            gradient[..least.len()].fill(-share);
-            network.input_gradient_of(least, &gradient[..least.len()], input_gradient);
-        });
-        for critic in &self.critics {
-            let width = critic.network.shape.input;
-            for (gradient, row) in critic.input_gradient.chunks_exact(width).zip(&critic.least) {
+        self.cores.join(|| first_lesser.look(first, share), || second_lesser.look(second, share));
+        for lesser in &self.lesser {
+            let width = first.network.shape.input;
+            for (gradient, row) in lesser.input_gradient.chunks_exact(width).zip(&lesser.rows) {
                 let row = *row as usize;
                 self.action_gradient[row * axes..(row + 1) * axes].copy_from_slice(&gradient[width - axes..]);
             }
@@ -445,22 +423,18 @@ impl Sac {
         }
         let Network { shape, trained, .. } = &self.actor;
         let (parameters, observations) = (&trained.parameters, &batch.observations);
-        let gradient = self.present_halves.backward(
-            shape,
-            parameters,
-            observations,
-            rows,
-            self.cores,
-            &self.head_gradient,
-        );
-        (loss / rows as f64, self.actor.apply(gradient, learning_rate))
+        self.present_halves.backward(shape, parameters, observations, rows, self.cores, &self.head_gradient);
+        loss / rows as f64
     }
 }
 
-/// Does the same with both critics, side by side where there are two cores.
-fn each(critics: &mut [Critic; 2], cores: Cores, work: impl Fn(&mut Critic) + Sync) {
-    let [first, second] = critics;
-    cores.join(|| work(first), || work(second));
+impl Lesser {
+    /// How −Q · `share` of its rows falls with their inputs; the last that the critic estimated must be the whole batch.
+    fn look(&mut self, critic: &mut Critic, share: f32) {
+        let gradient = &mut critic.gradient[..self.rows.len()];
+        gradient.fill(-share);
+        critic.network.input_gradient_of(&self.rows, gradient, &mut self.input_gradient);
+    }
 }
 
 impl Learner for Sac {
@@ -491,7 +465,8 @@ impl Learner for Sac {
         self.state.gradient_steps += 1;
         let follows = self.state.gradient_steps.is_multiple_of(self.options.target_update_interval);
         let value_loss = self.learn_critics(batch, learning_rate, follows.then_some(self.options.tau));
-        let (policy_loss, norm) = self.learn_actor(batch, alpha, learning_rate);
+        let policy_loss = self.policy_gradient(batch, alpha);
+        let norm = self.actor.apply(self.present_halves.gradient(), learning_rate);
         let target = mean(&self.targets[..rows]);
         self.state.means.add(&[value_loss, policy_loss, alpha, -mean_log_probability, target, norm]);
         match (value_loss.is_finite(), norm.is_finite()) {
@@ -520,20 +495,15 @@ impl Learner for Sac {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        let critics =
-            self.critics.each_ref().map(|critic| (&critic.network.trained, &critic.target.parameters));
-        postcard::to_stdvec(&(&self.actor.trained, critics, &self.state))
+        postcard::to_stdvec(&(&self.actor.trained, critics::saved(&self.critics), &self.state))
             .map_err(|error| StateError::new(error.to_string()))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (actor, critics, state): (Trained, [(Trained, Vec<f32>); 2], State) =
+        let (actor, critics, state): (Trained, Vec<critics::Saved>, State) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
         self.actor.restore(actor)?;
-        for (critic, (trained, target)) in self.critics.iter_mut().zip(critics) {
-            critic.network.restore(trained)?;
-            critic.target.restore(target)?;
-        }
+        critics::restore(&mut self.critics, critics)?;
         self.state = state;
         Ok(())
     }
@@ -560,6 +530,39 @@ mod tests {
         let mut one = Temperature::new(EntropyCoefficient::Auto(1.0), -1.0);
         assert_eq!(one.step(-5.0, 0.01), 1.0);
         assert!((one.alpha().ln() + 0.01).abs() < 1e-9);
+    }
+
+    /// The whole way: heads, squashing, entropy, the lesser critic of each row, both halves of the batch.
+    #[test]
+    fn the_policy_s_gradient_agrees_with_finite_differences() {
+        let net_arch = NetArch { pi: vec![8], vf: vec![8] };
+        let options = Options { net_arch, activation_fn: Activation::Tanh, ..Options::default() };
+        let process = setpoint_process::open_kind("pendulum", None).unwrap();
+        let mut sac = Sac::new(options, process.spec(), 0, Cores::One);
+        let batch = Batch::for_tests(7, process.spec());
+        let alpha = 0.3;
+        let draws = sac.state.learning.clone();
+        let loss_of = |sac: &mut Sac| {
+            sac.state.learning = draws.clone();
+            sac.draw(&batch);
+            let Sac { critics, present, .. } = sac;
+            critics.iter_mut().for_each(|critic| critic.estimate(&present.inputs, batch.rows));
+            sac.policy_gradient(&batch, alpha)
+        };
+        loss_of(&mut sac);
+        assert!(sac.lesser.iter().all(|lesser| !lesser.rows.is_empty()), "both critics count in some row");
+        let gradient = sac.present_halves.gradient().to_vec();
+        for (index, gradient) in gradient.iter().enumerate() {
+            let parameter = sac.actor.trained.parameters[index];
+            let mut shifted = |by: f32| {
+                sac.actor.trained.parameters[index] = parameter + by;
+                let loss = loss_of(&mut sac);
+                sac.actor.trained.parameters[index] = parameter;
+                loss
+            };
+            let numeric = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-3, "{index}: {numeric} {gradient}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use setpoint_process::random::Stream;
 
 use super::ppo::{NetArch, read_activation, read_schedule};
 use super::{Description, Figures, Snapshot};
+use crate::critics::{self, Critic, beside, each, least};
 use crate::exploration::{ActionNoise, NoiseSource};
 use crate::network::{Cores, Halves, Network, Target, Trained};
 use crate::off_policy::{Chosen, Collection, Learner, Means};
@@ -140,15 +141,6 @@ impl Options {
     }
 }
 
-/// One critic with its target and what it needs in a step.
-struct Critic {
-    network: Network,
-    target: Target,
-    values: Vec<f32>,
-    gradient: Vec<f32>,
-    loss: f64,
-}
-
 /// The learner.
 pub struct Td3 {
     options: Options,
@@ -193,8 +185,7 @@ impl Td3 {
         let critic = |index: usize| {
             let shape = shape(features + axes, &options.net_arch.vf, 1);
             let network = Network::new(shape, rows, &mut Stream::new(seed, "td3 weights", 1 + index as u64));
-            let target = Target::of(&network, rows);
-            Critic { target, network, values: vec![0.0; rows], gradient: vec![0.0; rows], loss: 0.0 }
+            Critic::new(network, rows)
         };
         let critics: Vec<Critic> = (0..options.n_critics).map(critic).collect();
         Self {
@@ -245,13 +236,9 @@ impl Td3 {
         }
         beside(&batch.next_observations, &self.actions, axes, rows, &mut self.next_inputs);
         let inputs = &self.next_inputs[..];
-        let value = |critic: &mut Critic| {
-            critic.values[..rows].copy_from_slice(critic.target.forward(inputs, rows));
-        };
-        each(&mut self.critics, cores, value);
+        each(&mut self.critics, cores, |critic| critic.estimate_by_target(inputs, rows));
         for row in 0..rows {
-            let least = self.critics.iter().map(|critic| critic.values[row]).fold(f32::INFINITY, f32::min);
-            self.targets[row] = batch.rewards[row] + batch.discounts[row] * least;
+            self.targets[row] = batch.rewards[row] + batch.discounts[row] * least(&self.critics, row);
         }
     }
 
@@ -260,23 +247,13 @@ impl Td3 {
         let (rows, cores) = (batch.rows, self.cores);
         beside(&batch.observations, &batch.controls, self.axes, rows, &mut self.inputs);
         let (inputs, targets) = (&self.inputs[..], &self.targets[..rows]);
-        let learn = |critic: &mut Critic| {
-            let Critic { network, gradient, loss, values, .. } = critic;
-            values[..rows].copy_from_slice(network.forward(inputs, rows));
-            *loss = 0.0;
-            for ((value, target), slot) in values.iter().zip(targets).zip(&mut gradient[..rows]) {
-                let error = value - target;
-                *loss += f64::from(error * error) / rows as f64;
-                *slot = 2.0 * error / rows as f32;
-            }
-            network.learn(inputs, rows, &gradient[..rows], learning_rate, None);
-        };
-        each(&mut self.critics, cores, learn);
+        each(&mut self.critics, cores, |critic| critic.regress(inputs, &[], targets, 1.0, learning_rate));
         self.critics.iter().map(|critic| critic.loss).sum()
     }
 
-    /// The actor down −mean Q_1(s, π(s)), through the critic's gradient with respect to the action (Silver et al. 2014).
-    fn learn_actor(&mut self, batch: &Batch, learning_rate: f64) -> (f64, f64) {
+    /// L = −mean Q_1(s, π(s)), and dL/d parameters of the actor, which its halves keep, through the critic's gradient with
+    /// respect to the action (Silver et al. 2014).
+    fn policy_gradient(&mut self, batch: &Batch) -> f64 {
         let (rows, axes, cores) = (batch.rows, self.axes, self.cores);
         let Network { shape, trained, .. } = &self.actor;
         let parameters = &trained.parameters;
@@ -305,35 +282,9 @@ impl Td3 {
                 self.action_gradient[row * axes + axis] = to_action * (1.0 - action * action);
             }
         }
-        let gradient = self.actor_halves.backward(
-            shape,
-            parameters,
-            &batch.observations,
-            rows,
-            cores,
-            &self.action_gradient,
-        );
-        (loss, self.actor.apply(gradient, learning_rate))
-    }
-}
-
-/// Does the same with every critic, two at a time where there are two cores.
-fn each(critics: &mut [Critic], cores: Cores, work: impl Fn(&mut Critic) + Sync) {
-    match critics {
-        [first, second] => {
-            cores.join(|| work(first), || work(second));
-        }
-        critics => critics.iter_mut().for_each(work),
-    }
-}
-
-/// `[rows, features + axes]` from observations and actions side by side.
-pub(super) fn beside(observations: &[f32], actions: &[f32], axes: usize, rows: usize, inputs: &mut [f32]) {
-    let features = observations.len() / rows;
-    let rows = inputs.chunks_exact_mut(features + axes).zip(observations.chunks_exact(features));
-    for ((input, observation), action) in rows.zip(actions.chunks_exact(axes)) {
-        input[..features].copy_from_slice(observation);
-        input[features..].copy_from_slice(action);
+        let observations = &batch.observations;
+        self.actor_halves.backward(shape, parameters, observations, rows, cores, &self.action_gradient);
+        loss
     }
 }
 
@@ -360,11 +311,12 @@ impl Learner for Td3 {
             .add(&[loss, f64::from(self.targets[..batch.rows].iter().sum::<f32>()) / batch.rows as f64]);
         self.state.gradient_steps += 1;
         if self.state.gradient_steps.is_multiple_of(self.options.policy_delay) {
-            let (policy_loss, norm) = self.learn_actor(batch, learning_rate);
+            let policy_loss = self.policy_gradient(batch);
+            let norm = self.actor.apply(self.actor_halves.gradient(), learning_rate);
             self.state.actor_means.add(&[policy_loss, norm]);
             let tau = self.options.tau;
             self.actor_target.follow(&self.actor, tau);
-            each(&mut self.critics, self.cores, |critic| critic.target.follow(&critic.network, tau));
+            each(&mut self.critics, self.cores, |critic| critic.follow(tau));
             if !norm.is_finite() {
                 return Err("policy gradient");
             }
@@ -391,26 +343,71 @@ impl Learner for Td3 {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        let critics: Vec<_> =
-            self.critics.iter().map(|critic| (&critic.network.trained, &critic.target.parameters)).collect();
+        let critics = critics::saved(&self.critics);
         postcard::to_stdvec(&(&self.actor.trained, &self.actor_target.parameters, critics, &self.state))
             .map_err(|error| StateError::new(error.to_string()))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        type Saved = (Trained, Vec<f32>, Vec<(Trained, Vec<f32>)>, State);
-        let (actor, actor_target, critics, state): Saved =
+        let (actor, actor_target, critics, state): (Trained, Vec<f32>, Vec<critics::Saved>, State) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        if critics.len() != self.critics.len() {
-            return Err(StateError::new("it has another number of critics than this project"));
-        }
         self.actor.restore(actor)?;
         self.actor_target.restore(actor_target)?;
-        for (critic, (trained, target)) in self.critics.iter_mut().zip(critics) {
-            critic.network.restore(trained)?;
-            critic.target.restore(target)?;
-        }
+        critics::restore(&mut self.critics, critics)?;
         self.state = state;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole way: squashing, the first critic's view of the actions, both halves of the batch.
+    #[test]
+    fn the_policy_s_gradient_agrees_with_finite_differences() {
+        let net_arch = NetArch { pi: vec![8], vf: vec![8] };
+        let options = Options { net_arch, activation_fn: Activation::Tanh, ..Options::default() };
+        let process = setpoint_process::open_kind("pendulum", None).unwrap();
+        let mut td3 = Td3::new(options, process.spec(), 0, Cores::One);
+        let batch = Batch::for_tests(7, process.spec());
+        td3.policy_gradient(&batch);
+        let gradient = td3.actor_halves.gradient().to_vec();
+        assert!(gradient.iter().any(|slope| slope.abs() > 1e-2));
+        for (index, gradient) in gradient.iter().enumerate() {
+            let parameter = td3.actor.trained.parameters[index];
+            let mut shifted = |by: f32| {
+                td3.actor.trained.parameters[index] = parameter + by;
+                let loss = td3.policy_gradient(&batch);
+                td3.actor.trained.parameters[index] = parameter;
+                loss
+            };
+            let numeric = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-3, "{index}: {numeric} {gradient}");
+        }
+    }
+
+    /// y of a running and of a terminated step, against the formula written out (Fujimoto et al. 2018, equation 14).
+    #[test]
+    fn targets_are_the_lesser_critic_s_at_the_smoothed_target_action() {
+        let options = Options { target_policy_noise: 0.0, ..Options::default() };
+        let process = setpoint_process::open_kind("pendulum", None).unwrap();
+        let mut td3 = Td3::new(options, process.spec(), 0, Cores::One);
+        let mut batch = Batch::for_tests(2, process.spec());
+        batch.discounts = vec![0.9, 0.0];
+        td3.estimate_targets(&batch);
+        let mut inputs = batch.next_observations[..3].to_vec();
+        inputs.push(td3.actor.forward(&batch.next_observations[..3], 1)[0].tanh());
+        let values: Vec<f32> =
+            td3.critics.iter_mut().map(|critic| critic.network.forward(&inputs, 1)[0]).collect();
+        assert!((td3.targets[0] - (batch.rewards[0] + 0.9 * values[0].min(values[1]))).abs() < 1e-6);
+        assert_eq!(td3.targets[1], batch.rewards[1], "what terminated is worth its reward alone");
+
+        // Smoothing: the noise is clipped, and so is the sum.
+        td3.options.target_policy_noise = 100.0;
+        td3.options.target_noise_clip = 0.1;
+        td3.estimate_targets(&batch);
+        let off = (td3.actions[0] - inputs[3]).abs();
+        assert!(off <= 0.1 + 1e-6 && off > 0.0, "{off}");
     }
 }

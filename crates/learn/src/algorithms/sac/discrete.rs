@@ -11,18 +11,10 @@ use setpoint_process::random::Stream;
 
 use super::{Options, Temperature};
 use crate::algorithms::{Figures, Snapshot};
-use crate::network::{Cores, Network, Target, Trained};
+use crate::critics::{self, Critic, each, least};
+use crate::network::{Cores, Network, Trained};
 use crate::off_policy::{Chosen, Learner, Means};
 use crate::replay::Batch;
-
-/// One critic: values of all choices at once.
-struct Critic {
-    network: Network,
-    target: Target,
-    values: Vec<f32>,
-    gradient: Vec<f32>,
-    loss: f64,
-}
 
 /// The learner for choices.
 pub struct DiscreteSac {
@@ -60,13 +52,7 @@ impl DiscreteSac {
         let actor = Network::new(shape(&options.net_arch.pi), rows, &mut weights(0));
         let critic = |index: usize| {
             let network = Network::new(shape(&options.net_arch.vf), rows, &mut weights(1 + index as u64));
-            Critic {
-                target: Target::of(&network, rows),
-                network,
-                values: vec![0.0; rows * choices],
-                gradient: vec![0.0; rows * choices],
-                loss: 0.0,
-            }
+            Critic::new(network, rows)
         };
         // 98 % of the greatest entropy that so many choices can have (Christodoulou 2019, table 2).
         let target_entropy = options.target_entropy.unwrap_or(0.98 * (choices as f64).ln());
@@ -94,25 +80,6 @@ impl DiscreteSac {
         logits.copy_from_slice(self.actor.forward(observations, rows));
         categorical::log_probabilities(logits, self.choices, (!allowed.is_empty()).then_some(allowed));
     }
-
-    /// Values of every choice by both critics' targets or networks.
-    fn values(&mut self, observations: &[f32], rows: usize, by_target: bool) {
-        let n = rows * self.choices;
-        each(&mut self.critics, self.cores, |critic| {
-            let Critic { network, target, values, .. } = critic;
-            let outputs = if by_target {
-                target.forward(observations, rows)
-            } else {
-                network.forward(observations, rows)
-            };
-            values[..n].copy_from_slice(outputs);
-        });
-    }
-}
-
-fn each(critics: &mut [Critic; 2], cores: Cores, work: impl Fn(&mut Critic) + Sync) {
-    let [first, second] = critics;
-    cores.join(|| work(first), || work(second));
 }
 
 /// d logits of one row for L = Σ_a π_a (α log π_a − q_a): π_i (f_i − Σ_a π_a f_a) with f = α log π − q (the derivative of
@@ -151,44 +118,31 @@ impl Learner for DiscreteSac {
         let alpha = self.state.temperature.alpha() as f32;
         // y = r + γ Σ_a π(a|s') (min_i Q'_i(s', a) − α log π(a|s'))
         self.policy(&batch.next_observations, rows, &batch.next_allowed);
-        self.values(&batch.next_observations, rows, true);
+        each(&mut self.critics, self.cores, |critic| {
+            critic.estimate_by_target(&batch.next_observations, rows)
+        });
         for row in 0..rows {
             let mut soft = 0.0;
             for index in row * choices..(row + 1) * choices {
                 let log = self.log_probabilities[index];
-                let least = self.critics[0].values[index].min(self.critics[1].values[index]);
                 let p = log.exp();
-                soft += if p > 0.0 { p * (least - alpha * log) } else { 0.0 };
+                soft += if p > 0.0 { p * (least(&self.critics, index) - alpha * log) } else { 0.0 };
             }
             self.targets[row] = batch.rewards[row] + batch.discounts[row] * soft;
         }
         let targets = &self.targets[..rows];
         each(&mut self.critics, self.cores, |critic| {
-            let Critic { network, gradient, loss, .. } = critic;
-            let outputs = network.forward(&batch.observations, rows);
-            let gradient = &mut gradient[..rows * choices];
-            gradient.fill(0.0);
-            *loss = 0.0;
-            for (row, target) in targets.iter().enumerate() {
-                let index = row * choices + batch.choices[row] as usize;
-                let error = outputs[index] - target;
-                *loss += 0.5 * f64::from(error * error) / rows as f64;
-                gradient[index] = error / rows as f32;
-            }
-            network.learn(&batch.observations, rows, gradient, learning_rate, None);
+            critic.regress(&batch.observations, &batch.choices, targets, 0.5, learning_rate);
         });
         let value_loss: f64 = self.critics.iter().map(|critic| critic.loss).sum();
 
         self.policy(&batch.observations, rows, &batch.allowed);
-        self.values(&batch.observations, rows, false);
+        each(&mut self.critics, self.cores, |critic| critic.estimate(&batch.observations, rows));
         let (mut policy_loss, mut entropy) = (0.0, 0.0);
         for row in 0..rows {
             let range = row * choices..(row + 1) * choices;
             let logs = &self.log_probabilities[range.clone()];
-            let least = |choice: usize| {
-                let index = row * choices + choice;
-                self.critics[0].values[index].min(self.critics[1].values[index])
-            };
+            let least = |choice: usize| least(&self.critics, row * choices + choice);
             let gradient = &mut self.output_gradient[range];
             policy_loss += f64::from(policy_gradient(logs, least, alpha, gradient)) / rows as f64;
             gradient.iter_mut().for_each(|slot| *slot /= rows as f32);
@@ -200,7 +154,7 @@ impl Learner for DiscreteSac {
         self.state.gradient_steps += 1;
         if self.state.gradient_steps.is_multiple_of(self.options.target_update_interval) {
             let tau = self.options.tau;
-            each(&mut self.critics, self.cores, |critic| critic.target.follow(&critic.network, tau));
+            each(&mut self.critics, self.cores, |critic| critic.follow(tau));
         }
         self.state.means.add(&[value_loss, policy_loss, f64::from(alpha), entropy, norm]);
         if value_loss.is_finite() && norm.is_finite() { Ok(()) } else { Err("value loss") }
@@ -225,20 +179,15 @@ impl Learner for DiscreteSac {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        let critics =
-            self.critics.each_ref().map(|critic| (&critic.network.trained, &critic.target.parameters));
-        postcard::to_stdvec(&(&self.actor.trained, critics, &self.state))
+        postcard::to_stdvec(&(&self.actor.trained, critics::saved(&self.critics), &self.state))
             .map_err(|error| StateError::new(error.to_string()))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (actor, critics, state): (Trained, [(Trained, Vec<f32>); 2], State) =
+        let (actor, critics, state): (Trained, Vec<critics::Saved>, State) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
         self.actor.restore(actor)?;
-        for (critic, (trained, target)) in self.critics.iter_mut().zip(critics) {
-            critic.network.restore(trained)?;
-            critic.target.restore(target)?;
-        }
+        critics::restore(&mut self.critics, critics)?;
         self.state = state;
         Ok(())
     }
