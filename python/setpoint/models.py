@@ -437,6 +437,30 @@ class QLearning(Model):
     algorithm = "q-learning"
 
 
+class EpsilonGreedy(Model):
+    """The bandit that mostly takes the best arm so far (Sutton & Barto 2018, section 2.2), for choices without consequences."""
+
+    algorithm = "epsilon-greedy"
+
+
+class UCB1(Model):
+    """The bandit that takes the most promising arm (Auer, Cesa-Bianchi & Fischer 2002), for choices without consequences."""
+
+    algorithm = "ucb1"
+
+
+class LinUCB(Model):
+    """The bandit that promises by features (Li et al. 2010, arXiv 1003.0146), for choices without consequences."""
+
+    algorithm = "lin-ucb"
+
+
+class Thompson(Model):
+    """The bandit that acts on a draw of its belief (Thompson 1933), for choices without consequences."""
+
+    algorithm = "thompson"
+
+
 @cache
 def _described(algorithm: str) -> list[dict[str, Any]]:
     described: list[dict[str, Any]] = json.loads(_native.options_of(algorithm))

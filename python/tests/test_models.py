@@ -43,6 +43,10 @@ def test_ppo_learns_gymnasiums_environments_stepped_in_python():
         (setpoint.SAC, "cart-pole", {"policy_kwargs": {"net_arch": [16]}}),
         (setpoint.Reinforce, "cart-pole", {}),
         (setpoint.QLearning, "cart-pole", {}),
+        (setpoint.EpsilonGreedy, "assembly-setup", {}),
+        (setpoint.UCB1, "assembly-setup", {}),
+        (setpoint.LinUCB, "assembly-setup", {}),
+        (setpoint.Thompson, "assembly-setup", {"belief": "linear"}),
     ],
 )
 def test_every_algorithm_learns_saves_and_reads_back_the_same_policy(model, env, options, tmp_path):

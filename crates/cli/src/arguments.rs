@@ -207,6 +207,10 @@ pub struct Recommend {
     /// reference values (repeatable)
     #[arg(long = "set", value_name = "FEATURE=VALUE")]
     pub set: Vec<String>,
+    /// A choice that the process does not allow at present, such as a job that is done; what the constraints forbid is
+    /// known without (repeatable)
+    #[arg(long, value_name = "CHOICE")]
+    pub impossible: Vec<String>,
     /// Drivers to show
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub drivers: usize,

@@ -46,7 +46,7 @@ macro_rules! message_from {
         }
     )*};
 }
-message_from!(TrainError, FileError, LeftOut, PolicyFileError, setpoint_policy::constraints::UnknownName);
+message_from!(TrainError, FileError, LeftOut, PolicyFileError, setpoint_policy::ranking::NoRecommendation);
 
 /// The two streams.
 pub struct Output {

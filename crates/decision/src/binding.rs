@@ -15,10 +15,15 @@ impl Project {
         let top = self.document.top();
         self.bind_reward(&top.table("reward")?, spec)?;
         self.bind_constraints(&top.tables("constraint")?, spec)?;
-        for (section, scenario) in top.tables("scenario")?.iter().zip(&self.scenarios) {
-            let set = section.table("set")?;
-            for (name, value) in &scenario.values {
-                bind_value(&set, name, *value, spec)?;
+        let (mut scenarios, mut preferences) = (self.scenarios.iter(), self.preferences.iter());
+        for section in top.tables("scenario")? {
+            if section.is_table("prefer") {
+                preferences.next().map_or(Ok(()), |preference| preference.bind(&section, spec))?;
+            } else if let Some(scenario) = scenarios.next() {
+                let set = section.table("set")?;
+                for (name, value) in &scenario.values {
+                    bind_value(&set, name, *value, spec)?;
+                }
             }
         }
         self.bind_baselines(&top.table("evaluate")?, spec)

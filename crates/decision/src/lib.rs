@@ -13,6 +13,7 @@ pub mod charter;
 pub mod constraint;
 pub mod diagnostic;
 pub mod document;
+pub mod preference;
 pub mod project;
 mod resolved;
 pub mod section;

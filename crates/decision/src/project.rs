@@ -6,6 +6,7 @@ use crate::charter::{Charter, Finding, Mode, RewardDelay};
 use crate::constraint::{Condition, Constraint, Effect, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
+use crate::preference::Preference;
 use crate::section::{Range, Section};
 use crate::spec::Spec;
 
@@ -43,8 +44,10 @@ pub struct Project {
     pub reward: Reward,
     /// `[[constraint]]`
     pub constraints: Vec<Constraint>,
-    /// `[[scenario]]`
+    /// `[[scenario]]` that sets a state.
     pub scenarios: Vec<Scenario>,
+    /// `[[scenario]]` that says what the reward must prefer.
+    pub preferences: Vec<Preference>,
     /// `[train]`
     pub train: Train,
     /// `[evaluate]`
@@ -72,7 +75,7 @@ pub struct Reward {
     pub on_truncated: f64,
 }
 
-/// `[[scenario]]`: a named state for `setpoint recommend` and the report.
+/// `[[scenario]]` with `set`: a named state for `setpoint recommend` and the report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// Its name.
@@ -163,12 +166,23 @@ impl Project {
         let reward = read_reward(top.table("reward")?, &process.kind)?;
         let constraints =
             top.tables("constraint")?.into_iter().map(read_constraint).collect::<Result<Vec<_>, _>>()?;
-        let scenarios = read_scenarios(top.tables("scenario")?)?;
+        let (scenarios, preferences) = read_scenarios(top.tables("scenario")?)?;
         let train = read_train(top.table("train")?)?;
         let evaluate = read_evaluate(top.table("evaluate")?)?;
         top.finish()?;
         let folder = PathBuf::new();
-        Ok(Self { folder, charter, process, reward, constraints, scenarios, train, evaluate, document })
+        Ok(Self {
+            folder,
+            charter,
+            process,
+            reward,
+            constraints,
+            scenarios,
+            preferences,
+            train,
+            evaluate,
+            document,
+        })
     }
 
     /// A table of the file, for parts that read their own.
@@ -327,8 +341,8 @@ fn read_constraint(section: Section<'_>) -> Result<Constraint, Box<Diagnostic>> 
     Ok(Constraint { when: Condition { subject, above, below }, effect })
 }
 
-fn read_scenarios(sections: Vec<Section<'_>>) -> Result<Vec<Scenario>, Box<Diagnostic>> {
-    let mut scenarios: Vec<Scenario> = Vec::new();
+fn read_scenarios(sections: Vec<Section<'_>>) -> Result<(Vec<Scenario>, Vec<Preference>), Box<Diagnostic>> {
+    let (mut scenarios, mut preferences): (Vec<Scenario>, Vec<Preference>) = Default::default();
     for section in sections {
         let name = section.string("name", "name of the scenario")?.ok_or_else(|| {
             section.error(
@@ -338,26 +352,36 @@ fn read_scenarios(sections: Vec<Section<'_>>) -> Result<Vec<Scenario>, Box<Diagn
                 "`recommend` asks for it by name",
             )
         })?;
-        if scenarios.iter().any(|other| other.name == name) {
+        let mut taken = scenarios
+            .iter()
+            .map(|scenario| &scenario.name)
+            .chain(preferences.iter().map(|preference| &preference.name));
+        if taken.any(|other| *other == name) {
             let title = format!("there are two scenarios named \"{name}\"");
             return Err(section.error("name", &title, "already taken", "give each its own name"));
         }
         let description = section.string("description", "what it stands for")?;
+        if section.is_table("prefer") || section.is_table("over") {
+            preferences.push(Preference::read(&section, name, description)?);
+            section.finish()?;
+            continue;
+        }
         let set = section.table("set")?;
         let values = set.numbers(&[], "value as the policy sees it")?;
         if values.is_empty() {
-            let title = "a scenario sets nothing";
+            let title = "a scenario sets nothing and prefers nothing";
             return Err(section.error(
                 "set",
                 title,
                 "expected set = { feature = value, … }",
-                "set = { wip = 0.75 }",
+                "set = { wip = 0.75 } for a state, or prefer = { … } and over = { … } for what the reward must like \
+                 better",
             ));
         }
         section.finish()?;
         scenarios.push(Scenario { name, description, values });
     }
-    Ok(scenarios)
+    Ok((scenarios, preferences))
 }
 
 fn read_train(section: Section<'_>) -> Result<Train, Box<Diagnostic>> {

@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 
 use crate::constraint::Effect;
+use crate::preference::{Behaviour, Preference};
 use crate::project::Project;
 
 pub(crate) fn resolve(project: &Project) -> Table {
@@ -19,8 +20,10 @@ pub(crate) fn resolve(project: &Project) -> Table {
     if !project.constraints.is_empty() {
         top.insert("constraint".into(), list(constraints(project)));
     }
-    if !project.scenarios.is_empty() {
-        top.insert("scenario".into(), list(scenarios(project)));
+    if !project.scenarios.is_empty() || !project.preferences.is_empty() {
+        let mut all = scenarios(project);
+        all.extend(project.preferences.iter().map(preference));
+        top.insert("scenario".into(), list(all));
     }
     top
 }
@@ -108,6 +111,30 @@ fn scenarios(project: &Project) -> Vec<Table> {
         ])
     };
     project.scenarios.iter().map(scenario).collect()
+}
+
+fn preference(preference: &Preference) -> Table {
+    let behaviour = |behaviour: &Behaviour| {
+        let (key, value) = match behaviour {
+            Behaviour::Baseline(name) => ("policy", Value::String(name.clone())),
+            Behaviour::Choices(actions) => {
+                ("actions", Value::Array(actions.iter().cloned().map(Value::String).collect()))
+            }
+            Behaviour::Settings(settings) => {
+                let entry = |(name, value): &(String, f64)| (name.clone(), Value::Float(*value));
+                ("settings", Value::Table(settings.iter().map(entry).collect()))
+            }
+        };
+        Some(Value::Table(table([(key, Some(value))])))
+    };
+    table([
+        ("name", text(&preference.name)),
+        ("description", preference.description.as_deref().and_then(text)),
+        ("prefer", behaviour(&preference.prefer)),
+        ("over", behaviour(&preference.over)),
+        ("steps", preference.steps.and_then(integer)),
+        ("episodes", integer(preference.episodes)),
+    ])
 }
 
 fn train(project: &Project) -> Table {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use setpoint_policy::constraints::UnknownName;
+use setpoint_policy::ranking::NoRecommendation;
 use setpoint_process::{ProcessError, StateError};
 
 /// Why a training stopped or could not start.
@@ -54,6 +55,9 @@ pub enum TrainError {
     /// A constraint does not fit the process.
     #[error(transparent)]
     Constraint(#[from] UnknownName),
+    /// A scenario of the report leaves no choice.
+    #[error(transparent)]
+    Recommendation(#[from] NoRecommendation),
     /// A process outside of this program failed.
     #[error(transparent)]
     Process(#[from] Box<ProcessError>),

@@ -254,12 +254,17 @@ impl<'p> Controller<'p> {
         seed: u64,
         lanes: usize,
     ) -> Option<Self> {
+        if name == POLICY {
+            let drawn = !problem.project.evaluate.deterministic;
+            let draws = drawn.then(|| Draws(Stream::new(seed, "evaluation policy", 0)));
+            return Some(Self::Policy(policy.runner(lanes), draws));
+        }
+        Self::baseline(name, problem, seed)
+    }
+
+    /// A baseline by its name in the project file; `None` where the process has none of that name.
+    pub(crate) fn baseline(name: &str, problem: &Problem, seed: u64) -> Option<Self> {
         Some(match name {
-            POLICY => {
-                let drawn = !problem.project.evaluate.deterministic;
-                let draws = drawn.then(|| Draws(Stream::new(seed, "evaluation policy", 0)));
-                Self::Policy(policy.runner(lanes), draws)
-            }
             "random" => Self::Random(Stream::new(seed, "evaluation random", 0)),
             name => Self::Heuristic(heuristic_named(problem.factory.heuristics(), name)?.clone()),
         })

@@ -258,6 +258,11 @@ pub fn ucb_bonus(c: f64, t: u64, n: u64) -> f64 {
     if n == 0 { f64::INFINITY } else { c * ((t as f64).ln() / n as f64).sqrt() }
 }
 
+/// Whether no other choice stands above this one, by whatever a row orders them.
+pub fn is_greedy(row: &[f32], choice: usize) -> bool {
+    row.iter().all(|other| *other <= row[choice])
+}
+
 /// The greatest of those that are allowed; the first of several.
 pub fn greatest(values: impl Iterator<Item = f64>, is_allowed: impl Fn(usize) -> bool) -> usize {
     let mut best: Option<(usize, f64)> = None;

@@ -28,6 +28,7 @@ pub mod network;
 pub mod normalize;
 pub mod off_policy;
 pub mod pair;
+pub mod preferences;
 pub mod problem;
 pub mod replay;
 pub mod report;

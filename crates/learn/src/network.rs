@@ -249,3 +249,28 @@ impl Target {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use setpoint_nn::mlp::Activation;
+
+    use super::*;
+
+    /// PyTorch's default, which Stable-Baselines3's off-policy learners use; PPO has another (`algorithms::ppo`).
+    #[test]
+    fn weights_and_biases_begin_within_one_over_the_root_of_their_inputs() {
+        let shape = Mlp { input: 4, hidden: vec![100], output: 50, activation: Activation::Relu };
+        let network = Network::new(shape, 1, &mut Stream::new(0, "test", 0));
+        let Trained { parameters, optimizer } = &network.trained;
+        let greatest = |slice: &[f32]| slice.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let (first, second) = parameters.split_at(4 * 100 + 100);
+        for (layer, inputs) in [(first, 4.0_f32), (second, 100.0)] {
+            let bound = 1.0 / inputs.sqrt();
+            assert!(greatest(layer) <= bound && greatest(layer) > 0.98 * bound);
+            // Uniform: variance bound² / 3.
+            let variance = layer.iter().map(|value| value * value).sum::<f32>() / layer.len() as f32;
+            assert!((variance * 3.0 / (bound * bound) - 1.0).abs() < 0.1, "{variance}");
+        }
+        assert_eq!(optimizer.epsilon, 1e-8);
+    }
+}

@@ -52,6 +52,22 @@ fn the_ratio_is_exactly_one_on_the_first_minibatch() {
     }
 }
 
+/// Gains of √2 and 0.01: a first policy that is all but even explores, and one that is not decides before it has learnt.
+/// An orthogonal matrix of gain g has the squared length g² · the lesser of its sides.
+#[test]
+fn hidden_layers_begin_with_gain_root_two_and_the_policy_s_head_with_a_hundredth() {
+    let problem = problem(SETUP, &[]);
+    let first = problem.learner(0, 1).snapshot();
+    let layers = first.network.layers();
+    for (index, layer) in layers.iter().enumerate() {
+        let gain = if index + 1 == layers.len() { 0.01_f32 } else { std::f32::consts::SQRT_2 };
+        let squared: f32 = first.parameters[layer.weights.clone()].iter().map(|weight| weight * weight).sum();
+        let expected = gain * gain * layer.inputs.min(layer.outputs) as f32;
+        assert!((squared / expected - 1.0).abs() < 1e-3, "layer {index}: {squared} {expected}");
+        assert!(first.parameters[layer.bias.clone()].iter().all(|bias| *bias == 0.0));
+    }
+}
+
 #[test]
 fn the_number_of_threads_never_changes_a_result() {
     for text in [LINE, SETUP] {

@@ -21,6 +21,19 @@ pub struct Recommendation {
     pub active_constraints: Vec<String>,
 }
 
+/// There is nothing to recommend.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NoRecommendation {
+    /// A constraint speaks of something else.
+    #[error(transparent)]
+    Constraint(#[from] UnknownName),
+    /// Every choice is forbidden.
+    #[error(
+        "no choice is left in this state: what is impossible and what the constraints forbid is everything"
+    )]
+    NothingLeft,
+}
+
 /// One action of a ranking.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RankedAction {
@@ -93,11 +106,17 @@ pub enum DriverKind {
 
 impl Policy {
     /// Ranks the choices of a discrete decision, or gives the settings of a continuous one, for one observation, under
-    /// the policy's constraints. `signals` may be empty; rules that need one are then active.
+    /// the policy's constraints. `signals` may be empty; rules that need one are then active. `impossible` are choices that
+    /// the process does not allow at present, by index.
     ///
     /// # Panics
-    /// If the observation has not one value a feature.
-    pub fn recommend(&self, observation: &[f32], signals: &[f32]) -> Result<Recommendation, UnknownName> {
+    /// If the observation has not one value a feature, or an index is not that of a choice.
+    pub fn recommend(
+        &self,
+        observation: &[f32],
+        signals: &[f32],
+        impossible: &[usize],
+    ) -> Result<Recommendation, NoRecommendation> {
         assert_eq!(observation.len(), self.manifest.observation.len(), "one value a feature");
         let constraints = self.constraints()?;
         let active_constraints = constraints
@@ -110,6 +129,10 @@ impl Policy {
             ActionSpace::Discrete { choices } => {
                 let mut allowed = vec![true; choices.len()];
                 constraints.mask(observation, signals, &mut allowed);
+                impossible.iter().for_each(|choice| allowed[*choice] = false);
+                if !allowed.contains(&true) {
+                    return Err(NoRecommendation::NothingLeft);
+                }
                 let (actions, drivers) = self.rank(observation, &allowed);
                 (actions, Vec::new(), drivers)
             }

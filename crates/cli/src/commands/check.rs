@@ -3,6 +3,7 @@
 use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::ActionSpace;
+use setpoint_learn::preferences::preferences;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::suitability::suitability;
 use setpoint_process::conformance::conformance;
@@ -28,6 +29,7 @@ pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     let mut findings = problem.project.check_charter(problem.spec());
     findings.extend(spaces(problem));
     findings.extend(suitability(problem));
+    findings.extend(preferences(problem));
     findings.extend(conformance(problem.factory.as_ref(), steps));
     findings
 }

@@ -3,6 +3,8 @@
 use std::io::Read;
 
 use serde_json::json;
+use setpoint_decision::diagnostic::suggestion;
+use setpoint_decision::spec::ActionSpace;
 use setpoint_policy::Policy;
 use setpoint_policy::ranking::Recommendation;
 use setpoint_policy::state::GivenState;
@@ -43,12 +45,13 @@ pub fn run(arguments: &Recommend, output: &Output) -> Result<Status, Failure> {
         }
         asked.push(("the given state".to_owned(), state));
     }
+    let impossible = impossible(&arguments.impossible, &policy)?;
     let mut answers = Vec::new();
     for (name, mut state) in asked {
         for assignment in &arguments.set {
             given(state.assign(&policy.manifest, assignment))?;
         }
-        let recommendation = policy.recommend(&state.observation, &state.signals)?;
+        let recommendation = policy.recommend(&state.observation, &state.signals, &impossible)?;
         show(&name, &state, &recommendation, &policy, arguments.drivers, output);
         let seen: serde_json::Map<_, _> = policy
             .manifest
@@ -61,6 +64,21 @@ pub fn run(arguments: &Recommend, output: &Output) -> Result<Status, Failure> {
     }
     output.document("recommend", Status::Done, json!({ "run": folder.path, "recommendations": answers }));
     Ok(Status::Done)
+}
+
+/// Choices by name.
+fn impossible(names: &[String], policy: &Policy) -> Result<Vec<usize>, Failure> {
+    let choices: Vec<&str> = match &policy.manifest.action {
+        ActionSpace::Discrete { choices } => choices.iter().map(|choice| choice.name.as_str()).collect(),
+        ActionSpace::Continuous { .. } => Vec::new(),
+    };
+    let index = |name: &String| {
+        choices.iter().position(|choice| choice == name).ok_or_else(|| {
+            let what = suggestion(name, &choices, "choices");
+            Failure::Message(format!("--impossible: this decision has no choice `{name}`; {what}"))
+        })
+    };
+    names.iter().map(index).collect()
 }
 
 fn given<T>(result: Result<T, setpoint_policy::state::GivenError>) -> Result<T, Failure> {

@@ -343,6 +343,34 @@ mod tests {
         assert!(options_of("pop").is_none());
     }
 
+    /// As of Stable-Baselines3 2.9 (`stable_baselines3/{ppo,dqn,ddpg,td3,sac}`), whose users bring their habits along. PPO's
+    /// 8 environments are the one difference: there the environment that is handed over decides, and a single one is slow.
+    #[test]
+    fn defaults_are_stable_baselines3s() {
+        const PPO: &str = "n_steps = 2048\nbatch_size = 64\nn_epochs = 10\nlearning_rate = 3e-4\ngamma = 0.99\n\
+            gae_lambda = 0.95\nclip_range = 0.2\nnormalize_advantage = true\nent_coef = 0.0\nvf_coef = 0.5\n\
+            max_grad_norm = 0.5\nnet_arch = { pi = [64, 64], vf = [64, 64] }\nactivation_fn = \"tanh\"\n\
+            ortho_init = true\nlog_std_init = 0.0\nadam_epsilon = 1e-5";
+        const DQN: &str = "learning_rate = 1e-4\nbuffer_size = 1_000_000\nlearning_starts = 100\nbatch_size = 32\n\
+            tau = 1.0\ngamma = 0.99\ntrain_freq = 4\ngradient_steps = 1\ntarget_update_interval = 10_000\n\
+            exploration_fraction = 0.1\nexploration_initial_eps = 1.0\nexploration_final_eps = 0.05\n\
+            max_grad_norm = 10.0\nnet_arch = [64, 64]\nactivation_fn = \"relu\"\nn_steps = 1";
+        const SAC: &str = "learning_rate = 3e-4\nbuffer_size = 1_000_000\nlearning_starts = 100\nbatch_size = 256\n\
+            tau = 0.005\ngamma = 0.99\ntrain_freq = 1\ngradient_steps = 1\nent_coef = \"auto_1\"\n\
+            target_update_interval = 1\nnet_arch = { pi = [256, 256], vf = [256, 256] }\nactivation_fn = \"relu\"";
+        const DDPG: &str = "learning_rate = 1e-3\nbuffer_size = 1_000_000\nlearning_starts = 100\nbatch_size = 256\n\
+            tau = 0.005\ngamma = 0.99\ntrain_freq = 1\ngradient_steps = 1\naction_noise = \"none\"\n\
+            net_arch = { pi = [400, 300], vf = [400, 300] }\nactivation_fn = \"relu\"";
+        let td3 = format!("{DDPG}\npolicy_delay = 2\ntarget_policy_noise = 0.2\ntarget_noise_clip = 0.5");
+        for (name, expected) in [("ppo", PPO), ("dqn", DQN), ("sac", SAC), ("ddpg", DDPG), ("td3", &td3)] {
+            let defaults = Options::read_table(name, empty().section(&format!("train.{name}"))).unwrap();
+            let defaults = toml::Table::try_from(&defaults).unwrap();
+            for (key, value) in expected.parse::<toml::Table>().unwrap() {
+                assert_eq!(defaults.get(&key), Some(&value), "{name}.{key}");
+            }
+        }
+    }
+
     fn empty() -> Project {
         Project::from_text("defaults", "[process]\nkind = \"none\"\n[reward]\nnone = 1", &[]).unwrap()
     }

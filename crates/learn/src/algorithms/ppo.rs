@@ -20,6 +20,7 @@ use setpoint_process::vectorized::Actions;
 use super::{Algorithm, Description, Figures, Horizon, Snapshot};
 use crate::environment::Environments;
 use crate::error::TrainError;
+use crate::exploration::is_greedy;
 use crate::normalize::{ObservationNormalizer, RewardNormalizer};
 use crate::pair::{Exchange, Side};
 use crate::rollout::Rollout;
@@ -138,6 +139,8 @@ pub struct Ppo {
     controls: Vec<f32>,
     final_observations: Vec<f32>,
     cut_off: Vec<usize>,
+    /// Decisions of the rollout in which another choice was likelier than the one drawn.
+    not_greedy: usize,
     order: Vec<u32>,
     advantages: Vec<f32>,
 }
@@ -207,6 +210,7 @@ impl Ppo {
             controls: vec![0.0; lanes * axes.len()],
             final_observations: Vec::new(),
             cut_off: Vec::new(),
+            not_greedy: 0,
             order: Vec::new(),
             advantages: vec![0.0; options.batch_size],
             actor,
@@ -236,6 +240,7 @@ impl Ppo {
         let features = actor.network.input;
         self.cut_off.clear();
         self.final_observations.clear();
+        self.not_greedy = 0;
         for step in 0..rollout.steps {
             rollout.observations_at(step).copy_from_slice(&state.observations);
             let range = rollout.lane_range(step);
@@ -255,6 +260,7 @@ impl Ppo {
                 categorical::log_probabilities(logits, choices, mask);
                 for (row, index) in logits.chunks_exact(choices).zip(range.clone()) {
                     let choice = categorical::sample(row, state.actions.unit());
+                    self.not_greedy += usize::from(!is_greedy(row, choice));
                     rollout.choices[index] = choice as u32;
                     rollout.log_probabilities[index] = row[choice];
                 }
@@ -507,7 +513,10 @@ impl Algorithm for Ppo {
             ("clip_range", self.options.clip_range.at(progress_remaining)),
             ("epochs", sums.epochs as f64),
         ]);
-        if !self.axes.is_empty() {
+        if self.axes.is_empty() {
+            let decisions = self.rollout.steps * self.rollout.lanes;
+            figures.insert("not_greedy_percent", 100.0 * self.not_greedy as f64 / decisions as f64);
+        } else {
             let log_std = &self.actor.trained.parameters[self.actor.network.parameters()..];
             let mean =
                 log_std.iter().map(|log_std| f64::from(log_std.exp())).sum::<f64>() / log_std.len() as f64;

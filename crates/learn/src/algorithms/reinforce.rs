@@ -21,6 +21,7 @@ use super::ppo::{read_activation, read_schedule, read_widths};
 use super::{Algorithm, Description, Figures, Horizon, Snapshot};
 use crate::environment::Environments;
 use crate::error::TrainError;
+use crate::exploration::is_greedy;
 use crate::normalize::ObservationNormalizer;
 use crate::schedule::Schedule;
 
@@ -183,6 +184,8 @@ struct EpisodeRecord {
     choices: Vec<u32>,
     rewards: Vec<f32>,
     returns: Vec<f32>,
+    /// Decisions in which another choice was likelier than the one drawn.
+    not_greedy: usize,
 }
 
 impl Reinforce {
@@ -253,7 +256,8 @@ impl Reinforce {
     /// Plays one episode with the present policy.
     fn play(&mut self, environments: &mut Environments) -> Result<(), TrainError> {
         let Self { episode, state, network, .. } = self;
-        let EpisodeRecord { observations, allowed, choices, rewards, .. } = episode;
+        let EpisodeRecord { observations, allowed, choices, rewards, not_greedy, .. } = episode;
+        *not_greedy = 0;
         observations.clear();
         allowed.clear();
         choices.clear();
@@ -267,6 +271,7 @@ impl Reinforce {
             self.probabilities.copy_from_slice(output);
             categorical::probabilities(&mut self.probabilities, network.output, mask);
             let choice = categorical::sample_probability(&self.probabilities, state.actions.unit()) as u32;
+            *not_greedy += usize::from(!is_greedy(&self.probabilities, choice as usize));
             choices.push(choice);
             environments.step(Actions::Discrete(&[choice]))?;
             rewards.push(environments.rewards()[0]);
@@ -415,6 +420,10 @@ impl Algorithm for Reinforce {
         }
         let mut figures = Figures::from([
             ("entropy", entropy),
+            (
+                "not_greedy_percent",
+                100.0 * self.episode.not_greedy as f64 / self.episode.choices.len().max(1) as f64,
+            ),
             ("gradient_norm", gradient_norm),
             ("learning_rate", learning_rate),
         ]);

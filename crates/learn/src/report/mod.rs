@@ -116,7 +116,7 @@ fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Re
                 continue;
             }
         }
-        let recommendation = policy.recommend(&state.observation, &state.signals)?;
+        let recommendation = policy.recommend(&state.observation, &state.signals, &[])?;
         let title = match &scenario.description {
             Some(description) => format!("{}: {description}", scenario.name),
             None => scenario.name.clone(),

@@ -12,6 +12,7 @@ use setpoint_process::random::Stream;
 use super::{Options, Temperature};
 use crate::algorithms::{Figures, Snapshot};
 use crate::critics::{self, Critic, each, least};
+use crate::exploration::is_greedy;
 use crate::network::{Cores, Network, Trained};
 use crate::off_policy::{Chosen, Learner, Means};
 use crate::replay::Batch;
@@ -33,6 +34,9 @@ pub struct DiscreteSac {
 struct State {
     temperature: Temperature,
     actions: Stream,
+    /// Decisions since the last log line, and those in which another choice was likelier than the one drawn.
+    decisions: u64,
+    not_greedy: u64,
     gradient_steps: u64,
     means: Means,
 }
@@ -61,6 +65,8 @@ impl DiscreteSac {
             state: State {
                 temperature: Temperature::new(options.ent_coef, target_entropy),
                 actions: Stream::new(seed, "sac actions", 0),
+                decisions: 0,
+                not_greedy: 0,
                 gradient_steps: 0,
                 means: Means::default(),
             },
@@ -107,8 +113,11 @@ impl Learner for DiscreteSac {
     fn act(&mut self, observations: &[f32], allowed: &[bool], _progress_remaining: f64, chosen: Chosen<'_>) {
         let rows = chosen.choices.len();
         self.policy(observations, rows, allowed);
+        self.state.decisions += rows as u64;
         for (row, choice) in self.log_probabilities.chunks_exact(self.choices).zip(chosen.choices) {
-            *choice = categorical::sample(row, self.state.actions.unit()) as u32;
+            let drawn = categorical::sample(row, self.state.actions.unit());
+            self.state.not_greedy += u64::from(!is_greedy(row, drawn));
+            *choice = drawn as u32;
         }
     }
 
@@ -163,6 +172,9 @@ impl Learner for DiscreteSac {
     fn take_figures(&mut self, progress_remaining: f64) -> Figures {
         let names = ["value_loss", "policy_loss", "ent_coef", "entropy", "gradient_norm"];
         let mut figures = self.state.means.take(&names);
+        let decisions = std::mem::take(&mut self.state.decisions).max(1);
+        let not_greedy = std::mem::take(&mut self.state.not_greedy);
+        figures.insert("not_greedy_percent", 100.0 * not_greedy as f64 / decisions as f64);
         figures.insert("learning_rate", self.options.learning_rate.at(progress_remaining));
         figures
     }
