@@ -63,11 +63,13 @@ project, algorithm, steps, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3
 torch.set_num_threads(1)
 file = tomllib.loads((project / "setpoint.toml").read_text())
 settings = dict(file["train"].get(algorithm, {}))
-name = ENVIRONMENTS[file["process"]["kind"]]
+process = file["process"]
+# A project on one of Gymnasium's environments names it itself.
+name = process["id"] if process["kind"] == "gymnasium" else ENVIRONMENTS[process["kind"]]
 
 
 def make():
-    environment = gymnasium.make(name)
+    environment = gymnasium.make(name, **process.get("kwargs", {}))
     # Ours learns settings on [-1, 1]. The off-policy algorithms here do so too, PPO leaves it to its users.
     if algorithm == "ppo" and isinstance(environment.action_space, gymnasium.spaces.Box):
         environment = gymnasium.wrappers.RescaleAction(environment, -1.0, 1.0)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import numbers
+import threading
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -40,6 +41,21 @@ class EnvironmentFailed(Exception):
         self.episode = episode
         #: What happened, what was expected, and what may help.
         self.reason = reason
+
+
+class Hung(BaseException):
+    """Raised within an environment that took too long (`_watch`); no `except Exception` of its own should swallow it."""
+
+
+class Progress(NamedTuple):
+    """How far a host has come: the same twice means that it has not moved."""
+
+    #: Steps and resets that were begun.
+    calls: int
+    #: The environment that has the word.
+    lane: int
+    #: The thread that it runs on.
+    thread: int
 
 
 class EnvironmentHost:
@@ -76,6 +92,9 @@ class EnvironmentHost:
         self.lanes = len(self._environments)
         self._steps = [environment.step for environment in self._environments]
         self._every = list(range(self.lanes))
+        #: Set by who interrupts an environment that hangs.
+        self.hung_after_s = math.inf
+        self._calls, self._thread = 0, 0
         # A process written in Python (setpoint.Process) has names and units of its own.
         named: dict[str, Any] = getattr(first.unwrapped, "process_description", dict)()
         self._signals = tuple(signals or [signal["name"] for signal in named.get("signals", ())])
@@ -180,11 +199,21 @@ class EnvironmentHost:
         self._greatest = np.tile(self.observations.greatest, (self.lanes, 1))
         self._finite = np.empty(self.arrays["signals"].shape, dtype=bool)
 
+    def progress(self) -> Progress | None:
+        """How far it has come; ``None`` while no environment has the word."""
+        thread = self._thread
+        return Progress(self._calls, self._at[0], thread) if thread else None
+
     def reset(self, lane: int, seed: int | None) -> None:
         """Begins an episode, with new random numbers where a seed is given."""
         arrays = self.arrays
         self._at[0] = lane
-        info = self._begin(lane, seed)
+        self._calls += 1
+        self._thread = threading.get_ident()
+        try:
+            info = self._begin(lane, seed)
+        finally:
+            self._thread = 0
         self._rewards[lane] = 0.0
         for signals in (arrays["signals"], arrays["current_signals"]):
             signals[lane, 0] = 0.0
@@ -195,6 +224,14 @@ class EnvironmentHost:
 
     def step(self, stepping: np.ndarray | None) -> None:
         """Takes the actions in every lane, or in those where `stepping` is not 0; the others stand still."""
+        self._calls += 1
+        self._thread = threading.get_ident()
+        try:
+            self._step(stepping)
+        finally:
+            self._thread = 0
+
+    def _step(self, stepping: np.ndarray | None) -> None:
         arrays = self.arrays
         lanes = self._every if stepping is None else np.flatnonzero(stepping).tolist()
         steps, seen, rewards, at = self._steps, self._seen, self._rewards, self._at
@@ -228,6 +265,8 @@ class EnvironmentHost:
                     self.observations.write(seen[lane], self._rows[lane])
         except EnvironmentFailed:
             raise
+        except Hung:
+            raise self._hung(lane, "step") from None
         except Unexpected as error:
             raise self._failed(lane, str(error)) from None
         except Exception as error:
@@ -303,6 +342,8 @@ class EnvironmentHost:
             result = self._environments[lane].reset() if seed is None else self._environments[lane].reset(seed=seed)
             observation, info = result
             self.observations.write(observation, self._rows[lane])
+        except Hung:
+            raise self._hung(lane, "reset") from None
         except Unexpected as error:
             raise self._failed(lane, f"after a reset, {error}") from None
         except Exception as error:
@@ -341,6 +382,9 @@ class EnvironmentHost:
 
     def _failed(self, lane: int, reason: str) -> EnvironmentFailed:
         return EnvironmentFailed(self.name, lane, int(self._taken[lane]), self._episodes[lane], reason)
+
+    def _hung(self, lane: int, what: str) -> EnvironmentFailed:
+        return self._failed(lane, f"`{what}` hangs: it took longer than {self.hung_after_s:g} s (timeout_s)")
 
     def _raised(self, lane: int, error: Exception, result: Any = None, resetting: bool = False) -> EnvironmentFailed:
         """An exception as a sentence: its last line and where it was raised."""

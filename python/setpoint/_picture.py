@@ -1,7 +1,8 @@
 """A process's present state as text and as a picture.
 
 The picture is a panel of gauges: one bar a signal and one a feature, from the least to the greatest value that each may have,
-its name and value beside it. It needs no plotting library, so that it can be recorded anywhere.
+its name and value beside it; above it stands a drawing where a process has one (`_line`). It needs no plotting library, so that it
+can be recorded anywhere.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import _line
 
 Pixels = NDArray[np.uint8]
 
@@ -76,11 +79,15 @@ def pixels(state: State) -> Pixels:
     """A picture of shape ``(height, 640, 3)``; its height depends on how much there is to show."""
     features, measured = state.features(), state.measured()
     count = len(features) + len(measured)
-    image = np.empty((2 * _MARGIN + _ROW * (count + 3), _WIDTH, 3), np.uint8)
+    drawn = _line.HEIGHT if state.spec["kind"] == "assembly-line" else 0
+    image = np.empty((2 * _MARGIN + _ROW * (count + 3) + drawn, _WIDTH, 3), np.uint8)
     image[:] = _PAPER
     _write(image, _MARGIN, _MARGIN, state.spec["kind"], _INK, 2)
     _write(image, _MARGIN, _MARGIN + _ROW, state.action(), _GREY, 1)
     top = _MARGIN + 2 * _ROW
+    if drawn:
+        _line.draw(image, top, _MARGIN, features, _write)
+        top += drawn
     for rows, colour in ((features, _FEATURE), (measured, _SIGNAL)):
         for row in rows:
             _gauge(image, top, row, colour)

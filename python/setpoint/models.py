@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from setpoint import _native
 from setpoint._host import EnvironmentHost
+from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
 from setpoint.envs import ProcessEnv, ProcessVectorEnv, kind_of
 
@@ -185,6 +186,8 @@ class Model:
     :param verbose: 1 prints a line of figures every few seconds
     :param device: ``"cpu"`` or ``"auto"``
     :param check_bounds: refuse observations outside of the bounds that an environment in Python declares
+    :param timeout_s: seconds that a step or a reset of an environment in Python may take while the model learns; ``math.inf`` to
+        wait for ever, with a debugger in it for example
     :param options: the algorithm's own, with Stable-Baselines3's names: ``setpoint list algorithms NAME`` explains each
     :raises TypeError: for an option that the algorithm does not have
     :raises ValueError: for a value out of range, or an environment that the algorithm cannot learn
@@ -204,8 +207,11 @@ class Model:
         verbose: int = 0,
         device: str = "auto",
         check_bounds: bool = True,
+        timeout_s: float = 60.0,
         **options: Any,
     ) -> None:
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s must be more than 0, not {timeout_s}")
         if policy != "MlpPolicy":
             raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: other networks are not offered")
         if device not in ("auto", "cpu"):
@@ -215,6 +221,7 @@ class Model:
         self.options = _checked(self.algorithm, {**options, **_network(policy_kwargs)})
         self._threads = threads
         self._check_bounds = check_bounds
+        self._timeout_s = timeout_s
         self._source: _Source | None = None
         self._native: _native.Learner | None = None
         self._decides: Policy | None = None
@@ -297,7 +304,8 @@ class Model:
             return together(figures)
 
         try:
-            native.learn(total_timesteps, look if every or own else None, reset_num_timesteps)
+            with Watch(self.get_env(), self._timeout_s):
+                native.learn(total_timesteps, look if every or own else None, reset_num_timesteps)
         finally:
             self._decides = None
             together.on_training_end()
@@ -370,7 +378,7 @@ class Model:
         return self._native
 
 
-_GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "policy", "policy_kwargs")
+_GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "timeout_s", "policy", "policy_kwargs")
 
 
 def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32], bool]:

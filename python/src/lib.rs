@@ -17,8 +17,8 @@ mod policy;
 mod project;
 mod waiting;
 
-/// The extension module.
-#[pymodule]
+/// The extension module. It needs no global lock: every class is frozen, and what changes lies behind locks of its own.
+#[pymodule(gil_used = false)]
 mod _native {
     use std::ffi::OsString;
 

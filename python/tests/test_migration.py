@@ -47,3 +47,24 @@ def test_the_program_learns_saves_and_is_evaluated(library, tmp_path):
     found = float(re.search(r"return (-?[\d.]+) over 100 episodes", told.stdout).group(1))
     # Of 50; doing nothing comes to about 0.
     assert found > 35
+
+
+def test_the_guides_programs_pass_the_type_checker(tmp_path):
+    """Every program of the page that stands on its own: it imports what it uses."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "python.md").read_text("utf-8")
+    blocks = re.findall(r"```python(?: setpoint)?\n(.*?)```", page, re.DOTALL)
+    whole = [block for block in blocks if block.startswith(("import", "from"))]
+    assert len(whole) >= 2
+    (tmp_path / "tank.py").write_text(TANK, "utf-8")
+    for number, block in enumerate(whole):
+        (tmp_path / f"program_{number}.py").write_text(block, "utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--cache-dir",
+        str(tmp_path / "cache"),
+        *sorted(map(str, tmp_path.glob("program_*.py"))),
+    ]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout

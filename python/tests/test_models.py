@@ -179,6 +179,29 @@ class Broken(gym.Env):
         return observation, reward, False, self.taken % 7 == 0, {}
 
 
+@pytest.mark.parametrize("where", ["step", "reset"])
+def test_an_environment_that_hangs_is_named_with_its_step(where):
+    class Hangs(Broken):
+        def _hang(self):
+            while True:
+                time.sleep(0.01)
+
+        def reset(self, *, seed=None, options=None):
+            if where == "reset" and self.taken > 0:
+                self._hang()
+            return super().reset(seed=seed)
+
+        def step(self, action):
+            if where == "step" and self.taken == 5:
+                self._hang()
+            return super().step(action)
+
+    model = setpoint.PPO("MlpPolicy", [lambda: Broken("well"), lambda: Hangs("well")], n_steps=64, timeout_s=0.5)
+    with pytest.raises(setpoint.EnvironmentFailed, match=f"`{where}` hangs: it took longer than 0.5 s") as caught:
+        model.learn(1_000)
+    assert (caught.value.lane, caught.value.step) == (1, 5 if where == "step" else 6)
+
+
 @pytest.mark.parametrize("how", ["raises", "nan", "shape", "dtype", "bounds", "reward"])
 def test_a_broken_environment_is_named_with_its_step(how):
     model = setpoint.PPO("MlpPolicy", [lambda: Broken("well"), lambda: Broken(how)], n_steps=64)

@@ -37,6 +37,17 @@ enum Figure {
     More,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Bar {
+    /// Nothing: the row is there to be seen.
+    None,
+    /// The median ratio is to be at least this.
+    Times(f64),
+    /// Our own median figure is to be at least this.
+    Least(f64),
+}
+
 /// One comparison. Programs that begin with `py:` run in the peers' environment, others are ours.
 struct Row {
     name: &'static str,
@@ -46,7 +57,7 @@ struct Row {
     ours: &'static [&'static str],
     peer_name: &'static str,
     peer: &'static [&'static str],
-    bar: f64,
+    bar: Bar,
 }
 
 const SETUP: &[&str] = &[
@@ -65,46 +76,51 @@ const SOURCE: &[&str] =
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     Row { name: "assembly-setup-sb3", figure: Figure::WholeProgram, unit: "s", one_core: false, ours: SETUP,
-          peer_name: "Stable-Baselines3 PPO", peer: &["py:sb3_assembly_setup.py", "SEED", "1"], bar: 50.0 },
+          peer_name: "Stable-Baselines3 PPO", peer: &["py:sb3_assembly_setup.py", "SEED", "1"], bar: Bar::Times(50.0) },
     Row { name: "assembly-setup-jax", figure: Figure::WholeProgram, unit: "s", one_core: false, ours: SETUP,
-          peer_name: "compiled JAX PPO", peer: &["py:jax_assembly_setup.py", "SEED"], bar: 2.5 },
+          peer_name: "compiled JAX PPO", peer: &["py:jax_assembly_setup.py", "SEED"], bar: Bar::Times(2.5) },
     Row { name: "assembly-setup-rlox", figure: Figure::WholeProgram, unit: "s", one_core: false, ours: SETUP,
-          peer_name: "rlox PPO", peer: &["py:rlox_assembly_setup.py", "SEED"], bar: 1.0 },
+          peer_name: "rlox PPO", peer: &["py:rlox_assembly_setup.py", "SEED"], bar: Bar::None },
     Row { name: "ppo-update-torch", figure: Figure::Less, unit: "us", one_core: true, ours: &["ppo_update"],
-          peer_name: "PyTorch eager", peer: &["py:torch_ppo_update.py"], bar: 25.0 },
+          peer_name: "PyTorch eager", peer: &["py:torch_ppo_update.py"], bar: Bar::Times(25.0) },
     Row { name: "assembly-line-stepping", figure: Figure::More, unit: "steps/s", one_core: true, ours: &["stepping"],
-          peer_name: "NumPy, 4,096 lines", peer: &["py:assembly_line_numpy.py"], bar: 1.0 },
+          peer_name: "NumPy, 4,096 lines", peer: &["py:assembly_line_numpy.py"], bar: Bar::None },
     Row { name: "cart-pole-stepping", figure: Figure::More, unit: "steps/s", one_core: true,
           ours: &["stepping", "cart-pole"], peer_name: "Gymnasium's CartPoleVectorEnv, 256 carts",
-          peer: &["py:cart_pole_gymnasium.py"], bar: 1.0 },
+          peer: &["py:vector_stepping.py", "gymnasium"], bar: Bar::Least(25e6) },
+    Row { name: "cart-pole-rlox-stepping", figure: Figure::More, unit: "steps/s", one_core: true,
+          ours: &["stepping", "cart-pole"], peer_name: "rlox's VecEnv, 256 carts",
+          peer: &["py:vector_stepping.py", "rlox"], bar: Bar::None },
     Row { name: "reinforce-source", figure: Figure::Less, unit: "s", one_core: true, ours: &["reinforce_source"],
-          peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: 200.0 },
+          peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: Bar::Times(200.0) },
     Row { name: "reinforce-source-whole-program", figure: Figure::WholeProgram, unit: "s", one_core: true, ours: SOURCE,
-          peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: 1.0 },
+          peer_name: "NumPy", peer: &["py:reinforce_numpy.py"], bar: Bar::None },
     Row { name: "sac-sb3", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "sac"],
-          peer_name: "Stable-Baselines3 SAC", peer: &["py:off_policy.py", "sb3", "sac"], bar: 3.5 },
+          peer_name: "Stable-Baselines3 SAC", peer: &["py:off_policy.py", "sb3", "sac"], bar: Bar::Times(3.5) },
     Row { name: "sac-sbx", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "sac"],
-          peer_name: "SBX (JAX) SAC", peer: &["py:off_policy.py", "sbx", "sac"], bar: 2.0 },
+          peer_name: "SBX (JAX) SAC", peer: &["py:off_policy.py", "sbx", "sac"], bar: Bar::Times(2.0) },
     Row { name: "sac-rlox", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "sac"],
-          peer_name: "rlox SAC", peer: &["py:off_policy.py", "rlox", "sac"], bar: 1.0 },
+          peer_name: "rlox SAC", peer: &["py:off_policy.py", "rlox", "sac"], bar: Bar::None },
     Row { name: "td3-sb3", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "td3"],
-          peer_name: "Stable-Baselines3 TD3", peer: &["py:off_policy.py", "sb3", "td3"], bar: 3.5 },
+          peer_name: "Stable-Baselines3 TD3", peer: &["py:off_policy.py", "sb3", "td3"], bar: Bar::Times(3.5) },
     Row { name: "td3-sbx", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "td3"],
-          peer_name: "SBX (JAX) TD3", peer: &["py:off_policy.py", "sbx", "td3"], bar: 2.0 },
+          peer_name: "SBX (JAX) TD3", peer: &["py:off_policy.py", "sbx", "td3"], bar: Bar::Times(2.0) },
+    Row { name: "td3-rlox", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "td3"],
+          peer_name: "rlox TD3", peer: &["py:off_policy.py", "rlox", "td3"], bar: Bar::None },
     Row { name: "dqn-sb3", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "dqn"],
-          peer_name: "Stable-Baselines3 DQN", peer: &["py:off_policy.py", "sb3", "dqn"], bar: 40.0 },
+          peer_name: "Stable-Baselines3 DQN", peer: &["py:off_policy.py", "sb3", "dqn"], bar: Bar::Times(40.0) },
     Row { name: "dqn-rlox", figure: Figure::More, unit: "steps/s", one_core: false, ours: &["off_policy", "dqn"],
-          peer_name: "rlox DQN", peer: &["py:off_policy.py", "rlox", "dqn"], bar: 1.0 },
+          peer_name: "rlox DQN", peer: &["py:off_policy.py", "rlox", "dqn"], bar: Bar::None },
     Row { name: "python-ppo", figure: Figure::Less, unit: "s", one_core: false, ours: &["py:python_training.py", "setpoint", "ppo"],
-          peer_name: "Stable-Baselines3 PPO", peer: &["py:python_training.py", "sb3", "ppo"], bar: 10.0 },
+          peer_name: "Stable-Baselines3 PPO", peer: &["py:python_training.py", "sb3", "ppo"], bar: Bar::Times(10.0) },
     Row { name: "python-sac", figure: Figure::Less, unit: "s", one_core: false, ours: &["py:python_training.py", "setpoint", "sac"],
-          peer_name: "Stable-Baselines3 SAC", peer: &["py:python_training.py", "sb3", "sac"], bar: 3.0 },
+          peer_name: "Stable-Baselines3 SAC", peer: &["py:python_training.py", "sb3", "sac"], bar: Bar::Times(3.0) },
     Row { name: "make-vec-gymnasium", figure: Figure::More, unit: "steps/s", one_core: true,
           ours: &["py:vector_stepping.py", "setpoint"], peer_name: "Gymnasium's CartPoleVectorEnv",
-          peer: &["py:vector_stepping.py", "gymnasium"], bar: 4.0 },
+          peer: &["py:vector_stepping.py", "gymnasium"], bar: Bar::Times(4.0) },
     Row { name: "make-vec-envpool", figure: Figure::More, unit: "steps/s", one_core: true,
           ours: &["py:vector_stepping.py", "setpoint"], peer_name: "EnvPool",
-          peer: &["py:vector_stepping.py", "envpool"], bar: 4.0 },
+          peer: &["py:vector_stepping.py", "envpool"], bar: Bar::Times(4.0) },
 ];
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -217,10 +233,11 @@ impl Row {
         ratios.sort_by(f64::total_cmp);
         let ours = median(pairs.iter().map(|pair| pair.0).collect());
         let peer = median(pairs.iter().map(|pair| pair.1).collect());
-        let bar = match (self.bar > 1.0, ratios[ratios.len() / 2] < self.bar) {
-            (false, _) => "–".to_owned(),
-            (true, false) => format!("≥ {} ×", self.bar),
-            (true, true) => format!("≥ {} ×, missed", self.bar),
+        let missed = |reached: bool| if reached { "" } else { ", missed" };
+        let bar = match self.bar {
+            Bar::None => "–".to_owned(),
+            Bar::Times(times) => format!("≥ {times} ×{}", missed(ratios[ratios.len() / 2] >= times)),
+            Bar::Least(least) => format!("≥ {} {}{}", short(least), self.unit, missed(ours >= least)),
         };
         let whole = if self.figure == Figure::WholeProgram { ", whole program" } else { "" };
         format!(

@@ -62,7 +62,7 @@ struct Measured {
 /// What every task needs.
 struct Workshop {
     root: PathBuf,
-    /// The peers' Python, where Stable-Baselines3 takes part.
+    /// The peers' Python, where Stable-Baselines3 or an environment of Gymnasium takes part.
     python: Option<PathBuf>,
     date: String,
     processor: String,
@@ -112,8 +112,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             }
         }
     }
-    let with_peer = tasks.iter().any(|task| task.who == Who::Peer);
-    let workshop = Workshop::new(root, with_peer)?;
+    let mut with_python = false;
+    for task in &tasks {
+        with_python |= task.who == Who::Peer || task.row.is_on_gymnasium(&root)?;
+    }
+    let workshop = Workshop::new(root, with_python)?;
     let file = Mutex::new(results::open(&store)?);
     let failed = workshop.work(tasks, &|outcome| {
         results::add(&mut file.lock().unwrap_or_else(PoisonError::into_inner), outcome)
@@ -152,6 +155,11 @@ impl Row {
         root.join("projects").join(self.project).join("setpoint.toml")
     }
 
+    fn is_on_gymnasium(&self, root: &Path) -> Result<bool, Failure> {
+        let project: toml::Table = fs::read_to_string(self.file(root))?.parse()?;
+        Ok(project["process"].get("kind").and_then(toml::Value::as_str) == Some("gymnasium"))
+    }
+
     fn about(&self) -> String {
         let steps = self.steps.map_or_else(|| "the project's".to_owned(), |steps| steps.to_string());
         let peer = if self.peer { ", beside Stable-Baselines3" } else { "" };
@@ -170,8 +178,8 @@ impl Task {
 }
 
 impl Workshop {
-    fn new(root: PathBuf, with_peer: bool) -> Result<Self, Failure> {
-        let python = if with_peer { Some(peers::environment(&root)?) } else { None };
+    fn new(root: PathBuf, with_python: bool) -> Result<Self, Failure> {
+        let python = if with_python { Some(peers::environment(&root)?) } else { None };
         Ok(Self { root, python, date: machine::today()?, processor: machine::processor()? })
     }
 
@@ -238,17 +246,23 @@ impl Workshop {
         let row = task.row;
         let folder = self.root.join("target/proofs/runs").join(format!("{}-{}", row.name, task.seed));
         let _ = fs::remove_dir_all(&folder);
-        let setpoint = self.root.join("target/release/setpoint");
-        let mut train = Command::new(&setpoint);
+        let setpoint = || {
+            let mut command = Command::new(self.root.join("target/release/setpoint"));
+            command.current_dir(&self.root);
+            if let Some(python) = &self.python {
+                command.env("SETPOINT_PYTHON", python);
+            }
+            command
+        };
+        let mut train = setpoint();
         train.args(["train", "--threads", "1", "--json", "--seed", &task.seed.to_string()]);
         train.args(["--set", &format!("train.algorithm={}", row.algorithm)]);
         if let Some(steps) = row.steps {
             train.args(["--steps", &steps.to_string()]);
         }
         train.arg("--run-dir").arg(&folder).arg(format!("projects/{}", row.project));
-        let trained = document(train.current_dir(&self.root))?;
-        let evaluated =
-            document(Command::new(&setpoint).args(["eval", "--json"]).arg(&folder).current_dir(&self.root))?;
+        let trained = document(&mut train)?;
+        let evaluated = document(setpoint().args(["eval", "--json"]).arg(&folder))?;
         // Checkpoints hold replay buffers; nobody looks at these runs again.
         fs::remove_dir_all(&folder)?;
         let (training, evaluation) = (&trained["training"], &evaluated["evaluation"]);

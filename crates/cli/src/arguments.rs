@@ -37,6 +37,8 @@ pub enum Command {
     Compare(Compare),
     /// Evaluate a trained policy against its baselines; trains nothing
     Eval(Eval),
+    /// Say what is wrong with a training, finished or not: the symptom, what shows it, what to try next
+    Diagnose(Diagnose),
     /// Rank the actions for one state, with reasons
     Recommend(Recommend),
     /// Write a run's report.html anew
@@ -57,6 +59,12 @@ pub struct New {
     /// Process to control: see `setpoint list processes`
     #[arg(long, short, value_name = "KIND")]
     pub process: String,
+    /// Environment of Gymnasium, for `--process gymnasium`: LunarLander-v3, or my_package:MyEnv-v0
+    #[arg(long, value_name = "ID", conflicts_with = "entry")]
+    pub id: Option<String>,
+    /// Where such an environment is made: my_package.my_module:MyEnv
+    #[arg(long, value_name = "MODULE:NAME")]
+    pub entry: Option<String>,
 }
 
 /// A project and what is laid over it.
@@ -214,6 +222,12 @@ pub struct Recommend {
     /// Drivers to show
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub drivers: usize,
+}
+
+#[derive(Args)]
+pub struct Diagnose {
+    #[command(flatten)]
+    pub run: RunArguments,
 }
 
 #[derive(Args)]

@@ -73,17 +73,76 @@ fn ready_projects_pass_their_checks() {
     }
 }
 
-/// Needs what the project's first lines ask for; says so where it is not there.
-#[test]
-fn the_lunar_lander_passes_its_checks_and_learns_a_little() {
+/// Whether the workers' Python can make an environment; says so where it cannot.
+fn gymnasium_makes(id: &str) -> bool {
     let python = std::env::var("SETPOINT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let there = std::process::Command::new(&python)
-        .args(["-c", "import gymnasium; gymnasium.make('LunarLander-v3')"])
+        .args(["-c", &format!("import gymnasium; gymnasium.make('{id}')")])
         .stderr(std::process::Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
     if !there {
-        println!("skipped: {python} has no gymnasium[box2d] (SETPOINT_PYTHON names another Python)");
+        println!("skipped: {python} cannot make {id} (SETPOINT_PYTHON names another Python)");
+    }
+    there
+}
+
+#[test]
+fn a_new_project_on_an_environment_of_gymnasium_knows_its_spaces() {
+    let root = tempfile::tempdir().unwrap();
+    let project = root.path().join("pole");
+    let refused = setpoint(&["new", text(&project), "--process", "gymnasium"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--id LunarLander-v3"), "{}", stderr(&refused));
+    let elsewhere = setpoint(&["new", text(&project), "--process", "pendulum", "--id", "CartPole-v1"]);
+    assert!(stderr(&elsewhere).contains("--id belongs to --process gymnasium"), "{}", stderr(&elsewhere));
+    if !gymnasium_makes("CartPole-v1") {
+        return;
+    }
+    let made = setpoint(&["new", text(&project), "--process", "gymnasium", "--id", "CartPole-v1"]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let output = setpoint(&["check", text(&project), "--json"]);
+    let document = json(&output);
+    assert_eq!(document["spec"]["max_steps"], 500, "{}", stderr(&output));
+    let findings = document["findings"].as_array().unwrap();
+    let failed = findings.iter().filter(|finding| finding["passed"] == false);
+    assert_eq!(failed.count(), 5, "only the charter is open: {findings:?}");
+}
+
+/// A reward that pays for what must not happen is found before anything is trained; the corrected one passes.
+#[test]
+fn a_reward_that_prefers_the_wrong_thing_fails_the_check() {
+    let project = projects().join("assembly-line");
+    let wrong = [
+        "check",
+        text(&project),
+        "--json",
+        "--set",
+        "reward.throughput_uph=0",
+        "--set",
+        "reward.micro_stops=4",
+        "--set",
+        "reward.on_terminated=0",
+    ];
+    let output = setpoint(&wrong);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let failed = |document: &Value| -> Vec<String> {
+        let findings = document["findings"].as_array().unwrap().iter();
+        let failed = findings.filter(|finding| finding["passed"] == false);
+        failed.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
+    };
+    let failed_then = failed(&json(&output));
+    assert_eq!(failed_then.len(), 1, "{failed_then:?}");
+    assert!(failed_then[0].contains("\"watching does not pay\" does not hold, the reward prefers no_action"));
+    assert!(failed_then[0].contains("micro_stops −"), "each term's share is told: {failed_then:?}");
+    let right = setpoint(&["check", text(&project), "--json"]);
+    assert_eq!((right.status.code(), failed(&json(&right))), (Some(0), Vec::new()));
+}
+
+/// Needs what the project's first lines ask for; says so where it is not there.
+#[test]
+fn the_lunar_lander_passes_its_checks_and_learns_a_little() {
+    if !gymnasium_makes("LunarLander-v3") {
         return;
     }
     let project = projects().join("lunar-lander");

@@ -80,17 +80,16 @@ impl Behaviour {
         let policy = section.string("policy", "a baseline, or random")?;
         let actions = section.strings("actions", "choices, one after another")?;
         let settings = section.table("settings")?.numbers(&[], "value in the axis' unit")?;
-        let behaviour = match (policy, actions, settings.is_empty()) {
-            (Some(policy), None, true) => Self::Baseline(policy),
-            (None, Some(actions), true) if !actions.is_empty() => Self::Choices(actions),
-            (None, None, false) => Self::Settings(settings),
+        section.finish()?;
+        match (policy, actions, settings.is_empty()) {
+            (Some(policy), None, true) => Ok(Self::Baseline(policy)),
+            (None, Some(actions), true) if !actions.is_empty() => Ok(Self::Choices(actions)),
+            (None, None, false) => Ok(Self::Settings(settings)),
             _ => {
                 let title = format!("`{key}` must say one way to behave");
-                return Err(section.error("", &title, "expected one of policy, actions and settings", HELP));
+                Err(scenario.error_at_key(key, &title, "expected one of policy, actions and settings", HELP))
             }
-        };
-        section.finish()?;
-        Ok(behaviour)
+        }
     }
 
     fn bind(&self, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {

@@ -10,7 +10,7 @@ use crate::episodes::EpisodeStatistics;
 use crate::error::{FileError, TrainError};
 
 /// First bytes of every checkpoint; the number is the layout's version.
-const MAGIC: &[u8] = b"setpoint checkpoint v1\n";
+const MAGIC: &[u8] = b"setpoint checkpoint v2\n";
 const HASH_BYTES: usize = 32;
 /// Checkpoints kept beside the newest, for when its disk block goes bad.
 const KEPT: usize = 3;

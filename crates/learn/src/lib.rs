@@ -16,6 +16,7 @@ pub mod algorithms;
 pub mod checkpoint;
 pub mod compare;
 pub mod critics;
+pub mod diagnose;
 pub mod durable;
 pub mod environment;
 pub mod episodes;

@@ -11,6 +11,7 @@ use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::evaluate::Controller;
 use crate::problem::Problem;
+use crate::report::chart::number;
 use crate::statistics::{Summary, mean};
 
 /// A preference tried out.
@@ -165,10 +166,12 @@ impl Trial {
         let Summary { mean, interval, .. } = &self.difference;
         let window = preference.steps.map_or("an episode".to_owned(), |steps| format!("{steps} steps"));
         let figures = format!(
-            "in {window} {prefer} is paid {preferred:.4} and {over} {other:.4}, a difference of {mean:.4} \
-             [{:.4}, {:.4}]; by term: {}",
-            interval.low,
-            interval.high,
+            "in {window} {prefer} is paid {} and {over} {}, a difference of {} [{}, {}]; by term: {}",
+            number(preferred),
+            number(other),
+            number(*mean),
+            number(interval.low),
+            number(interval.high),
             self.shares()
         );
         if interval.low > 0.0 {
@@ -189,7 +192,8 @@ impl Trial {
         let mut shares: Vec<(&str, f64)> =
             self.terms.iter().map(|(name, [preferred, other])| (name.as_str(), preferred - other)).collect();
         shares.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
-        let words = |(name, share): &(&str, f64)| format!("{name} {share:+.4}");
+        let sign = |share: f64| if share > 0.0 { "+" } else { "" };
+        let words = |(name, share): &(&str, f64)| format!("{name} {}{}", sign(*share), number(*share));
         shares.iter().map(words).collect::<Vec<_>>().join(", ")
     }
 }

@@ -4,7 +4,7 @@
 //! episode ended, whose last observation is kept aside. So truncation is bootstrapped from the true final state, and a
 //! transition costs one observation, one action, one reward and one byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use setpoint_process::process::Outcome;
@@ -74,6 +74,8 @@ pub struct Replay {
     allowed: Vec<u8>,
     /// Last observations of episodes, by `step × lanes + lane`.
     finals: BTreeMap<u64, Box<[f32]>>,
+    /// Which of them were cut off after they may have been written: [`segments`] are not written again.
+    cuts: BTreeSet<u64>,
     /// The newest observations and masks, which no action has followed yet.
     head: Head,
 }
@@ -89,6 +91,8 @@ struct Head {
 pub struct ReplayState {
     steps: u64,
     head: Head,
+    /// Last observations of the episodes that were cut off, by `step × lanes + lane`.
+    cuts: Vec<(u64, Vec<f32>)>,
 }
 
 /// Transitions drawn from a buffer, one a row; buffers are kept between draws.
@@ -155,6 +159,7 @@ impl Replay {
             outcomes: vec![0; n],
             allowed: vec![0; n * shape.mask_bytes()],
             finals: BTreeMap::new(),
+            cuts: BTreeSet::new(),
             head: Head {
                 observations: vec![0.0; shape.lanes * shape.features],
                 allowed: vec![0; shape.lanes * shape.mask_bytes()],
@@ -202,9 +207,6 @@ impl Replay {
     }
 
     /// Goes on with other episodes, at these first observations: those that it held the latest steps of are truncated.
-    ///
-    /// Segments on disk are not written again. So of a training that is resumed twice, one transition a lane of the
-    /// first resume leads into another episode.
     pub fn cut_off(&mut self, observations: &[f32], allowed: &[bool]) {
         let Shape { lanes, features, .. } = self.shape;
         if self.steps > 0 {
@@ -215,10 +217,21 @@ impl Replay {
                 if *outcome == RUNNING {
                     *outcome = TRUNCATED;
                     self.finals.insert(place, last.into());
+                    self.cuts.insert(place);
                 }
             }
         }
         self.begin(observations, allowed);
+    }
+
+    /// Cuts off again what was cut off before a checkpoint.
+    fn cut_again(&mut self, cuts: Vec<(u64, Vec<f32>)>) {
+        let slots = (self.capacity_steps * self.shape.lanes) as u64;
+        for (place, last) in cuts {
+            self.outcomes[(place % slots) as usize] = TRUNCATED;
+            self.finals.insert(place, last.into_boxed_slice());
+            self.cuts.insert(place);
+        }
     }
 
     /// Adds a step of every lane; the oldest one makes room.
@@ -229,6 +242,9 @@ impl Replay {
             let gone = (self.steps - self.capacity_steps as u64) * lanes as u64;
             while self.finals.first_key_value().is_some_and(|(place, _)| *place < gone + lanes as u64) {
                 self.finals.pop_first();
+            }
+            while self.cuts.first().is_some_and(|place| *place < gone + lanes as u64) {
+                self.cuts.pop_first();
             }
         }
         let row = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
@@ -349,7 +365,8 @@ impl Replay {
 
     /// The part for a checkpoint.
     pub fn state(&self) -> ReplayState {
-        ReplayState { steps: self.steps, head: self.head.clone() }
+        let cut = |place: &u64| (*place, self.finals[place].to_vec());
+        ReplayState { steps: self.steps, head: self.head.clone(), cuts: self.cuts.iter().map(cut).collect() }
     }
 }
 

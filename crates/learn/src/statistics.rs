@@ -7,6 +7,9 @@
 use serde::{Deserialize, Serialize};
 use setpoint_process::random::Stream;
 
+pub mod paired;
+pub mod sequential;
+
 /// Resamples of every bootstrap.
 pub const RESAMPLES: usize = 2_000;
 
@@ -162,6 +165,56 @@ mod tests {
         assert!((sample_deviation(&[1.0, 2.0, 3.0, 4.0]) - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12);
         assert_eq!(probability_of_improvement(&[1.0, 3.0], &[2.0, 3.0]), (0.0 + 1.5) / 4.0);
         assert_eq!(ratio(&[10.0, 20.0], &[1.0, 4.0], &[0, 1, 1]), 50.0 / 9.0);
+    }
+
+    /// How often nominal 95 % intervals hold the truth, over 10,000 experiments of 20 numbers: the percentile bootstrap is
+    /// known to cover less in small samples. The standard error of a share is about 0.25 %; the bands below are 1 % wide
+    /// about what was measured (2026-11-21).
+    #[test]
+    fn coverage_of_every_statistic_in_small_samples() {
+        const EXPERIMENTS: u64 = 10_000;
+        let halves = [0, 1].map(|half| std::thread::spawn(move || covered(half, EXPERIMENTS / 2)));
+        let counts = halves.map(|half| half.join().unwrap());
+        let share = |which: usize| (counts[0][which] + counts[1][which]) as f64 / EXPERIMENTS as f64;
+        let shares = [share(0), share(1), share(2)];
+        for (share, band, what) in [
+            (shares[0], 0.920..0.940, "mean"),
+            (shares[1], 0.905..0.955, "interquartile mean"),
+            (shares[2], 0.905..0.955, "probability of improvement"),
+        ] {
+            assert!(band.contains(&share), "{what}: {share}, all: {shares:?}");
+        }
+    }
+
+    /// Intervals that hold the truth: mean, interquartile mean, probability of improvement.
+    fn covered(half: u64, experiments: u64) -> [u64; 3] {
+        const N: usize = 20;
+        let mut random = Stream::new(12, "coverage", half);
+        let mut counts = [0; 3];
+        for _ in 0..experiments {
+            let x: Vec<f64> = (0..N).map(|_| f64::from(random.normal())).collect();
+            // One deviation apart: P(X > Y) = Φ(−1 / √2).
+            let y: Vec<f64> = (0..N).map(|_| 1.0 + f64::from(random.normal())).collect();
+            let pick = |values: &[f64], indices: &[usize]| -> Vec<f64> {
+                indices.iter().map(|index| values[*index]).collect()
+            };
+            let of_mean = bootstrap(N, &mut random, |indices| mean(indices.iter().map(|index| x[*index])));
+            let of_iqm = bootstrap(N, &mut random, |indices| {
+                let mut sorted = pick(&x, indices);
+                sorted.sort_by(f64::total_cmp);
+                interquartile_mean(&sorted)
+            });
+            // As in an evaluation: the same episodes are resampled on both sides.
+            let of_chance = bootstrap(N, &mut random, |indices| {
+                probability_of_improvement(&pick(&x, indices), &pick(&y, indices))
+            });
+            for (count, interval, truth) in
+                [(0, of_mean, 0.0), (1, of_iqm, 0.0), (2, of_chance, 0.239_750_061_093_47)]
+            {
+                counts[count] += u64::from((interval.low..=interval.high).contains(&truth));
+            }
+        }
+        counts
     }
 
     /// How often a nominal 95 % interval of the mean of 40 numbers holds the truth, over 1,000 samples: the percentile

@@ -38,6 +38,8 @@ How to read it:
   default in both. gSDE is not offered by Setpoint: where rl-zoo3 uses it, the project file says what stands in its place, for
   both libraries alike. One setting was chosen after measuring, for both libraries too: cart-pole DQN's step size falls, because
   with rl-zoo3's constant one both ended below the floor (249.6 and 407.6).
+- **Lunar lander, bipedal walker and MuJoCo** are Gymnasium's own environments for both libraries, ours stepped in Python workers
+  (docs/gymnasium.md). MuJoCo's rows have a tenth of the published steps; there the library beside it is the measure.
 - **Differences that remain**: random numbers and initial weights are each library's own; PPO's continuous actions are learnt
   on [−1, 1], for Stable-Baselines3 by Gymnasium's `RescaleAction`.
 - A change of a project's settings makes its results void; a change of the code does not: delete `docs/proofs.jsonl`

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod compare;
 pub mod completions;
+pub mod diagnose;
 pub mod eval;
 pub mod list;
 pub mod new;

@@ -1,40 +1,29 @@
 //! `setpoint new`: a commented project file.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::json;
+use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::project::FILE_NAME;
 use setpoint_decision::spec::Spec;
 use setpoint_learn::durable;
 use setpoint_process::open::{OUTSIDE, names};
-use setpoint_process::open_kind;
+use setpoint_process::{Factory, open_kind};
 
 use crate::arguments::New;
 use crate::output::{Failure, Output, Status};
 
 pub fn run(arguments: &New, output: &Output) -> Result<Status, Failure> {
-    let kind = arguments.process.as_str();
-    if OUTSIDE.iter().any(|(name, ..)| *name == kind) {
-        return Err(Failure::Message(format!(
-            "`{kind}` is nothing without the environment that it runs: begin with a copy of projects/lunar-lander \
-             (docs/gymnasium.md)"
-        )));
-    }
-    let Some(factory) = open_kind(kind, None) else {
-        let hint = match nearest(kind, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        return Err(Failure::Message(format!("there is no process `{kind}`; {hint}")));
-    };
+    let Chosen { factory, keys } = chosen(arguments)?;
     let file = arguments.name.join(FILE_NAME);
     if file.exists() {
         return Err(Failure::Message(format!("{} exists already; it was left as it is", file.display())));
     }
     let name = arguments.name.file_name().map_or("my-decision".into(), |name| name.to_string_lossy());
     durable::create_folder(&arguments.name)?;
-    durable::replace(&file, template(&name, factory.spec()).as_bytes())?;
+    durable::replace(&file, template(&name, factory.spec(), &keys).as_bytes())?;
     output.line(format!("wrote {}", file.display()));
     output.line(format!(
         "next: answer its five questions, then `setpoint check {0}` and `setpoint run {0}`",
@@ -44,8 +33,49 @@ pub fn run(arguments: &New, output: &Output) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
+/// The process that the project is to control.
+struct Chosen {
+    factory: Arc<dyn Factory>,
+    /// Lines of `[process]` beside its kind.
+    keys: String,
+}
+
+fn chosen(arguments: &New) -> Result<Chosen, Failure> {
+    let kind = arguments.process.as_str();
+    let environment = match (&arguments.id, &arguments.entry) {
+        (Some(id), _) => Some(("id", id)),
+        (None, Some(entry)) => Some(("entry", entry)),
+        (None, None) => None,
+    };
+    if !OUTSIDE.iter().any(|(name, ..)| *name == kind) {
+        if let Some((key, _)) = environment {
+            return Err(Failure::Message(format!("--{key} belongs to --process gymnasium, not to `{kind}`")));
+        }
+        let factory = open_kind(kind, None).ok_or_else(|| {
+            let hint = match nearest(kind, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            Failure::Message(format!("there is no process `{kind}`; {hint}"))
+        })?;
+        return Ok(Chosen { factory, keys: String::new() });
+    }
+    let Some((key, value)) = environment else {
+        return Err(Failure::Message(format!(
+            "`{kind}` is nothing without the environment that it runs: name it with --id LunarLander-v3, or with --entry \
+             my_package.my_module:MyEnv (docs/gymnasium.md)"
+        )));
+    };
+    // Its spaces are known to a Python alone: the environment is made once, to ask it. What it flies beyond its own bounds
+    // is found out by `check`.
+    let keys = format!("{key} = {}\n", toml::Value::String(value.clone()));
+    let text = format!("[process]\nkind = \"{kind}\"\n{keys}[reward]\nreward = 1.0\n");
+    let factory = setpoint_process::open(&Project::from_text("the new project", &text, &[])?)?;
+    Ok(Chosen { factory, keys })
+}
+
 /// The file's text: every section, every key that people change, what it means, and its default.
-fn template(name: &str, spec: &Spec) -> String {
+fn template(name: &str, spec: &Spec, keys: &str) -> String {
     let mut text = String::new();
     let name = toml::Value::String(name.to_owned());
     let mut line = |line: &str| {
@@ -65,13 +95,13 @@ fn template(name: &str, spec: &Spec) -> String {
     line("# deployment   = \"…\"           # how is it deployed without re-architecting the plant?");
     line("# success      = \"…\"           # what lift on one process proves it?\n");
     line("[process]");
-    line(&format!("kind = \"{}\"", spec.kind));
-    match spec.max_steps {
+    line(format!("kind = \"{}\"\n{keys}", spec.kind).trim_end());
+    match spec.max_steps.filter(|_| keys.is_empty()) {
         Some(steps) => {
             line(&format!("max_steps = {steps}                # steps after which an episode is cut off\n"))
         }
         None => line(
-            "# max_steps = 100              # steps after which an episode is cut off; none by default\n",
+            "# max_steps = 100              # steps after which an episode is cut off; the process's own by default\n",
         ),
     }
     line("[reward]                       # signals × weights; each term is logged on its own");
@@ -103,6 +133,14 @@ fn template(name: &str, spec: &Spec) -> String {
         "# set  = {{ {} = {} }}           # {}; the others stand at their reference values\n",
         feature.name, feature.reference, feature.description
     ));
+    line("# [[scenario]]                 # what the reward must prefer: `setpoint check` tries both");
+    line("# name   = \"doing something pays\"");
+    line("# prefer = { policy = \"random\" }");
+    if spec.action.is_discrete() {
+        line(&format!("# over   = {{ actions = [\"{action}\"] }}\n"));
+    } else {
+        line(&format!("# over   = {{ settings = {{ {action} = 0.0 }} }}\n"));
+    }
     line("[train]");
     line("algorithm   = \"ppo\"            # `setpoint list algorithms` tells when to pick which");
     line("total_steps = 100_000");
@@ -119,7 +157,8 @@ fn template(name: &str, spec: &Spec) -> String {
     }
     line("\n[evaluate]");
     line("episodes  = 100                # policy and baselines meet the same ones");
-    line("baselines = [\"random\", \"heuristic\"]");
+    let baselines = if spec.heuristics.is_empty() { "[\"random\"]" } else { "[\"random\", \"heuristic\"]" };
+    line(&format!("baselines = {baselines}"));
     line("# required_lift_percent = 10   # a gate: the lift's whole 95 % interval must lie above");
     text
 }

@@ -95,7 +95,11 @@ impl Segments {
             last_good: None,
         };
         let lanes = replay.shape.lanes;
-        if state.head.observations.len() != lanes * replay.shape.features {
+        let features = replay.shape.features;
+        let slots = (replay.capacity_steps * lanes) as u64;
+        let held = (state.steps * lanes as u64).saturating_sub(slots)..state.steps * lanes as u64;
+        let cuts_fit = state.cuts.iter().all(|(place, last)| held.contains(place) && last.len() == features);
+        if state.head.observations.len() != lanes * features || !cuts_fit {
             return Err(refuse(folder, "its replay buffer has another shape than this project's".into()));
         }
         let wanted_from = state.steps.saturating_sub(replay.capacity_steps as u64);
@@ -148,6 +152,7 @@ impl Segments {
         }
         replay.steps = state.steps;
         replay.head = state.head;
+        replay.cut_again(state.cuts);
         self.synced = state.steps;
         self.checkpoints.push_back(state.steps);
         Ok(())
@@ -320,6 +325,30 @@ mod tests {
             assert!(fs::metadata(&path).map_or(true, |data| data.len() < length));
             replay = again;
         }
+    }
+
+    /// A training that is resumed twice on a process that begins new episodes: what the first resume cut off was already
+    /// written as running.
+    #[test]
+    fn what_was_cut_off_stays_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut replay = Replay::new(SHAPE, 2 * 50);
+        let mut segments = Segments::default();
+        add(&mut replay, 12);
+        segments.sync(&replay, folder.path()).unwrap();
+        for added in [3, 5, 60] {
+            replay.cut_off(&[100.0; 6], &[]);
+            add(&mut replay, added);
+            segments.sync(&replay, folder.path()).unwrap();
+            let mut again = Replay::new(SHAPE, 2 * 50);
+            Segments::default().restore(&mut again, replay.state(), folder.path()).unwrap();
+            assert_eq!(again, replay);
+        }
+        assert!(replay.cuts.is_empty(), "60 steps later the ring holds none of them");
+        let mut beyond = replay.state();
+        beyond.cuts.push((1 << 40, vec![0.0; 3]));
+        let refused = Segments::default().restore(&mut Replay::new(SHAPE, 2 * 50), beyond, folder.path());
+        assert!(refused.is_err());
     }
 
     #[test]

@@ -1,0 +1,43 @@
+//! `setpoint diagnose`
+
+use serde_json::json;
+use setpoint_learn::diagnose::{diagnose, read};
+
+use crate::arguments::Diagnose;
+use crate::output::{Failure, Output, Status, wrapped};
+use crate::target::{problem_of, run_folder};
+
+/// Columns of a paragraph.
+const WIDTH: usize = 100;
+
+pub fn run(arguments: &Diagnose, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run)?;
+    let problem = problem_of(&folder, &[])?;
+    let lines = read(&folder)?;
+    let Some(symptoms) = diagnose(&problem, &lines) else {
+        return Err(Failure::Message(format!(
+            "{} has {} log lines, too few to tell: train for longer, or set train.log_every_updates = 1",
+            folder.metrics().display(),
+            lines.len()
+        )));
+    };
+    let steps = lines.last().map_or(0, |line| line.steps);
+    output.line(format!("{} after {steps} steps, {} log lines", folder.path.display(), lines.len()));
+    for symptom in &symptoms {
+        output.line(format!("\n  ! {}", symptom.name));
+        for (title, text) in [("seen", &symptom.evidence), ("try ", &symptom.experiment)] {
+            for (index, part) in wrapped(text, WIDTH).into_iter().enumerate() {
+                output.line(format!("    {}  {part}", if index == 0 { title } else { "    " }));
+            }
+        }
+    }
+    if symptoms.is_empty() {
+        output.line("  ✓ nothing conspicuous: what it has learnt, `setpoint eval` tells");
+    }
+    output.document(
+        "diagnose",
+        Status::Done,
+        json!({ "run": folder.path, "steps": steps, "symptoms": symptoms }),
+    );
+    Ok(Status::Done)
+}

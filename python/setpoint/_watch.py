@@ -1,0 +1,63 @@
+"""Notices environments that hang in this very process, where nobody can end them from outside.
+
+A watch looks from a thread of its own at how far the host has come. Where it has been with one environment for too long, the
+thread that steps it is interrupted by an exception at its next line of Python; code that waits in C is out of reach, and said to be.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import sys
+import threading
+import time
+
+from ._host import EnvironmentHost, Hung
+
+# How long an interrupted environment may take to come to its next line of Python before that is said.
+_GRACE_S = 5.0
+
+
+class Watch:
+    """Looks after a host while it is used: ``with Watch(host, 60.0): …``. ``math.inf`` waits for ever."""
+
+    def __init__(self, host: EnvironmentHost | None, timeout_s: float):
+        self._host = host
+        self._timeout_s = timeout_s
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> None:
+        if self._host is not None and math.isfinite(self._timeout_s):
+            self._thread = threading.Thread(target=self._look, args=(self._host,), name="setpoint-watch", daemon=True)
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _look(self, host: EnvironmentHost) -> None:
+        seen, since, interrupted, said = host.progress(), time.monotonic(), False, False
+        while not self._over.wait(min(0.5, self._timeout_s / 4)):
+            progress = host.progress()
+            if progress is None or progress != seen:
+                seen, since, interrupted = progress, time.monotonic(), False
+                continue
+            waited = time.monotonic() - since
+            if not interrupted and waited > self._timeout_s:
+                host.hung_after_s = self._timeout_s
+                _interrupt(progress.thread)
+                interrupted, since = True, time.monotonic()
+            elif interrupted and waited > _GRACE_S and not said:
+                said = True
+                print(
+                    f"setpoint: {host.name}, environment {progress.lane} does not come back, and cannot be interrupted: it waits "
+                    'outside of Python. A project with kind = "gymnasium" steps it in a worker, which is ended.',
+                    file=sys.stderr,
+                    flush=True,
+                )
+
+
+def _interrupt(thread: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Hung))
