@@ -81,15 +81,6 @@ fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -
                 free as f64 / 1e9
             ),
         ));
-    } else {
-        findings.push(Finding::pass(
-            "replay buffer",
-            format!(
-                "{buffer_size} transitions of {} bytes, {} once it is full",
-                bytes / (*buffer_size).max(1) as u64,
-                readable(bytes)
-            ),
-        ));
     }
     if *learning_starts >= total_steps {
         findings.push(Finding::warn(
@@ -101,15 +92,6 @@ fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -
         ));
     }
     findings
-}
-
-/// Bytes with a unit that leaves one to three digits before the point.
-fn readable(bytes: u64) -> String {
-    match bytes {
-        bytes if bytes >= 1_000_000_000 => format!("{:.1} GB", bytes as f64 / 1e9),
-        bytes if bytes >= 1_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        bytes => format!("{:.1} kB", bytes as f64 / 1e3),
-    }
 }
 
 /// Exploration that is over before the first gradient step.

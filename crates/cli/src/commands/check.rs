@@ -1,5 +1,6 @@
 //! `setpoint check`: the charter, the spaces, and the process's promises.
 
+use indicatif::HumanBytes;
 use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::ActionSpace;
@@ -79,6 +80,16 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
     );
     let algorithm = problem.options.name();
     findings.push(Finding::pass("algorithm", format!("{algorithm} learns these actions")));
+    if let Some(collection) = problem.options.collection() {
+        let bytes = collection.buffer_bytes(spec, problem.is_masked());
+        let message = format!(
+            "{} transitions of {} bytes, {} once it is full",
+            collection.buffer_size,
+            bytes / collection.buffer_size as u64,
+            HumanBytes(bytes)
+        );
+        findings.push(Finding::pass("replay buffer", message));
+    }
     findings
 }
 

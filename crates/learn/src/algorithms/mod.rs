@@ -187,22 +187,6 @@ pub enum Options {
     Bandit(usize, bandits::Options),
 }
 
-impl Options {
-    /// The discount per step; `None` for a bandit, which looks no further than its step.
-    pub fn gamma(&self) -> Option<f64> {
-        match self {
-            Self::Ppo(options) => Some(options.gamma),
-            Self::Reinforce(options) => Some(options.gamma),
-            Self::Dqn(options) => Some(options.collection.gamma),
-            Self::Sac(options) => Some(options.collection.gamma),
-            Self::Td3(options) => Some(options.collection.gamma),
-            Self::Ddpg(options) => Some(options.collection.gamma),
-            Self::QLearning(options) => Some(options.gamma),
-            Self::Bandit(..) => None,
-        }
-    }
-}
-
 /// The options alone: a project file names the bandit by its table.
 fn bandit_options<S: serde::Serializer>(
     _index: &usize,
@@ -283,6 +267,20 @@ impl Options {
                 self.name()
             )),
             _ => None,
+        }
+    }
+
+    /// The discount per step; `None` for a bandit, which looks no further than its step.
+    pub fn gamma(&self) -> Option<f64> {
+        match self {
+            Self::Ppo(options) => Some(options.gamma),
+            Self::Reinforce(options) => Some(options.gamma),
+            Self::Dqn(options) => Some(options.collection.gamma),
+            Self::Sac(options) => Some(options.collection.gamma),
+            Self::Td3(options) => Some(options.collection.gamma),
+            Self::Ddpg(options) => Some(options.collection.gamma),
+            Self::QLearning(options) => Some(options.gamma),
+            Self::Bandit(..) => None,
         }
     }
 
