@@ -132,9 +132,10 @@ fn a_reward_that_prefers_the_wrong_thing_fails_the_check() {
         failed.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
     };
     let failed_then = failed(&json(&output));
-    assert_eq!(failed_then.len(), 1, "{failed_then:?}");
-    assert!(failed_then[0].contains("\"watching does not pay\" does not hold, the reward prefers no_action"));
-    assert!(failed_then[0].contains("micro_stops −"), "each term's share is told: {failed_then:?}");
+    assert_eq!(failed_then.len(), 2, "both reward tests of the project: {failed_then:?}");
+    assert!(failed_then[0].contains("\"speeding does not pay\" does not hold, the reward prefers increase_speed"));
+    assert!(failed_then[1].contains("\"watching does not pay\" does not hold, the reward prefers no_action"));
+    assert!(failed_then[1].contains("micro_stops −"), "each term's share is told: {failed_then:?}");
     let right = setpoint(&["check", text(&project), "--json"]);
     assert_eq!((right.status.code(), failed(&json(&right))), (Some(0), Vec::new()));
 }
