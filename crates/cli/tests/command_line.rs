@@ -133,7 +133,9 @@ fn a_reward_that_prefers_the_wrong_thing_fails_the_check() {
     };
     let failed_then = failed(&json(&output));
     assert_eq!(failed_then.len(), 2, "both reward tests of the project: {failed_then:?}");
-    assert!(failed_then[0].contains("\"speeding does not pay\" does not hold, the reward prefers increase_speed"));
+    assert!(
+        failed_then[0].contains("\"speeding does not pay\" does not hold, the reward prefers increase_speed")
+    );
     assert!(failed_then[1].contains("\"watching does not pay\" does not hold, the reward prefers no_action"));
     assert!(failed_then[1].contains("micro_stops −"), "each term's share is told: {failed_then:?}");
     let right = setpoint(&["check", text(&project), "--json"]);

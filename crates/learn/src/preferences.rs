@@ -159,6 +159,11 @@ impl Script<'_> {
 }
 
 impl Trial {
+    /// Whether the preferred behaviour is clearly paid more.
+    pub fn holds(&self) -> bool {
+        self.difference.interval.low > 0.0
+    }
+
     fn judge(&self, preference: &Preference) -> Finding {
         let Preference { name, prefer, over, .. } = preference;
         let (prefer, over) = (prefer.words(), over.words());
@@ -174,7 +179,7 @@ impl Trial {
             number(interval.high),
             self.shares()
         );
-        if interval.low > 0.0 {
+        if self.holds() {
             return Finding::pass("reward test", format!("\"{name}\": {figures}"));
         }
         let verdict = if interval.high < 0.0 {

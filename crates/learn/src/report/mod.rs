@@ -1,5 +1,6 @@
 //! `report.html`: one self-contained page that a process engineer can read, on paper and on a phone.
 
+use setpoint_decision::preference::Preference;
 use setpoint_policy::Policy;
 use setpoint_policy::ranking::Recommendation;
 use setpoint_policy::state::GivenState;
@@ -11,6 +12,7 @@ use crate::error::{FileError, TrainError};
 use crate::evaluate::Evaluation;
 use crate::many_seeds::Seeds;
 use crate::metrics::read_episodes;
+use crate::preferences::{Trial, try_out};
 use crate::problem::Problem;
 use crate::run_folder::RunFolder;
 use crate::train::Summary;
@@ -19,6 +21,7 @@ pub(crate) mod chart;
 mod comparison;
 mod frame;
 mod page;
+mod reward_tests;
 mod schedule;
 mod sections;
 
@@ -44,6 +47,8 @@ pub struct Report {
     pub probabilities: Option<(Vec<f64>, Vec<f64>)>,
     /// Schedules of one evaluation episode: of the best baseline and of the policy, where the process makes any.
     pub schedules: Vec<(String, Vec<Bar>)>,
+    /// What the reward must prefer, tried out.
+    pub trials: Vec<(Preference, Trial)>,
     /// What the policy recommends in each scenario.
     pub scenarios: Vec<(String, GivenState, Recommendation)>,
     /// The trained policy.
@@ -88,8 +93,21 @@ impl Report {
             (Some(policy), Some(evaluation)) => schedule::replay(problem, policy, evaluation)?,
             _ => Vec::new(),
         };
+        let tried = |preference: &Preference| Ok((preference.clone(), try_out(problem, preference)?));
+        let trials = problem.project.preferences.iter().map(tried).collect::<Result<_, TrainError>>()?;
         let problem = problem.clone();
-        Ok(Self { problem, training, curves, evaluation, seeds, probabilities, schedules, scenarios, policy })
+        Ok(Self {
+            problem,
+            training,
+            curves,
+            evaluation,
+            seeds,
+            probabilities,
+            schedules,
+            trials,
+            scenarios,
+            policy,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The page as a whole: what comes in which order.
 
 use super::chart::escape;
+use super::reward_tests::reward_tests;
 use super::{Report, schedule, sections, verdict};
 
 const STYLE: &str = include_str!("style.css");
@@ -15,6 +16,7 @@ pub fn render(report: &Report) -> String {
         schedule::section(report),
         sections::learning(report),
         sections::reward_terms(report),
+        reward_tests(report),
         sections::actions(report),
         sections::weights(report),
         sections::scenarios(report),
