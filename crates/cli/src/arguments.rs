@@ -84,6 +84,12 @@ pub struct Check {
     /// Steps of the conformance run
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
     pub steps: u64,
+    /// Probe the reward too: short trainings on all of it and on each term alone, and what they do for it
+    #[arg(long)]
+    pub probe: bool,
+    /// Environment steps of each of these trainings [default: a twentieth of the project's]
+    #[arg(long, value_name = "N", requires = "probe", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
+    pub probe_steps: Option<u64>,
 }
 
 #[derive(Args)]

@@ -3,6 +3,7 @@
 use crate::constraint::{Effect, Subject};
 use crate::diagnostic::{Diagnostic, suggestion};
 use crate::project::{BASELINES, Project};
+use crate::safety;
 use crate::section::Section;
 use crate::spec::{ActionSpace, Spec};
 
@@ -14,6 +15,7 @@ impl Project {
     pub fn bind(&self, spec: &Spec) -> Checked {
         let top = self.document.top();
         self.bind_reward(&top.table("reward")?, spec)?;
+        safety::bind(&self.safety, &top.table("safety")?, spec)?;
         self.bind_constraints(&top.tables("constraint")?, spec)?;
         let (mut scenarios, mut preferences) = (self.scenarios.iter(), self.preferences.iter());
         for section in top.tables("scenario")? {

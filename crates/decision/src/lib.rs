@@ -16,6 +16,7 @@ pub mod document;
 pub mod preference;
 pub mod project;
 mod resolved;
+pub mod safety;
 pub mod section;
 pub mod spec;
 

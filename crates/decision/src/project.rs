@@ -7,6 +7,7 @@ use crate::constraint::{Condition, Constraint, Effect, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
 use crate::preference::Preference;
+use crate::safety::{self, Safety};
 use crate::section::{Range, Section};
 use crate::spec::Spec;
 
@@ -42,6 +43,8 @@ pub struct Project {
     pub process: ProcessChoice,
     /// `[reward]`
     pub reward: Reward,
+    /// `[safety]`
+    pub safety: Safety,
     /// `[[constraint]]`
     pub constraints: Vec<Constraint>,
     /// `[[scenario]]` that sets a state.
@@ -164,6 +167,7 @@ impl Project {
         let charter = read_charter(top.table("decision")?, fallback)?;
         let process = read_process(&top.table("process")?)?;
         let reward = read_reward(top.table("reward")?, &process.kind)?;
+        let safety = safety::read(&top.table("safety")?)?;
         let constraints =
             top.tables("constraint")?.into_iter().map(read_constraint).collect::<Result<Vec<_>, _>>()?;
         let (scenarios, preferences) = read_scenarios(top.tables("scenario")?)?;
@@ -176,6 +180,7 @@ impl Project {
             charter,
             process,
             reward,
+            safety,
             constraints,
             scenarios,
             preferences,

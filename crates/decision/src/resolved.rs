@@ -5,6 +5,7 @@ use toml::{Table, Value};
 use crate::constraint::Effect;
 use crate::preference::{Behaviour, Preference};
 use crate::project::Project;
+use crate::safety::Better;
 
 pub(crate) fn resolve(project: &Project) -> Table {
     let mut top = Table::new();
@@ -16,6 +17,11 @@ pub(crate) fn resolve(project: &Project) -> Table {
     insert("reward", reward(project));
     insert("train", train(project));
     insert("evaluate", evaluate(project));
+    if !project.safety.is_empty() {
+        let entry =
+            |(name, better): &(String, Better)| (name.clone(), Value::String(better.word().to_owned()));
+        insert("safety", project.safety.iter().map(entry).collect());
+    }
     let list = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
     if !project.constraints.is_empty() {
         top.insert("constraint".into(), list(constraints(project)));

@@ -135,7 +135,7 @@ fn a_resolved_file_reads_back_as_the_same_project() {
             (&project.charter, &project.reward, &project.constraints)
         );
         assert_eq!((&again.scenarios, &again.train), (&project.scenarios, &project.train));
-        assert_eq!(again.preferences, project.preferences);
+        assert_eq!((&again.preferences, &again.safety), (&project.preferences, &project.safety));
         assert_eq!(again.evaluate.against(), project.evaluate.against());
     }
 }

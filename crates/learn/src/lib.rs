@@ -30,6 +30,7 @@ pub mod normalize;
 pub mod off_policy;
 pub mod pair;
 pub mod preferences;
+pub mod probes;
 pub mod problem;
 pub mod replay;
 pub mod report;

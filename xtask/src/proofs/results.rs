@@ -86,7 +86,7 @@ pub fn add(file: &mut File, outcome: &Outcome) -> Result<(), Failure> {
 /// as long as it stays the same.
 pub fn settings(project_file: &str, row: &Row) -> Result<String, Failure> {
     let mut table: toml::Table = project_file.parse()?;
-    for without_effect in ["decision", "scenario"] {
+    for without_effect in ["decision", "safety", "scenario"] {
         table.remove(without_effect);
     }
     let train = table.get_mut("train").and_then(toml::Value::as_table_mut).ok_or("no [train] table")?;

@@ -1,20 +1,32 @@
 //! `setpoint check`: the charter, the spaces, and the process's promises.
 
-use indicatif::HumanBytes;
+use std::sync::atomic::Ordering;
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::ActionSpace;
 use setpoint_learn::preferences::preferences;
+use setpoint_learn::probes;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::suitability::suitability;
+use setpoint_learn::train::cores;
 use setpoint_process::conformance::conformance;
 
 use crate::arguments::Check;
+use crate::interrupt;
 use crate::output::{Failure, Output, Status};
 
 pub fn run(arguments: &Check, output: &Output) -> Result<Status, Failure> {
     let problem = Problem::load(&arguments.project.project, &arguments.project.set)?;
-    let findings = check(&problem, arguments.steps as usize);
+    let mut findings = check(&problem, arguments.steps as usize);
+    // A reward is probed once everything that it stands on is sound.
+    if arguments.probe && status_of(&findings) == Status::Done {
+        findings.extend(probes(&problem, arguments.probe_steps)?);
+        if interrupt::STOP.load(Ordering::Relaxed) {
+            return Ok(Status::Interrupted);
+        }
+    }
     show(&problem, &findings, output);
     let status = status_of(&findings);
     output.document(
@@ -33,6 +45,36 @@ pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     findings.extend(preferences(problem));
     findings.extend(conformance(problem.factory.as_ref(), steps));
     findings
+}
+
+/// What short trainings do for the reward. What the whole reward asks for at safety's cost fails; the rest is to be seen.
+fn probes(problem: &Problem, steps: Option<u64>) -> Result<Vec<Finding>, Failure> {
+    interrupt::listen();
+    let steps = steps.unwrap_or_else(|| probes::steps(problem));
+    // Shown on a terminal only.
+    let bar = ProgressBar::new(1).with_prefix("probing the reward");
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:28.cyan/dim} {pos}/{len} trainings") {
+        bar.set_style(style.progress_chars("━━╌"));
+    }
+    let done = &mut |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    };
+    let how = probes::How { steps, threads: cores(None), stop: &interrupt::STOP, done };
+    let flags = probes::probe(problem, how);
+    bar.finish_and_clear();
+    let flags = flags?;
+    let of = |flag: &probes::Flag| {
+        let subject = format!("probe: {}", flag.name);
+        let fails = flag.by_the_whole_reward && flag.name == probes::SAFETY;
+        if fails { Finding::fail(subject, &flag.sentence) } else { Finding::warn(subject, &flag.sentence) }
+    };
+    if flags.is_empty() {
+        let message =
+            format!("trainings of {steps} steps on all of it and on each term did nothing conspicuous");
+        return Ok(vec![Finding::pass("probe", message)]);
+    }
+    Ok(flags.iter().map(of).collect())
 }
 
 pub fn status_of(findings: &[Finding]) -> Status {
