@@ -39,4 +39,5 @@ pub mod run_folder;
 pub mod schedule;
 pub mod statistics;
 pub mod suitability;
+pub mod tensorboard;
 pub mod train;

@@ -69,6 +69,10 @@ impl RunFolder {
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
     }
+    /// The folder of event files.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
+    }
     /// One line an episode.
     pub fn episodes(&self) -> PathBuf {
         self.path.join("episodes.csv")

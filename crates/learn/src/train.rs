@@ -19,6 +19,7 @@ use crate::metrics::{AppendFile, EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
 use crate::replay::segments::Segments;
 use crate::run_folder::RunFolder;
+use crate::tensorboard::EventFile;
 
 /// How a training is carried out; none of it changes the result.
 pub struct TrainOptions<'a> {
@@ -109,6 +110,7 @@ struct Files {
     folder: RunFolder,
     metrics: AppendFile,
     episodes: AppendFile,
+    events: EventFile,
     replay: Segments,
 }
 
@@ -253,7 +255,12 @@ impl<'a> Training<'a> {
                 if episodes_bytes == 0 {
                     episodes.line(EPISODES_HEADER)?;
                 }
-                Some(Files { folder: folder.clone(), metrics, episodes, replay })
+                if metrics_bytes == 0 {
+                    durable::remove_folder(&folder.tensorboard())?;
+                }
+                let names = problem.spec().action.names().into_iter().map(str::to_owned).collect();
+                let events = EventFile::create(&folder.tensorboard(), names, environments.steps())?;
+                Some(Files { folder: folder.clone(), metrics, episodes, events, replay })
             }
         };
         let wall_seconds_before = checkpoint.as_ref().map_or(0.0, |saved| saved.wall_seconds);
@@ -349,6 +356,7 @@ impl<'a> Training<'a> {
         if let Some(files) = &mut self.files {
             files.metrics.line(&serde_json::to_string(&line).expect("a line has only text keys"))?;
             files.metrics.flush()?;
+            files.events.add(&line)?;
         }
         Ok(())
     }
