@@ -220,6 +220,7 @@ fn bad_input_exits_2_with_one_error_document() {
 fn every_command_prints_one_json_document() {
     let root = tempfile::tempdir().unwrap();
     let run = trained(root.path());
+    let line = projects().join("assembly-line");
     for arguments in [
         vec!["list", "processes"],
         vec!["list", "algorithms"],
@@ -230,6 +231,7 @@ fn every_command_prints_one_json_document() {
         vec!["recommend", &run, "--set", "wip=30parts", "--set", "speed=0.8"],
         vec!["recommend", &run, "--state", "{\"wip\": 0.75}"],
         vec!["report", &run],
+        vec!["check", text(&line), "--probe", "--probe-steps", "4000"],
     ] {
         let output = setpoint(&[&["--json"], arguments.as_slice()].concat());
         // A training this short may miss the gate; the evaluation itself works.
@@ -241,6 +243,31 @@ fn every_command_prints_one_json_document() {
     assert_eq!(evaluation["policy"]["reward_per_step_by_seed"].as_array().unwrap().len(), 3);
     assert_eq!(evaluation["policy"]["signals"][0]["unit"], "1/h");
     assert_eq!(evaluation["baselines"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_diagnosis_needs_some_log_lines_and_names_what_it_sees() {
+    let root = tempfile::tempdir().unwrap();
+    let few = setpoint(&["diagnose", &trained(root.path())]);
+    assert_eq!(few.status.code(), Some(2));
+    assert!(stderr(&few).contains("4 log lines, too few to tell"), "{}", stderr(&few));
+    let run = root.path().join("broken");
+    let project = projects().join("assembly-line");
+    let train = [
+        "train",
+        text(&project),
+        "--steps",
+        "16384",
+        "--run-dir",
+        text(&run),
+        "--set",
+        "train.ppo.n_steps=128",
+    ];
+    assert_eq!(setpoint(&[&train[..], &["--set", "train.ppo.vf_coef=0"]].concat()).status.code(), Some(0));
+    let output = setpoint(&["diagnose", text(&run), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let symptoms = json(&output)["symptoms"].to_string();
+    assert!(symptoms.contains("value not learning") && symptoms.contains("vf_coef"), "{symptoms}");
 }
 
 #[test]
@@ -266,6 +293,23 @@ fn recommend_honours_constraints_and_refuses_impossible_states() {
         assert!(stderr(&output).contains(expected), "{state}: {}", stderr(&output));
     }
     assert!(stderr(&setpoint(&["recommend", &run, "--scenario", "Z"])).contains("scenarios: A, B, C"));
+
+    // What the process does not allow is told; without any choice left there is nothing to recommend.
+    let all = ["reassign_operator", "increase_speed", "decrease_speed", "quick_maintenance", "redirect_flow"];
+    let impossible = |names: &[&str]| {
+        let mut arguments = vec!["--json".to_owned(), "recommend".to_owned(), run.clone()];
+        arguments.extend(names.iter().flat_map(|name| ["--impossible".to_owned(), (*name).to_owned()]));
+        setpoint(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let actions = json(&impossible(&all))["recommendations"][0]["recommendation"]["actions"].clone();
+    assert_eq!(
+        (actions[0]["name"].as_str(), actions[0]["probability"].as_f64()),
+        (Some("no_action"), Some(1.0))
+    );
+    let nothing = impossible(&[&all[..], &["no_action"]].concat());
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(stderr(&nothing).contains("no choice is left"), "{}", stderr(&nothing));
+    assert!(stderr(&impossible(&["no_acton"])).contains("did you mean `no_action`?"));
 }
 
 #[test]

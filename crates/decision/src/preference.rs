@@ -104,6 +104,8 @@ impl Behaviour {
         match (self, &spec.action) {
             (Self::Baseline(name), _) => {
                 let mut known = BASELINES.to_vec();
+                // `heuristic` is the first of a process's own, where it has any.
+                known.retain(|name| *name != "heuristic" || !spec.heuristics.is_empty());
                 known.extend(spec.heuristics.iter().map(String::as_str));
                 if !known.contains(&name.as_str()) {
                     let (title, label, help) = unknown(name, &known, "baseline");

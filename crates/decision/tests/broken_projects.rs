@@ -115,6 +115,18 @@ fn each_broken_file_gives_its_exact_error() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// An evaluation leaves out a heuristic that the process does not have; what the reward must prefer cannot be left out.
+#[test]
+fn a_preference_for_a_heuristic_needs_one() {
+    let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1\n[[scenario]]\nname = \"A\"\n\
+                prefer = { policy = \"heuristic\" }\nover = { policy = \"random\" }\n";
+    let project = Project::from_text("setpoint.toml", text, &[]).unwrap();
+    assert!(project.bind(&spec()).is_ok());
+    let without = Spec { heuristics: vec![], ..spec() };
+    let error = project.bind(&without).unwrap_err().to_string();
+    assert!(error.contains("has no baseline `heuristic`") && error.contains("random"), "{error}");
+}
+
 const WHOLE: &str = include_str!("../../../projects/assembly-line/setpoint.toml");
 
 #[test]
