@@ -253,21 +253,15 @@ fn a_diagnosis_needs_some_log_lines_and_names_what_it_sees() {
     assert!(stderr(&few).contains("4 log lines, too few to tell"), "{}", stderr(&few));
     let run = root.path().join("broken");
     let project = projects().join("assembly-line");
-    let train = [
-        "train",
-        text(&project),
-        "--steps",
-        "16384",
-        "--run-dir",
-        text(&run),
-        "--set",
-        "train.ppo.n_steps=128",
-    ];
-    assert_eq!(setpoint(&[&train[..], &["--set", "train.ppo.vf_coef=0"]].concat()).status.code(), Some(0));
+    let mut train = vec!["train", text(&project), "--steps", "16384", "--run-dir", text(&run)];
+    for forgetful in ["train.ppo.n_steps=128", "train.ppo.gamma=0.5", "decision.reward_delay=\"50 steps\""] {
+        train.extend(["--set", forgetful]);
+    }
+    assert_eq!(setpoint(&train).status.code(), Some(0));
     let output = setpoint(&["diagnose", text(&run), "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let symptoms = json(&output)["symptoms"].to_string();
-    assert!(symptoms.contains("value not learning") && symptoms.contains("vf_coef"), "{symptoms}");
+    assert!(symptoms.contains("discount too short") && symptoms.contains("gamma = 0.98"), "{symptoms}");
 }
 
 #[test]
