@@ -1,6 +1,6 @@
 //! What is wrong with a training, from its metrics: the symptom, what shows it, and what to try next.
 //!
-//! Each symptom is one function over the [`Course`] of a training. A symptom is named only where the figures leave little doubt:
+//! Each symptom is one function over the course of a training. A symptom is named only where the figures leave little doubt:
 //! a healthy run gets none.
 
 use std::fs;
