@@ -247,18 +247,24 @@ def test_callbacks_see_stop_and_may_fail(tmp_path):
 
 def test_ctrl_c_is_heard_within_a_moment():
     program = (
-        "import setpoint, time\n"
+        # Who starts this test may ignore Ctrl-C, as a shell does for what it runs in the background; its children inherit that.
+        "import signal, setpoint, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "model = setpoint.PPO('MlpPolicy', 'assembly-line', n_envs=4)\n"
         "print('ready', flush=True)\n"
         "try:\n    model.learn(10_000_000_000)\n"
         "except KeyboardInterrupt:\n    print('heard', model.num_timesteps > 0, flush=True)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    # One that hears nothing must not keep the tests waiting.
+    patience = threading.Timer(60, child.kill)
+    patience.start()
     assert child.stdout.readline() == "ready\n"
     time.sleep(1.0)
     child.send_signal(signal.SIGINT)
     assert child.stdout.readline() == "heard True\n"
     assert child.wait(10) == 0
+    patience.cancel()
 
 
 def test_other_threads_run_and_a_second_training_of_the_same_model_is_refused():
