@@ -12,6 +12,7 @@ use crate::error::FileError;
 use crate::metrics::MetricsLine;
 use crate::problem::Problem;
 use crate::run_folder::RunFolder;
+use crate::statistics::{self, quantile};
 
 /// Fewer log lines than these say nothing.
 const LINES_MIN: usize = 8;
@@ -68,14 +69,9 @@ impl Course<'_> {
         &self.lines[at(from)..at(to)]
     }
 
-    /// A figure of the learner, over a part of the training.
-    fn figure(&self, name: &str, from: f64, to: f64) -> Vec<f64> {
-        self.part(from, to).iter().filter_map(|line| line.learner.get(name).copied()).collect()
-    }
-
-    /// Its median there.
+    /// The median of a learner's figure over a part of the training.
     fn median(&self, name: &str, from: f64, to: f64) -> Option<f64> {
-        median(self.figure(name, from, to))
+        median(self.part(from, to).iter().filter_map(|line| line.learner.get(name).copied()).collect())
     }
 
     /// Mean returns of the last 100 episodes, in the order of the training.
@@ -102,11 +98,11 @@ impl Course<'_> {
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.retain(|value| value.is_finite());
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    (!values.is_empty()).then(|| quantile(&values, 0.5))
 }
 
 fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+    statistics::mean(values.iter().copied())
 }
 
 /// Nearly all episodes are paid the same: there is nothing to tell a good one from a bad one.

@@ -159,6 +159,33 @@ impl Draw for Draws {
     }
 }
 
+/// What is decided in every environment, and the buffers for it.
+pub(crate) struct Decisions {
+    /// `[lanes]`; empty where actions are settings.
+    pub(crate) choices: Vec<u32>,
+    /// `[lanes, axes]` in the axes' units; empty where they are choices.
+    pub(crate) values: Vec<f32>,
+}
+
+impl Decisions {
+    pub(crate) fn new(space: &ActionSpace, lanes: usize) -> Self {
+        if space.is_discrete() {
+            Self { choices: vec![0; lanes], values: Vec::new() }
+        } else {
+            Self { choices: Vec::new(), values: vec![0.0; lanes * space.len()] }
+        }
+    }
+
+    /// As environments take them.
+    pub(crate) fn actions(&self) -> Actions<'_> {
+        if self.values.is_empty() {
+            Actions::Discrete(&self.choices)
+        } else {
+            Actions::Continuous(&self.values)
+        }
+    }
+}
+
 /// Who decides.
 pub(crate) enum Controller<'a> {
     /// With draws from its distribution, or without for its most probable action.
@@ -270,13 +297,12 @@ impl<'p> Controller<'p> {
         })
     }
 
-    /// Decides in every environment: `choices` where the actions are discrete, `values` where they are not.
+    /// Decides in every environment.
     pub(crate) fn decide(
         &mut self,
         environments: &Environments,
         space: &ActionSpace,
-        choices: &mut [u32],
-        values: &mut [f32],
+        Decisions { choices, values }: &mut Decisions,
     ) {
         let transition = environments.transition();
         let lanes = environments.lanes();
@@ -352,18 +378,15 @@ impl Episodes {
         self.actions.resize(space.len(), 0.0);
         self.constraints.resize(problem.project.constraints.len(), 0);
         let mut open = vec![true; lanes];
-        let mut choices = vec![0_u32; if space.is_discrete() { lanes } else { 0 }];
-        let mut values = vec![0.0_f32; if space.is_discrete() { 0 } else { lanes * space.len() }];
+        let mut decisions = Decisions::new(space, lanes);
         while open.contains(&true) {
             for (lane, open) in open.iter().enumerate() {
                 if *open {
                     environments.count_active(lane, &mut self.constraints);
                 }
             }
-            controller.decide(&environments, space, &mut choices, &mut values);
-            let actions =
-                if space.is_discrete() { Actions::Discrete(&choices) } else { Actions::Continuous(&values) };
-            environments.step(actions)?;
+            controller.decide(&environments, space, &mut decisions);
+            environments.step(decisions.actions())?;
             for (lane, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
                 let StepRecord { reward, outcome, signals } = environments.record(lane, &mut self.terms);
                 let index = first + lane;
@@ -373,9 +396,9 @@ impl Episodes {
                 let sums = &mut self.signals[index * signal_count..(index + 1) * signal_count];
                 sums.iter_mut().zip(signals).for_each(|(sum, signal)| *sum += f64::from(*signal));
                 if space.is_discrete() {
-                    self.actions[choices[lane] as usize] += 1.0;
+                    self.actions[decisions.choices[lane] as usize] += 1.0;
                 } else {
-                    let row = &values[lane * space.len()..(lane + 1) * space.len()];
+                    let row = &decisions.values[lane * space.len()..(lane + 1) * space.len()];
                     self.actions.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
                 }
                 if outcome.is_over() {

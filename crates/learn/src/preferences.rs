@@ -5,11 +5,10 @@ use setpoint_decision::charter::Finding;
 use setpoint_decision::preference::{Behaviour, Preference};
 use setpoint_decision::spec::ActionSpace;
 use setpoint_process::random::Stream;
-use setpoint_process::vectorized::Actions;
 
 use crate::environment::Environments;
 use crate::error::TrainError;
-use crate::evaluate::Controller;
+use crate::evaluate::{Controller, Decisions};
 use crate::problem::Problem;
 use crate::report::chart::number;
 use crate::statistics::{Summary, mean};
@@ -76,14 +75,11 @@ fn play(
     let mut returns = vec![0.0; lanes];
     let mut open = vec![true; lanes];
     let mut unseen = vec![0.0; names.len()];
-    let mut choices = vec![0_u32; if space.is_discrete() { lanes } else { 0 }];
-    let mut values = vec![0.0_f32; if space.is_discrete() { 0 } else { lanes * space.len() }];
+    let mut decisions = Decisions::new(space, lanes);
     let mut step = 0;
     while open.contains(&true) && preference.steps.is_none_or(|steps| step < steps) {
-        script.decide(step as usize, &environments, space, &mut choices, &mut values);
-        let actions =
-            if space.is_discrete() { Actions::Discrete(&choices) } else { Actions::Continuous(&values) };
-        environments.step(actions)?;
+        script.decide(step as usize, &environments, space, &mut decisions);
+        environments.step(decisions.actions())?;
         for lane in 0..lanes {
             let sums = if open[lane] { &mut terms } else { &mut unseen };
             let record = environments.record(lane, sums);
@@ -137,14 +133,13 @@ impl Script<'_> {
         step: usize,
         environments: &Environments,
         space: &ActionSpace,
-        choices: &mut [u32],
-        values: &mut [f32],
+        decisions: &mut Decisions,
     ) {
         match self {
-            Self::Controller(controller) => controller.decide(environments, space, choices, values),
+            Self::Controller(controller) => controller.decide(environments, space, decisions),
             Self::Choices(actions) => {
                 let wanted = actions[step.min(actions.len() - 1)];
-                for (lane, choice) in choices.iter_mut().enumerate() {
+                for (lane, choice) in decisions.choices.iter_mut().enumerate() {
                     let allowed = environments.allowed_in(lane);
                     let possible = allowed.is_empty() || allowed[wanted as usize];
                     let first = || allowed.iter().position(|allowed| *allowed).unwrap_or(0) as u32;
@@ -152,7 +147,8 @@ impl Script<'_> {
                 }
             }
             Self::Settings(settings) => {
-                values.chunks_exact_mut(settings.len()).for_each(|row| row.copy_from_slice(settings));
+                let rows = decisions.values.chunks_exact_mut(settings.len());
+                rows.for_each(|row| row.copy_from_slice(settings));
             }
         }
     }

@@ -10,11 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use setpoint_decision::project::{BASELINES, Project, Reward};
 use setpoint_decision::safety::Better;
 use setpoint_process::random::Stream;
-use setpoint_process::vectorized::Actions;
 
 use crate::environment::Environments;
 use crate::error::TrainError;
-use crate::evaluate::{Controller, Evaluation, Subject, evaluate};
+use crate::evaluate::{Controller, Decisions, Evaluation, Subject, evaluate};
 use crate::problem::Problem;
 use crate::train::{TrainOptions, train};
 
@@ -206,18 +205,16 @@ fn dominance(problem: &Problem) -> Result<Vec<Flag>, TrainError> {
     let mut environments = Environments::new(&problem.project, &problem.factory, LANES, seed, "probe")?;
     let names = environments.term_names().to_vec();
     let mut random = Controller::Random(Stream::new(seed, "probe random", 0));
-    let mut choices = vec![0_u32; if space.is_discrete() { LANES } else { 0 }];
-    let mut values = vec![0.0_f32; if space.is_discrete() { 0 } else { LANES * space.len() }];
+    let mut decisions = Decisions::new(space, LANES);
+    let mut terms = vec![0.0; names.len()];
     let (mut sums, mut squares) = (vec![0.0; names.len()], vec![0.0; names.len()]);
     for _ in 0..STEPS {
-        random.decide(&environments, space, &mut choices, &mut values);
-        let actions =
-            if space.is_discrete() { Actions::Discrete(&choices) } else { Actions::Continuous(&values) };
-        environments.step(actions)?;
+        random.decide(&environments, space, &mut decisions);
+        environments.step(decisions.actions())?;
         for lane in 0..LANES {
-            let mut terms = vec![0.0; names.len()];
+            terms.fill(0.0);
             environments.record(lane, &mut terms);
-            for ((sum, square), term) in sums.iter_mut().zip(&mut squares).zip(terms) {
+            for ((sum, square), term) in sums.iter_mut().zip(&mut squares).zip(&terms) {
                 *sum += term;
                 *square += term * term;
             }

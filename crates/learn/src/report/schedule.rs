@@ -4,13 +4,12 @@ use std::fmt::Write;
 
 use setpoint_policy::Policy;
 use setpoint_process::schedule::Bar;
-use setpoint_process::vectorized::Actions;
 
 use super::chart::{escape, number, short, ticks};
 use super::{Report, sections};
 use crate::environment::Environments;
 use crate::error::TrainError;
-use crate::evaluate::{Controller, Evaluation, POLICY};
+use crate::evaluate::{Controller, Decisions, Evaluation, POLICY};
 use crate::problem::Problem;
 
 /// Operations beyond which a chart would show nothing but its outlines.
@@ -43,12 +42,10 @@ fn play(problem: &Problem, policy: &Policy, name: &str) -> Result<Vec<Bar>, Trai
     };
     let mut environments = Environments::new(&problem.project, &problem.factory, 1, seed, "evaluation")?;
     environments.keep_schedules();
-    let (mut choices, mut values) = ([0], vec![0.0; space.len()]);
+    let mut decisions = Decisions::new(space, 1);
     loop {
-        controller.decide(&environments, space, &mut choices, &mut values);
-        let actions =
-            if space.is_discrete() { Actions::Discrete(&choices) } else { Actions::Continuous(&values) };
-        environments.step(actions)?;
+        controller.decide(&environments, space, &mut decisions);
+        environments.step(decisions.actions())?;
         if environments.transition().outcomes[0].is_over() {
             return Ok(environments.schedule(0).to_vec());
         }
