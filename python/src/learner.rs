@@ -223,7 +223,8 @@ impl State {
             // The old ones go first: environments outside of this program may not be there twice.
             self.environments = None;
             let lanes = self.algorithm.lanes();
-            let environments = Environments::new(&problem.project, &problem.factory, lanes, seed, &purpose)?;
+            let environments =
+                Environments::for_training(&problem.project, &problem.factory, lanes, seed, &purpose)?;
             self.algorithm.begin(&environments);
             self.environments = Some(environments);
             self.beginnings += 1;

@@ -37,6 +37,8 @@ pub enum Command {
     Compare(Compare),
     /// Evaluate a trained policy against its baselines; trains nothing
     Eval(Eval),
+    /// Try a policy under noise, delay and loss of samples, in every combination
+    Faults(Faults),
     /// Say what is wrong with a training, finished or not: the symptom, what shows it, what to try next
     Diagnose(Diagnose),
     /// Rank the actions for one state, with reasons
@@ -202,6 +204,38 @@ pub struct Eval {
     /// Episodes of each seed (overrides evaluate.episodes)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub episodes: Option<u32>,
+}
+
+/// The matrix goes to the run's evidence/faults.json and into its report. The project's own disturbances are left out of it.
+#[derive(Args)]
+pub struct Faults {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Another run on the same process to show beside it, such as one that was trained with disturbances
+    #[arg(long, value_name = "RUN")]
+    pub beside: Option<PathBuf>,
+    /// Standard deviations of the sensors' noise, as shares of a feature's span, separated by commas
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', default_values_t = [0.0, 0.02, 0.05, 0.1], value_parser = noise)]
+    pub noise: Vec<f64>,
+    /// Delays of the observation, in decision steps
+    #[arg(long, value_name = "STEPS", value_delimiter = ',', default_values_t = [0, 1, 2, 4], value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub delay: Vec<u32>,
+    /// Shares of samples that are lost; what arrived last is seen instead
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values_t = [0.0, 0.2, 0.5], value_parser = lost)]
+    pub dropout: Vec<f64>,
+    /// Episodes of each combination, the same seeds in all
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub episodes: u32,
+}
+
+fn noise(text: &str) -> Result<f64, String> {
+    let size: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.0..=10.0).contains(&size) { Ok(size) } else { Err("a size is 0 to 10 spans".to_owned()) }
+}
+
+fn lost(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.0..1.0).contains(&share) { Ok(share) } else { Err("a share is at least 0 and below 1".to_owned()) }
 }
 
 #[derive(Args)]

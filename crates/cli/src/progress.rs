@@ -40,6 +40,10 @@ impl Shown {
             None => String::new(),
             moving => format!(", return {} (best {})", show(moving), show(progress.best_return)),
         };
+        let returns = match progress.level {
+            None => returns,
+            Some((level, of)) => format!(", level {level} of {of}{returns}"),
+        };
         match &self.bar {
             Some(bar) => {
                 bar.set_position(progress.steps.min(progress.total_steps));

@@ -2,6 +2,7 @@
 
 use crate::constraint::{Effect, Subject};
 use crate::diagnostic::{Diagnostic, suggestion};
+use crate::disturbance;
 use crate::project::{BASELINES, Project};
 use crate::safety;
 use crate::section::Section;
@@ -27,6 +28,9 @@ impl Project {
                     bind_value(&set, name, *value, spec)?;
                 }
             }
+        }
+        for (section, disturbance) in top.tables("disturbance")?.iter().zip(&self.disturbances) {
+            disturbance::bind(disturbance, section, spec)?;
         }
         self.bind_baselines(&top.table("evaluate")?, spec)
     }

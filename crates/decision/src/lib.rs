@@ -11,7 +11,9 @@
 mod binding;
 pub mod charter;
 pub mod constraint;
+pub mod curriculum;
 pub mod diagnostic;
+pub mod disturbance;
 pub mod document;
 pub mod preference;
 pub mod project;

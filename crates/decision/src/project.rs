@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::charter::{Charter, Finding, Mode, RewardDelay};
 use crate::constraint::{Condition, Constraint, Effect, Subject};
+use crate::curriculum::{self, Curriculum};
 use crate::diagnostic::Diagnostic;
+use crate::disturbance::{self, Disturbance};
 use crate::document::Document;
 use crate::preference::Preference;
 use crate::safety::{self, Safety};
@@ -51,6 +53,10 @@ pub struct Project {
     pub scenarios: Vec<Scenario>,
     /// `[[scenario]]` that says what the reward must prefer.
     pub preferences: Vec<Preference>,
+    /// `[[disturbance]]`
+    pub disturbances: Vec<Disturbance>,
+    /// `[curriculum]`
+    pub curriculum: Option<Curriculum>,
     /// `[train]`
     pub train: Train,
     /// `[evaluate]`
@@ -123,6 +129,10 @@ pub struct Evaluate {
     pub required_lift_percent: Option<f64>,
     /// Whether the policy takes its most probable action (or draws from its distribution).
     pub deterministic: bool,
+    /// The level of the curriculum whose disturbances are met; the last one where absent.
+    pub level: Option<String>,
+    /// Whether disturbances are met at all.
+    pub disturbed: bool,
 }
 
 impl Project {
@@ -171,8 +181,21 @@ impl Project {
         let constraints =
             top.tables("constraint")?.into_iter().map(read_constraint).collect::<Result<Vec<_>, _>>()?;
         let (scenarios, preferences) = read_scenarios(top.tables("scenario")?)?;
+        let curriculum = curriculum::read(&top.table("curriculum")?)?;
+        let levels = curriculum.as_ref().map_or(1, |curriculum| curriculum.levels.len());
+        let disturbances = top.tables("disturbance")?;
+        let disturbances = disturbances
+            .iter()
+            .map(|section| disturbance::read(section, levels))
+            .collect::<Result<Vec<_>, _>>()?;
+        if curriculum.is_some() && disturbances.is_empty() {
+            let title = "a curriculum without disturbances has nothing to make harder";
+            let label = "expected [[disturbance]] tables";
+            let help = "for example: [[disturbance]] kind = \"noise\", sd = [0.0, 0.02]";
+            return Err(top.error("curriculum", title, label, help));
+        }
         let train = read_train(top.table("train")?)?;
-        let evaluate = read_evaluate(top.table("evaluate")?)?;
+        let evaluate = read_evaluate(top.table("evaluate")?, curriculum.as_ref())?;
         top.finish()?;
         let folder = PathBuf::new();
         Ok(Self {
@@ -184,6 +207,8 @@ impl Project {
             constraints,
             scenarios,
             preferences,
+            disturbances,
+            curriculum,
             train,
             evaluate,
             document,
@@ -414,7 +439,7 @@ fn read_train(section: Section<'_>) -> Result<Train, Box<Diagnostic>> {
     Ok(train)
 }
 
-fn read_evaluate(section: Section<'_>) -> Result<Evaluate, Box<Diagnostic>> {
+fn read_evaluate(section: Section<'_>, curriculum: Option<&Curriculum>) -> Result<Evaluate, Box<Diagnostic>> {
     let episodes = Range::between(2.0, 1e6);
     let baselines = section.strings("baselines", "what the policy is compared with")?;
     let baselines =
@@ -431,7 +456,19 @@ fn read_evaluate(section: Section<'_>) -> Result<Evaluate, Box<Diagnostic>> {
         let label = format!("expected one of {}", baselines.join(", "));
         return Err(section.error("against", &title, &label, "add it to `baselines`"));
     }
+    let level = section.string("level", "the level of the curriculum that it is evaluated on")?;
+    if let Some(name) = &level {
+        let levels: Vec<&str> =
+            curriculum.iter().flat_map(|curriculum| &curriculum.levels).map(String::as_str).collect();
+        if !levels.contains(&name.as_str()) {
+            let title = format!("there is no level `{name}`");
+            let label = crate::diagnostic::suggestion(name, &levels, "levels");
+            return Err(section.error("level", &title, &label, "levels are named in [curriculum]"));
+        }
+    }
     let evaluate = Evaluate {
+        level,
+        disturbed: section.boolean("disturbed", "whether [[disturbance]]s are met")?.unwrap_or(true),
         episodes: section.integer("episodes", episodes, "episodes a seed")?.unwrap_or(100) as u32,
         seed: section
             .integer("seed", Range::between(0.0, 9e15), "first evaluation seed")?
@@ -454,6 +491,17 @@ fn read_evaluate(section: Section<'_>) -> Result<Evaluate, Box<Diagnostic>> {
     }
     section.finish()?;
     Ok(evaluate)
+}
+
+impl Project {
+    /// The level that evaluations meet, counted from 0.
+    pub fn evaluation_level(&self) -> usize {
+        let levels = self.curriculum.as_ref().map_or(&[] as &[String], |curriculum| &curriculum.levels);
+        match &self.evaluate.level {
+            Some(name) => levels.iter().position(|level| level == name).unwrap_or(0),
+            None => levels.len().saturating_sub(1),
+        }
+    }
 }
 
 impl Evaluate {

@@ -3,6 +3,8 @@
 use toml::{Table, Value};
 
 use crate::constraint::Effect;
+use crate::curriculum;
+use crate::disturbance;
 use crate::preference::{Behaviour, Preference};
 use crate::project::Project;
 use crate::safety::Better;
@@ -30,6 +32,15 @@ pub(crate) fn resolve(project: &Project) -> Table {
         let mut all = scenarios(project);
         all.extend(project.preferences.iter().map(preference));
         top.insert("scenario".into(), list(all));
+    }
+    if !project.disturbances.is_empty() {
+        top.insert(
+            "disturbance".into(),
+            list(project.disturbances.iter().map(disturbance::to_toml).collect()),
+        );
+    }
+    if let Some(curriculum) = &project.curriculum {
+        top.insert("curriculum".into(), Value::Table(curriculum::to_toml(curriculum)));
     }
     top
 }
@@ -165,5 +176,7 @@ fn evaluate(project: &Project) -> Table {
         ("against", evaluate.against().and_then(text)),
         ("required_lift_percent", evaluate.required_lift_percent.map(Value::Float)),
         ("deterministic", Some(Value::Boolean(evaluate.deterministic))),
+        ("level", evaluate.level.as_deref().and_then(text)),
+        ("disturbed", Some(Value::Boolean(evaluate.disturbed))),
     ])
 }

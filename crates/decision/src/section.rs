@@ -347,6 +347,11 @@ impl<'a> Section<'a> {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Text(_)))
     }
 
+    /// Whether a key holds a list.
+    pub fn is_list(&self, key: &str) -> bool {
+        self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::List(_)))
+    }
+
     /// Whether a key holds a table.
     pub fn is_table(&self, key: &str) -> bool {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Table(_)))
@@ -393,7 +398,7 @@ impl<'a> Section<'a> {
     }
 
     /// Refuses keys that nobody asked for.
-    pub fn finish(self) -> Result<(), Box<Diagnostic>> {
+    pub fn finish(&self) -> Result<(), Box<Diagnostic>> {
         let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Ok(()) };
         let known = self.known.borrow();
         match entries.iter().find(|(key, _)| !known.contains(&key.as_str())) {

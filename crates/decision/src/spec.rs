@@ -33,6 +33,31 @@ pub struct Spec {
     pub notes: Vec<String>,
     /// Hand-written policies that a project may name as baselines; `heuristic` means the first of them.
     pub heuristics: Vec<String>,
+    /// Numbers of the dynamics that a project may set in `[process]`, randomise, or change by an event.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
+}
+
+/// A unit behind a number, a space before it; nothing for pure numbers.
+pub fn behind_number(unit: &str) -> String {
+    if unit == "1" { String::new() } else { format!(" {unit}") }
+}
+
+/// One number of a process's dynamics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Name in snake case: a key of `[process]`.
+    pub name: String,
+    /// Unit (`s`, `1` for a pure number).
+    pub unit: String,
+    /// What it is, in a few words.
+    pub description: String,
+    /// Its value in the source of the process.
+    pub default: f64,
+    /// Least admissible value.
+    pub low: f64,
+    /// Greatest admissible value.
+    pub high: f64,
 }
 
 /// One number of the observation.

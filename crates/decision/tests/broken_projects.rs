@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Parameter, Signal, Spec};
 
 /// The assembly line's names, units and bounds.
 fn spec() -> Spec {
@@ -71,6 +71,14 @@ fn spec() -> Spec {
         on_truncated: 0.0,
         notes: vec![],
         heuristics: vec!["line-manager".into()],
+        parameters: vec![Parameter {
+            name: "efficiency_gain".into(),
+            unit: "1".into(),
+            description: "most that reassigning operators raises efficiency by".into(),
+            default: 0.05,
+            low: 0.0,
+            high: 0.4,
+        }],
     }
 }
 
@@ -131,13 +139,18 @@ const WHOLE: &str = include_str!("../../../projects/assembly-line/setpoint.toml"
 
 #[test]
 fn a_resolved_file_reads_back_as_the_same_project() {
-    let others = ["assembly-setup", "assembly-line-reinforce"].map(|name| {
+    let others = ["assembly-setup", "assembly-line-reinforce", "assembly-line-robust"].map(|name| {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects").join(name).join("setpoint.toml");
         std::fs::read_to_string(path).unwrap()
     });
     let minimal = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1\n".to_owned();
-    for text in others.into_iter().chain([WHOLE.to_owned(), minimal]) {
+    let rest = "[[disturbance]]\nkind = \"actuation-delay\"\nsteps = 2\nidle = \"no_action\"\n[[disturbance]]\nkind = \"drift\"\n\
+                per_step = 0.1\nunit = \"natural\"\nfeatures = [\"wip\"]\n[[disturbance]]\nkind = \"quantisation\"\nstep = 0.1\n\
+                [[disturbance]]\nkind = \"randomisation\"\nparameter = \"x\"\ndistribution = \"normal\"\nmean = 1\nsd = 2\n\
+                [evaluate]\ndisturbed = false\n";
+    let rest = format!("{minimal}{rest}");
+    for text in others.into_iter().chain([WHOLE.to_owned(), minimal, rest]) {
         let project = Project::from_text("setpoint.toml", &text, &[]).unwrap();
         let resolved = toml::to_string_pretty(&project.to_toml()).unwrap();
         let again = Project::from_text("resolved", &resolved, &[]).unwrap();
@@ -148,6 +161,8 @@ fn a_resolved_file_reads_back_as_the_same_project() {
         );
         assert_eq!((&again.scenarios, &again.train), (&project.scenarios, &project.train));
         assert_eq!((&again.preferences, &again.safety), (&project.preferences, &project.safety));
+        assert_eq!((&again.disturbances, &again.curriculum), (&project.disturbances, &project.curriculum));
+        assert_eq!(again.evaluation_level(), project.evaluation_level());
         assert_eq!(again.evaluate.against(), project.evaluate.against());
     }
 }

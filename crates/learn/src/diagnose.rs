@@ -48,6 +48,7 @@ pub fn diagnose(problem: &Problem, lines: &[MetricsLine]) -> Option<Vec<Symptom>
         vanished_entropy,
         little_exploration,
         blind_value,
+        forgetting,
         collapse,
         oscillation,
         plateau,
@@ -74,9 +75,21 @@ impl Course<'_> {
         median(self.part(from, to).iter().filter_map(|line| line.learner.get(name).copied()).collect())
     }
 
-    /// Mean returns of the last 100 episodes, in the order of the training.
+    /// Mean returns of the last 100 episodes, in the order of the training; of a curriculum's present level alone, for a
+    /// harder one is expected to return less.
     fn returns(&self, from: f64, to: f64) -> Vec<f64> {
-        self.part(from, to).iter().filter_map(|line| line.return_mean_100).collect()
+        let of = |line: &MetricsLine| match self.level() {
+            Some(level) => line.level_returns.get(level).copied(),
+            None => line.return_mean_100,
+        };
+        self.part(from, to).iter().filter_map(of).collect()
+    }
+
+    /// The level of the curriculum that the training has come to.
+    fn level(&self) -> Option<&str> {
+        let curriculum = self.problem.project.curriculum.as_ref()?;
+        let level = *self.lines.last()?.learner.get("curriculum_level")? as usize;
+        curriculum.levels.get(level).map(String::as_str)
     }
 
     /// How much the returns of episodes differ from each other at the end.
@@ -93,6 +106,31 @@ impl Course<'_> {
     fn algorithm(&self) -> &str {
         self.problem.options.name()
     }
+}
+
+/// A level that had been mastered is not any more.
+fn forgetting(course: &Course<'_>) -> Option<Symptom> {
+    let curriculum = course.problem.project.curriculum.as_ref()?;
+    let last = course.lines.last()?;
+    let forgotten = *last.learner.get("forgotten_levels")?;
+    let returns: Vec<String> = curriculum
+        .levels
+        .iter()
+        .filter_map(|level| Some(format!("{level} {:.1}", last.level_returns.get(level)?)))
+        .collect();
+    (forgotten > 0.0).then(|| Symptom {
+        name: "forgetting",
+        evidence: format!(
+            "{forgotten} of the earlier levels return more than {} % less than when they were left; mean returns now: {}",
+            curriculum.forgotten_percent,
+            returns.join(", ")
+        ),
+        experiment: format!(
+            "raise curriculum.rehearsal (it is {}): more episodes on the earlier levels; or let the policy tell levels apart by \
+             a feature, if the plant can",
+            curriculum.rehearsal
+        ),
+    })
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

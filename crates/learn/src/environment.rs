@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
+use setpoint_decision::curriculum::Curriculum;
 use setpoint_policy::constraints::ConstraintSet;
+use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
 use setpoint_process::schedule::Bar;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, StateError};
 
+use crate::curriculum::{Progression, Standing};
 use crate::error::TrainError;
 
 /// A finished episode.
@@ -47,6 +50,7 @@ struct Saved {
     steps: u64,
     tally: Tally,
     finished: Vec<Episode>,
+    progression: Option<Progression>,
 }
 
 /// One environment's last step.
@@ -80,10 +84,13 @@ pub struct Environments {
     finished: Vec<Episode>,
     /// Whether a saved batch goes on where it was, or begins new episodes.
     resumes_exactly: bool,
+    /// The curriculum and where the training stands in it.
+    curriculum: Option<(Curriculum, Progression)>,
 }
 
 impl Environments {
-    /// Starts `lanes` environments of the project's process; lane `i` draws from the stream (seed, purpose, i).
+    /// Starts `lanes` environments of the project's process, disturbed as its evaluation says; lane `i` draws from the
+    /// stream (seed, purpose, i).
     pub fn new(
         project: &Project,
         factory: &Arc<dyn Factory>,
@@ -91,10 +98,47 @@ impl Environments {
         seed: u64,
         purpose: &str,
     ) -> Result<Self, TrainError> {
+        if project.evaluate.disturbed {
+            let level = Difficulty::Fixed(project.evaluation_level());
+            Self::around(project, factory, lanes, (seed, purpose), Some(level))
+        } else {
+            Self::around(project, factory, lanes, (seed, purpose), None)
+        }
+    }
+
+    /// The same to learn in: through the levels of the project's curriculum, where it has one.
+    pub fn for_training(
+        project: &Project,
+        factory: &Arc<dyn Factory>,
+        lanes: usize,
+        seed: u64,
+        purpose: &str,
+    ) -> Result<Self, TrainError> {
+        let Some(curriculum) = &project.curriculum else {
+            return Self::around(project, factory, lanes, (seed, purpose), Some(Difficulty::Fixed(0)));
+        };
+        let difficulty = Difficulty::Rising { rehearsal: curriculum.rehearsal };
+        let mut environments = Self::around(project, factory, lanes, (seed, purpose), Some(difficulty))?;
+        environments.curriculum = Some((curriculum.clone(), Progression::new(curriculum)));
+        Ok(environments)
+    }
+
+    fn around(
+        project: &Project,
+        factory: &Arc<dyn Factory>,
+        lanes: usize,
+        (seed, purpose): (u64, &str),
+        difficulty: Option<Difficulty>,
+    ) -> Result<Self, TrainError> {
         let spec = factory.spec();
         let constraints =
             ConstraintSet::new(&project.constraints, &spec.observation, &spec.signals, &spec.action)?;
-        let mut batch = factory.batch(lanes, seed, purpose)?;
+        let mut batch = match difficulty {
+            Some(difficulty) => {
+                Disturbed::batch(project, factory.as_ref(), lanes, seed, purpose, difficulty)?
+            }
+            None => factory.batch(lanes, seed, purpose)?,
+        };
         batch.reset()?;
         let reward = RewardFunction::new(&project.reward, spec);
         let term_count = reward.names().len();
@@ -121,6 +165,7 @@ impl Environments {
             },
             finished: Vec::new(),
             resumes_exactly: factory.resumes_exactly(),
+            curriculum: None,
             batch,
             reward,
             constraints,
@@ -209,6 +254,14 @@ impl Environments {
         episodes.append(&mut self.finished);
     }
 
+    /// How the levels of the curriculum that were played fare; empty without one.
+    pub fn standings(&self) -> Vec<Standing<'_>> {
+        self.curriculum
+            .iter()
+            .flat_map(|(curriculum, progression)| progression.standings(curriculum))
+            .collect()
+    }
+
     /// Sums since the last [`Environments::clear_tally`].
     pub fn tally(&self) -> &Tally {
         &self.tally
@@ -264,6 +317,7 @@ impl Environments {
 
     /// Rewards, episode sums and masks after a step.
     fn account(&mut self) -> Result<(), TrainError> {
+        let mut rises = false;
         let transition = self.batch.transition();
         for (lane, outcome) in transition.outcomes.iter().enumerate() {
             let signals = &transition.signals[lane * self.signals..(lane + 1) * self.signals];
@@ -286,9 +340,16 @@ impl Environments {
                     steps: self.lengths[lane],
                     ended_at: self.steps + self.rewards.len() as u64,
                 });
+                if let Some((curriculum, progression)) = &mut self.curriculum {
+                    let level = self.batch.finished_level(lane);
+                    rises |= progression.count(curriculum, level, self.returns[lane], self.steps);
+                }
                 self.returns[lane] = 0.0;
                 self.lengths[lane] = 0;
             }
+        }
+        if let (true, Some((_, progression))) = (rises, &self.curriculum) {
+            self.batch.set_level(progression.level);
         }
         self.steps += self.rewards.len() as u64;
         self.tally.steps += self.rewards.len() as u64;
@@ -333,6 +394,7 @@ impl Environments {
             steps: self.steps,
             tally: self.tally.clone(),
             finished: self.finished.clone(),
+            progression: self.curriculum.as_ref().map(|(_, progression)| progression.clone()),
         };
         postcard::to_stdvec(&saved).map_err(|error| StateError::new(error.to_string()))
     }
@@ -344,6 +406,13 @@ impl Environments {
         if saved.returns.len() != lanes || saved.lengths.len() != lanes {
             let found = saved.returns.len();
             return Err(StateError::new(format!("it holds {found} environments, expected {lanes}")));
+        }
+        match (&mut self.curriculum, saved.progression) {
+            (None, None) => {}
+            (Some((curriculum, own)), Some(progression)) if progression.fits(curriculum) => {
+                *own = progression
+            }
+            _ => return Err(StateError::new("it stands in another curriculum")),
         }
         self.batch.load(&saved.batch)?;
         if self.resumes_exactly {

@@ -8,7 +8,9 @@
 //! * [`compare`] – several algorithms on one decision, and which to take
 //! * [`many_seeds`] – one training per seed on all cores
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
+//! * [`curriculum`] – going through a project's levels of difficulty
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
+//! * [`faults`] – the policy under noise, delay and loss of samples, size by size
 //! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
@@ -16,6 +18,7 @@ pub mod algorithms;
 pub mod checkpoint;
 pub mod compare;
 pub mod critics;
+pub mod curriculum;
 pub mod diagnose;
 pub mod durable;
 pub mod environment;
@@ -23,6 +26,7 @@ pub mod episodes;
 pub mod error;
 pub mod evaluate;
 pub mod exploration;
+pub mod faults;
 pub mod many_seeds;
 pub mod metrics;
 pub mod network;

@@ -45,6 +45,9 @@ pub struct MetricsLine {
     pub action_entropy: Option<f64>,
     /// Share of decisions on which each constraint was active, in percent.
     pub constraint_hits_percent: Vec<f64>,
+    /// Mean return of the last episodes of every level of the curriculum that was played.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub level_returns: BTreeMap<String, f64>,
     /// The algorithm's own figures: losses, entropy, `approximate_kl` …
     pub learner: BTreeMap<String, f64>,
 }

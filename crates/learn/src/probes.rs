@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use setpoint_decision::project::{BASELINES, Project, Reward};
 use setpoint_decision::safety::Better;
+use setpoint_decision::spec::behind_number;
 use setpoint_process::random::Stream;
 
 use crate::environment::Environments;
@@ -157,7 +158,7 @@ fn worsened(problem: &Problem, policy: &Subject, baseline: &Subject, paid_for: &
             Better::Higher => own.interval.high < other.interval.low,
         };
         is_worse.then(|| {
-            let unit = if own.unit == "1" { String::new() } else { format!(" {}", own.unit) };
+            let unit = behind_number(&own.unit);
             format!(
                 "paid for {paid_for}, it lets {name} come to {:.4}{unit} where {} has {:.4}, and {} is better: the reward does \
                  not charge enough for it",

@@ -57,6 +57,8 @@ pub struct Progress {
     pub best_return: Option<f64>,
     /// Environment steps taken before this sitting, for rates.
     pub steps_before: u64,
+    /// The present level of the curriculum, counted from 1, and how many there are; `None` without one.
+    pub level: Option<(usize, usize)>,
 }
 
 /// Why a training ended.
@@ -212,7 +214,8 @@ impl<'a> Training<'a> {
     fn start(problem: &'a Problem, seed: u64, options: &TrainOptions<'_>) -> Result<Self, TrainError> {
         let mut learner = problem.learner(seed, options.threads);
         let (project, factory) = (&problem.project, &problem.factory);
-        let mut environments = Environments::new(project, factory, learner.lanes(), seed, "training")?;
+        let mut environments =
+            Environments::for_training(project, factory, learner.lanes(), seed, "training")?;
         let mut checkpoint = None;
         if let Some(folder) = &options.folder {
             if options.resume {
@@ -326,6 +329,14 @@ impl<'a> Training<'a> {
         let (steps, wall_seconds) = (self.environments.steps(), self.wall_seconds());
         let (last_steps, last_seconds) = std::mem::replace(&mut self.last_line, (steps, wall_seconds));
         let stretch = self.statistics.take_stretch();
+        let mut figures = figures;
+        let levels = self.environments.standings();
+        if let Some(present) = levels.len().checked_sub(1) {
+            figures.insert("curriculum_level", present as f64);
+            figures.insert("forgotten_levels", levels.iter().filter(|level| level.forgotten).count() as f64);
+        }
+        let level_returns =
+            levels.iter().filter_map(|level| Some((level.name.to_owned(), level.mean?))).collect();
         let tally = self.environments.tally();
         let n = tally.steps.max(1) as f64;
         let terms = self.environments.term_names().iter().zip(&tally.terms);
@@ -346,6 +357,7 @@ impl<'a> Training<'a> {
             action_distribution: tally.actions.iter().map(|count| count / n).collect(),
             action_entropy: self.problem.spec().action.is_discrete().then(|| entropy(&tally.actions, n)),
             constraint_hits_percent: tally.constraints.iter().map(|hits| 100.0 * *hits as f64 / n).collect(),
+            level_returns,
             learner: figures
                 .into_iter()
                 .filter(|(_, value)| value.is_finite())
@@ -362,6 +374,7 @@ impl<'a> Training<'a> {
     }
 
     fn progress(&self) -> Progress {
+        let settings = self.problem.project.curriculum.as_ref();
         Progress {
             steps: self.environments.steps(),
             total_steps: self.problem.project.train.total_steps,
@@ -370,6 +383,7 @@ impl<'a> Training<'a> {
             moving_return: self.statistics.moving(),
             best_return: self.statistics.best,
             steps_before: self.steps_before,
+            level: settings.map(|curriculum| (self.environments.standings().len(), curriculum.levels.len())),
         }
     }
 

@@ -11,6 +11,7 @@ use setpoint_decision::{Diagnostic, Project};
 
 use crate::builtin::BUILTIN;
 use crate::gymnasium;
+use crate::parameter::{self, Parameter};
 use crate::process::Process;
 use crate::vectorized::{Batch, ProcessError, Vectorized};
 
@@ -108,13 +109,25 @@ impl<P: Process> Simulator<P> {
     pub fn new(prototype: P, max_steps: Option<u32>, heuristics: Vec<Heuristic>) -> Self {
         let mut spec = prototype.spec();
         spec.max_steps = max_steps.or(spec.max_steps);
+        spec.parameters = P::PARAMETERS.iter().map(Parameter::described).collect();
         spec.heuristics = heuristics.iter().map(|heuristic| heuristic.name.to_owned()).collect();
         Self { prototype, spec, heuristics, parameters: toml::Table::new() }
     }
 
+    /// With the project's limit of steps and its values of [`Process::PARAMETERS`].
+    pub fn open(
+        mut prototype: P,
+        request: &Request<'_>,
+        heuristics: Vec<Heuristic>,
+    ) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+        let parameters = parameter::read(&mut prototype, &request.section)?;
+        Ok(Arc::new(Self::new(prototype, request.max_steps, heuristics).with_parameters(parameters)))
+    }
+
     /// With the process's own keys, every default filled in, as a run's project file keeps them.
-    pub fn with_parameters(self, parameters: toml::Table) -> Self {
-        Self { parameters, ..self }
+    pub fn with_parameters(mut self, parameters: toml::Table) -> Self {
+        self.parameters.extend(parameters);
+        self
     }
 }
 

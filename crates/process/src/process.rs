@@ -2,6 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::parameter::Parameter;
 use crate::random::Stream;
 use crate::schedule::Bar;
 use setpoint_decision::spec::Spec;
@@ -38,8 +39,16 @@ impl Outcome {
 ///
 /// The serde bounds are what makes a killed training resume bit for bit: a checkpoint holds every process mid-episode.
 pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// Numbers of its dynamics that a project may set, randomise, or change by an event.
+    const PARAMETERS: &'static [Parameter] = &[];
+
     /// Observations, actions and signals: names, units, bounds.
     fn spec(&self) -> Spec;
+
+    /// Sets one of [`Process::PARAMETERS`], from the next step on; within its range.
+    fn set_parameter(&mut self, index: usize, _value: f64) {
+        unreachable!("this process has no parameter {index}")
+    }
 
     /// Begins an episode; writes its first observation and the signals of the state that the first decision sees
     /// (constraints look at them before the first action).

@@ -111,6 +111,19 @@ pub trait Batch: Send {
     /// # Panics
     /// As [`Batch::step`].
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>>;
+    /// Sets one number of the dynamics in one lane, from its next step on; `index` counts the spec's parameters.
+    ///
+    /// # Panics
+    /// If the process has no such parameter.
+    fn set_parameter(&mut self, _lane: usize, index: usize, _value: f64) {
+        unreachable!("this process has no parameter {index}")
+    }
+    /// Episodes that begin from now on are of this level of difficulty, where the batch knows levels.
+    fn set_level(&mut self, _level: usize) {}
+    /// The level of a lane's last finished episode.
+    fn finished_level(&self, _lane: usize) -> usize {
+        0
+    }
     /// From now on keeps the schedule of each lane's last finished episode; training does without.
     fn keep_schedules(&mut self) {}
     /// The schedule of a lane's last finished episode; empty where none is kept, or the process schedules nothing.
@@ -285,6 +298,10 @@ impl<P: Process> Batch for Vectorized<P> {
             }
         }
         Ok(())
+    }
+
+    fn set_parameter(&mut self, lane: usize, index: usize, value: f64) {
+        self.lanes[lane].process.set_parameter(index, value);
     }
 
     fn keep_schedules(&mut self) {

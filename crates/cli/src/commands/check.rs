@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 use setpoint_decision::charter::Finding;
+use setpoint_decision::disturbance::Disturbance;
 use setpoint_decision::spec::ActionSpace;
 use setpoint_learn::preferences::preferences;
 use setpoint_learn::probes;
@@ -120,6 +121,17 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
             .iter()
             .map(|constraint| Finding::pass("constraint", constraint.to_string())),
     );
+    let project = &problem.project;
+    if !project.disturbances.is_empty() {
+        let mut kinds: Vec<&str> = project.disturbances.iter().map(Disturbance::kind).collect();
+        kinds.dedup();
+        findings.push(Finding::pass("disturbances", kinds.join(", ")));
+    }
+    if let Some(curriculum) = &project.curriculum {
+        let evaluated = &curriculum.levels[project.evaluation_level()];
+        let message = format!("{}; evaluated on {evaluated}", curriculum.levels.join(" → "));
+        findings.push(Finding::pass("curriculum", message));
+    }
     let algorithm = problem.options.name();
     findings.push(Finding::pass("algorithm", format!("{algorithm} learns these actions")));
     if let Some(collection) = problem.options.collection() {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use setpoint_decision::diagnostic::nearest;
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::{ActionSpace, Parameter, Spec};
 use setpoint_learn::algorithms::{ALGORITHMS, Description, options_of};
 use setpoint_process::kinds;
 use setpoint_process::open::{OUTSIDE, names};
@@ -111,6 +111,23 @@ fn describe(spec: &Spec, output: &Output) {
         })
         .collect();
     output.line(table(&["signal", "unit", "source's weight", "meaning"], &signals));
+    if !spec.parameters.is_empty() {
+        let parameter = |parameter: &Parameter| {
+            let Parameter { name, unit, description, default, low, high } = parameter;
+            vec![
+                name.clone(),
+                default.to_string(),
+                format!("{low} … {high}"),
+                unit.clone(),
+                description.clone(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = spec.parameters.iter().map(parameter).collect();
+        output.line(format!(
+            "\n{}",
+            table(&["parameter of [process]", "default", "range", "unit", "meaning"], &rows)
+        ));
+    }
     if let Some(steps) = spec.max_steps {
         output.line(format!("\nepisodes are cut off after {steps} steps"));
     }

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod completions;
 pub mod diagnose;
 pub mod eval;
+pub mod faults;
 pub mod list;
 pub mod new;
 pub mod recommend;

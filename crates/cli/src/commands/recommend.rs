@@ -4,7 +4,7 @@ use std::io::Read;
 
 use serde_json::json;
 use setpoint_decision::diagnostic::suggestion;
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::{ActionSpace, behind_number};
 use setpoint_policy::Policy;
 use setpoint_policy::ranking::Recommendation;
 use setpoint_policy::state::GivenState;
@@ -119,7 +119,7 @@ fn show(
     let features = policy.manifest.observation.iter().zip(&state.observation);
     let values: Vec<String> = features
         .map(|(feature, value)| {
-            let unit = if feature.unit == "1" { String::new() } else { format!(" {}", feature.unit) };
+            let unit = behind_number(&feature.unit);
             format!("{} {}{unit}", feature.name, number(feature.natural(*value).into()))
         })
         .collect();

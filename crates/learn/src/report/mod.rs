@@ -10,6 +10,7 @@ use crate::durable;
 use crate::environment::Environments;
 use crate::error::{FileError, TrainError};
 use crate::evaluate::Evaluation;
+use crate::faults::FaultMatrix;
 use crate::many_seeds::Seeds;
 use crate::metrics::read_episodes;
 use crate::preferences::{Trial, try_out};
@@ -19,6 +20,7 @@ use crate::train::Summary;
 
 pub(crate) mod chart;
 mod comparison;
+mod faults;
 mod frame;
 mod page;
 mod reward_tests;
@@ -41,6 +43,8 @@ pub struct Report {
     pub curves: Vec<Vec<(u64, f64)>>,
     /// The policy against its baselines.
     pub evaluation: Option<Evaluation>,
+    /// Policies under noise, delay and loss of samples.
+    pub faults: Option<FaultMatrix>,
     /// The distribution over seeds.
     pub seeds: Option<Seeds>,
     /// Mean probability of each choice over reset states, before and after training.
@@ -101,6 +105,7 @@ impl Report {
             training,
             curves,
             evaluation,
+            faults: read_json(folder, "faults")?,
             seeds,
             probabilities,
             schedules,

@@ -1,6 +1,7 @@
 //! The page as a whole: what comes in which order.
 
 use super::chart::escape;
+use super::faults::faults;
 use super::reward_tests::reward_tests;
 use super::{Report, schedule, sections, verdict};
 
@@ -17,6 +18,7 @@ pub fn render(report: &Report) -> String {
         sections::learning(report),
         sections::reward_terms(report),
         reward_tests(report),
+        faults(report),
         sections::actions(report),
         sections::weights(report),
         sections::scenarios(report),

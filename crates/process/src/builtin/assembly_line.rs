@@ -9,6 +9,8 @@
 //! | 4 `redirect_flow` | WIP −= {1..3}; speed += 0.01 |
 //! | 5 `no_action` | – |
 //!
+//! These amounts and those of the drift are parameters of `[process]`, with the source's values as defaults.
+//!
 //! Then drift, every step: each cycle time += U(−0.5, 0.5); WIP += {−1, 0, 1}; micro-stops += {0, 1}; failure probability
 //! += U(−0.01, 0.01). Then clipping to the bounds. `throughput = 3600 / mean(cycle times) · speed · efficiency`.
 //! Terminated at WIP ≥ 40 or failure probability > 0.20; truncated after 100 steps.
@@ -22,6 +24,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Signal, Spec};
 
 use crate::open::{Factory, Heuristic, Request, Simulator, State};
+use crate::parameter::Parameter;
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 
@@ -41,9 +44,36 @@ const QUICK_MAINTENANCE: usize = 3;
 const REDIRECT_FLOW: usize = 4;
 const NO_ACTION: usize = 5;
 
+/// How the line answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Dynamics {
+    efficiency_gain: f32,
+    speed_step: f32,
+    failure_per_speed: f32,
+    maintenance_effect: f32,
+    cycle_time_drift_s: f32,
+    failure_drift: f32,
+    micro_stop_rate: f32,
+}
+
+impl Default for Dynamics {
+    fn default() -> Self {
+        Self {
+            efficiency_gain: 0.05,
+            speed_step: 0.03,
+            failure_per_speed: 0.02,
+            maintenance_effect: 0.03,
+            cycle_time_drift_s: 0.5,
+            failure_drift: 0.01,
+            micro_stop_rate: 0.5,
+        }
+    }
+}
+
 /// The line between two interventions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AssemblyLine {
+    dynamics: Dynamics,
     cycle_times_s: [f32; STATIONS],
     wip: f32,
     speed: f32,
@@ -84,12 +114,67 @@ impl AssemblyLine {
     }
 }
 
-/// From `[process]`; it has no keys of its own.
+/// From `[process]`; its keys are its parameters.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Ok(Arc::new(Simulator::new(AssemblyLine::default(), request.max_steps, vec![line_manager()])))
+    Simulator::open(AssemblyLine::default(), request, vec![line_manager()])
 }
 
 impl Process for AssemblyLine {
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new(
+            "efficiency_gain",
+            "1",
+            0.05,
+            (0.0, 0.4),
+            "most that reassigning operators raises efficiency by",
+        ),
+        Parameter::new("speed_step", "1", 0.03, (0.0, 0.3), "change of speed when it is raised or lowered"),
+        Parameter::new(
+            "failure_per_speed",
+            "1",
+            0.02,
+            (0.0, 0.1),
+            "failure probability added when speed is raised",
+        ),
+        Parameter::new(
+            "maintenance_effect",
+            "1",
+            0.03,
+            (0.0, 0.2),
+            "failure probability that maintenance takes away",
+        ),
+        Parameter::new(
+            "cycle_time_drift",
+            "s",
+            0.5,
+            (0.0, 5.0),
+            "most that a cycle time drifts in a step, either way",
+        ),
+        Parameter::new(
+            "failure_drift",
+            "1",
+            0.01,
+            (0.0, 0.1),
+            "most that the failure probability drifts in a step",
+        ),
+        Parameter::new("micro_stop_rate", "1", 0.5, (0.0, 1.0), "probability of a new micro-stop in a step"),
+    ];
+
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        let dynamics = &mut self.dynamics;
+        let parameter = match index {
+            0 => &mut dynamics.efficiency_gain,
+            1 => &mut dynamics.speed_step,
+            2 => &mut dynamics.failure_per_speed,
+            3 => &mut dynamics.maintenance_effect,
+            4 => &mut dynamics.cycle_time_drift_s,
+            5 => &mut dynamics.failure_drift,
+            6 => &mut dynamics.micro_stop_rate,
+            _ => unreachable!("the process has seven parameters"),
+        };
+        *parameter = value as f32;
+    }
+
     fn spec(&self) -> Spec {
         let feature =
             |name: &str, unit: &str, description: &str, (low, high), scale, offset, reference| Feature {
@@ -166,7 +251,6 @@ impl Process for AssemblyLine {
                 .to_vec(),
             on_terminated: -200.0,
             on_truncated: 0.0,
-            heuristics: Vec::new(),
             masked: false,
             deterministic: false,
             notes: vec![
@@ -176,6 +260,7 @@ impl Process for AssemblyLine {
                 "Uniform random makes 94.2 ± 1.9 reward per step and 93.1 ± 1.4 units per hour (12 seeds × 50 episodes)."
                     .to_owned(),
             ],
+            ..Spec::default()
         }
     }
 
@@ -200,22 +285,22 @@ impl Process for AssemblyLine {
         let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
         match action {
             REASSIGN_OPERATOR => {
-                self.operator_efficiency += random.uniform(0.0, 0.05);
+                self.operator_efficiency += random.uniform(0.0, self.dynamics.efficiency_gain);
                 self.micro_stops = (self.micro_stops - 1.0).max(0.0);
             }
             INCREASE_SPEED => {
-                self.speed += 0.03;
+                self.speed += self.dynamics.speed_step;
                 self.shift_cycle_times(random, -0.8, -0.3);
-                self.failure_prob += 0.02;
+                self.failure_prob += self.dynamics.failure_per_speed;
             }
             DECREASE_SPEED => {
-                self.speed -= 0.03;
+                self.speed -= self.dynamics.speed_step;
                 self.shift_cycle_times(random, 0.5, 1.2);
                 self.failure_prob -= 0.015;
             }
             QUICK_MAINTENANCE => {
                 self.micro_stops = (self.micro_stops - 3.0).max(0.0);
-                self.failure_prob -= 0.03;
+                self.failure_prob -= self.dynamics.maintenance_effect;
                 self.shift_cycle_times(random, 0.2, 0.6);
             }
             REDIRECT_FLOW => {
@@ -225,13 +310,15 @@ impl Process for AssemblyLine {
             _ => debug_assert_eq!(action, NO_ACTION),
         }
 
-        self.shift_cycle_times(random, -0.5, 0.5);
-        // One draw for the three small drifts: 24 bits for the failure probability, 31 for WIP (a bias of 2⁻³¹), one
-        // for the micro-stop.
+        let Dynamics { cycle_time_drift_s, failure_drift, micro_stop_rate, .. } = self.dynamics;
+        self.shift_cycle_times(random, -cycle_time_drift_s, cycle_time_drift_s);
+        // One draw for the three small drifts: 24 bits for the failure probability, 31 for WIP (a bias of 2⁻³¹), nine
+        // for the micro-stop, the highest of them first.
         let bits = random.next_u64();
-        self.failure_prob += ((bits >> 40) as f32 * (1.0 / 16_777_216.0) - 0.5) * 0.02;
+        self.failure_prob += ((bits >> 40) as f32 * (1.0 / 16_777_216.0) - 0.5) * (2.0 * failure_drift);
         self.wip += ((((bits >> 1) & 0x7FFF_FFFF) * 3) >> 31) as f32 - 1.0;
-        self.micro_stops += (bits & 1) as f32;
+        let nine = ((bits & 1) << 8) | ((bits >> 32) & 0xFF);
+        self.micro_stops += f32::from(u8::from(nine as f32 * (1.0 / 512.0) >= 1.0 - micro_stop_rate));
 
         for cycle_time in &mut self.cycle_times_s {
             *cycle_time = cycle_time.clamp(20.0, 45.0);
@@ -290,6 +377,7 @@ mod tests {
 
     fn line() -> AssemblyLine {
         AssemblyLine {
+            dynamics: Dynamics::default(),
             cycle_times_s: [30.0; STATIONS],
             wip: 10.0,
             speed: 0.9,

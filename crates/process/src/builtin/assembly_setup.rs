@@ -85,11 +85,6 @@ impl Process for AssemblySetup {
             ],
             max_steps: None,
             reward: vec![("setup_time".to_owned(), -1.0), ("ideal".to_owned(), 10.0)],
-            on_terminated: 0.0,
-            on_truncated: 0.0,
-            heuristics: Vec::new(),
-            masked: false,
-            deterministic: false,
             notes: vec![
                 "The tutorial gives an average set-up time of 45 before and 35 after (−22 %), a reward of −55 and −42, and \
                  12 % and 78 % ideal set-ups. Its own environment cannot give these figures: a set-up takes 1.0 to 3.6, \
@@ -97,6 +92,7 @@ impl Process for AssemblySetup {
                  measured here."
                     .to_owned(),
             ],
+            ..Spec::default()
         }
     }
 

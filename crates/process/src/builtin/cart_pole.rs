@@ -4,7 +4,7 @@
 //!
 //! State: position x (m) and velocity ẋ (m/s) of the cart, angle θ (rad, 0 = upright) and angular velocity θ̇ (rad/s) of
 //! the pole, all four observed. With the cart's mass M = 1 kg, the pole's m = 0.1 kg and half length l = 0.5 m,
-//! g = 9.8 m/s² and the push F = ±10 N:
+//! g = 9.8 m/s² and the push F = ±10 N (parameters of `[process]`):
 //!
 //! ```text
 //! t = (F + m·l·θ̇²·sin θ) / (M + m)
@@ -26,6 +26,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 
 use crate::open::{Factory, Heuristic, Request, Simulator, State};
+use crate::parameter::Parameter;
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 use crate::trigonometry::sin_cos;
@@ -33,12 +34,6 @@ use crate::trigonometry::sin_cos;
 /// Its name in a project file.
 pub const KIND: &str = "cart-pole";
 
-const GRAVITY: f64 = 9.8;
-const POLE_MASS_KG: f64 = 0.1;
-const TOTAL_MASS_KG: f64 = 1.0 + POLE_MASS_KG;
-const HALF_LENGTH_M: f64 = 0.5;
-const POLE_MOMENT: f64 = POLE_MASS_KG * HALF_LENGTH_M;
-const PUSH_N: f64 = 10.0;
 const STEP_S: f64 = 0.02;
 const POSITION_LIMIT_M: f64 = 2.4;
 const ANGLE_LIMIT_RAD: f64 = 24.0 * PI / 360.0;
@@ -47,16 +42,61 @@ const START: f64 = 0.05;
 const PUSH_LEFT: usize = 0;
 const PUSH_RIGHT: usize = 1;
 
+/// The parameters, and what a step needs of them: multiplying by reciprocals leaves one division a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Dynamics {
+    gravity: f64,
+    cart_mass_kg: f64,
+    pole_mass_kg: f64,
+    half_length_m: f64,
+    push_n: f64,
+    /// m·l
+    pole_moment: f64,
+    /// 1/(M + m)
+    per_total_mass: f64,
+    /// m·l/(M + m)
+    moment_share: f64,
+}
+
+impl Dynamics {
+    fn with_derived(mut self) -> Self {
+        let total_mass_kg = self.cart_mass_kg + self.pole_mass_kg;
+        self.pole_moment = self.pole_mass_kg * self.half_length_m;
+        self.per_total_mass = 1.0 / total_mass_kg;
+        self.moment_share = self.pole_moment / total_mass_kg;
+        self
+    }
+}
+
+impl Default for Dynamics {
+    fn default() -> Self {
+        let (gravity, cart_mass_kg, pole_mass_kg, half_length_m, push_n) = (9.8, 1.0, 0.1, 0.5, 10.0);
+        let (pole_moment, per_total_mass, moment_share) = (0.0, 0.0, 0.0);
+        Self {
+            gravity,
+            cart_mass_kg,
+            pole_mass_kg,
+            half_length_m,
+            push_n,
+            pole_moment,
+            per_total_mass,
+            moment_share,
+        }
+        .with_derived()
+    }
+}
+
 /// Cart and pole between two pushes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CartPole {
+    dynamics: Dynamics,
     state: [f64; 4],
 }
 
 impl CartPole {
     /// In the state `[x, ẋ, θ, θ̇]`, in m, m/s, rad and rad/s.
     pub fn at(state: [f64; 4]) -> Self {
-        Self { state }
+        Self { dynamics: Dynamics::default(), state }
     }
 
     /// `[x, ẋ, θ, θ̇]`, in m, m/s, rad and rad/s.
@@ -71,12 +111,40 @@ impl CartPole {
     }
 }
 
-/// From `[process]`; it has no keys of its own.
+/// From `[process]`; its keys are its parameters.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Ok(Arc::new(Simulator::new(CartPole::default(), request.max_steps, vec![proportional_derivative()])))
+    Simulator::open(CartPole::default(), request, vec![proportional_derivative()])
 }
 
 impl Process for CartPole {
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("gravity", "m/s²", 9.8, (0.0, 100.0), "acceleration of free fall"),
+        Parameter::new("cart_mass", "kg", 1.0, (0.01, 100.0), "the cart's mass"),
+        Parameter::new("pole_mass", "kg", 0.1, (0.001, 100.0), "the pole's mass"),
+        Parameter::new(
+            "pole_half_length",
+            "m",
+            0.5,
+            (0.01, 20.0),
+            "from the pole's foot to its centre of mass",
+        ),
+        Parameter::new("push", "N", 10.0, (0.0, 1000.0), "force of a push"),
+    ];
+
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        let dynamics = &mut self.dynamics;
+        let parameter = match index {
+            0 => &mut dynamics.gravity,
+            1 => &mut dynamics.cart_mass_kg,
+            2 => &mut dynamics.pole_mass_kg,
+            3 => &mut dynamics.half_length_m,
+            4 => &mut dynamics.push_n,
+            _ => unreachable!("the process has five parameters"),
+        };
+        *parameter = value;
+        self.dynamics = std::mem::take(dynamics).with_derived();
+    }
+
     fn spec(&self) -> Spec {
         let feature = |name: &str, unit: &str, high: f32, description: &str| {
             Feature::new(name, unit, -high, high, description).ordinarily(0.0)
@@ -131,13 +199,14 @@ impl Process for CartPole {
     ) -> Outcome {
         let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
         let [position, velocity, angle, angular_velocity] = self.state;
-        let push = if action == PUSH_RIGHT { PUSH_N } else { -PUSH_N };
+        let Dynamics { gravity, half_length_m, push_n, pole_moment, per_total_mass, moment_share, .. } =
+            self.dynamics;
+        let push = if action == PUSH_RIGHT { push_n } else { -push_n };
         let (sin, cos) = sin_cos(angle);
-        // Multiplying by the constants' reciprocals leaves one division a step.
-        let thrust = (push + POLE_MOMENT * angular_velocity * angular_velocity * sin) * (1.0 / TOTAL_MASS_KG);
-        let inertia = HALF_LENGTH_M * (4.0 / 3.0) - cos * cos * (POLE_MOMENT / TOTAL_MASS_KG);
-        let angular_acceleration = (GRAVITY * sin - cos * thrust) / inertia;
-        let acceleration = thrust - angular_acceleration * cos * (POLE_MOMENT / TOTAL_MASS_KG);
+        let thrust = (push + pole_moment * angular_velocity * angular_velocity * sin) * per_total_mass;
+        let inertia = half_length_m * (4.0 / 3.0) - cos * cos * moment_share;
+        let angular_acceleration = (gravity * sin - cos * thrust) / inertia;
+        let acceleration = thrust - angular_acceleration * cos * moment_share;
         self.state = [
             position + STEP_S * velocity,
             velocity + STEP_S * acceleration,

@@ -2,10 +2,10 @@
 //! theory; the same dynamics as Gymnasium's `Pendulum-v1`).
 //!
 //! State: angle θ (rad, 0 = upright) and angular velocity θ̇ (rad/s); the policy sees cos θ, sin θ and θ̇. A rod of 1 kg
-//! and 1 m hangs by its end, g = 10 m/s²; with the torque u ∈ [−2, 2] N·m, in steps of 0.05 s:
+//! and 1 m hangs by its end, g = 10 m/s² (mass, length and gravity are parameters of `[process]`); with the torque u ∈ [−2, 2] N·m, in steps of 0.05 s:
 //!
 //! ```text
-//! θ̇ ← clip(θ̇ + 0.05·(15·sin θ + 3·u), ±8)        θ ← θ + 0.05·θ̇
+//! θ̇ ← clip(θ̇ + 0.05·(3·g/(2·l)·sin θ + 3/(m·l²)·u), ±8)        θ ← θ + 0.05·θ̇
 //! ```
 //!
 //! An episode begins with θ in U(−π, π) and θ̇ in U(−1, 1), never terminates and is truncated after 200 steps. The reward is
@@ -23,6 +23,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
 
 use crate::open::{Factory, Heuristic, Request, Simulator, State};
+use crate::parameter::Parameter;
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 use crate::trigonometry::sin_cos;
@@ -33,22 +34,29 @@ pub const KIND: &str = "pendulum";
 const STEP_S: f64 = 0.05;
 const VELOCITY_LIMIT: f64 = 8.0;
 const TORQUE_LIMIT: f32 = 2.0;
-/// 3·g/(2·l): the angular acceleration of the horizontal rod, in rad/s².
-const FALL: f64 = 15.0;
-/// 3/(m·l²): rad/s² a N·m.
-const MOTOR: f32 = 3.0;
+/// 3·g/(2·l): the angular acceleration of the horizontal rod with the default parameters, in rad/s².
+const FALL: f32 = 15.0;
 
 /// The pendulum between two decisions.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pendulum {
+    gravity: f64,
+    mass_kg: f64,
+    length_m: f64,
     angle: f64,
     angular_velocity: f64,
+}
+
+impl Default for Pendulum {
+    fn default() -> Self {
+        Self::at([0.0, 0.0])
+    }
 }
 
 impl Pendulum {
     /// In the state `[θ, θ̇]`, in rad and rad/s; θ counts whole turns.
     pub fn at([angle, angular_velocity]: [f64; 2]) -> Self {
-        Self { angle, angular_velocity }
+        Self { gravity: 10.0, mass_kg: 1.0, length_m: 1.0, angle, angular_velocity }
     }
 
     /// `[θ, θ̇]`, in rad and rad/s; θ counts whole turns.
@@ -78,12 +86,27 @@ fn within_half_a_turn(angle: f64) -> f64 {
     (angle + PI).rem_euclid(TAU) - PI
 }
 
-/// From `[process]`; it has no keys of its own.
+/// From `[process]`; its keys are its parameters.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Ok(Arc::new(Simulator::new(Pendulum::default(), request.max_steps, vec![swing_up_and_hold()])))
+    Simulator::open(Pendulum::default(), request, vec![swing_up_and_hold()])
 }
 
 impl Process for Pendulum {
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("gravity", "m/s²", 10.0, (0.0, 100.0), "acceleration of free fall"),
+        Parameter::new("mass", "kg", 1.0, (0.01, 100.0), "the rod's mass"),
+        Parameter::new("length", "m", 1.0, (0.05, 20.0), "the rod's length"),
+    ];
+
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        match index {
+            0 => self.gravity = value,
+            1 => self.mass_kg = value,
+            2 => self.length_m = value,
+            _ => unreachable!("the process has three parameters"),
+        }
+    }
+
     fn spec(&self) -> Spec {
         let (half_turn, velocity) = (PI as f32, VELOCITY_LIMIT as f32);
         let greatest_cost = (PI * PI + 0.1 * VELOCITY_LIMIT * VELOCITY_LIMIT) as f32 + 0.004;
@@ -142,8 +165,10 @@ impl Process for Pendulum {
         let Action::Continuous(&[torque]) = action else { unreachable!("the spec has one axis") };
         let torque = torque.clamp(-TORQUE_LIMIT, TORQUE_LIMIT);
         let cost = self.deviation() + f64::from(0.001 * (torque * torque));
+        let fall = 1.5 * self.gravity / self.length_m;
+        let motor = 3.0 / (self.mass_kg * self.length_m * self.length_m);
         // The motor's part is an f32 in Gymnasium, because the action is one.
-        let acceleration = FALL * sin_cos(self.angle).0 + f64::from(MOTOR * torque);
+        let acceleration = fall * sin_cos(self.angle).0 + f64::from(motor as f32 * torque);
         self.angular_velocity =
             (self.angular_velocity + acceleration * STEP_S).clamp(-VELOCITY_LIMIT, VELOCITY_LIMIT);
         self.angle += self.angular_velocity * STEP_S;
@@ -159,7 +184,7 @@ pub fn swing_up_and_hold() -> Heuristic {
         "adds or takes energy until it is that of standing upright, then holds like a spring and a damper",
         |state: &State<'_>, action: &mut [f32]| {
             let [cos, sin, velocity] = state.observation else { unreachable!("the spec has three features") };
-            let missing_energy = FALL as f32 * (1.0 - cos) - 0.5 * velocity * velocity;
+            let missing_energy = FALL * (1.0 - cos) - 0.5 * velocity * velocity;
             let torque = if *cos > 0.9 { -10.0 * sin - 2.5 * velocity } else { missing_energy * velocity };
             action[0] = torque.clamp(-TORQUE_LIMIT, TORQUE_LIMIT);
         },

@@ -1,0 +1,101 @@
+//! `setpoint faults`
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use setpoint_learn::faults::{Cell, FaultMatrix, Grid, Tolerance, fault_matrix, keep};
+use setpoint_learn::report;
+use setpoint_learn::run_folder::RunFolder;
+
+use crate::arguments::{Faults, RunArguments};
+use crate::output::{Failure, Output, Status, number, table};
+use crate::target::{policy_of, problem_of, run_folder};
+
+pub fn run(arguments: &Faults, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run)?;
+    let problem = problem_of(&folder, &[])?;
+    let policy = policy_of(&folder, &problem)?;
+    let mut policies = vec![(name_of(&folder), problem.clone(), policy)];
+    if let Some(run) = &arguments.beside {
+        let beside = run_folder(&RunArguments { run: run.clone(), runs: arguments.run.runs.clone() })?;
+        let other = problem_of(&beside, &[])?;
+        let policy = policy_of(&beside, &other)?;
+        if let Some(reason) = problem.refuses(&policy) {
+            return Err(Failure::Message(format!(
+                "{} cannot stand beside it: {reason}",
+                beside.path.display()
+            )));
+        }
+        // Both play the first one's decision: its reward, constraints and dynamics.
+        let mut shared = problem.clone();
+        shared.project.disturbances.clone_from(&other.project.disturbances);
+        shared.project.curriculum.clone_from(&other.project.curriculum);
+        policies.push((name_of(&beside), shared, policy));
+    }
+    let grid = Grid {
+        noise: arguments.noise.clone(),
+        delay: arguments.delay.clone(),
+        dropout: arguments.dropout.clone(),
+    };
+    // Shown on a terminal only.
+    let bar = ProgressBar::new(1).with_prefix("faults");
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:28.cyan/dim} {pos}/{len} combinations") {
+        bar.set_style(style.progress_chars("━━╌"));
+    }
+    let done = &mut |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    };
+    let matrix = fault_matrix(&policies, &grid, arguments.episodes, done);
+    bar.finish_and_clear();
+    let matrix = matrix?;
+    keep(&matrix, &folder)?;
+    report::write(&problem, &folder)?;
+    show(&matrix, output);
+    output.line(format!("\nheat map: {}", folder.report().display()));
+    output.document("faults", Status::Done, json!({ "run": folder.path, "faults": matrix }));
+    Ok(Status::Done)
+}
+
+fn name_of(folder: &RunFolder) -> String {
+    folder.path.file_name().map_or_else(|| "policy".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn show(matrix: &FaultMatrix, output: &Output) {
+    output.line(format!(
+        "{}: mean return over {} episodes a combination, the same seeds in all",
+        matrix.project, matrix.episodes
+    ));
+    for tolerance in &matrix.policies {
+        output.line(format!("\n{} ({})", tolerance.policy, tolerance.trained));
+        let mut header = vec!["lost".to_owned(), "delay".to_owned()];
+        header.extend(matrix.grid.noise.iter().map(|noise| format!("noise {:.0} %", 100.0 * noise)));
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let rows: Vec<Vec<String>> = tolerance.cells.chunks(matrix.grid.noise.len()).map(row).collect();
+        output.line(table(&header, &rows));
+        if let Some(sentence) = loss(tolerance) {
+            output.line(sentence);
+        }
+    }
+}
+
+/// One delay of one dropout.
+fn row(cells: &[Cell]) -> Vec<String> {
+    let first = &cells[0];
+    let mut row = vec![format!("{:.0} %", 100.0 * first.dropout), format!("{} steps", first.delay)];
+    row.extend(cells.iter().map(|cell| number(cell.episode_return)));
+    row
+}
+
+fn loss(tolerance: &Tolerance) -> Option<String> {
+    let (clean, worst) = (tolerance.clean()?, tolerance.worst()?);
+    let lost = 100.0 * (clean.episode_return - worst.episode_return) / clean.episode_return.abs();
+    lost.is_finite().then(|| {
+        format!(
+            "worst: {} with noise of {:.0} %, {} steps late, {:.0} % lost: {lost:.0} % less than without faults",
+            number(worst.episode_return),
+            100.0 * worst.noise,
+            worst.delay,
+            100.0 * worst.dropout
+        )
+    })
+}

@@ -1,0 +1,526 @@
+//! `[[disturbance]]`: how the plant is less kind than a clean simulator.
+//!
+//! Magnitudes of what sensors do are shares of a feature's span (its range in the spec), as instruments' classes of accuracy
+//! are (IEC 60051), or in the feature's own unit with `unit = "natural"`. Every magnitude is one number, or a list with one
+//! number a level of the curriculum.
+
+use toml::{Table, Value};
+
+use crate::Diagnostic;
+use crate::diagnostic::suggestion;
+use crate::section::{Range, Section};
+use crate::spec::{ActionSpace, Feature, Parameter, Spec, behind_number};
+
+type Checked<T> = Result<T, Box<Diagnostic>>;
+
+/// A magnitude at each level; one number holds at all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Levels(pub Vec<f64>);
+
+impl Levels {
+    /// The magnitude at a level, counted from 0.
+    pub fn at(&self, level: usize) -> f64 {
+        self.0[level.min(self.0.len() - 1)]
+    }
+
+    /// The greatest magnitude of all levels.
+    pub fn most(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    fn to_toml(&self) -> Value {
+        match self.0.as_slice() {
+            [one] => (*one).into(),
+            all => all.to_vec().into(),
+        }
+    }
+}
+
+/// What a sensor does to what it measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// `noise`: a normal error of this standard deviation in every sample.
+    Noise,
+    /// `bias`: a constant error, drawn for every episode from U(−most, most).
+    Bias,
+    /// `drift`: an error that grows by this much a step, in a direction drawn for every episode.
+    Drift,
+    /// `quantisation`: values are rounded to whole multiples of this.
+    Quantisation,
+}
+
+/// How a parameter is drawn for every episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribution {
+    /// Evenly between `low` and `high`.
+    Uniform,
+    /// Its logarithm evenly between those of `low` and `high`.
+    LogUniform,
+    /// Normal with `mean` and `sd`, cut to the parameter's range.
+    Normal,
+}
+
+/// One way in which the plant is less kind than the simulator.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Disturbance {
+    /// A sensor errs.
+    Sensor {
+        /// How.
+        error: Error,
+        /// By how much.
+        size: Levels,
+        /// Whether sizes are in the features' units (else in shares of their spans).
+        natural: bool,
+        /// Which features; all where empty.
+        features: Vec<String>,
+    },
+    /// `observation-delay`: the policy sees the state of so many steps ago.
+    ObservationDelay {
+        /// Whole steps.
+        steps: Levels,
+    },
+    /// `actuation-delay`: an action takes effect so many steps after it was chosen.
+    ActuationDelay {
+        /// Whole steps.
+        steps: Levels,
+        /// What is done until the first action arrives; a choice such as `no_action` where absent.
+        idle: Option<String>,
+    },
+    /// `dropout`: samples are lost; the last one that arrived is seen instead.
+    Dropout {
+        /// Probability a step (and feature) that a loss begins.
+        probability: Levels,
+        /// Mean length of a loss, in steps (geometric).
+        mean_steps: f64,
+        /// Whether all features are lost at once.
+        together: bool,
+        /// Which features; all where empty.
+        features: Vec<String>,
+    },
+    /// `randomisation`: a parameter of the process is drawn for every episode.
+    Randomisation {
+        /// Which one.
+        parameter: String,
+        /// From what.
+        distribution: Distribution,
+        /// `low` or `mean`.
+        first: Levels,
+        /// `high` or `sd`.
+        second: Levels,
+    },
+    /// `event`: something unexpected, for a while.
+    Event {
+        /// Probability a step that it begins.
+        probability: Levels,
+        /// Mean length, in steps (geometric).
+        mean_steps: f64,
+        /// Parameters and their values meanwhile.
+        set: Vec<(String, f64)>,
+        /// Whether actions have no effect meanwhile: the idle one is taken.
+        actions_lost: bool,
+        /// See [`Disturbance::ActuationDelay`].
+        idle: Option<String>,
+    },
+}
+
+impl Disturbance {
+    /// Its word in the project file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sensor { error: Error::Noise, .. } => "noise",
+            Self::Sensor { error: Error::Bias, .. } => "bias",
+            Self::Sensor { error: Error::Drift, .. } => "drift",
+            Self::Sensor { error: Error::Quantisation, .. } => "quantisation",
+            Self::ObservationDelay { .. } => "observation-delay",
+            Self::ActuationDelay { .. } => "actuation-delay",
+            Self::Dropout { .. } => "dropout",
+            Self::Randomisation { .. } => "randomisation",
+            Self::Event { .. } => "event",
+        }
+    }
+}
+
+const KINDS: &[&str] = &[
+    "noise",
+    "bias",
+    "drift",
+    "quantisation",
+    "observation-delay",
+    "actuation-delay",
+    "dropout",
+    "randomisation",
+    "event",
+];
+
+fn magnitude(
+    section: &Section<'_>,
+    key: &'static str,
+    range: Range,
+    levels: usize,
+    meaning: &'static str,
+) -> Checked<Option<Levels>> {
+    let values = if section.is_list(key) {
+        let values = section.number_list(key, range, meaning)?.unwrap_or_default();
+        if values.len() != levels || levels == 1 {
+            let title = format!(
+                "`{key}` has {} {} for {levels} {}",
+                values.len(),
+                plural(values.len(), "value"),
+                plural(levels, "level")
+            );
+            let help = if levels == 1 {
+                "a list needs levels: [curriculum] levels = [\"easy\", \"hard\"]"
+            } else {
+                "one number a level of [curriculum], or one for all"
+            };
+            return Err(section.error(key, &title, &format!("expected {levels}, or one number"), help));
+        }
+        values
+    } else {
+        match section.number(key, range, meaning)? {
+            None => return Ok(None),
+            Some(value) => vec![value],
+        }
+    };
+    Ok(Some(Levels(values)))
+}
+
+pub(crate) fn plural(count: usize, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance> {
+    let kind = section.choice("kind", KINDS, "what happens")?.ok_or_else(|| {
+        let help = "for example: kind = \"noise\", sd = 0.02";
+        section.error(
+            "kind",
+            "a disturbance does not say what happens",
+            &format!("expected one of {}", KINDS.join(", ")),
+            help,
+        )
+    })?;
+    let need = |key: &'static str, range: Range, meaning: &'static str| -> Checked<Levels> {
+        magnitude(section, key, range, levels, meaning)?.ok_or_else(|| {
+            let title = format!("`{kind}` needs `{key}`");
+            section.error("kind", &title, &format!("expected {key} = … beside it"), meaning)
+        })
+    };
+    let features = || -> Checked<Vec<String>> {
+        Ok(section
+            .strings("features", "features that it concerns; all of them where absent")?
+            .unwrap_or_default())
+    };
+    let sensor = |error: Error, key: &'static str, meaning: &'static str| -> Checked<Disturbance> {
+        let words = ["span", "natural"];
+        let unit = section.choice("unit", &words, "of sizes: shares of a feature's span, or its own unit")?;
+        Ok(Disturbance::Sensor {
+            error,
+            size: need(key, Range::at_least(0.0), meaning)?,
+            natural: unit == Some("natural"),
+            features: features()?,
+        })
+    };
+    let whole_steps = || -> Checked<Levels> {
+        let steps = need("steps", Range::between(0.0, 1000.0), "whole decision steps")?;
+        if steps.0.iter().any(|steps| steps.fract() != 0.0) {
+            return Err(section.error(
+                "steps",
+                "a delay is counted in whole steps",
+                "expected whole numbers",
+                "",
+            ));
+        }
+        Ok(steps)
+    };
+    let probability = || need("probability", Range::between(0.0, 1.0), "probability a step that it begins");
+    let mean_steps = |default: f64| -> Checked<f64> {
+        let range = Range::between(1.0, 1e6);
+        Ok(section.number("mean_steps", range, "how long it lasts on average, in steps")?.unwrap_or(default))
+    };
+    let idle = || section.string("idle", "the choice that is taken while no other one arrives");
+    let disturbance = match kind {
+        "noise" => sensor(Error::Noise, "sd", "standard deviation of the error of a sample")?,
+        "bias" => sensor(Error::Bias, "most", "greatest constant error, drawn for every episode")?,
+        "drift" => sensor(Error::Drift, "per_step", "how much the error grows in a step")?,
+        "quantisation" => sensor(Error::Quantisation, "step", "values are whole multiples of it")?,
+        "observation-delay" => Disturbance::ObservationDelay { steps: whole_steps()? },
+        "actuation-delay" => Disturbance::ActuationDelay { steps: whole_steps()?, idle: idle()? },
+        "dropout" => Disturbance::Dropout {
+            probability: probability()?,
+            mean_steps: mean_steps(1.0)?,
+            together: section.boolean("together", "whether all features are lost at once")?.unwrap_or(false),
+            features: features()?,
+        },
+        "randomisation" => read_randomisation(section, need)?,
+        _ => {
+            let set = section.table("set")?.numbers(&[], "value of a parameter meanwhile")?;
+            let lost =
+                section.boolean("actions_lost", "whether actions have no effect meanwhile")?.unwrap_or(false);
+            if set.is_empty() && !lost {
+                let help = "for example: set = { micro_stop_rate = 0.9 }, or actions_lost = true";
+                return Err(section.error(
+                    "kind",
+                    "an event that changes nothing",
+                    "expected set = { … }",
+                    help,
+                ));
+            }
+            Disturbance::Event {
+                probability: probability()?,
+                mean_steps: mean_steps(10.0)?,
+                set,
+                actions_lost: lost,
+                idle: idle()?,
+            }
+        }
+    };
+    section.finish()?;
+    Ok(disturbance)
+}
+
+fn read_randomisation(
+    section: &Section<'_>,
+    need: impl Fn(&'static str, Range, &'static str) -> Checked<Levels>,
+) -> Checked<Disturbance> {
+    let parameter = section.string("parameter", "a number of the process's dynamics")?.ok_or_else(|| {
+        let help = "`setpoint list processes KIND` shows its parameters";
+        section.error("kind", "a randomisation does not say of what", "expected parameter = \"…\"", help)
+    })?;
+    let words = ["uniform", "log-uniform", "normal"];
+    let word = section.choice("distribution", &words, "what it is drawn from")?.unwrap_or("uniform");
+    let (distribution, first, second) = match word {
+        "normal" => (
+            Distribution::Normal,
+            need("mean", Range::any(), "mean of the parameter")?,
+            need("sd", Range::at_least(0.0), "standard deviation of the parameter")?,
+        ),
+        word => {
+            let low = need("low", Range::any(), "least value of the parameter")?;
+            let high = need("high", Range::any(), "greatest value of the parameter")?;
+            let log = word == "log-uniform";
+            let entries = low.0.len().max(high.0.len());
+            if (0..entries).any(|level| low.at(level) > high.at(level)) {
+                return Err(section.error(
+                    "low",
+                    "a range whose ends exclude each other",
+                    "low must not be above high",
+                    "",
+                ));
+            }
+            if log && low.0.iter().any(|low| *low <= 0.0) {
+                let label = "expected a number greater than 0";
+                return Err(section.error("low", "a logarithm needs positive numbers", label, ""));
+            }
+            (if log { Distribution::LogUniform } else { Distribution::Uniform }, low, high)
+        }
+    };
+    Ok(Disturbance::Randomisation { parameter, distribution, first, second })
+}
+
+fn expected(parameter: &Parameter) -> String {
+    format!("expected {} to {}{}", parameter.low, parameter.high, behind_number(&parameter.unit))
+}
+
+/// A span beyond this is a type's range, not an instrument's.
+const SPAN_MAX: f32 = 1e9;
+
+/// A feature's span, as the policy sees it, where it has one.
+pub fn span(feature: &Feature) -> Option<f32> {
+    let span = feature.high - feature.low;
+    (span.is_finite() && span < SPAN_MAX).then_some(span)
+}
+
+/// The choice that stands for doing nothing, where there is one by a usual name.
+pub fn idle_choice(space: &ActionSpace) -> Option<usize> {
+    let usual =
+        ["no_action", "no_op", "noop", "wait", "idle", "none", "hold", "coast", "torque_none", "stay"];
+    let names = space.names();
+    usual.iter().find_map(|usual| names.iter().position(|name| name == usual))
+}
+
+pub(crate) fn bind(disturbance: &Disturbance, section: &Section<'_>, spec: &Spec) -> Checked<()> {
+    match disturbance {
+        Disturbance::Sensor { natural, features, .. } => {
+            bind_features(features, section, spec)?;
+            let concerned = |feature: &&Feature| features.is_empty() || features.contains(&feature.name);
+            let boundless = spec.observation.iter().filter(concerned).find(|feature| span(feature).is_none());
+            if let Some(feature) = boundless.filter(|_| !natural) {
+                let title = format!("`{}` has no span that a share could be of", feature.name);
+                let help = format!(
+                    "name the features and write sizes in their own unit: unit = \"natural\" ({})",
+                    feature.unit
+                );
+                return Err(section.error("features", &title, "its range is that of its type", &help));
+            }
+            Ok(())
+        }
+        Disturbance::Dropout { features, .. } => bind_features(features, section, spec),
+        Disturbance::ObservationDelay { .. } => Ok(()),
+        Disturbance::ActuationDelay { idle, .. } => bind_idle(idle.as_deref(), section, spec),
+        Disturbance::Randomisation { parameter, distribution, first, second } => {
+            let parameter = bind_parameter(parameter, section, "parameter", spec)?;
+            let bounds = parameter.low..=parameter.high;
+            let given: Vec<(&str, f64)> = match distribution {
+                Distribution::Normal => first.0.iter().map(|value| ("mean", *value)).collect(),
+                _ => {
+                    let low = first.0.iter().map(|value| ("low", *value));
+                    low.chain(second.0.iter().map(|value| ("high", *value))).collect()
+                }
+            };
+            match given.into_iter().find(|(_, value)| !bounds.contains(value)) {
+                None => Ok(()),
+                Some((key, value)) => {
+                    let title = format!("`{}` cannot be {value}", parameter.name);
+                    let label = expected(parameter);
+                    Err(section.error(key, &title, &label, &parameter.description))
+                }
+            }
+        }
+        Disturbance::Event { set, actions_lost, idle, .. } => {
+            let table = section.table("set")?;
+            for (name, value) in set {
+                let parameter = bind_parameter(name, &table, name, spec)?;
+                if !(parameter.low..=parameter.high).contains(value) {
+                    let title = format!("`{name}` cannot be {value}");
+                    let label = expected(parameter);
+                    return Err(table.error(name, &title, &label, &parameter.description));
+                }
+            }
+            if *actions_lost { bind_idle(idle.as_deref(), section, spec) } else { Ok(()) }
+        }
+    }
+}
+
+fn bind_features(features: &[String], section: &Section<'_>, spec: &Spec) -> Checked<()> {
+    let known: Vec<&str> = spec.observation.iter().map(|feature| feature.name.as_str()).collect();
+    match features.iter().position(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(index) => {
+            let name = &features[index];
+            let title = format!("process {} has no feature `{name}`", spec.kind);
+            let help = format!("features of {}: {}", spec.kind, known.join(", "));
+            Err(section.error_in_list(
+                "features",
+                index,
+                &title,
+                &suggestion(name, &known, "features"),
+                &help,
+            ))
+        }
+    }
+}
+
+fn bind_parameter<'s>(
+    name: &str,
+    section: &Section<'_>,
+    key: &str,
+    spec: &'s Spec,
+) -> Checked<&'s Parameter> {
+    spec.parameters.iter().find(|parameter| parameter.name == name).ok_or_else(|| {
+        let known: Vec<&str> = spec.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let title = format!("process {} has no parameter `{name}`", spec.kind);
+        if known.is_empty() {
+            return section.error(
+                key,
+                &title,
+                "it has none that can be drawn",
+                "randomise it inside of the process",
+            );
+        }
+        let help = format!("parameters of {}: {}", spec.kind, known.join(", "));
+        section.error(key, &title, &suggestion(name, &known, "parameters"), &help)
+    })
+}
+
+fn bind_idle(idle: Option<&str>, section: &Section<'_>, spec: &Spec) -> Checked<()> {
+    if spec.masked {
+        let title = format!("{} allows different choices in every state", spec.kind);
+        let help = "a choice that arrives late may be one that cannot be taken any more";
+        return Err(section.error("kind", &title, "actions cannot be late or lost here", help));
+    }
+    if !spec.action.is_discrete() {
+        return match idle {
+            None => Ok(()),
+            Some(_) => {
+                Err(section.error("idle", "settings need no idle choice", "leave it out: 0 is taken", ""))
+            }
+        };
+    }
+    let names = spec.action.names();
+    match idle {
+        Some(name) if !names.contains(&name) => {
+            let title = format!("process {} has no action `{name}`", spec.kind);
+            let help = format!("actions of {}: {}", spec.kind, names.join(", "));
+            Err(section.error("idle", &title, &suggestion(name, &names, "actions"), &help))
+        }
+        None if idle_choice(&spec.action).is_none() => {
+            let title = "it is not clear what happens while no action arrives";
+            let help = format!("idle = \"{}\" or another of {}", names[0], names.join(", "));
+            Err(section.error("kind", title, "expected idle = \"…\" beside it", &help))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn to_toml(disturbance: &Disturbance) -> Table {
+    let mut table = Table::new();
+    let mut insert = |key: &str, value: Value| {
+        table.insert(key.to_owned(), value);
+    };
+    let names = |names: &[String]| Value::Array(names.iter().cloned().map(Value::String).collect());
+    insert("kind", disturbance.kind().into());
+    match disturbance {
+        Disturbance::Sensor { error, size, natural, features } => {
+            let key = match error {
+                Error::Noise => "sd",
+                Error::Bias => "most",
+                Error::Drift => "per_step",
+                Error::Quantisation => "step",
+            };
+            insert(key, size.to_toml());
+            insert("unit", if *natural { "natural" } else { "span" }.into());
+            if !features.is_empty() {
+                insert("features", names(features));
+            }
+        }
+        Disturbance::ObservationDelay { steps } => {
+            insert("steps", steps.to_toml());
+        }
+        Disturbance::ActuationDelay { steps, idle } => {
+            insert("steps", steps.to_toml());
+            idle.iter().for_each(|idle| insert("idle", idle.clone().into()));
+        }
+        Disturbance::Dropout { probability, mean_steps, together, features } => {
+            insert("probability", probability.to_toml());
+            insert("mean_steps", (*mean_steps).into());
+            insert("together", (*together).into());
+            if !features.is_empty() {
+                insert("features", names(features));
+            }
+        }
+        Disturbance::Randomisation { parameter, distribution, first, second } => {
+            let (word, low, high) = match distribution {
+                Distribution::Uniform => ("uniform", "low", "high"),
+                Distribution::LogUniform => ("log-uniform", "low", "high"),
+                Distribution::Normal => ("normal", "mean", "sd"),
+            };
+            insert("parameter", parameter.clone().into());
+            insert("distribution", word.into());
+            insert(low, first.to_toml());
+            insert(high, second.to_toml());
+        }
+        Disturbance::Event { probability, mean_steps, set, actions_lost, idle } => {
+            insert("probability", probability.to_toml());
+            insert("mean_steps", (*mean_steps).into());
+            if !set.is_empty() {
+                insert(
+                    "set",
+                    Value::Table(set.iter().map(|(name, value)| (name.clone(), (*value).into())).collect()),
+                );
+            }
+            insert("actions_lost", (*actions_lost).into());
+            idle.iter().for_each(|idle| insert("idle", idle.clone().into()));
+        }
+    }
+    table
+}

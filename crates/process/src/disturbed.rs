@@ -1,0 +1,276 @@
+//! A batch seen through imperfect sensors and acted on through imperfect actuators: a project's `[[disturbance]]`s around
+//! any process.
+//!
+//! What happens to one observation, in this order: sensors err (noise, bias, drift and quantisation, in the order of the
+//! file), the values are cut to the features' bounds, the sample travels (delay), and may get lost (dropout: what arrived
+//! last is seen again). Signals that have a feature's name are what constraints and heuristics see of it, so they follow the
+//! observation; the *reward* is paid for what truly happened. An action travels too, or is lost in an event.
+//!
+//! Every environment draws from streams of its own, so a disturbed batch is as reproducible as a clean one, and everything
+//! is part of the saved state.
+
+mod lane;
+mod plan;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Project;
+use setpoint_decision::spec::Spec;
+
+use self::lane::Lane;
+pub use self::plan::Plan;
+use crate::open::Factory;
+use crate::process::Outcome;
+use crate::random::Stream;
+use crate::vectorized::{Actions, Batch, ProcessError, StateError, Transition};
+
+/// Through which levels the episodes of a batch go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Difficulty {
+    /// All at one level.
+    Fixed(usize),
+    /// At the present level, and this share of them at one of the earlier ones.
+    Rising {
+        /// Share of episodes on earlier levels, in [0, 1).
+        rehearsal: f64,
+    },
+}
+
+/// A process's environments with a project's disturbances around them.
+pub struct Disturbed {
+    inner: Box<dyn Batch>,
+    plan: Plan,
+    difficulty: Difficulty,
+    level: usize,
+    lanes: Vec<Lane>,
+    /// Levels of the episodes that finished last, one a lane.
+    finished_levels: Vec<usize>,
+    transition: Transition,
+    choices: Vec<u32>,
+    values: Vec<f32>,
+    signals: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    inner: Vec<u8>,
+    level: usize,
+    lanes: Vec<Lane>,
+    finished_levels: Vec<usize>,
+    transition: Transition,
+}
+
+impl Disturbed {
+    /// Environments of a factory as the project disturbs them; clean ones where it does not, or where its evaluation asks
+    /// for clean ones.
+    pub fn batch(
+        project: &Project,
+        factory: &dyn Factory,
+        lanes: usize,
+        seed: u64,
+        purpose: &str,
+        difficulty: Difficulty,
+    ) -> Result<Box<dyn Batch>, Box<ProcessError>> {
+        let inner = factory.batch(lanes, seed, purpose)?;
+        let plan = Plan::new(&project.disturbances, factory);
+        if plan.is_empty() {
+            return Ok(inner);
+        }
+        Ok(Box::new(Self::around(inner, plan, factory.spec(), seed, purpose, difficulty)))
+    }
+
+    fn around(
+        inner: Box<dyn Batch>,
+        plan: Plan,
+        spec: &Spec,
+        seed: u64,
+        purpose: &str,
+        difficulty: Difficulty,
+    ) -> Self {
+        let lanes = inner.lanes();
+        let stream = |lane: usize| Stream::new(seed, &format!("{purpose} disturbances"), lane as u64);
+        let width = if spec.action.is_discrete() { 0 } else { spec.action.len() };
+        Self {
+            level: match difficulty {
+                Difficulty::Fixed(level) => level,
+                Difficulty::Rising { .. } => 0,
+            },
+            lanes: (0..lanes).map(|lane| Lane::new(&plan, stream(lane))).collect(),
+            finished_levels: vec![0; lanes],
+            transition: Transition::new(spec, lanes),
+            choices: vec![0; if width == 0 { lanes } else { 0 }],
+            values: vec![0.0; lanes * width],
+            signals: spec.signals.len(),
+            inner,
+            plan,
+            difficulty,
+        }
+    }
+
+    /// Draws a lane's level and dynamics and begins an episode of them.
+    fn begin(&mut self, lane: usize) -> Result<(), Box<ProcessError>> {
+        let level = match self.difficulty {
+            Difficulty::Rising { rehearsal } if self.level > 0 => {
+                let random = &mut self.lanes[lane].random;
+                let earlier = f64::from(random.unit()) < rehearsal;
+                if earlier { random.below(self.level as u32) as usize } else { self.level }
+            }
+            _ => self.level,
+        };
+        self.lanes[lane].begin(&self.plan, level);
+        if self.plan.draws_parameters() {
+            for (index, value) in self.lanes[lane].draw_parameters(&self.plan) {
+                self.inner.set_parameter(lane, index, value);
+            }
+            // The episode's first state may depend on them, so it is drawn after them.
+            self.inner.reset_lane(lane, None)?;
+        }
+        self.look(lane, true);
+        Ok(())
+    }
+
+    /// Measures what the next decision sees in a lane.
+    fn look(&mut self, lane: usize, first: bool) {
+        let features = self.plan.features();
+        let seen = &mut self.transition.observations[lane * features..(lane + 1) * features];
+        let current = &mut self.transition.current_signals[lane * self.signals..(lane + 1) * self.signals];
+        let truth = self.inner.transition();
+        current.copy_from_slice(&truth.current_signals[lane * self.signals..(lane + 1) * self.signals]);
+        let observation = &truth.observations[lane * features..(lane + 1) * features];
+        self.lanes[lane].measure(&self.plan, observation, first, seen);
+        self.plan.show_in_signals(seen, current);
+    }
+
+    fn copy_masks(&mut self) {
+        self.transition.allowed.copy_from_slice(&self.inner.transition().allowed);
+    }
+}
+
+impl Batch for Disturbed {
+    fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn reset(&mut self) -> Result<(), Box<ProcessError>> {
+        self.inner.reset()?;
+        for lane in 0..self.lanes.len() {
+            self.begin(lane)?;
+        }
+        self.transition.signals.copy_from_slice(&self.inner.transition().signals);
+        self.transition.outcomes.fill(Outcome::Running);
+        self.copy_masks();
+        Ok(())
+    }
+
+    fn reset_lane(&mut self, lane: usize, random: Option<Stream>) -> Result<(), Box<ProcessError>> {
+        self.inner.reset_lane(lane, random)?;
+        self.begin(lane)?;
+        let own = lane * self.signals..(lane + 1) * self.signals;
+        self.transition.signals[own.clone()].copy_from_slice(&self.inner.transition().signals[own]);
+        self.transition.outcomes[lane] = Outcome::Running;
+        self.copy_masks();
+        Ok(())
+    }
+
+    fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
+        let moves = |lane: usize| steps.is_empty() || steps[lane];
+        for index in 0..self.lanes.len() {
+            let lane = &mut self.lanes[index];
+            if moves(index) {
+                for (parameter, value) in lane.events(&self.plan) {
+                    self.inner.set_parameter(index, parameter, value);
+                }
+            }
+            match actions {
+                Actions::Discrete(choices) => {
+                    let mut chosen = [choices[index] as f32];
+                    if moves(index) {
+                        lane.act(&self.plan, &mut chosen);
+                    }
+                    self.choices[index] = chosen[0] as u32;
+                }
+                Actions::Continuous(values) => {
+                    let width = values.len() / self.finished_levels.len();
+                    let own = &mut self.values[index * width..(index + 1) * width];
+                    own.copy_from_slice(&values[index * width..(index + 1) * width]);
+                    if moves(index) {
+                        lane.act(&self.plan, own);
+                    }
+                }
+            }
+        }
+        let arriving = match actions {
+            Actions::Discrete(_) => Actions::Discrete(&self.choices),
+            Actions::Continuous(_) => Actions::Continuous(&self.values),
+        };
+        self.inner.step_where(arriving, steps)?;
+        self.transition.signals.copy_from_slice(&self.inner.transition().signals);
+        self.transition.outcomes.copy_from_slice(&self.inner.transition().outcomes);
+        let features = self.plan.features();
+        for lane in 0..self.lanes.len() {
+            if !moves(lane) {
+                continue;
+            }
+            if self.transition.outcomes[lane].is_over() {
+                let own = lane * features..(lane + 1) * features;
+                let seen = &mut self.transition.final_observations[own.clone()];
+                let last = &self.inner.transition().final_observations[own];
+                self.lanes[lane].measure(&self.plan, last, false, seen);
+                self.finished_levels[lane] = self.lanes[lane].level();
+                self.begin(lane)?;
+            } else {
+                self.look(lane, false);
+            }
+        }
+        self.copy_masks();
+        Ok(())
+    }
+
+    fn set_level(&mut self, level: usize) {
+        self.level = level;
+    }
+
+    fn finished_level(&self, lane: usize) -> usize {
+        self.finished_levels[lane]
+    }
+
+    fn keep_schedules(&mut self) {
+        self.inner.keep_schedules();
+    }
+
+    fn schedule(&self, lane: usize) -> &[crate::schedule::Bar] {
+        self.inner.schedule(lane)
+    }
+
+    fn transition(&self) -> &Transition {
+        &self.transition
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        let saved = Saved {
+            inner: self.inner.save()?,
+            level: self.level,
+            lanes: self.lanes.clone(),
+            finished_levels: self.finished_levels.clone(),
+            transition: self.transition.clone(),
+        };
+        postcard::to_stdvec(&saved).map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let saved: Saved = postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
+        let fits = saved.lanes.len() == self.lanes.len()
+            && saved.finished_levels.len() == self.lanes.len()
+            && saved.lanes.iter().zip(&self.lanes).all(|(found, own)| found.fits(own))
+            && saved.transition.observations.len() == self.transition.observations.len();
+        if !fits {
+            return Err(StateError::new("it holds other disturbances, or another number of environments"));
+        }
+        self.inner.load(&saved.inner)?;
+        self.level = saved.level;
+        self.lanes = saved.lanes;
+        self.finished_levels = saved.finished_levels;
+        self.transition = saved.transition;
+        // Environments outside of this program cannot be put back: theirs have begun new episodes.
+        Ok(())
+    }
+}

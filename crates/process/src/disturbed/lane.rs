@@ -1,0 +1,198 @@
+//! One environment's sensors, lines and surprises.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::disturbance::{Distribution, Error};
+
+use super::plan::{Draw, Plan};
+use crate::random::Stream;
+
+/// What lies between one environment and its policy.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Lane {
+    pub(super) random: Stream,
+    level: usize,
+    /// Of each sensor error: this episode's constant part, in [−1, 1] of its size.
+    offsets: Vec<f32>,
+    /// Samples measured in this episode.
+    samples: u32,
+    /// Observations on their way, the oldest first.
+    travelling: VecDeque<Vec<f32>>,
+    /// Actions on their way, the oldest first.
+    queued: VecDeque<Vec<f32>>,
+    /// What arrived last of every feature.
+    held: Vec<f32>,
+    /// Of each dropout and feature: samples that are still going to be lost.
+    lost: Vec<Vec<u32>>,
+    /// Of each event: steps that it still lasts.
+    lasting: Vec<u32>,
+    /// This episode's dynamics.
+    parameters: Vec<f64>,
+}
+
+impl Lane {
+    pub(super) fn new(plan: &Plan, random: Stream) -> Self {
+        Self {
+            random,
+            level: 0,
+            offsets: vec![0.0; plan.sensors.len()],
+            samples: 0,
+            travelling: VecDeque::new(),
+            queued: VecDeque::new(),
+            held: vec![0.0; plan.features()],
+            lost: plan.dropouts.iter().map(|dropout| vec![0; dropout.features.len()]).collect(),
+            lasting: vec![0; plan.events.len()],
+            parameters: plan.parameters.clone(),
+        }
+    }
+
+    pub(super) fn level(&self) -> usize {
+        self.level
+    }
+
+    /// Whether another lane has the same disturbances around it.
+    pub(super) fn fits(&self, other: &Self) -> bool {
+        let shape = |lane: &Self| {
+            let lost: Vec<usize> = lane.lost.iter().map(Vec::len).collect();
+            (lane.offsets.len(), lane.held.len(), lost, lane.lasting.len(), lane.parameters.len())
+        };
+        shape(self) == shape(other)
+    }
+
+    /// Forgets the last episode; draws what stays the same in the next one.
+    pub(super) fn begin(&mut self, plan: &Plan, level: usize) {
+        self.level = level;
+        self.samples = 0;
+        for (offset, sensor) in self.offsets.iter_mut().zip(&plan.sensors) {
+            *offset = match sensor.error {
+                Error::Bias => self.random.uniform(-1.0, 1.0),
+                Error::Drift => 1.0 - 2.0 * self.random.below(2) as f32,
+                Error::Noise | Error::Quantisation => 0.0,
+            };
+        }
+        self.travelling.clear();
+        self.queued.clear();
+        self.queued.resize(Plan::delay(&plan.actuation_delay, level), plan.idle.clone());
+        self.lost.iter_mut().for_each(|lost| lost.fill(0));
+        self.lasting.fill(0);
+    }
+
+    /// This episode's dynamics: every parameter and its value.
+    pub(super) fn draw_parameters(&mut self, plan: &Plan) -> impl Iterator<Item = (usize, f64)> + use<> {
+        self.parameters.copy_from_slice(&plan.parameters);
+        for draw in &plan.draws {
+            self.parameters[draw.parameter] = value(draw, self.level, &mut self.random);
+        }
+        self.parameters.clone().into_iter().enumerate()
+    }
+
+    /// Lets events begin and end; gives the parameters that change by it.
+    pub(super) fn events(&mut self, plan: &Plan) -> Vec<(usize, f64)> {
+        let mut changes = Vec::new();
+        for (left, event) in self.lasting.iter_mut().zip(&plan.events) {
+            if *left > 0 {
+                *left -= 1;
+                if *left == 0 {
+                    changes.extend(event.set.iter().map(|(index, _)| (*index, self.parameters[*index])));
+                }
+            } else if f64::from(self.random.unit()) < event.probability.at(self.level) {
+                *left = geometric(event.mean_steps, &mut self.random);
+                changes.extend(&event.set);
+            }
+        }
+        changes
+    }
+
+    /// Replaces the chosen action by the one that takes effect now.
+    pub(super) fn act(&mut self, plan: &Plan, action: &mut [f32]) {
+        if let Some(arriving) = self.queued.pop_front() {
+            self.queued.push_back(action.to_vec());
+            action.copy_from_slice(&arriving);
+        }
+        if plan.events.iter().zip(&self.lasting).any(|(event, left)| event.actions_lost && *left > 0) {
+            action.copy_from_slice(&plan.idle);
+        }
+    }
+
+    /// Writes what is seen when this is true.
+    pub(super) fn measure(&mut self, plan: &Plan, truth: &[f32], first: bool, seen: &mut [f32]) {
+        seen.copy_from_slice(truth);
+        for (sensor, offset) in plan.sensors.iter().zip(&self.offsets) {
+            let size = sensor.size[self.level.min(sensor.size.len() - 1)];
+            let value = &mut seen[sensor.feature];
+            match sensor.error {
+                Error::Noise => *value += size * self.random.normal(),
+                Error::Bias => *value += size * offset,
+                Error::Drift => *value += size * offset * self.samples as f32,
+                Error::Quantisation if size > 0.0 => *value = (*value / size).round() * size,
+                Error::Quantisation => {}
+            }
+        }
+        for (value, (low, high)) in seen.iter_mut().zip(&plan.bounds) {
+            *value = value.clamp(*low, *high);
+        }
+        self.samples += 1;
+
+        let delay = Plan::delay(&plan.observation_delay, self.level);
+        if delay > 0 {
+            // Until the first sample has had time to travel, it is all that there is.
+            if first {
+                self.travelling.resize(delay, seen.to_vec());
+            }
+            self.travelling.push_back(seen.to_vec());
+            let arriving = self.travelling.pop_front().expect("one was just pushed");
+            seen.copy_from_slice(&arriving);
+        }
+
+        if !plan.dropouts.is_empty() {
+            if !first {
+                self.lose(plan, seen);
+            }
+            self.held.copy_from_slice(seen);
+        }
+    }
+
+    /// Replaces what gets lost by what arrived last.
+    fn lose(&mut self, plan: &Plan, seen: &mut [f32]) {
+        for (dropout, lost) in plan.dropouts.iter().zip(&mut self.lost) {
+            let probability = dropout.probability.at(self.level);
+            for index in 0..lost.len() {
+                if dropout.together && index > 0 {
+                    lost[index] = lost[0];
+                } else if lost[index] > 0 {
+                    lost[index] -= 1;
+                } else if f64::from(self.random.unit()) < probability {
+                    lost[index] = geometric(dropout.mean_steps, &mut self.random);
+                }
+                if lost[index] > 0 {
+                    let feature = dropout.features[index];
+                    seen[feature] = self.held[feature];
+                }
+            }
+        }
+    }
+}
+
+/// A length in {1, 2, …} of this mean.
+fn geometric(mean: f64, random: &mut Stream) -> u32 {
+    if mean <= 1.0 {
+        return 1;
+    }
+    // Inversion: P(length > k) = (1 − 1/mean)^k.
+    let unit = 1.0 - f64::from(random.unit());
+    1 + (unit.ln() / (1.0 - 1.0 / mean).ln()).min(1e6) as u32
+}
+
+/// A draw of a parameter.
+fn value(draw: &Draw, level: usize, random: &mut Stream) -> f64 {
+    let (first, second) = (draw.first.at(level), draw.second.at(level));
+    let drawn = match draw.distribution {
+        Distribution::Uniform => first + (second - first) * f64::from(random.unit()),
+        Distribution::LogUniform => {
+            (first.ln() + (second.ln() - first.ln()) * f64::from(random.unit())).exp()
+        }
+        Distribution::Normal => first + second * f64::from(random.normal()),
+    };
+    drawn.clamp(draw.bounds.0, draw.bounds.1)
+}
