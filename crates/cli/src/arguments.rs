@@ -33,8 +33,12 @@ pub enum Command {
     List(List),
     /// Train a policy, or one per seed
     Train(Train),
+    /// Watch a training that is under way, or look at one that has ended: curves, reward terms, actions
+    Watch(Watch),
     /// Train several algorithms on a share of the steps and say which to take
     Compare(Compare),
+    /// Search better options for the project's algorithm, and prove them on fresh seeds
+    Tune(Tune),
     /// Evaluate a trained policy against its baselines; trains nothing
     Eval(Eval),
     /// Try a policy under noise, delay and loss of samples, in every combination
@@ -92,6 +96,9 @@ pub struct Check {
     /// Environment steps of each of these trainings [default: a twentieth of the project's]
     #[arg(long, value_name = "N", requires = "probe", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
     pub probe_steps: Option<u64>,
+    /// Folder of all runs, whose reports show what the probes found
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
 }
 
 #[derive(Args)]
@@ -127,6 +134,9 @@ pub struct Train {
     /// Train this many independent seeds on all cores and report their distribution
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
+    /// Show one line of progress instead of the dashboard
+    #[arg(long)]
+    pub plain: bool,
     /// Go on with the project's newest run (or --run-dir); ends bit-identical to a run that was never stopped
     #[arg(long)]
     pub resume: bool,
@@ -170,6 +180,33 @@ pub struct Compare {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
     /// Cores to use, one a training [default: all]; never changes a result but the seconds
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+/// Trials are suggested by what was tried before (tree-structured Parzen estimators); poor ones are stopped at a ninth and at a
+/// third of the steps. [tune.ranges] of the project file says what may change; without it the usual options of the algorithm
+/// do. Trials have seeds of their own; the result is measured on the project's.
+#[derive(Args)]
+pub struct Tune {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// Trials in all; the first one is the project as it is
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    pub trials: u64,
+    /// Fresh seeds on which the best settings and the project's own are trained anew
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..=1_000))]
+    pub seeds: u64,
+    /// Go on with the project's newest search (or --run-dir); more trials may be asked for than before
+    #[arg(long)]
+    pub resume: bool,
+    /// Folder for the search's files [default: runs/PROJECT/TIME-tune-sSEED]
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Cores to use, one a training [default: all]; never changes a result
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 }
@@ -262,6 +299,12 @@ pub struct Recommend {
     /// Drivers to show
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub drivers: usize,
+}
+
+#[derive(Args)]
+pub struct Watch {
+    #[command(flatten)]
+    pub run: RunArguments,
 }
 
 #[derive(Args)]

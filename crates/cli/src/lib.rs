@@ -8,9 +8,11 @@ use clap::Parser;
 
 mod arguments;
 mod commands;
+mod dashboard;
 mod interrupt;
 mod output;
 mod progress;
+mod study_file;
 mod target;
 
 use arguments::{Arguments, Command};
@@ -34,11 +36,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::List(arguments) => commands::list::run(arguments, &output),
         Command::Train(arguments) => commands::train::run(arguments, &output),
         Command::Compare(arguments) => commands::compare::run(arguments, &output),
+        Command::Tune(arguments) => commands::tune::run(arguments, &output),
         Command::Eval(arguments) => commands::eval::run(arguments, &output),
         Command::Faults(arguments) => commands::faults::run(arguments, &output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, &output),
         Command::Recommend(arguments) => commands::recommend::run(arguments, &output),
         Command::Report(arguments) => commands::report::run(arguments, &output),
+        Command::Watch(arguments) => commands::watch::run(arguments, &output),
         Command::Run(arguments) => commands::run::run(arguments, &output),
         Command::Completions { shell } => commands::completions::run(*shell),
     };

@@ -1,16 +1,21 @@
-//! How a training shows itself: a bar on a terminal, a line now and then elsewhere.
+//! How a training shows itself: a dashboard or a bar on a terminal, a line now and then elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::Progress;
+
+use crate::dashboard::Dashboard;
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One training's progress on standard error.
 pub struct Shown {
+    dashboard: Option<Dashboard>,
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Instant,
@@ -29,10 +34,25 @@ impl Shown {
             bar
         });
         let now = Instant::now();
-        Self { bar, started: now, last_line: now, label: label.to_owned() }
+        Self { dashboard: None, bar, started: now, last_line: now, label: label.to_owned() }
+    }
+
+    /// With a dashboard of one run, where the terminal has room for one.
+    pub fn of_run(problem: &Problem, folder: &RunFolder, label: &str) -> Self {
+        match Dashboard::new(problem, folder) {
+            None => Self::new(problem.project.train.total_steps, label),
+            Some(dashboard) => {
+                let now = Instant::now();
+                let label = label.to_owned();
+                Self { dashboard: Some(dashboard), bar: None, started: now, last_line: now, label }
+            }
+        }
     }
 
     pub fn update(&mut self, progress: &Progress) {
+        if let Some(dashboard) = &mut self.dashboard {
+            return dashboard.update();
+        }
         let seconds = self.started.elapsed().as_secs_f64();
         let rate = (progress.steps - progress.steps_before) as f64 / seconds.max(1e-9);
         let show = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
@@ -66,13 +86,17 @@ impl Shown {
 
     /// A line that stays, above the bar.
     pub fn note(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+        match (&self.dashboard, &self.bar) {
+            (Some(dashboard), _) => dashboard.note(line),
+            (None, Some(bar)) => bar.println(line),
+            (None, None) => eprintln!("{line}"),
         }
     }
 
-    pub fn finish(&self) {
+    pub fn finish(&mut self) {
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.finish();
+        }
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -67,9 +67,46 @@ fn a_new_project_is_whole_but_its_charter_must_be_answered() {
 
 #[test]
 fn ready_projects_pass_their_checks() {
-    for name in ["assembly-setup", "assembly-line", "assembly-line-reinforce", "job-shop", "job-shop-ft06"] {
+    let names = [
+        "assembly-setup",
+        "assembly-line",
+        "assembly-line-reinforce",
+        "assembly-line-robust",
+        "condition-monitoring",
+        "job-shop",
+        "job-shop-ft06",
+    ];
+    for name in names {
         let output = setpoint(&["check", text(&projects().join(name))]);
         assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// The two rewards that everybody writes first: paid for alarms, and for throughput alone.
+#[test]
+fn rewards_that_pay_for_the_wrong_thing_fail_their_checks() {
+    let wrong: [(&str, &[&str], &str); 2] = [
+        (
+            "condition-monitoring",
+            &["reward.alarms=1", "reward.downtime=0", "reward.false_alarms=0", "reward.breakdowns=0"],
+            "\"crying wolf does not pay\" does not hold, the reward prefers raise_alarm",
+        ),
+        (
+            "assembly-line",
+            &["reward.micro_stops=0", "reward.wip=0", "reward.failure_prob=0", "reward.on_terminated=0"],
+            "\"speeding does not pay\" does not hold",
+        ),
+    ];
+    for (name, overrides, expected) in wrong {
+        let project = projects().join(name);
+        let mut arguments = vec!["check", text(&project)];
+        for assignment in overrides {
+            arguments.extend(["--set", assignment]);
+        }
+        let output = setpoint(&arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains(expected), "{name}: {said}");
     }
 }
 

@@ -21,6 +21,7 @@ mod resolved;
 pub mod safety;
 pub mod section;
 pub mod spec;
+pub mod tuning;
 
 pub use diagnostic::Diagnostic;
 pub use project::Project;

@@ -12,6 +12,7 @@ use crate::preference::Preference;
 use crate::safety::{self, Safety};
 use crate::section::{Range, Section};
 use crate::spec::Spec;
+use crate::tuning::{self, Ranges};
 
 /// Algorithms that a project may name; each may have a table `[train.<name>]`.
 pub const ALGORITHMS: &[&str] = &[
@@ -61,6 +62,8 @@ pub struct Project {
     pub train: Train,
     /// `[evaluate]`
     pub evaluate: Evaluate,
+    /// `[tune.ranges]`
+    pub tuning: Ranges,
     pub(crate) document: Document,
 }
 
@@ -196,6 +199,7 @@ impl Project {
         }
         let train = read_train(top.table("train")?)?;
         let evaluate = read_evaluate(top.table("evaluate")?, curriculum.as_ref())?;
+        let tuning = tuning::read(&top.table("tune")?)?;
         top.finish()?;
         let folder = PathBuf::new();
         Ok(Self {
@@ -211,6 +215,7 @@ impl Project {
             curriculum,
             train,
             evaluate,
+            tuning,
             document,
         })
     }

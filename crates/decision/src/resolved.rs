@@ -8,6 +8,7 @@ use crate::disturbance;
 use crate::preference::{Behaviour, Preference};
 use crate::project::Project;
 use crate::safety::Better;
+use crate::tuning;
 
 pub(crate) fn resolve(project: &Project) -> Table {
     let mut top = Table::new();
@@ -38,6 +39,9 @@ pub(crate) fn resolve(project: &Project) -> Table {
             "disturbance".into(),
             list(project.disturbances.iter().map(disturbance::to_toml).collect()),
         );
+    }
+    if !project.tuning.is_empty() {
+        top.insert("tune".into(), Value::Table(tuning::to_toml(&project.tuning)));
     }
     if let Some(curriculum) = &project.curriculum {
         top.insert("curriculum".into(), Value::Table(curriculum::to_toml(curriculum)));

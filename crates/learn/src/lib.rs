@@ -6,6 +6,7 @@
 //! * [`report`] – the page that people read
 //! * [`suitability`] – settings with which an algorithm hardly learns
 //! * [`compare`] – several algorithms on one decision, and which to take
+//! * [`tune`] – the search for better options, and its proof
 //! * [`many_seeds`] – one training per seed on all cores
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
 //! * [`curriculum`] – going through a project's levels of difficulty
@@ -45,3 +46,4 @@ pub mod statistics;
 pub mod suitability;
 pub mod tensorboard;
 pub mod train;
+pub mod tune;

@@ -4,20 +4,25 @@
 //! What a learner finds in a minute, a learner finds in a plant. A flag is a sentence for people: it need not be wrong that one
 //! action is nearly always taken, but somebody should have seen it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::{Deserialize, Serialize};
 use setpoint_decision::project::{BASELINES, Project, Reward};
 use setpoint_decision::safety::Better;
 use setpoint_decision::spec::behind_number;
 use setpoint_process::random::Stream;
 
+use crate::durable;
 use crate::environment::Environments;
-use crate::error::TrainError;
+use crate::error::{FileError, TrainError};
 use crate::evaluate::{Controller, Decisions, Evaluation, Subject, evaluate};
 use crate::problem::Problem;
+use crate::run_folder::RunFolder;
 use crate::train::{TrainOptions, train};
 
+const FILE_NAME: &str = "probes.json";
 /// The flag of a policy that is paid more and lets a signal of `[safety]` get worse.
 pub const SAFETY: &str = "safety traded for reward";
 /// A choice that is taken more often than this is nearly always taken.
@@ -30,14 +35,55 @@ const EPISODES: u32 = 100;
 const STEPS: std::ops::RangeInclusive<u64> = 20_000..=200_000;
 
 /// What stands out.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flag {
     /// In a word or two.
-    pub name: &'static str,
+    pub name: String,
     /// What happened and why it matters.
     pub sentence: String,
     /// Whether the whole reward asks for it: then the reward is wrong, not merely one term of it.
     pub by_the_whole_reward: bool,
+}
+
+/// What probes found, for reports: `probes.json` in the folder of a decision's runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probed {
+    /// The process, the reward and what is declared safe, as they were probed.
+    pub asked: String,
+    /// Environment steps of each training.
+    pub steps: u64,
+    /// What stands out.
+    pub flags: Vec<Flag>,
+}
+
+impl Probed {
+    /// Of a project.
+    pub fn new(problem: &Problem, steps: u64, flags: Vec<Flag>) -> Self {
+        Self { asked: asked(problem), steps, flags }
+    }
+
+    /// Keeps it beside the runs of the decision.
+    pub fn keep(&self, folder: &Path) -> Result<(), FileError> {
+        durable::create_folder(folder)?;
+        let text = serde_json::to_string_pretty(self).expect("flags are texts");
+        durable::replace(&folder.join(FILE_NAME), text.as_bytes())
+    }
+
+    /// What was found for a run's decision; `None` where it was never probed, or was another one then.
+    pub fn of_run(problem: &Problem, folder: &RunFolder) -> Option<Self> {
+        let text = std::fs::read_to_string(folder.path.parent()?.join(FILE_NAME)).ok()?;
+        serde_json::from_str(&text).ok().filter(|probed: &Self| probed.asked == asked(problem))
+    }
+}
+
+/// What a probe's result depends on, as text.
+fn asked(problem: &Problem) -> String {
+    let mut table = problem.project.to_toml();
+    table.retain(|name, _| {
+        let name: &str = name;
+        ["process", "reward", "safety"].contains(&name)
+    });
+    table.to_string()
 }
 
 /// Steps of a probe where nobody says how many.
@@ -118,7 +164,8 @@ fn alone(reward: &Reward) -> Vec<(String, Reward)> {
 fn judge(problem: &Problem, found: &Evaluation, paid_for: &str, by_the_whole_reward: bool) -> Vec<Flag> {
     let policy = &found.policy;
     let mut flags = Vec::new();
-    let mut flag = |name, sentence| flags.push(Flag { name, sentence, by_the_whole_reward });
+    let mut flag =
+        |name: &str, sentence| flags.push(Flag { name: name.to_owned(), sentence, by_the_whole_reward });
     if let Some(action) = policy.actions.iter().find(|action| action.percent > Some(NEARLY_ALWAYS_PERCENT)) {
         flag(
             "one action",
@@ -229,7 +276,7 @@ fn dominance(problem: &Problem) -> Result<Vec<Flag>, TrainError> {
     let dominant = names.iter().zip(&variances).find(|(_, variance)| **variance > DOMINANT_SHARE * total);
     Ok(match dominant {
         Some((name, variance)) if counted > 1 => vec![Flag {
-            name: "one term decides",
+            name: "one term decides".to_owned(),
             sentence: format!(
                 "`{name}` makes up {:.0} % of the reward's variance under random actions: beside it the other terms are noise \
                  to a learner",

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::error::FileError;
 
 const COMPARISON: &str = "compare.toml";
+const SEARCH: &str = "study.sqlite";
 
 /// A run's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,11 @@ impl RunFolder {
         Self { path }
     }
 
+    /// The folder of all runs of a project under `root`.
+    pub fn all_of(root: &Path, project: &str) -> PathBuf {
+        root.join(file_name(project))
+    }
+
     /// The newest run of a project under `root`, by name (names begin with the time).
     pub fn newest_under(root: &Path, project: &str) -> Option<Self> {
         Self::newest_with(root, project, "setpoint.toml")
@@ -44,6 +50,11 @@ impl RunFolder {
     /// The newest comparison of algorithms of a project under `root`.
     pub fn newest_comparison_under(root: &Path, project: &str) -> Option<Self> {
         Self::newest_with(root, project, COMPARISON)
+    }
+
+    /// The newest search of a project under `root`.
+    pub fn newest_search_under(root: &Path, project: &str) -> Option<Self> {
+        Self::newest_with(root, project, SEARCH)
     }
 
     fn newest_with(root: &Path, project: &str, file: &str) -> Option<Self> {
@@ -105,6 +116,14 @@ impl RunFolder {
     /// A comparison's page for people.
     pub fn comparison_page(&self) -> PathBuf {
         self.path.join("compare.html")
+    }
+    /// The trials of a search; such a folder has no project file of its own either.
+    pub fn search_file(&self) -> PathBuf {
+        self.path.join(SEARCH)
+    }
+    /// A search's page for people.
+    pub fn search_page(&self) -> PathBuf {
+        self.path.join("tune.html")
     }
     /// An evaluation, a validation … by name.
     pub fn evidence(&self, name: &str) -> PathBuf {

@@ -32,6 +32,11 @@ impl Stream {
         Self { generator: Xoshiro256PlusPlus::from_seed(bytes) }
     }
 
+    /// The generator itself, for libraries that draw from one.
+    pub fn generator(&mut self) -> &mut impl Rng {
+        &mut self.generator
+    }
+
     /// 64 random bits.
     #[inline(always)]
     pub fn next_u64(&mut self) -> u64 {

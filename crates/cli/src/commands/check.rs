@@ -1,5 +1,6 @@
 //! `setpoint check`: the charter, the spaces, and the process's promises.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -10,6 +11,7 @@ use setpoint_decision::spec::ActionSpace;
 use setpoint_learn::preferences::preferences;
 use setpoint_learn::probes;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::suitability::suitability;
 use setpoint_learn::train::cores;
 use setpoint_process::conformance::conformance;
@@ -23,7 +25,7 @@ pub fn run(arguments: &Check, output: &Output) -> Result<Status, Failure> {
     let mut findings = check(&problem, arguments.steps as usize);
     // A reward is probed once everything that it stands on is sound.
     if arguments.probe && status_of(&findings) == Status::Done {
-        findings.extend(probes(&problem, arguments.probe_steps)?);
+        findings.extend(probes(&problem, arguments.probe_steps, &arguments.runs)?);
         if interrupt::STOP.load(Ordering::Relaxed) {
             return Ok(Status::Interrupted);
         }
@@ -49,7 +51,7 @@ pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
 }
 
 /// What short trainings do for the reward. What the whole reward asks for at safety's cost fails; the rest is to be seen.
-fn probes(problem: &Problem, steps: Option<u64>) -> Result<Vec<Finding>, Failure> {
+fn probes(problem: &Problem, steps: Option<u64>, runs: &Path) -> Result<Vec<Finding>, Failure> {
     interrupt::listen();
     let steps = steps.unwrap_or_else(|| probes::steps(problem));
     // Shown on a terminal only.
@@ -65,6 +67,10 @@ fn probes(problem: &Problem, steps: Option<u64>) -> Result<Vec<Finding>, Failure
     let flags = probes::probe(problem, how);
     bar.finish_and_clear();
     let flags = flags?;
+    if !interrupt::STOP.load(Ordering::Relaxed) {
+        let folder = RunFolder::all_of(runs, &problem.project.charter.name);
+        probes::Probed::new(problem, steps, flags.clone()).keep(&folder)?;
+    }
     let of = |flag: &probes::Flag| {
         let subject = format!("probe: {}", flag.name);
         let fails = flag.by_the_whole_reward && flag.name == probes::SAFETY;

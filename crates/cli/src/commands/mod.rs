@@ -12,3 +12,5 @@ pub mod recommend;
 pub mod report;
 pub mod run;
 pub mod train;
+pub mod tune;
+pub mod watch;

@@ -45,7 +45,11 @@ pub fn one(
 ) -> Result<Trained, Failure> {
     let settings = &problem.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
-    let mut shown = Shown::new(settings.total_steps, &label);
+    let mut shown = if arguments.plain {
+        Shown::new(settings.total_steps, &label)
+    } else {
+        Shown::of_run(problem, folder, &label)
+    };
     let result = train(
         problem,
         TrainOptions {

@@ -14,6 +14,7 @@ use crate::faults::FaultMatrix;
 use crate::many_seeds::Seeds;
 use crate::metrics::read_episodes;
 use crate::preferences::{Trial, try_out};
+use crate::probes::Probed;
 use crate::problem::Problem;
 use crate::run_folder::RunFolder;
 use crate::train::Summary;
@@ -25,10 +26,12 @@ mod frame;
 mod page;
 mod reward_tests;
 mod schedule;
+mod search;
 mod sections;
 
 pub use comparison::write_comparison;
 pub use page::render;
+pub use search::write_search;
 
 /// Reset states over which action probabilities are averaged.
 const RESET_STATES: usize = 500;
@@ -53,6 +56,8 @@ pub struct Report {
     pub schedules: Vec<(String, Vec<Bar>)>,
     /// What the reward must prefer, tried out.
     pub trials: Vec<(Preference, Trial)>,
+    /// What short trainings did for the reward, if it was probed.
+    pub probed: Option<Probed>,
     /// What the policy recommends in each scenario.
     pub scenarios: Vec<(String, GivenState, Recommendation)>,
     /// The trained policy.
@@ -99,6 +104,7 @@ impl Report {
         };
         let tried = |preference: &Preference| Ok((preference.clone(), try_out(problem, preference)?));
         let trials = problem.project.preferences.iter().map(tried).collect::<Result<_, TrainError>>()?;
+        let probed = Probed::of_run(problem, folder);
         let problem = problem.clone();
         Ok(Self {
             problem,
@@ -110,6 +116,7 @@ impl Report {
             probabilities,
             schedules,
             trials,
+            probed,
             scenarios,
             policy,
         })

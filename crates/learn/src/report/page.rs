@@ -2,7 +2,7 @@
 
 use super::chart::escape;
 use super::faults::faults;
-use super::reward_tests::reward_tests;
+use super::reward_tests::{probes, reward_tests};
 use super::{Report, schedule, sections, verdict};
 
 const STYLE: &str = include_str!("style.css");
@@ -18,6 +18,7 @@ pub fn render(report: &Report) -> String {
         sections::learning(report),
         sections::reward_terms(report),
         reward_tests(report),
+        probes(report),
         faults(report),
         sections::actions(report),
         sections::weights(report),

@@ -1,11 +1,12 @@
-//! What the reward must prefer, and whether it does.
+//! What the reward must prefer and whether it does, and what it is hacked by.
 
 use setpoint_decision::preference::Preference;
 
 use super::Report;
-use super::chart::{escape, number};
+use super::chart::{escape, grouped, number};
 use super::sections::{section, table, with_interval};
 use crate::preferences::Trial;
+use crate::probes::{Flag, SAFETY};
 
 /// A row a preference; nothing where the project has none.
 pub fn reward_tests(report: &Report) -> String {
@@ -33,4 +34,29 @@ pub fn reward_tests(report: &Report) -> String {
         table(&header, &rows)
     );
     section("Reward tests", &body)
+}
+
+/// What trainings that only want the reward did for it, a sentence each; nothing where it was not probed.
+pub fn probes(report: &Report) -> String {
+    let Some(probed) = &report.probed else { return String::new() };
+    let steps = grouped(probed.steps as f64);
+    if probed.flags.is_empty() {
+        let body = format!(
+            "<p>Trainings of {steps} steps on the whole reward and on each of its terms alone did nothing conspicuous.</p>\n"
+        );
+        return section("Reward-hacking probes", &body);
+    }
+    let row = |flag: &Flag| {
+        let fails = flag.by_the_whole_reward && flag.name == SAFETY;
+        let mark = if fails { "✗" } else { "!" };
+        let asked = if flag.by_the_whole_reward { "the whole reward" } else { "one term alone" };
+        vec![format!("{mark} {}<br><small>{asked}</small>", escape(&flag.name)), escape(&flag.sentence)]
+    };
+    let rows: Vec<Vec<String>> = probed.flags.iter().map(row).collect();
+    let body = format!(
+        "<p>Trainings of {steps} steps, without constraints, on the whole reward and on each of its terms alone: what a policy does \
+         that wants nothing else. ✗ is a fault of the reward; the others somebody should have seen.</p>\n<div class=\"prose\">{}</div>",
+        table(&["flag", "what happened"].map(str::to_owned), &rows)
+    );
+    section("Reward-hacking probes", &body)
 }

@@ -6,6 +6,7 @@ pub mod acrobot;
 pub mod assembly_line;
 pub mod assembly_setup;
 pub mod cart_pole;
+pub mod condition_monitoring;
 pub mod inventory;
 pub mod job_shop;
 pub mod mountain_car;
@@ -17,6 +18,7 @@ pub mod warehouse_picking;
 pub const BUILTIN: &[(&str, Open)] = &[
     (assembly_setup::KIND, assembly_setup::open),
     (assembly_line::KIND, assembly_line::open),
+    (condition_monitoring::KIND, condition_monitoring::open),
     (inventory::KIND, inventory::open),
     (warehouse_picking::KIND, warehouse_picking::open),
     (job_shop::KIND, job_shop::open),

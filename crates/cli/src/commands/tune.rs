@@ -1,0 +1,171 @@
+//! `setpoint tune`: better options for the project's algorithm.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use serde_json::json;
+use setpoint_learn::durable;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::report::write_search;
+use setpoint_learn::run_folder::RunFolder;
+use setpoint_learn::train::{Progress, cores};
+use setpoint_learn::tune::{News, Plan, Proof, Trial, by_merit, ranges};
+
+use crate::arguments::Tune;
+use crate::interrupt;
+use crate::output::{Failure, Output, Status, number, table};
+use crate::progress::Shown;
+use crate::study_file::StudyFile;
+
+/// Trials that the terminal shows.
+const SHOWN: usize = 10;
+
+pub fn run(arguments: &Tune, output: &Output) -> Result<Status, Failure> {
+    let given = &arguments.project;
+    let problem = Problem::load(&given.project, &given.set)?;
+    let searched = ranges(&problem);
+    if searched.is_empty() {
+        return Err(Failure::Message(format!(
+            "{} has no usual options to search: name some, for example [tune.ranges] learning_rate = {{ low = 1e-4, high = 1e-2, log = \
+             true }}",
+            problem.options.name()
+        )));
+    }
+    let folder = folder_of(arguments, &problem);
+    durable::create_folder(&folder.path)?;
+    let file = StudyFile::open(&folder.search_file(), &problem.resolved())?;
+    let tried = file.trials()?;
+    interrupt::listen();
+    let open = |overrides: &[String]| {
+        let mut all = given.set.clone();
+        all.extend_from_slice(overrides);
+        Problem::load(&given.project, &all)
+    };
+    let plan = Plan {
+        open: &open,
+        problem: &problem,
+        trials: (arguments.trials as usize).max(tried.len()),
+        seeds: arguments.seeds,
+        threads: cores(arguments.threads),
+        folder: &folder.path,
+        stop: &interrupt::STOP,
+    };
+    let names: Vec<&str> = searched.iter().map(|range| range.option.as_str()).collect();
+    output.line(format!("{} trials of {} on {}", plan.trials, problem.options.name(), names.join(", ")));
+    let Some((trials, proof)) = carry_out(&plan, tried, &file, output)? else {
+        output.line(format!(
+            "stopped; everything is in {0}: the same command with --run-dir {0} --resume goes on",
+            folder.path.display()
+        ));
+        output.document("tune", Status::Interrupted, json!({ "run": folder.path }));
+        return Ok(Status::Interrupted);
+    };
+    write_search(&problem, &searched, &trials, proof.as_ref(), &folder)?;
+    show(&problem, &trials, proof.as_ref(), output);
+    output.line(format!("page: {}", folder.search_page().display()));
+    output.document(
+        "tune",
+        Status::Done,
+        json!({ "run": folder.path, "page": folder.search_page(), "trials": trials, "best": by_merit(&trials).first(), "proof": proof }),
+    );
+    Ok(Status::Done)
+}
+
+fn folder_of(arguments: &Tune, problem: &Problem) -> RunFolder {
+    if let Some(path) = &arguments.run_dir {
+        return RunFolder::at(path);
+    }
+    let name = &problem.project.charter.name;
+    let newest = || RunFolder::newest_search_under(&arguments.runs, name);
+    if let Some(newest) = arguments.resume.then(newest).flatten() {
+        return newest;
+    }
+    let seed = problem.project.train.seed.to_string();
+    RunFolder::new_under(&arguments.runs, name, "tune", &seed, SystemTime::now())
+}
+
+/// Searches and proves; no proof where the project's own settings were the best. `None` when it was stopped.
+fn carry_out(
+    plan: &Plan<'_>,
+    tried: Vec<Trial>,
+    file: &StudyFile,
+    output: &Output,
+) -> Result<Option<(Vec<Trial>, Option<Proof>)>, Failure> {
+    let total = plan.steps();
+    let mut shown = Shown::new(total, "tune");
+    let (mut steps, mut unkept) = (0, None);
+    let mut best: Option<f64> = None;
+    let failed = AtomicBool::new(false);
+    let mut news = |news: News<'_>| {
+        match news {
+            News::Steps(taken) => steps += taken,
+            News::Judged(trial) => {
+                if let Err(error) = file.keep(trial) {
+                    unkept.get_or_insert(error);
+                    failed.store(true, Ordering::Relaxed);
+                    plan.stop.store(true, Ordering::Relaxed);
+                }
+                best = best.into_iter().chain(trial.scores.last().copied()).reduce(f64::max);
+                if let Some(reason) = &trial.failed {
+                    shown.note(&format!("trial {} cannot be trained: {reason}", trial.index));
+                }
+            }
+        }
+        let steps = steps.min(total);
+        shown.update(&Progress {
+            steps,
+            total_steps: total,
+            updates: 0,
+            episodes: 0,
+            moving_return: best,
+            best_return: best,
+            steps_before: 0,
+            level: None,
+        });
+    };
+    let found = plan.search(tried, &mut news);
+    let proved = match &found {
+        Ok(Some(trials)) => {
+            let best = by_merit(trials)[0];
+            if best.settings.is_empty() {
+                Ok(Some(None))
+            } else {
+                let tuned = (plan.open)(&best.overrides(plan.problem.options.name()))?;
+                plan.prove(&tuned, &mut news).map(|proof| proof.map(Some))
+            }
+        }
+        _ => Ok(None),
+    };
+    shown.finish();
+    if let Some(error) = unkept {
+        return Err(error);
+    }
+    let (Some(trials), Some(proof)) = (found?, proved?) else { return Ok(None) };
+    let judged = trials.iter().filter(|trial| trial.scores.len() > 1).count();
+    output.line(format!("{judged} of {} trials went beyond a ninth of the steps", trials.len()));
+    Ok(Some((trials, proof)))
+}
+
+fn show(problem: &Problem, trials: &[Trial], proof: Option<&Proof>, output: &Output) {
+    let order = by_merit(trials);
+    let rows: Vec<Vec<String>> = order
+        .iter()
+        .take(SHOWN)
+        .map(|trial| {
+            let score = |rung: usize| trial.scores.get(rung).map_or(String::new(), |score| number(*score));
+            let words = trial.failed.clone().unwrap_or_else(|| trial.words());
+            vec![trial.index.to_string(), score(0), score(1), score(2), words]
+        })
+        .collect();
+    output.line(format!("\n{}", table(&["trial", "at 1/9", "at 1/3", "at the end", "settings"], &rows)));
+    let Some(proof) = proof else {
+        output.line("\nThe project's own settings were the best of all trials: keep them.");
+        return;
+    };
+    output.line(format!("\n{}", proof.verdict()));
+    let algorithm = problem.options.name();
+    output.line(format!("\n[train.{algorithm}]"));
+    for (option, value) in &order[0].settings {
+        output.line(format!("{option} = {value}"));
+    }
+}

@@ -1,0 +1,85 @@
+//! A training as it goes, on a terminal: return, reward terms, actions, throughput, the learner's own figures.
+//!
+//! It reads the run's `metrics.jsonl` and knows nothing else of the training, so it shows one's own run and one that another
+//! terminal trains alike (`setpoint watch`).
+
+mod course;
+mod panel;
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
+
+use self::course::Course;
+use self::panel::{HEIGHT, Panel};
+
+/// Between two drawings.
+const EVERY: Duration = Duration::from_millis(250);
+/// A smaller terminal gets a bar.
+const WIDTH_MIN: u16 = 72;
+
+/// Lines on the terminal that are drawn anew four times a second.
+pub struct Dashboard {
+    course: Course,
+    panel: Panel,
+    /// Keeps the lines together.
+    _screen: MultiProgress,
+    lines: Vec<ProgressBar>,
+    drawn: Instant,
+}
+
+impl Dashboard {
+    /// For a run; `None` where standard error is no terminal, or too small a one.
+    pub fn new(problem: &Problem, folder: &RunFolder) -> Option<Self> {
+        let (rows, columns) = Term::stderr().size_checked()?;
+        let plain = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        if plain || !std::io::stderr().is_terminal() || columns < WIDTH_MIN || usize::from(rows) < HEIGHT + 2
+        {
+            return None;
+        }
+        let screen = MultiProgress::new();
+        let style = ProgressStyle::with_template("{msg}").ok()?;
+        let line = |_| screen.add(ProgressBar::new_spinner().with_style(style.clone()));
+        let lines = (0..HEIGHT).map(line).collect();
+        let panel = Panel::new(problem, folder);
+        Some(Self { course: Course::new(folder), panel, _screen: screen, lines, drawn: Instant::now() })
+    }
+
+    /// Reads what is new; draws it now and then.
+    pub fn update(&mut self) {
+        if self.drawn.elapsed() >= EVERY {
+            self.draw();
+        }
+    }
+
+    /// Draws it now.
+    pub fn draw(&mut self) {
+        self.course.read();
+        let columns = Term::stderr().size_checked().map_or(WIDTH_MIN, |(_, columns)| columns);
+        // One column stays free, or the terminal would wrap.
+        let text = self.panel.lines(&self.course, usize::from(columns) - 1);
+        for (line, text) in self.lines.iter().zip(text) {
+            line.set_message(text);
+        }
+        self.drawn = Instant::now();
+    }
+
+    /// A line that stays, above the rest.
+    pub fn note(&self, text: &str) {
+        if let Some(line) = self.lines.first() {
+            line.println(text);
+        }
+    }
+
+    /// Draws the end and leaves it standing.
+    pub fn finish(&mut self) {
+        self.draw();
+        for line in &self.lines {
+            line.abandon();
+        }
+    }
+}

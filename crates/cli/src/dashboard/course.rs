@@ -1,0 +1,89 @@
+//! What a run has logged so far, read as it grows.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use setpoint_learn::metrics::MetricsLine;
+use setpoint_learn::run_folder::RunFolder;
+
+/// The log lines of a run, as far as they are whole.
+#[derive(Default)]
+pub struct Course {
+    path: PathBuf,
+    bytes: u64,
+    /// What follows the last whole line.
+    rest: Vec<u8>,
+    /// Environment steps and mean return of the last 100 episodes.
+    pub returns: Vec<(u64, f64)>,
+    /// The newest line.
+    pub last: Option<MetricsLine>,
+}
+
+impl Course {
+    pub fn new(folder: &RunFolder) -> Self {
+        Self { path: folder.metrics(), ..Self::default() }
+    }
+
+    /// Reads what was written since. A file that became shorter (a resumed run cuts what it does anew) is read from its
+    /// beginning; one that is not there yet is waited for.
+    pub fn read(&mut self) {
+        let Ok(mut file) = File::open(&self.path) else { return };
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        if length < self.bytes {
+            *self = Self { path: std::mem::take(&mut self.path), ..Self::default() };
+        }
+        if file.seek(SeekFrom::Start(self.bytes)).is_err() {
+            return;
+        }
+        let mut new = Vec::new();
+        let Ok(read) = file.read_to_end(&mut new) else { return };
+        self.bytes += read as u64;
+        self.rest.extend(new);
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            if let Ok(line) = serde_json::from_slice(&line) {
+                self.add(line);
+            }
+        }
+    }
+
+    fn add(&mut self, line: MetricsLine) {
+        if let Some(value) = line.return_mean_100 {
+            self.returns.push((line.steps, value));
+        }
+        self.last = Some(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn line(steps: u64) -> String {
+        let line = MetricsLine { steps, return_mean_100: Some(steps as f64), ..MetricsLine::default() };
+        serde_json::to_string(&line).unwrap()
+    }
+
+    #[test]
+    fn a_log_is_read_as_it_grows_and_anew_when_it_is_cut() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = RunFolder::at(root.path());
+        let mut course = Course::new(&folder);
+        course.read();
+        assert!(course.last.is_none(), "nothing is there yet");
+        let (first, second) = (line(10), line(20));
+        let mut file = File::create(folder.metrics()).unwrap();
+        write!(file, "{first}\n{}", &second[..15]).unwrap();
+        course.read();
+        assert_eq!(course.returns, [(10, 10.0)], "half a line waits for its rest");
+        writeln!(file, "{}", &second[15..]).unwrap();
+        course.read();
+        assert_eq!(course.returns, [(10, 10.0), (20, 20.0)]);
+        std::fs::write(folder.metrics(), format!("{first}\n")).unwrap();
+        course.read();
+        assert_eq!((course.returns.as_slice(), course.last.unwrap().steps), ([(10, 10.0)].as_slice(), 10));
+    }
+}

@@ -1,0 +1,138 @@
+//! A search's trials in one SQLite file: each is there as soon as it was judged, whatever happens next.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use setpoint_learn::tune::Trial;
+
+use crate::output::Failure;
+
+/// The open file.
+pub struct StudyFile {
+    connection: Connection,
+}
+
+const SCHEMA: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    CREATE TABLE IF NOT EXISTS study (id INTEGER PRIMARY KEY CHECK (id = 0), project TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS trial (
+        number INTEGER PRIMARY KEY,
+        settings TEXT NOT NULL, -- JSON: option, value
+        scores TEXT NOT NULL,   -- JSON: mean return at each share of the steps
+        failed TEXT
+    ) STRICT;";
+
+impl StudyFile {
+    /// Opens or makes the file of a search; `project` is what it searches, as text: a search goes on with the same alone.
+    pub fn open(path: &Path, project: &str) -> Result<Self, Failure> {
+        let unusable = |error: rusqlite::Error| {
+            Failure::Message(format!(
+                "cannot use {}: {error}; move it away to begin a new search",
+                path.display()
+            ))
+        };
+        let connection = Connection::open(path).map_err(unusable)?;
+        connection.execute_batch(SCHEMA).map_err(unusable)?;
+        let there: Option<String> = connection
+            .query_row("SELECT project FROM study", [], |row| row.get(0))
+            .optional()
+            .map_err(unusable)?;
+        match there {
+            None => {
+                connection
+                    .execute("INSERT INTO study (id, project) VALUES (0, ?1)", params![project])
+                    .map_err(unusable)?;
+            }
+            Some(other) if other != project => {
+                let difference = other
+                    .lines()
+                    .zip(project.lines())
+                    .find(|(found, expected)| found != expected)
+                    .map_or("one has more settings".to_owned(), |(found, expected)| {
+                        format!("there `{found}`, here `{expected}`")
+                    });
+                return Err(Failure::Message(format!(
+                    "{} is the search of other settings ({difference}); leave --resume out to begin a new one",
+                    path.display()
+                )));
+            }
+            Some(_) => {}
+        }
+        Ok(Self { connection })
+    }
+
+    /// Every trial that was judged, by number.
+    pub fn trials(&self) -> Result<Vec<Trial>, Failure> {
+        let read = || -> rusqlite::Result<Vec<(i64, String, String, Option<String>)>> {
+            let mut query = self
+                .connection
+                .prepare("SELECT number, settings, scores, failed FROM trial ORDER BY number")?;
+            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            rows.collect()
+        };
+        let trial = |(number, settings, scores, failed): (i64, String, String, Option<String>)| {
+            let broken = |error: serde_json::Error| {
+                Failure::Message(format!("trial {number} cannot be read: {error}"))
+            };
+            Ok(Trial {
+                index: number as usize,
+                settings: serde_json::from_str(&settings).map_err(broken)?,
+                scores: serde_json::from_str(&scores).map_err(broken)?,
+                failed,
+            })
+        };
+        read()
+            .map_err(|error| Failure::Message(format!("the search cannot be read: {error}")))?
+            .into_iter()
+            .map(trial)
+            .collect()
+    }
+
+    /// Keeps a trial as it stands.
+    pub fn keep(&self, trial: &Trial) -> Result<(), Failure> {
+        let json = |error: serde_json::Error| Failure::Message(error.to_string());
+        let settings = serde_json::to_string(&trial.settings).map_err(json)?;
+        let scores = serde_json::to_string(&trial.scores).map_err(json)?;
+        self.connection
+            .execute(
+                "INSERT INTO trial (number, settings, scores, failed) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (number) DO UPDATE SET settings = ?2, scores = ?3, failed = ?4",
+                params![trial.index as i64, settings, scores, trial.failed],
+            )
+            .map(drop)
+            .map_err(|error| Failure::Message(format!("trial {} cannot be kept: {error}", trial.index)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_come_back_and_a_search_knows_its_project() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("study.sqlite");
+        let mut trial = Trial {
+            index: 7,
+            settings: vec![
+                ("rate".into(), toml::Value::Float(1.5e-3)),
+                ("steps".into(), toml::Value::Integer(64)),
+            ],
+            scores: vec![-3.25],
+            failed: None,
+        };
+        let first = StudyFile::open(&path, "a\nb").ok().unwrap();
+        first.keep(&trial).ok().unwrap();
+        trial.scores.push(2.0);
+        first.keep(&trial).ok().unwrap();
+        let again = StudyFile::open(&path, "a\nb").ok().unwrap();
+        assert_eq!(again.trials().ok().unwrap(), [trial]);
+        let Err(Failure::Message(other)) = StudyFile::open(&path, "a\nc") else { panic!("another project") };
+        assert!(other.contains("there `b`, here `c`"), "{other}");
+        let path = root.path().join("other.sqlite");
+        std::fs::write(&path, "no database at all, but long enough to be taken for one").unwrap();
+        let Err(Failure::Message(broken)) = StudyFile::open(&path, "a\nb") else { panic!("a broken file") };
+        assert!(broken.contains("move it away"), "{broken}");
+    }
+}
