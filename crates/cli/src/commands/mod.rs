@@ -12,3 +12,4 @@ pub mod recommend;
 pub mod report;
 pub mod run;
 pub mod train;
+pub mod validate;

@@ -17,6 +17,7 @@ use crate::preferences::{Trial, try_out};
 use crate::problem::Problem;
 use crate::run_folder::RunFolder;
 use crate::train::Summary;
+use crate::validate::{EVIDENCE, Validation};
 
 pub(crate) mod chart;
 mod comparison;
@@ -26,6 +27,7 @@ mod page;
 mod reward_tests;
 mod schedule;
 mod sections;
+mod validation;
 
 pub use comparison::write_comparison;
 pub use page::render;
@@ -45,6 +47,8 @@ pub struct Report {
     pub evaluation: Option<Evaluation>,
     /// Policies under noise, delay and loss of samples.
     pub faults: Option<FaultMatrix>,
+    /// The simulator against a log of the plant.
+    pub validation: Option<Validation>,
     /// The distribution over seeds.
     pub seeds: Option<Seeds>,
     /// Mean probability of each choice over reset states, before and after training.
@@ -77,6 +81,7 @@ impl Report {
             None => read_json(folder, "evaluation")?,
             Some(seeds) => seeds.runs.first().map(|run| run.evaluation.clone()),
         };
+        let validation = read_json(folder, EVIDENCE)?;
         let training = match &seeds {
             Some(seeds) => seeds.runs.first().map(|run| run.training.clone()),
             None if folder.summary().is_file() => {
@@ -106,6 +111,7 @@ impl Report {
             curves,
             evaluation,
             faults: read_json(folder, "faults")?,
+            validation,
             seeds,
             probabilities,
             schedules,
