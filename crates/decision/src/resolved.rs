@@ -6,8 +6,8 @@ use toml::{Table, Value};
 
 use crate::constraint::Effect;
 use crate::curriculum;
-use crate::disturbance;
 use crate::data::{self, Data};
+use crate::disturbance;
 use crate::preference::{Behaviour, Preference};
 use crate::project::Project;
 use crate::safety::Better;

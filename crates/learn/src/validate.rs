@@ -77,17 +77,16 @@ pub struct Validation {
     pub predictions: Vec<Prediction>,
 }
 
-/// Compares. `told` hears what is being done.
+/// Compares. Of an episode as much is looked at as the simulator's limit of steps allows. `told` hears what is being done.
 pub fn validate(
     problem: &Problem,
     reading: &Reading,
     seed: u64,
     told: &mut dyn FnMut(&'static str),
 ) -> Result<Validation, TrainError> {
-    let problem = &with_room(problem, &reading.log);
     let data = problem.project.data.clone().unwrap_or_default();
     told("playing the log's actions");
-    let logged = gap::with_rewards(pieces::chosen(&reading.log), problem);
+    let logged = gap::with_rewards(pieces::chosen(&reading.log, problem.spec().max_steps), problem);
     let mut simulated = open_loop::play(problem, &logged, seed)?;
     open_loop::forget_unknown(&mut simulated, &logged);
     let (episodes, rows) = (logged.episodes.len(), logged.rows());
@@ -127,15 +126,11 @@ pub fn validate(
     Ok(validation)
 }
 
-/// The problem, in which the log's longest episode is not cut off. A process that was made elsewhere keeps its limit.
-fn with_room(problem: &Problem, log: &Log) -> Problem {
+/// Steps of the log's longest episode, where the simulator would cut it off before: with `process.max_steps` raised to them,
+/// all of the log is compared.
+pub fn longer_than_episodes(problem: &Problem, log: &Log) -> Option<u32> {
     let longest = log.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0) as u32;
-    if problem.spec().max_steps.is_none_or(|steps| steps >= longest) {
-        return problem.clone();
-    }
-    let mut project = problem.project.clone();
-    project.process.max_steps = Some(longest);
-    Problem::new(project).unwrap_or_else(|_| problem.clone())
+    problem.spec().max_steps.is_some_and(|steps| steps < longest).then_some(longest)
 }
 
 /// Keeps the evidence with a run.

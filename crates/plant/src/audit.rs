@@ -68,7 +68,7 @@ pub struct Audit {
     pub episodes: u64,
     /// What delimits columns.
     pub delimiter: char,
-    /// Columns that [data] does not name.
+    /// Columns that `[data]` does not name.
     pub unused_columns: Vec<String>,
     /// Faults, the worst first.
     pub findings: Vec<Finding>,

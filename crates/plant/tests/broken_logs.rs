@@ -406,3 +406,55 @@ fn a_mapping_is_proposed_where_the_project_has_none() {
     // "Line Efficiency" is not similar enough to be proposed: it is named as open.
     assert_eq!(found.open, ["efficiency"]);
 }
+
+/// 2,000 damaged copies of a log: each is read or refused with a message, none panics.
+#[test]
+fn hostile_bytes_are_read_or_refused() {
+    let text = joined(&good()[..200].to_vec(), ",");
+    let stamped: Cells = good()[..200]
+        .iter()
+        .enumerate()
+        .map(|(row, cells)| {
+            let mut cells = cells.clone();
+            if row > 0 {
+                cells[1] = timestamp(row, "+01:00");
+            }
+            cells
+        })
+        .collect();
+    let stamped = joined(&stamped, ";");
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize
+    };
+    let mut refused = 0;
+    for round in 0..2_000 {
+        let mut bytes = if round % 2 == 0 { text.as_bytes() } else { stamped.as_bytes() }.to_vec();
+        for _ in 0..1 + random() % 6 {
+            let position = random() % bytes.len();
+            match random() % 4 {
+                0 => bytes[position] = b",;\"\n\t.-+:TZe\xC3\xA4\x009 "[random() % 18],
+                1 => drop(bytes.drain(position..(position + random() % 300).min(bytes.len()))),
+                2 => bytes.insert(position, b",\"\n-:"[random() % 5]),
+                _ => bytes.truncate(position.max(1)),
+            }
+        }
+        match read_bytes(&bytes, &[]) {
+            Ok(reading) => {
+                let log = &reading.log;
+                assert_eq!(log.observations.len(), log.rows() * log.features);
+                assert_eq!((log.actions.len(), log.lines.len()), (log.rows(), log.rows()));
+                let rows: usize = log.episodes.iter().map(|episode| episode.rows.len()).sum();
+                assert_eq!((rows, log.signals.len()), (log.rows(), 2 * log.rows()));
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().len() > 10, "{error}");
+            }
+        }
+    }
+    assert!((1..2_000).contains(&refused), "{refused}");
+}

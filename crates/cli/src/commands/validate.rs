@@ -11,7 +11,7 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::validate::dynamics::Change;
 use setpoint_learn::validate::verdict::{Reason, Verdict};
-use setpoint_learn::validate::{EVIDENCE, Validation, gap, keep, text, validate};
+use setpoint_learn::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
 use setpoint_plant::audit::{Audit, Severity};
 use setpoint_plant::mapping::Unmapped;
 use setpoint_plant::read::ReadError;
@@ -35,7 +35,17 @@ pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
         &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));
     let reading = setpoint_plant::read(&path, project.data.as_ref(), problem.spec(), &project.reward, told);
     let validation = match reading {
-        Ok(reading) => validate(&problem, &reading, seed, &mut |stage| spinner.set_message(stage)),
+        Ok(reading) => {
+            // An episode is as long as the log's.
+            let problem = match longer_than_episodes(&problem, &reading.log) {
+                Some(steps) => {
+                    let room = [format!("process.max_steps={steps}")];
+                    Problem::load(&arguments.project, &[&arguments.set[..], &room].concat())?
+                }
+                None => problem.clone(),
+            };
+            validate(&problem, &reading, seed, &mut |stage| spinner.set_message(stage))
+        }
         Err(ReadError::Log(error)) => return Err(Failure::Message(error.to_string())),
         Err(ReadError::Unmapped(unmapped)) => return Err(Failure::Message(proposal(&path, &unmapped))),
     };

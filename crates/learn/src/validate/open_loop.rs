@@ -3,6 +3,7 @@
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_plant::read::Resolution;
 use setpoint_plant::{Log, LoggedEpisode};
+use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::random::Stream;
 use setpoint_process::reward::RewardFunction;
@@ -11,6 +12,8 @@ use crate::error::TrainError;
 use crate::evaluate::Decisions;
 use crate::problem::Problem;
 
+/// What its random streams are for.
+const PURPOSE: &str = "validation";
 /// Environments that step together.
 const LANES: usize = 256;
 
@@ -20,13 +23,19 @@ pub fn play(problem: &Problem, logged: &Log, seed: u64) -> Result<Log, TrainErro
     let spec = problem.spec();
     let reward = RewardFunction::new(&problem.project.reward, spec);
     let lanes = LANES.min(logged.episodes.len()).max(1);
-    let mut batch = problem.factory.batch(lanes, seed, "validation")?;
+    let (project, factory) = (&problem.project, problem.factory.as_ref());
+    let mut batch = if project.evaluate.disturbed {
+        let level = Difficulty::Fixed(project.evaluation_level());
+        Disturbed::batch(project, factory, lanes, seed, PURPOSE, level)?
+    } else {
+        factory.batch(lanes, seed, PURPOSE)?
+    };
     let mut simulated = Log::new(spec);
     let mut decisions = Decisions::new(&spec.action, lanes);
     let mut terms = vec![0.0; reward.names().len()];
     for (chunk, episodes) in logged.episodes.chunks(lanes).enumerate() {
         for lane in 0..episodes.len() {
-            let random = Stream::new(seed, "validation", (chunk * lanes + lane) as u64);
+            let random = Stream::new(seed, PURPOSE, (chunk * lanes + lane) as u64);
             batch.reset_lane(lane, Some(random))?;
         }
         let mut played: Vec<Log> = episodes.iter().map(|_| Log::new(spec)).collect();

@@ -15,10 +15,11 @@ const PIECES: usize = 40;
 /// A piece has no fewer rows, where episodes are cut.
 const PIECE_ROWS_MIN: usize = 20;
 
-/// Episodes spread over the whole log, as many as are compared.
-pub fn chosen(log: &Log) -> Log {
+/// Episodes spread over the whole log, as many as are compared; of each at most so many steps.
+pub fn chosen(log: &Log, steps_max: Option<u32>) -> Log {
+    let rows_max = steps_max.map_or(EPISODE_ROWS_MAX, |steps| EPISODE_ROWS_MAX.min(steps as usize));
     let capped = |episode: &LoggedEpisode| {
-        let length = episode.rows.len().min(EPISODE_ROWS_MAX);
+        let length = episode.rows.len().min(rows_max);
         let terminated = if length < episode.rows.len() { None } else { episode.terminated };
         LoggedEpisode { rows: episode.rows.start..episode.rows.start + length, terminated }
     };
@@ -118,9 +119,12 @@ mod tests {
 
     #[test]
     fn long_logs_are_thinned_by_whole_episodes() {
-        let chosen = chosen(&log(&[60_000, 100_000, 100_000, 100_000, 100_000, 10]));
-        let lengths: Vec<usize> = chosen.episodes.iter().map(|episode| episode.rows.len()).collect();
-        assert_eq!(lengths, [50_000, 50_000, 50_000]);
-        assert_eq!(chosen.observation(50_000)[0], 160_000.0);
+        let long = log(&[60_000, 100_000, 100_000, 100_000, 100_000, 10]);
+        let lengths =
+            |chosen: &Log| chosen.episodes.iter().map(|episode| episode.rows.len()).collect::<Vec<usize>>();
+        let found = chosen(&long, None);
+        assert_eq!(lengths(&found), [50_000, 50_000, 50_000]);
+        assert_eq!(found.observation(50_000)[0], 160_000.0);
+        assert_eq!(lengths(&chosen(&long, Some(30))), [30, 30, 30, 30, 30, 10]);
     }
 }
