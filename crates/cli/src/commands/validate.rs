@@ -128,10 +128,10 @@ fn show_audit(audit: &Audit, output: &Output) {
             Severity::Note => "·",
         };
         let line = finding.line.map_or(String::new(), |line| format!(", first in line {line}"));
-        let rows = if finding.count > 0 {
-            format!(" ({} times{line})", thousands(finding.count as f64))
-        } else {
-            line
+        let rows = match finding.count {
+            0 => line,
+            1 => format!(" (1 row{line})"),
+            count => format!(" ({} rows{line})", thousands(count as f64)),
         };
         let text = format!("{}: {}{rows}; {}", finding.kind, finding.sentence, finding.advice);
         for (index, part) in wrapped(&text, WIDTH).into_iter().enumerate() {
