@@ -43,6 +43,8 @@ pub enum Command {
     Eval(Eval),
     /// Try a policy under noise, delay and loss of samples, in every combination
     Faults(Faults),
+    /// Hold the simulator against a log of the plant: audit the log, measure the gap
+    Validate(Validate),
     /// Say what is wrong with a training, finished or not: the symptom, what shows it, what to try next
     Diagnose(Diagnose),
     /// Rank the actions for one state, with reasons
@@ -273,6 +275,34 @@ fn noise(text: &str) -> Result<f64, String> {
 fn lost(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|error| format!("{error}"))?;
     if (0.0..1.0).contains(&share) { Ok(share) } else { Err("a share is at least 0 and below 1".to_owned()) }
+}
+
+/// The log is audited first: missing values, other units, swapped columns, stuck sensors, clocks that jump, a reward that the
+/// project does not make. Then the simulator plays the log's actions, and both are compared: distributions, what each action
+/// changes and when, one-step predictions, and the reward per step. Which column is what stands in [data] of the project; where
+/// it does not, a [data] to paste is proposed.
+///
+/// Exit status: 0 consistent or doubtful, 1 inconsistent, 2 bad input.
+#[derive(Args)]
+pub struct Validate {
+    /// Project folder, or its setpoint.toml
+    #[arg(default_value = ".")]
+    pub project: PathBuf,
+    /// The log, a CSV file (overrides data.file)
+    #[arg(long, value_name = "LOG")]
+    pub data: Option<PathBuf>,
+    /// Seed of the simulator and of what is resampled [default: evaluate.seed]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Write the evidence to this file [default: evidence/validation.json of the project's newest run, where it has one]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Override a key of the project file, for example process.max_steps=80 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 #[derive(Args)]

@@ -1,6 +1,7 @@
 //! Checking a project's names, units and ranges against the process that it names.
 
 use crate::constraint::{Effect, Subject};
+use crate::data;
 use crate::diagnostic::{Diagnostic, suggestion};
 use crate::disturbance;
 use crate::project::{BASELINES, Project};
@@ -31,6 +32,9 @@ impl Project {
         }
         for (section, disturbance) in top.tables("disturbance")?.iter().zip(&self.disturbances) {
             disturbance::bind(disturbance, section, spec)?;
+        }
+        if let Some(data) = &self.data {
+            data::bind(data, &top.table("data")?, spec)?;
         }
         self.bind_baselines(&top.table("evaluate")?, spec)
     }

@@ -1,6 +1,7 @@
 //! What a decision is: the project file, its words, its units and its errors.
 //!
 //! * [`project`] – the whole file; start here. [`charter`], [`constraint`] – two of its parts
+//! * [`data`] – which column of a plant's log is what
 //! * [`spec`] – what a process offers: features, actions, signals, with names, units and bounds
 //! * [`binding`](Project::bind) – the file's names checked against a process
 //! * [`document`], [`section`] – TOML in which every value knows where it was written; typed reading
@@ -12,6 +13,7 @@ mod binding;
 pub mod charter;
 pub mod constraint;
 pub mod curriculum;
+pub mod data;
 pub mod diagnostic;
 pub mod disturbance;
 pub mod document;

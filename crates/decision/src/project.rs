@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::charter::{Charter, Finding, Mode, RewardDelay};
 use crate::constraint::{Condition, Constraint, Effect, Subject};
 use crate::curriculum::{self, Curriculum};
+use crate::data::{self, Data};
 use crate::diagnostic::Diagnostic;
 use crate::disturbance::{self, Disturbance};
 use crate::document::Document;
@@ -58,6 +59,8 @@ pub struct Project {
     pub disturbances: Vec<Disturbance>,
     /// `[curriculum]`
     pub curriculum: Option<Curriculum>,
+    /// `[data]`, where the project has a log.
+    pub data: Option<Data>,
     /// `[train]`
     pub train: Train,
     /// `[evaluate]`
@@ -197,6 +200,7 @@ impl Project {
             let help = "for example: [[disturbance]] kind = \"noise\", sd = [0.0, 0.02]";
             return Err(top.error("curriculum", title, label, help));
         }
+        let data = data::read(top.table("data")?)?;
         let train = read_train(top.table("train")?)?;
         let evaluate = read_evaluate(top.table("evaluate")?, curriculum.as_ref())?;
         let tuning = tuning::read(&top.table("tune")?)?;
@@ -213,6 +217,7 @@ impl Project {
             preferences,
             disturbances,
             curriculum,
+            data,
             train,
             evaluate,
             tuning,

@@ -1,9 +1,12 @@
 //! A project written out again with every default in it: what a run keeps.
 
+use std::path::absolute;
+
 use toml::{Table, Value};
 
 use crate::constraint::Effect;
 use crate::curriculum;
+use crate::data::{self, Data};
 use crate::disturbance;
 use crate::preference::{Behaviour, Preference};
 use crate::project::Project;
@@ -24,6 +27,9 @@ pub(crate) fn resolve(project: &Project) -> Table {
         let entry =
             |(name, better): &(String, Better)| (name.clone(), Value::String(better.word().to_owned()));
         insert("safety", project.safety.iter().map(entry).collect());
+    }
+    if let Some(data) = &project.data {
+        insert("data", log(project, data));
     }
     let list = |tables: Vec<Table>| Value::Array(tables.into_iter().map(Value::Table).collect());
     if !project.constraints.is_empty() {
@@ -156,6 +162,17 @@ fn preference(preference: &Preference) -> Table {
         ("steps", preference.steps.and_then(integer)),
         ("episodes", integer(preference.episodes)),
     ])
+}
+
+/// A run's project file lies in another folder, and finds the same log from there.
+fn log(project: &Project, data: &Data) -> Table {
+    let mut table = data::table(data);
+    if let Some(file) = &data.file {
+        let path = project.folder.join(file);
+        let path = absolute(&path).unwrap_or(path);
+        table.insert("file".into(), Value::String(path.display().to_string()));
+    }
+    table
 }
 
 fn train(project: &Project) -> Table {

@@ -12,6 +12,7 @@
 //! * [`curriculum`] – going through a project's levels of difficulty
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
 //! * [`faults`] – the policy under noise, delay and loss of samples, size by size
+//! * [`mod@validate`] – the simulator against a log of the plant
 //! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
@@ -47,3 +48,4 @@ pub mod suitability;
 pub mod tensorboard;
 pub mod train;
 pub mod tune;
+pub mod validate;

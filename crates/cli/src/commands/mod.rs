@@ -13,4 +13,5 @@ pub mod report;
 pub mod run;
 pub mod train;
 pub mod tune;
+pub mod validate;
 pub mod watch;

@@ -18,6 +18,7 @@ use crate::probes::Probed;
 use crate::problem::Problem;
 use crate::run_folder::RunFolder;
 use crate::train::Summary;
+use crate::validate::{EVIDENCE, Validation};
 
 pub(crate) mod chart;
 mod comparison;
@@ -28,6 +29,7 @@ mod reward_tests;
 mod schedule;
 mod search;
 mod sections;
+mod validation;
 
 pub use comparison::write_comparison;
 pub use page::render;
@@ -48,6 +50,8 @@ pub struct Report {
     pub evaluation: Option<Evaluation>,
     /// Policies under noise, delay and loss of samples.
     pub faults: Option<FaultMatrix>,
+    /// The simulator against a log of the plant.
+    pub validation: Option<Validation>,
     /// The distribution over seeds.
     pub seeds: Option<Seeds>,
     /// Mean probability of each choice over reset states, before and after training.
@@ -82,6 +86,7 @@ impl Report {
             None => read_json(folder, "evaluation")?,
             Some(seeds) => seeds.runs.first().map(|run| run.evaluation.clone()),
         };
+        let validation = read_json(folder, EVIDENCE)?;
         let training = match &seeds {
             Some(seeds) => seeds.runs.first().map(|run| run.training.clone()),
             None if folder.summary().is_file() => {
@@ -112,6 +117,7 @@ impl Report {
             curves,
             evaluation,
             faults: read_json(folder, "faults")?,
+            validation,
             seeds,
             probabilities,
             schedules,

@@ -3,6 +3,7 @@
 use super::chart::escape;
 use super::faults::faults;
 use super::reward_tests::{probes, reward_tests};
+use super::validation::validation;
 use super::{Report, schedule, sections, verdict};
 
 const STYLE: &str = include_str!("style.css");
@@ -14,6 +15,7 @@ pub fn render(report: &Report) -> String {
         sections::charter(report),
         sections::seeds(report),
         sections::comparison(report),
+        validation(report),
         schedule::section(report),
         sections::learning(report),
         sections::reward_terms(report),

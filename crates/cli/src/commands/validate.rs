@@ -1,0 +1,249 @@
+//! `setpoint validate`
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use serde_json::json;
+use setpoint_decision::data;
+use setpoint_learn::durable;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
+use setpoint_learn::validate::dynamics::Change;
+use setpoint_learn::validate::verdict::{Reason, Verdict};
+use setpoint_learn::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
+use setpoint_plant::audit::{Audit, Severity};
+use setpoint_plant::mapping::Unmapped;
+use setpoint_plant::read::ReadError;
+
+use crate::arguments::Validate;
+use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::progress::thousands;
+
+/// Columns of a paragraph.
+const WIDTH: usize = 100;
+
+pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
+    let problem = Problem::load(&arguments.project, &arguments.set)?;
+    let path = log_of(arguments, &problem)?;
+    let seed = arguments.seed.unwrap_or(problem.project.evaluate.seed);
+    // Shown on a terminal only.
+    let spinner = ProgressBar::new_spinner();
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let project = &problem.project;
+    let told =
+        &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));
+    let reading = setpoint_plant::read(&path, project.data.as_ref(), problem.spec(), &project.reward, told);
+    let validation = match reading {
+        Ok(reading) => {
+            // An episode is as long as the log's.
+            let problem = match longer_than_episodes(&problem, &reading.log) {
+                Some(steps) => {
+                    let room = [format!("process.max_steps={steps}")];
+                    Problem::load(&arguments.project, &[&arguments.set[..], &room].concat())?
+                }
+                None => problem.clone(),
+            };
+            validate(&problem, &reading, seed, &mut |stage| spinner.set_message(stage))
+        }
+        Err(ReadError::Log(error)) => return Err(Failure::Message(error.to_string())),
+        Err(ReadError::Unmapped(unmapped)) => return Err(Failure::Message(proposal(&path, &unmapped))),
+    };
+    spinner.finish_and_clear();
+    let validation = validation?;
+    show_audit(&validation.audit, output);
+    show(&validation, output);
+    let evidence = store(arguments, &problem, &validation, output)?;
+    let status = match validation.verdict {
+        Verdict::Inconsistent => Status::GateFailed,
+        Verdict::Consistent | Verdict::Doubtful => Status::Done,
+    };
+    output.document("validate", status, json!({ "evidence": evidence, "validation": validation }));
+    Ok(status)
+}
+
+/// The file that is meant: one on the command line, or the project's.
+fn log_of(arguments: &Validate, problem: &Problem) -> Result<PathBuf, Failure> {
+    let file = problem.project.data.as_ref().and_then(|data| data.file.as_ref());
+    match (&arguments.data, file) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, Some(file)) => Ok(problem.project.folder.join(file)),
+        (None, None) => Err(Failure::Message(
+            "there is no log to compare with: name one with --data LOG, or with file = \"…\" in [data]"
+                .to_owned(),
+        )),
+    }
+}
+
+/// What is missing, and a table to paste.
+fn proposal(path: &Path, unmapped: &Unmapped) -> String {
+    let Unmapped { reason, proposal, open } = unmapped;
+    let mut table = toml::Table::new();
+    table.insert("data".to_owned(), toml::Value::Table(data::table(proposal)));
+    let table = toml::to_string_pretty(&table).expect("a table of columns has only text keys");
+    let open = match open.as_slice() {
+        [] => String::new(),
+        open => format!("\nno column looks like {}: name them yourself", open.join(", ")),
+    };
+    format!(
+        "{}: {reason}\nBy the names of its columns it could be read like this; look it through, and paste it into the \
+         project file:{open}\n\n{table}",
+        path.display()
+    )
+}
+
+/// Keeps the evidence where it was asked for, or with the newest run.
+fn store(
+    arguments: &Validate,
+    problem: &Problem,
+    validation: &Validation,
+    output: &Output,
+) -> Result<Option<PathBuf>, Failure> {
+    if let Some(path) = &arguments.output {
+        durable::replace(path, text(validation).as_bytes())?;
+        output.line(format!("evidence: {}", path.display()));
+        return Ok(Some(path.clone()));
+    }
+    let Some(folder) = RunFolder::newest_under(&arguments.runs, &problem.project.charter.name) else {
+        output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
+        return Ok(None);
+    };
+    keep(validation, &folder)?;
+    let path = folder.evidence(EVIDENCE);
+    output.line(format!("evidence: {} (`setpoint report` shows it)", path.display()));
+    Ok(Some(path))
+}
+
+fn show_audit(audit: &Audit, output: &Output) {
+    output.line(format!(
+        "{}: {} rows in {} episodes",
+        audit.file,
+        thousands(audit.rows as f64),
+        thousands(audit.episodes as f64)
+    ));
+    for finding in &audit.findings {
+        let mark = match finding.severity {
+            Severity::Error => "✗",
+            Severity::Warning => "!",
+            Severity::Note => "·",
+        };
+        let line = finding.line.map_or(String::new(), |line| format!(", first in line {line}"));
+        let rows = match finding.count {
+            0 => line,
+            1 => format!(" (1 row{line})"),
+            count => format!(" ({} rows{line})", thousands(count as f64)),
+        };
+        let text = format!("{}: {}{rows}; {}", finding.kind, finding.sentence, finding.advice);
+        for (index, part) in wrapped(&text, WIDTH).into_iter().enumerate() {
+            output.line(format!("  {} {part}", if index == 0 { mark } else { " " }));
+        }
+    }
+    if audit.findings.is_empty() {
+        output.line("  ✓ nothing is wrong with the log");
+    }
+    if !audit.unused_columns.is_empty() {
+        output.line(format!("  · not used: {}", audit.unused_columns.join(", ")));
+    }
+    if let Some(reward) = &audit.reward {
+        output.line(format!(
+            "  {} reward {} from the logged signals: error {} on average, {} at most (rounding explains {}), R² {}",
+            if reward.reproduced { "✓" } else { "✗" },
+            if reward.reproduced { "follows" } else { "does not follow" },
+            number(reward.error_mean),
+            number(reward.error_max),
+            number(reward.rounding),
+            number(reward.r_squared)
+        ));
+    }
+}
+
+fn show(found: &Validation, output: &Output) {
+    output.line(format!(
+        "\nthe simulator played the actions of {} episodes, {} rows (it took {} steps); 95 % intervals over {} pieces of episodes",
+        thousands(found.episodes as f64),
+        thousands(found.rows as f64),
+        thousands(found.simulated_rows as f64),
+        thousands(found.pieces as f64)
+    ));
+    let named = |name: &str, unit: &str| match unit {
+        "" | "1" => name.to_owned(),
+        unit => format!("{name} ({unit})"),
+    };
+    let gap = |gap: &gap::Gap| {
+        let interval = gap.interval_percent;
+        vec![
+            named(&gap.name, &gap.unit),
+            number(gap.logged),
+            number(gap.simulated),
+            format!("{} [{}, {}]", number(gap.percent), number(interval.low), number(interval.high)),
+        ]
+    };
+    let rows: Vec<Vec<String>> = found.reward.iter().chain(&found.signals).map(gap).collect();
+    output.line(format!("\n{}", table(&["mean per step", "log", "simulator", "gap in %"], &rows)));
+    let rows: Vec<Vec<String>> = found
+        .distributions
+        .iter()
+        .map(|found| {
+            vec![
+                named(&found.name, &found.unit),
+                format!("{} ± {}", number(found.means[0]), number(found.deviations[0])),
+                format!("{} ± {}", number(found.means[1]), number(found.deviations[1])),
+                number(found.wasserstein),
+                number(found.wasserstein_share),
+                number(found.ks_distance),
+                number(found.p_value),
+            ]
+        })
+        .collect();
+    let header = ["distribution (mean ± sd)", "log", "simulator", "Wasserstein", "in sd", "KS", "p"];
+    output.line(format!("\n{}", table(&header, &rows)));
+    show_steps(found, output);
+    for Reason { verdict, sentence } in &found.reasons {
+        let mark = if *verdict == Verdict::Inconsistent { "✗" } else { "!" };
+        for (index, part) in wrapped(sentence, WIDTH).into_iter().enumerate() {
+            output.line(format!("  {} {part}", if index == 0 { mark } else { " " }));
+        }
+    }
+    output.line("");
+    wrapped(&found.sentence, WIDTH + 4).into_iter().for_each(|part| output.line(part));
+}
+
+/// What an action changes: of each feature the action with the greatest difference.
+fn show_steps(found: &Validation, output: &Output) {
+    let mut worst: Vec<&Change> = Vec::new();
+    for change in &found.changes {
+        match worst.iter_mut().find(|known| known.feature == change.feature) {
+            Some(known) if change.difference.abs() > known.difference.abs() => *known = change,
+            Some(_) => {}
+            None => worst.push(change),
+        }
+    }
+    let rows: Vec<Vec<String>> = worst
+        .iter()
+        .map(|change| {
+            let prediction = found.predictions.iter().find(|prediction| prediction.feature == change.feature);
+            let show = |value: Option<f64>| value.map_or("–".to_owned(), number);
+            vec![
+                format!("{} under {}", change.feature, change.action),
+                format!("{} ± {}", number(change.means[0]), number(change.deviations[0])),
+                format!("{} ± {}", number(change.means[1]), number(change.deviations[1])),
+                number(change.difference),
+                show(prediction.map(|prediction| prediction.log)),
+                show(prediction.map(|prediction| prediction.transferred)),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        let header =
+            ["largest difference of a step", "log", "simulator", "in sd", "R² of log", "R² of simulator"];
+        output.line(format!("\n{}", table(&header, &rows)));
+    }
+    if let Some(lags) = &found.lags {
+        let shares = |side: usize| lags.explained[side].map(|share| number(100.0 * share)).join(" · ");
+        output.line(format!(
+            "\n  changes explained by the action 0 · 1 · 2 · 3 steps before, in %: log {}, simulator {}\n",
+            shares(0),
+            shares(1)
+        ));
+    }
+}

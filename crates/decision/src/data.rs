@@ -1,0 +1,223 @@
+//! `[data]`: which column of a plant's log is what, and how far a simulator may be from it.
+
+use toml::{Table, Value};
+
+use crate::Diagnostic;
+use crate::diagnostic::suggestion;
+use crate::section::{Range, Section};
+use crate::spec::{ActionSpace, Spec};
+
+/// In which numbers a log holds features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// `"seen"`: as the policy sees them.
+    #[default]
+    Seen,
+    /// `"natural"`: in the features' units.
+    Natural,
+}
+
+impl Values {
+    /// As the project file writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Natural => "natural",
+        }
+    }
+}
+
+/// Where a log holds what was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionColumns {
+    /// One column: the index or the name of a choice, or the value of the only axis.
+    One(String),
+    /// Axis and column, one a setting.
+    Axes(Vec<(String, String)>),
+}
+
+/// `[data]`, read; columns that it does not name may be found by their names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    /// The log, relative to the project's folder.
+    pub file: Option<String>,
+    /// Column whose value changes where an episode ends.
+    pub episode: Option<String>,
+    /// Column with a step number or a timestamp.
+    pub time: Option<String>,
+    /// What was done.
+    pub action: Option<ActionColumns>,
+    /// Column of the reward that was paid for the action.
+    pub reward: Option<String>,
+    /// Column of the probability with which the action was taken.
+    pub probability: Option<String>,
+    /// Column that says whether the step ended the episode by the process's own rules.
+    pub terminated: Option<String>,
+    /// In which numbers features are.
+    pub values: Values,
+    /// The simulator is doubtful from this gap on, in percent of reward per step.
+    pub gap_warn_percent: f64,
+    /// The simulator is inconsistent with the log from this gap on, in percent of reward per step.
+    pub gap_fail_percent: f64,
+    /// Feature and column.
+    pub features: Vec<(String, String)>,
+    /// Signal and column.
+    pub signals: Vec<(String, String)>,
+}
+
+/// Gap from which on a simulator is doubtful, in percent.
+const GAP_WARN_PERCENT: f64 = 15.0;
+/// Gap from which on a simulator is inconsistent, in percent.
+const GAP_FAIL_PERCENT: f64 = 20.0;
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            file: None,
+            episode: None,
+            time: None,
+            action: None,
+            reward: None,
+            probability: None,
+            terminated: None,
+            values: Values::Seen,
+            gap_warn_percent: GAP_WARN_PERCENT,
+            gap_fail_percent: GAP_FAIL_PERCENT,
+            features: Vec::new(),
+            signals: Vec::new(),
+        }
+    }
+}
+
+/// `None` where the project has no such table.
+pub(crate) fn read(section: Section<'_>) -> Result<Option<Data>, Box<Diagnostic>> {
+    if !section.is_present() {
+        return Ok(None);
+    }
+    let defaults = Data::default();
+    let percent = |key, default, meaning| -> Result<f64, Box<Diagnostic>> {
+        Ok(section.number(key, Range::between(0.0, 1e6), meaning)?.unwrap_or(default))
+    };
+    let data = Data {
+        file: section.string("file", "the log, relative to the project's folder")?,
+        episode: section.string("episode", "the column that says which episode a row belongs to")?,
+        time: section.string("time", "the column with a step number or a timestamp")?,
+        action: read_action(&section)?,
+        reward: section.string("reward", "the column of the reward that the action was paid")?,
+        probability: section
+            .string("probability", "the column of the probability with which the action was taken")?,
+        terminated: section.string("terminated", "the column that says whether the process ended there")?,
+        values: match section.choice("values", &["seen", "natural"], "in which numbers features are")? {
+            Some("natural") => Values::Natural,
+            _ => Values::Seen,
+        },
+        gap_warn_percent: percent(
+            "gap_warn_percent",
+            defaults.gap_warn_percent,
+            "gap in reward per step from which on the simulator is doubtful",
+        )?,
+        gap_fail_percent: percent(
+            "gap_fail_percent",
+            defaults.gap_fail_percent,
+            "gap in reward per step from which on the simulator is inconsistent with the log",
+        )?,
+        features: columns(&section.table("features")?, "feature")?,
+        signals: columns(&section.table("signals")?, "signal")?,
+    };
+    if data.gap_warn_percent > data.gap_fail_percent {
+        let title = "a gap fails before it warns";
+        let label = format!("expected at most gap_fail_percent, {}", data.gap_fail_percent);
+        let help = "gap_warn_percent = 15 and gap_fail_percent = 20 are the defaults";
+        return Err(section.error("gap_warn_percent", title, &label, help));
+    }
+    section.finish()?;
+    Ok(Some(data))
+}
+
+fn read_action(section: &Section<'_>) -> Result<Option<ActionColumns>, Box<Diagnostic>> {
+    if section.is_table("action") {
+        return Ok(Some(ActionColumns::Axes(columns(&section.table("action")?, "axis")?)));
+    }
+    Ok(section
+        .string("action", "the column of the choice, or { axis = \"column\" }")?
+        .map(ActionColumns::One))
+}
+
+/// A free table of names and columns.
+fn columns(section: &Section<'_>, what: &str) -> Result<Vec<(String, String)>, Box<Diagnostic>> {
+    let column = |(name, value): (String, Value)| match value {
+        Value::String(column) if !column.trim().is_empty() => Ok((name, column)),
+        value => {
+            let title = format!("the column of the {what} `{name}` cannot be {value}");
+            let help = format!("for example: {name} = \"plant_tag_17\"");
+            Err(section.error(&name, &title, "expected the name of a column, in quotes", &help))
+        }
+    };
+    section.contents()?.into_iter().map(column).collect()
+}
+
+/// Checks names of features, signals and axes against a process.
+pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    let refuse = |section: &Section<'_>, name: &str, known: &[&str], what: &str| {
+        let title = format!("process {} has no {what} `{name}`", spec.kind);
+        let label = suggestion(name, known, &format!("{what}s"));
+        let help = format!("{what}s of {}: {}", spec.kind, known.join(", "));
+        section.error_at_key(name, &title, &label, &help)
+    };
+    let features: Vec<&str> = spec.observation.iter().map(|feature| feature.name.as_str()).collect();
+    let signals: Vec<&str> = spec.signals.iter().map(|signal| signal.name.as_str()).collect();
+    for (key, named, known, what) in
+        [("features", &data.features, &features, "feature"), ("signals", &data.signals, &signals, "signal")]
+    {
+        if let Some((name, _)) = named.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            return Err(refuse(&section.table(key)?, name, known, what));
+        }
+    }
+    match (&data.action, &spec.action) {
+        (Some(ActionColumns::Axes(named)), ActionSpace::Continuous { .. }) => {
+            let known = spec.action.names();
+            match named.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+                Some((name, _)) => Err(refuse(&section.table("action")?, name, &known, "action")),
+                None => Ok(()),
+            }
+        }
+        (Some(ActionColumns::Axes(_)), ActionSpace::Discrete { .. }) => {
+            let title = format!("the actions of {} are choices: one column holds them", spec.kind);
+            let help = "action = \"action\": the column with the index or the name of the choice";
+            Err(section.error("action", &title, "expected the name of a column", help))
+        }
+        (Some(ActionColumns::One(_)), ActionSpace::Continuous { axes }) if axes.len() > 1 => {
+            let title = format!("the actions of {} are {} settings", spec.kind, axes.len());
+            let help = format!("action = {{ {} = \"…\", … }}", axes[0].name);
+            Err(section.error("action", &title, "expected a column for each", &help))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Everything but the file, as a project file holds it.
+pub fn table(data: &Data) -> Table {
+    let text = |value: &String| Value::String(value.clone());
+    let columns = |columns: &[(String, String)]| {
+        Value::Table(columns.iter().map(|(name, column)| (name.clone(), text(column))).collect())
+    };
+    let action = data.action.as_ref().map(|action| match action {
+        ActionColumns::One(column) => text(column),
+        ActionColumns::Axes(axes) => columns(axes),
+    });
+    let named = |list: &[(String, String)]| (!list.is_empty()).then(|| columns(list));
+    let entries = [
+        ("episode", data.episode.as_ref().map(text)),
+        ("time", data.time.as_ref().map(text)),
+        ("reward", data.reward.as_ref().map(text)),
+        ("probability", data.probability.as_ref().map(text)),
+        ("terminated", data.terminated.as_ref().map(text)),
+        ("values", Some(Value::String(data.values.word().to_owned()))),
+        ("gap_warn_percent", Some(Value::Float(data.gap_warn_percent))),
+        ("gap_fail_percent", Some(Value::Float(data.gap_fail_percent))),
+        ("action", action),
+        ("features", named(&data.features)),
+        ("signals", named(&data.signals)),
+    ];
+    entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}

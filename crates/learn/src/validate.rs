@@ -1,0 +1,145 @@
+//! The simulator against a log of the plant: is what is learnt in the one worth anything in the other?
+//!
+//! The simulator plays the log's own actions, episode by episode ([`open_loop`]). Then both are compared: what their features
+//! and signals look like ([`distribution`]), what an action changes and when ([`dynamics`]), and what is paid ([`gap`]). Rows of
+//! an episode depend on each other, so whole pieces of episodes are split, swapped and resampled ([`pieces`]), and differences
+//! are judged by their size, not by how sure it is that they are not nothing: with enough rows nothing is.
+//!
+//! A behaviour that looks at the state before it acts is not the same behaviour when its actions are played back: then
+//! distributions may differ although every step is right, and the step-by-step figures are what counts.
+
+use serde::{Deserialize, Serialize};
+use setpoint_plant::audit::Audit;
+use setpoint_plant::{Log, Reading};
+use setpoint_process::random::Stream;
+
+use crate::durable;
+use crate::error::{FileError, TrainError};
+use crate::problem::Problem;
+use crate::run_folder::RunFolder;
+
+pub mod distribution;
+pub mod dynamics;
+pub mod gap;
+mod linear;
+pub mod open_loop;
+pub mod pieces;
+pub mod verdict;
+
+use distribution::Distribution;
+use dynamics::{Change, Lags, Prediction};
+use gap::Gap;
+use verdict::{Reason, Verdict};
+
+/// What the evidence is called.
+pub const EVIDENCE: &str = "validation";
+
+/// A simulator held against a log: `evidence/validation.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// `decision.name`
+    pub project: String,
+    /// `process.kind`
+    pub process: String,
+    /// Seed of the simulator and of everything that is resampled.
+    pub seed: u64,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// The judgement and why, in a sentence.
+    pub sentence: String,
+    /// What speaks against the simulator, the worst first.
+    pub reasons: Vec<Reason>,
+    /// What is wrong with the log itself.
+    pub audit: Audit,
+    /// Episodes of the log that were compared.
+    pub episodes: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Rows that the simulator took for the same actions: fewer where it came to an end before.
+    pub simulated_rows: u64,
+    /// Pieces of episodes, the unit of everything that is resampled.
+    pub pieces: u64,
+    /// Reward per step; absent where the log has none and none can be computed.
+    pub reward: Option<Gap>,
+    /// From this gap of the reward on the simulator is doubtful, in percent.
+    pub gap_warn_percent: f64,
+    /// From this gap of the reward on it is inconsistent, in percent.
+    pub gap_fail_percent: f64,
+    /// Means of the signals that the log has.
+    pub signals: Vec<Gap>,
+    /// Distributions of features and signals.
+    pub distributions: Vec<Distribution>,
+    /// What each action changes in one step.
+    pub changes: Vec<Change>,
+    /// Which earlier action explains the changes best; absent where pieces are too short to tell.
+    pub lags: Option<Lags>,
+    /// One-step predictions of each feature's change.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Compares. Of an episode as much is looked at as the simulator's limit of steps allows. `told` hears what is being done.
+pub fn validate(
+    problem: &Problem,
+    reading: &Reading,
+    seed: u64,
+    told: &mut dyn FnMut(&'static str),
+) -> Result<Validation, TrainError> {
+    let data = problem.project.data.clone().unwrap_or_default();
+    told("playing the log's actions");
+    let logged = gap::with_rewards(pieces::chosen(&reading.log, problem.spec().max_steps), problem);
+    let mut simulated = open_loop::play(problem, &logged, seed)?;
+    open_loop::forget_unknown(&mut simulated, &logged);
+    let (episodes, rows) = (logged.episodes.len(), logged.rows());
+    let both = pieces::Both::cut(logged, simulated);
+    told("comparing distributions");
+    let distributions = distribution::compare(problem.spec(), &both, &reading.resolution, seed);
+    told("comparing what actions change");
+    let rounded = open_loop::rounded(&both.simulated, &reading.resolution);
+    let stepped = pieces::Both { simulated: rounded, ..both.clone() };
+    let changes = dynamics::changes(problem.spec(), &stepped);
+    let lags = dynamics::lags(problem.spec(), &stepped);
+    let predictions = dynamics::predictions(problem.spec(), &stepped);
+    told("comparing what is paid");
+    let mut random = Stream::new(seed, "validation bootstrap", 0);
+    let mut validation = Validation {
+        project: problem.project.charter.name.clone(),
+        process: problem.spec().kind.clone(),
+        seed,
+        verdict: Verdict::Consistent,
+        sentence: String::new(),
+        reasons: Vec::new(),
+        audit: reading.audit.clone(),
+        episodes: episodes as u64,
+        rows: rows as u64,
+        simulated_rows: both.simulated.rows() as u64,
+        pieces: both.len() as u64,
+        reward: gap::reward(&both, &mut random),
+        gap_warn_percent: data.gap_warn_percent,
+        gap_fail_percent: data.gap_fail_percent,
+        signals: gap::signals(problem.spec(), &both, &mut random),
+        distributions,
+        changes,
+        lags,
+        predictions,
+    };
+    verdict::judge(&mut validation);
+    Ok(validation)
+}
+
+/// Steps of the log's longest episode, where the simulator would cut it off before: with `process.max_steps` raised to them,
+/// all of the log is compared.
+pub fn longer_than_episodes(problem: &Problem, log: &Log) -> Option<u32> {
+    let longest = log.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0) as u32;
+    problem.spec().max_steps.is_some_and(|steps| steps < longest).then_some(longest)
+}
+
+/// Keeps the evidence with a run.
+pub fn keep(validation: &Validation, folder: &RunFolder) -> Result<(), FileError> {
+    durable::create_folder(&folder.path.join("evidence"))?;
+    durable::replace(&folder.evidence(EVIDENCE), text(validation).as_bytes())
+}
+
+/// As it is stored.
+pub fn text(validation: &Validation) -> String {
+    serde_json::to_string_pretty(validation).expect("a validation has only text keys")
+}

@@ -1,0 +1,276 @@
+//! The column of time: order, gaps, zones and the hour that summer takes or gives.
+
+use super::{Finding, Severity, Times, shown};
+use crate::time::{Moment, moment};
+
+const HOUR_S: f64 = 3_600.0;
+const DAY_S: f64 = 86_400.0;
+/// A pause this many times longer than the usual one is a gap.
+const GAP_FACTOR: f64 = 10.0;
+/// Rows whose distance in time differs by more than half of the usual one, beyond which a clock is irregular.
+const IRREGULAR_SHARE: f64 = 0.01;
+
+/// What the next row's time means for the episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// It goes on.
+    Onward,
+    /// It jumps back, and nothing else says where episodes end: another begins.
+    Again,
+}
+
+/// The column of time, watched as it is read.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    name: String,
+    /// Whether jumps back end episodes.
+    cuts: bool,
+    last: Option<Moment>,
+    /// The last pause forwards, while reading.
+    pause: f64,
+    /// `[rows]`: since the row before in the same episode; NaN where that is not known.
+    pauses: Vec<f64>,
+    timestamps: bool,
+    unreadable: Times,
+    example: String,
+    daylight: Times,
+    /// Zones in the order in which they were met, minutes ahead of UTC.
+    zones: Vec<(i32, Times)>,
+    zone_changes: u64,
+    last_zone: Option<i32>,
+    without_zone: Times,
+}
+
+impl Clock {
+    /// Of a column; `cuts` where no column says which episode a row belongs to.
+    pub fn new(name: &str, cuts: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            cuts,
+            last: None,
+            pause: f64::NAN,
+            pauses: Vec::new(),
+            timestamps: false,
+            unreadable: Times::default(),
+            example: String::new(),
+            daylight: Times::default(),
+            zones: Vec::new(),
+            zone_changes: 0,
+            last_zone: None,
+            without_zone: Times::default(),
+        }
+    }
+
+    /// Reads the cell of the next row, which begins an episode or not.
+    pub fn take(&mut self, text: &str, line: u64, begins: bool) -> Advance {
+        let Some(now) = moment(text) else {
+            if self.unreadable.count == 0 {
+                self.example = text.trim().chars().take(40).collect();
+            }
+            self.unreadable.note(line);
+            self.pauses.push(f64::NAN);
+            return Advance::Onward;
+        };
+        self.zone(now, line);
+        let mut advance = Advance::Onward;
+        let mut pause = match self.last {
+            Some(last) if !begins && last.timestamp == now.timestamp => now.value - last.value,
+            _ => f64::NAN,
+        };
+        if self.shifted_by_an_hour(pause, now) {
+            self.daylight.note(line);
+            pause = self.pause;
+        } else if pause < 0.0 && self.cuts {
+            advance = Advance::Again;
+            pause = f64::NAN;
+        }
+        if pause > 0.0 {
+            self.pause = pause;
+        }
+        self.pauses.push(pause);
+        self.last = Some(now);
+        advance
+    }
+
+    /// Local time that falls back or leaps ahead by an hour, give or take the usual pause.
+    fn shifted_by_an_hour(&self, pause: f64, now: Moment) -> bool {
+        let usual = self.pause;
+        let local = now.timestamp && now.zone.is_none();
+        let near = |shift: f64| (pause - usual - shift).abs() <= 0.5 * usual + 1.0;
+        local && usual > 0.0 && usual < HOUR_S / 2.0 && (near(HOUR_S) || near(-HOUR_S))
+    }
+
+    fn zone(&mut self, now: Moment, line: u64) {
+        self.timestamps |= now.timestamp;
+        if !now.timestamp {
+            return;
+        }
+        let Some(zone) = now.zone else {
+            self.without_zone.note(line);
+            return;
+        };
+        if self.last_zone.is_some_and(|last| last != zone) {
+            self.zone_changes += 1;
+        }
+        self.last_zone = Some(zone);
+        match self.zones.iter_mut().find(|(known, _)| *known == zone) {
+            Some((_, times)) => times.note(line),
+            None => self.zones.push((zone, Times { count: 1, line })),
+        }
+    }
+
+    /// Rows, by index, before which an episode must be cut: time jumps ahead or back there.
+    pub fn cuts(&self) -> Vec<usize> {
+        let usual = self.usual();
+        let is_gap = |pause: f64| pause < 0.0 || self.is_gap(pause, usual);
+        (0..self.pauses.len()).filter(|row| is_gap(self.pauses[*row])).collect()
+    }
+
+    fn usual(&self) -> f64 {
+        let mut known: Vec<f64> = self.pauses.iter().copied().filter(|pause| *pause > 0.0).collect();
+        if known.is_empty() {
+            return f64::NAN;
+        }
+        let middle = known.len() / 2;
+        *known.select_nth_unstable_by(middle, f64::total_cmp).1
+    }
+
+    /// Steps that are left out are gaps at once; a clock may be late.
+    fn is_gap(&self, pause: f64, usual: f64) -> bool {
+        pause > usual * if self.timestamps { GAP_FACTOR } else { 1.5 }
+    }
+
+    /// What is wrong with it. `lines` are those of the rows.
+    pub fn findings(&self, lines: &[u64]) -> Vec<Finding> {
+        let name = Some(self.name.as_str());
+        let usual = self.usual();
+        let (mut back, mut twice, mut gaps, mut uneven) =
+            (Times::default(), Times::default(), Times::default(), Times::default());
+        let (mut longest, mut longest_line) = (0.0_f64, 0);
+        for (pause, line) in self.pauses.iter().zip(lines) {
+            if *pause < 0.0 {
+                back.note(*line);
+            } else if *pause == 0.0 {
+                twice.note(*line);
+            } else if self.is_gap(*pause, usual) {
+                gaps.note(*line);
+                if *pause > longest {
+                    (longest, longest_line) = (*pause, *line);
+                }
+            } else if (pause - usual).abs() > 0.5 * usual {
+                uneven.note(*line);
+            }
+        }
+        let mut findings = Vec::new();
+        findings.extend(self.unreadable.finding(
+            Severity::Error,
+            "unreadable-time",
+            name,
+            format!("`{}` holds what is no time, first \"{}\"", self.name, self.example),
+            "write a number, RFC 3339, or YYYY-MM-DD HH:MM:SS",
+        ));
+        findings.extend(back.finding(
+            Severity::Error,
+            "unordered-rows",
+            name,
+            format!("`{}` goes back within an episode", self.name),
+            "sort the log by episode and time; it is cut into pieces there",
+        ));
+        findings.extend(twice.finding(
+            Severity::Warning,
+            "repeated-time",
+            name,
+            format!("`{}` stands still within an episode", self.name),
+            "see whether two sources wrote the same moment; keep one row a decision",
+        ));
+        let words = if self.timestamps {
+            format!(
+                "`{}` leaves gaps, the longest {} before line {longest_line}, where rows are usually {} apart",
+                self.name,
+                duration(longest),
+                duration(usual)
+            )
+        } else {
+            format!(
+                "`{}` leaves steps out, up to {} before line {longest_line}",
+                self.name,
+                shown(longest / usual - 1.0)
+            )
+        };
+        findings.extend(gaps.finding(
+            Severity::Warning,
+            "gap",
+            name,
+            words,
+            "episodes are cut there: what happened in between is not known",
+        ));
+        if uneven.count as f64 > IRREGULAR_SHARE * lines.len() as f64 {
+            findings.extend(uneven.finding(
+                Severity::Warning,
+                "irregular-times",
+                name,
+                format!("rows of `{}` are usually {} apart, but often are not", self.name, duration(usual)),
+                "log one row a decision; a step of the simulator is a step of fixed length",
+            ));
+        }
+        findings.extend(self.daylight.finding(
+            Severity::Warning,
+            "daylight-saving",
+            name,
+            format!("`{}` leaps by one hour: local time with daylight saving", self.name),
+            "log in UTC, or with the zone: 2026-03-29T03:00:00+02:00",
+        ));
+        findings.extend(self.zones_finding());
+        findings
+    }
+
+    fn zones_finding(&self) -> Option<Finding> {
+        let name = Some(self.name.as_str());
+        let words = |minutes: i32| {
+            let sign = if minutes < 0 { '-' } else { '+' };
+            format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+        };
+        if self.without_zone.count > 0 && !self.zones.is_empty() {
+            let later = self.without_zone.line.max(self.zones[0].1.line);
+            let count = self.without_zone.count.min(self.zones.iter().map(|(_, times)| times.count).sum());
+            return Times { count, line: later }.finding(
+                Severity::Error,
+                "time-zones",
+                name,
+                format!("`{}` has its zone in some rows and not in others", self.name),
+                "write all times with their zone, or all in UTC",
+            );
+        }
+        let [(first, _), (second, times), ..] = self.zones.as_slice() else { return None };
+        // Twice a year the offset changes by an hour and stays.
+        let seasonal = self.zones.len() == 2 && (first - second).abs() == 60 && self.zone_changes <= 4;
+        let sentence =
+            format!("`{}` is in two time zones, {} and {}", self.name, words(*first), words(*second));
+        if seasonal {
+            return times.finding(
+                Severity::Note,
+                "time-zones",
+                name,
+                format!("{sentence}: daylight saving, and the zone says so"),
+                "nothing: times are compared in UTC",
+            );
+        }
+        times.finding(
+            Severity::Error,
+            "time-zones",
+            name,
+            sentence,
+            "see whether two sources are mixed; the times are compared in UTC, which is right only if both zones are",
+        )
+    }
+}
+
+/// Seconds as people say them.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s >= DAY_S => format!("{} days", shown(s / DAY_S)),
+        s if s >= HOUR_S => format!("{} h", shown(s / HOUR_S)),
+        s if s >= 60.0 => format!("{} min", shown(s / 60.0)),
+        s => format!("{} s", shown(s)),
+    }
+}

@@ -1,0 +1,363 @@
+//! One column of numbers, watched as it is read: what is missing, what is no number, what lies out of range, what is stuck.
+
+use super::{Finding, Severity, Times, shown, units};
+use crate::value::{Cell, cell};
+
+/// Values that quantiles are taken from; of more, every second, fourth … one.
+const SAMPLE: usize = 4_096;
+/// Missing or unreadable cells beyond this share make figures wrong.
+const MISSING_SHARE: f64 = 0.05;
+/// A shorter run of one value is nothing.
+const STUCK_ROWS: u64 = 25;
+/// A run this many times longer than 99 of 100 runs of its column is no coincidence.
+const STUCK_FACTOR: u64 = 4;
+/// Runs are counted by their length up to this.
+const RUNS: usize = 1_024;
+
+/// What a column should hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// Feature, signal or action, as the project calls it.
+    pub what: String,
+    /// Unit of the natural value.
+    pub unit: String,
+    /// Least and greatest possible value, in the column's numbers.
+    pub range: Option<(f64, f64)>,
+    /// An ordinary value, in the column's numbers.
+    pub reference: Option<f64>,
+    /// `other = value × scale + offset`: the same as the policy sees it, or in its unit, whichever the column is not.
+    pub otherwise: Option<(f64, f64)>,
+}
+
+/// A sample of a stream: every n-th value, n growing as it must.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    values: Vec<f64>,
+    every: u64,
+    seen: u64,
+}
+
+impl Sample {
+    fn take(&mut self, value: f64) {
+        self.every = self.every.max(1);
+        if self.seen.is_multiple_of(self.every) {
+            if self.values.len() == SAMPLE {
+                let mut index = 0;
+                self.values.retain(|_| {
+                    index += 1;
+                    index % 2 == 1
+                });
+                self.every *= 2;
+            }
+            if self.seen.is_multiple_of(self.every) {
+                self.values.push(value);
+            }
+        }
+        self.seen += 1;
+    }
+
+    /// The values, in ascending order.
+    pub fn sorted(&self) -> Vec<f64> {
+        let mut values = self.values.clone();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+}
+
+/// The middle of sorted numbers; `None` of nothing.
+pub fn median(sorted: &[f64]) -> Option<f64> {
+    sorted.get(sorted.len() / 2).copied()
+}
+
+/// A column and what was seen of it.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Its name in the header.
+    pub name: String,
+    /// What it should hold.
+    pub expected: Expected,
+    /// Digits behind the decimal mark, at most.
+    pub decimals: u32,
+    /// Numbers within the range.
+    pub within: Sample,
+    /// Numbers beyond it.
+    pub beyond_values: Sample,
+    /// How many lie beyond it.
+    pub beyond: Times,
+    /// Finite numbers.
+    pub numbers: u64,
+    missing: Times,
+    not_finite: Times,
+    text: Times,
+    example: String,
+    /// Numbers with a decimal comma, and with a point.
+    commas: Times,
+    points: Times,
+    least: f64,
+    greatest: f64,
+    run: Run,
+    longest: Run,
+    /// Runs by length; the last entry counts all longer ones.
+    runs: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    value: f64,
+    rows: u64,
+    line: u64,
+}
+
+impl Column {
+    /// Before its first row.
+    pub fn new(name: &str, expected: Expected) -> Self {
+        Self {
+            name: name.to_owned(),
+            expected,
+            decimals: 0,
+            within: Sample::default(),
+            beyond_values: Sample::default(),
+            beyond: Times::default(),
+            numbers: 0,
+            missing: Times::default(),
+            not_finite: Times::default(),
+            text: Times::default(),
+            example: String::new(),
+            commas: Times::default(),
+            points: Times::default(),
+            least: f64::INFINITY,
+            greatest: f64::NEG_INFINITY,
+            run: Run::default(),
+            longest: Run::default(),
+            runs: vec![0; RUNS],
+        }
+    }
+
+    /// Reads its cell of a row; NaN where that is no number.
+    pub fn take(&mut self, text: &str, line: u64) -> f64 {
+        match cell(text) {
+            Cell::Number { value, decimals, comma } => {
+                if comma {
+                    self.commas.note(line);
+                } else if decimals > 0 {
+                    self.points.note(line);
+                }
+                self.decimals = self.decimals.max(decimals);
+                self.number(value, decimals, line);
+                return value;
+            }
+            Cell::Missing => self.missing.note(line),
+            Cell::NotFinite => self.not_finite.note(line),
+            Cell::Text => {
+                if self.text.count == 0 {
+                    self.example = text.trim().chars().take(40).collect();
+                }
+                self.text.note(line);
+            }
+        }
+        f64::NAN
+    }
+
+    fn number(&mut self, value: f64, decimals: u32, line: u64) {
+        self.numbers += 1;
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
+        let rounding = if decimals <= 9 { 0.5 * 0.1_f64.powi(decimals as i32) } else { 0.0 };
+        let beyond = self.expected.range.is_some_and(|(low, high)| {
+            let slack = rounding + 1e-3 * (high - low);
+            value < low - slack || value > high + slack
+        });
+        if beyond {
+            self.beyond.note(line);
+            self.beyond_values.take(value);
+        } else {
+            self.within.take(value);
+        }
+        if self.run.rows > 0 && self.run.value == value {
+            self.run.rows += 1;
+        } else {
+            self.end_run();
+            self.run = Run { value, rows: 1, line };
+        }
+    }
+
+    fn end_run(&mut self) {
+        if self.run.rows > self.longest.rows {
+            self.longest = self.run;
+        }
+        // Single values are no runs: a column that changes in most rows has short ones.
+        if self.run.rows > 1 {
+            self.runs[(self.run.rows as usize).min(RUNS - 1)] += 1;
+        }
+    }
+
+    /// Half a digit behind the last is what rounding may have changed; 0 where nothing is known to be rounded.
+    pub fn resolution(&self) -> f64 {
+        if self.numbers > 0 && self.decimals <= 6 { 0.1_f64.powi(self.decimals as i32) } else { 0.0 }
+    }
+
+    /// Share of its numbers that lie beyond its range.
+    pub fn beyond_share(&self) -> f64 {
+        self.beyond.count as f64 / (self.numbers as f64).max(1.0)
+    }
+
+    /// All its numbers, sampled and sorted.
+    pub fn sorted(&self) -> Vec<f64> {
+        let mut all = self.within.sorted();
+        let (within, beyond) = (self.numbers - self.beyond.count, self.beyond.count);
+        // Two samples of different density: the denser one is thinned.
+        let mut outside = self.beyond_values.sorted();
+        let density = |kept: usize, of: u64| kept as f64 / (of as f64).max(1.0);
+        let (inner, outer) = (density(all.len(), within), density(outside.len(), beyond));
+        let thin = |values: &mut Vec<f64>, keep: f64| {
+            let mut index = 0.0_f64;
+            values.retain(|_| {
+                let before = index.floor();
+                index += keep;
+                index.floor() > before
+            });
+        };
+        if within > 0 && beyond > 0 {
+            if inner > outer { thin(&mut all, outer / inner) } else { thin(&mut outside, inner / outer) }
+        }
+        all.extend(outside);
+        all.sort_by(f64::total_cmp);
+        all
+    }
+
+    /// What is wrong with it by itself. Its range is left out where something else explains it.
+    pub fn findings(&mut self, rows: u64, range_explained: bool) -> Vec<Finding> {
+        self.end_run();
+        self.run = Run::default();
+        let name = Some(self.name.as_str());
+        let share = |times: Times| times.count as f64 / (rows as f64).max(1.0);
+        let severity =
+            |times: Times| if share(times) > MISSING_SHARE { Severity::Error } else { Severity::Warning };
+        let percent = |times: Times| shown(100.0 * share(times));
+        let mut findings = Vec::new();
+        findings.extend(self.missing.finding(
+            severity(self.missing),
+            "missing-values",
+            name,
+            format!("`{}` has no value in {} % of the rows", self.name, percent(self.missing)),
+            "fill them from the historian; rows without a value are left out of every comparison",
+        ));
+        findings.extend(self.not_finite.finding(
+            severity(self.not_finite),
+            "not-finite",
+            name,
+            format!("`{}` is NaN or infinite in {} % of the rows", self.name, percent(self.not_finite)),
+            "find out what the sensor or the calculation does there; such rows are left out",
+        ));
+        findings.extend(self.text.finding(
+            Severity::Error,
+            "text",
+            name,
+            format!("`{}` holds text where numbers belong, first \"{}\"", self.name, self.example),
+            "write numbers without units and without separators of thousands, and nothing where a value is missing",
+        ));
+        if self.commas.count > 0 && self.points.count > 0 {
+            let (fewer, mark) = if self.commas.count <= self.points.count {
+                (self.commas, "commas")
+            } else {
+                (self.points, "points")
+            };
+            findings.extend(fewer.finding(
+                Severity::Error,
+                "mixed-decimal-commas",
+                name,
+                format!("`{}` mixes decimal commas and points; decimal {mark} are fewer", self.name),
+                "export the log with one of them: rows of two sources may be mixed, and 1,234 may be a thousand",
+            ));
+        }
+        if !range_explained {
+            findings.extend(self.range());
+        }
+        findings.extend(self.stuck());
+        findings
+    }
+
+    /// Whether decimal commas are its only decimal marks.
+    pub fn has_decimal_commas(&self) -> bool {
+        self.commas.count > 0 && self.points.count == 0
+    }
+
+    fn range(&self) -> Option<Finding> {
+        let (low, high) = self.expected.range?;
+        let values = self.beyond_values.sorted();
+        let (first, last) = (*values.first()?, *values.last()?);
+        let unit = units::explain(&values, &self.within.sorted(), &self.expected);
+        let (what, count) = (&self.expected.what, self.beyond.count);
+        let found = format!(
+            "`{}` should be {what}, from {} to {}; {count} rows lie beyond that, from {} to {}",
+            self.name,
+            shown(low),
+            shown(high),
+            shown(first),
+            shown(last)
+        );
+        match unit {
+            Some(explanation) => self.beyond.finding(
+                Severity::Error,
+                "unit",
+                Some(&self.name),
+                format!("{found}: {}", explanation.what),
+                explanation.fix,
+            ),
+            None => self.beyond.finding(
+                if self.beyond_share() > 0.01 { Severity::Error } else { Severity::Warning },
+                "out-of-range",
+                Some(&self.name),
+                found,
+                "look at these rows: a fault of the sensor, another unit, or a range that the process leaves",
+            ),
+        }
+    }
+
+    fn stuck(&self) -> Option<Finding> {
+        if self.numbers < STUCK_ROWS {
+            return None;
+        }
+        let Run { value, rows, line } = self.longest;
+        if self.least == self.greatest {
+            return Times { count: self.numbers, line }.finding(
+                Severity::Warning,
+                "constant",
+                Some(&self.name),
+                format!("`{}` is {} in every row", self.name, shown(value)),
+                "see whether the tag is the right one: nothing can be learnt from a column that never changes",
+            );
+        }
+        let all: u64 = self.runs.iter().sum();
+        let mut left = all.div_ceil(100).max(1);
+        let mut usual = 1;
+        for (length, count) in self.runs.iter().enumerate().rev() {
+            if *count >= left {
+                usual = length as u64;
+                break;
+            }
+            left -= count;
+        }
+        // The longest run itself is not what is usual.
+        if all <= 1 || usual >= rows {
+            usual =
+                self.runs[..(rows as usize).min(RUNS - 1)].iter().rposition(|count| *count > 0).unwrap_or(1)
+                    as u64;
+        }
+        let limit = STUCK_ROWS.max(STUCK_FACTOR * usual);
+        if rows < limit {
+            return None;
+        }
+        Times { count: rows, line }.finding(
+            Severity::Error,
+            "stuck",
+            Some(&self.name),
+            format!(
+                "`{}` stays at {} for {rows} rows on end, where 99 of 100 of its runs end within {usual}",
+                self.name,
+                shown(value)
+            ),
+            "see whether the sensor or its connection was down, and leave these rows out",
+        )
+    }
+}

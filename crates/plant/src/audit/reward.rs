@@ -1,0 +1,102 @@
+//! Whether the logged reward is what the project's weights make of the logged signals.
+
+use setpoint_decision::project::Reward;
+use setpoint_decision::spec::Spec;
+
+use super::{Finding, RewardCheck, Severity, Times, shown};
+use crate::log::Log;
+use crate::read::Resolution;
+
+/// Share of rows that may differ by more than rounding explains.
+const SHARE: f64 = 0.01;
+/// A reward that explains less of the logged one is another reward.
+const R_SQUARED: f64 = 0.99;
+
+/// Compares; also gives the finding, where there is one. `None` where no row has all it takes.
+pub fn check(
+    log: &Log,
+    reward: &Reward,
+    spec: &Spec,
+    resolution: &Resolution,
+    column: Option<&str>,
+) -> (Option<RewardCheck>, Option<Finding>) {
+    let signal = |name: &String| spec.signals.iter().position(|signal| signal.name == *name);
+    let terms: Vec<(usize, f64)> =
+        reward.terms.iter().filter_map(|(name, weight)| Some((signal(name)?, *weight))).collect();
+    let Some(column) = column else { return (None, None) };
+    let mut rounding = 0.5 * resolution.reward;
+    rounding +=
+        terms.iter().map(|(signal, weight)| 0.5 * weight.abs() * resolution.signals[*signal]).sum::<f64>();
+    let (mut rows, mut beyond) = (0_u64, Times::default());
+    let (mut sum, mut squares, mut errors, mut error_squares, mut error_max) = (0.0, 0.0, 0.0, 0.0, 0.0_f64);
+    for episode in &log.episodes {
+        let last = episode.rows.end.wrapping_sub(1);
+        for row in episode.rows.clone() {
+            let signals = log.signals(row);
+            let mut computed: f64 =
+                terms.iter().map(|(signal, weight)| weight * f64::from(signals[*signal])).sum();
+            if row == last {
+                computed += match episode.terminated {
+                    Some(true) => reward.on_terminated,
+                    Some(false) => reward.on_truncated,
+                    None if reward.on_terminated == 0.0 && reward.on_truncated == 0.0 => 0.0,
+                    None => f64::NAN,
+                };
+            }
+            let logged = log.rewards[row];
+            let error = (computed - logged).abs();
+            if !error.is_finite() {
+                continue;
+            }
+            rows += 1;
+            sum += logged;
+            squares += logged * logged;
+            errors += error;
+            error_squares += error * error;
+            error_max = error_max.max(error);
+            // f32 signals carry seven digits.
+            if error > 1.05 * rounding + 1e-5 * (1.0 + logged.abs()) {
+                beyond.note(log.lines[row]);
+            }
+        }
+    }
+    if rows < 2 {
+        let note = Finding {
+            severity: Severity::Note,
+            kind: "reward-unknown".to_owned(),
+            column: Some(column.to_owned()),
+            line: None,
+            count: 0,
+            sentence: "the reward cannot be recomputed: signals that it pays for are not in the log"
+                .to_owned(),
+            advice: "log them and name their columns in [data.signals]".to_owned(),
+        };
+        return (None, Some(note));
+    }
+    let n = rows as f64;
+    let variance = (squares - sum * sum / n).max(f64::MIN_POSITIVE);
+    let check = RewardCheck {
+        rows,
+        error_max,
+        error_mean: errors / n,
+        r_squared: 1.0 - error_squares / variance,
+        rounding,
+        reproduced: beyond.count as f64 <= SHARE * n,
+    };
+    if check.reproduced {
+        return (Some(check), None);
+    }
+    let severity = if check.r_squared < R_SQUARED { Severity::Error } else { Severity::Warning };
+    let sentence = format!(
+        "`{column}` is not what [reward] makes of the logged signals: it differs by {} on average and by up to {} (R² {}), \
+         where rounding explains {}",
+        shown(check.error_mean),
+        shown(check.error_max),
+        shown(check.r_squared),
+        shown(check.rounding)
+    );
+    let advice =
+        "set the weights that the log was paid by, or leave `reward` out of [data]: it is then computed";
+    let finding = beyond.finding(severity, "reward", Some(column), sentence, advice);
+    (Some(check), finding)
+}

@@ -1,0 +1,410 @@
+//! A log from a CSV file, in one pass: decisions, cut into episodes, with everything that looks wrong about them.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use csv::ByteRecord;
+use setpoint_decision::data::{Data, Values};
+use setpoint_decision::project::Reward;
+use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
+
+use crate::audit::clock::{Advance, Clock};
+use crate::audit::column::{Column, Expected};
+use crate::audit::rows::Duplicates;
+use crate::audit::{Audit, Finding, Times, reward};
+use crate::error::LogError;
+use crate::log::{Log, LoggedEpisode};
+use crate::mapping::{Mapping, Unmapped, map};
+use crate::table::{self, Table};
+use crate::value::boolean;
+
+mod findings;
+
+/// Rows between two calls of the caller.
+const TOLD_EVERY: u64 = 1 << 16;
+
+/// A log and what is wrong with it.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The decisions.
+    pub log: Log,
+    /// How finely its numbers are rounded.
+    pub resolution: Resolution,
+    /// What is wrong.
+    pub audit: Audit,
+}
+
+/// The step between two neighbouring numbers of a log, in the numbers that [`Log`] holds; 0 where none is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resolution {
+    /// One a feature.
+    pub features: Vec<f64>,
+    /// One a signal.
+    pub signals: Vec<f64>,
+    /// Of the reward.
+    pub reward: f64,
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The project does not say which column is what.
+    #[error("{}", .0.reason)]
+    Unmapped(Box<Unmapped>),
+}
+
+/// What is read of each row.
+struct Reader<'a> {
+    spec: &'a Spec,
+    mapping: Mapping,
+    natural: bool,
+    features: Vec<Column>,
+    signals: Vec<Option<Column>>,
+    axes: Vec<Column>,
+    reward: Option<Column>,
+    probability: Option<Column>,
+    clock: Option<Clock>,
+    duplicates: Duplicates,
+    /// How often each choice was taken.
+    taken: Vec<u64>,
+    unknown: Times,
+    unknown_example: String,
+    ragged: Times,
+    ragged_example: (usize, usize),
+    interleaved: Times,
+    improbable: Times,
+    unclear_end: Times,
+    episode: Option<Vec<u8>>,
+    episodes_seen: HashSet<Vec<u8>>,
+    /// The next row begins a piece of its own: one between was left out, or the process ended.
+    broken: bool,
+    log: Log,
+}
+
+/// Reads a log of a process. `told` hears of the rows read now and then.
+pub fn read(
+    path: &Path,
+    data: Option<&Data>,
+    spec: &Spec,
+    paid: &Reward,
+    told: &mut dyn FnMut(u64),
+) -> Result<Reading, ReadError> {
+    let mut table = table::open(path)?;
+    let mapping = map(data, &table.header, spec).map_err(ReadError::Unmapped)?;
+    let data = data.expect("there is no mapping without [data]");
+    let mut reader = Reader::new(&table, mapping, data, spec);
+    let mut record = ByteRecord::new();
+    let mut rows = 0_u64;
+    while table.next(&mut record)? {
+        let line = table::line(&record);
+        rows += 1;
+        if record.len() == table.header.len() {
+            reader.row(&record, line);
+        } else {
+            if reader.ragged.count == 0 {
+                reader.ragged_example = (record.len(), table.header.len());
+            }
+            reader.ragged.note(line);
+            reader.broken = true;
+        }
+        if rows.is_multiple_of(TOLD_EVERY) {
+            told(rows);
+        }
+    }
+    if rows == 0 {
+        return Err(
+            LogError::at(path, 1, "there is a header and no row", "a log needs a row a decision").into()
+        );
+    }
+    if reader.log.rows() == 0 {
+        let line = reader.unknown.line.max(reader.ragged.line);
+        let found = format!("none of {rows} rows holds a decision, first \"{}\"", reader.unknown_example);
+        return Err(LogError::at(path, line, found, "name the column of the action in [data]").into());
+    }
+    Ok(reader.finish(&table, paid, rows))
+}
+
+fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
+    let in_column = |value: f32| f64::from(if natural { feature.natural(value) } else { value });
+    let (low, high) = (in_column(feature.low), in_column(feature.high));
+    let (scale, offset) = (f64::from(feature.scale), f64::from(feature.offset));
+    let is_same = scale == 1.0 && offset == 0.0;
+    let expected = Expected {
+        what: feature.name.clone(),
+        unit: if natural || is_same { feature.unit.clone() } else { String::new() },
+        range: finite(low.min(high), low.max(high)),
+        reference: Some(in_column(feature.reference)),
+        // From what a column holds by mistake to what belongs there.
+        otherwise: (!is_same).then(|| if natural { (1.0 / scale, -offset / scale) } else { (scale, offset) }),
+    };
+    Column::new(name, expected)
+}
+
+fn signal_column(name: &str, signal: &Signal) -> Column {
+    let range = finite(f64::from(signal.low), f64::from(signal.high));
+    Column::new(
+        name,
+        Expected { what: signal.name.clone(), unit: signal.unit.clone(), range, ..Expected::default() },
+    )
+}
+
+fn axis_column(name: &str, axis: &Axis) -> Column {
+    let range = finite(f64::from(axis.low), f64::from(axis.high));
+    Column::new(
+        name,
+        Expected { what: axis.name.clone(), unit: axis.unit.clone(), range, ..Expected::default() },
+    )
+}
+
+/// A range that says something.
+fn finite(low: f64, high: f64) -> Option<(f64, f64)> {
+    (low < high && high - low < 1e30).then_some((low, high))
+}
+
+impl<'a> Reader<'a> {
+    fn new(table: &Table, mapping: Mapping, data: &Data, spec: &'a Spec) -> Self {
+        let natural = data.values == Values::Natural;
+        let name = |index: usize| table.header[index].as_str();
+        let plain = |index: Option<usize>| index.map(|index| Column::new(name(index), Expected::default()));
+        let axes = match &spec.action {
+            ActionSpace::Discrete { .. } => Vec::new(),
+            ActionSpace::Continuous { axes } => axes
+                .iter()
+                .zip(&mapping.actions)
+                .map(|(axis, index)| axis_column(name(*index), axis))
+                .collect(),
+        };
+        let features = spec.observation.iter().zip(&mapping.features);
+        let signals = spec.signals.iter().zip(&mapping.signals);
+        Self {
+            spec,
+            natural,
+            features: features
+                .map(|(feature, index)| feature_column(name(*index), feature, natural))
+                .collect(),
+            signals: signals
+                .map(|(signal, index)| index.map(|index| signal_column(name(index), signal)))
+                .collect(),
+            axes,
+            reward: plain(mapping.reward),
+            probability: plain(mapping.probability),
+            clock: mapping.time.map(|index| Clock::new(name(index), mapping.episode.is_none())),
+            duplicates: Duplicates::new(mapping.time.is_none()),
+            taken: vec![0; if spec.action.is_discrete() { spec.action.len() } else { 0 }],
+            unknown: Times::default(),
+            unknown_example: String::new(),
+            ragged: Times::default(),
+            ragged_example: (0, 0),
+            interleaved: Times::default(),
+            improbable: Times::default(),
+            unclear_end: Times::default(),
+            episode: None,
+            episodes_seen: HashSet::new(),
+            broken: true,
+            log: Log::new(spec),
+            mapping,
+        }
+    }
+
+    fn row(&mut self, record: &ByteRecord, line: u64) {
+        self.duplicates.take(record, line);
+        // Bytes were held to UTF-8 on their way here; a cell of it is whole characters.
+        let cell = |index: usize| std::str::from_utf8(&record[index]).unwrap_or("");
+        let mut begins = std::mem::take(&mut self.broken);
+        if let Some(index) = self.mapping.episode {
+            let name = record[index].trim_ascii();
+            if self.episode.as_deref() != Some(name) {
+                begins = true;
+                self.episode = Some(name.to_vec());
+                if !self.episodes_seen.insert(name.to_vec()) {
+                    self.interleaved.note(line);
+                }
+            }
+        }
+        if !self.action(&cell, line) {
+            self.unknown.note(line);
+            self.broken = true;
+            return;
+        }
+        if let (Some(clock), Some(index)) = (&mut self.clock, self.mapping.time)
+            && clock.take(cell(index), line, begins) == Advance::Again
+        {
+            begins = true;
+        }
+        for (column, (feature, index)) in
+            self.features.iter_mut().zip(self.spec.observation.iter().zip(&self.mapping.features))
+        {
+            let value = column.take(cell(*index), line) as f32;
+            self.log.observations.push(if self.natural { feature.scaled(value) } else { value });
+        }
+        for (column, index) in self.signals.iter_mut().zip(&self.mapping.signals) {
+            let value = match (column, index) {
+                (Some(column), Some(index)) => column.take(cell(*index), line) as f32,
+                _ => f32::NAN,
+            };
+            self.log.signals.push(value);
+        }
+        let number = |column: &mut Option<Column>, index: Option<usize>| match (column, index) {
+            (Some(column), Some(index)) => column.take(cell(index), line),
+            _ => f64::NAN,
+        };
+        self.log.rewards.push(number(&mut self.reward, self.mapping.reward));
+        let probability = number(&mut self.probability, self.mapping.probability);
+        // A density may exceed 1.
+        if probability <= 0.0 || (self.spec.action.is_discrete() && probability > 1.0) {
+            self.improbable.note(line);
+        }
+        self.log.probabilities.push(probability);
+        self.log.lines.push(line);
+        let row = self.log.rows() - 1;
+        let terminated = self.mapping.terminated.map(|index| boolean(cell(index)));
+        if terminated == Some(None) {
+            self.unclear_end.note(line);
+        }
+        match self.log.episodes.last_mut() {
+            Some(episode) if !begins => episode.rows.end = row + 1,
+            _ => self.log.episodes.push(LoggedEpisode { rows: row..row + 1, terminated: None }),
+        }
+        if let (Some(Some(over)), Some(episode)) = (terminated, self.log.episodes.last_mut()) {
+            episode.terminated = Some(over);
+            self.broken |= over;
+        }
+    }
+
+    /// Reads what was done; `false` where that is nothing that the process knows.
+    fn action<'c>(&mut self, cell: &impl Fn(usize) -> &'c str, line: u64) -> bool {
+        match &self.spec.action {
+            ActionSpace::Discrete { choices } => {
+                let text = cell(self.mapping.actions[0]).trim();
+                let by_index = || {
+                    let index =
+                        text.parse::<f64>().ok().filter(|value| value.fract() == 0.0 && *value >= 0.0)?;
+                    ((index as usize) < choices.len()).then_some(index as usize)
+                };
+                let by_name = || choices.iter().position(|choice| choice.name.eq_ignore_ascii_case(text));
+                let Some(index) = by_index().or_else(by_name) else {
+                    if self.unknown.count == 0 {
+                        self.unknown_example = text.chars().take(40).collect();
+                    }
+                    return false;
+                };
+                self.taken[index] += 1;
+                self.log.actions.push(index as f32);
+            }
+            ActionSpace::Continuous { .. } => {
+                let start = self.log.actions.len();
+                for (column, index) in self.axes.iter_mut().zip(&self.mapping.actions) {
+                    let value = column.take(cell(*index), line);
+                    if value.is_nan() {
+                        if self.unknown.count == 0 {
+                            self.unknown_example = cell(*index).trim().chars().take(40).collect();
+                        }
+                        self.log.actions.truncate(start);
+                        return false;
+                    }
+                    self.log.actions.push(value as f32);
+                }
+            }
+        }
+        true
+    }
+
+    fn finish(mut self, table: &Table, paid: &Reward, rows: u64) -> Reading {
+        let mut findings: Vec<Finding> = Vec::new();
+        findings.extend(self.duplicates.finding());
+        findings.extend(self.about_rows(rows));
+        if let Some(clock) = self.clock.take() {
+            findings.extend(clock.findings(&self.log.lines));
+            self.log.episodes = cut(&self.log.episodes, &clock.cuts());
+        }
+        self.fill_signals();
+        findings.extend(self.about_columns(rows));
+        let resolution = self.resolution();
+        let column = self.reward.as_ref().map(|column| column.name.clone());
+        let (check, finding) = reward::check(&self.log, paid, self.spec, &resolution, column.as_deref());
+        findings.extend(finding);
+        // A stable sort: within a severity, the order in which a reader would look.
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        let audit = Audit {
+            file: table.path.display().to_string(),
+            rows: self.log.rows() as u64,
+            episodes: self.log.episodes.len() as u64,
+            delimiter: table.delimiter,
+            unused_columns: self.unused(&table.header),
+            findings,
+            reward: check,
+        };
+        Reading { log: self.log, resolution, audit }
+    }
+
+    fn unused(&self, header: &[String]) -> Vec<String> {
+        let Mapping { features, signals, actions, episode, time, reward, probability, terminated } =
+            &self.mapping;
+        let single = [episode, time, reward, probability, terminated];
+        let used: HashSet<usize> = features
+            .iter()
+            .chain(actions)
+            .copied()
+            .chain(signals.iter().copied().flatten())
+            .chain(single.into_iter().copied().flatten())
+            .collect();
+        header
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !used.contains(index))
+            .map(|(_, name)| name.clone())
+            .collect()
+    }
+
+    /// A signal that is a feature too, and is not logged by itself, stands in the next row's observation.
+    fn fill_signals(&mut self) {
+        let (features, signals) = (self.log.features, self.log.signals_per_row);
+        for (index, signal) in self.spec.signals.iter().enumerate() {
+            let feature = self.spec.observation.iter().position(|feature| feature.name == signal.name);
+            let (Some(feature), None) = (feature, self.mapping.signals[index]) else { continue };
+            for episode in &self.log.episodes {
+                for row in episode.rows.start..episode.rows.end - 1 {
+                    let seen = self.log.observations[(row + 1) * features + feature];
+                    self.log.signals[row * signals + index] = self.spec.observation[feature].natural(seen);
+                }
+            }
+        }
+    }
+
+    fn resolution(&self) -> Resolution {
+        let scale = |feature: &Feature| f64::from(feature.scale.abs());
+        let seen = |(column, feature): (&Column, &Feature)| {
+            column.resolution() / if self.natural { scale(feature) } else { 1.0 }
+        };
+        let features: Vec<f64> = self.features.iter().zip(&self.spec.observation).map(seen).collect();
+        let signals = self.spec.signals.iter().zip(&self.signals).map(|(signal, column)| match column {
+            Some(column) => column.resolution(),
+            None => {
+                let feature = self.spec.observation.iter().position(|feature| feature.name == signal.name);
+                feature.map_or(0.0, |index| features[index] * scale(&self.spec.observation[index]))
+            }
+        });
+        let signals = signals.collect();
+        Resolution { features, signals, reward: self.reward.as_ref().map_or(0.0, Column::resolution) }
+    }
+}
+
+/// Episodes cut before the given rows, in ascending order; what comes before a cut has no end that is known.
+fn cut(episodes: &[LoggedEpisode], rows: &[usize]) -> Vec<LoggedEpisode> {
+    let mut pieces = Vec::with_capacity(episodes.len());
+    let mut next = rows.iter().copied().peekable();
+    for episode in episodes {
+        let mut start = episode.rows.start;
+        while let Some(row) = next.next_if(|row| *row < episode.rows.end) {
+            if row > start {
+                pieces.push(LoggedEpisode { rows: start..row, terminated: None });
+                start = row;
+            }
+        }
+        pieces.push(LoggedEpisode { rows: start..episode.rows.end, terminated: episode.terminated });
+    }
+    pieces
+}

@@ -1,0 +1,125 @@
+//! What a reader has found, in words: rows that cannot be used, columns that do not hold what they should.
+
+use std::collections::HashSet;
+
+use setpoint_decision::diagnostic::nearest;
+
+use super::Reader;
+use crate::audit::column::Column;
+use crate::audit::swapped::swapped;
+use crate::audit::{Finding, Severity, Times};
+
+impl Reader<'_> {
+    /// What is wrong with rows as a whole.
+    pub(super) fn about_rows(&self, rows: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let (found, expected) = self.ragged_example;
+        findings.extend(self.ragged.finding(
+            Severity::Error,
+            "ragged-rows",
+            None,
+            format!("rows have another number of cells than the header, first {found} instead of {expected}"),
+            "quote cells that hold the delimiter, and do not cut the file within a row; such rows are left out",
+        ));
+        let names = self.spec.action.names();
+        let near = nearest(&self.unknown_example, names.iter().copied());
+        let hint = near
+            .map_or(format!("actions are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        let action = self.mapping.actions.first().map(|_| "action");
+        findings.extend(self.unknown.finding(
+            Severity::Error,
+            "unknown-action",
+            action,
+            format!("the action \"{}\" is none that the process knows", self.unknown_example),
+            format!("{hint}; such rows are left out, and the episode is cut there"),
+        ));
+        let never: Vec<&str> =
+            names.iter().zip(&self.taken).filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+        if !never.is_empty() && !self.taken.is_empty() {
+            findings.push(Finding {
+                severity: Severity::Warning,
+                kind: "action-never-taken".to_owned(),
+                column: Some("action".to_owned()),
+                line: None,
+                count: rows,
+                sentence: format!("never taken: {}", never.join(", ")),
+                advice: "nothing can be said from this log about what these actions do".to_owned(),
+            });
+        }
+        findings.extend(self.interleaved.finding(
+            Severity::Error,
+            "episode-again",
+            None,
+            "an episode goes on after another began".to_owned(),
+            "sort the log by episode and time; each part counts as an episode of its own",
+        ));
+        let mut short = Times::default();
+        self.log
+            .episodes
+            .iter()
+            .filter(|episode| episode.rows.len() == 1)
+            .for_each(|episode| short.note(self.log.lines[episode.rows.start]));
+        findings.extend(short.finding(
+            if short.count * 2 > self.log.episodes.len() as u64 { Severity::Error } else { Severity::Warning },
+            "short-episodes",
+            None,
+            format!("{} of {} episodes have one row", short.count, self.log.episodes.len()),
+            "see whether `episode` names the right column: nothing is known of what an action leads to in them",
+        ));
+        findings.extend(self.improbable.finding(
+            Severity::Error,
+            "probability",
+            self.probability.as_ref().map(|column| column.name.as_str()),
+            "the probability of an action that was taken is not above 0 and at most 1".to_owned(),
+            "log the probability with which the controller took the action that it took",
+        ));
+        findings.extend(self.unclear_end.finding(
+            Severity::Error,
+            "unclear-end",
+            None,
+            "the column `terminated` of [data] is neither true nor false".to_owned(),
+            "write true or false, or 1 or 0",
+        ));
+        findings
+    }
+
+    /// What is wrong with columns, by themselves and beside each other.
+    pub(super) fn about_columns(&mut self, rows: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let features: Vec<&Column> = self.features.iter().collect();
+        let logged: Vec<&Column> = self.signals.iter().flatten().collect();
+        let mut explained: HashSet<String> = HashSet::new();
+        for columns in [features, logged] {
+            for ((first, second), finding) in swapped(&columns) {
+                explained.extend([columns[first].name.clone(), columns[second].name.clone()]);
+                findings.push(finding);
+            }
+        }
+        let settings = !self.spec.action.is_discrete();
+        let all = self.features.iter_mut().chain(self.signals.iter_mut().flatten());
+        let all = all.chain(self.axes.iter_mut()).chain(self.reward.iter_mut());
+        let mut with_commas: Vec<&str> = Vec::new();
+        for column in all {
+            let mut own = column.findings(rows, explained.contains(&column.name));
+            // A setting that is held, and a reward that repeats, are no sensors.
+            let held = column.expected.range.is_none() || (settings && self.mapping.actions.len() == 1);
+            own.retain(|finding| !held || finding.kind != "stuck");
+            findings.extend(own);
+            if column.has_decimal_commas() {
+                with_commas.push(&column.name);
+            }
+        }
+        if !with_commas.is_empty() {
+            findings.push(Finding {
+                severity: Severity::Note,
+                kind: "decimal-commas".to_owned(),
+                column: Some(with_commas[0].to_owned()),
+                line: None,
+                count: with_commas.len() as u64,
+                sentence: format!("decimal commas were read as such in {}", with_commas.join(", ")),
+                advice: "nothing, unless 1,234 is a thousand there".to_owned(),
+            });
+        }
+        findings
+    }
+}
