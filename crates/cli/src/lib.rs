@@ -35,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Train(arguments) => commands::train::run(arguments, &output),
         Command::Compare(arguments) => commands::compare::run(arguments, &output),
         Command::Eval(arguments) => commands::eval::run(arguments, &output),
+        Command::Ope(arguments) => commands::ope::run(arguments, &output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, &output),
         Command::Recommend(arguments) => commands::recommend::run(arguments, &output),
         Command::Report(arguments) => commands::report::run(arguments, &output),

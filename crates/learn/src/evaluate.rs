@@ -250,7 +250,7 @@ pub fn evaluate(problem: &Problem, policy: &Policy, seeds: u64) -> Result<Evalua
 }
 
 /// `heuristic` is the first of a process's; others go by their names.
-fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
+pub(crate) fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
     if name == "heuristic" {
         heuristics.first()
     } else {

@@ -10,8 +10,10 @@
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
 //! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
+//! * [`logs`], [`off_policy_evaluation`], [`action_distribution`] – logs of decisions, and what another policy would have earned
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
+pub mod action_distribution;
 pub mod algorithms;
 pub mod checkpoint;
 pub mod compare;
@@ -23,11 +25,13 @@ pub mod episodes;
 pub mod error;
 pub mod evaluate;
 pub mod exploration;
+pub mod logs;
 pub mod many_seeds;
 pub mod metrics;
 pub mod network;
 pub mod normalize;
 pub mod off_policy;
+pub mod off_policy_evaluation;
 pub mod pair;
 pub mod preferences;
 pub mod probes;

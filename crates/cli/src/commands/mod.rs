@@ -7,6 +7,7 @@ pub mod diagnose;
 pub mod eval;
 pub mod list;
 pub mod new;
+pub mod ope;
 pub mod recommend;
 pub mod report;
 pub mod run;
