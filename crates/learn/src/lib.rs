@@ -10,6 +10,7 @@
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
 //! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
+//! * [`learned`] – a process learnt from a log
 //! * [`logs`], [`off_policy_evaluation`], [`action_distribution`] – logs of decisions, and what another policy would have earned
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
@@ -25,6 +26,7 @@ pub mod episodes;
 pub mod error;
 pub mod evaluate;
 pub mod exploration;
+pub mod learned;
 pub mod logs;
 pub mod many_seeds;
 pub mod metrics;

@@ -11,6 +11,7 @@ use setpoint_policy::{Policy, constraints::ConstraintSet};
 use setpoint_process::Factory;
 
 use crate::algorithms::{Algorithm, Options, Snapshot};
+use crate::learned;
 use crate::normalize::EPSILON;
 
 /// A project with everything it names found and checked.
@@ -32,7 +33,10 @@ impl Problem {
 
     /// Finds the project's process and algorithm and checks every name against them.
     pub fn new(project: Project) -> Result<Self, Box<Diagnostic>> {
-        let factory = setpoint_process::open(&project)?;
+        let factory = match project.process.kind.as_str() {
+            learned::KIND => learned::open(&project)?,
+            _ => setpoint_process::open(&project)?,
+        };
         Self::with(project, factory)
     }
 

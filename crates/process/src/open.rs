@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use setpoint_decision::charter::Finding;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::document::Document;
 use setpoint_decision::section::Section;
@@ -25,6 +26,10 @@ pub trait Factory: Send + Sync {
     /// The process's own keys of `[process]` with every default filled in.
     fn parameters(&self) -> toml::Table {
         toml::Table::new()
+    }
+    /// What `setpoint check` says of it beyond what it finds out by running it.
+    fn findings(&self) -> Vec<Finding> {
+        Vec::new()
     }
     /// Those of its own keys that change nothing of what is learnt: a training may be resumed with others.
     fn incidental_keys(&self) -> &[&'static str] {

@@ -120,6 +120,7 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
             .iter()
             .map(|constraint| Finding::pass("constraint", constraint.to_string())),
     );
+    findings.extend(problem.factory.findings());
     let algorithm = problem.options.name();
     findings.push(Finding::pass("algorithm", format!("{algorithm} learns these actions")));
     if let Some(collection) = problem.options.collection() {

@@ -263,6 +263,8 @@ mod tests {
                 log.observations.push(x);
                 log.actions.push(choice as f32);
                 log.rewards.push(f64::from(x));
+                log.probabilities.push(0.5);
+                log.lines.push(0);
                 next.push(if step < 3 { Next::Row(begin + step + 1) } else { Next::Unknown });
                 x -= 1.0 + choice as f32;
             }
