@@ -10,7 +10,7 @@
 //! * [`environment`] – processes with reward, constraints and episode book-keeping around them
 //! * [`mod@evaluate`], [`statistics`] – the policy against its baselines, and what the difference is worth
 //! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
-//! * [`learned`] – a process learnt from a log
+//! * [`offline`] – what learners from a log share; [`learned`] – a process learnt from a log
 //! * [`logs`], [`off_policy_evaluation`], [`action_distribution`] – logs of decisions, and what another policy would have earned
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
@@ -34,6 +34,7 @@ pub mod network;
 pub mod normalize;
 pub mod off_policy;
 pub mod off_policy_evaluation;
+pub mod offline;
 pub mod pair;
 pub mod preferences;
 pub mod probes;

@@ -13,6 +13,7 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{TrainOptions, train};
 use setpoint_policy::Policy;
 use setpoint_process::conformance::conformance;
+use setpoint_process::process::Outcome;
 
 const REWARD: &str = "[reward]\nthroughput_uph = 1.2\nmicro_stops = -4.0\nwip = -1.5\nfailure_prob = -10.0\non_terminated = -200.0\n";
 const TRAIN: &str = "[train]\ntotal_steps = 600_000\n[train.ppo]\nn_envs = 8\nn_steps = 256\nbatch_size = 512\n\
@@ -20,15 +21,18 @@ const TRAIN: &str = "[train]\ntotal_steps = 600_000\n[train.ppo]\nn_envs = 8\nn_
     [evaluate]\nepisodes = 200\nbaselines = [\"random\", \"heuristic\"]\n\
     [[constraint]]\nwhen = { signal = \"failure_prob\", above = 0.18 }\nforbid = [\"increase_speed\"]\n";
 
+/// What everybody at the line knows, and four episodes of the source's log hardly tell.
+const ENDS: &str = "[[process.ends]]\nsignal = \"failure_prob\"\nabove = 0.20\n[[process.ends]]\nsignal = \"wip\"\nabove = 39.5\n";
+
 fn simulator() -> Problem {
     let text = format!("[process]\nkind = \"assembly-line\"\n{REWARD}{TRAIN}");
     Problem::new(Project::from_text("line", &text, &[]).unwrap()).unwrap()
 }
 
 /// A project with a learnt process, in a folder that holds the log.
-fn learned(folder: &Path, uncertainty: f64) -> Problem {
+fn learned(folder: &Path, uncertainty: f64, ends: &str) -> Problem {
     let text = format!(
-        "[process]\nkind = \"learned\"\nlike = \"assembly-line\"\nlog = \"line.csv\"\nmax_steps = 80\n{REWARD}{UNCERTAINTY} = {uncertainty:?}\n{TRAIN}"
+        "[process]\nkind = \"learned\"\nlike = \"assembly-line\"\nlog = \"line.csv\"\nmax_steps = 80\n{REWARD}{UNCERTAINTY} = {uncertainty:?}\n{TRAIN}{ends}"
     );
     let file = folder.join("setpoint.toml");
     std::fs::write(&file, text).unwrap();
@@ -87,7 +91,7 @@ fn trained(problem: &Problem) -> Policy {
 fn it_keeps_what_every_process_must_and_is_learnt_once() {
     let folder = tempfile::tempdir().unwrap();
     recorded(folder.path(), 60);
-    let problem = learned(folder.path(), -1.0);
+    let problem = learned(folder.path(), -1.0, "");
     let spec = problem.spec();
     assert_eq!((spec.kind.as_str(), spec.max_steps), ("assembly-line", Some(80)));
     // All signals are known to this log, and the disagreement comes last.
@@ -99,12 +103,12 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     let kept = folder.path().join("learned-process.safetensors");
     let bytes = std::fs::read(&kept).unwrap();
     let written = std::fs::metadata(&kept).unwrap().modified().unwrap();
-    let again = learned(folder.path(), -1.0);
+    let again = learned(folder.path(), -1.0, "");
     assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), written, "it was learnt twice");
     assert_eq!(again.factory.findings(), problem.factory.findings());
     // A damaged file is learnt anew, to the same bytes.
     std::fs::write(&kept, &bytes[..bytes.len() - 3]).unwrap();
-    learned(folder.path(), -1.0);
+    learned(folder.path(), -1.0, "");
     assert!(std::fs::read(&kept).unwrap() == bytes);
     // The resolved file finds log and model from anywhere.
     let text = problem.resolved();
@@ -131,9 +135,36 @@ fn what_is_missing_is_named() {
     assert!(message.contains("cannot read the log") && message.contains("a.csv"), "{message}");
     let message = refused("log = \"a.csv\"\nlike = \"assembly-line\"\nlogs = 3\n");
     assert!(message.contains("did you mean `log`"), "{message}");
+    for (ends, expected) in [
+        ("signal = \"wip\"", "needs a signal and a limit"),
+        ("signal = \"wipp\"\nabove = 1.0", "has no signal `wipp`"),
+    ] {
+        recorded(folder.path(), 60);
+        let message =
+            refused(&format!("log = \"line.csv\"\nlike = \"assembly-line\"\n[[process.ends]]\n{ends}\n"));
+        assert!(message.contains(expected), "{message}");
+    }
     recorded(folder.path(), 3);
     let message = refused("log = \"line.csv\"\nlike = \"assembly-line\"\n");
     assert!(message.contains("3 episodes, at least 5"), "{message}");
+}
+
+#[test]
+fn a_stated_end_ends_episodes_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path(), 60);
+    let problem = learned(folder.path(), 0.0, "[[process.ends]]\nsignal = \"failure_prob\"\nabove = 0.12\n");
+    let mut batch = problem.factory.batch(500, 3, "ends").unwrap();
+    let mut ended = 0;
+    for _ in 0..20 {
+        batch.step(setpoint_process::vectorized::Actions::Discrete(&vec![1; 500])).unwrap();
+        let transition = batch.transition();
+        for (signals, outcome) in transition.signals.chunks_exact(8).zip(&transition.outcomes) {
+            assert_eq!(*outcome == Outcome::Terminated, signals[3] > 0.12);
+            ended += u32::from(*outcome == Outcome::Terminated);
+        }
+    }
+    assert!(ended > 500, "{ended}");
 }
 
 /// The spread of one step in the learnt process is that of the simulator: standard deviations of the changes of WIP and of a
@@ -154,7 +185,7 @@ fn what_is_drawn_scatters_as_in_the_simulator() {
             setpoint_learn::statistics::sample_deviation(&changes)
         })
     };
-    let (simulated, learnt) = (deviations(&simulator()), deviations(&learned(folder.path(), 0.0)));
+    let (simulated, learnt) = (deviations(&simulator()), deviations(&learned(folder.path(), 0.0, "")));
     for (simulated, learnt) in simulated.into_iter().zip(learnt) {
         assert!((learnt / simulated - 1.0).abs() < 0.15, "{learnt} against {simulated}");
     }
@@ -187,21 +218,29 @@ fn a_policy_learnt_in_it_alone_works_in_the_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let Some(_) = source_log(folder.path()) else { return };
     let simulator = simulator();
-    let reference = evaluate(&simulator, &trained(&simulator), 1).unwrap().policy.reward_per_step.mean;
+    let reference = evaluate(&simulator, &trained(&simulator), 1).unwrap().policy;
+    println!(
+        "learnt in the simulator: {:.1} reward per step, return {:.0}, {:.1} % terminated",
+        reference.reward_per_step.mean, reference.episode_return.mean, reference.terminated_percent
+    );
     let mut best: f64 = 0.0;
-    for uncertainty in [-0.0, -5.0, -20.0] {
-        let problem = learned(folder.path(), uncertainty);
+    for (uncertainty, ends) in [(-5.0, ""), (-0.0, ENDS), (-5.0, ENDS)] {
+        let problem = learned(folder.path(), uncertainty, ends);
         let policy = trained(&problem);
-        let inside = evaluate(&problem, &policy, 1).unwrap().policy.reward_per_step.mean;
+        let inside = evaluate(&problem, &policy, 1).unwrap().policy;
         let found = evaluate(&simulator, &policy, 1).unwrap().policy;
         println!(
-            "{UNCERTAINTY} = {uncertainty}: {inside:.1} in the learnt process, {:.1} in the simulator ({:.0} % of {reference:.1}), \
-             {:.1} % terminated",
+            "{UNCERTAINTY} = {uncertainty}, {} ends stated: {:.1} reward per step inside; in the simulator {:.1} ({:.0} %), return {:.0} \
+             ({:.0} %), {:.1} % terminated",
+            ends.matches("signal").count(),
+            inside.reward_per_step.mean,
             found.reward_per_step.mean,
-            100.0 * found.reward_per_step.mean / reference,
+            100.0 * found.reward_per_step.mean / reference.reward_per_step.mean,
+            found.episode_return.mean,
+            100.0 * found.episode_return.mean / reference.episode_return.mean,
             found.terminated_percent
         );
-        best = best.max(found.reward_per_step.mean);
+        best = best.max(found.episode_return.mean);
     }
-    assert!(best >= 0.85 * reference, "{best} of {reference}");
+    assert!(best >= 0.85 * reference.episode_return.mean, "{best} of {}", reference.episode_return.mean);
 }

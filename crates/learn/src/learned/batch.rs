@@ -9,6 +9,7 @@ use setpoint_process::random::Stream;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{ProcessError, StateError};
 
+use super::End;
 use super::model::{Ensemble, Model};
 
 /// A batch in one learnt process.
@@ -17,6 +18,7 @@ pub struct LearnedBatch {
     ensemble: Ensemble,
     state: State,
     max_steps: u32,
+    ends: Vec<End>,
 }
 
 /// The part that a checkpoint holds. The present observations are the transition's.
@@ -28,8 +30,16 @@ struct State {
 }
 
 impl LearnedBatch {
-    /// `lanes` environments; lane `i` draws from the stream (seed, purpose, i).
-    pub fn new(model: Arc<Model>, spec: &Spec, lanes: usize, seed: u64, purpose: &str) -> Self {
+    /// `lanes` environments; lane `i` draws from the stream (seed, purpose, i). Where `ends` are stated, nothing else ends an
+    /// episode but the limit of steps.
+    pub fn new(
+        model: Arc<Model>,
+        spec: &Spec,
+        ends: Vec<End>,
+        lanes: usize,
+        seed: u64,
+        purpose: &str,
+    ) -> Self {
         let mut batch = Self {
             ensemble: model.ensemble(lanes),
             state: State {
@@ -38,6 +48,7 @@ impl LearnedBatch {
                 transition: Transition::new(spec, lanes),
             },
             max_steps: spec.max_steps.unwrap_or(u32::MAX),
+            ends,
             model,
         };
         (0..lanes).for_each(|lane| batch.begin(lane));
@@ -69,12 +80,12 @@ impl LearnedBatch {
     }
 
     fn step_lane(&mut self, lane: usize, action: Action<'_>) {
-        let Self { model, ensemble, state, max_steps } = self;
+        let Self { model, ensemble, state, max_steps, ends } = self;
         let (features, signals) = (model.layout.features, model.spec.signals.len());
         let random = &mut state.randoms[lane];
         let member = random.below(model.members.len() as u32) as usize;
         let error = model.draw_error(action, random);
-        let has_ended = random.unit() < ensemble.termination(model, lane);
+        let draw = random.unit();
         let transition = &mut state.transition;
         let observation = &mut transition.observations[lane * features..(lane + 1) * features];
         let outputs = &ensemble.of_member(model, member, lane)[..model.layout.predicted()];
@@ -87,7 +98,12 @@ impl LearnedBatch {
         let own = lane * signals..(lane + 1) * signals;
         let to = &mut transition.signals[own.clone()];
         write_signals(model, observation, predicted, ensemble.uncertainty(model, lane), to);
-        transition.current_signals[own.clone()].copy_from_slice(&transition.signals[own]);
+        transition.current_signals[own.clone()].copy_from_slice(&transition.signals[own.clone()]);
+        let has_ended = if ends.is_empty() {
+            draw < ensemble.termination(model, lane)
+        } else {
+            ends.iter().any(|end| end.holds(&transition.signals[own.clone()]))
+        };
         state.steps[lane] += 1;
         let outcome = match (has_ended, state.steps[lane] >= *max_steps) {
             (true, _) => Outcome::Terminated,

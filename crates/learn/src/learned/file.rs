@@ -127,7 +127,7 @@ mod tests {
             errors_by_choice: vec![0..2, 2..2],
             starts: vec![1.0],
             start_signals: Vec::new(),
-            fit: Fit { rows: 3, held_out_episodes: 1, explained: vec![("wip".into(), 0.951)] },
+            fit: Fit { rows: 3, ended: 0, held_out_episodes: 1, explained: vec![("wip".into(), 0.951)] },
             spec,
             layout,
         };

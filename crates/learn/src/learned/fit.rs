@@ -86,6 +86,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log) -> Result<Model, String> {
             .collect(),
         fit: Fit {
             rows: transitions.len() as u64,
+            ended: log.episodes.iter().filter(|episode| has_ended(log, episode)).count() as u64,
             held_out_episodes: unseen.len() as u64,
             explained: Vec::new(),
         },

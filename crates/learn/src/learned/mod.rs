@@ -5,13 +5,15 @@
 //! far they disagree is the signal `model_uncertainty`: paid for with a negative weight it is the penalty of MOPO (Yu et al.
 //! 2020, arXiv 2005.13239), which keeps a policy where the log has been.
 //!
+//! When an episode ends by itself is learnt too, but a log that hardly shows it hardly teaches it: `[[process.ends]]` states it.
+//!
 //! * [`model`] – the ensemble; [`fit`] – how it is learnt; [`file`] – how it is kept; [`batch`] – environments that step in it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use setpoint_decision::charter::Finding;
-use setpoint_decision::section::Section;
+use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::{Signal, Spec};
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_plant::log::Log;
@@ -36,6 +38,8 @@ pub const SUMMARY: &str = "learnt from a log of another process: log = \"…\", 
 pub const UNCERTAINTY: &str = "model_uncertainty";
 /// Where the model is kept unless the project file says otherwise.
 const FILE: &str = "learned-process.safetensors";
+/// Fewer episodes that ended by themselves do not teach when one does.
+const ENDED_MIN: u64 = 30;
 /// Greatest disagreement that is reported.
 pub const UNCERTAINTY_MAX: f32 = 100.0;
 
@@ -64,7 +68,7 @@ pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     }
     let hash = file::hash(&keys.log, &like)?;
     if let Some(model) = file::load(&keys.model, &hash) {
-        return Ok(Arc::new(Learned::new(model, &*factory, keys)));
+        return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
     }
     let log = logs::load(factory.spec(), &keys.log)?;
     let spec = spec_of(factory.spec(), &log);
@@ -74,7 +78,45 @@ pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     })?;
     // The same log gives the same model: one that cannot be kept costs time, nothing else.
     let _ = durable::replace(&keys.model, &file::to_bytes(&model, &hash));
-    Ok(Arc::new(Learned::new(model, &*factory, keys)))
+    Ok(Arc::new(Learned::new(project, model, &*factory, keys)?))
+}
+
+/// `[[process.ends]]`: an episode ends by itself where a signal leaves its limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// Place of the signal in the learnt spec.
+    pub signal: usize,
+    /// It ends above this.
+    pub above: f32,
+    /// It ends below this.
+    pub below: f32,
+}
+
+impl End {
+    fn read(section: &Section<'_>, spec: &Spec) -> Result<Self, Box<Diagnostic>> {
+        const EXAMPLE: &str = "for example: signal = \"failure_prob\", above = 0.2";
+        let name = section.string("signal", "name of a signal")?;
+        let above = section.number("above", Range::any(), "the episode ends above this")?;
+        let below = section.number("below", Range::any(), "the episode ends below this")?;
+        let (Some(name), true) = (name, above.or(below).is_some()) else {
+            let title = "an end needs a signal and a limit";
+            return Err(section.error("signal", title, "expected signal, and above or below", EXAMPLE));
+        };
+        let Some(signal) = spec.signals.iter().position(|signal| signal.name == name) else {
+            let known: Vec<&str> = spec.signals.iter().map(|signal| signal.name.as_str()).collect();
+            let title = format!("the learnt process has no signal `{name}`");
+            let help = format!("signals that the log knows: {}", known.join(", "));
+            return Err(section.error("signal", &title, "not a signal of this log", &help));
+        };
+        let (above, below) =
+            (above.unwrap_or(f64::INFINITY) as f32, below.unwrap_or(f64::NEG_INFINITY) as f32);
+        Ok(Self { signal, above, below })
+    }
+
+    /// Whether the episode is over.
+    pub fn holds(&self, signals: &[f32]) -> bool {
+        signals[self.signal] > self.above || signals[self.signal] < self.below
+    }
 }
 
 /// `[process]`
@@ -83,6 +125,7 @@ struct Keys {
     log: PathBuf,
     like: String,
     model: PathBuf,
+    ends: usize,
 }
 
 impl Keys {
@@ -106,6 +149,8 @@ impl Keys {
         Ok(Self {
             log: resolve(need("log", "the log that it is learnt from", "\"line.csv\"")?),
             like: need("like", "the process whose names, units and bounds it takes", "\"assembly-line\"")?,
+            // Read once the signals are known.
+            ends: section.tables("ends")?.len(),
             model: resolve(
                 section.string("model", "where the learnt model is kept")?.unwrap_or_else(|| FILE.to_owned()),
             ),
@@ -145,10 +190,16 @@ struct Learned {
     spec: Spec,
     heuristics: Vec<Heuristic>,
     keys: Keys,
+    ends: Vec<End>,
 }
 
 impl Learned {
-    fn new(model: Model, like: &dyn Factory, keys: Keys) -> Self {
+    fn new(project: &Project, model: Model, like: &dyn Factory, keys: Keys) -> Result<Self, Box<Diagnostic>> {
+        let mut ends = Vec::with_capacity(keys.ends);
+        for section in project.section("process").tables("ends")? {
+            ends.push(End::read(&section, &model.spec)?);
+            section.finish()?;
+        }
         let mut spec = model.spec.clone();
         spec.max_steps = like.spec().max_steps;
         // A heuristic reads signals by their places in its own process.
@@ -172,7 +223,8 @@ impl Learned {
                 },
             )
         };
-        Self { heuristics: like.heuristics().iter().map(adapt).collect(), model: Arc::new(model), spec, keys }
+        let heuristics = like.heuristics().iter().map(adapt).collect();
+        Ok(Self { heuristics, model: Arc::new(model), spec, keys, ends })
     }
 }
 
@@ -182,7 +234,14 @@ impl Factory for Learned {
     }
 
     fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>> {
-        Ok(Box::new(LearnedBatch::new(self.model.clone(), &self.spec, lanes, seed, purpose)))
+        Ok(Box::new(LearnedBatch::new(
+            self.model.clone(),
+            &self.spec,
+            self.ends.clone(),
+            lanes,
+            seed,
+            purpose,
+        )))
     }
 
     fn heuristics(&self) -> &[Heuristic] {
@@ -190,7 +249,7 @@ impl Factory for Learned {
     }
 
     fn parameters(&self) -> toml::Table {
-        let Keys { log, like, model } = &self.keys;
+        let Keys { log, like, model, .. } = &self.keys;
         let entries = [
             ("log", log.display().to_string()),
             ("like", like.clone()),
@@ -210,11 +269,17 @@ impl Factory for Learned {
             fit.held_out_episodes,
             all.join(", ")
         );
-        let finding = if worst < 0.5 {
-            Finding::warn("learned process", message)
-        } else {
-            Finding::pass("learned process", message)
-        };
-        vec![finding]
+        let subject = "learned process";
+        let mut findings =
+            vec![if worst < 0.5 { Finding::warn(subject, message) } else { Finding::pass(subject, message) }];
+        if self.ends.is_empty() && fit.ended < ENDED_MIN {
+            let message = format!(
+                "{} episodes of the log ended by themselves, too few to learn when one does: state it with \
+                 [[process.ends]] signal = \"…\", above = …",
+                fit.ended
+            );
+            findings.push(Finding::warn(subject, message));
+        }
+        findings
     }
 }

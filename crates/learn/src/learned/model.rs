@@ -90,6 +90,8 @@ impl Scale {
 pub struct Fit {
     /// Decisions that it was learnt from.
     pub rows: u64,
+    /// Episodes of the log that ended by themselves.
+    pub ended: u64,
     /// Episodes that it has not seen.
     pub held_out_episodes: u64,
     /// Share of the variance of each feature's next value, and of each measured signal, that the mean prediction explains
