@@ -38,7 +38,7 @@ impl Problem {
     pub fn new(project: Project) -> Result<Self, Box<Diagnostic>> {
         let factory = match project.process.kind.as_str() {
             learned::KIND => learned::open(&project)?,
-            _ => setpoint_process::open(&project)?,
+            _ => setpoint_process::open::open_beside(&project, &[learned::KIND])?,
         };
         Self::with(project, factory)
     }

@@ -162,12 +162,18 @@ fn outside(kind: &str) -> Option<Open> {
 
 /// The process that a project names. Unknown kinds and unknown keys of `[process]` are refused.
 pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    open_beside(project, &[])
+}
+
+/// The same, where the caller opens some more kinds itself: a refusal names them too.
+pub fn open_beside(project: &Project, more: &[&'static str]) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = project.section("process");
     section.allow("kind");
     section.allow("max_steps");
     let kind = project.process.kind.as_str();
     let Some(open) = builtin(kind).or_else(|| outside(kind)) else {
-        let names: Vec<&str> = names().chain(OUTSIDE.iter().map(|(name, ..)| *name)).collect();
+        let names: Vec<&str> =
+            names().chain(OUTSIDE.iter().map(|(name, ..)| *name)).chain(more.iter().copied()).collect();
         let label = match nearest(kind, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected one of {}", names.join(", ")),

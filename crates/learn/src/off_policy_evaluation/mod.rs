@@ -169,8 +169,9 @@ fn refusal(sizes: &[f64], episodes: usize) -> String {
     match sizes.iter().take_while(|size| **size >= EFFECTIVE_SAMPLE_SIZE_MIN).count() {
         0 => text.push_str("Log more episodes, by a policy that takes this one's choices more often"),
         steps => text.push_str(&format!(
-            "The first {steps} steps of an episode can be judged (--steps {steps}, effective sample size {:.0}); for more, \
+            "The first {} of an episode can be judged (--steps {steps}, effective sample size {:.0}); for more, \
              log more episodes, or judge a policy that is closer to the logging one (--softened)",
+            if steps == 1 { "step".to_owned() } else { format!("{steps} steps") },
             sizes[steps - 1]
         )),
     }
