@@ -41,10 +41,11 @@ fn learned(folder: &Path, uncertainty: f64, ends: &str) -> Problem {
 
 /// The source's log under the process's own names; `None`, with a line that says so, where it is absent.
 fn source_log(folder: &Path) -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/assembly_line_log.csv");
-    let path = std::env::var_os("SETPOINT_ASSEMBLY_LINE_LOG").map_or(shared, PathBuf::from);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: there is no {}; SETPOINT_ASSEMBLY_LINE_LOG may name it", path.display());
+    // In the repository's folder `shared`, or in one beside the repository.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let places = ["shared", "../shared"].map(|folder| root.join(folder).join("data/assembly_line_log.csv"));
+    let Some(text) = places.iter().find_map(|path| std::fs::read_to_string(path).ok()) else {
+        println!("skipped: there is no {}", places[0].display());
         return None;
     };
     let (header, rows) = text.split_once('\n').unwrap();

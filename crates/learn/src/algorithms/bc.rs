@@ -302,10 +302,10 @@ mod tests {
         let loss = |logits: &[f32]| choices_loss(&mut logits.to_vec(), 3, &[2, 0], &weights, &mut [0.0; 6]);
         let mut gradient = [9.0; 6];
         choices_loss(&mut logits.to_vec(), 3, &[2, 0], &weights, &mut gradient);
-        for index in 0..6 {
+        for (index, gradient) in gradient.iter().enumerate() {
             let numeric =
                 (loss(&shifted(&logits, index, 1e-2)) - loss(&shifted(&logits, index, -1e-2))) / 2e-2;
-            assert!((numeric - f64::from(gradient[index])).abs() < 1e-3, "{index}: {numeric}");
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-3, "{index}: {numeric}");
         }
 
         let (means, log_std, done) = ([0.3, -0.2, 0.5, 0.9], [-0.5, 0.2], [0.1, 0.4, 0.6, -0.3]);
@@ -314,15 +314,15 @@ mod tests {
         };
         let (mut to_means, mut to_log_std) = ([9.0; 4], [0.0; 2]);
         settings_loss(&means, &log_std, &done, &weights, &mut to_means, &mut to_log_std);
-        for index in 0..4 {
+        for (index, gradient) in to_means.iter().enumerate() {
             let at = |by| loss(&shifted(&means, index, by), &log_std);
             let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
-            assert!((numeric - f64::from(to_means[index])).abs() < 1e-3, "{index}: {numeric}");
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-3, "{index}: {numeric}");
         }
-        for index in 0..2 {
+        for (index, gradient) in to_log_std.iter().enumerate() {
             let at = |by| loss(&means, &shifted(&log_std, index, by));
             let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
-            assert!((numeric - f64::from(to_log_std[index])).abs() < 1e-2, "{index}: {numeric}");
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-2, "{index}: {numeric}");
         }
     }
 }

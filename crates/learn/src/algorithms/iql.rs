@@ -186,10 +186,10 @@ impl OfflineLearner for Iql {
         each(critics, *cores, |critic| critic.estimate_by_target(inputs, rows));
         let values = value.forward(&batch.observations, rows);
         let (mut value_loss, mut advantage) = (0.0, 0.0);
-        for row in 0..rows {
+        for (row, v) in values.iter().enumerate() {
             let place = row * outputs + batch.choices.get(row).map_or(0, |choice| *choice as usize);
-            let (q, v) = (least(critics, place), values[row]);
-            let (loss, slope) = expectile_loss(q, v, options.expectile as f32);
+            let q = least(critics, place);
+            let (loss, slope) = expectile_loss(q, *v, options.expectile as f32);
             value_loss += f64::from(loss) / rows as f64;
             advantage += f64::from(q - v) / rows as f64;
             self.value_gradient[row] = slope / rows as f32;

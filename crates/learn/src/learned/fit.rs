@@ -7,7 +7,7 @@ use setpoint_process::process::Action;
 use setpoint_process::random::Stream;
 
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
-use crate::logs::has_ended;
+use crate::logs::ended;
 use crate::network::Network;
 
 /// Rows of a gradient step.
@@ -86,7 +86,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log) -> Result<Model, String> {
             .collect(),
         fit: Fit {
             rows: transitions.len() as u64,
-            ended: log.episodes.iter().filter(|episode| has_ended(log, episode)).count() as u64,
+            ended: ended(log).into_iter().filter(|ended| *ended).count() as u64,
             held_out_episodes: unseen.len() as u64,
             explained: Vec::new(),
         },
@@ -108,10 +108,12 @@ fn split(log: &Log) -> (Vec<usize>, Vec<usize>) {
 
 fn transitions(log: &Log, episodes: &[usize]) -> Vec<(usize, Shown)> {
     let mut transitions = Vec::new();
-    for episode in episodes.iter().map(|episode| &log.episodes[*episode]) {
-        let last = episode.rows.end - 1;
-        transitions.extend((episode.rows.start..last).map(|row| (row, Shown::Next)));
-        if has_ended(log, episode) {
+    let ended = ended(log);
+    for episode in episodes {
+        let rows = &log.episodes[*episode].rows;
+        let last = rows.end - 1;
+        transitions.extend((rows.start..last).map(|row| (row, Shown::Next)));
+        if ended[*episode] {
             transitions.push((last, Shown::End));
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! When an episode ends by itself is learnt too, but a log that hardly shows it hardly teaches it: `[[process.ends]]` states it.
 //!
-//! * [`model`] – the ensemble; [`fit`] – how it is learnt; [`file`] – how it is kept; [`batch`] – environments that step in it
+//! * [`model`] – the ensemble; [`fit`] – how it is learnt; [`mod@file`] – how it is kept; [`batch`] – environments that step in it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

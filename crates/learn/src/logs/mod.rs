@@ -3,6 +3,7 @@
 //! [`load`] is a plain reader of files whose columns already bear the process's names; [`record()`] makes a log whose
 //! logging policy is known.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use setpoint_decision::Diagnostic;
@@ -60,7 +61,8 @@ fn parse(spec: &Spec, text: &str) -> Result<Log, Fault> {
     };
     let columns = Columns::find(spec, &header)?;
     let mut log = Log::new(spec);
-    let mut names: Vec<String> = Vec::new();
+    let mut names: HashSet<String> = HashSet::new();
+    let mut present = String::new();
     for (line, number) in lines.filter(|(line, _)| !line.trim().is_empty()) {
         let cells: Vec<&str> = line.split(',').map(str::trim).collect();
         if cells.len() != header.len() {
@@ -71,8 +73,8 @@ fn parse(spec: &Spec, text: &str) -> Result<Log, Fault> {
         let row = log.rows() - 1;
         let terminated = columns.terminated.map(|column| matches!(cells[column], "1" | "true"));
         let episode = columns.episode.map_or("", |column| cells[column]);
-        match (log.episodes.last_mut(), names.last()) {
-            (Some(last), Some(name)) if name == episode => {
+        match log.episodes.last_mut() {
+            Some(last) if present == episode => {
                 if last.terminated == Some(true) {
                     let help = "`terminated` belongs to the last row of an episode";
                     return Err(Fault::new(number, "the episode goes on after it terminated", help));
@@ -81,11 +83,11 @@ fn parse(spec: &Spec, text: &str) -> Result<Log, Fault> {
                 last.terminated = terminated;
             }
             _ => {
-                if names.iter().any(|name| name == episode) {
+                if !names.insert(episode.to_owned()) {
                     let what = format!("episode {episode} comes back after another one");
                     return Err(Fault::new(number, what, "the rows of an episode must stand together"));
                 }
-                names.push(episode.to_owned());
+                present = episode.to_owned();
                 log.episodes.push(LoggedEpisode { rows: row..row + 1, terminated });
             }
         }
@@ -207,11 +209,12 @@ pub fn place(log: &Log, row: usize) -> String {
     }
 }
 
-/// Whether an episode came to an end of the process's own. Where the log does not say, one that is shorter than the longest
-/// is taken to have: a time limit cuts all of them at the same length.
-pub fn has_ended(log: &Log, episode: &LoggedEpisode) -> bool {
-    let longest = || log.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0);
-    episode.terminated.unwrap_or_else(|| episode.rows.len() < longest())
+/// `[episodes]` whether each came to an end of the process's own. Where the log does not say, one that is shorter than the
+/// longest is taken to have: a time limit cuts all of them at the same length.
+pub fn ended(log: &Log) -> Vec<bool> {
+    let longest = log.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0);
+    let has_ended = |episode: &LoggedEpisode| episode.terminated.unwrap_or(episode.rows.len() < longest);
+    log.episodes.iter().map(has_ended).collect()
 }
 
 /// Signals of the state in which a row's action was taken, as far as they are known: what a feature of the same name shows,

@@ -9,7 +9,7 @@ use setpoint_process::State;
 
 use super::Settings;
 use crate::action_distribution::ActionDistribution;
-use crate::logs::{has_ended, place, signals_at_decision};
+use crate::logs::{ended, place, signals_at_decision};
 use crate::problem::Problem;
 
 /// Episodes cut to the steps that count.
@@ -85,7 +85,7 @@ impl Trajectories {
             ));
         }
         let mut cut_short = 0;
-        for episode in &log.episodes {
+        for (episode, has_ended) in log.episodes.iter().zip(ended(log)) {
             for row in episode.rows.clone() {
                 let is_first = row == episode.rows.start;
                 signals_at_decision(spec, log, row, is_first, &mut signals);
@@ -98,13 +98,13 @@ impl Trajectories {
                 trajectories.ratios[row] = own[log.choice(row)] / behaviour[row];
                 trajectories.next[row] = if row + 1 < episode.rows.end {
                     Next::Row(row + 1)
-                } else if has_ended(log, episode) {
+                } else if has_ended {
                     Next::End
                 } else {
                     Next::Unknown
                 };
             }
-            cut_short += u32::from(episode.rows.len() < horizon && !has_ended(log, episode));
+            cut_short += u32::from(episode.rows.len() < horizon && !has_ended);
             let end = episode.rows.end.min(episode.rows.start + horizon);
             trajectories.episodes.push(episode.rows.start..end);
         }

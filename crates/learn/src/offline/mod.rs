@@ -19,7 +19,7 @@ use crate::action_distribution::ActionDistribution;
 use crate::algorithms::{Algorithm, Figures, Horizon, Snapshot};
 use crate::environment::Environments;
 use crate::error::TrainError;
-use crate::logs::{has_ended, load, place, record};
+use crate::logs::{ended, load, place, record};
 use crate::normalize::ObservationNormalizer;
 use crate::problem::Problem;
 use crate::replay::Batch;
@@ -170,10 +170,12 @@ impl Transitions {
             normalizer,
             log,
         };
-        for episode in episodes.iter().map(|episode| &transitions.log.episodes[*episode]) {
-            let last = episode.rows.end - 1;
-            transitions.followed.extend(episode.rows.start..last);
-            if has_ended(&transitions.log, episode) {
+        let ended = ended(&transitions.log);
+        for episode in episodes {
+            let rows = transitions.log.episodes[episode].rows.clone();
+            let last = rows.end - 1;
+            transitions.followed.extend(rows.start..last);
+            if ended[episode] {
                 transitions.followed.push(last);
                 transitions.ends[last] = true;
             }
