@@ -90,12 +90,8 @@ impl Log {
 
     /// These episodes alone, in this order; one may be named several times (a resampled log).
     pub fn select(&self, episodes: impl IntoIterator<Item = usize>) -> Self {
-        let mut selected = Self {
-            features: self.features,
-            width: self.width,
-            signals_per_row: self.signals_per_row,
-            ..Self::default()
-        };
+        let mut selected =
+            Self { features: self.features, width: self.width, signals_per_row: self.signals_per_row, ..Self::default() };
         for index in episodes {
             selected.append_episode(self, &self.episodes[index]);
         }
