@@ -45,6 +45,8 @@ pub enum Command {
     Faults(Faults),
     /// Hold the simulator against a log of the plant: audit the log, measure the gap
     Validate(Validate),
+    /// Estimate from a log of decisions what another policy would have earned; plays nothing
+    Ope(Ope),
     /// Say what is wrong with a training, finished or not: the symptom, what shows it, what to try next
     Diagnose(Diagnose),
     /// Rank the actions for one state, with reasons
@@ -303,6 +305,48 @@ pub struct Validate {
     /// Override a key of the project file, for example process.max_steps=80 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// What would another policy have earned? Four estimates with 95 % intervals, or a refusal where the log holds too little of
+/// what the policy would have done.
+#[derive(Args)]
+pub struct Ope {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// Log of decisions, a CSV file: features, action, reward, episode, and probability where it is known
+    #[arg(long, value_name = "LOG")]
+    pub data: PathBuf,
+    /// Who is judged: a policy file, a run folder, or a baseline such as line-manager [default: the project's newest run]
+    #[arg(long, value_name = "FILE|RUN|BASELINE")]
+    pub policy: Option<PathBuf>,
+    /// Judge the policy that makes this share of its decisions evenly among all choices instead
+    #[arg(long, value_name = "SHARE", value_parser = softened)]
+    pub softened: Option<f64>,
+    /// Steps that count, from the beginning of an episode on [default: all of the longest episode]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Discount per step; 1 makes the return that of `setpoint eval`
+    #[arg(long, value_name = "GAMMA", default_value_t = 1.0, value_parser = gamma)]
+    pub gamma: f64,
+    /// Where the logging policy's probabilities come from [default: the column, estimated where there is none]
+    #[arg(long, value_name = "SOURCE", value_parser = ["logged", "uniform", "estimated"])]
+    pub behaviour: Option<String>,
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+}
+
+fn softened(text: &str) -> Result<f64, String> {
+    unit_interval(text, "a share is 0 to 1")
+}
+
+fn gamma(text: &str) -> Result<f64, String> {
+    unit_interval(text, "a discount is 0 to 1")
+}
+
+fn unit_interval(text: &str, expected: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(expected.to_owned()) }
 }
 
 #[derive(Args)]

@@ -40,6 +40,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Eval(arguments) => commands::eval::run(arguments, &output),
         Command::Faults(arguments) => commands::faults::run(arguments, &output),
         Command::Validate(arguments) => commands::validate::run(arguments, &output),
+        Command::Ope(arguments) => commands::ope::run(arguments, &output),
         Command::Diagnose(arguments) => commands::diagnose::run(arguments, &output),
         Command::Recommend(arguments) => commands::recommend::run(arguments, &output),
         Command::Report(arguments) => commands::report::run(arguments, &output),

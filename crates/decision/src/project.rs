@@ -24,6 +24,8 @@ pub const ALGORITHMS: &[&str] = &[
     "ddpg",
     "reinforce",
     "q-learning",
+    "bc",
+    "iql",
     "epsilon-greedy",
     "ucb1",
     "lin-ucb",

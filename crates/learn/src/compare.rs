@@ -24,7 +24,8 @@ pub use curve::{Curve, CurvePoint};
 pub use recommendation::Recommendation;
 
 /// Left out unless they are named: references and special cases, which a first choice is seldom among.
-const ONLY_IF_NAMED: &[&str] = &["reinforce", "q-learning", "epsilon-greedy", "ucb1", "lin-ucb", "thompson"];
+const ONLY_IF_NAMED: &[&str] =
+    &["reinforce", "q-learning", "bc", "iql", "epsilon-greedy", "ucb1", "lin-ucb", "thompson"];
 
 /// What is compared: `compare.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -307,6 +307,11 @@ impl Environments {
         self.account()
     }
 
+    /// Counts steps that were learnt from a log; the environments stand still.
+    pub fn pass(&mut self, steps: u64) {
+        self.steps += steps;
+    }
+
     fn count_controls(&mut self, values: &[f32]) {
         for row in values.chunks_exact(self.actions) {
             for (sum, value) in self.tally.actions.iter_mut().zip(row) {

@@ -264,7 +264,7 @@ pub(crate) fn returns(
 }
 
 /// `heuristic` is the first of a process's; others go by their names.
-fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
+pub(crate) fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
     if name == "heuristic" {
         heuristics.first()
     } else {

@@ -14,8 +14,11 @@
 //! * [`faults`] – the policy under noise, delay and loss of samples, size by size
 //! * [`mod@validate`] – the simulator against a log of the plant
 //! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
+//! * [`offline`] – what learners from a log share; [`learned`] – a process learnt from a log
+//! * [`logs`], [`off_policy_evaluation`], [`action_distribution`] – logs of decisions, and what another policy would have earned
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
+pub mod action_distribution;
 pub mod algorithms;
 pub mod checkpoint;
 pub mod compare;
@@ -29,11 +32,15 @@ pub mod error;
 pub mod evaluate;
 pub mod exploration;
 pub mod faults;
+pub mod learned;
+pub mod logs;
 pub mod many_seeds;
 pub mod metrics;
 pub mod network;
 pub mod normalize;
 pub mod off_policy;
+pub mod off_policy_evaluation;
+pub mod offline;
 pub mod pair;
 pub mod preferences;
 pub mod probes;

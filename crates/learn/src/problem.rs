@@ -11,7 +11,9 @@ use setpoint_policy::{Policy, constraints::ConstraintSet};
 use setpoint_process::Factory;
 
 use crate::algorithms::{Algorithm, Options, Snapshot};
+use crate::learned;
 use crate::normalize::EPSILON;
+use crate::offline::Transitions;
 
 /// A project with everything it names found and checked.
 #[derive(Clone)]
@@ -22,6 +24,8 @@ pub struct Problem {
     pub factory: Arc<dyn Factory>,
     /// The options of its algorithm.
     pub options: Options,
+    /// The log that its algorithm learns from, where it learns from one.
+    pub transitions: Option<Arc<Transitions>>,
 }
 
 impl Problem {
@@ -32,14 +36,18 @@ impl Problem {
 
     /// Finds the project's process and algorithm and checks every name against them.
     pub fn new(project: Project) -> Result<Self, Box<Diagnostic>> {
-        let factory = setpoint_process::open(&project)?;
+        let factory = match project.process.kind.as_str() {
+            learned::KIND => learned::open(&project)?,
+            _ => setpoint_process::open::open_beside(&project, &[learned::KIND])?,
+        };
         Self::with(project, factory)
     }
 
     /// With a process that was made elsewhere, whatever the project's `kind`.
     pub fn with(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
         project.bind(factory.spec())?;
-        let options = Options::read(&project)?;
+        let mut options = Options::read(&project)?;
+        options.resolve(&project.folder);
         if let Some(reason) = options.mismatch(factory.spec()) {
             let section = project.section("train");
             return Err(section.error(
@@ -61,7 +69,12 @@ impl Problem {
                 "a few hundred thousand transitions are enough for most decisions",
             ));
         }
-        Ok(Self { project, factory, options })
+        let mut problem = Self { project, factory, options, transitions: None };
+        if let Some(source) = problem.options.source() {
+            let log = source.open(&problem)?;
+            problem.transitions = Some(Arc::new(Transitions::new(log, &problem.spec().action)));
+        }
+        Ok(problem)
     }
 
     /// The process's spaces and signals.
@@ -86,7 +99,7 @@ impl Problem {
 
     /// A fresh learner for a seed.
     pub fn learner(&self, seed: u64, threads: usize) -> Box<dyn Algorithm> {
-        self.options.learner(self.spec(), self.is_masked(), seed, threads)
+        self.options.learner(self.spec(), self.is_masked(), seed, threads, self.transitions.as_ref())
     }
 
     /// Whether some actions may be forbidden, by the process or by a constraint.

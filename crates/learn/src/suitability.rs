@@ -45,6 +45,7 @@ fn with_memory(problem: &Problem, free_bytes: Option<u64>) -> Vec<Finding> {
         Options::Td3(options) => findings.extend(noise(problem, &options.noise)),
         Options::Ddpg(options) => findings.extend(noise(problem, &options.noise)),
         Options::QLearning(options) => findings.extend(table(problem, options)),
+        Options::Bc(_) | Options::Iql(_) => {}
         Options::Bandit(..) => findings.extend(consequences(problem)),
     }
     findings

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use setpoint_decision::charter::Finding;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::document::Document;
 use setpoint_decision::section::Section;
@@ -26,6 +27,10 @@ pub trait Factory: Send + Sync {
     /// The process's own keys of `[process]` with every default filled in.
     fn parameters(&self) -> toml::Table {
         toml::Table::new()
+    }
+    /// What `setpoint check` says of it beyond what it finds out by running it.
+    fn findings(&self) -> Vec<Finding> {
+        Vec::new()
     }
     /// Those of its own keys that change nothing of what is learnt: a training may be resumed with others.
     fn incidental_keys(&self) -> &[&'static str] {
@@ -170,12 +175,18 @@ fn outside(kind: &str) -> Option<Open> {
 
 /// The process that a project names. Unknown kinds and unknown keys of `[process]` are refused.
 pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    open_beside(project, &[])
+}
+
+/// The same, where the caller opens some more kinds itself: a refusal names them too.
+pub fn open_beside(project: &Project, more: &[&'static str]) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = project.section("process");
     section.allow("kind");
     section.allow("max_steps");
     let kind = project.process.kind.as_str();
     let Some(open) = builtin(kind).or_else(|| outside(kind)) else {
-        let names: Vec<&str> = names().chain(OUTSIDE.iter().map(|(name, ..)| *name)).collect();
+        let names: Vec<&str> =
+            names().chain(OUTSIDE.iter().map(|(name, ..)| *name)).chain(more.iter().copied()).collect();
         let label = match nearest(kind, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected one of {}", names.join(", ")),

@@ -138,6 +138,7 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
         let message = format!("{}; evaluated on {evaluated}", curriculum.levels.join(" → "));
         findings.push(Finding::pass("curriculum", message));
     }
+    findings.extend(problem.factory.findings());
     let algorithm = problem.options.name();
     findings.push(Finding::pass("algorithm", format!("{algorithm} learns these actions")));
     if let Some(collection) = problem.options.collection() {

@@ -4,6 +4,7 @@ use serde_json::json;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Parameter, Spec};
 use setpoint_learn::algorithms::{ALGORITHMS, Description, options_of};
+use setpoint_learn::learned;
 use setpoint_process::kinds;
 use setpoint_process::open::{OUTSIDE, names};
 
@@ -18,6 +19,11 @@ pub fn run(arguments: &List, output: &Output) -> Result<Status, Failure> {
     }
 }
 
+/// Kinds that are nothing without a project's keys.
+fn dependent() -> impl Iterator<Item = (&'static str, &'static str)> {
+    OUTSIDE.iter().map(|(kind, summary, _)| (*kind, *summary)).chain([(learned::KIND, learned::SUMMARY)])
+}
+
 fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
     let specs: Vec<Spec> = kinds().iter().map(|factory| factory.spec().clone()).collect();
     match kind {
@@ -25,19 +31,24 @@ fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
             for spec in &specs {
                 output.line(format!("{:<24} {}", spec.kind, spec.summary));
             }
-            for (kind, summary, _) in OUTSIDE {
+            for (kind, summary) in dependent() {
                 output.line(format!("{kind:<24} {summary}"));
             }
             output.line("\n`setpoint list processes KIND` shows features, actions, signals and units");
-            let outside: Vec<_> = OUTSIDE
-                .iter()
-                .map(|(kind, summary, _)| json!({ "kind": kind, "summary": summary }))
-                .collect();
+            let outside: Vec<_> =
+                dependent().map(|(kind, summary)| json!({ "kind": kind, "summary": summary })).collect();
             output.document(
                 "list processes",
                 Status::Done,
                 json!({ "processes": specs, "outside": outside }),
             );
+        }
+        Some(learned::KIND) => {
+            return Err(Failure::Message(
+                "what a learned process has depends on the log that a project names; `setpoint check PROJECT --json` shows it \
+                 (docs/guide.md)"
+                    .to_owned(),
+            ));
         }
         Some(kind) if OUTSIDE.iter().any(|(name, ..)| *name == kind) => {
             return Err(Failure::Message(format!(

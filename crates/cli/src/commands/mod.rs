@@ -8,6 +8,7 @@ pub mod eval;
 pub mod faults;
 pub mod list;
 pub mod new;
+pub mod ope;
 pub mod recommend;
 pub mod report;
 pub mod run;

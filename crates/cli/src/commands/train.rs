@@ -1,8 +1,10 @@
 //! `setpoint train`
 
 use serde_json::json;
+use setpoint_learn::algorithms::Options;
 use setpoint_learn::durable;
 use setpoint_learn::many_seeds::{Event, Seeds, train_seeds};
+use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, cores, train};
@@ -77,6 +79,15 @@ pub fn one(
         summary.return_mean_100.map_or("–".into(), number),
         summary.return_best.map_or("–".into(), number),
     ));
+    // What learns to do better than its log is not meant to decide as the log.
+    let cloned = problem.transitions.as_ref().filter(|_| matches!(problem.options, Options::Bc(_)));
+    if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {
+        output.line(format!(
+            "decides as the log in {:.1} % of {} held-out decisions:",
+            found.percent, found.decisions
+        ));
+        found.regions.iter().for_each(|region| output.line(format!("  {}", region.sentence())));
+    }
     output.line(format!("run folder: {}", folder.path.display()));
     Ok(trained)
 }

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 use setpoint_decision::section::{Key, Section};
@@ -16,11 +18,14 @@ use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::network::Cores;
 use crate::off_policy::{Collection, OffPolicy};
+use crate::offline::{Source, Transitions};
 use crate::replay::{Replay, ReplayState};
 
 pub mod bandits;
+pub mod bc;
 pub mod ddpg;
 pub mod dqn;
+pub mod iql;
 pub mod ppo;
 pub mod q_learning;
 pub mod reinforce;
@@ -127,6 +132,8 @@ pub const ALGORITHMS: &[Description] = &[
     ddpg::DESCRIPTION,
     reinforce::DESCRIPTION,
     q_learning::DESCRIPTION,
+    bc::DESCRIPTION,
+    iql::DESCRIPTION,
     bandits::DESCRIPTIONS[0],
     bandits::DESCRIPTIONS[1],
     bandits::DESCRIPTIONS[2],
@@ -182,6 +189,10 @@ pub enum Options {
     Ddpg(Box<ddpg::Options>),
     /// `[train.q-learning]`
     QLearning(q_learning::Options),
+    /// `[train.bc]`
+    Bc(Box<bc::Options>),
+    /// `[train.iql]`
+    Iql(Box<iql::Options>),
     /// One of the bandits, by its place among [`bandits::DESCRIPTIONS`].
     #[serde(serialize_with = "bandit_options")]
     Bandit(usize, bandits::Options),
@@ -220,6 +231,8 @@ impl Options {
             "td3" => Self::Td3(Box::new(td3::Options::read(section)?)),
             "ddpg" => Self::Ddpg(Box::new(ddpg::Options::read(section)?)),
             "q-learning" => Self::QLearning(q_learning::Options::read(section)?),
+            "bc" => Self::Bc(Box::new(bc::Options::read(section)?)),
+            "iql" => Self::Iql(Box::new(iql::Options::read(section)?)),
             bandit => {
                 let index = bandits::DESCRIPTIONS.iter().position(|found| found.name == bandit);
                 let index = index.expect("all but the bandits stand above");
@@ -244,6 +257,8 @@ impl Options {
             Self::Td3(_) => td3::DESCRIPTION.name,
             Self::Ddpg(_) => ddpg::DESCRIPTION.name,
             Self::QLearning(_) => q_learning::DESCRIPTION.name,
+            Self::Bc(_) => bc::DESCRIPTION.name,
+            Self::Iql(_) => iql::DESCRIPTION.name,
             Self::Bandit(index, _) => bandits::DESCRIPTIONS[*index].name,
         }
     }
@@ -270,7 +285,25 @@ impl Options {
         }
     }
 
-    /// The discount per step; `None` for a bandit, which looks no further than its step.
+    /// Where the log comes from that it learns from, where it learns from one.
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Bc(options) => Some(&options.source),
+            Self::Iql(options) => Some(&options.source),
+            _ => None,
+        }
+    }
+
+    /// Makes file names independent of where the project file stands.
+    pub fn resolve(&mut self, folder: &Path) {
+        match self {
+            Self::Bc(options) => options.source.resolve(folder),
+            Self::Iql(options) => options.source.resolve(folder),
+            _ => {}
+        }
+    }
+
+    /// The discount per step; `None` for what looks no further than its step: a bandit, a clone.
     pub fn gamma(&self) -> Option<f64> {
         match self {
             Self::Ppo(options) => Some(options.gamma),
@@ -280,7 +313,8 @@ impl Options {
             Self::Td3(options) => Some(options.collection.gamma),
             Self::Ddpg(options) => Some(options.collection.gamma),
             Self::QLearning(options) => Some(options.gamma),
-            Self::Bandit(..) => None,
+            Self::Iql(options) => Some(options.gamma),
+            Self::Bc(_) | Self::Bandit(..) => None,
         }
     }
 
@@ -295,8 +329,19 @@ impl Options {
         }
     }
 
-    /// A fresh learner. `threads` changes its speed, never its result.
-    pub fn learner(&self, spec: &Spec, masked: bool, seed: u64, threads: usize) -> Box<dyn Algorithm> {
+    /// A fresh learner. `threads` changes its speed, never its result; `transitions` are those of [`Options::source`].
+    ///
+    /// # Panics
+    /// If it learns from a log and none is given.
+    pub fn learner(
+        &self,
+        spec: &Spec,
+        masked: bool,
+        seed: u64,
+        threads: usize,
+        transitions: Option<&Arc<Transitions>>,
+    ) -> Box<dyn Algorithm> {
+        let log = || transitions.expect("a problem opens the log of what learns from one").clone();
         let cores = if threads < 2 { Cores::One } else { Cores::Two };
         match self {
             Self::Ppo(options) => Box::new(ppo::Ppo::new(options.clone(), spec, masked, seed, threads)),
@@ -319,6 +364,8 @@ impl Options {
                 let learner = td3::Td3::new((**options).clone(), spec, seed, cores);
                 Box::new(OffPolicy::new(learner, options.collection.clone(), spec, masked, seed, cores))
             }
+            Self::Bc(options) => Box::new(bc::Bc::on(options, spec, log(), seed)),
+            Self::Iql(options) => Box::new(iql::Iql::on(options, spec, log(), seed, cores)),
             Self::QLearning(options) => Box::new(q_learning::QLearning::new(options.clone(), spec, seed)),
             Self::Bandit(_, options) => Box::new(bandits::Bandit::new(options.clone(), spec, seed)),
             Self::Ddpg(options) => {

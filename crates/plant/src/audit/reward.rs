@@ -7,6 +7,8 @@ use super::{Finding, RewardCheck, Severity, Times, shown};
 use crate::log::Log;
 use crate::read::Resolution;
 
+/// What the finding is called.
+pub const KIND: &str = "reward";
 /// Share of rows that may differ by more than rounding explains.
 const SHARE: f64 = 0.01;
 /// A reward that explains less of the logged one is another reward.
@@ -97,6 +99,6 @@ pub fn check(
     );
     let advice =
         "set the weights that the log was paid by, or leave `reward` out of [data]: it is then computed";
-    let finding = beyond.finding(severity, "reward", Some(column), sentence, advice);
+    let finding = beyond.finding(severity, KIND, Some(column), sentence, advice);
     (Some(check), finding)
 }

@@ -1,0 +1,128 @@
+//! `setpoint ope`: off-policy evaluation.
+
+use std::path::Path;
+
+use serde_json::json;
+use setpoint_learn::action_distribution::ActionDistribution;
+use setpoint_learn::off_policy_evaluation::{Behaviour, Report, Settings, estimate};
+use setpoint_learn::problem::Problem;
+use setpoint_learn::run_folder::RunFolder;
+use setpoint_learn::{logs, statistics};
+use setpoint_policy::Policy;
+
+use crate::arguments::{Ope, RunArguments};
+use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::target::{policy_of, run_folder};
+
+/// Columns of a paragraph.
+const WIDTH: usize = 100;
+
+pub fn run(arguments: &Ope, output: &Output) -> Result<Status, Failure> {
+    let problem = Problem::load(&arguments.project.project, &arguments.project.set)?;
+    let log = logs::load(&problem.project, problem.spec(), &arguments.data)?;
+    let judged = Judged::find(arguments, &problem)?;
+    let mut target = match &judged {
+        Judged::Policy { policy, .. } => ActionDistribution::of_policy(&problem, policy),
+        Judged::Baseline(name) => ActionDistribution::of_baseline(&problem, name)?,
+    };
+    if let Some(share) = arguments.softened {
+        target = target.softened(share);
+    }
+    let behaviour = arguments.behaviour.as_deref().map(|word| match word {
+        "logged" => Behaviour::Logged,
+        "uniform" => Behaviour::Uniform,
+        _ => Behaviour::Estimated,
+    });
+    let settings = Settings {
+        gamma: arguments.gamma,
+        steps: arguments.steps,
+        behaviour,
+        seed: problem.project.evaluate.seed,
+    };
+    let report = estimate(&problem, &log, &mut target, &settings)?;
+    let name = match (judged.name(), arguments.softened) {
+        (name, None) => name,
+        (name, Some(share)) => format!("{name}, softened by {share}"),
+    };
+    show(&name, &report, output);
+    let status = if report.refusal.is_some() { Status::GateFailed } else { Status::Done };
+    output.document("ope", status, json!({ "policy": name, "data": arguments.data, "report": report }));
+    Ok(status)
+}
+
+/// Whose return is estimated.
+enum Judged {
+    Policy { name: String, policy: Box<Policy> },
+    Baseline(String),
+}
+
+impl Judged {
+    fn find(arguments: &Ope, problem: &Problem) -> Result<Self, Failure> {
+        let of_run = |folder: &RunFolder| -> Result<Self, Failure> {
+            let policy = Box::new(policy_of(folder, problem)?);
+            Ok(Self::Policy { name: folder.path.display().to_string(), policy })
+        };
+        match arguments.policy.as_deref() {
+            None => {
+                let run = arguments.project.project.clone();
+                of_run(&run_folder(&RunArguments { run, runs: arguments.runs.clone() })?)
+            }
+            Some(path) if path.is_dir() => of_run(&RunFolder::at(path)),
+            Some(path) if path.is_file() => {
+                let policy = Policy::load(path)?;
+                match problem.refuses(&policy) {
+                    None => Ok(Self::Policy { name: path.display().to_string(), policy: Box::new(policy) }),
+                    Some(reason) => Err(Failure::Message(reason)),
+                }
+            }
+            Some(name) => Self::baseline(name, problem),
+        }
+    }
+
+    /// What is no file must be a baseline.
+    fn baseline(path: &Path, problem: &Problem) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        ActionDistribution::of_baseline(problem, &name).map_err(|mut refused| {
+            refused.title = format!("there is no file or folder `{name}`, and {}", refused.title);
+            refused
+        })?;
+        Ok(Self::Baseline(name))
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Policy { name, .. } | Self::Baseline(name) => name.clone(),
+        }
+    }
+}
+
+fn show(name: &str, report: &Report, output: &Output) {
+    let behaviour = match report.behaviour {
+        Behaviour::Logged => "given by the log",
+        Behaviour::Uniform => "uniform, as declared",
+        Behaviour::Estimated => "estimated from the log",
+    };
+    output.line(format!(
+        "{name}: return per episode over its first {} steps (discount {}) from {} episodes, {} decisions",
+        report.steps, report.gamma, report.episodes, report.rows
+    ));
+    output.line(format!(
+        "  probabilities of the logging policy: {behaviour}; effective sample size {:.1} episodes, greatest weight {:.1} %",
+        report.effective_sample_size,
+        100.0 * report.greatest_weight
+    ));
+    let interval =
+        |interval: statistics::Interval| format!("[{}, {}]", number(interval.low), number(interval.high));
+    let rows: Vec<Vec<String>> = std::iter::once(&report.logged)
+        .chain(&report.estimates)
+        .map(|found| vec![found.estimator.to_owned(), number(found.value), interval(found.interval)])
+        .collect();
+    output.line(format!("\n{}", table(&["", "return", "95 % interval"], &rows)));
+    for (mark, text) in
+        report.refusal.iter().map(|text| ("✗", text)).chain(report.notes.iter().map(|text| ("!", text)))
+    {
+        for (index, line) in wrapped(text, WIDTH).into_iter().enumerate() {
+            output.line(format!("{} {line}", if index == 0 { mark } else { " " }));
+        }
+    }
+}

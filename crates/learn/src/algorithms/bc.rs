@@ -1,0 +1,328 @@
+//! Behaviour cloning (Pomerleau 1989; Bain & Sammut 1995): the policy under which the log is most likely.
+//!
+//! Of choices the cross-entropy, of settings the likelihood of a Gaussian whose means are the network's and whose deviations
+//! are the axes'. One fifth of the episodes is held out; how well it does there is a figure of every update.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::optimizer::Adam;
+use setpoint_nn::{categorical, gaussian};
+use setpoint_policy::head::Head;
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+
+use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
+use super::{Description, Figures, Snapshot};
+use crate::network::{Network, Trained};
+use crate::off_policy::Means;
+use crate::offline::{OfflineLearner, Source, Transitions};
+use crate::replay::Batch;
+use crate::schedule::Schedule;
+
+/// The row of `setpoint list algorithms`.
+pub const DESCRIPTION: Description = Description {
+    name: "bc",
+    summary: "behaviour cloning: does what the log's controller, or a hand-written rule, does",
+    on_policy: false,
+    actions: "discrete and continuous",
+    sample_efficiency: "needs a log and no steps",
+    pick_when: "today's controller shall become a policy, as a baseline or to begin with",
+    source: "Pomerleau 1989; Bain & Sammut 1995",
+};
+
+/// `[train.bc]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// The log.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Adam's step size.
+    pub learning_rate: Schedule,
+    /// Rows of a gradient step.
+    pub batch_size: usize,
+    /// Widths of the hidden layers.
+    pub net_arch: NetArch,
+    /// Activation of the hidden layers.
+    pub activation_fn: Activation,
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = NetArch { pi: vec![64, 64], vf: vec![64, 64] };
+        let options = Self {
+            source: Source::read(&section)?,
+            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+                .unwrap_or(Schedule::Constant(1e-3)),
+            batch_size: section
+                .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?
+                .unwrap_or(128) as usize,
+            net_arch: read_net_arch(&section, &default)?.unwrap_or(default),
+            activation_fn: read_activation(&section)?.unwrap_or(Activation::Tanh),
+        };
+        section.finish()?;
+        Ok(options)
+    }
+}
+
+/// A policy's network with the axes' deviations, and how it is moved towards what a log did.
+pub struct Actor {
+    network: Network,
+    /// 0 for choices.
+    axes: usize,
+    trained: LogStd,
+    outputs: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+/// Logarithms of the axes' deviations, with their optimiser.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogStd {
+    log_std: Vec<f32>,
+    optimizer: Adam<f32>,
+}
+
+/// What a checkpoint holds of an actor.
+pub type SavedActor = (Trained, LogStd);
+
+impl Actor {
+    /// Fresh; for batches of up to `rows_max`.
+    pub fn new(
+        hidden: &[usize],
+        activation: Activation,
+        spec: &Spec,
+        rows_max: usize,
+        random: &mut Stream,
+    ) -> Self {
+        let (features, output) = (spec.observation.len(), spec.action.len());
+        let shape = Mlp { input: features, hidden: hidden.to_vec(), output, activation };
+        let axes = if spec.action.is_discrete() { 0 } else { output };
+        Self {
+            network: Network::new(shape, rows_max, random),
+            axes,
+            trained: LogStd { log_std: vec![-0.5; axes], optimizer: Adam::new(axes, 1e-8) },
+            outputs: vec![0.0; rows_max * output],
+            gradient: vec![0.0; rows_max * output],
+        }
+    }
+
+    /// One step of Adam down −Σ w log π(a|s), `weights` one a row; gives that sum.
+    pub fn imitate(&mut self, batch: &Batch, weights: &[f32], learning_rate: f64) -> f64 {
+        let (rows, width) = (batch.rows, self.network.shape.output);
+        let outputs = &mut self.outputs[..rows * width];
+        outputs.copy_from_slice(self.network.forward(&batch.observations, rows));
+        let gradient = &mut self.gradient[..rows * width];
+        let mut to_log_std = vec![0.0; self.axes];
+        let loss = if self.axes == 0 {
+            choices_loss(outputs, width, &batch.choices, weights, gradient)
+        } else {
+            settings_loss(outputs, &self.trained.log_std, &batch.controls, weights, gradient, &mut to_log_std)
+        };
+        self.network.learn(&batch.observations, rows, gradient, learning_rate, None);
+        if self.axes > 0 {
+            let LogStd { log_std, optimizer } = &mut self.trained;
+            optimizer.step(log_std, &to_log_std, learning_rate, 1.0);
+            // A controller without noise would drive them to nothing, and the means' gradient to the skies.
+            log_std.iter_mut().for_each(|log_std| *log_std = log_std.clamp(-4.0, 1.0));
+        }
+        loss
+    }
+
+    /// Of choices the share in which the most probable one is the log's; of settings the root mean square error on [−1, 1].
+    pub fn held_out_figure(&mut self, held_out: &Batch) -> (&'static str, f64) {
+        let width = self.network.shape.output;
+        let rows_max = self.outputs.len() / width;
+        let features = self.network.shape.input;
+        let mut sum = 0.0;
+        for begin in (0..held_out.rows).step_by(rows_max) {
+            let end = held_out.rows.min(begin + rows_max);
+            let found =
+                self.network.forward(&held_out.observations[begin * features..end * features], end - begin);
+            for (row, found) in (begin..end).zip(found.chunks_exact(width)) {
+                if self.axes == 0 {
+                    sum += f64::from(u8::from(categorical::mode(found) == held_out.choices[row] as usize));
+                } else {
+                    let done = &held_out.controls[row * width..(row + 1) * width];
+                    let squares = found.iter().zip(done).map(|(a, b)| f64::from(a - b).powi(2));
+                    sum += squares.sum::<f64>() / width as f64;
+                }
+            }
+        }
+        let mean = sum / held_out.rows.max(1) as f64;
+        if self.axes == 0 { ("held_out_accuracy", mean) } else { ("held_out_error", mean.sqrt()) }
+    }
+
+    /// The policy as it stands.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            network: self.network.shape.clone(),
+            parameters: self.network.trained.parameters.clone(),
+            head: if self.axes == 0 { Head::Categorical } else { Head::Gaussian },
+            discretization: None,
+            log_std: self.trained.log_std.clone(),
+            normalizer: None,
+        }
+    }
+
+    /// What a checkpoint holds.
+    pub fn saved(&self) -> (&Trained, &LogStd) {
+        (&self.network.trained, &self.trained)
+    }
+
+    /// Puts back what a checkpoint held.
+    pub fn restore(&mut self, (trained, log_std): SavedActor) -> Result<(), StateError> {
+        if log_std.log_std.len() != self.axes {
+            return Err(StateError::new("its policy has other axes than this project's"));
+        }
+        self.network.restore(trained)?;
+        self.trained = log_std;
+        Ok(())
+    }
+}
+
+/// L = −Σ w log softmax(z)ₐ over rows of logits `[rows, choices]`, which become log-probabilities; dL/dz into `gradient`.
+fn choices_loss(
+    logits: &mut [f32],
+    choices: usize,
+    chosen: &[u32],
+    weights: &[f32],
+    gradient: &mut [f32],
+) -> f64 {
+    categorical::log_probabilities(logits, choices, None);
+    let scales: Vec<f32> = weights.iter().map(|weight| -weight).collect();
+    let indices = || chosen.iter().map(|choice| *choice as usize);
+    categorical::logits_gradient(logits, choices, indices(), &scales, 0.0, gradient);
+    let log = |(row, choice): (&[f32], usize)| f64::from(row[choice]);
+    let logs = logits.chunks_exact(choices).zip(indices()).map(log);
+    logs.zip(weights).map(|(log, weight)| -log * f64::from(*weight)).sum()
+}
+
+/// L = −Σ w log N(a; μ, σ) over rows `[rows, axes]`; dL/dμ into `gradient`, dL/d log σ added to `to_log_std`.
+fn settings_loss(
+    means: &[f32],
+    log_std: &[f32],
+    done: &[f32],
+    weights: &[f32],
+    gradient: &mut [f32],
+    to_log_std: &mut [f32],
+) -> f64 {
+    let axes = log_std.len();
+    let rows = means.chunks_exact(axes).zip(done.chunks_exact(axes)).zip(gradient.chunks_exact_mut(axes));
+    let mut loss = 0.0;
+    for (((means, done), gradient), weight) in rows.zip(weights) {
+        loss -= f64::from(*weight) * f64::from(gaussian::log_probability(means, log_std, done));
+        gaussian::log_probability_gradient(means, log_std, done, -weight, gradient, to_log_std);
+    }
+    loss
+}
+
+/// The learner.
+pub struct Bc {
+    learning_rate: Schedule,
+    actor: Actor,
+    weights: Vec<f32>,
+    means: Means,
+}
+
+impl Bc {
+    /// A fresh learner whose weights follow from `seed`, with the log that it learns from.
+    pub fn on(
+        options: &Options,
+        spec: &Spec,
+        transitions: Arc<Transitions>,
+        seed: u64,
+    ) -> crate::offline::Offline<Self> {
+        let rows = options.batch_size;
+        let mut random = Stream::new(seed, "bc weights", 0);
+        let learner = Self {
+            learning_rate: options.learning_rate,
+            actor: Actor::new(&options.net_arch.pi, options.activation_fn, spec, rows, &mut random),
+            weights: vec![1.0 / rows as f32; rows],
+            means: Means::default(),
+        };
+        crate::offline::Offline::new(learner, transitions, rows, 0.0, seed)
+    }
+}
+
+impl OfflineLearner for Bc {
+    fn needs_successors(&self) -> bool {
+        false
+    }
+
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+        let learning_rate = self.learning_rate.at(progress_remaining);
+        let loss = self.actor.imitate(batch, &self.weights[..batch.rows], learning_rate);
+        self.means.add(&[loss]);
+        if loss.is_finite() { Ok(()) } else { Err("policy loss") }
+    }
+
+    fn take_figures(&mut self, held_out: &Batch) -> Figures {
+        let mut figures = self.means.take(&["policy_loss"]);
+        figures.extend([self.actor.held_out_figure(held_out)]);
+        figures
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.actor.snapshot()
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&(self.actor.saved(), &self.means))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (actor, means): (SavedActor, Means) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        self.actor.restore(actor)?;
+        self.means = means;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shifted(values: &[f32], index: usize, by: f32) -> Vec<f32> {
+        let mut values = values.to_vec();
+        values[index] += by;
+        values
+    }
+
+    #[test]
+    fn the_losses_gradients_agree_with_finite_differences() {
+        let logits = [0.3, -1.2, 0.7, 0.1, 0.4, -0.9];
+        let weights = [0.5, 2.0];
+        let loss = |logits: &[f32]| choices_loss(&mut logits.to_vec(), 3, &[2, 0], &weights, &mut [0.0; 6]);
+        let mut gradient = [9.0; 6];
+        choices_loss(&mut logits.to_vec(), 3, &[2, 0], &weights, &mut gradient);
+        for (index, gradient) in gradient.iter().enumerate() {
+            let numeric =
+                (loss(&shifted(&logits, index, 1e-2)) - loss(&shifted(&logits, index, -1e-2))) / 2e-2;
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-3, "{index}: {numeric}");
+        }
+
+        let (means, log_std, done) = ([0.3, -0.2, 0.5, 0.9], [-0.5, 0.2], [0.1, 0.4, 0.6, -0.3]);
+        let loss = |means: &[f32], log_std: &[f32]| {
+            settings_loss(means, log_std, &done, &weights, &mut [0.0; 4], &mut [0.0; 2])
+        };
+        let (mut to_means, mut to_log_std) = ([9.0; 4], [0.0; 2]);
+        settings_loss(&means, &log_std, &done, &weights, &mut to_means, &mut to_log_std);
+        for (index, gradient) in to_means.iter().enumerate() {
+            let at = |by| loss(&shifted(&means, index, by), &log_std);
+            let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-3, "{index}: {numeric}");
+        }
+        for (index, gradient) in to_log_std.iter().enumerate() {
+            let at = |by| loss(&means, &shifted(&log_std, index, by));
+            let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
+            assert!((numeric - f64::from(*gradient)).abs() < 1e-2, "{index}: {numeric}");
+        }
+    }
+}

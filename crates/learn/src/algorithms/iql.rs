@@ -1,0 +1,284 @@
+//! Implicit Q-learning (Kostrikov, Nair & Levine 2021, arXiv 2110.06169): learns from a log alone and never asks what an action
+//! that nobody took is worth.
+//!
+//! V is the upper expectile of the critics' targets over what the log did, the critics regress on r + γ V, and the policy
+//! imitates the log where that was better than V says. Defaults are the paper's (τ 0.7, β 3, weights up to 100, Polyak 0.005);
+//! rewards are divided by their standard deviation in the log, so that β means the same in every decision.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_process::StateError;
+use setpoint_process::random::Stream;
+
+use super::bc::{Actor, SavedActor};
+use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
+use super::{Description, Figures, Snapshot};
+use crate::critics::{self, Critic, beside, each, least};
+use crate::network::{Cores, Network, Trained};
+use crate::off_policy::Means;
+use crate::offline::{Offline, OfflineLearner, Source, Transitions};
+use crate::replay::Batch;
+use crate::schedule::Schedule;
+
+/// The row of `setpoint list algorithms`.
+pub const DESCRIPTION: Description = Description {
+    name: "iql",
+    summary: "implicit Q-learning: better than the log's controller, from its log alone",
+    on_policy: false,
+    actions: "discrete and continuous",
+    sample_efficiency: "needs a log and no steps",
+    pick_when: "there is a log and no simulator, and the log tried more than one thing",
+    source: "Kostrikov et al. 2021, arXiv 2110.06169",
+};
+
+/// `[train.iql]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// The log.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Adam's step size, for all networks.
+    pub learning_rate: Schedule,
+    /// Rows of a gradient step.
+    pub batch_size: usize,
+    /// Discount per step.
+    pub gamma: f64,
+    /// Share by which the target networks move.
+    pub tau: f64,
+    /// Expectile of the values, from 0.5 (the log's own) towards 1 (the best that it tried).
+    pub expectile: f64,
+    /// β: how much more the policy imitates what was better.
+    pub beta: f64,
+    /// Greatest weight of a row.
+    pub weight_max: f64,
+    /// Widths of the hidden layers: `pi` of the policy, `vf` of values and critics.
+    pub net_arch: NetArch,
+    /// Activation of the hidden layers.
+    pub activation_fn: Activation,
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = NetArch { pi: vec![256, 256], vf: vec![256, 256] };
+        let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, range, meaning)?.unwrap_or(default))
+        };
+        let share = || Range::between(0.0, 1.0);
+        let options = Self {
+            source: Source::read(&section)?,
+            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+                .unwrap_or(Schedule::Constant(3e-4)),
+            batch_size: section
+                .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?
+                .unwrap_or(256) as usize,
+            gamma: number("gamma", share(), 0.99, "discount per step")?,
+            tau: number("tau", share(), 0.005, "share by which the target networks move")?,
+            expectile: number("expectile", share(), 0.7, "expectile of the values: 0.5 is the log's own")?,
+            beta: number(
+                "beta",
+                Range::at_least(0.0),
+                3.0,
+                "how much more the policy imitates what was better",
+            )?,
+            weight_max: number("weight_max", Range::positive(), 100.0, "greatest weight of a row")?,
+            net_arch: read_net_arch(&section, &default)?.unwrap_or(default),
+            activation_fn: read_activation(&section)?.unwrap_or(Activation::Relu),
+        };
+        section.finish()?;
+        Ok(options)
+    }
+}
+
+/// L²_τ(u) = |τ − 1(u < 0)| u², u = q − v (equation 5), and dL/dv = −2 |τ − 1(u < 0)| u.
+pub fn expectile_loss(q: f32, v: f32, expectile: f32) -> (f32, f32) {
+    let u = q - v;
+    let weight = if u < 0.0 { 1.0 - expectile } else { expectile };
+    (weight * u * u, -2.0 * weight * u)
+}
+
+/// min(exp(β (q − v)), clip) (equation 7).
+pub fn imitation_weight(advantage: f32, beta: f32, weight_max: f32) -> f32 {
+    (beta * advantage).exp().min(weight_max)
+}
+
+/// The learner.
+pub struct Iql {
+    options: Options,
+    cores: Cores,
+    /// 0 for choices.
+    axes: usize,
+    /// 1 / the standard deviation of the log's rewards.
+    reward_scale: f32,
+    actor: Actor,
+    value: Network,
+    critics: [Critic; 2],
+    means: Means,
+    targets: Vec<f32>,
+    weights: Vec<f32>,
+    value_gradient: Vec<f32>,
+    /// `[rows, features + axes]`, for settings.
+    inputs: Vec<f32>,
+}
+
+impl Iql {
+    /// A fresh learner whose weights follow from `seed`, with the log that it learns from.
+    pub fn on(
+        options: &Options,
+        spec: &Spec,
+        transitions: Arc<Transitions>,
+        seed: u64,
+        cores: Cores,
+    ) -> Offline<Self> {
+        let rows = options.batch_size;
+        let features = spec.observation.len();
+        let (axes, outputs) =
+            if spec.action.is_discrete() { (0, spec.action.len()) } else { (spec.action.len(), 1) };
+        let weights = |index| Stream::new(seed, "iql weights", index);
+        let shape = |input, output| Mlp {
+            input,
+            hidden: options.net_arch.vf.clone(),
+            output,
+            activation: options.activation_fn,
+        };
+        let critic = |index: usize| {
+            let network = Network::new(shape(features + axes, outputs), rows, &mut weights(2 + index as u64));
+            Critic::new(network, rows)
+        };
+        let learner = Self {
+            actor: Actor::new(&options.net_arch.pi, options.activation_fn, spec, rows, &mut weights(0)),
+            value: Network::new(shape(features, 1), rows, &mut weights(1)),
+            critics: std::array::from_fn(critic),
+            means: Means::default(),
+            targets: vec![0.0; rows],
+            weights: vec![0.0; rows],
+            value_gradient: vec![0.0; rows],
+            inputs: vec![0.0; rows * (features + axes)],
+            reward_scale: (1.0 / transitions.reward_deviation()) as f32,
+            options: options.clone(),
+            cores,
+            axes,
+        };
+        Offline::new(learner, transitions, rows, options.gamma, seed)
+    }
+}
+
+impl OfflineLearner for Iql {
+    fn needs_successors(&self) -> bool {
+        true
+    }
+
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+        let Self { options, axes, critics, value, cores, .. } = self;
+        let (rows, learning_rate) = (batch.rows, options.learning_rate.at(progress_remaining));
+        if *axes > 0 {
+            beside(&batch.observations, &batch.controls, *axes, rows, &mut self.inputs);
+        }
+        let inputs = if *axes > 0 { &self.inputs[..] } else { &batch.observations[..] };
+        let outputs = critics[0].network.shape.output;
+
+        // V towards the expectile of the lesser target, whose excess over V says how much the row is worth imitating.
+        each(critics, *cores, |critic| critic.estimate_by_target(inputs, rows));
+        let values = value.forward(&batch.observations, rows);
+        let (mut value_loss, mut advantage) = (0.0, 0.0);
+        for (row, v) in values.iter().enumerate() {
+            let place = row * outputs + batch.choices.get(row).map_or(0, |choice| *choice as usize);
+            let q = least(critics, place);
+            let (loss, slope) = expectile_loss(q, *v, options.expectile as f32);
+            value_loss += f64::from(loss) / rows as f64;
+            advantage += f64::from(q - v) / rows as f64;
+            self.value_gradient[row] = slope / rows as f32;
+            let weight = imitation_weight(q - v, options.beta as f32, options.weight_max as f32);
+            self.weights[row] = weight / rows as f32;
+        }
+        value.learn(&batch.observations, rows, &self.value_gradient[..rows], learning_rate, None);
+
+        let policy_loss = self.actor.imitate(batch, &self.weights[..rows], learning_rate);
+
+        // Q towards r + γ V(s') (equation 6).
+        let next = value.forward(&batch.next_observations, rows);
+        for (row, (target, next)) in self.targets.iter_mut().zip(next).enumerate() {
+            *target = batch.rewards[row] * self.reward_scale + batch.discounts[row] * next;
+        }
+        let (targets, tau) = (&self.targets[..rows], options.tau);
+        each(critics, *cores, |critic| {
+            critic.regress(inputs, &batch.choices, targets, 1.0, learning_rate);
+            critic.follow(tau);
+        });
+        let critic_loss: f64 = critics.iter().map(|critic| critic.loss).sum();
+        let mean_target = targets.iter().map(|target| f64::from(*target)).sum::<f64>() / rows as f64;
+        self.means.add(&[value_loss, critic_loss, policy_loss, advantage, mean_target]);
+        if (value_loss + critic_loss + policy_loss).is_finite() { Ok(()) } else { Err("value loss") }
+    }
+
+    fn take_figures(&mut self, held_out: &Batch) -> Figures {
+        let names = ["expectile_loss", "value_loss", "policy_loss", "mean_advantage", "mean_target"];
+        let mut figures = self.means.take(&names);
+        figures.extend([self.actor.held_out_figure(held_out)]);
+        figures
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.actor.snapshot()
+    }
+
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&(
+            self.actor.saved(),
+            &self.value.trained,
+            critics::saved(&self.critics),
+            &self.means,
+        ))
+        .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (actor, value, critics, means): (SavedActor, Trained, Vec<critics::Saved>, Means) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        self.actor.restore(actor)?;
+        self.value.restore(value)?;
+        critics::restore(&mut self.critics, critics)?;
+        self.means = means;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expectile_loss_by_hand_and_by_finite_differences() {
+        assert_eq!(expectile_loss(3.0, 1.0, 0.75), (3.0, -3.0));
+        assert_eq!(expectile_loss(1.0, 3.0, 0.75), (1.0, 1.0));
+        for (q, v) in [(0.4, -0.3), (-1.2, 0.9), (2.0, 1.5)] {
+            let loss = |v: f32| f64::from(expectile_loss(q, v, 0.7).0);
+            let numeric = (loss(v + 1e-3) - loss(v - 1e-3)) / 2e-3;
+            assert!((numeric - f64::from(expectile_loss(q, v, 0.7).1)).abs() < 1e-3, "{q} {v}: {numeric}");
+        }
+    }
+
+    /// Of the numbers 0 and 1, evenly, the τ-expectile is τ: (1 − τ) m = τ (1 − m).
+    #[test]
+    fn descending_the_loss_ends_at_the_expectile() {
+        for expectile in [0.5_f32, 0.7, 0.9] {
+            let mut v = 0.0;
+            for _ in 0..2_000 {
+                v -= 0.05 * (expectile_loss(0.0, v, expectile).1 + expectile_loss(1.0, v, expectile).1);
+            }
+            assert!((v - expectile).abs() < 1e-3, "{v} {expectile}");
+        }
+    }
+
+    #[test]
+    fn weights_grow_with_the_advantage_up_to_the_clip() {
+        assert_eq!(imitation_weight(0.0, 3.0, 100.0), 1.0);
+        assert!((imitation_weight(1.0, 3.0, 100.0) - 3.0_f32.exp()).abs() < 1e-4);
+        assert_eq!(imitation_weight(9.0, 3.0, 100.0), 100.0);
+    }
+}

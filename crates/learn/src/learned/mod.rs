@@ -1,0 +1,285 @@
+//! `kind = "learned"`: a process that was learnt from a log of another one, to learn a policy in before there is a simulator.
+//!
+//! An ensemble of small networks predicts how observation and signals change and whether the episode ends (Chua et al. 2018,
+//! arXiv 1805.12114); what the networks leave unexplained is drawn from their errors on episodes that they have not seen. How
+//! far they disagree is the signal `model_uncertainty`: paid for with a negative weight it is the penalty of MOPO (Yu et al.
+//! 2020, arXiv 2005.13239), which keeps a policy where the log has been.
+//!
+//! When an episode ends by itself is learnt too, but a log that hardly shows it hardly teaches it: `[[process.ends]]` states it.
+//!
+//! * [`model`] – the ensemble; [`fit`] – how it is learnt; [`mod@file`] – how it is kept; [`batch`] – environments that step in it
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use setpoint_decision::charter::Finding;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::{Signal, Spec};
+use setpoint_decision::{Diagnostic, Project};
+use setpoint_plant::log::Log;
+use setpoint_process::vectorized::Batch;
+use setpoint_process::{Factory, Heuristic, ProcessError, State, open_kind};
+
+use crate::{durable, logs};
+
+pub mod batch;
+pub mod file;
+pub mod fit;
+pub mod model;
+
+use batch::LearnedBatch;
+use model::Model;
+
+/// Its name in the project file.
+pub const KIND: &str = "learned";
+/// What it is, in a sentence.
+pub const SUMMARY: &str = "learnt from a log of another process: log = \"…\", like = \"assembly-line\"";
+/// The signal that tells how far the networks disagree.
+pub const UNCERTAINTY: &str = "model_uncertainty";
+/// Where the model is kept unless the project file says otherwise.
+const FILE: &str = "learned-process.safetensors";
+/// Fewer episodes that ended by themselves do not teach when one does.
+const ENDED_MIN: u64 = 30;
+/// Greatest disagreement that is reported.
+pub const UNCERTAINTY_MAX: f32 = 100.0;
+
+/// The process of a project whose kind is [`KIND`]. Its model is learnt from the log once and kept beside the project; it is
+/// learnt anew when the log, or what it is like, has changed.
+pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    let section = project.section("process");
+    section.allow("kind");
+    section.allow("max_steps");
+    let keys = Keys::read(&section, &project.folder)?;
+    section.finish()?;
+    let like = keys.like.clone();
+    let factory = open_kind(&like, project.process.max_steps).ok_or_else(|| {
+        let names: Vec<&str> = setpoint_process::open::names().collect();
+        let help = format!("it gives the names, units and bounds; built-in processes: {}", names.join(", "));
+        project.section("process").error(
+            "like",
+            &format!("there is no process `{like}`"),
+            "not built in",
+            &help,
+        )
+    })?;
+    if factory.spec().masked {
+        let title = format!("{like} forbids choices in some states, which a log does not show");
+        return Err(project.section("process").error("like", &title, "it cannot be learnt from a log", ""));
+    }
+    let hash = file::hash(&keys.log, &like)?;
+    if let Some(model) = file::load(&keys.model, &hash) {
+        return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
+    }
+    let log = logs::load(project, factory.spec(), &keys.log)?;
+    let spec = spec_of(factory.spec(), &log);
+    let model = fit::fit(&spec, factory.spec(), &log).map_err(|what| {
+        let title = format!("no process can be learnt from {}: {what}", keys.log.display());
+        project.section("process").error("log", &title, "too little to learn from", "log more episodes")
+    })?;
+    // The same log gives the same model: one that cannot be kept costs time, nothing else.
+    let _ = durable::replace(&keys.model, &file::to_bytes(&model, &hash));
+    Ok(Arc::new(Learned::new(project, model, &*factory, keys)?))
+}
+
+/// `[[process.ends]]`: an episode ends by itself where a signal leaves its limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// Place of the signal in the learnt spec.
+    pub signal: usize,
+    /// It ends above this.
+    pub above: f32,
+    /// It ends below this.
+    pub below: f32,
+}
+
+impl End {
+    fn read(section: &Section<'_>, spec: &Spec) -> Result<Self, Box<Diagnostic>> {
+        const EXAMPLE: &str = "for example: signal = \"failure_prob\", above = 0.2";
+        let name = section.string("signal", "name of a signal")?;
+        let above = section.number("above", Range::any(), "the episode ends above this")?;
+        let below = section.number("below", Range::any(), "the episode ends below this")?;
+        let (Some(name), true) = (name, above.or(below).is_some()) else {
+            let title = "an end needs a signal and a limit";
+            return Err(section.error("signal", title, "expected signal, and above or below", EXAMPLE));
+        };
+        let Some(signal) = spec.signals.iter().position(|signal| signal.name == name) else {
+            let known: Vec<&str> = spec.signals.iter().map(|signal| signal.name.as_str()).collect();
+            let title = format!("the learnt process has no signal `{name}`");
+            let help = format!("signals that the log knows: {}", known.join(", "));
+            return Err(section.error("signal", &title, "not a signal of this log", &help));
+        };
+        let (above, below) =
+            (above.unwrap_or(f64::INFINITY) as f32, below.unwrap_or(f64::NEG_INFINITY) as f32);
+        Ok(Self { signal, above, below })
+    }
+
+    /// Whether the episode is over.
+    pub fn holds(&self, signals: &[f32]) -> bool {
+        signals[self.signal] > self.above || signals[self.signal] < self.below
+    }
+}
+
+/// `[process]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Keys {
+    log: PathBuf,
+    like: String,
+    model: PathBuf,
+    ends: usize,
+}
+
+impl Keys {
+    fn read(section: &Section<'_>, folder: &Path) -> Result<Self, Box<Diagnostic>> {
+        let need = |key: &'static str, meaning: &'static str, example: &str| {
+            section.string(key, meaning)?.ok_or_else(|| {
+                let title = format!("a learned process needs `{key}`");
+                section.error(
+                    key,
+                    &title,
+                    &format!("expected {key} = \"…\""),
+                    &format!("for example: {key} = {example}"),
+                )
+            })
+        };
+        // Absolute, so that a run's own project file finds them too.
+        let resolve = |name: String| {
+            let path = folder.join(name);
+            std::path::absolute(&path).unwrap_or(path)
+        };
+        Ok(Self {
+            log: resolve(need("log", "the log that it is learnt from", "\"line.csv\"")?),
+            like: need("like", "the process whose names, units and bounds it takes", "\"assembly-line\"")?,
+            // Read once the signals are known.
+            ends: section.tables("ends")?.len(),
+            model: resolve(
+                section.string("model", "where the learnt model is kept")?.unwrap_or_else(|| FILE.to_owned()),
+            ),
+        })
+    }
+}
+
+/// What is learnt of a process: its observations and actions, those of its signals that the log knows, and how far the
+/// networks disagree.
+pub fn spec_of(like: &Spec, log: &Log) -> Spec {
+    let is_known = |index: usize, signal: &Signal| {
+        let is_shown = like.observation.iter().any(|feature| feature.name == signal.name);
+        is_shown || (0..log.rows()).all(|row| log.signals(row)[index].is_finite())
+    };
+    let mut signals: Vec<Signal> = (0..)
+        .zip(&like.signals)
+        .filter(|(index, signal)| is_known(*index, signal))
+        .map(|(_, s)| s.clone())
+        .collect();
+    let description =
+        "how far the learnt networks disagree, in standard deviations of what changes in a step";
+    signals.push(Signal::new(UNCERTAINTY, "1", 0.0, UNCERTAINTY_MAX, description));
+    let known = |name: &str| signals.iter().any(|signal| signal.name == name);
+    Spec {
+        summary: format!("{}, as learnt from a log", like.summary),
+        reward: like.reward.iter().filter(|(name, _)| known(name)).cloned().collect(),
+        deterministic: false,
+        notes: Vec::new(),
+        signals,
+        ..like.clone()
+    }
+}
+
+/// A learnt process with what it stands for.
+struct Learned {
+    model: Arc<Model>,
+    spec: Spec,
+    heuristics: Vec<Heuristic>,
+    keys: Keys,
+    ends: Vec<End>,
+}
+
+impl Learned {
+    fn new(project: &Project, model: Model, like: &dyn Factory, keys: Keys) -> Result<Self, Box<Diagnostic>> {
+        let mut ends = Vec::with_capacity(keys.ends);
+        for section in project.section("process").tables("ends")? {
+            ends.push(End::read(&section, &model.spec)?);
+            section.finish()?;
+        }
+        let mut spec = model.spec.clone();
+        spec.max_steps = like.spec().max_steps;
+        // A heuristic reads signals by their places in its own process.
+        let places: Vec<Option<usize>> = like
+            .spec()
+            .signals
+            .iter()
+            .map(|signal| spec.signals.iter().position(|found| found.name == signal.name))
+            .collect();
+        let adapt = |heuristic: &Heuristic| {
+            let (decide, places) = (heuristic.decide.clone(), places.clone());
+            Heuristic::new(
+                heuristic.name,
+                heuristic.description,
+                move |state: &State<'_>, action: &mut [f32]| {
+                    let signals: Vec<f32> = places
+                        .iter()
+                        .map(|place| place.map_or(f32::NAN, |place| state.signals[place]))
+                        .collect();
+                    decide(&State { signals: &signals, ..*state }, action);
+                },
+            )
+        };
+        let heuristics = like.heuristics().iter().map(adapt).collect();
+        Ok(Self { heuristics, model: Arc::new(model), spec, keys, ends })
+    }
+}
+
+impl Factory for Learned {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>> {
+        Ok(Box::new(LearnedBatch::new(
+            self.model.clone(),
+            &self.spec,
+            self.ends.clone(),
+            lanes,
+            seed,
+            purpose,
+        )))
+    }
+
+    fn heuristics(&self) -> &[Heuristic] {
+        &self.heuristics
+    }
+
+    fn parameters(&self) -> toml::Table {
+        let Keys { log, like, model, .. } = &self.keys;
+        let entries = [
+            ("log", log.display().to_string()),
+            ("like", like.clone()),
+            ("model", model.display().to_string()),
+        ];
+        entries.into_iter().map(|(key, value)| (key.to_owned(), toml::Value::String(value))).collect()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let Model { fit, .. } = &*self.model;
+        let worst = fit.explained.iter().map(|(_, share)| *share).fold(f64::INFINITY, f64::min);
+        let all: Vec<String> =
+            fit.explained.iter().map(|(name, share)| format!("{name} {share:.3}")).collect();
+        let message = format!(
+            "from {} decisions; explained of the next step in {} episodes held out (R²): {}",
+            fit.rows,
+            fit.held_out_episodes,
+            all.join(", ")
+        );
+        let subject = "learned process";
+        let mut findings =
+            vec![if worst < 0.5 { Finding::warn(subject, message) } else { Finding::pass(subject, message) }];
+        if self.ends.is_empty() && fit.ended < ENDED_MIN {
+            let message = format!(
+                "{} episodes of the log ended by themselves, too few to learn when one does: state it with \
+                 [[process.ends]] signal = \"…\", above = …",
+                fit.ended
+            );
+            findings.push(Finding::warn(subject, message));
+        }
+        findings
+    }
+}
