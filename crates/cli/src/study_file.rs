@@ -7,6 +7,9 @@ use setpoint_learn::tune::Trial;
 
 use crate::output::Failure;
 
+/// A trial as it is kept: number, settings, scores, why it failed.
+type Row = (i64, String, String, Option<String>);
+
 /// The open file.
 pub struct StudyFile {
     connection: Connection,
@@ -64,14 +67,14 @@ impl StudyFile {
 
     /// Every trial that was judged, by number.
     pub fn trials(&self) -> Result<Vec<Trial>, Failure> {
-        let read = || -> rusqlite::Result<Vec<(i64, String, String, Option<String>)>> {
+        let read = || -> rusqlite::Result<Vec<Row>> {
             let mut query = self
                 .connection
                 .prepare("SELECT number, settings, scores, failed FROM trial ORDER BY number")?;
             let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             rows.collect()
         };
-        let trial = |(number, settings, scores, failed): (i64, String, String, Option<String>)| {
+        let trial = |(number, settings, scores, failed): Row| {
             let broken = |error: serde_json::Error| {
                 Failure::Message(format!("trial {number} cannot be read: {error}"))
             };

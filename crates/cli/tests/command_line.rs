@@ -82,32 +82,22 @@ fn ready_projects_pass_their_checks() {
     }
 }
 
-/// The two rewards that everybody writes first: paid for alarms, and for throughput alone.
+/// The reward that everybody writes first. (Throughput alone, which only a training finds out about, is probed in
+/// `learn/tests/probes.rs`.)
 #[test]
-fn rewards_that_pay_for_the_wrong_thing_fail_their_checks() {
-    let wrong: [(&str, &[&str], &str); 2] = [
-        (
-            "condition-monitoring",
-            &["reward.alarms=1", "reward.downtime=0", "reward.false_alarms=0", "reward.breakdowns=0"],
-            "\"crying wolf does not pay\" does not hold, the reward prefers raise_alarm",
-        ),
-        (
-            "assembly-line",
-            &["reward.micro_stops=0", "reward.wip=0", "reward.failure_prob=0", "reward.on_terminated=0"],
-            "\"speeding does not pay\" does not hold",
-        ),
-    ];
-    for (name, overrides, expected) in wrong {
-        let project = projects().join(name);
-        let mut arguments = vec!["check", text(&project)];
-        for assignment in overrides {
-            arguments.extend(["--set", assignment]);
-        }
-        let output = setpoint(&arguments);
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
-        assert!(said.contains(expected), "{name}: {said}");
+fn a_reward_that_pays_for_alarms_fails_its_check() {
+    let project = projects().join("condition-monitoring");
+    let mut arguments = vec!["check", text(&project)];
+    for paid in ["reward.alarms=1", "reward.downtime=0", "reward.false_alarms=0", "reward.breakdowns=0"] {
+        arguments.extend(["--set", paid]);
     }
+    let output = setpoint(&arguments);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("\"crying wolf does not pay\" does not hold, the reward prefers raise_alarm"),
+        "{said}"
+    );
 }
 
 /// Whether the workers' Python can make an environment; says so where it cannot.

@@ -75,10 +75,13 @@ impl Trial {
     }
 }
 
+/// Reads a project with overrides laid over it.
+pub type Open<'a> = dyn Fn(&[String]) -> Result<Problem, Box<Diagnostic>> + Sync + 'a;
+
 /// A project's search.
 pub struct Plan<'a> {
     /// Reads the project with overrides laid over it.
-    pub open: &'a (dyn Fn(&[String]) -> Result<Problem, Box<Diagnostic>> + Sync),
+    pub open: &'a Open<'a>,
     /// The project as it is.
     pub problem: &'a Problem,
     /// Trials in all.

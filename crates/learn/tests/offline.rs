@@ -158,7 +158,7 @@ fn a_log_is_needed_and_must_be_there() {
     for algorithm in ["bc", "iql"] {
         let message = refused(algorithm, "");
         assert!(message.contains("needs to know which") && message.contains("line-manager"), "{message}");
-        assert!(refused(algorithm, "log = \"no-such.csv\"").contains("cannot read the log"));
+        assert!(refused(algorithm, "log = \"no-such.csv\"").contains("no-such.csv"));
         assert!(refused(algorithm, "source = \"manager\"").contains("not a baseline"));
     }
     assert!(refused("bc", "source = \"random\"\nlog = \"a.csv\"").contains("needs to know which"));

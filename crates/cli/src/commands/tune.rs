@@ -35,6 +35,13 @@ pub fn run(arguments: &Tune, output: &Output) -> Result<Status, Failure> {
     durable::create_folder(&folder.path)?;
     let file = StudyFile::open(&folder.search_file(), &problem.resolved())?;
     let tried = file.trials()?;
+    if !tried.is_empty() && !arguments.resume {
+        return Err(Failure::Message(format!(
+            "{} holds {} trials: --resume goes on with them",
+            folder.path.display(),
+            tried.len()
+        )));
+    }
     interrupt::listen();
     let open = |overrides: &[String]| {
         let mut all = given.set.clone();
@@ -84,13 +91,16 @@ fn folder_of(arguments: &Tune, problem: &Problem) -> RunFolder {
     RunFolder::new_under(&arguments.runs, name, "tune", &seed, SystemTime::now())
 }
 
+/// Every trial, and what the best one is worth.
+type Found = (Vec<Trial>, Option<Proof>);
+
 /// Searches and proves; no proof where the project's own settings were the best. `None` when it was stopped.
 fn carry_out(
     plan: &Plan<'_>,
     tried: Vec<Trial>,
     file: &StudyFile,
     output: &Output,
-) -> Result<Option<(Vec<Trial>, Option<Proof>)>, Failure> {
+) -> Result<Option<Found>, Failure> {
     let total = plan.steps();
     let mut shown = Shown::new(total, "tune");
     let (mut steps, mut unkept) = (0, None);

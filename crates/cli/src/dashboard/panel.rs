@@ -206,7 +206,7 @@ fn bar_rows(values: &[(&str, f64)], width: usize, show: &dyn Fn(f64) -> String) 
             let name = truncate_str(name, names, "…");
             let eighths = (value.abs() / most * (room * 8) as f64).round() as usize;
             let mut bar: String = RIGHT[8].to_string().repeat(eighths / 8);
-            bar.extend((eighths % 8 > 0).then_some(RIGHT[eighths % 8]));
+            bar.extend((!eighths.is_multiple_of(8)).then_some(RIGHT[eighths % 8]));
             let bar = if value < 0.0 { style(bar).yellow() } else { style(bar).cyan() };
             format!("{name:<names$} {:>numbers$} {bar}", show(value))
         })
