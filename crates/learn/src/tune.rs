@@ -164,14 +164,14 @@ impl Plan<'_> {
         self.problem.options.name()
     }
 
-    /// Environment steps that the search takes at most.
+    /// Environment steps that the search takes, about: how many trials go on is known afterwards.
     pub fn steps(&self) -> u64 {
         let total = self.problem.project.train.total_steps;
         let (mut left, mut share, mut before) = (self.trials, 0.0, 0.0);
         for rung in RUNGS {
             share += left as f64 * (rung - before);
             before = rung;
-            left = left.div_ceil(KEEP) + usize::from(left > KEEP);
+            left = left.div_ceil(KEEP);
         }
         (share * total as f64) as u64 + 2 * self.seeds * total
     }
@@ -366,8 +366,11 @@ pub fn by_merit(trials: &[Trial]) -> Vec<&Trial> {
 fn goes_on(trials: &[Trial], index: usize, rung: usize, end: usize) -> bool {
     let score = |trial: &Trial| trial.scores.get(rung - 1).copied();
     let Some(own) = score(&trials[index]) else { return false };
-    let others = || trials.iter().filter(|trial| trial.index < end).filter_map(score);
-    let better = others().filter(|other| *other > own).count();
+    let others = || {
+        trials.iter().filter(|trial| trial.index < end).filter_map(|trial| Some((trial.index, score(trial)?)))
+    };
+    // Of equals the earlier one goes first, or all of those that learnt the same would go on.
+    let better = others().filter(|(place, other)| *other > own || (*other == own && *place < index)).count();
     better < others().count().div_ceil(KEEP)
 }
 
@@ -386,6 +389,9 @@ mod tests {
         let going = |end| (0..end).filter(|index| goes_on(&trials, *index, 1, end)).collect::<Vec<_>>();
         assert_eq!(going(4), [2, 3], "two of four");
         assert_eq!(going(3), [2], "one of three; what comes later is not known yet");
+        let equal: Vec<Trial> = (0..6).map(|index| trial(index, &[4.0])).collect();
+        let going: Vec<usize> = (0..6).filter(|index| goes_on(&equal, *index, 1, 6)).collect();
+        assert_eq!(going, [0, 1], "a third of equals");
     }
 
     #[test]

@@ -121,7 +121,7 @@ fn carry_out(
                 }
             }
         }
-        let steps = steps.min(total);
+        let total = total.max(steps);
         shown.update(&Progress {
             steps,
             total_steps: total,
@@ -164,10 +164,10 @@ fn show(problem: &Problem, trials: &[Trial], proof: Option<&Proof>, output: &Out
         .map(|trial| {
             let score = |rung: usize| trial.scores.get(rung).map_or(String::new(), |score| number(*score));
             let words = trial.failed.clone().unwrap_or_else(|| trial.words());
-            vec![trial.index.to_string(), score(0), score(1), score(2), words]
+            vec![words, trial.index.to_string(), score(0), score(1), score(2)]
         })
         .collect();
-    output.line(format!("\n{}", table(&["trial", "at 1/9", "at 1/3", "at the end", "settings"], &rows)));
+    output.line(format!("\n{}", table(&["settings", "trial", "at 1/9", "at 1/3", "at the end"], &rows)));
     let Some(proof) = proof else {
         output.line("\nThe project's own settings were the best of all trials: keep them.");
         return;

@@ -191,10 +191,10 @@ impl<'a> Search<'a> {
                 let score =
                     |rung: usize| trial.scores.get(rung).map_or(String::new(), |score| number(*score));
                 let words = trial.failed.clone().unwrap_or_else(|| trial.words());
-                vec![trial.index.to_string(), score(0), score(1), score(2), escape(&words)]
+                vec![escape(&words), trial.index.to_string(), score(0), score(1), score(2)]
             })
             .collect();
-        let header = ["trial", "at 1/9", "at 1/3", "at the end", "settings"].map(str::to_owned);
+        let header = ["settings", "trial", "at 1/9", "at 1/3", "at the end"].map(str::to_owned);
         let more = self.order.len().saturating_sub(SHOWN);
         let note = if more > 0 { format!("<p class=\"quiet\">and {more} more</p>\n") } else { String::new() };
         section("The best trials", &format!("{}{note}", table(&header, &rows)))
