@@ -14,7 +14,7 @@
 //! * [`faults`] – the policy under noise, delay and loss of samples, size by size
 //! * [`mod@validate`] – the simulator against a log of the plant
 //! * [`off_policy`], [`replay`], [`exploration`] – what learners from a replay buffer share
-//! * [`offline`] – what learners from a log share; [`learned`] – a process learnt from a log
+//! * [`offline`] – what learners from a log share; [`learned`] – a process learnt from a log; [`replayed`] – a log played back
 //! * [`logs`], [`off_policy_evaluation`], [`action_distribution`] – logs of decisions, and what another policy would have earned
 //! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
 
@@ -46,6 +46,7 @@ pub mod preferences;
 pub mod probes;
 pub mod problem;
 pub mod replay;
+pub mod replayed;
 pub mod report;
 pub mod rollout;
 pub mod run_folder;

@@ -14,6 +14,7 @@ use crate::algorithms::{Algorithm, Options, Snapshot};
 use crate::learned;
 use crate::normalize::EPSILON;
 use crate::offline::Transitions;
+use crate::replayed;
 
 /// A project with everything it names found and checked.
 #[derive(Clone)]
@@ -38,7 +39,8 @@ impl Problem {
     pub fn new(project: Project) -> Result<Self, Box<Diagnostic>> {
         let factory = match project.process.kind.as_str() {
             learned::KIND => learned::open(&project)?,
-            _ => setpoint_process::open::open_beside(&project, &[learned::KIND])?,
+            replayed::KIND => replayed::open(&project)?,
+            _ => setpoint_process::open::open_beside(&project, &[learned::KIND, replayed::KIND])?,
         };
         Self::with(project, factory)
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Parameter, Spec};
 use setpoint_learn::algorithms::{ALGORITHMS, Description, options_of};
-use setpoint_learn::learned;
+use setpoint_learn::{learned, replayed};
 use setpoint_process::kinds;
 use setpoint_process::open::{OUTSIDE, names};
 
@@ -21,7 +21,8 @@ pub fn run(arguments: &List, output: &Output) -> Result<Status, Failure> {
 
 /// Kinds that are nothing without a project's keys.
 fn dependent() -> impl Iterator<Item = (&'static str, &'static str)> {
-    OUTSIDE.iter().map(|(kind, summary, _)| (*kind, *summary)).chain([(learned::KIND, learned::SUMMARY)])
+    let of_logs = [(learned::KIND, learned::SUMMARY), (replayed::KIND, replayed::SUMMARY)];
+    OUTSIDE.iter().map(|(kind, summary, _)| (*kind, *summary)).chain(of_logs)
 }
 
 fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
@@ -43,9 +44,9 @@ fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
                 json!({ "processes": specs, "outside": outside }),
             );
         }
-        Some(learned::KIND) => {
+        Some(learned::KIND | replayed::KIND) => {
             return Err(Failure::Message(
-                "what a learned process has depends on the log that a project names; `setpoint check PROJECT --json` shows it \
+                "what such a process has depends on the log that a project names; `setpoint check PROJECT --json` shows it \
                  (docs/guide.md)"
                     .to_owned(),
             ));

@@ -161,24 +161,32 @@ impl Keys {
 /// What is learnt of a process: its observations and actions, those of its signals that the log knows, and how far the
 /// networks disagree.
 pub fn spec_of(like: &Spec, log: &Log) -> Spec {
+    let mut spec = logged_spec(like, log);
+    let description =
+        "how far the learnt networks disagree, in standard deviations of what changes in a step";
+    spec.signals.push(Signal::new(UNCERTAINTY, "1", 0.0, UNCERTAINTY_MAX, description));
+    spec.summary = format!("{}, as learnt from a log", like.summary);
+    spec
+}
+
+/// A process as far as a log knows it: all of its observations and actions, those of its signals that were logged, and no
+/// dynamics that could be set.
+pub(crate) fn logged_spec(like: &Spec, log: &Log) -> Spec {
     let is_known = |index: usize, signal: &Signal| {
         let is_shown = like.observation.iter().any(|feature| feature.name == signal.name);
         is_shown || (0..log.rows()).all(|row| log.signals(row)[index].is_finite())
     };
-    let mut signals: Vec<Signal> = (0..)
+    let signals: Vec<Signal> = (0..)
         .zip(&like.signals)
         .filter(|(index, signal)| is_known(*index, signal))
         .map(|(_, s)| s.clone())
         .collect();
-    let description =
-        "how far the learnt networks disagree, in standard deviations of what changes in a step";
-    signals.push(Signal::new(UNCERTAINTY, "1", 0.0, UNCERTAINTY_MAX, description));
     let known = |name: &str| signals.iter().any(|signal| signal.name == name);
     Spec {
-        summary: format!("{}, as learnt from a log", like.summary),
         reward: like.reward.iter().filter(|(name, _)| known(name)).cloned().collect(),
         deterministic: false,
         notes: Vec::new(),
+        parameters: Vec::new(),
         signals,
         ..like.clone()
     }
@@ -202,30 +210,28 @@ impl Learned {
         }
         let mut spec = model.spec.clone();
         spec.max_steps = like.spec().max_steps;
-        // A heuristic reads signals by their places in its own process.
-        let places: Vec<Option<usize>> = like
-            .spec()
-            .signals
-            .iter()
-            .map(|signal| spec.signals.iter().position(|found| found.name == signal.name))
-            .collect();
-        let adapt = |heuristic: &Heuristic| {
-            let (decide, places) = (heuristic.decide.clone(), places.clone());
-            Heuristic::new(
-                heuristic.name,
-                heuristic.description,
-                move |state: &State<'_>, action: &mut [f32]| {
-                    let signals: Vec<f32> = places
-                        .iter()
-                        .map(|place| place.map_or(f32::NAN, |place| state.signals[place]))
-                        .collect();
-                    decide(&State { signals: &signals, ..*state }, action);
-                },
-            )
-        };
-        let heuristics = like.heuristics().iter().map(adapt).collect();
+        let heuristics = heuristics_of(like, &spec);
         Ok(Self { heuristics, model: Arc::new(model), spec, keys, ends })
     }
+}
+
+/// The heuristics of a process for one that has some of its signals: each reads them by their places in its own.
+pub(crate) fn heuristics_of(like: &dyn Factory, spec: &Spec) -> Vec<Heuristic> {
+    let places: Vec<Option<usize>> = like
+        .spec()
+        .signals
+        .iter()
+        .map(|signal| spec.signals.iter().position(|found| found.name == signal.name))
+        .collect();
+    let adapt = |heuristic: &Heuristic| {
+        let (decide, places) = (heuristic.decide.clone(), places.clone());
+        Heuristic::new(heuristic.name, heuristic.description, move |state: &State<'_>, action: &mut [f32]| {
+            let signals: Vec<f32> =
+                places.iter().map(|place| place.map_or(f32::NAN, |place| state.signals[place])).collect();
+            decide(&State { signals: &signals, ..*state }, action);
+        })
+    };
+    like.heuristics().iter().map(adapt).collect()
 }
 
 impl Factory for Learned {
