@@ -254,6 +254,13 @@ impl Environments {
         episodes.append(&mut self.finished);
     }
 
+    /// Whether there is no harder level to come.
+    pub fn is_at_the_last_level(&self) -> bool {
+        self.curriculum
+            .as_ref()
+            .is_none_or(|(curriculum, progression)| progression.level + 1 == curriculum.levels.len())
+    }
+
     /// How the levels of the curriculum that were played fare; empty without one.
     pub fn standings(&self) -> Vec<Standing<'_>> {
         self.curriculum

@@ -143,7 +143,10 @@ pub fn train(problem: &Problem, options: TrainOptions<'_>) -> Result<Trained, Tr
         if training.is_complete() {
             break Ending::Completed;
         }
-        if settings.target_return.is_some_and(|target| training.statistics.has_reached(target)) {
+        // What is reached on an easier level is not what was asked for.
+        let is_hardest = training.environments.is_at_the_last_level();
+        if settings.target_return.is_some_and(|target| is_hardest && training.statistics.has_reached(target))
+        {
             break Ending::TargetReached;
         }
         if options.stop.load(Ordering::Relaxed) {

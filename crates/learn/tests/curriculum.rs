@@ -86,6 +86,13 @@ fn a_training_goes_through_its_levels_and_resumes_bit_for_bit() {
     assert_eq!(last.level_returns.len(), 3, "the earlier ones are still watched: {:?}", last.level_returns);
     assert!(last.level_returns["clean"] > last.level_returns["late"], "{:?}", last.level_returns);
 
+    // A target that the first level reaches ends nothing before the last one begins.
+    let eager = self::problem(&["train.target_return=7000"]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(folder.path());
+    run(&eager, &folder, false, None);
+    assert_eq!(self::levels(&read(&folder).unwrap()).last(), Some(&2.0));
+
     // Stopped twice: on the second level and on the third.
     let steps_of = |level: f64| lines[levels.iter().position(|found| *found == level).unwrap()].steps;
     run(&problem, &halves, false, Some(steps_of(1.0)));
