@@ -431,6 +431,8 @@ impl Environments {
             self.returns = saved.returns;
             self.lengths = saved.lengths;
         } else {
+            // What is around them (sensors, delays) begins anew with them.
+            self.batch.reset().map_err(|error| StateError::new(error.to_string()))?;
             self.returns.fill(0.0);
             self.lengths.fill(0);
         }
