@@ -249,18 +249,18 @@ pub fn evaluate(problem: &Problem, policy: &Policy, seeds: u64) -> Result<Evalua
     Ok(evaluation)
 }
 
-/// Returns of one episode in each of `lanes` environments, and their lengths in steps.
+/// Returns of one episode in each of `lanes` environments.
 pub(crate) fn returns(
     problem: &Problem,
     policy: &Policy,
     seed: u64,
     lanes: usize,
-) -> Result<(Vec<f64>, Vec<f64>), TrainError> {
+) -> Result<Vec<f64>, TrainError> {
     let mut controller =
         Controller::named(POLICY, problem, policy, seed, lanes).expect("a policy always plays");
     let mut episodes = Episodes::default();
     episodes.play(problem, &mut controller, lanes, seed)?;
-    Ok((episodes.returns, episodes.steps))
+    Ok(episodes.returns)
 }
 
 /// `heuristic` is the first of a process's; others go by their names.

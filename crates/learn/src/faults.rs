@@ -13,7 +13,7 @@ use crate::error::TrainError;
 use crate::evaluate::returns;
 use crate::problem::Problem;
 use crate::run_folder::RunFolder;
-use crate::statistics::{Interval, bootstrap, ratio};
+use crate::statistics::{Interval, bootstrap, mean};
 
 /// Sizes of the three faults; a cell is one of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,16 +191,16 @@ fn cell(
     faulty.project.curriculum = None;
     faulty.project.evaluate.level = None;
     faulty.project.evaluate.disturbed = true;
-    let (returns, _) = returns(&faulty, policy, seed, episodes as usize)?;
-    let ones = vec![1.0; returns.len()];
+    let returns = returns(&faulty, policy, seed, episodes as usize)?;
     let mut random = Stream::new(seed, "bootstrap faults", 0);
-    let all: Vec<usize> = (0..returns.len()).collect();
     Ok(Cell {
         noise,
         delay,
         dropout,
-        episode_return: ratio(&returns, &ones, &all),
-        interval: bootstrap(returns.len(), &mut random, |indices| ratio(&returns, &ones, indices)),
+        episode_return: mean(returns.iter().copied()),
+        interval: bootstrap(returns.len(), &mut random, |indices| {
+            mean(indices.iter().map(|index| returns[*index]))
+        }),
     })
 }
 

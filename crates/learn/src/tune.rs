@@ -300,10 +300,8 @@ impl Plan<'_> {
             progress: &mut progress,
         };
         let seed = problem.project.evaluate.seed + SELECTION;
-        let score = train(&problem, options).and_then(|trained| {
-            let (all, _) = returns(&problem, &trained.policy, seed, EPISODES)?;
-            Ok(mean(all.into_iter()))
-        });
+        let score = train(&problem, options)
+            .and_then(|trained| Ok(mean(returns(&problem, &trained.policy, seed, EPISODES)?.into_iter())));
         if self.stop.load(Ordering::Relaxed) {
             return false;
         }
