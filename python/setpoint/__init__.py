@@ -19,8 +19,10 @@ from setpoint._native import __version__
 from setpoint.envs import ProcessEnv, ProcessVectorEnv, make_vec_env
 from setpoint.evaluation import evaluate_policy
 from setpoint.models import (
+    BC,
     DDPG,
     DQN,
+    IQL,
     PPO,
     SAC,
     TD3,
@@ -41,8 +43,10 @@ _os.environ.setdefault("SETPOINT_PYTHON", _sys.executable)
 _envs.register()
 
 __all__ = [
+    "BC",
     "DDPG",
     "DQN",
+    "IQL",
     "PPO",
     "SAC",
     "TD3",

@@ -3,7 +3,8 @@
 ``gymnasium.make("setpoint/AssemblyLine-v0")`` gives a :class:`ProcessEnv`, ``gymnasium.make_vec("setpoint/AssemblyLine-v0",
 num_envs=4096)`` a :class:`ProcessVectorEnv` that steps all of them at once in native code. Keyword arguments are those of
 ``[process]`` in a project file (``max_steps``, and the process's own); ``reward`` replaces the source's reward by weights of
-signals, as ``[reward]`` does.
+signals, as ``[reward]`` does. Processes that come from a log have no id: ``ProcessEnv("learned", like="assembly-line",
+log="line.csv")``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from os import PathLike, fspath
 from typing import Any
 
 import gymnasium as gym
@@ -54,8 +56,19 @@ def register() -> None:
 class _Processes:
     """What single and vector environments share: the native environments, their spaces and what a step tells."""
 
-    def __init__(self, kind: str, lanes: int, max_steps: int | None, reward: dict[str, float] | None, keys: dict[str, Any]):
-        self.description: dict[str, Any] = {"process": {"kind": kind, **keys}}
+    def __init__(
+        self,
+        kind: str,
+        lanes: int,
+        max_steps: int | None,
+        reward: dict[str, float] | None,
+        data: dict[str, Any] | None,
+        keys: dict[str, Any],
+    ):
+        plain = {key: fspath(value) if isinstance(value, PathLike) else value for key, value in keys.items()}
+        self.description: dict[str, Any] = {"process": {"kind": kind, **plain}}
+        if data is not None:
+            self.description["data"] = data
         if max_steps is not None:
             self.description["process"]["max_steps"] = max_steps
         if reward is not None:
@@ -106,6 +119,7 @@ class ProcessEnv(gym.Env[Observation, Any]):
     :param max_steps: steps after which an episode is truncated; the process's own limit where absent
     :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; the source's reward where absent
     :param render_mode: ``"ansi"`` for a table of the present state, ``"rgb_array"`` for a picture of it
+    :param data: ``[data]``: which column of a log is what, where ``kind`` is ``"learned"`` or ``"replay"``
     :param keys: the process's own keys of ``[process]``
     :raises ValueError: for an unknown process, key or signal; the message names the nearest one
     """
@@ -118,13 +132,14 @@ class ProcessEnv(gym.Env[Observation, Any]):
         *,
         max_steps: int | None = None,
         reward: dict[str, float] | None = None,
+        data: dict[str, Any] | None = None,
         render_mode: str | None = None,
         **keys: Any,
     ):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode must be one of {self.metadata['render_modes']}, not {render_mode!r}")
         self.render_mode = render_mode
-        self.processes = _Processes(kind, 1, max_steps, reward, keys)
+        self.processes = _Processes(kind, 1, max_steps, reward, data, keys)
         self.observation_space = self.processes.observation_space
         self.action_space = self.processes.action_space
         self._seeded = False
@@ -199,6 +214,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         ``SAME_STEP`` or ``DISABLED`` (``reset(options={"reset_mask": …})``)
     :param max_steps: steps after which an episode is truncated; the process's own limit where absent
     :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; the source's reward where absent
+    :param data: ``[data]``: which column of a log is what, where ``kind`` is ``"learned"`` or ``"replay"``
     :param keys: the process's own keys of ``[process]``
     :raises ValueError: for an unknown process, key or signal; the message names the nearest one
     """
@@ -211,6 +227,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         max_steps: int | None = None,
         reward: dict[str, float] | None = None,
+        data: dict[str, Any] | None = None,
         render_mode: str | None = None,
         **keys: Any,
     ):
@@ -218,7 +235,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
             raise ValueError("a vector of processes is not rendered; render a single environment")
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
-        self.processes = _Processes(kind, num_envs, max_steps, reward, keys)
+        self.processes = _Processes(kind, num_envs, max_steps, reward, data, keys)
         self.num_envs = num_envs
         self.single_observation_space = self.processes.observation_space
         self.single_action_space = self.processes.action_space

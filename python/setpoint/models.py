@@ -188,6 +188,7 @@ class Model:
     :param check_bounds: refuse observations outside of the bounds that an environment in Python declares
     :param timeout_s: seconds that a step or a reset of an environment in Python may take while the model learns; ``math.inf`` to
         wait for ever, with a debugger in it for example
+    :param data: for :class:`BC` and :class:`IQL`: which column of the log is what, as ``[data]`` of a project file says it
     :param options: the algorithm's own, with Stable-Baselines3's names: ``setpoint list algorithms NAME`` explains each
     :raises TypeError: for an option that the algorithm does not have
     :raises ValueError: for a value out of range, or an environment that the algorithm cannot learn
@@ -208,6 +209,7 @@ class Model:
         device: str = "auto",
         check_bounds: bool = True,
         timeout_s: float = 60.0,
+        data: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
         if not timeout_s > 0:
@@ -227,6 +229,7 @@ class Model:
         self._decides: Policy | None = None
         self._state: bytes | None = None
         self._description: dict[str, Any] = {}
+        self._data = data
         if env is not None:
             self.set_env(env, n_envs=n_envs)
 
@@ -251,11 +254,13 @@ class Model:
         if n_envs is None and isinstance(env, str) and takes_count:
             n_envs = _default(self.algorithm, "n_envs")
         source = _Source(env, n_envs, self._check_bounds)
+        data = {} if self._data is None else {"data": self._data}
         if not takes_count and source.count != 1:
             raise ValueError(f"{self.algorithm} learns in one environment, {source.count} were given")
         options = {**self.options, **({"n_envs": source.count} if takes_count else {})}
         self._description = {
             **source.description,
+            **data,
             "train": {"algorithm": self.algorithm, "seed": self.seed, self.algorithm: options},
         }
         native = _native.Learner(json.dumps(self._description), source.host, self._threads)
@@ -357,7 +362,8 @@ class Model:
         written = _native.extra(content, "model")
         saved = {} if written is None else json.loads(written)
         options = {**saved.get("options", {}), **{key: keywords[key] for key in keywords if key not in _GENERAL}}
-        general = {"seed": saved.get("seed", 0), **{key: keywords[key] for key in keywords if key in _GENERAL}}
+        own = {"seed": saved.get("seed", 0), "data": saved.get("project", {}).get("data")}
+        general = {**own, **{key: keywords[key] for key in keywords if key in _GENERAL}}
         count = general.pop("n_envs", None)
         model = cls(**general, **options)
         model._state = _native.extra(content, "learner")
@@ -378,7 +384,7 @@ class Model:
         return self._native
 
 
-_GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "timeout_s", "policy", "policy_kwargs")
+_GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "timeout_s", "data", "policy", "policy_kwargs")
 
 
 def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32], bool]:
@@ -469,6 +475,21 @@ class Thompson(Model):
     algorithm = "thompson"
 
 
+class BC(Model):
+    """Behaviour cloning (Pomerleau 1989): does what a log's controller did (``log="line.csv"``, CSV or Parquet), or a baseline of
+    the process (``source="line-manager"``). ``total_timesteps`` of :meth:`learn` counts rows that are learnt from, and ``env``
+    tells what is seen and decided."""
+
+    algorithm = "bc"
+
+
+class IQL(Model):
+    """Implicit Q-learning (Kostrikov et al. 2021, arXiv 2110.06169): a better policy than the log's, from the log alone. Steps
+    and ``env`` as for :class:`BC`."""
+
+    algorithm = "iql"
+
+
 @cache
 def _described(algorithm: str) -> list[dict[str, Any]]:
     described: list[dict[str, Any]] = json.loads(_native.options_of(algorithm))
@@ -500,6 +521,8 @@ def _plain(value: Any) -> Any:
     """Numbers, texts, lists and dictionaries of Python's own."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, PathLike):
+        return fspath(value)
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     if isinstance(value, dict):

@@ -14,8 +14,10 @@ pub fn project(json: &str) -> Result<Project, PyErr> {
     let mut value: serde_json::Value =
         serde_json::from_str(json).map_err(|error| PyValueError::new_err(error.to_string()))?;
     if value.get("reward").is_none() {
-        let factory =
-            value["process"]["kind"].as_str().and_then(|kind| setpoint_process::open_kind(kind, None));
+        // A process that comes from a log is paid like the one that it is like.
+        let process = &value["process"];
+        let kind = process["like"].as_str().or(process["kind"].as_str());
+        let factory = kind.and_then(|kind| setpoint_process::open_kind(kind, None));
         value["reward"] =
             factory.map_or_else(|| json!({ "none": 0.0 }), |factory| source_reward(factory.spec()));
     }

@@ -6,6 +6,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use setpoint_decision::spec::ActionSpace;
+use setpoint_learn::problem::open_process;
 use setpoint_process::Factory;
 use setpoint_process::process::Outcome;
 use setpoint_process::random::Stream;
@@ -67,7 +68,8 @@ impl Environments {
             return Err(PyValueError::new_err("at least one environment is needed"));
         }
         let project = project(description)?;
-        let factory = setpoint_process::open(&project).map_err(|error| refused(&error))?;
+        let factory =
+            py.detach(|| open_process(&project, &mut |_| {})).map_err(|error| refused(&error))?;
         project.bind(factory.spec()).map_err(|error| refused(&error))?;
         let reward = RewardFunction::new(&project.reward, factory.spec());
         let batch = py.detach(|| factory.batch(lanes, 0, PURPOSE)).map_err(|error| failed(&error))?;

@@ -56,14 +56,20 @@ impl Learner {
     /// A fresh learner of the project that `description` (JSON) tells; `host` steps environments written in Python.
     #[new]
     #[pyo3(signature = (description, host=None, threads=0))]
-    fn new(description: &str, host: Option<Bound<'_, PyAny>>, threads: usize) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        description: &str,
+        host: Option<Bound<'_, PyAny>>,
+        threads: usize,
+    ) -> PyResult<Self> {
         let project = project(description)?;
+        // Detached, for what learns from a log reads it now.
         let (problem, failure) = match host {
-            None => (Problem::new(project), None),
+            None => (py.detach(|| Problem::new(project)), None),
             Some(host) => {
                 let host = Host::new(&host)?;
                 let failure = host.failure();
-                (Problem::with(project, Arc::new(host)), Some(failure))
+                (py.detach(|| Problem::with(project, Arc::new(host))), Some(failure))
             }
         };
         let problem = problem.map_err(|error| refused(&error))?;

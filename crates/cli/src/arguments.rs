@@ -290,7 +290,7 @@ pub struct Validate {
     /// Project folder, or its setpoint.toml
     #[arg(default_value = ".")]
     pub project: PathBuf,
-    /// The log, a CSV file (overrides data.file)
+    /// The log, a CSV or Parquet file (overrides data.file)
     #[arg(long, value_name = "LOG")]
     pub data: Option<PathBuf>,
     /// Seed of the simulator and of what is resampled [default: evaluate.seed]
@@ -313,7 +313,7 @@ pub struct Validate {
 pub struct Ope {
     #[command(flatten)]
     pub project: ProjectArguments,
-    /// Log of decisions, a CSV file: features, action, reward, episode, and probability where it is known
+    /// Log of decisions, a CSV or Parquet file: features, action, reward, episode, and probability where it is known
     #[arg(long, value_name = "LOG")]
     pub data: PathBuf,
     /// Who is judged: a policy file, a run folder, or a baseline such as line-manager [default: the project's newest run]

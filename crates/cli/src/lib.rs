@@ -11,6 +11,7 @@ mod commands;
 mod dashboard;
 mod interrupt;
 mod output;
+mod preparing;
 mod progress;
 mod study_file;
 mod target;

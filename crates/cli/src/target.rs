@@ -11,6 +11,7 @@ use setpoint_policy::file::PolicyFileError;
 
 use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
+use crate::preparing;
 
 /// Finds the run that is meant.
 pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
@@ -18,7 +19,7 @@ pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
     if given.policy().is_file() || given.checkpoints().is_dir() || given.evidence("seeds").is_file() {
         return Ok(given);
     }
-    let problem = Problem::load(&arguments.run, &[])?;
+    let problem = preparing::load(&arguments.run, &[])?;
     let name = &problem.project.charter.name;
     RunFolder::newest_under(&arguments.runs, name).ok_or_else(|| {
         Failure::Message(format!(
@@ -32,7 +33,7 @@ pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
 
 /// The project as the run resolved it, with overrides.
 pub fn problem_of(folder: &RunFolder, overrides: &[String]) -> Result<Problem, Failure> {
-    Ok(Problem::load(&folder.project_file(), overrides)?)
+    Ok(preparing::load(&folder.project_file(), overrides)?)
 }
 
 /// The run's policy; a refusal names the last good checkpoint.
@@ -62,7 +63,7 @@ pub fn problem_to_train(arguments: &Train) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    Ok(Problem::load(&arguments.project.project, &overrides)?)
+    Ok(preparing::load(&arguments.project.project, &overrides)?)
 }
 
 /// Where a training's files go.
@@ -83,7 +84,7 @@ pub fn folder_to_train(arguments: &Train, problem: &Problem) -> RunFolder {
 pub fn problem_to_compare(arguments: &Compare) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    Ok(Problem::load(&arguments.project.project, &overrides)?)
+    Ok(preparing::load(&arguments.project.project, &overrides)?)
 }
 
 /// Where a comparison's files go.

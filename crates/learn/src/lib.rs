@@ -1,6 +1,6 @@
 //! Learning: algorithms, the training loop, evaluation with its statistics, and reports.
 //!
-//! * [`problem`] – a project with its process and its algorithm's options; start here
+//! * [`problem`] – a project with its process and its algorithm's options; start here; [`preparation`] – what takes its time until then
 //! * [`algorithms`] – one file an algorithm
 //! * [`mod@train`] – the training loop; [`checkpoint`], [`run_folder`], [`metrics`], [`durable`] – what it leaves on disk
 //! * [`report`] – the page that people read
@@ -43,6 +43,7 @@ pub mod off_policy_evaluation;
 pub mod offline;
 pub mod pair;
 pub mod preferences;
+pub mod preparation;
 pub mod probes;
 pub mod problem;
 pub mod replay;

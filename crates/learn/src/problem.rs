@@ -14,6 +14,7 @@ use crate::algorithms::{Algorithm, Options, Snapshot};
 use crate::learned;
 use crate::normalize::EPSILON;
 use crate::offline::Transitions;
+use crate::preparation::Told;
 use crate::replayed;
 
 /// A project with everything it names found and checked.
@@ -32,21 +33,30 @@ pub struct Problem {
 impl Problem {
     /// Reads a project file (or the folder that holds one) with overrides such as `train.seed=3`.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, Box<Diagnostic>> {
-        Self::new(Project::load(path, overrides)?)
+        Self::load_telling(path, overrides, &mut |_| {})
+    }
+
+    /// The same; `told` hears how far the preparations are, where there are any.
+    pub fn load_telling(path: &Path, overrides: &[String], told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
+        Self::prepare(Project::load(path, overrides)?, told)
     }
 
     /// Finds the project's process and algorithm and checks every name against them.
     pub fn new(project: Project) -> Result<Self, Box<Diagnostic>> {
-        let factory = match project.process.kind.as_str() {
-            learned::KIND => learned::open(&project)?,
-            replayed::KIND => replayed::open(&project)?,
-            _ => setpoint_process::open::open_beside(&project, &[learned::KIND, replayed::KIND])?,
-        };
-        Self::with(project, factory)
+        Self::prepare(project, &mut |_| {})
+    }
+
+    fn prepare(project: Project, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
+        let factory = open_process(&project, told)?;
+        Self::checked(project, factory, told)
     }
 
     /// With a process that was made elsewhere, whatever the project's `kind`.
     pub fn with(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
+        Self::checked(project, factory, &mut |_| {})
+    }
+
+    fn checked(project: Project, factory: Arc<dyn Factory>, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
         project.bind(factory.spec())?;
         let mut options = Options::read(&project)?;
         options.resolve(&project.folder);
@@ -73,7 +83,7 @@ impl Problem {
         }
         let mut problem = Self { project, factory, options, transitions: None };
         if let Some(source) = problem.options.source() {
-            let log = source.open(&problem)?;
+            let log = source.open(&problem, told)?;
             problem.transitions = Some(Arc::new(Transitions::new(log, &problem.spec().action)));
         }
         Ok(problem)
@@ -166,6 +176,15 @@ impl Problem {
         differing.into_iter().find(|(differs, ..)| *differs).map(|(_, what, found, expected)| {
             format!("the policy was trained for another {what} ({found}) than the project has ({expected})")
         })
+    }
+}
+
+/// The process that a project names, those that come from a log among them.
+pub fn open_process(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    match project.process.kind.as_str() {
+        learned::KIND => learned::open(project, told),
+        replayed::KIND => replayed::open(project, told),
+        _ => setpoint_process::open::open_beside(project, &[learned::KIND, replayed::KIND]),
     }
 }
 

@@ -22,6 +22,7 @@ use setpoint_process::{Factory, Heuristic, ProcessError, StateError, open_kind};
 
 use crate::learned::{heuristics_of, logged_spec};
 use crate::logs;
+use crate::preparation::Told;
 use crate::statistics::sample_deviation;
 
 /// Its name in a project file.
@@ -41,7 +42,7 @@ struct Replayed {
 }
 
 /// From `[process]`: `log`, `like`, `variation`. What is read depends on `[data]` too.
-pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = project.section("process");
     section.allow("kind");
     section.allow("max_steps");
@@ -77,7 +78,7 @@ pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
         let title = format!("{like} forbids choices in some states, which a log does not show");
         return Err(section.error("like", &title, "it cannot be played back", ""));
     }
-    let log = logs::load(project, factory.spec(), &file)?;
+    let log = logs::load(project, factory.spec(), &file, told)?;
     if log.episodes.iter().all(|episode| episode.rows.len() < 2) {
         let title = format!("no episode of {} has two decisions", file.display());
         return Err(section.error(

@@ -203,7 +203,7 @@ fn it_explains_the_next_step_of_unseen_episodes() {
         Project::from_text("test", &format!("[process]\nkind = \"assembly-line\"\n{REWARD}"), &[]).unwrap();
     let log = load(&project, like.spec(), &path).unwrap();
     assert_eq!((log.rows(), log.episodes.len()), (23_832, 300));
-    let model = fit::fit(&spec_of(like.spec(), &log), like.spec(), &log).unwrap();
+    let model = fit::fit(&spec_of(like.spec(), &log), like.spec(), &log, &mut |_| {}).unwrap();
     println!("{:?}", model.fit);
     for (name, share) in &model.fit.explained {
         println!("{name}: {share:.4}");

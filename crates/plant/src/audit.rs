@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::Format;
+
 pub mod clock;
 pub mod column;
 pub mod reward;
@@ -30,7 +32,7 @@ pub struct Finding {
     pub kind: String,
     /// The column, where it is one's.
     pub column: Option<String>,
-    /// The first line of the file that shows it.
+    /// The first line of the file that shows it, from 1 with the header; of a Parquet file the row.
     pub line: Option<u64>,
     /// Rows that show it.
     pub count: u64,
@@ -66,8 +68,8 @@ pub struct Audit {
     pub rows: u64,
     /// Episodes that they form.
     pub episodes: u64,
-    /// What delimits columns.
-    pub delimiter: char,
+    /// What it is written in.
+    pub format: Format,
     /// Columns that `[data]` does not name.
     pub unused_columns: Vec<String>,
     /// Faults, the worst first.

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use setpoint_decision::spec::Spec;
 
+use crate::table::Format;
+
 /// Recorded decisions, episode by episode, each in the order in which it was taken. What the log does not say is NaN.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log {
@@ -23,8 +25,10 @@ pub struct Log {
     pub signals: Vec<f32>,
     /// `[rows]`: the probability (of settings: the density) with which the logging policy took its action.
     pub probabilities: Vec<f64>,
-    /// `[rows]`: the line of the file, for messages; 0 where there is no file.
+    /// `[rows]`: the line (of a Parquet file the row) in the file, from 1, for messages; 0 where there is no file.
     pub lines: Vec<u64>,
+    /// What the file is written in; `None` where there is none.
+    pub format: Option<Format>,
     /// Which rows belong together, in the order of the file.
     pub episodes: Vec<LoggedEpisode>,
 }
@@ -85,6 +89,7 @@ impl Log {
         self.rewards.extend_from_slice(&other.rewards[rows.clone()]);
         self.probabilities.extend_from_slice(&other.probabilities[rows.clone()]);
         self.lines.extend_from_slice(&other.lines[rows]);
+        self.format = self.format.or(other.format);
         self.episodes.push(LoggedEpisode { rows: begin..self.rows(), terminated: episode.terminated });
     }
 

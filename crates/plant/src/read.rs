@@ -1,4 +1,4 @@
-//! A log from a CSV file, in one pass: decisions, cut into episodes, with everything that looks wrong about them.
+//! A log from a table in a file, in one pass: decisions, cut into episodes, with everything that looks wrong about them.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -115,14 +115,13 @@ pub fn read(
         }
     }
     if rows == 0 {
-        return Err(
-            LogError::at(path, 1, "there is a header and no row", "a log needs a row a decision").into()
-        );
+        return Err(LogError::of(path, "there is a header and no row", "a log needs a row a decision").into());
     }
     if reader.log.rows() == 0 {
         let line = reader.unknown.line.max(reader.ragged.line);
         let found = format!("none of {rows} rows holds a decision, first \"{}\"", reader.unknown_example);
-        return Err(LogError::at(path, line, found, "name the column of the action in [data]").into());
+        let found = format!("{found} in {} {line}", table.format.row_word());
+        return Err(LogError::of(path, found, "name the column of the action in [data]").into());
     }
     Ok(reader.finish(&table, paid, rows))
 }
@@ -204,7 +203,7 @@ impl<'a> Reader<'a> {
             episode: None,
             episodes_seen: HashSet::new(),
             broken: true,
-            log: Log::new(spec),
+            log: Log { format: Some(table.format), ..Log::new(spec) },
             mapping,
         }
     }
@@ -332,7 +331,7 @@ impl<'a> Reader<'a> {
             file: table.path.display().to_string(),
             rows: self.log.rows() as u64,
             episodes: self.log.episodes.len() as u64,
-            delimiter: table.delimiter,
+            format: table.format,
             unused_columns: self.unused(&table.header),
             findings,
             reward: check,

@@ -367,7 +367,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         (latin, vec!["line 1202 (byte ", "0xE9", "UTF-8"]),
         (utf16, vec!["line 1 (byte 0)", "UTF-16", "UTF-8"]),
         (b"batch,time\n\x00\x01\x02".to_vec(), vec!["line 2 (byte 11)", "no text"]),
-        (header_only.into_bytes(), vec!["line 1", "no row"]),
+        (header_only.into_bytes(), vec!["there is a header and no row"]),
         (without_header.into_bytes(), vec!["line 1", "no names of columns"]),
         (twice.into_bytes(), vec!["line 1", "two columns are called `temperature`"]),
         (huge.into_bytes(), vec!["line 32", "`batch` has 70000 bytes", "quote"]),
@@ -383,7 +383,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         Ok(reading) => assert!(reading.audit.errors().count() > 0, "{:?}", reading.audit),
     }
     let folder = tempfile::tempdir().unwrap();
-    for (name, part) in [("log.parquet", "Parquet"), ("missing.csv", "cannot be read")] {
+    for (name, part) in [("log.xlsx", "as Parquet"), ("missing.csv", "cannot be read")] {
         let project = Project::from_text("setpoint.toml", PROJECT, &[]).unwrap();
         let path = folder.path().join(name);
         let error = read(&path, project.data.as_ref(), &spec(), &project.reward, &mut |_| {}).unwrap_err();

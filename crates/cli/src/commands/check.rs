@@ -19,9 +19,10 @@ use setpoint_process::conformance::conformance;
 use crate::arguments::Check;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
+use crate::preparing;
 
 pub fn run(arguments: &Check, output: &Output) -> Result<Status, Failure> {
-    let problem = Problem::load(&arguments.project.project, &arguments.project.set)?;
+    let problem = preparing::load(&arguments.project.project, &arguments.project.set)?;
     let mut findings = check(&problem, arguments.steps as usize);
     // A reward is probed once everything that it stands on is sound.
     if arguments.probe && status_of(&findings) == Status::Done {

@@ -12,14 +12,18 @@ use setpoint_policy::Policy;
 
 use crate::arguments::{Ope, RunArguments};
 use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::preparing::{self, Preparing};
 use crate::target::{policy_of, run_folder};
 
 /// Columns of a paragraph.
 const WIDTH: usize = 100;
 
 pub fn run(arguments: &Ope, output: &Output) -> Result<Status, Failure> {
-    let problem = Problem::load(&arguments.project.project, &arguments.project.set)?;
-    let log = logs::load(&problem.project, problem.spec(), &arguments.data)?;
+    let problem = preparing::load(&arguments.project.project, &arguments.project.set)?;
+    let mut preparing = Preparing::new();
+    let told = &mut |preparation| preparing.tell(preparation);
+    let log = logs::load(&problem.project, problem.spec(), &arguments.data, told)?;
+    drop(preparing);
     let judged = Judged::find(arguments, &problem)?;
     let mut target = match &judged {
         Judged::Policy { policy, .. } => ActionDistribution::of_policy(&problem, policy),

@@ -14,6 +14,7 @@ use setpoint_learn::tune::{News, Plan, Proof, Trial, by_merit, ranges};
 use crate::arguments::Tune;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table};
+use crate::preparing;
 use crate::progress::Shown;
 use crate::study_file::StudyFile;
 
@@ -22,7 +23,7 @@ const SHOWN: usize = 10;
 
 pub fn run(arguments: &Tune, output: &Output) -> Result<Status, Failure> {
     let given = &arguments.project;
-    let problem = Problem::load(&given.project, &given.set)?;
+    let problem = preparing::load(&given.project, &given.set)?;
     let searched = ranges(&problem);
     if searched.is_empty() {
         return Err(Failure::Message(format!(
@@ -46,7 +47,7 @@ pub fn run(arguments: &Tune, output: &Output) -> Result<Status, Failure> {
     let open = |overrides: &[String]| {
         let mut all = given.set.clone();
         all.extend_from_slice(overrides);
-        Problem::load(&given.project, &all)
+        preparing::load(&given.project, &all)
     };
     let plan = Plan {
         open: &open,

@@ -18,13 +18,14 @@ use setpoint_plant::read::ReadError;
 
 use crate::arguments::Validate;
 use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::preparing;
 use crate::progress::thousands;
 
 /// Columns of a paragraph.
 const WIDTH: usize = 100;
 
 pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
-    let problem = Problem::load(&arguments.project, &arguments.set)?;
+    let problem = preparing::load(&arguments.project, &arguments.set)?;
     let path = log_of(arguments, &problem)?;
     let seed = arguments.seed.unwrap_or(problem.project.evaluate.seed);
     // Shown on a terminal only.
@@ -40,7 +41,7 @@ pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
             let problem = match longer_than_episodes(&problem, &reading.log) {
                 Some(steps) => {
                     let room = [format!("process.max_steps={steps}")];
-                    Problem::load(&arguments.project, &[&arguments.set[..], &room].concat())?
+                    preparing::load(&arguments.project, &[&arguments.set[..], &room].concat())?
                 }
                 None => problem.clone(),
             };
@@ -127,7 +128,8 @@ fn show_audit(audit: &Audit, output: &Output) {
             Severity::Warning => "!",
             Severity::Note => "·",
         };
-        let line = finding.line.map_or(String::new(), |line| format!(", first in line {line}"));
+        let word = audit.format.row_word();
+        let line = finding.line.map_or(String::new(), |line| format!(", first in {word} {line}"));
         let rows = match finding.count {
             0 => line,
             1 => format!(" (1 row{line})"),

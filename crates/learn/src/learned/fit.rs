@@ -1,6 +1,9 @@
 //! How the ensemble is learnt: squared errors of standardised changes and signals, cross-entropy of termination, by Adam; one
 //! fifth of the episodes is held out for what it is worth and for the errors that are drawn later.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_plant::log::Log;
 use setpoint_process::process::Action;
@@ -9,6 +12,7 @@ use setpoint_process::random::Stream;
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
 use crate::logs::ended;
 use crate::network::Network;
+use crate::preparation::{Preparation, Told};
 
 /// Rows of a gradient step.
 const BATCH: usize = 256;
@@ -42,7 +46,7 @@ struct Rows {
 }
 
 /// Learns a process from a log; `like` is the spec that the log was read with. The error says what is missing.
-pub fn fit(spec: &Spec, like: &Spec, log: &Log) -> Result<Model, String> {
+pub fn fit(spec: &Spec, like: &Spec, log: &Log, told: Told<'_>) -> Result<Model, String> {
     let layout = Layout::of(spec);
     let (seen, unseen) = split(log);
     if unseen.is_empty() {
@@ -93,7 +97,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log) -> Result<Model, String> {
         layout,
     };
     let rows = gather(&model, log, &measured, &transitions);
-    model.members = (0..MEMBERS).map(|member| learn(&model, &rows, member)).collect();
+    model.members = learn_all(&model, &rows, told);
     judge(&mut model, log, &measured, &unseen);
     Ok(model)
 }
@@ -157,8 +161,45 @@ fn gather(model: &Model, log: &Log, measured: &[usize], transitions: &[(usize, S
     rows
 }
 
+/// All networks, side by side: each has its own random numbers, so that it is the same on any number of cores.
+fn learn_all(model: &Model, rows: &Rows, told: Told<'_>) -> Vec<Vec<f32>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MEMBERS);
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut members = vec![Vec::new(); MEMBERS];
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let member = next.fetch_add(1, Ordering::Relaxed);
+                    if member >= MEMBERS {
+                        return;
+                    }
+                    let tell = || drop(sender.send(None));
+                    let parameters = learn(model, rows, member, &tell);
+                    drop(sender.send(Some((member, parameters))));
+                }
+            });
+        }
+        // The loop ends when the last thread has.
+        drop(sender);
+        let (mut passes, of) = (0, (MEMBERS * PASSES) as u64);
+        for learnt in receiver {
+            match learnt {
+                Some((member, parameters)) => members[member] = parameters,
+                None => {
+                    passes += 1;
+                    told(Preparation::Learning { passes, of });
+                }
+            }
+        }
+    });
+    members
+}
+
 /// One network, from its own bootstrap sample of the rows and its own first weights.
-fn learn(model: &Model, rows: &Rows, member: usize) -> Vec<f32> {
+fn learn(model: &Model, rows: &Rows, member: usize, passed: &dyn Fn()) -> Vec<f32> {
     let shape = model.layout.shape();
     let (width, predicted, outputs) = (shape.input, model.layout.predicted(), shape.output);
     let mut random = Stream::new(0, "learned process", member as u64);
@@ -182,6 +223,7 @@ fn learn(model: &Model, rows: &Rows, member: usize) -> Vec<f32> {
             }
             network.learn(&inputs, batch.len(), &gradient[..batch.len() * outputs], learning_rate, None);
         }
+        passed();
     }
     network.trained.parameters
 }

@@ -20,6 +20,7 @@ use setpoint_plant::log::Log;
 use setpoint_process::vectorized::Batch;
 use setpoint_process::{Factory, Heuristic, ProcessError, State, open_kind};
 
+use crate::preparation::Told;
 use crate::{durable, logs};
 
 pub mod batch;
@@ -45,7 +46,7 @@ pub const UNCERTAINTY_MAX: f32 = 100.0;
 
 /// The process of a project whose kind is [`KIND`]. Its model is learnt from the log once and kept beside the project; it is
 /// learnt anew when the log, or what it is like, has changed.
-pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = project.section("process");
     section.allow("kind");
     section.allow("max_steps");
@@ -70,9 +71,9 @@ pub fn open(project: &Project) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     if let Some(model) = file::load(&keys.model, &hash) {
         return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
     }
-    let log = logs::load(project, factory.spec(), &keys.log)?;
+    let log = logs::load(project, factory.spec(), &keys.log, told)?;
     let spec = spec_of(factory.spec(), &log);
-    let model = fit::fit(&spec, factory.spec(), &log).map_err(|what| {
+    let model = fit::fit(&spec, factory.spec(), &log, told).map_err(|what| {
         let title = format!("no process can be learnt from {}: {what}", keys.log.display());
         project.section("process").error("log", &title, "too little to learn from", "log more episodes")
     })?;

@@ -10,6 +10,9 @@ use setpoint_decision::{Diagnostic, Project};
 use setpoint_plant::audit::reward::KIND as REWARD;
 use setpoint_plant::log::{Log, LoggedEpisode};
 use setpoint_plant::read::ReadError;
+use setpoint_plant::table::Format;
+
+use crate::preparation::{Preparation, Told};
 
 mod record;
 
@@ -17,8 +20,9 @@ pub use record::record;
 
 /// Reads a log of a process by the project's `[data]`. Where there is none, the columns must bear the process's own names
 /// (`action`, `reward`, `episode` … for the rest). A log whose faults would make wrong figures is refused.
-pub fn load(project: &Project, spec: &Spec, path: &Path) -> Result<Log, Box<Diagnostic>> {
-    let read = |data: Option<&Data>| setpoint_plant::read(path, data, spec, &project.reward, &mut |_| {});
+pub fn load(project: &Project, spec: &Spec, path: &Path, told: Told<'_>) -> Result<Log, Box<Diagnostic>> {
+    let told = &mut |rows| told(Preparation::Reading { rows });
+    let mut read = |data: Option<&Data>| setpoint_plant::read(path, data, spec, &project.reward, told);
     let mut reading = read(project.data.as_ref());
     if let (None, Err(ReadError::Unmapped(unmapped))) = (&project.data, &reading) {
         let is_own = |(name, column): &(String, String)| name == column;
@@ -37,7 +41,8 @@ pub fn load(project: &Project, spec: &Spec, path: &Path) -> Result<Log, Box<Diag
     match errors.next() {
         None => Ok(reading.log),
         Some(finding) => {
-            let line = finding.line.map_or(String::new(), |line| format!("line {line}: "));
+            let word = reading.audit.format.row_word();
+            let line = finding.line.map_or(String::new(), |line| format!("{word} {line}: "));
             Err(refuse(format!("{line}{}", finding.sentence)))
         }
     }
@@ -46,8 +51,8 @@ pub fn load(project: &Project, spec: &Spec, path: &Path) -> Result<Log, Box<Diag
 /// How messages call a row: by its line where it has one.
 pub fn place(log: &Log, row: usize) -> String {
     match log.lines.get(row).copied().unwrap_or(0) {
-        0 => format!("row {row} of the log"),
-        line => format!("line {line} of the log"),
+        0 => format!("decision {row} of the log"),
+        line => format!("{} {line} of the log", log.format.map_or("line", Format::row_word)),
     }
 }
 

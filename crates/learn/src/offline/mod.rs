@@ -21,6 +21,7 @@ use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::logs::{ended, load, place, record};
 use crate::normalize::ObservationNormalizer;
+use crate::preparation::Told;
 use crate::problem::Problem;
 use crate::replay::Batch;
 
@@ -78,11 +79,11 @@ impl Source {
     }
 
     /// Reads the log, or has it played: always from the same seed, so that all trainings of a project learn from one log.
-    pub fn open(&self, problem: &Problem) -> Result<Log, Box<Diagnostic>> {
+    pub fn open(&self, problem: &Problem, told: Told<'_>) -> Result<Log, Box<Diagnostic>> {
         let name = problem.options.name();
         let section = problem.project.section(&format!("train.{name}"));
         let log = match (&self.log, &self.source) {
-            (Some(log), None) => load(&problem.project, problem.spec(), Path::new(log))?,
+            (Some(log), None) => load(&problem.project, problem.spec(), Path::new(log), told)?,
             (None, Some(source)) => {
                 if !problem.spec().action.is_discrete() {
                     let title = format!("`source` plays choices; {} has settings", problem.spec().kind);

@@ -34,6 +34,7 @@ use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spe
 
 use self::demand::Demand;
 use crate::open::{Factory, Request, Simulator};
+use crate::parameter::Parameter;
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 
@@ -42,6 +43,11 @@ pub const KIND: &str = "inventory";
 
 const ECHELONS_MAX: usize = 6;
 const LEAD_TIME_MAX: f64 = 12.0;
+const COST_MAX: f64 = 1e6;
+const DEMAND_MEAN: f64 = 5.0;
+const DEMAND_MEANS: (f64, f64) = (0.1, 100.0);
+const BACKLOG_COST: f64 = 9.0;
+const BACKLOG_COST_MEANING: &str = "cost a unit and period of waiting, or a lost sale";
 
 /// What becomes of demand that is not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,21 +133,25 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     }
     // Value is added on the way to the customer: a unit costs most to hold where it is sold.
     let holding_costs = section
-        .number_list("holding_cost", Range::between(0.0, 1e6), "cost a unit on hand and period, a stage")?
+        .number_list(
+            "holding_cost",
+            Range::between(0.0, COST_MAX),
+            "cost a unit on hand and period, a stage",
+        )?
         .unwrap_or_else(|| (1..=echelons).map(|stage| 1.0 / stage as f64).collect());
     if holding_costs.len() != echelons {
         return Err(one_each("holding_cost", holding_costs.len()));
     }
     let backlog_cost = section
-        .number(
-            "backlog_cost",
-            Range::between(0.0, 1e6),
-            "cost a unit and period of waiting, or a lost sale",
-        )?
-        .unwrap_or(9.0);
+        .number("backlog_cost", Range::between(0.0, COST_MAX), BACKLOG_COST_MEANING)?
+        .unwrap_or(BACKLOG_COST);
     let demand_mean = section
-        .number("demand_mean", Range::between(0.1, 100.0), "customers' demand a period, units (Poisson)")?
-        .unwrap_or(5.0);
+        .number(
+            "demand_mean",
+            Range::between(DEMAND_MEANS.0, DEMAND_MEANS.1),
+            "customers' demand a period, units (Poisson)",
+        )?
+        .unwrap_or(DEMAND_MEAN);
     let order_max = section
         .integer("order_max", Range::between(1.0, 10_000.0), "greatest order of a stage in a period, units")?
         .unwrap_or((demand_mean + 5.0 * demand_mean.sqrt()).ceil() as u64);
@@ -199,12 +209,14 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
 
 impl Inventory {
     /// An ordinary state: the mean demand of a period in transit in each period, that of a lead time and one period on
-    /// hand at each stage, nobody waiting.
+    /// hand at each stage, nobody waiting. Where demand has grown beyond what a stage has room for, as much as there is.
     fn fill(&mut self) {
         let mean = (self.demand.mean().round() as f32).min(self.order_max);
         for stage in &mut self.stages {
-            stage.in_transit.fill(mean);
-            stage.on_hand = mean * (stage.in_transit.len() + 1) as f32;
+            let periods = stage.in_transit.len();
+            let units = mean.min((stage.capacity / (2 * periods + 1) as f32).floor());
+            stage.in_transit.fill(units);
+            stage.on_hand = units * (periods + 1) as f32;
         }
         self.backlog = 0.0;
     }
@@ -267,6 +279,26 @@ impl Inventory {
 }
 
 impl Process for Inventory {
+    const PARAMETERS: &'static [Parameter] = &[
+        // Room and the greatest order stay what they were planned for.
+        Parameter::new(
+            "demand_mean",
+            "units",
+            DEMAND_MEAN,
+            DEMAND_MEANS,
+            "customers' demand a period (Poisson)",
+        ),
+        Parameter::new("backlog_cost", "1", BACKLOG_COST, (0.0, COST_MAX), BACKLOG_COST_MEANING),
+    ];
+
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        match index {
+            0 => self.demand = Demand::new(value),
+            1 => self.backlog_cost = value as f32,
+            _ => unreachable!("the process has two parameters"),
+        }
+    }
+
     fn spec(&self) -> Spec {
         let mut observation = vec![
             Feature::new("backlog", "units", 0.0, self.backlog_max, "units that customers wait for")

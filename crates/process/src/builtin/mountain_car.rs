@@ -7,7 +7,7 @@
 //! v ← clip(v + 0.001·a − 0.0025·cos 3x, ±0.07)        x ← clip(x + v, −1.2, 0.6)
 //! ```
 //!
-//! and v = 0 where the car runs into the left end. An episode begins at rest with x in U(−0.6, −0.4), terminates at
+//! and v = 0 where the car runs into the left end (the engine's 0.001 and gravity's 0.0025 are parameters of `[process]`). An episode begins at rest with x in U(−0.6, −0.4), terminates at
 //! x ≥ 0.5 with v ≥ 0 and is truncated after 200 steps. The reward is −1 a step, the last one included.
 //!
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −200, for it never arrives, the
@@ -20,6 +20,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 
 use crate::open::{Factory, Heuristic, Request, Simulator, State};
+use crate::parameter::Parameter;
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 use crate::trigonometry::sin_cos;
@@ -40,16 +41,24 @@ const COAST: usize = 1;
 const ACCELERATE_RIGHT: usize = 2;
 
 /// The car between two decisions.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MountainCar {
+    engine: f64,
+    gravity: f64,
     position: f64,
     velocity: f64,
+}
+
+impl Default for MountainCar {
+    fn default() -> Self {
+        Self::at([0.0; 2])
+    }
 }
 
 impl MountainCar {
     /// In the state `[x, v]`, in m and m/s.
     pub fn at([position, velocity]: [f64; 2]) -> Self {
-        Self { position, velocity }
+        Self { engine: ENGINE, gravity: GRAVITY, position, velocity }
     }
 
     /// `[x, v]`, in m and m/s.
@@ -58,12 +67,31 @@ impl MountainCar {
     }
 }
 
-/// From `[process]`; it has no keys of its own.
+/// From `[process]`; its keys are its parameters.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Ok(Arc::new(Simulator::new(MountainCar::default(), request.max_steps, vec![momentum()])))
+    Simulator::open(MountainCar::default(), request, vec![momentum()])
 }
 
 impl Process for MountainCar {
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new(
+            "engine",
+            "m/s²",
+            ENGINE,
+            (0.0, 0.01),
+            "acceleration by the engine, a step as a second",
+        ),
+        Parameter::new("gravity", "m/s²", GRAVITY, (0.0, 0.025), "acceleration on the steepest slope"),
+    ];
+
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        match index {
+            0 => self.engine = value,
+            1 => self.gravity = value,
+            _ => unreachable!("the process has two parameters"),
+        }
+    }
+
     fn spec(&self) -> Spec {
         let (left, right, speed) = (LEFT_END_M as f32, RIGHT_END_M as f32, TOP_SPEED as f32);
         Spec {
@@ -113,7 +141,7 @@ impl Process for MountainCar {
     ) -> Outcome {
         let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
         let (_, cos) = sin_cos(3.0 * self.position);
-        let acceleration = (action as f64 - 1.0) * ENGINE - cos * GRAVITY;
+        let acceleration = (action as f64 - 1.0) * self.engine - cos * self.gravity;
         self.velocity = (self.velocity + acceleration).clamp(-TOP_SPEED, TOP_SPEED);
         self.position = (self.position + self.velocity).clamp(LEFT_END_M, RIGHT_END_M);
         if self.position == LEFT_END_M {

@@ -7,7 +7,7 @@
 //! v ← clip(v + 0.0015·a − 0.0025·cos 3x, ±0.07)        x ← clip(x + v, −1.2, 0.6)
 //! ```
 //!
-//! and v = 0 where the car runs into the left end. An episode begins at rest with x in U(−0.6, −0.4), terminates at
+//! and v = 0 where the car runs into the left end (0.0015 and 0.0025 are parameters of `[process]`). An episode begins at rest with x in U(−0.6, −0.4), terminates at
 //! x ≥ 0.45 with v ≥ 0 and is truncated after 999 steps. The reward is −0.1·a² a step and +100 on reaching the goal.
 //!
 //! Gymnasium keeps this state in f32, alone among its classical problems, and so do we: the trajectories are the same bit
@@ -23,6 +23,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
 
 use crate::open::{Factory, Heuristic, Request, Simulator, State};
+use crate::parameter::Parameter;
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 use crate::trigonometry::sin_cos;
@@ -34,20 +35,28 @@ const LEFT_END_M: f32 = -1.2;
 const RIGHT_END_M: f32 = 0.6;
 const GOAL_M: f32 = 0.45;
 const TOP_SPEED: f32 = 0.07;
-const ENGINE: f32 = 0.0015;
+const ENGINE: f64 = 0.0015;
 const GRAVITY: f64 = 0.0025;
 
 /// The car between two decisions.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MountainCarContinuous {
+    engine: f32,
+    gravity: f64,
     position: f32,
     velocity: f32,
+}
+
+impl Default for MountainCarContinuous {
+    fn default() -> Self {
+        Self::at([0.0; 2])
+    }
 }
 
 impl MountainCarContinuous {
     /// In the state `[x, v]`, in m and m/s.
     pub fn at([position, velocity]: [f32; 2]) -> Self {
-        Self { position, velocity }
+        Self { engine: ENGINE as f32, gravity: GRAVITY, position, velocity }
     }
 
     /// `[x, v]`, in m and m/s.
@@ -56,12 +65,31 @@ impl MountainCarContinuous {
     }
 }
 
-/// From `[process]`; it has no keys of its own.
+/// From `[process]`; its keys are its parameters.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Ok(Arc::new(Simulator::new(MountainCarContinuous::default(), request.max_steps, vec![momentum()])))
+    Simulator::open(MountainCarContinuous::default(), request, vec![momentum()])
 }
 
 impl Process for MountainCarContinuous {
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new(
+            "engine",
+            "m/s²",
+            ENGINE,
+            (0.0, 0.015),
+            "acceleration by the whole engine, a step as a second",
+        ),
+        Parameter::new("gravity", "m/s²", GRAVITY, (0.0, 0.025), "acceleration on the steepest slope"),
+    ];
+
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        match index {
+            0 => self.engine = value as f32,
+            1 => self.gravity = value,
+            _ => unreachable!("the process has two parameters"),
+        }
+    }
+
     fn spec(&self) -> Spec {
         Spec {
             kind: KIND.to_owned(),
@@ -123,7 +151,7 @@ impl Process for MountainCarContinuous {
         let Action::Continuous(&[force]) = action else { unreachable!("the spec has one axis") };
         // Rounded to f32 where Gymnasium rounds: after 3x, the engine's and gravity's parts, and each sum.
         let (_, cos) = sin_cos(f64::from(3.0 * self.position));
-        let acceleration = force * ENGINE - (GRAVITY * cos) as f32;
+        let acceleration = force * self.engine - (self.gravity * cos) as f32;
         self.velocity = (self.velocity + acceleration).clamp(-TOP_SPEED, TOP_SPEED);
         self.position = (self.position + self.velocity).clamp(LEFT_END_M, RIGHT_END_M);
         if self.position == LEFT_END_M {

@@ -33,6 +33,7 @@ use self::features::{Scene, View};
 use self::layout::{Cell, DEPOT, DIRECTIONS, Layout};
 use self::others::Other;
 use crate::open::{Factory, Request, Simulator};
+use crate::parameter::{self, Parameter};
 use crate::process::{Action, Outcome, Process};
 use crate::random::Stream;
 
@@ -68,6 +69,8 @@ pub struct WarehousePicking {
     layout: Layout,
     items_per_order: usize,
     pickers: usize,
+    /// Steps that the others stand at a location on average.
+    picking_steps: u32,
     max_steps: u32,
     picker: Cell,
     heading: Cell,
@@ -76,7 +79,7 @@ pub struct WarehousePicking {
     others: Vec<Other>,
 }
 
-/// From `[process]`: `level`, and what it sets: `aisles`, `rows`, `items`, `pickers`.
+/// From `[process]`: `level`, and what it sets: `aisles`, `rows`, `items`, `pickers`; and its parameters.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = &request.section;
     let name = section.choice("level", &LEVELS.map(|level| level.name), "how hard it is")?;
@@ -96,10 +99,11 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         let help = "locations = 2 sides × aisles × rows";
         return Err(section.error("items", &title, &format!("expected at most {locations}"), help));
     }
-    let process = WarehousePicking {
+    let mut process = WarehousePicking {
         layout: Layout { aisles: aisles as i32, rows: rows as i32 },
         items_per_order: items as usize,
         pickers: pickers as usize,
+        picking_steps: others::PICKING_STEPS,
         max_steps: level.max_steps,
         picker: DEPOT,
         heading: Cell::default(),
@@ -107,7 +111,8 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         others: Vec::new(),
     };
     let heuristics = vec![routing::nearest_item_first(process.view()), routing::s_shape(process.view())];
-    let mut parameters = toml::Table::from_iter([("level".to_owned(), toml::Value::from(name))]);
+    let mut parameters = parameter::read(&mut process, section)?;
+    parameters.insert("level".to_owned(), toml::Value::from(name));
     for (key, value) in [("aisles", aisles), ("rows", rows), ("items", items), ("pickers", pickers)] {
         parameters.insert(key.to_owned(), toml::Value::from(value as i64));
     }
@@ -148,6 +153,19 @@ impl WarehousePicking {
 }
 
 impl Process for WarehousePicking {
+    const PARAMETERS: &'static [Parameter] = &[Parameter::new(
+        "others_picking_time",
+        "s",
+        others::PICKING_STEPS as f64,
+        (others::PICKING_STEPS_MIN as f64, 120.0),
+        "how long the others stand at a location on average, in whole seconds",
+    )];
+
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        assert_eq!(index, 0, "the process has one parameter");
+        self.picking_steps = value.round() as u32;
+    }
+
     fn spec(&self) -> Spec {
         let total = |name: &str, unit: &str, high: f32, description: &str| {
             Signal::new(name, unit, 0.0, high, description).summarised_by(Aggregate::Total)
@@ -195,7 +213,7 @@ impl Process for WarehousePicking {
                 self.others.push(Other::new(at, others::random_location(self.layout, random)));
             }
         }
-        others::announce(self.layout, &mut self.others, self.picker, random);
+        others::announce(self.layout, &mut self.others, self.picker, self.picking_steps, random);
         self.view().write(&self.scene(), observation);
         signals.fill(0.0);
     }
@@ -229,7 +247,7 @@ impl Process for WarehousePicking {
             self.next_order(random);
         }
         self.sort_items();
-        others::walk(self.layout, &mut self.others, self.picker, random);
+        others::walk(self.layout, &mut self.others, self.picker, self.picking_steps, random);
         self.view().write(&self.scene(), observation);
         Outcome::Running
     }

@@ -1,7 +1,7 @@
 //! The other pickers: moving obstacles with routes of their own.
 //!
-//! Each walks the shortest way to a random location, stands there for 2 to 8 steps while it picks, and goes on to the
-//! next. It says where it steps next, so that it can be avoided, and never steps into anybody. Who finds the way taken
+//! Each walks the shortest way to a random location, stands there for 2 to 8 steps while it picks (5 on average, a
+//! parameter), and goes on to the next. It says where it steps next, so that it can be avoided, and never steps into anybody. Who finds the way taken
 //! passes on the right in a cross aisle, and otherwise waits; after three steps it gives way: between racks it
 //! leaves the aisle by the other end and goes on in another aisle, elsewhere it takes another location.
 
@@ -13,6 +13,9 @@ use crate::random::Stream;
 
 /// Steps that a picker waits for its way to be free before it gives way.
 const PATIENCE: u8 = 3;
+/// Steps that they stand at a location on average, and at least.
+pub const PICKING_STEPS: u32 = 5;
+pub const PICKING_STEPS_MIN: u32 = 2;
 /// Draws of a location that can be walked to at once, before any is taken.
 const DRAWS: usize = 6;
 
@@ -59,7 +62,7 @@ fn give_way(layout: Layout, other: Other, random: &mut Stream, is_open: impl Fn(
 }
 
 /// All of them take the step they announced, if it is still free, and announce the next one.
-pub fn walk(layout: Layout, others: &mut [Other], picker: Cell, random: &mut Stream) {
+pub fn walk(layout: Layout, others: &mut [Other], picker: Cell, picking_steps: u32, random: &mut Stream) {
     for index in 0..others.len() {
         let Other { at, next, picking, .. } = others[index];
         if picking > 0 {
@@ -72,11 +75,11 @@ pub fn walk(layout: Layout, others: &mut [Other], picker: Cell, random: &mut Str
             others[index].blocked += 1;
         }
     }
-    announce(layout, others, picker, random);
+    announce(layout, others, picker, picking_steps, random);
 }
 
 /// Each decides what it does next.
-pub fn announce(layout: Layout, others: &mut [Other], picker: Cell, random: &mut Stream) {
+pub fn announce(layout: Layout, others: &mut [Other], picker: Cell, picking_steps: u32, random: &mut Stream) {
     for index in 0..others.len() {
         let mut other = others[index];
         other.next = other.at;
@@ -86,7 +89,8 @@ pub fn announce(layout: Layout, others: &mut [Other], picker: Cell, random: &mut
                 other.goal = random_location(layout, random);
             }
         } else if other.at == other.goal && layout.is_between_racks(other.at) {
-            other.picking = 2 + random.below(7) as u8;
+            let spread = 2 * (picking_steps - PICKING_STEPS_MIN) + 1;
+            other.picking = (PICKING_STEPS_MIN + random.below(spread)) as u8;
         } else if other.at == other.goal {
             other.goal = location_elsewhere(layout, other.at, random);
         }
@@ -125,11 +129,11 @@ mod tests {
         let mut others: Vec<Other> =
             (0..8).map(|aisle| Other::new(Cell { x: aisle, y: 0 }, LAYOUT.beside(aisle % 4, 0))).collect();
         let picker = LAYOUT.beside(1, 2);
-        announce(LAYOUT, &mut others, picker, &mut random);
+        announce(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
         let mut moves = 0;
         for _ in 0..5_000 {
             let before = others.clone();
-            walk(LAYOUT, &mut others, picker, &mut random);
+            walk(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
             for (index, (before, after)) in before.iter().zip(&others).enumerate() {
                 assert!(after.at == before.at || after.at == before.next, "it does as it announced");
                 assert!(LAYOUT.is_floor(after.at) && after.at != picker);
@@ -146,15 +150,15 @@ mod tests {
     fn a_picker_walks_picks_and_walks_on() {
         let mut random = Stream::new(4, "others", 0);
         let mut others = [Other::new(LAYOUT.beside(0, 0), LAYOUT.beside(0, 3))];
-        announce(LAYOUT, &mut others, FAR, &mut random);
+        announce(LAYOUT, &mut others, FAR, PICKING_STEPS, &mut random);
         for row in 1..=3 {
             assert_eq!(others[0].next, LAYOUT.beside(0, row));
-            walk(LAYOUT, &mut others, FAR, &mut random);
+            walk(LAYOUT, &mut others, FAR, PICKING_STEPS, &mut random);
             assert_eq!(others[0].at, LAYOUT.beside(0, row));
         }
         let mut stood = 0;
         while others[0].next == others[0].at {
-            walk(LAYOUT, &mut others, FAR, &mut random);
+            walk(LAYOUT, &mut others, FAR, PICKING_STEPS, &mut random);
             stood += 1;
         }
         assert!((2..=8).contains(&stood), "{stood}");
@@ -165,10 +169,10 @@ mod tests {
         let mut random = Stream::new(5, "others", 0);
         let mut others = [Other::new(LAYOUT.beside(0, 3), LAYOUT.beside(0, 0))];
         let picker = LAYOUT.beside(0, 2);
-        announce(LAYOUT, &mut others, picker, &mut random);
+        announce(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
         for _ in 0..PATIENCE {
             assert_eq!(others[0].at, LAYOUT.beside(0, 3));
-            walk(LAYOUT, &mut others, picker, &mut random);
+            walk(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
         }
         assert_eq!(others[0].next, LAYOUT.beside(0, 4), "back the way that is free");
     }

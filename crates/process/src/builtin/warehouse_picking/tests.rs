@@ -12,6 +12,7 @@ const EAST: usize = 2;
 fn warehouse(picker: (i32, i32), items: &[(i32, i32)], others: Vec<Other>) -> WarehousePicking {
     let cell = |(x, y): (i32, i32)| Cell { x, y };
     WarehousePicking {
+        picking_steps: others::PICKING_STEPS,
         layout: Layout { aisles: 3, rows: 4 },
         items_per_order: items.len(),
         pickers: others.len(),

@@ -1,0 +1,58 @@
+//! Opening a project: what takes longer than a second before a command can begin says so.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+use setpoint_decision::Diagnostic;
+use setpoint_learn::preparation::Preparation;
+use setpoint_learn::problem::Problem;
+
+/// Nobody wonders before.
+const QUIET: Duration = Duration::from_secs(1);
+/// Between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// One preparation on standard error: a line that changes on a terminal, a line now and then elsewhere.
+pub struct Preparing {
+    started: Instant,
+    last_line: Instant,
+    spinner: Option<ProgressBar>,
+}
+
+impl Preparing {
+    pub fn new() -> Self {
+        Self { started: Instant::now(), last_line: Instant::now(), spinner: None }
+    }
+
+    pub fn tell(&mut self, preparation: Preparation) {
+        if self.started.elapsed() < QUIET {
+            return;
+        }
+        let spinner = self.spinner.get_or_insert_with(|| {
+            let spinner = ProgressBar::new_spinner();
+            spinner.enable_steady_tick(Duration::from_millis(100));
+            spinner
+        });
+        if !spinner.is_hidden() {
+            spinner.set_message(preparation.to_string());
+        } else if self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("{preparation}");
+        }
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+/// Reads a project file (or the folder that holds one) with overrides, and all that it names.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Problem, Box<Diagnostic>> {
+    let mut preparing = Preparing::new();
+    Problem::load_telling(path, overrides, &mut |preparation| preparing.tell(preparation))
+}

@@ -1,0 +1,34 @@
+//! What takes its time before a problem is ready: a log is read, a process is learnt from it.
+
+use std::fmt;
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preparation {
+    /// Rows of a log that were read.
+    Reading {
+        /// So far.
+        rows: u64,
+    },
+    /// Passes of all networks of a learnt process over their rows.
+    Learning {
+        /// So far.
+        passes: u64,
+        /// In all.
+        of: u64,
+    },
+}
+
+/// Who hears of it, now and then.
+pub type Told<'a> = &'a mut dyn FnMut(Preparation);
+
+impl fmt::Display for Preparation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reading { rows } => write!(formatter, "reading the log: {rows} rows"),
+            Self::Learning { passes, of } => {
+                write!(formatter, "learning the process from the log: {} %", 100 * passes / of.max(&1))
+            }
+        }
+    }
+}
