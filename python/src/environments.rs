@@ -68,8 +68,7 @@ impl Environments {
             return Err(PyValueError::new_err("at least one environment is needed"));
         }
         let project = project(description)?;
-        let factory =
-            py.detach(|| open_process(&project, &mut |_| {})).map_err(|error| refused(&error))?;
+        let factory = py.detach(|| open_process(&project, &mut |_| {})).map_err(|error| refused(&error))?;
         project.bind(factory.spec()).map_err(|error| refused(&error))?;
         let reward = RewardFunction::new(&project.reward, factory.spec());
         let batch = py.detach(|| factory.batch(lanes, 0, PURPOSE)).map_err(|error| failed(&error))?;

@@ -148,7 +148,7 @@ struct Episodes {
 pub(crate) const POLICY: &str = "policy";
 
 /// A random stream as policies draw from it.
-pub(crate) struct Draws(Stream);
+pub(crate) struct Draws(pub(crate) Stream);
 
 impl Draw for Draws {
     fn uniform(&mut self) -> f32 {

@@ -1,12 +1,14 @@
 //! The simulator against a log of the plant: is what is learnt in the one worth anything in the other?
 //!
-//! The simulator plays the log's own actions, episode by episode ([`open_loop`]). Then both are compared: what their features
+//! The simulator plays the log's own actions, episode by episode ([`play`]). Then both are compared: what their features
 //! and signals look like ([`distribution`]), what an action changes and when ([`dynamics`]), and what is paid ([`gap`]). Rows of
 //! an episode depend on each other, so whole pieces of episodes are split, swapped and resampled ([`pieces`]), and differences
 //! are judged by their size, not by how sure it is that they are not nothing: with enough rows nothing is.
 //!
-//! A behaviour that looks at the state before it acts is not the same behaviour when its actions are played back: then
-//! distributions may differ although every step is right, and the step-by-step figures are what counts.
+//! A behaviour that looks at the state before it acts is not the same behaviour when its actions are played back: at other
+//! moments they mean something else. Where the simulator does not fit under the log's actions, and these answer to what was
+//! seen, a clone of who decided plays too ([`controller`]), and the better of both judgements holds: a wrong simulator fits
+//! neither.
 
 use serde::{Deserialize, Serialize};
 use setpoint_plant::audit::Audit;
@@ -18,14 +20,16 @@ use crate::error::{FileError, TrainError};
 use crate::problem::Problem;
 use crate::run_folder::RunFolder;
 
+pub mod controller;
 pub mod distribution;
 pub mod dynamics;
 pub mod gap;
 mod linear;
-pub mod open_loop;
 pub mod pieces;
+pub mod play;
 pub mod verdict;
 
+use controller::Controller;
 use distribution::Distribution;
 use dynamics::{Change, Lags, Prediction};
 use gap::Gap;
@@ -55,7 +59,9 @@ pub struct Validation {
     pub episodes: u64,
     /// Their rows.
     pub rows: u64,
-    /// Rows that the simulator took for the same actions: fewer where it came to an end before.
+    /// The clone of who decided in the log, where it decided in the simulator too; absent where the log's actions were played.
+    pub controller: Option<Controller>,
+    /// Rows that the simulator took: fewer where it came to an end before.
     pub simulated_rows: u64,
     /// Pieces of episodes, the unit of everything that is resampled.
     pub pieces: u64,
@@ -84,17 +90,41 @@ pub fn validate(
     seed: u64,
     told: &mut dyn FnMut(&'static str),
 ) -> Result<Validation, TrainError> {
-    let data = problem.project.data.clone().unwrap_or_default();
-    told("playing the log's actions");
     let logged = gap::with_rewards(pieces::chosen(&reading.log, problem.spec().max_steps), problem);
-    let mut simulated = open_loop::play(problem, &logged, seed)?;
-    open_loop::forget_unknown(&mut simulated, &logged);
+    told("playing the log's actions");
+    let simulated = play::play(problem, &logged, None, seed)?;
+    let played = compared(problem, reading, &logged, simulated, seed, told);
+    if played.verdict == Verdict::Consistent {
+        return Ok(played);
+    }
+    told("learning who decided in the log");
+    let Some((policy, controller)) = controller::clone_of(problem, &logged, seed) else { return Ok(played) };
+    told("letting a clone of who decided play");
+    let simulated = play::play(problem, &logged, Some(&policy), seed)?;
+    let mut cloned = compared(problem, reading, &logged, simulated, seed, told);
+    cloned.controller = Some(controller);
+    verdict::judge(&mut cloned);
+    let rank = |found: &Validation| (found.verdict, found.reasons.len());
+    Ok(if rank(&cloned) < rank(&played) { cloned } else { played })
+}
+
+/// Both sides, and what to make of them.
+fn compared(
+    problem: &Problem,
+    reading: &Reading,
+    logged: &Log,
+    mut simulated: Log,
+    seed: u64,
+    told: &mut dyn FnMut(&'static str),
+) -> Validation {
+    let data = problem.project.data.clone().unwrap_or_default();
+    play::forget_unknown(&mut simulated, logged);
     let (episodes, rows) = (logged.episodes.len(), logged.rows());
-    let both = pieces::Both::cut(logged, simulated);
+    let both = pieces::Both::cut(logged.clone(), simulated);
     told("comparing distributions");
     let distributions = distribution::compare(problem.spec(), &both, &reading.resolution, seed);
     told("comparing what actions change");
-    let rounded = open_loop::rounded(&both.simulated, &reading.resolution);
+    let rounded = play::rounded(&both.simulated, &reading.resolution);
     let stepped = pieces::Both { simulated: rounded, ..both.clone() };
     let changes = dynamics::changes(problem.spec(), &stepped);
     let lags = dynamics::lags(problem.spec(), &stepped);
@@ -108,6 +138,7 @@ pub fn validate(
         verdict: Verdict::Consistent,
         sentence: String::new(),
         reasons: Vec::new(),
+        controller: None,
         audit: reading.audit.clone(),
         episodes: episodes as u64,
         rows: rows as u64,
@@ -123,7 +154,7 @@ pub fn validate(
         predictions,
     };
     verdict::judge(&mut validation);
-    Ok(validation)
+    validation
 }
 
 /// Steps of the log's longest episode, where the simulator would cut it off before: with `process.max_steps` raised to them,

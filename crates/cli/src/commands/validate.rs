@@ -160,8 +160,15 @@ fn show_audit(audit: &Audit, output: &Output) {
 }
 
 fn show(found: &Validation, output: &Output) {
+    if let Some(controller) = &found.controller {
+        output.line(format!(
+            "\nthe log's actions answer to what was seen, so a clone of who decided played: it {}",
+            controller.quality()
+        ));
+    }
+    let what = if found.controller.is_some() { "beside" } else { "the actions of" };
     output.line(format!(
-        "\nthe simulator played the actions of {} episodes, {} rows (it took {} steps); 95 % intervals over {} pieces of episodes",
+        "\nthe simulator played {what} {} episodes, {} rows (it took {} steps); 95 % intervals over {} pieces of episodes",
         thousands(found.episodes as f64),
         thousands(found.rows as f64),
         thousands(found.simulated_rows as f64),

@@ -157,6 +157,33 @@ impl Actor {
         if self.axes == 0 { ("held_out_accuracy", mean) } else { ("held_out_error", mean.sqrt()) }
     }
 
+    /// Log-probability (of settings on [−1, 1]: log-density) of each row's action.
+    pub fn log_probabilities(&mut self, batch: &Batch) -> Vec<f64> {
+        let (width, features) = (self.network.shape.output, self.network.shape.input);
+        let rows_max = self.outputs.len() / width;
+        let mut logs = Vec::with_capacity(batch.rows);
+        for begin in (0..batch.rows).step_by(rows_max) {
+            let end = batch.rows.min(begin + rows_max);
+            let inputs = &batch.observations[begin * features..end * features];
+            let outputs = &mut self.outputs[..(end - begin) * width];
+            outputs.copy_from_slice(self.network.forward(inputs, end - begin));
+            if self.axes == 0 {
+                categorical::log_probabilities(outputs, width, None);
+                let choices = &batch.choices[begin..end];
+                let rows = outputs.chunks_exact(width).zip(choices);
+                logs.extend(rows.map(|(row, choice)| f64::from(row[*choice as usize])));
+            } else {
+                let done = batch.controls[begin * width..end * width].chunks_exact(width);
+                let log_std = &self.trained.log_std;
+                let rows = outputs.chunks_exact(width).zip(done);
+                logs.extend(
+                    rows.map(|(means, done)| f64::from(gaussian::log_probability(means, log_std, done))),
+                );
+            }
+        }
+        logs
+    }
+
     /// The policy as it stands.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {

@@ -12,6 +12,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::ActionSpace;
 use setpoint_plant::log::Log;
+use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
 use setpoint_process::random::Stream;
 
@@ -39,7 +40,7 @@ const SOURCE_STEPS_MAX: usize = 10_000;
 /// Where the log comes from: a file, or a baseline that plays in the process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// A CSV file, beside the project file.
+    /// A CSV or Parquet file, beside the project file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
     /// A baseline of the process, such as `line-manager`.
@@ -55,7 +56,10 @@ impl Source {
     /// Reads its keys from an algorithm's table.
     pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         Ok(Self {
-            log: section.string("log", "the log that it learns from, a CSV file beside the project file")?,
+            log: section.string(
+                "log",
+                "the log that it learns from, a CSV or Parquet file beside the project file",
+            )?,
             source: section.string("source", "a baseline that plays in the process instead of a log")?,
             source_episodes: section
                 .integer("source_episodes", Range::between(10.0, 1e6), "episodes that it plays")?
@@ -229,6 +233,11 @@ impl Transitions {
         self.normalizer.apply_in_place(&mut batch.next_observations);
     }
 
+    /// How observations are normalised.
+    pub fn frozen_normalizer(&self) -> Normalizer {
+        self.normalizer.freeze()
+    }
+
     /// Standard deviation of the rewards that are learnt from.
     pub fn reward_deviation(&self) -> f64 {
         let rewards: Vec<f64> = self.seen.iter().map(|row| self.log.rewards[*row]).collect();
@@ -295,7 +304,7 @@ impl<L: OfflineLearner> Algorithm for Offline<L> {
     }
 
     fn snapshot(&self) -> Snapshot {
-        Snapshot { normalizer: Some(self.transitions.normalizer.freeze()), ..self.learner.snapshot() }
+        Snapshot { normalizer: Some(self.transitions.frozen_normalizer()), ..self.learner.snapshot() }
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

@@ -12,8 +12,15 @@ pub fn validation(report: &Report) -> String {
     let Some(found) = &report.validation else { return String::new() };
     let mark = if found.verdict == Verdict::Inconsistent { "fail" } else { "pass" };
     let mut body = format!("<p class=\"gate {mark}\">{}</p>\n", escape(&found.sentence));
+    if let Some(controller) = &found.controller {
+        body += &format!(
+            "<p>The log's actions answer to what was seen, so a clone of who decided played: it {}.</p>\n",
+            controller.quality()
+        );
+    }
+    let what = if found.controller.is_some() { "beside" } else { "the actions of" };
     body += &format!(
-        "<p>The simulator played the actions of {} logged episodes ({} rows); small figures are 95 % bootstrap intervals over \
+        "<p>The simulator played {what} {} logged episodes ({} rows); small figures are 95 % bootstrap intervals over \
          pieces of episodes.</p>\n",
         grouped(found.episodes as f64),
         grouped(found.rows as f64)

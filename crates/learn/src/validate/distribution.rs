@@ -2,7 +2,7 @@
 //!
 //! Two distances: Wasserstein-1 (how far values must be moved on average; Villani 2009, chapter 6) and that of Kolmogorov and
 //! Smirnov (the greatest difference of the cumulative shares). The p-value swaps simulator and log in whole pairs of pieces,
-//! which had the same actions: under the hypothesis that both are one process, every such swap is as likely as what was seen,
+//! which had the same actions or the same behaviour: under the hypothesis that both are one process, every such swap is as likely as what was seen,
 //! however much the rows of a piece depend on each other.
 
 use serde::{Deserialize, Serialize};

@@ -12,8 +12,8 @@ use setpoint_decision::spec::{Feature, Spec};
 use setpoint_plant::Log;
 
 use super::linear::{Sums, predict};
-use super::open_loop::design;
 use super::pieces::Both;
+use super::play::design;
 use crate::statistics::{mean, quantile};
 
 /// Delays that are tried, in steps.

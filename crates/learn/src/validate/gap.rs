@@ -1,4 +1,4 @@
-//! The sim-to-data gap: how much more or less the simulator pays for the same actions, and measures.
+//! The sim-to-data gap: how much more or less the simulator pays for the same actions, or to a clone of who took them, and measures.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;

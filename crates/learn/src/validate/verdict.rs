@@ -101,14 +101,21 @@ fn about_the_reward(validation: &Validation) -> Vec<Reason> {
     let limits = [validation.gap_warn_percent, validation.gap_fail_percent];
     let (low, high) = (gap.interval_percent.low, gap.interval_percent.high);
     let figures = format!(
-        "the simulator pays {} per step for the same actions, the log {}: {} % [{}, {}]",
+        "the simulator pays {} per step {}, the log {}: {} % [{}, {}]",
         number(gap.simulated),
+        if validation.controller.is_some() {
+            "to a clone of who decided in the log"
+        } else {
+            "for the same actions"
+        },
         number(gap.logged),
         number(gap.percent),
         number(low),
         number(high)
     );
-    if let Some(verdict) = beyond(gap.percent.abs(), limits) {
+    // Whether there is a gap at all is not known where the interval holds none.
+    let clear = low > 0.0 || high < 0.0;
+    if let Some(verdict) = beyond(gap.percent.abs(), limits).filter(|_| clear) {
         return vec![Reason { verdict, sentence: figures }];
     }
     if low.abs().max(high.abs()) > validation.gap_fail_percent {
@@ -211,6 +218,12 @@ fn sentence(validation: &Validation) -> String {
         });
         let furthest = validation.distributions.iter().map(|found| found.ks_distance).fold(0.0, f64::max);
         let steps = validation.changes.iter().map(|change| change.difference.abs()).fold(0.0, f64::max);
+        let subject = match &validation.controller {
+            None => subject,
+            Some(controller) => {
+                format!("{subject} under a clone of who decided there, which {}", controller.quality())
+            }
+        };
         return format!(
             "{subject}: {gap}no distribution by a KS distance of more than {}, no step by more than {} standard deviations.",
             number(furthest),

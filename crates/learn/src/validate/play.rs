@@ -1,15 +1,18 @@
-//! The simulator under the log's actions: from its own first states, each episode as long as the logged one.
+//! The simulator beside the log: from its own first states, under the log's own actions or under a clone of who took them.
 
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_plant::read::Resolution;
 use setpoint_plant::{Log, LoggedEpisode};
+use setpoint_policy::Policy;
+use setpoint_policy::policy::Runner;
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::random::Stream;
 use setpoint_process::reward::RewardFunction;
 
 use crate::error::TrainError;
-use crate::evaluate::Decisions;
+use crate::evaluate::{Decisions, Draws};
+use crate::logs::ended;
 use crate::problem::Problem;
 
 /// What its random streams are for.
@@ -17,9 +20,10 @@ const PURPOSE: &str = "validation";
 /// Environments that step together.
 const LANES: usize = 256;
 
-/// Plays every episode's actions. An episode is shorter where the simulator came to an end of its own before, or does not
-/// allow what was logged. Constraints are left aside: what was done was done.
-pub fn play(problem: &Problem, logged: &Log, seed: u64) -> Result<Log, TrainError> {
+/// Plays an episode beside every logged one: its actions, or those of `clone`. It is shorter where the simulator came to an end
+/// of its own before, or does not allow what was logged; beside an episode that ended by itself a clone may go on for as long as
+/// the longest one. Constraints are left aside: what was done was done.
+pub fn play(problem: &Problem, logged: &Log, clone: Option<&Policy>, seed: u64) -> Result<Log, TrainError> {
     let spec = problem.spec();
     let reward = RewardFunction::new(&problem.project.reward, spec);
     let lanes = LANES.min(logged.episodes.len()).max(1);
@@ -33,6 +37,12 @@ pub fn play(problem: &Problem, logged: &Log, seed: u64) -> Result<Log, TrainErro
     let mut simulated = Log::new(spec);
     let mut decisions = Decisions::new(&spec.action, lanes);
     let mut terms = vec![0.0; reward.names().len()];
+    let mut clone = clone.map(|policy| policy.runner(1));
+    let mut draws = Draws(Stream::new(seed, "validation draws", 0));
+    let lengths = match &clone {
+        None => logged.episodes.iter().map(|episode| episode.rows.len()).collect(),
+        Some(_) => lengths_of(logged),
+    };
     for (chunk, episodes) in logged.episodes.chunks(lanes).enumerate() {
         for lane in 0..episodes.len() {
             let random = Stream::new(seed, PURPOSE, (chunk * lanes + lane) as u64);
@@ -41,23 +51,37 @@ pub fn play(problem: &Problem, logged: &Log, seed: u64) -> Result<Log, TrainErro
         let mut played: Vec<Log> = episodes.iter().map(|_| Log::new(spec)).collect();
         let mut ended: Vec<Option<bool>> = vec![None; episodes.len()];
         let mut steps = vec![false; lanes];
+        let mut action = vec![0.0; logged.width];
         loop {
             steps.fill(false);
             let transition = batch.transition();
             for (lane, episode) in episodes.iter().enumerate() {
                 let own = &mut played[lane];
-                if ended[lane].is_some() || own.rows() == episode.rows.len() {
-                    continue;
-                }
-                let action = logged.action(episode.rows.start + own.rows());
-                if !write(action, &spec.action, lane, &transition.allowed, &mut decisions) {
-                    ended[lane] = Some(false);
+                if ended[lane].is_some() || own.rows() == lengths[chunk * lanes + lane] {
                     continue;
                 }
                 let features = logged.features;
                 let seen = &transition.observations[lane * features..(lane + 1) * features];
+                match &mut clone {
+                    None => action.copy_from_slice(logged.action(episode.rows.start + own.rows())),
+                    Some(runner) => {
+                        decide(
+                            runner,
+                            &spec.action,
+                            seen,
+                            lane,
+                            &transition.allowed,
+                            &mut draws,
+                            &mut action,
+                        );
+                    }
+                }
+                if !write(&action, &spec.action, lane, &transition.allowed, &mut decisions) {
+                    ended[lane] = Some(false);
+                    continue;
+                }
                 own.observations.extend_from_slice(seen);
-                own.actions.extend_from_slice(action);
+                own.actions.extend_from_slice(&action);
                 steps[lane] = true;
             }
             if !steps.contains(&true) {
@@ -89,6 +113,39 @@ pub fn play(problem: &Problem, logged: &Log, seed: u64) -> Result<Log, TrainErro
         }
     }
     Ok(simulated)
+}
+
+/// Steps that a clone may take beside each episode: as many as were logged, or, where the episode ended by itself, as the
+/// longest has.
+fn lengths_of(logged: &Log) -> Vec<usize> {
+    let longest = logged.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0);
+    let length = |(episode, ended): (&LoggedEpisode, bool)| if ended { longest } else { episode.rows.len() };
+    logged.episodes.iter().zip(ended(logged)).map(length).collect()
+}
+
+/// A draw of the clone's, in the numbers of a log.
+fn decide(
+    runner: &mut Runner<'_>,
+    space: &ActionSpace,
+    seen: &[f32],
+    lane: usize,
+    allowed: &[bool],
+    draws: &mut Draws,
+    action: &mut [f32],
+) {
+    match space {
+        ActionSpace::Discrete { choices } => {
+            let own = if allowed.is_empty() {
+                allowed
+            } else {
+                &allowed[lane * choices.len()..(lane + 1) * choices.len()]
+            };
+            let mut choice = [0];
+            runner.choose(seen, own, Some(draws), &mut choice);
+            action[0] = choice[0] as f32;
+        }
+        ActionSpace::Continuous { .. } => runner.control(seen, Some(draws), action),
+    }
 }
 
 /// Writes a logged action for one environment; `false` where the process does not allow it now.
