@@ -21,7 +21,7 @@ const TRAIN: &str = "[train]\ntotal_steps = 600_000\n[train.ppo]\nn_envs = 8\nn_
     [evaluate]\nepisodes = 200\nbaselines = [\"random\", \"heuristic\"]\n\
     [[constraint]]\nwhen = { signal = \"failure_prob\", above = 0.18 }\nforbid = [\"increase_speed\"]\n";
 
-/// What everybody at the line knows, and four episodes of the source's log hardly tell.
+/// What everybody at the line knows, and four episodes of the source's log point at.
 const ENDS: &str = "[[process.ends]]\nsignal = \"failure_prob\"\nabove = 0.20\n[[process.ends]]\nsignal = \"wip\"\nabove = 39.5\n";
 
 fn simulator() -> Problem {
@@ -169,7 +169,7 @@ fn a_stated_end_ends_episodes_and_nothing_else_does() {
 }
 
 /// The spread of one step in the learnt process is that of the simulator: standard deviations of the changes of WIP and of a
-/// cycle time after redirecting, over 4,000 steps, within 15 % (their standard error is 1 %; the rest is what 60 episodes know).
+/// cycle time after redirecting, over 4,000 steps (less those that end an episode), within 15 % (their standard error is 1 %; the rest is what 60 episodes know).
 #[test]
 fn what_is_drawn_scatters_as_in_the_simulator() {
     let folder = tempfile::tempdir().unwrap();
@@ -179,8 +179,10 @@ fn what_is_drawn_scatters_as_in_the_simulator() {
         let before = batch.transition().observations.clone();
         batch.step(setpoint_process::vectorized::Actions::Discrete(&vec![4; 4_000])).unwrap();
         let after = &batch.transition().observations;
+        let outcomes = &batch.transition().outcomes;
         [0, 6].map(|feature| {
             let changes: Vec<f64> = (0..4_000)
+                .filter(|lane| outcomes[*lane] == Outcome::Running)
                 .map(|lane| f64::from(after[lane * 11 + feature] - before[lane * 11 + feature]))
                 .collect();
             setpoint_learn::statistics::sample_deviation(&changes)
@@ -201,10 +203,14 @@ fn it_explains_the_next_step_of_unseen_episodes() {
     let like = simulator();
     let project =
         Project::from_text("test", &format!("[process]\nkind = \"assembly-line\"\n{REWARD}"), &[]).unwrap();
-    let log = load(&project, like.spec(), &path).unwrap();
+    let log = load(&project, like.spec(), &path, &mut |_| {}).unwrap();
     assert_eq!((log.rows(), log.episodes.len()), (23_832, 300));
     let model = fit::fit(&spec_of(like.spec(), &log), like.spec(), &log, &mut |_| {}).unwrap();
-    println!("{:?}", model.fit);
+    // Four ends of 300 episodes are enough to tell what the line ends at.
+    assert_eq!(model.limits.len(), 1, "{:?}", model.limits);
+    let limit = &model.limits[0];
+    assert_eq!((like.spec().observation[limit.feature].name.as_str(), limit.above), ("failure_prob", true));
+    assert!(limit.p_value < 1e-6 && (limit.value - 0.2).abs() < 1e-6, "{limit:?}");
     for (name, share) in &model.fit.explained {
         println!("{name}: {share:.4}");
     }
@@ -226,8 +232,7 @@ fn a_policy_learnt_in_it_alone_works_in_the_simulator() {
         "learnt in the simulator: {:.1} reward per step, return {:.0}, {:.1} % terminated",
         reference.reward_per_step.mean, reference.episode_return.mean, reference.terminated_percent
     );
-    let mut best: f64 = 0.0;
-    for (uncertainty, ends) in [(-5.0, ""), (-0.0, ENDS), (-5.0, ENDS)] {
+    for (uncertainty, ends) in [(-5.0, ""), (-0.0, ""), (-5.0, ENDS)] {
         let problem = learned(folder.path(), uncertainty, ends);
         let policy = trained(&problem);
         let inside = evaluate(&problem, &policy, 1).unwrap().policy;
@@ -243,7 +248,7 @@ fn a_policy_learnt_in_it_alone_works_in_the_simulator() {
             100.0 * found.episode_return.mean / reference.episode_return.mean,
             found.terminated_percent
         );
-        best = best.max(found.episode_return.mean);
+        let (found, reference) = (found.episode_return.mean, reference.episode_return.mean);
+        assert!(found >= 0.85 * reference, "{found} of {reference}");
     }
-    assert!(best >= 0.85 * reference.episode_return.mean, "{best} of {}", reference.episode_return.mean);
 }

@@ -9,7 +9,7 @@ use setpoint_process::random::Stream;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{ProcessError, StateError};
 
-use super::End;
+use super::ends::Ends;
 use super::model::{Ensemble, Model};
 
 /// A batch in one learnt process.
@@ -18,7 +18,7 @@ pub struct LearnedBatch {
     ensemble: Ensemble,
     state: State,
     max_steps: u32,
-    ends: Vec<End>,
+    ends: Ends,
 }
 
 /// The part that a checkpoint holds. The present observations are the transition's.
@@ -30,16 +30,9 @@ struct State {
 }
 
 impl LearnedBatch {
-    /// `lanes` environments; lane `i` draws from the stream (seed, purpose, i). Where `ends` are stated, nothing else ends an
-    /// episode but the limit of steps.
-    pub fn new(
-        model: Arc<Model>,
-        spec: &Spec,
-        ends: Vec<End>,
-        lanes: usize,
-        seed: u64,
-        purpose: &str,
-    ) -> Self {
+    /// `lanes` environments; lane `i` draws from the stream (seed, purpose, i). Nothing ends an episode but `ends` and the limit
+    /// of steps.
+    pub fn new(model: Arc<Model>, spec: &Spec, ends: Ends, lanes: usize, seed: u64, purpose: &str) -> Self {
         let mut batch = Self {
             ensemble: model.ensemble(lanes),
             state: State {
@@ -94,15 +87,16 @@ impl LearnedBatch {
         for (value, change) in observation.iter_mut().zip(predicted.by_ref()) {
             *value += change;
         }
+        let is_beyond = model.limits.iter().any(|limit| limit.is_passed(observation));
         model.hold(observation);
         let own = lane * signals..(lane + 1) * signals;
         let to = &mut transition.signals[own.clone()];
         write_signals(model, observation, predicted, ensemble.uncertainty(model, lane), to);
         transition.current_signals[own.clone()].copy_from_slice(&transition.signals[own.clone()]);
-        let has_ended = if ends.is_empty() {
-            draw < ensemble.termination(model, lane)
-        } else {
-            ends.iter().any(|end| end.holds(&transition.signals[own.clone()]))
+        let has_ended = match ends {
+            Ends::Stated(ends) => ends.iter().any(|end| end.holds(&transition.signals[own.clone()])),
+            Ends::Learnt => draw < ensemble.termination(model, lane),
+            Ends::Beyond => is_beyond,
         };
         state.steps[lane] += 1;
         let outcome = match (has_ended, state.steps[lane] >= *max_steps) {

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::Spec;
 
+use super::ends::Limit;
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
 
 const METADATA_KEY: &str = "setpoint learned process";
 /// Raised when a model of the same log would come out otherwise: it is learnt anew then.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// All but the long lists of numbers.
 #[derive(Serialize, Deserialize)]
@@ -24,6 +25,7 @@ struct Header {
     inputs: Scale,
     outputs: Scale,
     errors_by_choice: Vec<Range<usize>>,
+    limits: Vec<Limit>,
     fit: Fit,
     tensors: String,
 }
@@ -69,6 +71,7 @@ pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
         inputs: model.inputs.clone(),
         outputs: model.outputs.clone(),
         errors_by_choice: model.errors_by_choice.clone(),
+        limits: model.limits.clone(),
         fit: model.fit.clone(),
         tensors: digest(tensors.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))),
     };
@@ -99,6 +102,7 @@ fn from_bytes(bytes: &[u8], learnt_from: &str) -> Option<Model> {
         errors: floats("errors")?,
         starts: floats("starts")?,
         start_signals: floats("start_signals")?,
+        limits: header.limits,
         spec: header.spec,
         layout: header.layout,
         inputs: header.inputs,
@@ -127,6 +131,7 @@ mod tests {
             errors_by_choice: vec![0..2, 2..2],
             starts: vec![1.0],
             start_signals: Vec::new(),
+            limits: vec![Limit { feature: 2, above: true, value: 0.2, p_value: 1e-9 }],
             fit: Fit { rows: 3, ended: 0, held_out_episodes: 1, explained: vec![("wip".into(), 0.951)] },
             spec,
             layout,

@@ -9,6 +9,7 @@ use setpoint_plant::log::Log;
 use setpoint_process::process::Action;
 use setpoint_process::random::Stream;
 
+use super::ends;
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
 use crate::logs::ended;
 use crate::network::Network;
@@ -88,6 +89,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, told: Told<'_>) -> Result<Model,
             .iter()
             .flat_map(|episode| measured.iter().map(move |place| log.signals(episode.rows.start)[*place]))
             .collect(),
+        limits: ends::pointed_at(log),
         fit: Fit {
             rows: transitions.len() as u64,
             ended: ended(log).into_iter().filter(|ended| *ended).count() as u64,

@@ -6,14 +6,15 @@
 //! 2020, arXiv 2005.13239), which keeps a policy where the log has been.
 //!
 //! When an episode ends by itself is learnt too, but a log that hardly shows it hardly teaches it: `[[process.ends]]` states it.
+//! Until somebody does, an episode ends where a feature that the log's few ends point at leaves what the log has.
 //!
-//! * [`model`] – the ensemble; [`fit`] – how it is learnt; [`mod@file`] – how it is kept; [`batch`] – environments that step in it
+//! * [`model`] – the ensemble; [`fit`] – how it is learnt; [`ends`] – when an episode ends by itself; [`mod@file`] – how it is kept; [`batch`] – environments that step in it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use setpoint_decision::charter::Finding;
-use setpoint_decision::section::{Range, Section};
+use setpoint_decision::section::Section;
 use setpoint_decision::spec::{Signal, Spec};
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_plant::log::Log;
@@ -24,11 +25,13 @@ use crate::preparation::Told;
 use crate::{durable, logs};
 
 pub mod batch;
+pub mod ends;
 pub mod file;
 pub mod fit;
 pub mod model;
 
 use batch::LearnedBatch;
+use ends::{End, Ends};
 use model::Model;
 
 /// Its name in the project file.
@@ -80,44 +83,6 @@ pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<D
     // The same log gives the same model: one that cannot be kept costs time, nothing else.
     let _ = durable::replace(&keys.model, &file::to_bytes(&model, &hash));
     Ok(Arc::new(Learned::new(project, model, &*factory, keys)?))
-}
-
-/// `[[process.ends]]`: an episode ends by itself where a signal leaves its limits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct End {
-    /// Place of the signal in the learnt spec.
-    pub signal: usize,
-    /// It ends above this.
-    pub above: f32,
-    /// It ends below this.
-    pub below: f32,
-}
-
-impl End {
-    fn read(section: &Section<'_>, spec: &Spec) -> Result<Self, Box<Diagnostic>> {
-        const EXAMPLE: &str = "for example: signal = \"failure_prob\", above = 0.2";
-        let name = section.string("signal", "name of a signal")?;
-        let above = section.number("above", Range::any(), "the episode ends above this")?;
-        let below = section.number("below", Range::any(), "the episode ends below this")?;
-        let (Some(name), true) = (name, above.or(below).is_some()) else {
-            let title = "an end needs a signal and a limit";
-            return Err(section.error("signal", title, "expected signal, and above or below", EXAMPLE));
-        };
-        let Some(signal) = spec.signals.iter().position(|signal| signal.name == name) else {
-            let known: Vec<&str> = spec.signals.iter().map(|signal| signal.name.as_str()).collect();
-            let title = format!("the learnt process has no signal `{name}`");
-            let help = format!("signals that the log knows: {}", known.join(", "));
-            return Err(section.error("signal", &title, "not a signal of this log", &help));
-        };
-        let (above, below) =
-            (above.unwrap_or(f64::INFINITY) as f32, below.unwrap_or(f64::NEG_INFINITY) as f32);
-        Ok(Self { signal, above, below })
-    }
-
-    /// Whether the episode is over.
-    pub fn holds(&self, signals: &[f32]) -> bool {
-        signals[self.signal] > self.above || signals[self.signal] < self.below
-    }
 }
 
 /// `[process]`
@@ -199,7 +164,7 @@ struct Learned {
     spec: Spec,
     heuristics: Vec<Heuristic>,
     keys: Keys,
-    ends: Vec<End>,
+    ends: Ends,
 }
 
 impl Learned {
@@ -209,6 +174,13 @@ impl Learned {
             ends.push(End::read(&section, &model.spec)?);
             section.finish()?;
         }
+        let ends = if !ends.is_empty() {
+            Ends::Stated(ends)
+        } else if model.fit.ended < ENDED_MIN && !model.limits.is_empty() {
+            Ends::Beyond
+        } else {
+            Ends::Learnt
+        };
         let mut spec = model.spec.clone();
         spec.max_steps = like.spec().max_steps;
         let heuristics = heuristics_of(like, &spec);
@@ -279,9 +251,12 @@ impl Factory for Learned {
         let subject = "learned process";
         let mut findings =
             vec![if worst < 0.5 { Finding::warn(subject, message) } else { Finding::pass(subject, message) }];
-        if self.ends.is_empty() && fit.ended < ENDED_MIN {
+        if !matches!(self.ends, Ends::Stated(_)) && fit.ended < ENDED_MIN {
+            let limits: Vec<String> =
+                self.model.limits.iter().map(|limit| limit.sentence(&self.spec)).collect();
+            let guess = limits.iter().map(|limit| format!("; {limit}")).collect::<String>();
             let message = format!(
-                "{} episodes of the log ended by themselves, too few to learn when one does: state it with \
+                "{} episodes of the log ended by themselves, too few to learn when one does{guess}; state it where it is known: \
                  [[process.ends]] signal = \"…\", above = …",
                 fit.ended
             );

@@ -9,6 +9,7 @@ use setpoint_process::process::Action;
 use setpoint_process::random::Stream;
 
 use super::UNCERTAINTY_MAX;
+use super::ends::Limit;
 
 /// Networks that are learnt side by side.
 pub const MEMBERS: usize = 5;
@@ -120,6 +121,8 @@ pub struct Model {
     pub starts: Vec<f32>,
     /// `[n, measured]` the measured signals nearest to them: those of their first step.
     pub start_signals: Vec<f32>,
+    /// What the log's own ends point at.
+    pub limits: Vec<Limit>,
     /// How well it predicts.
     pub fit: Fit,
 }

@@ -97,7 +97,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("line.csv");
         std::fs::write(&path, text).unwrap();
-        load(&project(data), &spec(), &path).map_err(|error| error.to_string())
+        load(&project(data), &spec(), &path, &mut |_| {}).map_err(|error| error.to_string())
     }
 
     /// 40 rows in episodes of ten, each number a little different.
