@@ -107,6 +107,20 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     let again = learned(folder.path(), -1.0, "");
     assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), written, "it was learnt twice");
     assert_eq!(again.factory.findings(), problem.factory.findings());
+    // Which column is what makes another model; how far a simulator may be off does not.
+    let with = |data: &str| {
+        let text = format!(
+            "[process]\nkind = \"learned\"\nlike = \"assembly-line\"\nlog = \"line.csv\"\nmodel = \"other.safetensors\"\n{REWARD}\
+             [data]\naction = \"action\"\nreward = \"reward\"\nepisode = \"episode\"\n{data}"
+        );
+        let file = folder.path().join("other.toml");
+        std::fs::write(&file, text).unwrap();
+        Problem::load(&file, &[]).unwrap_or_else(|error| panic!("{error}"));
+        std::fs::read(folder.path().join("other.safetensors")).unwrap()
+    };
+    let plain = with("");
+    assert!(with("gap_warn_percent = 5\n") == plain);
+    assert!(with("[data.features]\nct_1 = \"ct_2\"\nct_2 = \"ct_1\"\n") != plain);
     // A damaged file is learnt anew, to the same bytes.
     std::fs::write(&kept, &bytes[..bytes.len() - 3]).unwrap();
     learned(folder.path(), -1.0, "");

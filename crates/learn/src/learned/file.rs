@@ -7,6 +7,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::data::Data;
 use setpoint_decision::spec::Spec;
 
 use super::ends::Limit;
@@ -30,14 +31,20 @@ struct Header {
     tensors: String,
 }
 
-/// What a model is learnt from: the log's bytes, the process it is like, and how it is learnt.
-pub fn hash(log: &Path, like: &str) -> Result<String, Box<Diagnostic>> {
+/// What a model is learnt from: the log's bytes, which column of it is what, the process it is like, and how it is learnt.
+pub fn hash(log: &Path, data: Option<&Data>, like: &str) -> Result<String, Box<Diagnostic>> {
     let bytes = std::fs::read(log).map_err(|error| {
         let title = format!("cannot read the log {}: {error}", log.display());
         Diagnostic::without_origin(title, "`log` of [process] is looked for beside the project file")
     })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&FORMAT.to_le_bytes()).update(like.as_bytes()).update(&[0]).update(&bytes);
+    if let Some(data) = data {
+        // What `setpoint validate` alone looks at makes no other model.
+        let Data { gap_warn_percent, gap_fail_percent, .. } = Data::default();
+        let columns = Data { file: None, gap_warn_percent, gap_fail_percent, ..data.clone() };
+        hasher.update(&[0]).update(format!("{columns:?}").as_bytes());
+    }
     Ok(hasher.finalize().to_hex().to_string())
 }
 

@@ -70,7 +70,7 @@ pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<D
         let title = format!("{like} forbids choices in some states, which a log does not show");
         return Err(project.section("process").error("like", &title, "it cannot be learnt from a log", ""));
     }
-    let hash = file::hash(&keys.log, &like)?;
+    let hash = file::hash(&keys.log, project.data.as_ref(), &like)?;
     if let Some(model) = file::load(&keys.model, &hash) {
         return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
     }

@@ -51,7 +51,7 @@ pub fn load(project: &Project, spec: &Spec, path: &Path, told: Told<'_>) -> Resu
 /// How messages call a row: by its line where it has one.
 pub fn place(log: &Log, row: usize) -> String {
     match log.lines.get(row).copied().unwrap_or(0) {
-        0 => format!("decision {row} of the log"),
+        0 => format!("row {row} of the log"),
         line => format!("{} {line} of the log", log.format.map_or("line", Format::row_word)),
     }
 }
