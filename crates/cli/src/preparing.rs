@@ -8,10 +8,10 @@ use setpoint_decision::Diagnostic;
 use setpoint_learn::preparation::Preparation;
 use setpoint_learn::problem::Problem;
 
+use crate::progress::LINE_EVERY;
+
 /// Nobody wonders before.
 const QUIET: Duration = Duration::from_secs(1);
-/// Between two lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One preparation on standard error: a line that changes on a terminal, a line now and then elsewhere.
 pub struct Preparing {

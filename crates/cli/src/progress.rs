@@ -11,7 +11,7 @@ use setpoint_learn::train::Progress;
 use crate::dashboard::Dashboard;
 
 /// Between two lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One training's progress on standard error.
 pub struct Shown {

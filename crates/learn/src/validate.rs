@@ -93,7 +93,7 @@ pub fn validate(
     let logged = gap::with_rewards(pieces::chosen(&reading.log, problem.spec().max_steps), problem);
     told("playing the log's actions");
     let simulated = play::play(problem, &logged, None, seed)?;
-    let played = compared(problem, reading, &logged, simulated, seed, told);
+    let played = compared(problem, reading, &logged, simulated, None, seed, told);
     if played.verdict == Verdict::Consistent {
         return Ok(played);
     }
@@ -101,9 +101,7 @@ pub fn validate(
     let Some((policy, controller)) = controller::clone_of(problem, &logged, seed) else { return Ok(played) };
     told("letting a clone of who decided play");
     let simulated = play::play(problem, &logged, Some(&policy), seed)?;
-    let mut cloned = compared(problem, reading, &logged, simulated, seed, told);
-    cloned.controller = Some(controller);
-    verdict::judge(&mut cloned);
+    let cloned = compared(problem, reading, &logged, simulated, Some(controller), seed, told);
     let rank = |found: &Validation| (found.verdict, found.reasons.len());
     Ok(if rank(&cloned) < rank(&played) { cloned } else { played })
 }
@@ -114,6 +112,7 @@ fn compared(
     reading: &Reading,
     logged: &Log,
     mut simulated: Log,
+    controller: Option<Controller>,
     seed: u64,
     told: &mut dyn FnMut(&'static str),
 ) -> Validation {
@@ -138,7 +137,7 @@ fn compared(
         verdict: Verdict::Consistent,
         sentence: String::new(),
         reasons: Vec::new(),
-        controller: None,
+        controller,
         audit: reading.audit.clone(),
         episodes: episodes as u64,
         rows: rows as u64,

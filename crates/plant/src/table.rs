@@ -1,6 +1,5 @@
 //! A table in a file: its header, and its rows one after another, as text whatever the file's format is.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -35,15 +34,6 @@ impl Format {
             Self::Csv => "line",
             Self::Parquet => "row",
         }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Csv => "CSV",
-            Self::Parquet => "Parquet",
-        })
     }
 }
 

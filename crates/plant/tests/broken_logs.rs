@@ -8,6 +8,10 @@ use setpoint_plant::audit::Severity;
 use setpoint_plant::read;
 use setpoint_plant::read::{ReadError, Reading};
 
+mod draws;
+
+use draws::draws;
+
 const EPISODES: usize = 40;
 const STEPS: usize = 30;
 /// Lines of the good log: a header and a row a step.
@@ -57,13 +61,8 @@ fn timestamp(row: usize, zone: &str) -> String {
 }
 
 fn good() -> Cells {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut unit = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
+    let mut draw = draws();
+    let mut unit = || (draw() >> 11) as f64 / (1_u64 << 53) as f64;
     let header = [
         "batch",
         "time",
@@ -426,13 +425,8 @@ fn hostile_bytes_are_read_or_refused() {
         })
         .collect();
     let stamped = joined(&stamped, ";");
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut random = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as usize
-    };
+    let mut draw = draws();
+    let mut random = || draw() as usize;
     let mut refused = 0;
     for round in 0..2_000 {
         let mut bytes = if round % 2 == 0 { text.as_bytes() } else { stamped.as_bytes() }.to_vec();

@@ -9,6 +9,10 @@ use setpoint_plant::read;
 use setpoint_plant::read::{ReadError, Reading};
 use setpoint_plant::table::Format;
 
+mod draws;
+
+use draws::draws;
+
 const PROJECT: &str = r#"
 [process]
 kind = "kiln"
@@ -90,13 +94,8 @@ fn refusals_name_columns_and_rows() {
 /// 1,500 damaged copies: each is read or refused with a message; none ends the program.
 #[test]
 fn damaged_files_are_read_or_refused() {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut random = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as usize
-    };
+    let mut draw = draws();
+    let mut random = || draw() as usize;
     let originals = FILES.map(|name| std::fs::read(folder().join(name)).unwrap());
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("log.parquet");

@@ -12,6 +12,8 @@ use setpoint_plant::log::Log;
 
 use crate::logs::ended;
 
+/// Fewer episodes that ended by themselves do not teach when one does.
+pub const ENDED_MIN: usize = 30;
 /// How sure a guess must be, all features and both sides together.
 const P_VALUE: f64 = 1e-3;
 
@@ -59,7 +61,7 @@ impl Limit {
     }
 }
 
-/// The features that a log's ends point at.
+/// The features that a log's ends point at, where they are too few to be learnt from.
 pub fn pointed_at(log: &Log) -> Vec<Limit> {
     let last: Vec<usize> = log
         .episodes
@@ -68,7 +70,7 @@ pub fn pointed_at(log: &Log) -> Vec<Limit> {
         .filter(|(_, ended)| *ended)
         .map(|(e, _)| e.rows.end - 1)
         .collect();
-    if last.is_empty() {
+    if last.is_empty() || last.len() >= ENDED_MIN {
         return Vec::new();
     }
     let sides = (2 * log.features) as f64;

@@ -31,7 +31,7 @@ pub mod fit;
 pub mod model;
 
 use batch::LearnedBatch;
-use ends::{End, Ends};
+use ends::{ENDED_MIN, End, Ends};
 use model::Model;
 
 /// Its name in the project file.
@@ -42,8 +42,6 @@ pub const SUMMARY: &str = "learnt from a log of another process: log = \"…\", 
 pub const UNCERTAINTY: &str = "model_uncertainty";
 /// Where the model is kept unless the project file says otherwise.
 const FILE: &str = "learned-process.safetensors";
-/// Fewer episodes that ended by themselves do not teach when one does.
-const ENDED_MIN: u64 = 30;
 /// Greatest disagreement that is reported.
 pub const UNCERTAINTY_MAX: f32 = 100.0;
 
@@ -176,7 +174,7 @@ impl Learned {
         }
         let ends = if !ends.is_empty() {
             Ends::Stated(ends)
-        } else if model.fit.ended < ENDED_MIN && !model.limits.is_empty() {
+        } else if !model.limits.is_empty() {
             Ends::Beyond
         } else {
             Ends::Learnt
@@ -251,7 +249,7 @@ impl Factory for Learned {
         let subject = "learned process";
         let mut findings =
             vec![if worst < 0.5 { Finding::warn(subject, message) } else { Finding::pass(subject, message) }];
-        if !matches!(self.ends, Ends::Stated(_)) && fit.ended < ENDED_MIN {
+        if !matches!(self.ends, Ends::Stated(_)) && fit.ended < ENDED_MIN as u64 {
             let limits: Vec<String> =
                 self.model.limits.iter().map(|limit| limit.sentence(&self.spec)).collect();
             let guess = limits.iter().map(|limit| format!("; {limit}")).collect::<String>();

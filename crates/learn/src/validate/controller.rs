@@ -4,8 +4,6 @@
 //! Whether actions answer is tested on episodes that the clone has not seen: they must be likelier for it than for somebody who
 //! takes each action as often as the log does and looks at nothing.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use setpoint_nn::mlp::Activation;
 use setpoint_plant::Log;
@@ -62,7 +60,7 @@ pub fn clone_of(problem: &Problem, logged: &Log, seed: u64) -> Option<(Policy, C
     if logged.episodes.len() < EPISODES_MIN || !logged.actions.iter().all(|action| action.is_finite()) {
         return None;
     }
-    let transitions = Arc::new(Transitions::new(whole(problem, logged), &spec.action));
+    let transitions = Transitions::new(whole(problem, logged), &spec.action);
     let mut random = Stream::new(seed, "clone of the log's controller", 0);
     let mut actor = Actor::new(&HIDDEN, Activation::Tanh, spec, ROWS, &mut random);
     let (weights, mut batch) = ([1.0 / ROWS as f32; ROWS], Batch::default());

@@ -113,9 +113,7 @@ fn about_the_reward(validation: &Validation) -> Vec<Reason> {
         number(low),
         number(high)
     );
-    // Whether there is a gap at all is not known where the interval holds none.
-    let clear = low > 0.0 || high < 0.0;
-    if let Some(verdict) = beyond(gap.percent.abs(), limits).filter(|_| clear) {
+    if let Some(verdict) = of_gap(gap.percent, [low, high], limits) {
         return vec![Reason { verdict, sentence: figures }];
     }
     if low.abs().max(high.abs()) > validation.gap_fail_percent {
@@ -123,6 +121,13 @@ fn about_the_reward(validation: &Validation) -> Vec<Reason> {
         return vec![Reason { verdict: Verdict::Doubtful, sentence }];
     }
     Vec::new()
+}
+
+/// What a gap is worth; whether there is one at all is not known where its interval holds none.
+fn of_gap(percent: f64, [low, high]: [f64; 2], limits: [f64; 2]) -> Option<Verdict> {
+    let is_clear = low > 0.0 || high < 0.0;
+    let verdict = beyond(percent.abs(), limits)?;
+    Some(if is_clear { verdict } else { Verdict::Doubtful })
 }
 
 fn about_steps(validation: &Validation) -> Vec<Reason> {
@@ -239,4 +244,19 @@ fn sentence(validation: &Validation) -> String {
     let more = validation.reasons.len().saturating_sub(NAMED);
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("{subject}: {}{rest}.", named.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_that_may_be_none_is_doubtful_and_no_more() {
+        let limits = [15.0, 20.0];
+        assert_eq!(of_gap(-25.0, [-30.0, -19.0], limits), Some(Verdict::Inconsistent));
+        assert_eq!(of_gap(35.0, [-5.0, 65.0], limits), Some(Verdict::Doubtful));
+        assert_eq!(of_gap(16.0, [-1.0, 19.0], limits), Some(Verdict::Doubtful));
+        assert_eq!(of_gap(16.0, [14.0, 19.0], limits), Some(Verdict::Doubtful));
+        assert_eq!(of_gap(2.0, [-1.0, 5.0], limits), None);
+    }
 }
