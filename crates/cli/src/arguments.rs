@@ -81,6 +81,7 @@ pub struct New {
 #[derive(Args, Clone)]
 pub struct ProjectArguments {
     /// Project folder, or its setpoint.toml
+    #[arg(default_value = ".")]
     pub project: PathBuf,
     /// Override a key of the project file, for example train.ppo.learning_rate=1e-3 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -229,6 +230,7 @@ fn share(text: &str) -> Result<f64, String> {
 #[derive(Args, Clone)]
 pub struct RunArguments {
     /// Run folder, or a project (its newest run is taken)
+    #[arg(default_value = ".")]
     pub run: PathBuf,
     /// Folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -287,9 +289,8 @@ fn lost(text: &str) -> Result<f64, String> {
 /// Exit status: 0 consistent or doubtful, 1 inconsistent, 2 bad input.
 #[derive(Args)]
 pub struct Validate {
-    /// Project folder, or its setpoint.toml
-    #[arg(default_value = ".")]
-    pub project: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArguments,
     /// The log, a CSV or Parquet file (overrides data.file)
     #[arg(long, value_name = "LOG")]
     pub data: Option<PathBuf>,
@@ -302,9 +303,6 @@ pub struct Validate {
     /// Folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
-    /// Override a key of the project file, for example process.max_steps=80 (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
 }
 
 /// What would another policy have earned? Four estimates with 95 % intervals, or a refusal where the log holds too little of

@@ -518,3 +518,35 @@ fn the_list_of_algorithms_fits_a_terminal() {
         assert!(longest <= Some(100), "{name:?} has lines of {longest:?} characters:\n{listed}");
     }
 }
+
+/// As with a build tool: who stands in a project's folder need not name it, neither for the project nor for its newest run.
+#[test]
+fn in_its_folder_a_project_need_not_be_named() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::copy(projects().join("cart-pole/setpoint.toml"), root.path().join("setpoint.toml")).unwrap();
+    let here = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
+        command.args(arguments).arg("--json").current_dir(root.path()).output().unwrap()
+    };
+    for arguments in [
+        &["check", "--steps", "100"][..],
+        &["train", "--steps", "4096"],
+        &["eval", "--episodes", "2"],
+        &["diagnose"],
+        &["report"],
+    ] {
+        let output = here(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(json(&output)["command"], arguments[0]);
+    }
+    std::fs::remove_file(root.path().join("setpoint.toml")).unwrap();
+    for command in ["check", "train", "run", "compare", "validate"] {
+        let output = here(&[command]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let message = json(&output)["error"].to_string();
+        assert!(
+            message.contains("setpoint.toml") && message.contains("setpoint new"),
+            "{command}: {message}"
+        );
+    }
+}

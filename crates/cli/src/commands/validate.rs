@@ -25,7 +25,8 @@ use crate::progress::thousands;
 const WIDTH: usize = 100;
 
 pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
-    let problem = preparing::load(&arguments.project, &arguments.set)?;
+    let given = &arguments.project;
+    let problem = preparing::load(&given.project, &given.set)?;
     let path = log_of(arguments, &problem)?;
     let seed = arguments.seed.unwrap_or(problem.project.evaluate.seed);
     // Shown on a terminal only.
@@ -41,7 +42,7 @@ pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
             let problem = match longer_than_episodes(&problem, &reading.log) {
                 Some(steps) => {
                     let room = [format!("process.max_steps={steps}")];
-                    preparing::load(&arguments.project, &[&arguments.set[..], &room].concat())?
+                    preparing::load(&given.project, &[&given.set[..], &room].concat())?
                 }
                 None => problem.clone(),
             };
