@@ -26,7 +26,8 @@ How to read it:
 
 - **A figure** is the interquartile mean over the trained seeds (n of them) of each one's mean over its evaluation episodes,
   actions deterministic, on other episodes than those trained on; in brackets its 95 % bootstrap interval over the seeds
-  (2,000 resamples; Agarwal et al. 2021). With five seeds such an interval is rough, and narrower than it should be.
+  (2,000 resamples; Agarwal et al. 2021). With five seeds such an interval is rough, and narrower than it should be; with three or
+  two it is no more than their range.
 - **Floor**: what ours must come to at least, fixed before anything was measured; *reached* is judged on the interquartile mean.
   A floor against baselines is judged against their own figures in the same evaluations.
 - **Beside Stable-Baselines3**: *not below* means that our interval does not lie wholly below its interval. It does not say that
@@ -38,8 +39,11 @@ How to read it:
   default in both. gSDE is not offered by Setpoint: where rl-zoo3 uses it, the project file says what stands in its place, for
   both libraries alike. One setting was chosen after measuring, for both libraries too: cart-pole DQN's step size falls, because
   with rl-zoo3's constant one both ended below the floor (249.6 and 407.6).
-- **Lunar lander, bipedal walker and MuJoCo** are Gymnasium's own environments for both libraries, ours stepped in Python workers
-  (docs/gymnasium.md). MuJoCo's rows have a tenth of the published steps; there the library beside it is the measure.
+- **Lunar lander, bipedal walker and MuJoCo** are Gymnasium's own environments, ours stepped in Python workers
+  (docs/gymnasium.md). The lander and the walker stand beside published figures alone; their SAC networks are 128 wide where
+  rl-zoo3's are 400 and 300, for their cost, and the walker's settings are the second ones that were tried. MuJoCo's rows have
+  the settings of PPO's paper and half of the published steps; there Stable-Baselines3 is the measure, at equal settings,
+  steps and seeds. CleanRL's figures are its trainings' returns, over three seeds.
 - **Differences that remain**: random numbers and initial weights are each library's own; PPO's continuous actions are learnt
   on [−1, 1], for Stable-Baselines3 by Gymnasium's `RescaleAction`.
 - A change of a project's settings makes its results void; a change of the code does not: delete `docs/proofs.jsonl`
