@@ -41,9 +41,10 @@ How to read it:
   with rl-zoo3's constant one both ended below the floor (249.6 and 407.6).
 - **Lunar lander, bipedal walker and MuJoCo** are Gymnasium's own environments, ours stepped in Python workers
   (docs/gymnasium.md). The lander and the walker stand beside published figures alone; their SAC networks are 128 wide where
-  rl-zoo3's are 400 and 300, for their cost, and the walker's settings are the second ones that were tried. MuJoCo's rows have
-  the settings of PPO's paper and half of the published steps; there Stable-Baselines3 is the measure, at equal settings,
-  steps and seeds. CleanRL's figures are its trainings' returns, over three seeds.
+  rl-zoo3's are 400 and 300, for their cost. The walker's settings are the second ones that were tried: with them three of
+  five seeds walk, one falls and one stands still. MuJoCo's rows have the settings of PPO's paper and half of the published
+  steps; there Stable-Baselines3 is the measure, at equal settings, steps and seeds. CleanRL's figures are its trainings'
+  returns, over three seeds.
 - **Differences that remain**: random numbers and initial weights are each library's own; PPO's continuous actions are learnt
   on [−1, 1], for Stable-Baselines3 by Gymnasium's `RescaleAction`.
 - A change of a project's settings makes its results void; a change of the code does not: delete `docs/proofs.jsonl`
