@@ -45,8 +45,8 @@ How to read it:
   returns of one step, three of five seeds walked, one fell and one stood still (193.1, below the floor). On the seed that
   stood still two remedies were tried: a fixed entropy coefficient, which did not help, and returns of three steps, which did;
   then all five were trained anew. MuJoCo's rows have CleanRL's settings for PPO, but four environments of 512 steps for its
-  one of 2,048, and half of the published steps; there Stable-Baselines3 is the measure, at equal settings and steps, with
-  fewer seeds where n says so. CleanRL's figures are its trainings' returns, over three seeds.
+  one of 2,048, and half of the published steps; there Stable-Baselines3 is the measure, at equal settings, steps and seeds:
+  three, and five of HalfCheetah, where three left most open. CleanRL's figures are its trainings' returns, over three seeds.
 - **Differences that remain**: random numbers and initial weights are each library's own; PPO's continuous actions are learnt
   on [−1, 1], for Stable-Baselines3 by Gymnasium's `RescaleAction`.
 - A change of a project's settings makes its results void; a change of the code does not: delete `docs/proofs.jsonl`
