@@ -107,6 +107,25 @@ def test_many_at_once_are_what_gymnasiums_vector_makes_of_single_ones(kind, max_
         assert ended >= 15
 
 
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_what_a_step_gave_is_the_callers_to_keep(mode):
+    envs = ProcessVectorEnv("cart-pole", 4, autoreset_mode=mode, max_steps=20)
+    kept = [(given := envs.reset(seed=0)[0], given.copy())]
+    over = 0
+    for step in range(60):
+        observations, rewards, terminated, truncated, info = envs.step(np.full(4, step % 2))
+        for given in (observations, rewards, terminated, truncated, *info["signals"].values()):
+            kept.append((given, given.copy()))
+        ended = terminated | truncated
+        over += int(ended.sum())
+        if mode == AutoresetMode.DISABLED and ended.any():
+            given = envs.reset(options={"reset_mask": ended})[0]
+            kept.append((given, given.copy()))
+    assert over > 4
+    for given, then in kept:
+        np.testing.assert_array_equal(given, then)
+
+
 def test_an_environment_whose_episode_ended_must_be_reset():
     env = gym.make("setpoint/CartPole-v0", max_steps=3)
     with pytest.raises(gym.error.ResetNeeded):

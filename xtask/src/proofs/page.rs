@@ -26,8 +26,8 @@ How to read it:
 
 - **A figure** is the interquartile mean over the trained seeds (n of them) of each one's mean over its evaluation episodes,
   actions deterministic, on other episodes than those trained on; in brackets its 95 % bootstrap interval over the seeds
-  (2,000 resamples; Agarwal et al. 2021). With five seeds such an interval is rough, and narrower than it should be; with three or
-  two it is no more than their range.
+  (2,000 resamples; Agarwal et al. 2021). With five seeds such an interval is rough, and narrower than it should be; with three it
+  is no more than their range.
 - **Floor**: what ours must come to at least, fixed before anything was measured; *reached* is judged on the interquartile mean.
   A floor against baselines is judged against their own figures in the same evaluations.
 - **Beside Stable-Baselines3**: *not below* means that our interval does not lie wholly below its interval. It does not say that
