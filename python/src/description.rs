@@ -17,7 +17,7 @@ pub fn project(json: &str) -> Result<Project, PyErr> {
         // A process that comes from a log is paid like the one that it is like.
         let process = &value["process"];
         let kind = process["like"].as_str().or(process["kind"].as_str());
-        let factory = kind.and_then(|kind| setpoint_process::open_kind(kind, None));
+        let factory = kind.and_then(|kind| setpoint::registry().open_default(kind, None));
         value["reward"] =
             factory.map_or_else(|| json!({ "none": 0.0 }), |factory| source_reward(factory.spec()));
     }

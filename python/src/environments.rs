@@ -6,12 +6,11 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use setpoint_decision::spec::ActionSpace;
-use setpoint_learn::problem::open_process;
 use setpoint_process::Factory;
 use setpoint_process::process::Outcome;
-use setpoint_process::random::Stream;
 use setpoint_process::reward::RewardFunction;
 use setpoint_process::vectorized::{Actions, Batch};
+use setpoint_random::Stream;
 
 use crate::description::{failed, project, refused, to_json};
 
@@ -68,7 +67,9 @@ impl Environments {
             return Err(PyValueError::new_err("at least one environment is needed"));
         }
         let project = project(description)?;
-        let factory = py.detach(|| open_process(&project, &mut |_| {})).map_err(|error| refused(&error))?;
+        let factory = py
+            .detach(|| setpoint::registry().open(&project, &mut |_| {}))
+            .map_err(|error| refused(&error))?;
         project.bind(factory.spec()).map_err(|error| refused(&error))?;
         let reward = RewardFunction::new(&project.reward, factory.spec());
         let batch = py.detach(|| factory.batch(lanes, 0, PURPOSE)).map_err(|error| failed(&error))?;

@@ -10,11 +10,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use setpoint_decision::spec::Spec;
-use setpoint_process::gymnasium::description::{Description, spec};
 use setpoint_process::process::Outcome;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, Heuristic, ProcessError, StateError};
+use setpoint_processes::gymnasium::description::{Description, spec};
+use setpoint_random::Stream;
 
 /// Makes batches over one host.
 pub struct Host {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use setpoint_evidence::environments::Environments;
 use setpoint_learn::algorithms::{Algorithm, Horizon};
-use setpoint_learn::environment::Environments;
 use setpoint_learn::episodes::EpisodeStatistics;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
@@ -65,7 +65,7 @@ impl Learner {
         let project = project(description)?;
         // Detached, for what learns from a log reads it now.
         let (problem, failure) = match host {
-            None => (py.detach(|| Problem::new(project)), None),
+            None => (py.detach(|| Problem::new(project, &setpoint::registry())), None),
             Some(host) => {
                 let host = Host::new(&host)?;
                 let failure = host.failure();
@@ -73,7 +73,7 @@ impl Learner {
             }
         };
         let problem = problem.map_err(|error| refused(&error))?;
-        let seed = problem.project.train.seed;
+        let seed = problem.decision.project.train.seed;
         let threads = cores((threads > 0).then_some(threads));
         let state = State {
             algorithm: problem.learner(seed, threads),
@@ -229,8 +229,13 @@ impl State {
             // The old ones go first: environments outside of this program may not be there twice.
             self.environments = None;
             let lanes = self.algorithm.lanes();
-            let environments =
-                Environments::for_training(&problem.project, &problem.factory, lanes, seed, &purpose)?;
+            let environments = Environments::for_training(
+                &problem.decision.project,
+                &problem.decision.factory,
+                lanes,
+                seed,
+                &purpose,
+            )?;
             self.algorithm.begin(&environments);
             self.environments = Some(environments);
             self.beginnings += 1;

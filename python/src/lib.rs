@@ -36,13 +36,13 @@ mod _native {
     /// Runs the command line; gives its exit status.
     #[pyfunction]
     fn command_line(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-        py.detach(|| setpoint_cli::run(arguments))
+        py.detach(|| setpoint::run(arguments, &setpoint::registry()))
     }
 
     /// Names of the built-in processes, in the order they are listed.
     #[pyfunction]
     fn kinds() -> Vec<&'static str> {
-        setpoint_process::open::names().collect()
+        setpoint::registry().complete().collect()
     }
 
     /// What stands beside the policy in a policy file's bytes under a name; `None` where nothing does.

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use setpoint_policy::policy::Draw;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use crate::description::to_json;
 

@@ -7,11 +7,10 @@ use std::time::SystemTime;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use setpoint_evidence::evaluate::{Evaluation, evaluate_into};
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
-use setpoint_learn::evaluate::{Evaluation, evaluate_into};
 use setpoint_learn::problem::Problem;
-use setpoint_learn::report;
-use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::{Progress, TrainOptions, Trained, cores};
 use setpoint_policy::Policy;
 
@@ -33,11 +32,13 @@ pub fn train(
     threads: usize,
     callback: Option<Bound<'_, PyAny>>,
 ) -> PyResult<(PathBuf, String)> {
-    let problem = py.detach(|| Problem::load(&project, &overrides)).map_err(|error| refused(&error))?;
-    let name = &problem.project.charter.name;
+    let problem = py
+        .detach(|| Problem::load(&project, &overrides, &setpoint::registry(), &mut |_| {}))
+        .map_err(|error| refused(&error))?;
+    let name = &problem.decision.project.charter.name;
     let folder =
         run_dir.map(RunFolder::at).or_else(|| resume.then(|| RunFolder::newest_under(&runs, name)).flatten());
-    let seed = problem.project.train.seed.to_string();
+    let seed = problem.decision.project.train.seed.to_string();
     let folder = folder.unwrap_or_else(|| {
         RunFolder::new_under(&runs, name, problem.options.name(), &seed, SystemTime::now())
     });
@@ -70,15 +71,16 @@ pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64)
     let folder = RunFolder::at(&run);
     let overrides: Vec<String> =
         episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect();
-    let problem = Problem::load(&folder.project_file(), &overrides).map_err(|error| refused(&error))?;
+    let problem = Problem::load(&folder.project_file(), &overrides, &setpoint::registry(), &mut |_| {})
+        .map_err(|error| refused(&error))?;
     let policy = Policy::load(&folder.policy()).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    if let Some(reason) = problem.refuses(&policy) {
+    if let Some(reason) = problem.decision.refuses(&policy) {
         return Err(PyValueError::new_err(reason));
     }
     let stop = AtomicBool::new(false);
     let work = |_: Reporter<()>| -> Result<Evaluation, TrainError> {
-        let evaluation = evaluate_into(&problem, &policy, seeds, &folder)?;
-        report::write(&problem, &folder)?;
+        let evaluation = evaluate_into(&problem.decision, &policy, seeds, &folder)?;
+        setpoint_report::write(&problem, &folder)?;
         Ok(evaluation)
     };
     let evaluation = waiting::run(py, &stop, work, |_, ()| Ok(true))?.map_err(|error| broke_off(&error))?;

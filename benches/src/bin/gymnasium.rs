@@ -7,9 +7,9 @@ use std::time::Instant;
 use setpoint_benches::print;
 use setpoint_decision::Project;
 use setpoint_decision::spec::ActionSpace;
-use setpoint_process::open;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_processes::registry;
+use setpoint_random::Stream;
 
 /// Steps of one round.
 const STEPS: usize = 100;
@@ -25,7 +25,7 @@ fn main() {
         "[process]\nkind = \"gymnasium\"\nid = \"{id}\"\nworkers = {workers}\ncheck_bounds = false\n[reward]\nreward = 1\n"
     );
     let project = Project::from_text("benchmark", &text, &[]).unwrap_or_else(|error| panic!("{error}"));
-    let factory = open(&project).unwrap_or_else(|error| panic!("{error}"));
+    let factory = registry().open(&project, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"));
     let mut batch = factory.batch(lanes, 0, "benchmark").unwrap();
     let mut random = Stream::new(0, "benchmark actions", 0);
     let actions: Vec<u32> = (0..lanes * STEPS).map(|_| random.below(1 << 20)).collect();

@@ -21,8 +21,11 @@ fn main() {
         "[process]\nkind = \"{kind}\"\n[reward]\n{reward}\n[train]\nalgorithm = \"{algorithm}\"\ntotal_steps = {steps}\n\
          [train.{algorithm}]\n{network}\n"
     );
-    let problem = Problem::new(Project::from_text("benchmark", &text, &[]).expect("a valid project"))
-        .expect("a valid project");
+    let problem = Problem::new(
+        Project::from_text("benchmark", &text, &[]).expect("a valid project"),
+        &setpoint_processes::registry(),
+    )
+    .expect("a valid project");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let stop = AtomicBool::new(false);
     let seconds = median_seconds(1, || {

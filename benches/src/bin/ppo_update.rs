@@ -7,22 +7,26 @@ use std::sync::atomic::AtomicBool;
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_decision::Project;
+use setpoint_evidence::environments::Environments;
 use setpoint_learn::algorithms::Algorithm;
 use setpoint_learn::algorithms::ppo::{Options, Ppo};
-use setpoint_learn::environment::Environments;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{TrainOptions, train};
 
 const PROJECT: &str = include_str!("../../../projects/assembly-setup/setpoint.toml");
 
 fn main() {
-    let problem = Problem::new(Project::from_text("assembly-setup", PROJECT, &[]).expect("a ready project"))
-        .expect("a ready project");
+    let problem = Problem::new(
+        Project::from_text("assembly-setup", PROJECT, &[]).expect("a ready project"),
+        &setpoint_processes::registry(),
+    )
+    .expect("a ready project");
     for threads in [1, 2] {
         let options = Options { n_envs: 4, ..Options::default() };
         let minibatches = (options.n_envs * options.n_steps / options.batch_size * options.n_epochs) as f64;
-        let mut environments = Environments::new(&problem.project, &problem.factory, 4, 0, "benchmark")
-            .expect("a ready project");
+        let mut environments =
+            Environments::new(&problem.decision.project, &problem.decision.factory, 4, 0, "benchmark")
+                .expect("a ready project");
         let mut learner = Ppo::new(options, problem.spec(), false, 0, threads);
         learner.begin(&environments);
         learner.collect(&mut environments).expect("a ready project");

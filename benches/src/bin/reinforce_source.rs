@@ -11,7 +11,7 @@ const PROJECT: &str = include_str!("../../../projects/assembly-line-reinforce/se
 
 fn main() {
     let project = Project::from_text("assembly-line-reinforce", PROJECT, &[]).expect("a ready project");
-    let problem = Problem::new(project).expect("a ready project");
+    let problem = Problem::new(project, &setpoint_processes::registry()).expect("a ready project");
     let stop = AtomicBool::new(false);
     let seconds = median_seconds(31, || {
         let options =

@@ -2,9 +2,9 @@
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_decision::spec::ActionSpace;
-use setpoint_process::open_kind;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_processes::open_kind;
+use setpoint_random::Stream;
 
 const LANES: usize = 256;
 const STEPS: usize = 20_000;

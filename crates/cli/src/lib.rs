@@ -3,8 +3,10 @@
 //! A library, so that the Python package brings the very same command line.
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use clap::Parser;
+use setpoint_process::Registry;
 
 mod arguments;
 mod commands;
@@ -19,8 +21,18 @@ mod target;
 use arguments::{Arguments, Command};
 use output::Output;
 
+/// The kinds of process of Setpoint itself.
+pub fn registry() -> Registry {
+    setpoint_processes::registry().with(setpoint_learn::KINDS)
+}
+
+/// A whole program: the command line of Setpoint over the kinds of process in `registry`.
+pub fn main_with(registry: Registry) -> ExitCode {
+    ExitCode::from(run(std::env::args_os(), &registry))
+}
+
 /// Runs the command line; gives the exit status. `arguments` begins with the program's name.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -32,21 +44,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let output = Output::new(arguments.json);
     let result = match &arguments.command {
-        Command::New(arguments) => commands::new::run(arguments, &output),
-        Command::Check(arguments) => commands::check::run(arguments, &output),
-        Command::List(arguments) => commands::list::run(arguments, &output),
-        Command::Train(arguments) => commands::train::run(arguments, &output),
-        Command::Compare(arguments) => commands::compare::run(arguments, &output),
-        Command::Tune(arguments) => commands::tune::run(arguments, &output),
-        Command::Eval(arguments) => commands::eval::run(arguments, &output),
-        Command::Faults(arguments) => commands::faults::run(arguments, &output),
-        Command::Validate(arguments) => commands::validate::run(arguments, &output),
-        Command::Ope(arguments) => commands::ope::run(arguments, &output),
-        Command::Diagnose(arguments) => commands::diagnose::run(arguments, &output),
-        Command::Recommend(arguments) => commands::recommend::run(arguments, &output),
-        Command::Report(arguments) => commands::report::run(arguments, &output),
-        Command::Watch(arguments) => commands::watch::run(arguments, &output),
-        Command::Run(arguments) => commands::run::run(arguments, &output),
+        Command::New(arguments) => commands::new::run(arguments, registry, &output),
+        Command::Check(arguments) => commands::check::run(arguments, registry, &output),
+        Command::List(arguments) => commands::list::run(arguments, registry, &output),
+        Command::Train(arguments) => commands::train::run(arguments, registry, &output),
+        Command::Compare(arguments) => commands::compare::run(arguments, registry, &output),
+        Command::Tune(arguments) => commands::tune::run(arguments, registry, &output),
+        Command::Eval(arguments) => commands::eval::run(arguments, registry, &output),
+        Command::Faults(arguments) => commands::faults::run(arguments, registry, &output),
+        Command::Validate(arguments) => commands::validate::run(arguments, registry, &output),
+        Command::Ope(arguments) => commands::ope::run(arguments, registry, &output),
+        Command::Diagnose(arguments) => commands::diagnose::run(arguments, registry, &output),
+        Command::Recommend(arguments) => commands::recommend::run(arguments, registry, &output),
+        Command::Report(arguments) => commands::report::run(arguments, registry, &output),
+        Command::Watch(arguments) => commands::watch::run(arguments, registry, &output),
+        Command::Run(arguments) => commands::run::run(arguments, registry, &output),
         Command::Completions { shell } => commands::completions::run(*shell),
     };
     match result {

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(setpoint_cli::run(std::env::args_os()))
+    setpoint::main_with(setpoint::registry())
 }

@@ -6,9 +6,11 @@ use std::io::{IsTerminal, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 use setpoint_decision::Diagnostic;
-use setpoint_learn::compare::LeftOut;
-use setpoint_learn::error::{FileError, TrainError};
+use setpoint_evidence::PlayError;
+use setpoint_files::FileError;
+use setpoint_learn::error::TrainError;
 use setpoint_policy::file::PolicyFileError;
+use setpoint_study::compare::LeftOut;
 
 /// Exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,14 @@ macro_rules! message_from {
         }
     )*};
 }
-message_from!(TrainError, FileError, LeftOut, PolicyFileError, setpoint_policy::ranking::NoRecommendation);
+message_from!(
+    TrainError,
+    PlayError,
+    FileError,
+    LeftOut,
+    PolicyFileError,
+    setpoint_guard::recommendation::NoRecommendation
+);
 
 /// The two streams.
 pub struct Output {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use setpoint_decision::Diagnostic;
-use setpoint_learn::preparation::Preparation;
 use setpoint_learn::problem::Problem;
+use setpoint_process::Registry;
+use setpoint_process::preparation::Preparation;
 
 use crate::progress::LINE_EVERY;
 
@@ -52,7 +53,7 @@ impl Drop for Preparing {
 }
 
 /// Reads a project file (or the folder that holds one) with overrides, and all that it names.
-pub fn load(path: &Path, overrides: &[String]) -> Result<Problem, Box<Diagnostic>> {
+pub fn load(path: &Path, registry: &Registry, overrides: &[String]) -> Result<Problem, Box<Diagnostic>> {
     let mut preparing = Preparing::new();
-    Problem::load_telling(path, overrides, &mut |preparation| preparing.tell(preparation))
+    Problem::load(path, overrides, registry, &mut |preparation| preparing.tell(preparation))
 }

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::Progress;
 
 use crate::dashboard::Dashboard;
@@ -40,7 +40,7 @@ impl Shown {
     /// With a dashboard of one run, where the terminal has room for one.
     pub fn of_run(problem: &Problem, folder: &RunFolder, label: &str) -> Self {
         match Dashboard::new(problem, folder) {
-            None => Self::new(problem.project.train.total_steps, label),
+            None => Self::new(problem.decision.project.train.total_steps, label),
             Some(dashboard) => {
                 let now = Instant::now();
                 let label = label.to_owned();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use setpoint_learn::tune::Trial;
+use setpoint_study::tune::Trial;
 
 use crate::output::Failure;
 

@@ -2,25 +2,27 @@
 
 use std::time::SystemTime;
 
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint;
-use setpoint_learn::compare::Plan;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
 use setpoint_policy::Policy;
 use setpoint_policy::file::PolicyFileError;
+use setpoint_study::compare::Plan;
+
+use setpoint_process::Registry;
 
 use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
 use crate::preparing;
 
 /// Finds the run that is meant.
-pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
+pub fn run_folder(arguments: &RunArguments, registry: &Registry) -> Result<RunFolder, Failure> {
     let given = RunFolder::at(&arguments.run);
     if given.policy().is_file() || given.checkpoints().is_dir() || given.evidence("seeds").is_file() {
         return Ok(given);
     }
-    let problem = preparing::load(&arguments.run, &[])?;
-    let name = &problem.project.charter.name;
+    let problem = preparing::load(&arguments.run, registry, &[])?;
+    let name = &problem.decision.project.charter.name;
     RunFolder::newest_under(&arguments.runs, name).ok_or_else(|| {
         Failure::Message(format!(
             "{} has no run under {} yet: `setpoint train {}` makes one",
@@ -32,8 +34,8 @@ pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
 }
 
 /// The project as the run resolved it, with overrides.
-pub fn problem_of(folder: &RunFolder, overrides: &[String]) -> Result<Problem, Failure> {
-    Ok(preparing::load(&folder.project_file(), overrides)?)
+pub fn problem_of(folder: &RunFolder, registry: &Registry, overrides: &[String]) -> Result<Problem, Failure> {
+    Ok(preparing::load(&folder.project_file(), registry, overrides)?)
 }
 
 /// The run's policy; a refusal names the last good checkpoint.
@@ -52,18 +54,18 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
         };
         Failure::Message(format!("{error}{advice}"))
     })?;
-    match problem.refuses(&policy) {
+    match problem.decision.refuses(&policy) {
         None => Ok(policy),
         Some(reason) => Err(Failure::Message(reason)),
     }
 }
 
 /// The problem of a training command, its options laid over the file.
-pub fn problem_to_train(arguments: &Train) -> Result<Problem, Failure> {
+pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    Ok(preparing::load(&arguments.project.project, &overrides)?)
+    Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
 }
 
 /// Where a training's files go.
@@ -71,20 +73,20 @@ pub fn folder_to_train(arguments: &Train, problem: &Problem) -> RunFolder {
     if let Some(path) = &arguments.run_dir {
         return RunFolder::at(path);
     }
-    let name = &problem.project.charter.name;
+    let name = &problem.decision.project.charter.name;
     let newest = || RunFolder::newest_under(&arguments.runs, name);
     if let Some(newest) = arguments.resume.then(newest).flatten() {
         return newest;
     }
-    let seeds = seeds_text(problem.project.train.seed, arguments.seeds);
+    let seeds = seeds_text(problem.decision.project.train.seed, arguments.seeds);
     RunFolder::new_under(&arguments.runs, name, problem.options.name(), &seeds, SystemTime::now())
 }
 
 /// The problem of a comparison, its options laid over the file.
-pub fn problem_to_compare(arguments: &Compare) -> Result<Problem, Failure> {
+pub fn problem_to_compare(arguments: &Compare, registry: &Registry) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    Ok(preparing::load(&arguments.project.project, &overrides)?)
+    Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
 }
 
 /// Where a comparison's files go.

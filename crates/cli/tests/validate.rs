@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use setpoint_process::open_kind;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_processes::open_kind;
+use setpoint_random::Stream;
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects/assembly-line")

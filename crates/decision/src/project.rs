@@ -176,6 +176,13 @@ impl Project {
         Self::read(name, text, overrides, "project")
     }
 
+    /// The least project of a kind of process: no more than its name, for defaults that need a project around them.
+    pub fn of_kind(kind: &str) -> Self {
+        let kind = toml::Value::String(kind.to_owned());
+        let text = format!("[process]\nkind = {kind}\n[reward]\nnone = 1");
+        Self::from_text("defaults", &text, &[]).expect("a project needs no more than a kind and a reward")
+    }
+
     fn read(name: &str, text: &str, overrides: &[String], fallback: &str) -> Result<Self, Box<Diagnostic>> {
         let mut document = Document::parse(name, text)?;
         for assignment in overrides {

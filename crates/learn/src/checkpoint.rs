@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable;
 use crate::episodes::EpisodeStatistics;
-use crate::error::{FileError, TrainError};
+use crate::error::TrainError;
+use setpoint_files::FileError;
+use setpoint_files::atomic;
 
 /// First bytes of every checkpoint; the number is the layout's version.
 const MAGIC: &[u8] = b"setpoint checkpoint v2\n";
@@ -39,9 +40,9 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Writes `NNNNNNNN.checkpoint` into `folder` and deletes the oldest beyond those kept.
     pub fn write(&self, folder: &Path) -> Result<PathBuf, TrainError> {
-        durable::create_folder(folder)?;
+        atomic::create_folder(folder)?;
         let path = folder.join(format!("{:08}.checkpoint", self.updates));
-        durable::replace(&path, &self.to_bytes())?;
+        atomic::replace(&path, &self.to_bytes())?;
         let mut all = list(folder)?;
         while all.len() > KEPT {
             let oldest = all.remove(0);

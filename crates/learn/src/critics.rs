@@ -3,7 +3,7 @@
 
 use setpoint_process::StateError;
 
-use crate::network::{Cores, Network, Target, Trained};
+use setpoint_nn::network::{Cores, Network, Target, Trained};
 
 /// A critic with its target and what it needs in a gradient step.
 pub struct Critic {
@@ -114,8 +114,8 @@ pub fn restore(critics: &mut [Critic], saved: Vec<Saved>) -> Result<(), StateErr
         return Err(StateError::new("it has another number of critics than this project"));
     }
     for (critic, (trained, target)) in critics.iter_mut().zip(saved) {
-        critic.network.restore(trained)?;
-        critic.target.restore(target)?;
+        critic.network.restore(trained).map_err(StateError::new)?;
+        critic.target.restore(target).map_err(StateError::new)?;
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ pub fn restore(critics: &mut [Critic], saved: Vec<Saved>) -> Result<(), StateErr
 #[cfg(test)]
 mod tests {
     use setpoint_nn::mlp::{Activation, Mlp};
-    use setpoint_process::random::Stream;
+    use setpoint_random::Stream;
 
     use super::*;
 

@@ -3,11 +3,9 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use setpoint_statistics::WINDOW;
 
-use crate::environment::Episode;
-
-/// Episodes that the moving return looks back on (Stable-Baselines3's `stats_window_size`).
-pub const WINDOW: usize = 100;
+use setpoint_evidence::environments::Episode;
 
 /// Running statistics over a training's episodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

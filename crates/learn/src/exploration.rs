@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 /// How a rate falls from its initial to its final value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

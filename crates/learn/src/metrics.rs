@@ -1,14 +1,12 @@
 //! The lines of a run's `metrics.jsonl` and `episodes.csv`.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::environment::Episode;
-use crate::error::FileError;
+use setpoint_evidence::environments::Episode;
+use setpoint_files::FileError;
 
 /// One line of `metrics.jsonl`: a training after one update (or several, see `train.log_every_updates`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,45 +48,6 @@ pub struct MetricsLine {
     pub level_returns: BTreeMap<String, f64>,
     /// The algorithm's own figures: losses, entropy, `approximate_kl` …
     pub learner: BTreeMap<String, f64>,
-}
-
-/// An append-only text file whose length a checkpoint remembers.
-pub struct AppendFile {
-    path: PathBuf,
-    file: BufWriter<File>,
-    bytes: u64,
-}
-
-impl AppendFile {
-    /// Opens (or creates) `path`, cut to its first `bytes` bytes: what came after belongs to updates that are done anew.
-    pub fn open(path: &Path, bytes: u64) -> Result<Self, FileError> {
-        let open = || {
-            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-            file.set_len(bytes)?;
-            file.seek(SeekFrom::Start(bytes))?;
-            Ok(file)
-        };
-        let file = open().map_err(FileError::on("write", path))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), bytes })
-    }
-
-    /// Adds a line.
-    pub fn line(&mut self, text: &str) -> Result<(), FileError> {
-        self.bytes += text.len() as u64 + 1;
-        writeln!(self.file, "{text}").map_err(FileError::on("write", &self.path))
-    }
-
-    /// Hands everything to the system; followers of the file see it.
-    pub fn flush(&mut self) -> Result<(), FileError> {
-        self.file.flush().map_err(FileError::on("write", &self.path))
-    }
-
-    /// Makes everything durable and tells the length that a checkpoint may rely on.
-    pub fn sync(&mut self) -> Result<u64, FileError> {
-        self.flush()?;
-        self.file.get_ref().sync_data().map_err(FileError::on("sync", &self.path))?;
-        Ok(self.bytes)
-    }
 }
 
 /// The head of `episodes.csv`.

@@ -10,16 +10,16 @@ use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::{ActionSpace, Axis, Spec};
 use setpoint_nn::gaussian;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_random::Stream;
 
 use crate::algorithms::{Algorithm, Figures, Horizon, Snapshot};
-use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
-use crate::network::Cores;
 use crate::normalize::ObservationNormalizer;
 use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
+use setpoint_evidence::environments::Environments;
+use setpoint_nn::network::Cores;
 
 /// Environment steps of an update, about.
 const UPDATE_STEPS: usize = 1_000;
@@ -148,7 +148,7 @@ impl Collection {
 }
 
 /// Memory that could be used without swapping, in bytes, where the system tells.
-pub(crate) fn available_memory_bytes() -> Option<u64> {
+pub fn available_memory_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)

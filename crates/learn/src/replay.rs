@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use setpoint_process::process::Outcome;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 pub mod priorities;
 pub mod segments;

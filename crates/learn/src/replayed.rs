@@ -10,20 +10,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::section::Range;
 use setpoint_decision::spec::Spec;
-use setpoint_decision::{Diagnostic, Project};
-use setpoint_plant::Log;
+use setpoint_log::Log;
 use setpoint_process::process::Outcome;
-use setpoint_process::random::Stream;
+use setpoint_process::registry::Request;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
-use setpoint_process::{Factory, Heuristic, ProcessError, StateError, open_kind};
+use setpoint_process::{Factory, Heuristic, ProcessError, StateError};
+use setpoint_random::Stream;
 
 use crate::learned::{heuristics_of, logged_spec};
-use crate::logs;
-use crate::preparation::Told;
-use crate::statistics::sample_deviation;
+use setpoint_evidence::logs;
+use setpoint_statistics::sample_deviation;
 
 /// Its name in a project file.
 pub const KIND: &str = "replay";
@@ -42,10 +42,8 @@ struct Replayed {
 }
 
 /// From `[process]`: `log`, `like`, `variation`. What is read depends on `[data]` too.
-pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    let section = project.section("process");
-    section.allow("kind");
-    section.allow("max_steps");
+pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    let (project, section) = (request.project, &request.section);
     let need = |key: &'static str, meaning: &'static str, example: &str| {
         section.string(key, meaning)?.ok_or_else(|| {
             let title = format!("a replayed log needs `{key}`");
@@ -57,7 +55,7 @@ pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<D
             )
         })
     };
-    let file = project.folder.join(need("log", "the log that is played back", "\"line.csv\"")?);
+    let file = request.folder.join(need("log", "the log that is played back", "\"line.csv\"")?);
     let file = std::path::absolute(&file).unwrap_or(file);
     let like = need("like", "the process whose names, units and bounds it takes", "\"assembly-line\"")?;
     let variation = section
@@ -68,8 +66,8 @@ pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<D
         )?
         .unwrap_or(0.02);
     section.finish()?;
-    let Some(factory) = open_kind(&like, project.process.max_steps) else {
-        let names: Vec<&str> = setpoint_process::open::names().collect();
+    let Some(factory) = request.registry.open_default(&like, request.max_steps) else {
+        let names: Vec<&str> = request.registry.complete().collect();
         let help = format!("built-in processes: {}", names.join(", "));
         let title = format!("there is no process `{like}`");
         return Err(section.error("like", &title, "not built in", &help));
@@ -78,7 +76,7 @@ pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<D
         let title = format!("{like} forbids choices in some states, which a log does not show");
         return Err(section.error("like", &title, "it cannot be played back", ""));
     }
-    let log = logs::load(project, factory.spec(), &file, told)?;
+    let log = logs::load(project, factory.spec(), &file, &mut |preparation| (request.progress)(preparation))?;
     if log.episodes.iter().all(|episode| episode.rows.len() < 2) {
         let title = format!("no episode of {} has two decisions", file.display());
         return Err(section.error(

@@ -9,9 +9,9 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::durable;
-use crate::error::FileError;
 use crate::metrics::MetricsLine;
+use setpoint_files::FileError;
+use setpoint_files::atomic;
 
 /// The wire types that occur.
 const VARINT: u8 = 0;
@@ -29,7 +29,7 @@ pub struct EventFile {
 impl EventFile {
     /// Begins a file in a folder. Of a training that goes on from `step`, readers forget what older files say about later ones.
     pub fn create(folder: &Path, action_names: Vec<String>, step: u64) -> Result<Self, FileError> {
-        durable::create_folder(folder)?;
+        atomic::create_folder(folder)?;
         let seconds = now();
         // Readers take files in the order of their names.
         let (whole, rest) = (seconds as u64, (1e6 * seconds.fract()) as u64);

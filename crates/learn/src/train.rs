@@ -11,15 +11,16 @@ use setpoint_policy::Policy;
 
 use crate::algorithms::{Algorithm, Figures, Horizon};
 use crate::checkpoint::Checkpoint;
-use crate::durable;
-use crate::environment::{Environments, Episode};
 use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
-use crate::metrics::{AppendFile, EPISODES_HEADER, MetricsLine, episode_line};
+use crate::metrics::{EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
 use crate::replay::segments::Segments;
-use crate::run_folder::RunFolder;
 use crate::tensorboard::EventFile;
+use setpoint_evidence::environments::{Environments, Episode};
+use setpoint_files::append::AppendFile;
+use setpoint_files::atomic;
+use setpoint_files::run_folder::RunFolder;
 
 /// How a training is carried out; none of it changes the result.
 pub struct TrainOptions<'a> {
@@ -132,12 +133,12 @@ struct Training<'a> {
 
 /// Trains the problem's policy with its seed.
 pub fn train(problem: &Problem, options: TrainOptions<'_>) -> Result<Trained, TrainError> {
-    let seed = problem.project.train.seed;
+    let seed = problem.decision.project.train.seed;
     if let Some(trained) = finished(problem, &options)? {
         return Ok(trained);
     }
     let mut training = Training::start(problem, seed, &options)?;
-    let settings = &problem.project.train;
+    let settings = &problem.decision.project.train;
     let mut last_checkpoint = training.updates;
     let ending = loop {
         if training.is_complete() {
@@ -193,7 +194,7 @@ fn same_settings(problem: &Problem, folder: &RunFolder) -> Result<(), TrainError
     let decisive = |text: &str| {
         let mut table: toml::Table = text.parse().ok()?;
         let process = table.get_mut("process")?.as_table_mut()?;
-        problem.factory.incidental_keys().iter().for_each(|key| drop(process.remove(*key)));
+        problem.decision.factory.incidental_keys().iter().for_each(|key| drop(process.remove(*key)));
         // A log that is compared with the process changes nothing of what is learnt.
         table.remove("data");
         Some(table)
@@ -218,7 +219,7 @@ fn entropy(counts: &[f64], total: f64) -> f64 {
 impl<'a> Training<'a> {
     fn start(problem: &'a Problem, seed: u64, options: &TrainOptions<'_>) -> Result<Self, TrainError> {
         let mut learner = problem.learner(seed, options.threads);
-        let (project, factory) = (&problem.project, &problem.factory);
+        let (project, factory) = (&problem.decision.project, &problem.decision.factory);
         let mut environments =
             Environments::for_training(project, factory, learner.lanes(), seed, "training")?;
         let mut checkpoint = None;
@@ -227,8 +228,8 @@ impl<'a> Training<'a> {
                 same_settings(problem, folder)?;
                 checkpoint = Checkpoint::newest(&folder.checkpoints())?;
             }
-            durable::create_folder(&folder.path)?;
-            durable::replace(&folder.project_file(), problem.resolved().as_bytes())?;
+            atomic::create_folder(&folder.path)?;
+            atomic::replace(&folder.project_file(), problem.resolved().as_bytes())?;
         }
         match &checkpoint {
             None => learner.begin(&environments),
@@ -247,7 +248,7 @@ impl<'a> Training<'a> {
             replay.restore(buffer, state, &folder.replay())?;
         } else if let Some(folder) = &options.folder {
             // What an earlier training left here belongs to none of this one's checkpoints.
-            durable::remove_folder(&folder.replay())?;
+            atomic::remove_folder(&folder.replay())?;
         }
         if checkpoint.is_some() && !factory.resumes_exactly() {
             learner.begin_new_episodes(&environments);
@@ -264,7 +265,7 @@ impl<'a> Training<'a> {
                     episodes.line(EPISODES_HEADER)?;
                 }
                 if metrics_bytes == 0 {
-                    durable::remove_folder(&folder.tensorboard())?;
+                    atomic::remove_folder(&folder.tensorboard())?;
                 }
                 let names = problem.spec().action.names().into_iter().map(str::to_owned).collect();
                 let events = EventFile::create(&folder.tensorboard(), names, environments.steps())?;
@@ -288,7 +289,7 @@ impl<'a> Training<'a> {
     }
 
     fn is_complete(&self) -> bool {
-        let settings = &self.problem.project.train;
+        let settings = &self.problem.decision.project.train;
         self.environments.steps() >= settings.total_steps
             || settings.total_episodes.is_some_and(|total| self.statistics.count >= total)
     }
@@ -298,7 +299,7 @@ impl<'a> Training<'a> {
     }
 
     fn update(&mut self) -> Result<(), TrainError> {
-        let settings = &self.problem.project.train;
+        let settings = &self.problem.decision.project.train;
         let mut progress = self.environments.steps() as f64 / settings.total_steps as f64;
         if let Some(total) = settings.total_episodes {
             progress = progress.max(self.statistics.count as f64 / total as f64);
@@ -379,10 +380,10 @@ impl<'a> Training<'a> {
     }
 
     fn progress(&self) -> Progress {
-        let settings = self.problem.project.curriculum.as_ref();
+        let settings = self.problem.decision.project.curriculum.as_ref();
         Progress {
             steps: self.environments.steps(),
-            total_steps: self.problem.project.train.total_steps,
+            total_steps: self.problem.decision.project.train.total_steps,
             updates: self.updates,
             episodes: self.statistics.count,
             moving_return: self.statistics.moving(),
@@ -429,12 +430,12 @@ impl<'a> Training<'a> {
         let folder = self.files.map(|files| files.folder);
         if let Some(folder) = &folder {
             // The policy first: a summary says that all is there.
-            durable::replace(&folder.policy(), &policy.to_bytes())?;
+            atomic::replace(&folder.policy(), &policy.to_bytes())?;
             let text = serde_json::to_string_pretty(&summary).expect("a summary has only text keys");
             if ending == Ending::Interrupted {
                 let _ = fs::remove_file(folder.summary());
             } else {
-                durable::replace(&folder.summary(), text.as_bytes())?;
+                atomic::replace(&folder.summary(), text.as_bytes())?;
             }
         }
         Ok(Trained { policy, summary, folder })

@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use setpoint_decision::Project;
-use setpoint_learn::action_distribution::ActionDistribution;
-use setpoint_learn::evaluate::evaluate;
+use setpoint_evidence::action_distribution::ActionDistribution;
+use setpoint_evidence::evaluate::evaluate;
+use setpoint_evidence::logs::{load, record};
 use setpoint_learn::learned::{UNCERTAINTY, fit, spec_of};
-use setpoint_learn::logs::{load, record};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{TrainOptions, train};
 use setpoint_policy::Policy;
 use setpoint_process::conformance::conformance;
 use setpoint_process::process::Outcome;
+
+fn registry() -> setpoint_process::Registry {
+    setpoint_processes::registry().with(setpoint_learn::KINDS)
+}
 
 const REWARD: &str = "[reward]\nthroughput_uph = 1.2\nmicro_stops = -4.0\nwip = -1.5\nfailure_prob = -10.0\non_terminated = -200.0\n";
 const TRAIN: &str = "[train]\ntotal_steps = 600_000\n[train.ppo]\nn_envs = 8\nn_steps = 256\nbatch_size = 512\n\
@@ -26,7 +30,7 @@ const ENDS: &str = "[[process.ends]]\nsignal = \"failure_prob\"\nabove = 0.20\n[
 
 fn simulator() -> Problem {
     let text = format!("[process]\nkind = \"assembly-line\"\n{REWARD}{TRAIN}");
-    Problem::new(Project::from_text("line", &text, &[]).unwrap()).unwrap()
+    Problem::new(Project::from_text("line", &text, &[]).unwrap(), &registry()).unwrap()
 }
 
 /// A project with a learnt process, in a folder that holds the log.
@@ -36,7 +40,7 @@ fn learned(folder: &Path, uncertainty: f64, ends: &str) -> Problem {
     );
     let file = folder.join("setpoint.toml");
     std::fs::write(&file, text).unwrap();
-    Problem::load(&file, &[]).unwrap_or_else(|error| panic!("{error}"))
+    Problem::load(&file, &[], &registry(), &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The source's log under the process's own names; `None`, with a line that says so, where it is absent.
@@ -58,8 +62,8 @@ fn source_log(folder: &Path) -> Option<PathBuf> {
 /// A log of the simulator as a file, so many episodes of 80 steps of the random policy.
 fn recorded(folder: &Path, episodes: usize) {
     let problem = simulator();
-    let mut random = ActionDistribution::of_baseline(&problem, "random").unwrap();
-    let log = record(&problem, &mut random, episodes, 80, 5).unwrap();
+    let mut random = ActionDistribution::of_baseline(&problem.decision, "random").unwrap();
+    let log = record(&problem.decision, &mut random, episodes, 80, 5).unwrap();
     let names: Vec<&str> = problem.spec().observation.iter().map(|feature| feature.name.as_str()).collect();
     let mut text =
         format!("{},action,reward,throughput_uph,mean_cycle_time,episode,terminated\n", names.join(","));
@@ -98,7 +102,7 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     // All signals are known to this log, and the disagreement comes last.
     assert_eq!(spec.signals.len(), 8);
     assert_eq!(spec.signals[7].name, UNCERTAINTY);
-    for finding in conformance(&*problem.factory, 600) {
+    for finding in conformance(&*problem.decision.factory, 600) {
         assert!(finding.passed, "{}: {}", finding.subject, finding.message);
     }
     let kept = folder.path().join("learned-process.safetensors");
@@ -106,7 +110,7 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     let written = std::fs::metadata(&kept).unwrap().modified().unwrap();
     let again = learned(folder.path(), -1.0, "");
     assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), written, "it was learnt twice");
-    assert_eq!(again.factory.findings(), problem.factory.findings());
+    assert_eq!(again.decision.factory.findings(), problem.decision.factory.findings());
     // Which column is what makes another model; how far a simulator may be off does not.
     let with = |data: &str| {
         let text = format!(
@@ -115,7 +119,7 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
         );
         let file = folder.path().join("other.toml");
         std::fs::write(&file, text).unwrap();
-        Problem::load(&file, &[]).unwrap_or_else(|error| panic!("{error}"));
+        Problem::load(&file, &[], &registry(), &mut |_| {}).unwrap_or_else(|error| panic!("{error}"));
         std::fs::read(folder.path().join("other.safetensors")).unwrap()
     };
     let plain = with("");
@@ -127,7 +131,7 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     assert!(std::fs::read(&kept).unwrap() == bytes);
     // The resolved file finds log and model from anywhere.
     let text = problem.resolved();
-    let elsewhere = Problem::new(Project::from_text("resolved", &text, &[]).unwrap()).unwrap();
+    let elsewhere = Problem::new(Project::from_text("resolved", &text, &[]).unwrap(), &registry()).unwrap();
     assert_eq!(elsewhere.resolved(), text);
 }
 
@@ -138,7 +142,7 @@ fn what_is_missing_is_named() {
         let text = format!("[process]\nkind = \"learned\"\n{process}{REWARD}");
         let mut project = Project::from_text("setpoint.toml", &text, &[]).unwrap();
         project.folder = folder.path().to_owned();
-        Problem::new(project).err().unwrap().to_string()
+        Problem::new(project, &registry()).err().unwrap().to_string()
     };
     assert!(refused("like = \"assembly-line\"\n").contains("needs `log`"));
     assert!(refused("log = \"a.csv\"\n").contains("needs `like`"));
@@ -169,7 +173,7 @@ fn a_stated_end_ends_episodes_and_nothing_else_does() {
     let folder = tempfile::tempdir().unwrap();
     recorded(folder.path(), 60);
     let problem = learned(folder.path(), 0.0, "[[process.ends]]\nsignal = \"failure_prob\"\nabove = 0.12\n");
-    let mut batch = problem.factory.batch(500, 3, "ends").unwrap();
+    let mut batch = problem.decision.factory.batch(500, 3, "ends").unwrap();
     let mut ended = 0;
     for _ in 0..20 {
         batch.step(setpoint_process::vectorized::Actions::Discrete(&vec![1; 500])).unwrap();
@@ -189,7 +193,7 @@ fn what_is_drawn_scatters_as_in_the_simulator() {
     let folder = tempfile::tempdir().unwrap();
     recorded(folder.path(), 60);
     let deviations = |problem: &Problem| {
-        let mut batch = problem.factory.batch(4_000, 3, "spread").unwrap();
+        let mut batch = problem.decision.factory.batch(4_000, 3, "spread").unwrap();
         let before = batch.transition().observations.clone();
         batch.step(setpoint_process::vectorized::Actions::Discrete(&vec![4; 4_000])).unwrap();
         let after = &batch.transition().observations;
@@ -199,7 +203,7 @@ fn what_is_drawn_scatters_as_in_the_simulator() {
                 .filter(|lane| outcomes[*lane] == Outcome::Running)
                 .map(|lane| f64::from(after[lane * 11 + feature] - before[lane * 11 + feature]))
                 .collect();
-            setpoint_learn::statistics::sample_deviation(&changes)
+            setpoint_statistics::sample_deviation(&changes)
         })
     };
     let (simulated, learnt) = (deviations(&simulator()), deviations(&learned(folder.path(), 0.0, "")));
@@ -241,7 +245,7 @@ fn a_policy_learnt_in_it_alone_works_in_the_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let Some(_) = source_log(folder.path()) else { return };
     let simulator = simulator();
-    let reference = evaluate(&simulator, &trained(&simulator), 1).unwrap().policy;
+    let reference = evaluate(&simulator.decision, &trained(&simulator), 1).unwrap().policy;
     println!(
         "learnt in the simulator: {:.1} reward per step, return {:.0}, {:.1} % terminated",
         reference.reward_per_step.mean, reference.episode_return.mean, reference.terminated_percent
@@ -249,8 +253,8 @@ fn a_policy_learnt_in_it_alone_works_in_the_simulator() {
     for (uncertainty, ends) in [(-5.0, ""), (-0.0, ""), (-5.0, ENDS)] {
         let problem = learned(folder.path(), uncertainty, ends);
         let policy = trained(&problem);
-        let inside = evaluate(&problem, &policy, 1).unwrap().policy;
-        let found = evaluate(&simulator, &policy, 1).unwrap().policy;
+        let inside = evaluate(&problem.decision, &policy, 1).unwrap().policy;
+        let found = evaluate(&simulator.decision, &policy, 1).unwrap().policy;
         println!(
             "{UNCERTAINTY} = {uncertainty}, {} ends stated: {:.1} reward per step inside; in the simulator {:.1} ({:.0} %), return {:.0} \
              ({:.0} %), {:.1} % terminated",

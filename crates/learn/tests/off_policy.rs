@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, train};
-use setpoint_process::open::Simulator;
+use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 /// Every algorithm with a process that it can learn, and settings that make a training short.
 const SMALL: &[(&str, &str, &str)] = &[
@@ -46,7 +46,7 @@ const SMALL: &[(&str, &str, &str)] = &[
 ];
 
 fn problem(algorithm: &str, kind: &str, options: &str, steps: u64) -> Problem {
-    let factory = setpoint_process::open_kind(kind, None).unwrap();
+    let factory = setpoint_processes::open_kind(kind, None).unwrap();
     let reward: Vec<String> =
         factory.spec().reward.iter().map(|(name, weight)| format!("{name} = {weight:?}")).collect();
     let text = format!(
@@ -55,7 +55,7 @@ fn problem(algorithm: &str, kind: &str, options: &str, steps: u64) -> Problem {
         reward.join("\n")
     );
     let project = Project::from_text("small", &text, &[]).unwrap_or_else(|error| panic!("{error}"));
-    Problem::new(project).unwrap_or_else(|error| panic!("{error}"))
+    Problem::new(project, &setpoint_processes::registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn run(problem: &Problem, folder: Option<&Path>, resume: bool, threads: usize, stop_after: u64) -> Trained {
@@ -86,7 +86,11 @@ fn every_algorithm_goes_on_bit_for_bit_after_a_stop_on_any_number_of_threads() {
         assert_eq!(whole.summary.return_mean_100, resumed.summary.return_mean_100);
         // The resolved file reads back as the same problem.
         let text = std::fs::read_to_string(RunFolder::at(folder.path()).project_file()).unwrap();
-        let again = Problem::new(Project::from_text("resolved", &text, &[]).unwrap()).unwrap();
+        let again = Problem::new(
+            Project::from_text("resolved", &text, &[]).unwrap(),
+            &setpoint_processes::registry(),
+        )
+        .unwrap();
         assert_eq!(again.resolved(), text, "{algorithm}");
     }
 }
@@ -175,13 +179,13 @@ fn no_algorithm_ever_takes_a_forbidden_choice() {
             "[process]\nkind = \"masked\"\n[reward]\npay = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
              total_steps = 4000\n[train.{algorithm}]\n{options}\n[evaluate]\nepisodes = 20\nbaselines = [\"random\"]\n"
         );
-        problem.project = Project::from_text("masked", &text, &[]).unwrap();
-        problem.factory = factory.clone();
+        problem.decision.project = Project::from_text("masked", &text, &[]).unwrap();
+        problem.decision.factory = factory.clone();
         let trained = run(&problem, None, false, 1, u64::MAX);
         // The process itself refuses; so does evaluation, with and without draws.
-        setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
-        problem.project.evaluate.deterministic = false;
-        setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
+        setpoint_evidence::evaluate::evaluate(&problem.decision, &trained.policy, 1).unwrap();
+        problem.decision.project.evaluate.deterministic = false;
+        setpoint_evidence::evaluate::evaluate(&problem.decision, &trained.policy, 1).unwrap();
     }
 }
 
@@ -243,8 +247,8 @@ fn a_truncation_has_a_future_and_a_termination_has_none() {
                 "[process]\nkind = \"constant\"\n[reward]\none = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
                  total_steps = 4000\n[train.{algorithm}]\n{options}\n"
             );
-            problem.project = Project::from_text("constant", &text, &[]).unwrap();
-            problem.factory = Arc::new(Simulator::new(Constant { terminates }, None, Vec::new()));
+            problem.decision.project = Project::from_text("constant", &text, &[]).unwrap();
+            problem.decision.factory = Arc::new(Simulator::new(Constant { terminates }, None, Vec::new()));
             let trained = run(&problem, None, false, 1, u64::MAX);
             let values = trained.policy.runner(1).scores(&[0.5], &[]).to_vec();
             for value in values {
@@ -313,8 +317,8 @@ fn bandits_find_the_best_arm_and_their_regret_flattens() {
             "[process]\nkind = \"arms\"\n[reward]\npay = 1.0\n[train]\nalgorithm = \"{name}\"\ntotal_steps = 20000\n\
              [train.{name}]\n{options}\n"
         );
-        problem.project = Project::from_text("arms", &text, &[]).unwrap();
-        problem.factory = Arc::new(Simulator::new(Arms::default(), None, Vec::new()));
+        problem.decision.project = Project::from_text("arms", &text, &[]).unwrap();
+        problem.decision.factory = Arc::new(Simulator::new(Arms::default(), None, Vec::new()));
         let folder = tempfile::tempdir().unwrap();
         let trained = run(&problem, Some(folder.path()), false, 1, u64::MAX);
         let mut choices = [9; 2];
@@ -343,7 +347,10 @@ fn bandits_find_the_best_arm_and_their_regret_flattens() {
 fn what_does_not_suit_is_refused_before_it_starts() {
     let refused = |text: &str| {
         let project = Project::from_text("setpoint.toml", text, &[]).unwrap();
-        Problem::new(project).err().unwrap_or_else(|| panic!("{text} was accepted")).to_string()
+        Problem::new(project, &setpoint_processes::registry())
+            .err()
+            .unwrap_or_else(|| panic!("{text} was accepted"))
+            .to_string()
     };
     let pendulum = |algorithm: &str| {
         format!("[process]\nkind = \"pendulum\"\n[reward]\ncost = -1\n[train]\nalgorithm = \"{algorithm}\"\n")

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use setpoint_decision::Project;
-use setpoint_learn::evaluate::evaluate;
+use setpoint_evidence::evaluate::evaluate;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::offline::Transitions;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, train};
-use setpoint_plant::log::{Log, LoggedEpisode};
-use setpoint_process::random::Stream;
+use setpoint_log::log::{Log, LoggedEpisode};
+use setpoint_random::Stream;
 
 fn text(algorithm: &str, options: &str, steps: u64) -> String {
     format!(
@@ -24,7 +24,7 @@ fn text(algorithm: &str, options: &str, steps: u64) -> String {
 
 fn problem(algorithm: &str, options: &str, steps: u64) -> Problem {
     let project = Project::from_text("line", &text(algorithm, options, steps), &[]).unwrap();
-    Problem::new(project).unwrap_or_else(|error| panic!("{error}"))
+    Problem::new(project, &setpoint_processes::registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn run(problem: &Problem, folder: Option<&Path>, resume: bool, threads: usize, stop_after: u64) -> Trained {
@@ -55,7 +55,11 @@ fn a_stopped_training_ends_bit_for_bit_as_a_whole_one() {
         assert_eq!(resumed.summary.steps, 70_000_u64.div_ceil(64) * 64);
         assert!(whole.policy.to_bytes() == resumed.policy.to_bytes(), "{algorithm} ends elsewhere");
         let text = std::fs::read_to_string(RunFolder::at(folder.path()).project_file()).unwrap();
-        let again = Problem::new(Project::from_text("resolved", &text, &[]).unwrap()).unwrap();
+        let again = Problem::new(
+            Project::from_text("resolved", &text, &[]).unwrap(),
+            &setpoint_processes::registry(),
+        )
+        .unwrap();
         assert_eq!(again.resolved(), text);
     }
 }
@@ -70,7 +74,7 @@ fn a_clone_of_the_line_manager_does_what_he_does_and_says_where_it_does_not() {
     assert_eq!(found.decisions, 40 * 100);
     assert!(found.percent > 95.0, "{found:?}");
     assert_eq!(found.regions.iter().map(|region| region.decisions).sum::<u64>(), found.decisions);
-    let evaluation = evaluate(&problem, &trained.policy, 1).unwrap();
+    let evaluation = evaluate(&problem.decision, &trained.policy, 1).unwrap();
     let manager = evaluation.baselines.last().unwrap();
     let (own, his) = (evaluation.policy.reward_per_step.mean, manager.reward_per_step.mean);
     println!("clone {own:.1}, line manager {his:.1}");
@@ -82,7 +86,7 @@ fn implicit_q_learning_does_better_than_the_random_policy_that_it_saw() {
     let options = "source = \"random\"\nsource_episodes = 300\nnet_arch = [64, 64]\ngamma = 0.97\nlearning_rate = \"linear_1e-3\"";
     let problem = problem("iql", options, 2_500_000);
     let trained = run(&problem, None, false, 2, u64::MAX);
-    let evaluation = evaluate(&problem, &trained.policy, 1).unwrap();
+    let evaluation = evaluate(&problem.decision, &trained.policy, 1).unwrap();
     let own = evaluation.policy.reward_per_step.mean;
     let others: Vec<f64> = evaluation.baselines.iter().map(|subject| subject.reward_per_step.mean).collect();
     println!("implicit Q-learning {own:.1}, random and line manager {others:.1?}");
@@ -91,7 +95,7 @@ fn implicit_q_learning_does_better_than_the_random_policy_that_it_saw() {
 
 /// One-step episodes on the pendulum's spaces: a setting u in [−2, 2] N m is paid −(u/2 − x)², x the first feature.
 fn settings_log(policy: impl Fn(f32, &mut Stream) -> f32) -> Log {
-    let spec = setpoint_process::open_kind("pendulum", None).unwrap().spec().clone();
+    let spec = setpoint_processes::open_kind("pendulum", None).unwrap().spec().clone();
     let mut log = Log::new(&spec);
     let mut random = Stream::new(3, "settings", 0);
     for row in 0..4_000 {
@@ -117,9 +121,9 @@ fn settings_error(algorithm: &str, options: &str, log: Log) -> f64 {
     // Without the file, which the log stands for.
     let mut project = Project::from_text("settings", &text, &[]).unwrap();
     project.train.algorithm = "ppo".to_owned();
-    let mut problem = Problem::new(project).unwrap();
-    problem.project.train.algorithm = algorithm.to_owned();
-    problem.options = setpoint_learn::algorithms::Options::read(&problem.project).unwrap();
+    let mut problem = Problem::new(project, &setpoint_processes::registry()).unwrap();
+    problem.decision.project.train.algorithm = algorithm.to_owned();
+    problem.options = setpoint_learn::algorithms::Options::read(&problem.decision.project).unwrap();
     problem.transitions = Some(Arc::new(Transitions::new(log, &problem.spec().action)));
     let trained = run(&problem, None, false, 1, u64::MAX);
     let mut random = Stream::new(4, "settings", 0);
@@ -153,7 +157,7 @@ fn settings_are_cloned_and_improved_on() {
 fn a_log_is_needed_and_must_be_there() {
     let refused = |algorithm: &str, options: &str| {
         let project = Project::from_text("setpoint.toml", &text(algorithm, options, 1_000), &[]).unwrap();
-        Problem::new(project).err().unwrap().to_string()
+        Problem::new(project, &setpoint_processes::registry()).err().unwrap().to_string()
     };
     for algorithm in ["bc", "iql"] {
         let message = refused(algorithm, "");

@@ -6,23 +6,25 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
+use setpoint_evidence::environments::Environments;
 use setpoint_learn::algorithms::ppo::{NetArch, Options, Ppo};
 use setpoint_learn::algorithms::{Algorithm, Horizon};
-use setpoint_learn::environment::Environments;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::schedule::Schedule;
 use setpoint_learn::train::{TrainOptions, train};
-use setpoint_process::open::Simulator;
+use setpoint_process::Factory;
+use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::random::Stream;
-use setpoint_process::{Factory, open_kind};
+use setpoint_processes::open_kind;
+use setpoint_random::Stream;
 
 const LINE: &str = include_str!("../../../projects/assembly-line/setpoint.toml");
 const SETUP: &str = include_str!("../../../projects/assembly-setup/setpoint.toml");
 
 fn problem(text: &str, overrides: &[&str]) -> Problem {
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    Problem::new(Project::from_text("test", text, &overrides).unwrap()).unwrap()
+    Problem::new(Project::from_text("test", text, &overrides).unwrap(), &setpoint_processes::registry())
+        .unwrap()
 }
 
 fn trained_bytes(problem: &Problem, threads: usize) -> Vec<u8> {
@@ -42,8 +44,9 @@ fn the_ratio_is_exactly_one_on_the_first_minibatch() {
             normalize_observation: true,
             ..Options::default()
         };
-        let masked = !problem.project.constraints.is_empty();
-        let mut environments = Environments::new(&problem.project, &problem.factory, 5, 0, "test").unwrap();
+        let masked = !problem.decision.project.constraints.is_empty();
+        let mut environments =
+            Environments::new(&problem.decision.project, &problem.decision.factory, 5, 0, "test").unwrap();
         let mut learner = Ppo::new(options, problem.spec(), masked, 3, 1);
         learner.begin(&environments);
         learner.collect(&mut environments).unwrap();
@@ -93,7 +96,7 @@ fn a_forbidden_action_is_never_taken() {
     let options =
         TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
     let trained = train(&problem, options).unwrap();
-    let evaluation = setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
+    let evaluation = setpoint_evidence::evaluate::evaluate(&problem.decision, &trained.policy, 1).unwrap();
     for subject in std::iter::once(&evaluation.policy).chain(&evaluation.baselines) {
         let speed =
             subject.actions.iter().find(|action| action.name == "increase_speed").unwrap().percent.unwrap();
@@ -156,8 +159,9 @@ impl Process for Point {
 fn continuous_actions_are_learnt() {
     let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1.0\n[evaluate]\nbaselines = []\n";
     let mut problem = problem(text, &[]);
-    problem.factory = Arc::new(Simulator::new(Point::default(), None, Vec::new())) as Arc<dyn Factory>;
-    problem.project.reward.terms = vec![("distance".into(), -1.0)];
+    problem.decision.factory =
+        Arc::new(Simulator::new(Point::default(), None, Vec::new())) as Arc<dyn Factory>;
+    problem.decision.project.reward.terms = vec![("distance".into(), -1.0)];
     let options = Options {
         n_envs: 8,
         n_steps: 256,
@@ -166,14 +170,15 @@ fn continuous_actions_are_learnt() {
         gamma: 0.9,
         ..Options::default()
     };
-    let mut environments = Environments::new(&problem.project, &problem.factory, 8, 0, "test").unwrap();
+    let mut environments =
+        Environments::new(&problem.decision.project, &problem.decision.factory, 8, 0, "test").unwrap();
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 2);
     learner.begin(&environments);
     for _ in 0..30 {
         learner.update(&mut environments, Horizon { remaining: 1.0, total_steps: 1_000_000 }).unwrap();
     }
     let policy = problem.policy(learner.snapshot(), 1, environments.steps());
-    let evaluation = setpoint_learn::evaluate::evaluate(&problem, &policy, 1).unwrap();
+    let evaluation = setpoint_evidence::evaluate::evaluate(&problem.decision, &policy, 1).unwrap();
     let per_step = evaluation.policy.reward_per_step.mean;
     assert!(per_step > -0.6, "{per_step}");
     assert_eq!(setpoint_policy::Policy::from_bytes(&policy.to_bytes()).unwrap(), policy);
@@ -184,11 +189,11 @@ fn a_number_that_is_none_stops_the_training_and_names_its_place() {
     let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1.0\n[train.ppo]\nn_steps = 64\n";
     let mut problem = problem(text, &["train.checkpoint_every_updates=1"]);
     let point = Point { broken_from: 100, ..Point::default() };
-    problem.factory = Arc::new(Simulator::new(point, None, Vec::new())) as Arc<dyn Factory>;
-    problem.project.reward.terms = vec![("distance".into(), -1.0)];
+    problem.decision.factory = Arc::new(Simulator::new(point, None, Vec::new())) as Arc<dyn Factory>;
+    problem.decision.project.reward.terms = vec![("distance".into(), -1.0)];
     let root = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
-    let folder = Some(setpoint_learn::run_folder::RunFolder::at(root.path().join("run")));
+    let folder = Some(setpoint_files::run_folder::RunFolder::at(root.path().join("run")));
     let options = TrainOptions { folder, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
     let message = train(&problem, options).unwrap_err().to_string();
     assert!(message.contains("environment 0") && message.contains("step 99"), "{message}");
@@ -216,7 +221,8 @@ fn assembly_setup_is_solved_on_every_seed() {
         let options =
             TrainOptions { folder: None, resume: false, threads: 2, stop: &stop, progress: &mut |_| {} };
         let trained = train(&problem, options).unwrap();
-        let evaluation = setpoint_learn::evaluate::evaluate(&problem, &trained.policy, 1).unwrap();
+        let evaluation =
+            setpoint_evidence::evaluate::evaluate(&problem.decision, &trained.policy, 1).unwrap();
         let found = evaluation.policy.episode_return.mean;
         assert!(found >= 205.0, "seed {seed}: {found}");
     }
@@ -228,10 +234,10 @@ fn assembly_setup_is_solved_on_every_seed() {
 fn a_cut_off_future_is_bootstrapped() {
     let factory = open_kind("assembly-line", Some(5)).unwrap();
     let mut problem = problem(LINE, &["process.max_steps=5"]);
-    problem.factory = factory;
-    problem.project.constraints.clear();
-    problem.project.reward.terms = vec![("operator_efficiency".into(), 1.0)];
-    problem.project.reward.on_terminated = 0.0;
+    problem.decision.factory = factory;
+    problem.decision.project.constraints.clear();
+    problem.decision.project.reward.terms = vec![("operator_efficiency".into(), 1.0)];
+    problem.decision.project.reward.on_terminated = 0.0;
     let options = Options {
         n_envs: 8,
         n_steps: 250,
@@ -239,7 +245,8 @@ fn a_cut_off_future_is_bootstrapped() {
         learning_rate: Schedule::Constant(1e-3),
         ..Options::default()
     };
-    let mut environments = Environments::new(&problem.project, &problem.factory, 8, 0, "test").unwrap();
+    let mut environments =
+        Environments::new(&problem.decision.project, &problem.decision.factory, 8, 0, "test").unwrap();
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 1);
     learner.begin(&environments);
     for _ in 0..25 {

@@ -9,6 +9,10 @@ use setpoint_process::conformance::conformance;
 use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 
+fn registry() -> setpoint_process::Registry {
+    setpoint_processes::registry().with(setpoint_learn::KINDS)
+}
+
 /// Three episodes of 12 rows; WIP counts rows up, which tells where one is. The last episode ended by itself.
 fn log(folder: &Path) {
     let mut text =
@@ -44,7 +48,7 @@ fn problem(folder: &Path, process: &str) -> Result<Problem, String> {
     );
     let file = folder.join("setpoint.toml");
     std::fs::write(&file, text).unwrap();
-    Problem::load(&file, &[]).map_err(|error| error.to_string())
+    Problem::load(&file, &[], &registry(), &mut |_| {}).map_err(|error| error.to_string())
 }
 
 const PROCESS: &str = "log = \"line.csv\"\nlike = \"assembly-line\"\n";
@@ -60,7 +64,7 @@ fn rows_come_in_their_order_whatever_is_done() {
     );
     let throughput = names.iter().position(|name| *name == "throughput_uph").unwrap();
     let wip = names.iter().position(|name| *name == "wip").unwrap();
-    let mut batch = problem.factory.batch(4, 1, "test").unwrap();
+    let mut batch = problem.decision.factory.batch(4, 1, "test").unwrap();
     let (mut ended, mut seen) = ([0, 0], std::collections::BTreeSet::new());
     for step in 0..200_u32 {
         let before: Vec<f32> = (0..4).map(|lane| batch.transition().observations[lane * 11 + 6]).collect();
@@ -97,14 +101,14 @@ fn it_keeps_what_every_process_must_and_says_what_it_is_for() {
     let folder = tempfile::tempdir().unwrap();
     log(folder.path());
     let problem = problem(folder.path(), PROCESS).unwrap();
-    for finding in conformance(problem.factory.as_ref(), 400) {
+    for finding in conformance(problem.decision.factory.as_ref(), 400) {
         assert!(finding.passed, "{}: {}", finding.subject, finding.message);
     }
-    assert!(problem.factory.findings()[0].message.contains("what is done changes nothing"));
-    assert_eq!(problem.factory.heuristics()[0].name, "line-manager");
+    assert!(problem.decision.factory.findings()[0].message.contains("what is done changes nothing"));
+    assert_eq!(problem.decision.factory.heuristics()[0].name, "line-manager");
     // The run's own project file finds the log from anywhere.
     let resolved = Project::from_text("resolved", &problem.resolved(), &[]).unwrap();
-    assert_eq!(Problem::new(resolved).unwrap().spec(), problem.spec());
+    assert_eq!(Problem::new(resolved, &registry()).unwrap().spec(), problem.spec());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! * [`mlp`] – the multi-layer perceptron: shape, explicit forward and backward, workspace allocated once
 //! * [`categorical`], [`gaussian`] – log-probabilities, entropies and their gradients
 //! * [`optimizer`], [`gradient`] – Adam, plain descent, Polyak averages; norms and clipping
+//! * [`network`] – a network with its optimiser and buffers, its halves on two cores, its target
 //! * [`initialize`] – orthogonal and zero weights
 //! * [`matmul`] – products of small matrices; [`real`] – f32 to train with, f64 to check gradients
 //!
@@ -17,6 +18,7 @@ pub mod initialize;
 mod level;
 pub mod matmul;
 pub mod mlp;
+pub mod network;
 pub mod optimizer;
 pub mod real;
 pub mod transpose;

@@ -1,5 +1,8 @@
 //! Observation normalisation with statistics frozen at the end of training; they travel with the policy.
 
+/// Added to a variance before its root is taken (`VecNormalize`'s `epsilon`).
+pub const EPSILON: f64 = 1e-8;
+
 /// `clip((x − mean) / √(variance + ε), ±clip)`, elementwise (Stable-Baselines3's `VecNormalize`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalizer {

@@ -4,7 +4,6 @@ use setpoint_decision::spec::ActionSpace;
 use setpoint_nn::mlp::Workspace;
 use setpoint_nn::{categorical, gaussian};
 
-use crate::constraints::{ConstraintSet, UnknownName};
 use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
@@ -23,12 +22,6 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Constraints of the manifest, resolved.
-    pub fn constraints(&self) -> Result<ConstraintSet, UnknownName> {
-        let manifest = &self.manifest;
-        ConstraintSet::new(&manifest.constraints, &manifest.observation, &manifest.signals, &manifest.action)
-    }
-
     /// Standard deviations of a continuous policy's draws in one state, in the axes' units; 0 where nothing is drawn.
     pub fn deviations(&self, observation: &[f32]) -> Vec<f32> {
         let ActionSpace::Continuous { axes } = &self.manifest.action else { return Vec::new() };

@@ -4,10 +4,10 @@
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::{ActionSpace, Spec};
 
-use crate::open::Factory;
+use crate::Factory;
 use crate::process::Outcome;
-use crate::random::Stream;
 use crate::vectorized::{Actions, ProcessError, Transition};
+use setpoint_random::Stream;
 
 const LANES: usize = 8;
 /// A bound that is met to this relative precision is met: f32 arithmetic rounds.

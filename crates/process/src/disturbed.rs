@@ -18,10 +18,10 @@ use setpoint_decision::spec::Spec;
 
 use self::lane::Lane;
 pub use self::plan::Plan;
-use crate::open::Factory;
+use crate::Factory;
 use crate::process::Outcome;
-use crate::random::Stream;
 use crate::vectorized::{Actions, Batch, ProcessError, StateError, Transition};
+use setpoint_random::Stream;
 
 /// Through which levels the episodes of a batch go.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,9 +3,9 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::parameter::Parameter;
-use crate::random::Stream;
 use crate::schedule::Bar;
 use setpoint_decision::spec::Spec;
+use setpoint_random::Stream;
 
 /// What is done in one step.
 #[derive(Clone, Copy, Debug, PartialEq)]

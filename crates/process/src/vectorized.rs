@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Spec};
 
 use crate::process::{Action, Outcome, Process};
-use crate::random::Stream;
 use crate::schedule::Bar;
+use setpoint_random::Stream;
 
 /// One action for every lane.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use setpoint_learn::statistics::{Interval, bootstrap, interquartile_mean};
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
+use setpoint_statistics::{Interval, bootstrap, interquartile_mean};
 
 use super::results::{self, Outcome, Who};
 use super::rows::{ROWS, Row};

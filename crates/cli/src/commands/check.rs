@@ -8,21 +8,22 @@ use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::disturbance::Disturbance;
 use setpoint_decision::spec::ActionSpace;
-use setpoint_learn::preferences::preferences;
-use setpoint_learn::probes;
+use setpoint_evidence::preferences::preferences;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
-use setpoint_learn::suitability::suitability;
 use setpoint_learn::train::cores;
 use setpoint_process::conformance::conformance;
+use setpoint_study::probes;
+use setpoint_study::suitability::suitability;
 
 use crate::arguments::Check;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
 use crate::preparing;
+use setpoint_process::Registry;
 
-pub fn run(arguments: &Check, output: &Output) -> Result<Status, Failure> {
-    let problem = preparing::load(&arguments.project.project, &arguments.project.set)?;
+pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let problem = preparing::load(&arguments.project.project, registry, &arguments.project.set)?;
     let mut findings = check(&problem, arguments.steps as usize);
     // A reward is probed once everything that it stands on is sound.
     if arguments.probe && status_of(&findings) == Status::Done {
@@ -36,18 +37,18 @@ pub fn run(arguments: &Check, output: &Output) -> Result<Status, Failure> {
     output.document(
         "check",
         status,
-        json!({ "project": problem.project.charter.name, "findings": findings, "spec": problem.spec() }),
+        json!({ "project": problem.decision.project.charter.name, "findings": findings, "spec": problem.spec() }),
     );
     Ok(status)
 }
 
 /// Everything that `check` looks at.
 pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
-    let mut findings = problem.project.check_charter(problem.spec());
+    let mut findings = problem.decision.project.check_charter(problem.spec());
     findings.extend(spaces(problem));
     findings.extend(suitability(problem));
-    findings.extend(preferences(problem));
-    findings.extend(conformance(problem.factory.as_ref(), steps));
+    findings.extend(preferences(&problem.decision));
+    findings.extend(conformance(problem.decision.factory.as_ref(), steps));
     findings
 }
 
@@ -69,7 +70,7 @@ fn probes(problem: &Problem, steps: Option<u64>, runs: &Path) -> Result<Vec<Find
     bar.finish_and_clear();
     let flags = flags?;
     if !interrupt::STOP.load(Ordering::Relaxed) {
-        let folder = RunFolder::all_of(runs, &problem.project.charter.name);
+        let folder = RunFolder::all_of(runs, &problem.decision.project.charter.name);
         probes::Probed::new(problem, steps, flags.clone()).keep(&folder)?;
     }
     let of = |flag: &probes::Flag| {
@@ -108,14 +109,15 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
         Finding::pass(
             "reward",
             problem
+                .decision
                 .project
                 .reward
                 .terms
                 .iter()
                 .map(|(name, weight)| format!("{weight} × {name}"))
                 .chain(
-                    (problem.project.reward.on_terminated != 0.0)
-                        .then(|| format!("{} on termination", problem.project.reward.on_terminated)),
+                    (problem.decision.project.reward.on_terminated != 0.0)
+                        .then(|| format!("{} on termination", problem.decision.project.reward.on_terminated)),
                 )
                 .collect::<Vec<_>>()
                 .join(" + "),
@@ -123,12 +125,13 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
     ];
     findings.extend(
         problem
+            .decision
             .project
             .constraints
             .iter()
             .map(|constraint| Finding::pass("constraint", constraint.to_string())),
     );
-    let project = &problem.project;
+    let project = &problem.decision.project;
     if !project.disturbances.is_empty() {
         let mut kinds: Vec<&str> = project.disturbances.iter().map(Disturbance::kind).collect();
         kinds.dedup();
@@ -139,11 +142,11 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
         let message = format!("{}; evaluated on {evaluated}", curriculum.levels.join(" → "));
         findings.push(Finding::pass("curriculum", message));
     }
-    findings.extend(problem.factory.findings());
+    findings.extend(problem.decision.factory.findings());
     let algorithm = problem.options.name();
     findings.push(Finding::pass("algorithm", format!("{algorithm} learns these actions")));
     if let Some(collection) = problem.options.collection() {
-        let bytes = collection.buffer_bytes(spec, problem.is_masked());
+        let bytes = collection.buffer_bytes(spec, problem.decision.is_masked());
         let message = format!(
             "{} transitions of {} bytes, {} once it is full",
             collection.buffer_size,
@@ -156,7 +159,7 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
 }
 
 pub fn show(problem: &Problem, findings: &[Finding], output: &Output) {
-    output.line(format!("{} on process {}", problem.project.charter.name, problem.spec().kind));
+    output.line(format!("{} on process {}", problem.decision.project.charter.name, problem.spec().kind));
     for Finding { passed, warning, subject, message } in findings {
         let mark = match (passed, warning) {
             (false, _) => "✗",

@@ -1,21 +1,21 @@
 //! `setpoint compare`: several algorithms on one decision, and which to take.
 
 use serde_json::json;
-use setpoint_learn::compare::{AlgorithmComparison, Plan};
-use setpoint_learn::durable;
-use setpoint_learn::many_seeds::{Event, SideBySide};
-use setpoint_learn::report;
-use setpoint_learn::run_folder::RunFolder;
+use setpoint_files::atomic;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::train::cores;
+use setpoint_study::compare::{AlgorithmComparison, Plan};
+use setpoint_study::many_seeds::{Event, SideBySide};
 
 use crate::arguments::Compare;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table};
 use crate::progress::{Shown, thousands};
 use crate::target::{folder_to_compare, problem_to_compare};
+use setpoint_process::Registry;
 
-pub fn run(arguments: &Compare, output: &Output) -> Result<Status, Failure> {
-    let problem = problem_to_compare(arguments)?;
+pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let problem = problem_to_compare(arguments, registry)?;
     let plan = Plan::new(&problem, &arguments.algorithms, arguments.share, arguments.seeds)?;
     let folder = folder_to_compare(arguments, &plan);
     interrupt::listen();
@@ -27,11 +27,11 @@ pub fn run(arguments: &Compare, output: &Output) -> Result<Status, Failure> {
         output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
         return Ok(Status::Interrupted);
     };
-    durable::create_folder(&folder.path.join("evidence"))?;
+    atomic::create_folder(&folder.path.join("evidence"))?;
     let text =
         serde_json::to_string_pretty(&comparison).map_err(|error| Failure::Message(error.to_string()))?;
-    durable::replace(&folder.evidence("compare"), text.as_bytes())?;
-    report::write_comparison(&comparison, &plan.problems, &folder)?;
+    atomic::replace(&folder.evidence("compare"), text.as_bytes())?;
+    setpoint_report::write_comparison(&comparison, &plan.problems, &folder)?;
     show(&comparison, output);
     output.line(format!("page: {}", folder.comparison_page().display()));
     output.document(

@@ -1,18 +1,19 @@
 //! `setpoint diagnose`
 
 use serde_json::json;
-use setpoint_learn::diagnose::{diagnose, read};
+use setpoint_study::diagnose::{diagnose, read};
 
 use crate::arguments::Diagnose;
 use crate::output::{Failure, Output, Status, wrapped};
 use crate::target::{problem_of, run_folder};
+use setpoint_process::Registry;
 
 /// Columns of a paragraph.
 const WIDTH: usize = 100;
 
-pub fn run(arguments: &Diagnose, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
-    let problem = problem_of(&folder, &[])?;
+pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run, registry)?;
+    let problem = problem_of(&folder, registry, &[])?;
     let lines = read(&folder)?;
     let Some(symptoms) = diagnose(&problem, &lines) else {
         return Err(Failure::Message(format!(

@@ -1,20 +1,21 @@
 //! `setpoint eval`
 
 use serde_json::json;
-use setpoint_learn::evaluate::{Evaluation, Subject, evaluate_into};
+use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate_into};
 use setpoint_learn::problem::Problem;
 
 use crate::arguments::Eval;
 use crate::output::{Failure, Output, Status, number, table};
 use crate::target::{policy_of, problem_of, run_folder};
+use setpoint_process::Registry;
 
-pub fn run(arguments: &Eval, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
+pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run, registry)?;
     let overrides: Vec<String> =
         arguments.episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect();
-    let problem = problem_of(&folder, &overrides)?;
+    let problem = problem_of(&folder, registry, &overrides)?;
     let policy = policy_of(&folder, &problem)?;
-    let evaluation = evaluate_into(&problem, &policy, arguments.seeds, &folder)?;
+    let evaluation = evaluate_into(&problem.decision, &policy, arguments.seeds, &folder)?;
     show(&evaluation, output);
     let status = gate(&evaluation, &problem, output);
     output.document("eval", status, json!({ "run": folder.path, "evaluation": evaluation }));
@@ -23,10 +24,10 @@ pub fn run(arguments: &Eval, output: &Output) -> Result<Status, Failure> {
 
 /// Says whether the required lift is proved.
 pub fn gate(evaluation: &Evaluation, problem: &Problem, output: &Output) -> Status {
-    if let Some(verdict) = setpoint_learn::report::verdict(evaluation, problem) {
+    if let Some(verdict) = setpoint_report::verdict(evaluation, problem) {
         output.line(format!("\n{verdict}"));
     }
-    match (evaluation.gate(problem), problem.project.evaluate.required_lift_percent) {
+    match (evaluation.gate(&problem.decision), problem.decision.project.evaluate.required_lift_percent) {
         (Some(passed), Some(required)) => {
             let word = if passed { "✓ gate passed" } else { "✗ gate failed" };
             output.line(format!("{word}: the whole interval of the lift must be at least {required} %"));
@@ -52,7 +53,7 @@ pub fn show(evaluation: &Evaluation, output: &Output) {
     let row = |name: String, cell: &dyn Fn(&Subject) -> String| {
         std::iter::once(name).chain(subjects.iter().map(|subject| cell(subject))).collect::<Vec<String>>()
     };
-    let with_interval = |mean: f64, interval: setpoint_learn::statistics::Interval| {
+    let with_interval = |mean: f64, interval: setpoint_statistics::Interval| {
         format!("{} [{}, {}]", number(mean), number(interval.low), number(interval.high))
     };
     let mut rows = vec![

@@ -2,33 +2,34 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use setpoint_learn::faults::{Cell, FaultMatrix, Grid, Tolerance, fault_matrix, keep};
-use setpoint_learn::report;
-use setpoint_learn::run_folder::RunFolder;
+use setpoint_evidence::faults::{Cell, FaultMatrix, Grid, Tolerance, fault_matrix, keep};
+use setpoint_files::run_folder::RunFolder;
 
 use crate::arguments::{Faults, RunArguments};
 use crate::output::{Failure, Output, Status, number, table};
 use crate::target::{policy_of, problem_of, run_folder};
+use setpoint_process::Registry;
 
-pub fn run(arguments: &Faults, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
-    let problem = problem_of(&folder, &[])?;
+pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run, registry)?;
+    let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
-    let mut policies = vec![(name_of(&folder), problem.clone(), policy)];
+    let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];
     if let Some(run) = &arguments.beside {
-        let beside = run_folder(&RunArguments { run: run.clone(), runs: arguments.run.runs.clone() })?;
-        let other = problem_of(&beside, &[])?;
+        let beside =
+            run_folder(&RunArguments { run: run.clone(), runs: arguments.run.runs.clone() }, registry)?;
+        let other = problem_of(&beside, registry, &[])?;
         let policy = policy_of(&beside, &other)?;
-        if let Some(reason) = problem.refuses(&policy) {
+        if let Some(reason) = problem.decision.refuses(&policy) {
             return Err(Failure::Message(format!(
                 "{} cannot stand beside it: {reason}",
                 beside.path.display()
             )));
         }
         // Both play the first one's decision: its reward, constraints and dynamics.
-        let mut shared = problem.clone();
-        shared.project.disturbances.clone_from(&other.project.disturbances);
-        shared.project.curriculum.clone_from(&other.project.curriculum);
+        let mut shared = problem.decision.clone();
+        shared.project.disturbances.clone_from(&other.decision.project.disturbances);
+        shared.project.curriculum.clone_from(&other.decision.project.curriculum);
         policies.push((name_of(&beside), shared, policy));
     }
     let grid = Grid {
@@ -49,7 +50,7 @@ pub fn run(arguments: &Faults, output: &Output) -> Result<Status, Failure> {
     bar.finish_and_clear();
     let matrix = matrix?;
     keep(&matrix, &folder)?;
-    report::write(&problem, &folder)?;
+    setpoint_report::write(&problem, &folder)?;
     show(&matrix, output);
     output.line(format!("\nheat map: {}", folder.report().display()));
     output.document("faults", Status::Done, json!({ "run": folder.path, "faults": matrix }));

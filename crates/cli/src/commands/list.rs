@@ -5,28 +5,23 @@ use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Parameter, Spec};
 use setpoint_learn::algorithms::{ALGORITHMS, Description, options_of};
 use setpoint_learn::{learned, replayed};
-use setpoint_process::kinds;
-use setpoint_process::open::{OUTSIDE, names};
 
 use crate::arguments::{List, Listed};
 use crate::output::{Failure, Output, Status, number, table, wrapped, wrapped_table};
+use setpoint_process::Registry;
 
-pub fn run(arguments: &List, output: &Output) -> Result<Status, Failure> {
+pub fn run(arguments: &List, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     match &arguments.what {
-        Listed::Processes { kind } => processes(kind.as_deref(), output),
+        Listed::Processes { kind } => processes(kind.as_deref(), registry, output),
         Listed::Algorithms { name: None } => algorithms(output),
         Listed::Algorithms { name: Some(name) } => algorithm(name, output),
     }
 }
 
-/// Kinds that are nothing without a project's keys.
-fn dependent() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let of_logs = [(learned::KIND, learned::SUMMARY), (replayed::KIND, replayed::SUMMARY)];
-    OUTSIDE.iter().map(|(kind, summary, _)| (*kind, *summary)).chain(of_logs)
-}
-
-fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
-    let specs: Vec<Spec> = kinds().iter().map(|factory| factory.spec().clone()).collect();
+fn processes(kind: Option<&str>, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let complete = registry.complete().filter_map(|kind| registry.open_default(kind, None));
+    let specs: Vec<Spec> = complete.map(|factory| factory.spec().clone()).collect();
+    let dependent = || registry.kinds().iter().filter_map(|kind| Some((kind.name, kind.needs_keys?)));
     match kind {
         None => {
             for spec in &specs {
@@ -51,7 +46,7 @@ fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
                     .to_owned(),
             ));
         }
-        Some(kind) if OUTSIDE.iter().any(|(name, ..)| *name == kind) => {
+        Some(kind) if dependent().any(|(name, _)| name == kind) => {
             return Err(Failure::Message(format!(
                 "what `{kind}` has depends on the environment that a project names; `setpoint check PROJECT --json` \
                  shows it (docs/gymnasium.md)"
@@ -59,9 +54,9 @@ fn processes(kind: Option<&str>, output: &Output) -> Result<Status, Failure> {
         }
         Some(kind) => {
             let Some(spec) = specs.iter().find(|spec| spec.kind == kind) else {
-                let hint = match nearest(kind, names()) {
+                let hint = match nearest(kind, registry.complete()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+                    None => format!("there are {}", registry.complete().collect::<Vec<_>>().join(", ")),
                 };
                 return Err(Failure::Message(format!("there is no process `{kind}`; {hint}")));
             };

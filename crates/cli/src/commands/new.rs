@@ -8,22 +8,23 @@ use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::project::FILE_NAME;
 use setpoint_decision::spec::Spec;
-use setpoint_learn::durable;
-use setpoint_process::open::{OUTSIDE, names};
-use setpoint_process::{Factory, open_kind};
+use setpoint_files::atomic;
+use setpoint_process::Factory;
 
 use crate::arguments::New;
 use crate::output::{Failure, Output, Status};
+use setpoint_process::Registry;
+use setpoint_processes::gymnasium;
 
-pub fn run(arguments: &New, output: &Output) -> Result<Status, Failure> {
-    let Chosen { factory, keys } = chosen(arguments)?;
+pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let Chosen { factory, keys } = chosen(arguments, registry)?;
     let file = arguments.name.join(FILE_NAME);
     if file.exists() {
         return Err(Failure::Message(format!("{} exists already; it was left as it is", file.display())));
     }
     let name = arguments.name.file_name().map_or("my-decision".into(), |name| name.to_string_lossy());
-    durable::create_folder(&arguments.name)?;
-    durable::replace(&file, template(&name, factory.spec(), &keys).as_bytes())?;
+    atomic::create_folder(&arguments.name)?;
+    atomic::replace(&file, template(&name, factory.spec(), &keys).as_bytes())?;
     output.line(format!("wrote {}", file.display()));
     output.line(format!(
         "next: answer its five questions, then `setpoint check {0}` and `setpoint run {0}`",
@@ -40,21 +41,21 @@ struct Chosen {
     keys: String,
 }
 
-fn chosen(arguments: &New) -> Result<Chosen, Failure> {
+fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
     let kind = arguments.process.as_str();
     let environment = match (&arguments.id, &arguments.entry) {
         (Some(id), _) => Some(("id", id)),
         (None, Some(entry)) => Some(("entry", entry)),
         (None, None) => None,
     };
-    if !OUTSIDE.iter().any(|(name, ..)| *name == kind) {
+    if kind != gymnasium::KIND {
         if let Some((key, _)) = environment {
             return Err(Failure::Message(format!("--{key} belongs to --process gymnasium, not to `{kind}`")));
         }
-        let factory = open_kind(kind, None).ok_or_else(|| {
-            let hint = match nearest(kind, names()) {
+        let factory = registry.open_default(kind, None).ok_or_else(|| {
+            let hint = match nearest(kind, registry.complete()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+                None => format!("there are {}", registry.complete().collect::<Vec<_>>().join(", ")),
             };
             Failure::Message(format!("there is no process `{kind}`; {hint}"))
         })?;
@@ -70,7 +71,7 @@ fn chosen(arguments: &New) -> Result<Chosen, Failure> {
     // is found out by `check`.
     let keys = format!("{key} = {}\n", toml::Value::String(value.clone()));
     let text = format!("[process]\nkind = \"{kind}\"\n{keys}[reward]\nreward = 1.0\n");
-    let factory = setpoint_process::open(&Project::from_text("the new project", &text, &[])?)?;
+    let factory = registry.open(&Project::from_text("the new project", &text, &[])?, &mut |_| {})?;
     Ok(Chosen { factory, keys })
 }
 

@@ -3,31 +3,32 @@
 use std::path::Path;
 
 use serde_json::json;
-use setpoint_learn::action_distribution::ActionDistribution;
-use setpoint_learn::off_policy_evaluation::{Behaviour, Report, Settings, estimate};
+use setpoint_evidence::action_distribution::ActionDistribution;
+use setpoint_evidence::logs;
+use setpoint_evidence::off_policy_evaluation::{Behaviour, Report, Settings, estimate};
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
-use setpoint_learn::{logs, statistics};
 use setpoint_policy::Policy;
 
 use crate::arguments::{Ope, RunArguments};
 use crate::output::{Failure, Output, Status, number, table, wrapped};
 use crate::preparing::{self, Preparing};
 use crate::target::{policy_of, run_folder};
+use setpoint_process::Registry;
 
 /// Columns of a paragraph.
 const WIDTH: usize = 100;
 
-pub fn run(arguments: &Ope, output: &Output) -> Result<Status, Failure> {
-    let problem = preparing::load(&arguments.project.project, &arguments.project.set)?;
+pub fn run(arguments: &Ope, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let problem = preparing::load(&arguments.project.project, registry, &arguments.project.set)?;
     let mut preparing = Preparing::new();
     let told = &mut |preparation| preparing.tell(preparation);
-    let log = logs::load(&problem.project, problem.spec(), &arguments.data, told)?;
+    let log = logs::load(&problem.decision.project, problem.spec(), &arguments.data, told)?;
     drop(preparing);
-    let judged = Judged::find(arguments, &problem)?;
+    let judged = Judged::find(arguments, &problem, registry)?;
     let mut target = match &judged {
-        Judged::Policy { policy, .. } => ActionDistribution::of_policy(&problem, policy),
-        Judged::Baseline(name) => ActionDistribution::of_baseline(&problem, name)?,
+        Judged::Policy { policy, .. } => ActionDistribution::of_policy(&problem.decision, policy),
+        Judged::Baseline(name) => ActionDistribution::of_baseline(&problem.decision, name)?,
     };
     if let Some(share) = arguments.softened {
         target = target.softened(share);
@@ -41,9 +42,9 @@ pub fn run(arguments: &Ope, output: &Output) -> Result<Status, Failure> {
         gamma: arguments.gamma,
         steps: arguments.steps,
         behaviour,
-        seed: problem.project.evaluate.seed,
+        seed: problem.decision.project.evaluate.seed,
     };
-    let report = estimate(&problem, &log, &mut target, &settings)?;
+    let report = estimate(&problem.decision, &log, &mut target, &settings)?;
     let name = match (judged.name(), arguments.softened) {
         (name, None) => name,
         (name, Some(share)) => format!("{name}, softened by {share}"),
@@ -61,7 +62,7 @@ enum Judged {
 }
 
 impl Judged {
-    fn find(arguments: &Ope, problem: &Problem) -> Result<Self, Failure> {
+    fn find(arguments: &Ope, problem: &Problem, registry: &Registry) -> Result<Self, Failure> {
         let of_run = |folder: &RunFolder| -> Result<Self, Failure> {
             let policy = Box::new(policy_of(folder, problem)?);
             Ok(Self::Policy { name: folder.path.display().to_string(), policy })
@@ -69,12 +70,12 @@ impl Judged {
         match arguments.policy.as_deref() {
             None => {
                 let run = arguments.project.project.clone();
-                of_run(&run_folder(&RunArguments { run, runs: arguments.runs.clone() })?)
+                of_run(&run_folder(&RunArguments { run, runs: arguments.runs.clone() }, registry)?)
             }
             Some(path) if path.is_dir() => of_run(&RunFolder::at(path)),
             Some(path) if path.is_file() => {
                 let policy = Policy::load(path)?;
-                match problem.refuses(&policy) {
+                match problem.decision.refuses(&policy) {
                     None => Ok(Self::Policy { name: path.display().to_string(), policy: Box::new(policy) }),
                     Some(reason) => Err(Failure::Message(reason)),
                 }
@@ -86,7 +87,7 @@ impl Judged {
     /// What is no file must be a baseline.
     fn baseline(path: &Path, problem: &Problem) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        ActionDistribution::of_baseline(problem, &name).map_err(|mut refused| {
+        ActionDistribution::of_baseline(&problem.decision, &name).map_err(|mut refused| {
             refused.title = format!("there is no file or folder `{name}`, and {}", refused.title);
             refused
         })?;
@@ -115,8 +116,9 @@ fn show(name: &str, report: &Report, output: &Output) {
         report.effective_sample_size,
         100.0 * report.greatest_weight
     ));
-    let interval =
-        |interval: statistics::Interval| format!("[{}, {}]", number(interval.low), number(interval.high));
+    let interval = |interval: setpoint_statistics::Interval| {
+        format!("[{}, {}]", number(interval.low), number(interval.high))
+    };
     let rows: Vec<Vec<String>> = std::iter::once(&report.logged)
         .chain(&report.estimates)
         .map(|found| vec![found.estimator.to_owned(), number(found.value), interval(found.interval)])

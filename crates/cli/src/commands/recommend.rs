@@ -5,19 +5,21 @@ use std::io::Read;
 use serde_json::json;
 use setpoint_decision::diagnostic::suggestion;
 use setpoint_decision::spec::{ActionSpace, behind_number};
+use setpoint_guard::given_state::GivenState;
+use setpoint_guard::recommend;
+use setpoint_guard::recommendation::Recommendation;
 use setpoint_policy::Policy;
-use setpoint_policy::ranking::Recommendation;
-use setpoint_policy::state::GivenState;
 
 use crate::arguments::Recommend;
 use crate::output::{Failure, Output, Status, number, table};
 use crate::target::{policy_of, problem_of, run_folder};
+use setpoint_process::Registry;
 
-pub fn run(arguments: &Recommend, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
-    let problem = problem_of(&folder, &[])?;
+pub fn run(arguments: &Recommend, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run, registry)?;
+    let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
-    let scenarios = &problem.project.scenarios;
+    let scenarios = &problem.decision.project.scenarios;
     let mut asked: Vec<(String, GivenState)> = Vec::new();
     let base = GivenState::at_reference(&policy.manifest);
     if arguments.all_scenarios || arguments.scenario.is_some() {
@@ -51,7 +53,7 @@ pub fn run(arguments: &Recommend, output: &Output) -> Result<Status, Failure> {
         for assignment in &arguments.set {
             given(state.assign(&policy.manifest, assignment))?;
         }
-        let recommendation = policy.recommend(&state.observation, &state.signals, &impossible)?;
+        let recommendation = recommend(&policy, &state.observation, &state.signals, &impossible)?;
         show(&name, &state, &recommendation, &policy, arguments.drivers, output);
         let seen: serde_json::Map<_, _> = policy
             .manifest
@@ -81,7 +83,7 @@ fn impossible(names: &[String], policy: &Policy) -> Result<Vec<usize>, Failure> 
     names.iter().map(index).collect()
 }
 
-fn given<T>(result: Result<T, setpoint_policy::state::GivenError>) -> Result<T, Failure> {
+fn given<T>(result: Result<T, setpoint_guard::given_state::GivenError>) -> Result<T, Failure> {
     result.map_err(|error| Failure::Message(error.to_string()))
 }
 

@@ -1,17 +1,17 @@
 //! `setpoint report`
 
 use serde_json::json;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::report;
-use setpoint_learn::run_folder::RunFolder;
 
 use crate::arguments;
 use crate::output::{Failure, Output, Status};
 use crate::target::{problem_of, run_folder};
+use setpoint_process::Registry;
 
-pub fn run(arguments: &arguments::Report, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
-    let problem = problem_of(&folder, &[])?;
+pub fn run(arguments: &arguments::Report, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let folder = run_folder(&arguments.run, registry)?;
+    let problem = problem_of(&folder, registry, &[])?;
     write(&problem, &folder, output)?;
     output.document("report", Status::Done, json!({ "run": folder.path, "report": folder.report() }));
     Ok(Status::Done)
@@ -19,7 +19,7 @@ pub fn run(arguments: &arguments::Report, output: &Output) -> Result<Status, Fai
 
 /// Writes the run's report and says where it is.
 pub fn write(problem: &Problem, folder: &RunFolder, output: &Output) -> Result<(), Failure> {
-    report::write(problem, folder)?;
+    setpoint_report::write(problem, folder)?;
     output.line(format!("report: {}", folder.report().display()));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `setpoint run`: check, train, evaluate and report.
 
 use serde_json::json;
-use setpoint_learn::evaluate::evaluate_into;
+use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_learn::train::Ending;
 
 use crate::arguments::Train;
@@ -9,12 +9,13 @@ use crate::commands::{check, eval, report, train};
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
 use crate::target::{folder_to_train, problem_to_train};
+use setpoint_process::Registry;
 
 /// Steps of the conformance run before training.
 const CONFORMANCE_STEPS: usize = 500;
 
-pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
-    let problem = problem_to_train(arguments)?;
+pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let problem = problem_to_train(arguments, registry)?;
     let folder = folder_to_train(arguments, &problem);
     let findings = check::check(&problem, CONFORMANCE_STEPS);
     check::show(&problem, &findings, output);
@@ -40,7 +41,7 @@ pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
         return Ok(train::interrupted(&folder, output));
     }
     output.line("");
-    let evaluation = evaluate_into(&problem, &trained.policy, 1, &folder)?;
+    let evaluation = evaluate_into(&problem.decision, &trained.policy, 1, &folder)?;
     eval::show(&evaluation, output);
     let status = eval::gate(&evaluation, &problem, output);
     report::write(&problem, &folder, output)?;

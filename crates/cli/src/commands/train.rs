@@ -1,22 +1,23 @@
 //! `setpoint train`
 
 use serde_json::json;
+use setpoint_files::atomic;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::algorithms::Options;
-use setpoint_learn::durable;
-use setpoint_learn::many_seeds::{Event, Seeds, train_seeds};
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, cores, train};
+use setpoint_study::many_seeds::{Event, Seeds, train_seeds};
 
 use crate::arguments::Train;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table};
 use crate::progress::{Shown, thousands};
 use crate::target::{folder_to_train, problem_to_train};
+use setpoint_process::Registry;
 
-pub fn run(arguments: &Train, output: &Output) -> Result<Status, Failure> {
-    let problem = problem_to_train(arguments)?;
+pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let problem = problem_to_train(arguments, registry)?;
     let folder = folder_to_train(arguments, &problem);
     interrupt::listen();
     if arguments.seeds > 1 {
@@ -45,7 +46,7 @@ pub fn one(
     folder: &RunFolder,
     output: &Output,
 ) -> Result<Trained, Failure> {
-    let settings = &problem.project.train;
+    let settings = &problem.decision.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
     let mut shown = if arguments.plain {
         Shown::new(settings.total_steps, &label)
@@ -100,7 +101,7 @@ pub fn seeds(
     output: &Output,
 ) -> Result<Option<Seeds>, Failure> {
     let count = arguments.seeds as usize;
-    let total = problem.project.train.total_steps * arguments.seeds;
+    let total = problem.decision.project.train.total_steps * arguments.seeds;
     let mut shown = Shown::new(total, &format!("{} × {count} seeds", problem.options.name()));
     let mut steps = vec![0; count];
     let result = train_seeds(
@@ -122,10 +123,10 @@ pub fn seeds(
     );
     shown.finish();
     let Some(seeds) = result? else { return Ok(None) };
-    durable::create_folder(&folder.path.join("evidence")).map_err(Failure::from)?;
+    atomic::create_folder(&folder.path.join("evidence")).map_err(Failure::from)?;
     let text = serde_json::to_string_pretty(&seeds).map_err(|error| Failure::Message(error.to_string()))?;
-    durable::replace(&folder.evidence("seeds"), text.as_bytes())?;
-    durable::replace(&folder.project_file(), problem.resolved().as_bytes())?;
+    atomic::replace(&folder.evidence("seeds"), text.as_bytes())?;
+    atomic::replace(&folder.project_file(), problem.resolved().as_bytes())?;
     let reward = &seeds.reward_per_step;
     let mut rows =
         vec![row("reward per step", "", reward), row("return per episode", "", &seeds.episode_return)];
@@ -137,7 +138,7 @@ pub fn seeds(
     Ok(Some(seeds))
 }
 
-fn row(name: &str, unit: &str, summary: &setpoint_learn::statistics::Summary) -> Vec<String> {
+fn row(name: &str, unit: &str, summary: &setpoint_statistics::Summary) -> Vec<String> {
     let interval = summary.interval;
     vec![
         name.to_owned(),

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use serde_json::json;
-use setpoint_learn::durable;
+use setpoint_files::atomic;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::report::write_search;
-use setpoint_learn::run_folder::RunFolder;
 use setpoint_learn::train::{Progress, cores};
-use setpoint_learn::tune::{News, Plan, Proof, Trial, by_merit, ranges};
+use setpoint_report::write_search;
+use setpoint_study::tune::{News, Plan, Proof, Trial, by_merit, ranges};
 
 use crate::arguments::Tune;
 use crate::interrupt;
@@ -17,13 +17,14 @@ use crate::output::{Failure, Output, Status, number, table};
 use crate::preparing;
 use crate::progress::Shown;
 use crate::study_file::StudyFile;
+use setpoint_process::Registry;
 
 /// Trials that the terminal shows.
 const SHOWN: usize = 10;
 
-pub fn run(arguments: &Tune, output: &Output) -> Result<Status, Failure> {
+pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let given = &arguments.project;
-    let problem = preparing::load(&given.project, &given.set)?;
+    let problem = preparing::load(&given.project, registry, &given.set)?;
     let searched = ranges(&problem);
     if searched.is_empty() {
         return Err(Failure::Message(format!(
@@ -33,7 +34,7 @@ pub fn run(arguments: &Tune, output: &Output) -> Result<Status, Failure> {
         )));
     }
     let folder = folder_of(arguments, &problem);
-    durable::create_folder(&folder.path)?;
+    atomic::create_folder(&folder.path)?;
     let file = StudyFile::open(&folder.search_file(), &problem.resolved())?;
     let tried = file.trials()?;
     if !tried.is_empty() && !arguments.resume {
@@ -47,7 +48,7 @@ pub fn run(arguments: &Tune, output: &Output) -> Result<Status, Failure> {
     let open = |overrides: &[String]| {
         let mut all = given.set.clone();
         all.extend_from_slice(overrides);
-        preparing::load(&given.project, &all)
+        preparing::load(&given.project, registry, &all)
     };
     let plan = Plan {
         open: &open,
@@ -83,12 +84,12 @@ fn folder_of(arguments: &Tune, problem: &Problem) -> RunFolder {
     if let Some(path) = &arguments.run_dir {
         return RunFolder::at(path);
     }
-    let name = &problem.project.charter.name;
+    let name = &problem.decision.project.charter.name;
     let newest = || RunFolder::newest_search_under(&arguments.runs, name);
     if let Some(newest) = arguments.resume.then(newest).flatten() {
         return newest;
     }
-    let seed = problem.project.train.seed.to_string();
+    let seed = problem.decision.project.train.seed.to_string();
     RunFolder::new_under(&arguments.runs, name, "tune", &seed, SystemTime::now())
 }
 

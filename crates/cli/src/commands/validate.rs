@@ -6,43 +6,44 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::json;
 use setpoint_decision::data;
-use setpoint_learn::durable;
+use setpoint_files::atomic;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
-use setpoint_learn::validate::dynamics::Change;
-use setpoint_learn::validate::verdict::{Reason, Verdict};
-use setpoint_learn::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
-use setpoint_plant::audit::{Audit, Severity};
-use setpoint_plant::mapping::Unmapped;
-use setpoint_plant::read::ReadError;
+use setpoint_log::audit::{Audit, Severity};
+use setpoint_log::mapping::Unmapped;
+use setpoint_log::read::ReadError;
+use setpoint_study::validate::dynamics::Change;
+use setpoint_study::validate::verdict::{Reason, Verdict};
+use setpoint_study::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
 
 use crate::arguments::Validate;
 use crate::output::{Failure, Output, Status, number, table, wrapped};
 use crate::preparing;
 use crate::progress::thousands;
+use setpoint_process::Registry;
 
 /// Columns of a paragraph.
 const WIDTH: usize = 100;
 
-pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
+pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let given = &arguments.project;
-    let problem = preparing::load(&given.project, &given.set)?;
+    let problem = preparing::load(&given.project, registry, &given.set)?;
     let path = log_of(arguments, &problem)?;
-    let seed = arguments.seed.unwrap_or(problem.project.evaluate.seed);
+    let seed = arguments.seed.unwrap_or(problem.decision.project.evaluate.seed);
     // Shown on a terminal only.
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let project = &problem.project;
+    let project = &problem.decision.project;
     let told =
         &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));
-    let reading = setpoint_plant::read(&path, project.data.as_ref(), problem.spec(), &project.reward, told);
+    let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, told);
     let validation = match reading {
         Ok(reading) => {
             // An episode is as long as the log's.
-            let problem = match longer_than_episodes(&problem, &reading.log) {
+            let problem = match longer_than_episodes(&problem.decision, &reading.log) {
                 Some(steps) => {
                     let room = [format!("process.max_steps={steps}")];
-                    preparing::load(&given.project, &[&given.set[..], &room].concat())?
+                    preparing::load(&given.project, registry, &[&given.set[..], &room].concat())?
                 }
                 None => problem.clone(),
             };
@@ -66,10 +67,10 @@ pub fn run(arguments: &Validate, output: &Output) -> Result<Status, Failure> {
 
 /// The file that is meant: one on the command line, or the project's.
 fn log_of(arguments: &Validate, problem: &Problem) -> Result<PathBuf, Failure> {
-    let file = problem.project.data.as_ref().and_then(|data| data.file.as_ref());
+    let file = problem.decision.project.data.as_ref().and_then(|data| data.file.as_ref());
     match (&arguments.data, file) {
         (Some(path), _) => Ok(path.clone()),
-        (None, Some(file)) => Ok(problem.project.folder.join(file)),
+        (None, Some(file)) => Ok(problem.decision.project.folder.join(file)),
         (None, None) => Err(Failure::Message(
             "there is no log to compare with: name one with --data LOG, or with file = \"…\" in [data]"
                 .to_owned(),
@@ -102,11 +103,12 @@ fn store(
     output: &Output,
 ) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = &arguments.output {
-        durable::replace(path, text(validation).as_bytes())?;
+        atomic::replace(path, text(validation).as_bytes())?;
         output.line(format!("evidence: {}", path.display()));
         return Ok(Some(path.clone()));
     }
-    let Some(folder) = RunFolder::newest_under(&arguments.runs, &problem.project.charter.name) else {
+    let Some(folder) = RunFolder::newest_under(&arguments.runs, &problem.decision.project.charter.name)
+    else {
         output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
         return Ok(None);
     };

@@ -4,20 +4,21 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
-use setpoint_learn::run_folder::RunFolder;
+use setpoint_files::run_folder::RunFolder;
 
 use crate::arguments::Watch;
 use crate::dashboard::Dashboard;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
 use crate::target::problem_of;
+use setpoint_process::Registry;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(250);
 
-pub fn run(arguments: &Watch, output: &Output) -> Result<Status, Failure> {
-    let folder = running(arguments)?;
-    let problem = problem_of(&folder, &[])?;
+pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<Status, Failure> {
+    let folder = running(arguments, registry)?;
+    let problem = problem_of(&folder, registry, &[])?;
     let Some(mut dashboard) = Dashboard::new(&problem, &folder) else {
         return Err(Failure::Message(
             "watching needs a terminal of at least 72 columns and 24 rows; metrics.jsonl and tensorboard/ in the run folder \
@@ -43,10 +44,10 @@ pub fn run(arguments: &Watch, output: &Output) -> Result<Status, Failure> {
 }
 
 /// A run that has begun, ended or not; of several seeds the newest log.
-fn running(arguments: &Watch) -> Result<RunFolder, Failure> {
+fn running(arguments: &Watch, registry: &Registry) -> Result<RunFolder, Failure> {
     let given = RunFolder::at(&arguments.run.run);
     if given.metrics().is_file() {
         return Ok(given);
     }
-    crate::target::run_folder(&arguments.run)
+    crate::target::run_folder(&arguments.run, registry)
 }

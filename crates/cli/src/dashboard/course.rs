@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
-use setpoint_learn::run_folder::RunFolder;
 
 /// The log lines of a run, as far as they are whole.
 #[derive(Default)]

@@ -1,9 +1,9 @@
 //! The dashboard's text: one line a row of the terminal, whatever its width.
 
 use console::{measure_text_width, style, truncate_str};
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::run_folder::RunFolder;
 
 use super::course::Course;
 use crate::output::number;
@@ -48,7 +48,7 @@ pub struct Panel {
 
 impl Panel {
     pub fn new(problem: &Problem, folder: &RunFolder) -> Self {
-        let project = &problem.project;
+        let project = &problem.decision.project;
         let space = &problem.spec().action;
         Self {
             title: format!(
@@ -236,7 +236,8 @@ mod tests {
     const LINE: &str = include_str!("../../../../projects/assembly-line/setpoint.toml");
 
     fn panel() -> Panel {
-        let problem = Problem::new(Project::from_text("test", LINE, &[]).unwrap()).unwrap();
+        let problem =
+            Problem::new(Project::from_text("test", LINE, &[]).unwrap(), &crate::registry()).unwrap();
         Panel::new(&problem, &RunFolder::at("runs/x"))
     }
 

@@ -18,16 +18,16 @@ use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_random::Stream;
 
 use super::{Algorithm, Description, Figures, Horizon, Snapshot};
-use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::exploration::{
     Decay, DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest, ucb_bonus,
 };
 use crate::off_policy::Means;
+use setpoint_evidence::environments::Environments;
 
 mod arms;
 mod linear;

@@ -14,15 +14,15 @@ use setpoint_nn::optimizer::Adam;
 use setpoint_nn::{categorical, gaussian};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
 use super::{Description, Figures, Snapshot};
-use crate::network::{Network, Trained};
 use crate::off_policy::Means;
 use crate::offline::{OfflineLearner, Source, Transitions};
 use crate::replay::Batch;
 use crate::schedule::Schedule;
+use setpoint_nn::network::{Network, Trained};
 
 /// The row of `setpoint list algorithms`.
 pub const DESCRIPTION: Description = Description {
@@ -206,7 +206,7 @@ impl Actor {
         if log_std.log_std.len() != self.axes {
             return Err(StateError::new("its policy has other axes than this project's"));
         }
-        self.network.restore(trained)?;
+        self.network.restore(trained).map_err(StateError::new)?;
         self.trained = log_std;
         Ok(())
     }

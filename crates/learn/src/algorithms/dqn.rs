@@ -13,16 +13,16 @@ use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::ppo::{read_activation, read_schedule, read_widths};
 use super::{Description, Figures, Snapshot};
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest};
-use crate::network::{Network, Target, Trained};
 use crate::off_policy::{Chosen, Collection, Learner, Means};
 use crate::replay::priorities::Priorities;
 use crate::replay::{Batch, Replay};
 use crate::schedule::Schedule;
+use setpoint_nn::network::{Network, Target, Trained};
 
 /// The row of `setpoint list algorithms`.
 pub const DESCRIPTION: Description = Description {
@@ -398,8 +398,8 @@ impl Learner for Dqn {
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (network, target, state): (Trained, Vec<f32>, State) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        self.network.restore(network)?;
-        self.target.restore(target)?;
+        self.network.restore(network).map_err(StateError::new)?;
+        self.target.restore(target).map_err(StateError::new)?;
         self.state = state;
         Ok(())
     }

@@ -13,17 +13,17 @@ use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::bc::{Actor, SavedActor};
 use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
 use super::{Description, Figures, Snapshot};
 use crate::critics::{self, Critic, beside, each, least};
-use crate::network::{Cores, Network, Trained};
 use crate::off_policy::Means;
 use crate::offline::{Offline, OfflineLearner, Source, Transitions};
 use crate::replay::Batch;
 use crate::schedule::Schedule;
+use setpoint_nn::network::{Cores, Network, Trained};
 
 /// The row of `setpoint list algorithms`.
 pub const DESCRIPTION: Description = Description {
@@ -241,7 +241,7 @@ impl OfflineLearner for Iql {
         let (actor, value, critics, means): (SavedActor, Trained, Vec<critics::Saved>, Means) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
         self.actor.restore(actor)?;
-        self.value.restore(value)?;
+        self.value.restore(value).map_err(StateError::new)?;
         critics::restore(&mut self.critics, critics)?;
         self.means = means;
         Ok(())

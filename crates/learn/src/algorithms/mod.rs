@@ -14,12 +14,12 @@ use setpoint_policy::head::{Discretization, Head};
 use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
 
-use crate::environment::Environments;
 use crate::error::TrainError;
-use crate::network::Cores;
 use crate::off_policy::{Collection, OffPolicy};
 use crate::offline::{Source, Transitions};
 use crate::replay::{Replay, ReplayState};
+use setpoint_evidence::environments::Environments;
+use setpoint_nn::network::Cores;
 
 pub mod bandits;
 pub mod bc;

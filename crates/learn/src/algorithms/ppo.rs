@@ -14,16 +14,16 @@ use setpoint_nn::{categorical, gaussian, gradient};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::process::Outcome;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_random::Stream;
 
 use super::{Algorithm, Description, Figures, Horizon, Snapshot};
-use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
 use crate::normalize::{ObservationNormalizer, RewardNormalizer};
 use crate::pair::{Exchange, Side};
 use crate::rollout::Rollout;
+use setpoint_evidence::environments::Environments;
 
 mod losses;
 mod options;

@@ -12,16 +12,16 @@ use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::{Discretization, Head};
 use setpoint_process::StateError;
 use setpoint_process::process::Outcome;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_random::Stream;
 
 use super::ppo::read_schedule;
 use super::{Algorithm, Description, Figures, Horizon, Snapshot};
-use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, any_allowed, greatest};
 use crate::off_policy::Means;
 use crate::schedule::Schedule;
+use setpoint_evidence::environments::Environments;
 
 /// The row of `setpoint list algorithms`.
 pub const DESCRIPTION: Description = Description {

@@ -14,16 +14,16 @@ use setpoint_nn::optimizer::{Adam, sgd_step};
 use setpoint_nn::{categorical, gradient};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::Actions;
+use setpoint_random::Stream;
 
 use super::ppo::{read_activation, read_schedule, read_widths};
 use super::{Algorithm, Description, Figures, Horizon, Snapshot};
-use crate::environment::Environments;
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
 use crate::normalize::ObservationNormalizer;
 use crate::schedule::Schedule;
+use setpoint_evidence::environments::Environments;
 
 /// The row of `setpoint list algorithms`.
 pub const DESCRIPTION: Description = Description {

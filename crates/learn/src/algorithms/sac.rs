@@ -15,16 +15,16 @@ use setpoint_nn::gaussian::{squashed_gradient, squashed_sample};
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
 use super::{Description, Figures, Snapshot};
 use crate::critics::{self, Critic, beside, each, least};
 use crate::exploration::{ActionNoise, NoiseSource};
-use crate::network::{Cores, Halves, Network, Trained};
 use crate::off_policy::{Chosen, Collection, Learner, Means};
 use crate::replay::Batch;
 use crate::schedule::Schedule;
+use setpoint_nn::network::{Cores, Halves, Network, Trained};
 
 pub mod discrete;
 
@@ -502,7 +502,7 @@ impl Learner for Sac {
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (actor, critics, state): (Trained, Vec<critics::Saved>, State) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        self.actor.restore(actor)?;
+        self.actor.restore(actor).map_err(StateError::new)?;
         critics::restore(&mut self.critics, critics)?;
         self.state = state;
         Ok(())
@@ -537,7 +537,7 @@ mod tests {
     fn the_policy_s_gradient_agrees_with_finite_differences() {
         let net_arch = NetArch { pi: vec![8], vf: vec![8] };
         let options = Options { net_arch, activation_fn: Activation::Tanh, ..Options::default() };
-        let process = setpoint_process::open_kind("pendulum", None).unwrap();
+        let process = setpoint_processes::open_kind("pendulum", None).unwrap();
         let mut sac = Sac::new(options, process.spec(), 0, Cores::One);
         let batch = Batch::for_tests(7, process.spec());
         let alpha = 0.3;

@@ -12,16 +12,16 @@ use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::ppo::{NetArch, read_activation, read_schedule};
 use super::{Description, Figures, Snapshot};
 use crate::critics::{self, Critic, beside, each, least};
 use crate::exploration::{ActionNoise, NoiseSource};
-use crate::network::{Cores, Halves, Network, Target, Trained};
 use crate::off_policy::{Chosen, Collection, Learner, Means};
 use crate::replay::Batch;
 use crate::schedule::Schedule;
+use setpoint_nn::network::{Cores, Halves, Network, Target, Trained};
 
 /// The row of `setpoint list algorithms`.
 pub const DESCRIPTION: Description = Description {
@@ -351,8 +351,8 @@ impl Learner for Td3 {
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (actor, actor_target, critics, state): (Trained, Vec<f32>, Vec<critics::Saved>, State) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        self.actor.restore(actor)?;
-        self.actor_target.restore(actor_target)?;
+        self.actor.restore(actor).map_err(StateError::new)?;
+        self.actor_target.restore(actor_target).map_err(StateError::new)?;
         critics::restore(&mut self.critics, critics)?;
         self.state = state;
         Ok(())
@@ -368,7 +368,7 @@ mod tests {
     fn the_policy_s_gradient_agrees_with_finite_differences() {
         let net_arch = NetArch { pi: vec![8], vf: vec![8] };
         let options = Options { net_arch, activation_fn: Activation::Tanh, ..Options::default() };
-        let process = setpoint_process::open_kind("pendulum", None).unwrap();
+        let process = setpoint_processes::open_kind("pendulum", None).unwrap();
         let mut td3 = Td3::new(options, process.spec(), 0, Cores::One);
         let batch = Batch::for_tests(7, process.spec());
         td3.policy_gradient(&batch);
@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn targets_are_the_lesser_critic_s_at_the_smoothed_target_action() {
         let options = Options { target_policy_noise: 0.0, ..Options::default() };
-        let process = setpoint_process::open_kind("pendulum", None).unwrap();
+        let process = setpoint_processes::open_kind("pendulum", None).unwrap();
         let mut td3 = Td3::new(options, process.spec(), 0, Cores::One);
         let mut batch = Batch::for_tests(2, process.spec());
         batch.discounts = vec![0.9, 0.0];

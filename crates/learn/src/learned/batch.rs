@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
 use setpoint_process::process::{Action, Outcome};
-use setpoint_process::random::Stream;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{ProcessError, StateError};
+use setpoint_random::Stream;
 
 use super::ends::Ends;
 use super::model::{Ensemble, Model};

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
-use setpoint_plant::log::Log;
+use setpoint_log::log::Log;
 
-use crate::logs::ended;
+use setpoint_evidence::logs::ended;
 
 /// Fewer episodes that ended by themselves do not teach when one does.
 pub const ENDED_MIN: usize = 30;
@@ -154,8 +154,8 @@ impl End {
 
 #[cfg(test)]
 mod tests {
-    use setpoint_plant::LoggedEpisode;
-    use setpoint_process::random::Stream;
+    use setpoint_log::LoggedEpisode;
+    use setpoint_random::Stream;
 
     use super::*;
 

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use setpoint_decision::spec::{ActionSpace, Spec};
-use setpoint_plant::log::Log;
+use setpoint_log::log::Log;
 use setpoint_process::process::Action;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::ends;
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
-use crate::logs::ended;
-use crate::network::Network;
-use crate::preparation::{Preparation, Told};
+use setpoint_evidence::logs::ended;
+use setpoint_nn::network::Network;
+use setpoint_process::preparation::{Preparation, Told};
 
 /// Rows of a gradient step.
 const BATCH: usize = 256;

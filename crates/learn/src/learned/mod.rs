@@ -17,12 +17,13 @@ use setpoint_decision::charter::Finding;
 use setpoint_decision::section::Section;
 use setpoint_decision::spec::{Signal, Spec};
 use setpoint_decision::{Diagnostic, Project};
-use setpoint_plant::log::Log;
+use setpoint_log::log::Log;
+use setpoint_process::registry::Request;
 use setpoint_process::vectorized::Batch;
-use setpoint_process::{Factory, Heuristic, ProcessError, State, open_kind};
+use setpoint_process::{Factory, Heuristic, ProcessError, State};
 
-use crate::preparation::Told;
-use crate::{durable, logs};
+use setpoint_evidence::logs;
+use setpoint_files::atomic;
 
 pub mod batch;
 pub mod ends;
@@ -47,15 +48,14 @@ pub const UNCERTAINTY_MAX: f32 = 100.0;
 
 /// The process of a project whose kind is [`KIND`]. Its model is learnt from the log once and kept beside the project; it is
 /// learnt anew when the log, or what it is like, has changed.
-pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    let section = project.section("process");
-    section.allow("kind");
-    section.allow("max_steps");
-    let keys = Keys::read(&section, &project.folder)?;
-    section.finish()?;
+pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    let project = request.project;
+    let keys = Keys::read(&request.section, request.folder)?;
+    // Before the log is read, which takes its time.
+    request.section.finish()?;
     let like = keys.like.clone();
-    let factory = open_kind(&like, project.process.max_steps).ok_or_else(|| {
-        let names: Vec<&str> = setpoint_process::open::names().collect();
+    let factory = request.registry.open_default(&like, request.max_steps).ok_or_else(|| {
+        let names: Vec<&str> = request.registry.complete().collect();
         let help = format!("it gives the names, units and bounds; built-in processes: {}", names.join(", "));
         project.section("process").error(
             "like",
@@ -72,6 +72,7 @@ pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<D
     if let Some(model) = file::load(&keys.model, &hash) {
         return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
     }
+    let told = &mut |preparation| (request.progress)(preparation);
     let log = logs::load(project, factory.spec(), &keys.log, told)?;
     let spec = spec_of(factory.spec(), &log);
     let model = fit::fit(&spec, factory.spec(), &log, told).map_err(|what| {
@@ -79,7 +80,7 @@ pub fn open(project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<D
         project.section("process").error("log", &title, "too little to learn from", "log more episodes")
     })?;
     // The same log gives the same model: one that cannot be kept costs time, nothing else.
-    let _ = durable::replace(&keys.model, &file::to_bytes(&model, &hash));
+    let _ = atomic::replace(&keys.model, &file::to_bytes(&model, &hash));
     Ok(Arc::new(Learned::new(project, model, &*factory, keys)?))
 }
 

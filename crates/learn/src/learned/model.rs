@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_nn::mlp::{Activation, Mlp, Workspace};
 use setpoint_process::process::Action;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::UNCERTAINTY_MAX;
 use super::ends::Limit;

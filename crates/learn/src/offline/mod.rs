@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::ActionSpace;
-use setpoint_plant::log::Log;
+use setpoint_log::log::Log;
 use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
-use crate::action_distribution::ActionDistribution;
 use crate::algorithms::{Algorithm, Figures, Horizon, Snapshot};
-use crate::environment::Environments;
 use crate::error::TrainError;
-use crate::logs::{ended, load, place, record};
 use crate::normalize::ObservationNormalizer;
-use crate::preparation::Told;
-use crate::problem::Problem;
 use crate::replay::Batch;
+use setpoint_evidence::Decision;
+use setpoint_evidence::action_distribution::ActionDistribution;
+use setpoint_evidence::environments::Environments;
+use setpoint_evidence::logs::{ended, load, place, record};
+use setpoint_process::preparation::Told;
 
 pub mod agreement;
 
@@ -83,14 +83,14 @@ impl Source {
     }
 
     /// Reads the log, or has it played: always from the same seed, so that all trainings of a project learn from one log.
-    pub fn open(&self, problem: &Problem, told: Told<'_>) -> Result<Log, Box<Diagnostic>> {
-        let name = problem.options.name();
-        let section = problem.project.section(&format!("train.{name}"));
+    pub fn open(&self, decision: &Decision, told: Told<'_>) -> Result<Log, Box<Diagnostic>> {
+        let name = decision.project.train.algorithm.as_str();
+        let section = decision.project.section(&format!("train.{name}"));
         let log = match (&self.log, &self.source) {
-            (Some(log), None) => load(&problem.project, problem.spec(), Path::new(log), told)?,
+            (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), told)?,
             (None, Some(source)) => {
-                if !problem.spec().action.is_discrete() {
-                    let title = format!("`source` plays choices; {} has settings", problem.spec().kind);
+                if !decision.spec().action.is_discrete() {
+                    let title = format!("`source` plays choices; {} has settings", decision.spec().kind);
                     return Err(section.error(
                         "source",
                         &title,
@@ -98,14 +98,14 @@ impl Source {
                         "record a log and give it as `log`",
                     ));
                 }
-                let mut who = ActionDistribution::of_baseline(problem, source)
+                let mut who = ActionDistribution::of_baseline(decision, source)
                     .map_err(|refused| {
                         let help = refused.help.unwrap_or_default();
                         section.error("source", &refused.title, "not a baseline", &help)
                     })?
                     .softened(self.source_even_share);
-                let steps = problem.spec().max_steps.map_or(SOURCE_STEPS_MAX, |steps| steps as usize);
-                record(problem, &mut who, self.source_episodes as usize, steps, 0).map_err(|error| {
+                let steps = decision.spec().max_steps.map_or(SOURCE_STEPS_MAX, |steps| steps as usize);
+                record(decision, &mut who, self.source_episodes as usize, steps, 0).map_err(|error| {
                     Diagnostic::without_origin(error.to_string(), "`setpoint check` tries the process")
                 })?
             }
@@ -241,7 +241,7 @@ impl Transitions {
     /// Standard deviation of the rewards that are learnt from.
     pub fn reward_deviation(&self) -> f64 {
         let rewards: Vec<f64> = self.seen.iter().map(|row| self.log.rewards[*row]).collect();
-        crate::statistics::sample_deviation(&rewards).max(1e-9)
+        setpoint_statistics::sample_deviation(&rewards).max(1e-9)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Proportional prioritised draws (Schaul et al. 2016, arXiv 1511.05952): a tree of sums over the ring's slots.
 
 use serde::{Deserialize, Serialize};
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 /// Added to an error before it becomes a priority, so that no transition is never drawn.
 const EPSILON: f64 = 1e-6;

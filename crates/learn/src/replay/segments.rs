@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Replay, ReplayState, Shape};
-use crate::durable;
-use crate::error::{FileError, TrainError};
+use crate::error::TrainError;
+use setpoint_files::FileError;
+use setpoint_files::atomic;
 
 const MAGIC: &[u8] = b"setpoint replay v1\n";
 /// A new segment begins once the present one is this long.
@@ -52,7 +53,7 @@ impl Segments {
         let held_from = replay.steps.saturating_sub(replay.capacity_steps as u64);
         let first = self.synced.max(held_from);
         if first < replay.steps {
-            durable::create_folder(folder)?;
+            atomic::create_folder(folder)?;
             let block = replay.block(first);
             let payload = postcard::to_stdvec(&block).expect("plain data of known length serialises");
             let (path, length) = match self.current.take() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::disturbance::{Distribution, Error};
 
 use super::plan::{Draw, Plan};
-use crate::random::Stream;
+use setpoint_random::Stream;
 
 /// What lies between one environment and its policy.
 #[derive(Clone, Serialize, Deserialize)]

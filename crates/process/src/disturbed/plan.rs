@@ -3,7 +3,7 @@
 use setpoint_decision::disturbance::{Distribution, Disturbance, Error, Levels, idle_choice, span};
 use setpoint_decision::spec::{ActionSpace, Feature, Spec};
 
-use crate::open::Factory;
+use crate::Factory;
 
 /// An error of one feature's sensor.
 #[derive(Clone, Debug)]

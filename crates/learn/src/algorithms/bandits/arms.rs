@@ -1,7 +1,7 @@
 //! An arm that is known by its mean, and draws from a Beta distribution.
 
 use serde::{Deserialize, Serialize};
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 /// What an arm has paid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -7,15 +7,15 @@ use setpoint_nn::categorical;
 use setpoint_nn::mlp::Mlp;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::random::Stream;
+use setpoint_random::Stream;
 
 use super::{Options, Temperature};
 use crate::algorithms::{Figures, Snapshot};
 use crate::critics::{self, Critic, each, least};
 use crate::exploration::is_greedy;
-use crate::network::{Cores, Network, Trained};
 use crate::off_policy::{Chosen, Learner, Means};
 use crate::replay::Batch;
+use setpoint_nn::network::{Cores, Network, Trained};
 
 /// The learner for choices.
 pub struct DiscreteSac {
@@ -198,7 +198,7 @@ impl Learner for DiscreteSac {
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (actor, critics, state): (Trained, Vec<critics::Saved>, State) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        self.actor.restore(actor)?;
+        self.actor.restore(actor).map_err(StateError::new)?;
         critics::restore(&mut self.critics, critics)?;
         self.state = state;
         Ok(())

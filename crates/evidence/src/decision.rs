@@ -1,0 +1,85 @@
+//! One decision: the project with its process, checked against each other. All deciders play in it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use setpoint_decision::spec::Spec;
+use setpoint_decision::{Diagnostic, Project};
+use setpoint_guard::constraints::ConstraintSet;
+use setpoint_policy::Policy;
+use setpoint_process::preparation::Told;
+use setpoint_process::{Factory, Registry};
+
+/// A project with the process that it names.
+#[derive(Clone)]
+pub struct Decision {
+    /// The project file.
+    pub project: Project,
+    /// The process that it names.
+    pub factory: Arc<dyn Factory>,
+}
+
+impl Decision {
+    /// Reads a project file (or the folder that holds it) with overrides such as `train.seed=3`, and opens its process.
+    /// `told` receives the progress of slow preparations.
+    pub fn load(
+        path: &Path,
+        overrides: &[String],
+        registry: &Registry,
+        told: Told<'_>,
+    ) -> Result<Self, Box<Diagnostic>> {
+        Self::open(Project::load(path, overrides)?, registry, told)
+    }
+
+    /// Opens the process of a project.
+    pub fn open(project: Project, registry: &Registry, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
+        let factory = registry.open(&project, told)?;
+        Self::new(project, factory)
+    }
+
+    /// A project with a process that exists already, whatever the project's `kind`. Every name is checked.
+    pub fn new(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
+        project.bind(factory.spec())?;
+        Ok(Self { project, factory })
+    }
+
+    /// The process's spaces and signals.
+    pub fn spec(&self) -> &Spec {
+        self.factory.spec()
+    }
+
+    /// Whether some actions may be forbidden, by the process or by a constraint.
+    pub fn is_masked(&self) -> bool {
+        !self.project.constraints.is_empty() || self.spec().masked
+    }
+
+    /// The project's constraints, resolved. They were checked when the decision was made.
+    pub fn constraints(&self) -> ConstraintSet {
+        let spec = self.spec();
+        ConstraintSet::new(&self.project.constraints, &spec.observation, &spec.signals, &spec.action)
+            .expect("`bind` has checked every name")
+    }
+
+    /// Why a policy file does not fit this project, if it does not.
+    pub fn refuses(&self, policy: &Policy) -> Option<String> {
+        let (spec, manifest) = (self.spec(), &policy.manifest);
+        let differing = [
+            (manifest.process != spec.kind, "process", manifest.process.clone(), spec.kind.clone()),
+            (
+                manifest.observation != spec.observation,
+                "observation",
+                format!("{} features", manifest.observation.len()),
+                format!("{} features", spec.observation.len()),
+            ),
+            (
+                manifest.action != spec.action,
+                "action",
+                manifest.action.names().join(", "),
+                spec.action.names().join(", "),
+            ),
+        ];
+        differing.into_iter().find(|(differs, ..)| *differs).map(|(_, what, found, expected)| {
+            format!("the policy was trained for another {what} ({found}) than the project has ({expected})")
+        })
+    }
+}

@@ -1,0 +1,446 @@
+//! The environments an algorithm learns in: a batch of processes with the project's reward and constraints around it,
+//! and the book-keeping of episodes that logs and reports read.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Project;
+use setpoint_decision::curriculum::Curriculum;
+use setpoint_guard::constraints::ConstraintSet;
+use setpoint_process::disturbed::{Difficulty, Disturbed};
+use setpoint_process::process::Outcome;
+use setpoint_process::reward::RewardFunction;
+use setpoint_process::schedule::Bar;
+use setpoint_process::vectorized::{Actions, Batch, Transition};
+use setpoint_process::{Factory, StateError};
+
+use crate::error::PlayError;
+use crate::progression::{Progression, Standing};
+
+/// A finished episode.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Sum of its rewards, undiscounted.
+    pub episode_return: f64,
+    /// Its length in steps.
+    pub steps: u32,
+    /// Environment steps of the whole training, over all lanes, when it ended.
+    pub ended_at: u64,
+}
+
+/// Sums since the last log line, from which the line's means are made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Environment steps.
+    pub steps: u64,
+    /// Sum of each reward term.
+    pub terms: Vec<f64>,
+    /// How often each choice was taken; sums of each axis for continuous actions.
+    pub actions: Vec<f64>,
+    /// Steps on which each constraint was active at the decision.
+    pub constraints: Vec<u64>,
+}
+
+/// The part of the environments that a checkpoint holds.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    batch: Vec<u8>,
+    returns: Vec<f64>,
+    lengths: Vec<u32>,
+    steps: u64,
+    tally: Tally,
+    finished: Vec<Episode>,
+    progression: Option<Progression>,
+}
+
+/// One environment's last step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepRecord<'a> {
+    /// Its reward.
+    pub reward: f64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the process measured in it.
+    pub signals: &'a [f32],
+}
+
+/// `lanes` environments that step together.
+pub struct Environments {
+    batch: Box<dyn Batch>,
+    reward: RewardFunction,
+    constraints: ConstraintSet,
+    features: usize,
+    signals: usize,
+    actions: usize,
+    discrete: bool,
+    allowed: Vec<bool>,
+    rewards: Vec<f32>,
+    terms: Vec<f64>,
+    controls: Vec<f32>,
+    returns: Vec<f64>,
+    lengths: Vec<u32>,
+    steps: u64,
+    tally: Tally,
+    finished: Vec<Episode>,
+    /// Whether a saved batch goes on where it was, or begins new episodes.
+    resumes_exactly: bool,
+    /// The curriculum and where the training stands in it.
+    curriculum: Option<(Curriculum, Progression)>,
+}
+
+impl Environments {
+    /// Starts `lanes` environments of the project's process, disturbed as its evaluation says; lane `i` draws from the
+    /// stream (seed, purpose, i).
+    pub fn new(
+        project: &Project,
+        factory: &Arc<dyn Factory>,
+        lanes: usize,
+        seed: u64,
+        purpose: &str,
+    ) -> Result<Self, PlayError> {
+        if project.evaluate.disturbed {
+            let level = Difficulty::Fixed(project.evaluation_level());
+            Self::around(project, factory, lanes, (seed, purpose), Some(level))
+        } else {
+            Self::around(project, factory, lanes, (seed, purpose), None)
+        }
+    }
+
+    /// The same to learn in: through the levels of the project's curriculum, where it has one.
+    pub fn for_training(
+        project: &Project,
+        factory: &Arc<dyn Factory>,
+        lanes: usize,
+        seed: u64,
+        purpose: &str,
+    ) -> Result<Self, PlayError> {
+        let Some(curriculum) = &project.curriculum else {
+            return Self::around(project, factory, lanes, (seed, purpose), Some(Difficulty::Fixed(0)));
+        };
+        let difficulty = Difficulty::Rising { rehearsal: curriculum.rehearsal };
+        let mut environments = Self::around(project, factory, lanes, (seed, purpose), Some(difficulty))?;
+        environments.curriculum = Some((curriculum.clone(), Progression::new(curriculum)));
+        Ok(environments)
+    }
+
+    fn around(
+        project: &Project,
+        factory: &Arc<dyn Factory>,
+        lanes: usize,
+        (seed, purpose): (u64, &str),
+        difficulty: Option<Difficulty>,
+    ) -> Result<Self, PlayError> {
+        let spec = factory.spec();
+        let constraints =
+            ConstraintSet::new(&project.constraints, &spec.observation, &spec.signals, &spec.action)?;
+        let mut batch = match difficulty {
+            Some(difficulty) => {
+                Disturbed::batch(project, factory.as_ref(), lanes, seed, purpose, difficulty)?
+            }
+            None => factory.batch(lanes, seed, purpose)?,
+        };
+        batch.reset()?;
+        let reward = RewardFunction::new(&project.reward, spec);
+        let term_count = reward.names().len();
+        let mut environments = Self {
+            features: spec.observation.len(),
+            signals: spec.signals.len(),
+            actions: spec.action.len(),
+            discrete: spec.action.is_discrete(),
+            allowed: vec![
+                true;
+                if constraints.is_empty() && !spec.masked { 0 } else { lanes * spec.action.len() }
+            ],
+            rewards: vec![0.0; lanes],
+            terms: vec![0.0; term_count],
+            controls: Vec::new(),
+            returns: vec![0.0; lanes],
+            lengths: vec![0; lanes],
+            steps: 0,
+            tally: Tally {
+                terms: vec![0.0; term_count],
+                actions: vec![0.0; spec.action.len()],
+                constraints: vec![0; constraints.len()],
+                steps: 0,
+            },
+            finished: Vec::new(),
+            resumes_exactly: factory.resumes_exactly(),
+            curriculum: None,
+            batch,
+            reward,
+            constraints,
+        };
+        environments.refresh_masks()?;
+        Ok(environments)
+    }
+
+    /// From now on keeps the schedule of each environment's last finished episode.
+    pub fn keep_schedules(&mut self) {
+        self.batch.keep_schedules();
+    }
+
+    /// What ran where and when in an environment's last finished episode; empty where nothing is kept or scheduled.
+    pub fn schedule(&self, lane: usize) -> &[Bar] {
+        self.batch.schedule(lane)
+    }
+
+    /// Number of environments.
+    pub fn lanes(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Environment steps taken, over all lanes.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Observations, signals and outcomes of the last step.
+    pub fn transition(&self) -> &Transition {
+        self.batch.transition()
+    }
+
+    /// What the next decisions may do, `[lanes, choices]`; empty when nothing is ever forbidden.
+    pub fn allowed(&self) -> &[bool] {
+        if self.discrete { &self.allowed } else { &[] }
+    }
+
+    /// What the next decision of one environment may do; empty when nothing is ever forbidden.
+    pub fn allowed_in(&self, lane: usize) -> &[bool] {
+        let allowed = self.allowed();
+        if allowed.is_empty() { allowed } else { &allowed[lane * self.actions..(lane + 1) * self.actions] }
+    }
+
+    /// One environment's last step; its reward terms are added to `terms`.
+    pub fn record(&mut self, lane: usize, terms: &mut [f64]) -> StepRecord<'_> {
+        let transition = self.batch.transition();
+        let signals = &transition.signals[lane * self.signals..(lane + 1) * self.signals];
+        let outcome = transition.outcomes[lane];
+        let reward = self.reward.evaluate(signals, outcome, &mut self.terms);
+        terms.iter_mut().zip(&self.terms).for_each(|(sum, term)| *sum += term);
+        StepRecord { reward, outcome, signals }
+    }
+
+    /// Adds 1 to each constraint that is active at the next decision of one environment.
+    pub fn count_active(&self, lane: usize, counts: &mut [u64]) {
+        let transition = self.batch.transition();
+        let observation = &transition.observations[lane * self.features..(lane + 1) * self.features];
+        let signals = &transition.current_signals[lane * self.signals..(lane + 1) * self.signals];
+        let active = self.constraints.active(observation, signals);
+        counts.iter_mut().zip(active).for_each(|(count, active)| *count += u64::from(active));
+    }
+
+    /// Whether masks must be kept at all.
+    pub fn is_masked(&self) -> bool {
+        self.discrete && !self.allowed.is_empty()
+    }
+
+    /// Rewards of the last step, one a lane.
+    pub fn rewards(&self) -> &[f32] {
+        &self.rewards
+    }
+
+    /// Names of the reward's terms.
+    pub fn term_names(&self) -> &[String] {
+        self.reward.names()
+    }
+
+    /// Episodes that ended since [`Environments::take_finished`], in the order they ended.
+    pub fn finished(&self) -> &[Episode] {
+        &self.finished
+    }
+
+    /// Empties the list of finished episodes into `episodes`.
+    pub fn take_finished(&mut self, episodes: &mut Vec<Episode>) {
+        episodes.append(&mut self.finished);
+    }
+
+    /// Whether there is no harder level to come.
+    pub fn is_at_the_last_level(&self) -> bool {
+        self.curriculum
+            .as_ref()
+            .is_none_or(|(curriculum, progression)| progression.level + 1 == curriculum.levels.len())
+    }
+
+    /// How the levels of the curriculum that were played fare; empty without one.
+    pub fn standings(&self) -> Vec<Standing<'_>> {
+        self.curriculum
+            .iter()
+            .flat_map(|(curriculum, progression)| progression.standings(curriculum))
+            .collect()
+    }
+
+    /// Sums since the last [`Environments::clear_tally`].
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Begins new sums.
+    pub fn clear_tally(&mut self) {
+        self.tally.steps = 0;
+        self.tally.terms.fill(0.0);
+        self.tally.actions.fill(0.0);
+        self.tally.constraints.fill(0);
+    }
+
+    /// Takes one action in every lane. Continuous actions are clipped by the constraints first.
+    pub fn step(&mut self, actions: Actions<'_>) -> Result<(), PlayError> {
+        match actions {
+            Actions::Discrete(chosen) => {
+                for choice in chosen {
+                    self.tally.actions[*choice as usize] += 1.0;
+                }
+                self.batch.step(actions)?;
+            }
+            Actions::Continuous(values) if self.constraints.is_empty() => {
+                self.count_controls(values);
+                self.batch.step(actions)?;
+            }
+            Actions::Continuous(values) => {
+                let mut controls = std::mem::take(&mut self.controls);
+                controls.clear();
+                controls.extend_from_slice(values);
+                let transition = self.batch.transition();
+                let observations = transition.observations.chunks_exact(self.features);
+                let signals = transition.current_signals.chunks_exact(self.signals);
+                let rows = controls.chunks_exact_mut(self.actions);
+                for ((control, observation), signals) in rows.zip(observations).zip(signals) {
+                    self.constraints.clip(observation, signals, control);
+                }
+                self.count_controls(&controls);
+                self.batch.step(Actions::Continuous(&controls))?;
+                self.controls = controls;
+            }
+        }
+        self.account()
+    }
+
+    /// Counts steps that were learnt from a log; the environments stand still.
+    pub fn pass(&mut self, steps: u64) {
+        self.steps += steps;
+    }
+
+    fn count_controls(&mut self, values: &[f32]) {
+        for row in values.chunks_exact(self.actions) {
+            for (sum, value) in self.tally.actions.iter_mut().zip(row) {
+                *sum += f64::from(*value);
+            }
+        }
+    }
+
+    /// Rewards, episode sums and masks after a step.
+    fn account(&mut self) -> Result<(), PlayError> {
+        let mut rises = false;
+        let transition = self.batch.transition();
+        for (lane, outcome) in transition.outcomes.iter().enumerate() {
+            let signals = &transition.signals[lane * self.signals..(lane + 1) * self.signals];
+            let reward = self.reward.evaluate(signals, *outcome, &mut self.terms);
+            let observation = &transition.observations[lane * self.features..(lane + 1) * self.features];
+            // A sum is finite only if every part is (or parts overflow, which is as bad).
+            if !(reward + f64::from(observation.iter().sum::<f32>())).is_finite() {
+                let step = self.steps / self.rewards.len() as u64;
+                return Err(PlayError::NotFinite { what: "an observation or a reward", lane, step });
+            }
+            self.rewards[lane] = reward as f32;
+            self.returns[lane] += reward;
+            self.lengths[lane] += 1;
+            for (sum, term) in self.tally.terms.iter_mut().zip(&self.terms) {
+                *sum += term;
+            }
+            if *outcome != Outcome::Running {
+                self.finished.push(Episode {
+                    episode_return: self.returns[lane],
+                    steps: self.lengths[lane],
+                    ended_at: self.steps + self.rewards.len() as u64,
+                });
+                if let Some((curriculum, progression)) = &mut self.curriculum {
+                    let level = self.batch.finished_level(lane);
+                    rises |= progression.count(curriculum, level, self.returns[lane], self.steps);
+                }
+                self.returns[lane] = 0.0;
+                self.lengths[lane] = 0;
+            }
+        }
+        if let (true, Some((_, progression))) = (rises, &self.curriculum) {
+            self.batch.set_level(progression.level);
+        }
+        self.steps += self.rewards.len() as u64;
+        self.tally.steps += self.rewards.len() as u64;
+        self.refresh_masks()
+    }
+
+    /// What the constraints and the process itself allow the next decisions.
+    fn refresh_masks(&mut self) -> Result<(), PlayError> {
+        if self.allowed.is_empty() && self.constraints.is_empty() {
+            return Ok(());
+        }
+        let transition = self.batch.transition();
+        let observations = transition.observations.chunks_exact(self.features);
+        let signals = transition.current_signals.chunks_exact(self.signals);
+        for (lane, (observation, signals)) in observations.zip(signals).enumerate() {
+            if self.discrete {
+                let allowed = &mut self.allowed[lane * self.actions..(lane + 1) * self.actions];
+                self.constraints.mask(observation, signals, allowed);
+            }
+            let active = self.constraints.active(observation, signals);
+            for (count, active) in self.tally.constraints.iter_mut().zip(active) {
+                *count += u64::from(active);
+            }
+        }
+        if !transition.allowed.is_empty() {
+            self.allowed.iter_mut().zip(&transition.allowed).for_each(|(both, own)| *both &= *own);
+            let nothing_left = |allowed: &[bool]| !allowed.contains(&true);
+            if let Some(lane) = self.allowed.chunks_exact(self.actions).position(nothing_left) {
+                let step = self.steps / self.rewards.len() as u64;
+                return Err(PlayError::NothingAllowed { lane, step });
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that a bit-identical continuation needs.
+    pub fn save(&self) -> Result<Vec<u8>, StateError> {
+        let saved = Saved {
+            batch: self.batch.save()?,
+            returns: self.returns.clone(),
+            lengths: self.lengths.clone(),
+            steps: self.steps,
+            tally: self.tally.clone(),
+            finished: self.finished.clone(),
+            progression: self.curriculum.as_ref().map(|(_, progression)| progression.clone()),
+        };
+        postcard::to_stdvec(&saved).map_err(|error| StateError::new(error.to_string()))
+    }
+
+    /// Puts back what [`Environments::save`] wrote.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let saved: Saved = postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let lanes = self.rewards.len();
+        if saved.returns.len() != lanes || saved.lengths.len() != lanes {
+            let found = saved.returns.len();
+            return Err(StateError::new(format!("it holds {found} environments, expected {lanes}")));
+        }
+        match (&mut self.curriculum, saved.progression) {
+            (None, None) => {}
+            (Some((curriculum, own)), Some(progression)) if progression.fits(curriculum) => {
+                *own = progression
+            }
+            _ => return Err(StateError::new("it stands in another curriculum")),
+        }
+        self.batch.load(&saved.batch)?;
+        if self.resumes_exactly {
+            self.returns = saved.returns;
+            self.lengths = saved.lengths;
+        } else {
+            // What is around them (sensors, delays) begins anew with them.
+            self.batch.reset().map_err(|error| StateError::new(error.to_string()))?;
+            self.returns.fill(0.0);
+            self.lengths.fill(0);
+        }
+        self.steps = saved.steps;
+        self.finished = saved.finished;
+        self.refresh_masks().map_err(|error| StateError::new(error.to_string()))?;
+        // Refreshing counts active constraints; the saved tally has counted this state already.
+        self.tally = saved.tally;
+        Ok(())
+    }
+}

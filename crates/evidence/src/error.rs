@@ -1,0 +1,43 @@
+//! What can go wrong while a decider plays, and in the files of its evidence.
+
+use setpoint_files::FileError;
+use setpoint_guard::constraints::UnknownName;
+use setpoint_process::{ProcessError, StateError};
+
+/// Why processes could not be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// A number that is not finite appeared.
+    #[error("{what} of environment {lane} is not a finite number at its step {step}")]
+    NotFinite {
+        /// What was not finite.
+        what: &'static str,
+        /// The environment.
+        lane: usize,
+        /// Its step since the start of training.
+        step: u64,
+    },
+    /// Process and constraints together leave nothing to do.
+    #[error(
+        "no action of environment {lane} is allowed at its step {step}: what the process can do there, the constraints \
+         forbid; loosen a [[constraint]]"
+    )]
+    NothingAllowed {
+        /// The environment.
+        lane: usize,
+        /// Its step since the start of training.
+        step: u64,
+    },
+    /// A constraint does not fit the process.
+    #[error(transparent)]
+    Constraint(#[from] UnknownName),
+    /// A process outside of this program failed.
+    #[error(transparent)]
+    Process(#[from] Box<ProcessError>),
+    /// A process state could not be saved or put back.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A file could not be written or read.
+    #[error(transparent)]
+    File(#[from] FileError),
+}

@@ -1,0 +1,212 @@
+//! The fault matrix: what a policy makes when its sensors are noisy, late and lossy, in every combination of sizes.
+//!
+//! The same seeds everywhere, so that a cell differs from its neighbour by the fault alone. What the project itself says of
+//! disturbances is left out of it: the matrix asks how far one may go.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::disturbance::{Disturbance, Error, Levels, span};
+use setpoint_policy::Policy;
+use setpoint_random::Stream;
+
+use crate::decision::Decision;
+use crate::error::PlayError;
+use crate::evaluate::returns;
+use setpoint_files::atomic;
+use setpoint_files::run_folder::RunFolder;
+use setpoint_statistics::{Interval, bootstrap, mean};
+
+/// Sizes of the three faults; a cell is one of each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grid {
+    /// Standard deviations of the sensors' noise, as shares of a feature's span.
+    pub noise: Vec<f64>,
+    /// Delays of the observation, in decision steps.
+    pub delay: Vec<u32>,
+    /// Shares of samples that are lost.
+    pub dropout: Vec<f64>,
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Self { noise: vec![0.0, 0.02, 0.05, 0.1], delay: vec![0, 1, 2, 4], dropout: vec![0.0, 0.2, 0.5] }
+    }
+}
+
+/// One combination of faults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// See [`Grid::noise`].
+    pub noise: f64,
+    /// See [`Grid::delay`].
+    pub delay: u32,
+    /// See [`Grid::dropout`].
+    pub dropout: f64,
+    /// Mean return of an episode.
+    pub episode_return: f64,
+    /// Its 95 % interval.
+    pub interval: Interval,
+}
+
+/// A policy under all faults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tolerance {
+    /// What the matrix calls it.
+    pub policy: String,
+    /// What it was trained with, in words.
+    pub trained: String,
+    /// Dropout by dropout, in it delay by delay, in it noise by noise.
+    pub cells: Vec<Cell>,
+}
+
+/// Policies under all faults: `evidence/faults.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultMatrix {
+    /// `decision.name`
+    pub project: String,
+    /// The sizes.
+    pub grid: Grid,
+    /// Episodes of each cell, the same seeds in all.
+    pub episodes: u32,
+    /// Their seed.
+    pub seed: u64,
+    /// Features whose range is that of their type: they get no noise.
+    pub without_noise: Vec<String>,
+    /// The policies, one after another.
+    pub policies: Vec<Tolerance>,
+}
+
+impl Tolerance {
+    /// The return without any fault, which is the first cell of every grid that begins with zeros.
+    pub fn clean(&self) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.noise == 0.0 && cell.delay == 0 && cell.dropout == 0.0)
+    }
+
+    /// The cell that costs most.
+    pub fn worst(&self) -> Option<&Cell> {
+        self.cells.iter().min_by(|a, b| a.episode_return.total_cmp(&b.episode_return))
+    }
+}
+
+/// Disturbances in a project, in words.
+pub fn trained_with(decision: &Decision) -> String {
+    let mut kinds: Vec<&str> = decision.project.disturbances.iter().map(Disturbance::kind).collect();
+    kinds.dedup();
+    match (kinds.is_empty(), &decision.project.curriculum) {
+        (true, _) => "trained without disturbances".to_owned(),
+        (false, None) => format!("trained with {}", kinds.join(", ")),
+        (false, Some(curriculum)) => {
+            format!("trained with {} through {} levels", kinds.join(", "), curriculum.levels.len())
+        }
+    }
+}
+
+/// Measures policies in every cell; `done` hears of each one. All policies must fit the first one's decision.
+pub fn fault_matrix(
+    policies: &[(String, Decision, Policy)],
+    grid: &Grid,
+    episodes: u32,
+    done: &mut dyn FnMut(usize, usize),
+) -> Result<FaultMatrix, PlayError> {
+    let (_, first, _) = policies.first().expect("there is a policy to measure");
+    let spec = first.spec();
+    let (with_span, without): (Vec<_>, Vec<_>) =
+        spec.observation.iter().partition(|feature| span(feature).is_some());
+    let names = |features: Vec<&setpoint_decision::spec::Feature>| -> Vec<String> {
+        features.into_iter().map(|feature| feature.name.clone()).collect()
+    };
+    let (noisy, without_noise) = (names(with_span), names(without));
+    let seed = first.project.evaluate.seed;
+    let cells = grid.noise.len() * grid.delay.len() * grid.dropout.len();
+    let mut measured = 0;
+    let mut found = Vec::new();
+    for (name, decision, policy) in policies {
+        let mut tolerance = Tolerance {
+            policy: name.clone(),
+            trained: trained_with(decision),
+            cells: Vec::with_capacity(cells),
+        };
+        for dropout in &grid.dropout {
+            for delay in &grid.delay {
+                for noise in &grid.noise {
+                    let faults = faults(*noise, *delay, *dropout, &noisy);
+                    tolerance.cells.push(cell(
+                        decision,
+                        policy,
+                        (*noise, *delay, *dropout),
+                        faults,
+                        episodes,
+                        seed,
+                    )?);
+                    measured += 1;
+                    done(measured, cells * policies.len());
+                }
+            }
+        }
+        found.push(tolerance);
+    }
+    Ok(FaultMatrix {
+        project: first.project.charter.name.clone(),
+        grid: grid.clone(),
+        episodes,
+        seed,
+        without_noise,
+        policies: found,
+    })
+}
+
+fn faults(noise: f64, delay: u32, dropout: f64, noisy: &[String]) -> Vec<Disturbance> {
+    let mut faults = Vec::new();
+    if noise > 0.0 && !noisy.is_empty() {
+        faults.push(Disturbance::Sensor {
+            error: Error::Noise,
+            size: Levels(vec![noise]),
+            natural: false,
+            features: noisy.to_vec(),
+        });
+    }
+    if delay > 0 {
+        faults.push(Disturbance::ObservationDelay { steps: Levels(vec![f64::from(delay)]) });
+    }
+    if dropout > 0.0 {
+        faults.push(Disturbance::Dropout {
+            probability: Levels(vec![dropout]),
+            mean_steps: 1.0,
+            together: false,
+            features: Vec::new(),
+        });
+    }
+    faults
+}
+
+fn cell(
+    decision: &Decision,
+    policy: &Policy,
+    (noise, delay, dropout): (f64, u32, f64),
+    faults: Vec<Disturbance>,
+    episodes: u32,
+    seed: u64,
+) -> Result<Cell, PlayError> {
+    let mut faulty = decision.clone();
+    faulty.project.disturbances = faults;
+    faulty.project.curriculum = None;
+    faulty.project.evaluate.level = None;
+    faulty.project.evaluate.disturbed = true;
+    let returns = returns(&faulty, policy, seed, episodes as usize)?;
+    let mut random = Stream::new(seed, "bootstrap faults", 0);
+    Ok(Cell {
+        noise,
+        delay,
+        dropout,
+        episode_return: mean(returns.iter().copied()),
+        interval: bootstrap(returns.len(), &mut random, |indices| {
+            mean(indices.iter().map(|index| returns[*index]))
+        }),
+    })
+}
+
+/// Keeps the matrix with a run.
+pub fn keep(matrix: &FaultMatrix, folder: &RunFolder) -> Result<(), PlayError> {
+    atomic::create_folder(&folder.path.join("evidence"))?;
+    let text = serde_json::to_string_pretty(matrix).expect("a matrix has only text keys");
+    Ok(atomic::replace(&folder.evidence("faults"), text.as_bytes())?)
+}

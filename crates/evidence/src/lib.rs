@@ -1,0 +1,22 @@
+//! Evidence: measurements of deciders on one decision.
+//!
+//! * [`decision`] – a project with its process; start here
+//! * [`environments`] – processes that step together, with reward, constraints and the sums that logs show
+//! * [`progression`] – a training's way through the levels of a curriculum
+//! * [`mod@evaluate`] – the policy against its baselines; [`faults`] – the policy under noise, delay and loss of samples
+//! * [`preferences`] – whether the reward prefers the behaviour that the project says
+//! * [`logs`], [`action_distribution`], [`off_policy_evaluation`] – logs of decisions, and the return of another policy
+
+pub mod action_distribution;
+pub mod decision;
+pub mod environments;
+pub mod error;
+pub mod evaluate;
+pub mod faults;
+pub mod logs;
+pub mod off_policy_evaluation;
+pub mod preferences;
+pub mod progression;
+
+pub use decision::Decision;
+pub use error::PlayError;

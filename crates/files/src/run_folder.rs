@@ -1,0 +1,191 @@
+//! The folder that a training leaves: where its files are, how it is named, which one is the newest.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::FileError;
+
+const COMPARISON: &str = "compare.toml";
+const SEARCH: &str = "study.sqlite";
+
+/// A run's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    /// The folder.
+    pub path: PathBuf,
+}
+
+impl RunFolder {
+    /// A folder, whether it exists or not.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The name of a new run: `runs/<project>/<UTC time>-<algorithm>-s<seed>`, beside the working directory.
+    pub fn new_under(root: &Path, project: &str, algorithm: &str, seeds: &str, now: SystemTime) -> Self {
+        let folder = root.join(file_name(project));
+        let stem = format!("{}-{algorithm}-s{seeds}", timestamp(now));
+        let mut path = folder.join(&stem);
+        // Two runs in one second: the second gets a number.
+        for number in 2.. {
+            if !path.exists() {
+                break;
+            }
+            path = folder.join(format!("{stem}-{number}"));
+        }
+        Self { path }
+    }
+
+    /// The folder of all runs of a project under `root`.
+    pub fn all_of(root: &Path, project: &str) -> PathBuf {
+        root.join(file_name(project))
+    }
+
+    /// The newest run of a project under `root`, by name (names begin with the time).
+    pub fn newest_under(root: &Path, project: &str) -> Option<Self> {
+        Self::newest_with(root, project, "setpoint.toml")
+    }
+
+    /// The newest comparison of algorithms of a project under `root`.
+    pub fn newest_comparison_under(root: &Path, project: &str) -> Option<Self> {
+        Self::newest_with(root, project, COMPARISON)
+    }
+
+    /// The newest search of a project under `root`.
+    pub fn newest_search_under(root: &Path, project: &str) -> Option<Self> {
+        Self::newest_with(root, project, SEARCH)
+    }
+
+    fn newest_with(root: &Path, project: &str, file: &str) -> Option<Self> {
+        let mut paths: Vec<PathBuf> = fs::read_dir(root.join(file_name(project)))
+            .ok()?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.join(file).is_file())
+            .collect();
+        paths.sort();
+        paths.pop().map(Self::at)
+    }
+
+    /// The folder of one seed, in a run of several.
+    pub fn of_seed(&self, seed: u64) -> Self {
+        Self::at(self.path.join(format!("seed-{seed}")))
+    }
+
+    /// The resolved project file.
+    pub fn project_file(&self) -> PathBuf {
+        self.path.join("setpoint.toml")
+    }
+    /// One line a log step.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+    /// The folder of event files.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
+    }
+    /// One line an episode.
+    pub fn episodes(&self) -> PathBuf {
+        self.path.join("episodes.csv")
+    }
+    /// The folder of checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+    /// The folder of the replay buffer.
+    pub fn replay(&self) -> PathBuf {
+        self.path.join("replay")
+    }
+    /// The trained policy.
+    pub fn policy(&self) -> PathBuf {
+        self.path.join("policy.safetensors")
+    }
+    /// How the training ended; there once it has.
+    pub fn summary(&self) -> PathBuf {
+        self.path.join("summary.json")
+    }
+    /// The page for people.
+    pub fn report(&self) -> PathBuf {
+        self.path.join("report.html")
+    }
+    /// What a comparison of algorithms compares; such a folder has no project file of its own, so that it is never
+    /// taken for a project's newest training.
+    pub fn comparison_file(&self) -> PathBuf {
+        self.path.join(COMPARISON)
+    }
+    /// A comparison's page for people.
+    pub fn comparison_page(&self) -> PathBuf {
+        self.path.join("compare.html")
+    }
+    /// The trials of a search; such a folder has no project file of its own either.
+    pub fn search_file(&self) -> PathBuf {
+        self.path.join(SEARCH)
+    }
+    /// A search's page for people.
+    pub fn search_page(&self) -> PathBuf {
+        self.path.join("tune.html")
+    }
+    /// An evaluation, a validation … by name.
+    pub fn evidence(&self, name: &str) -> PathBuf {
+        self.path.join("evidence").join(format!("{name}.json"))
+    }
+
+    /// Reads a text file of the run.
+    pub fn read(path: &Path) -> Result<String, FileError> {
+        fs::read_to_string(path).map_err(FileError::on("read", path))
+    }
+}
+
+/// A project's name as a folder name: letters, digits, `-`, `_` and `.` stay, all else becomes `-`.
+fn file_name(project: &str) -> String {
+    let keep = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = project.chars().map(keep).collect();
+    if name.trim_matches('.').is_empty() { "project".to_owned() } else { name }
+}
+
+/// `20261121T083015Z`, by the civil calendar (Howard Hinnant's days-to-date algorithm).
+fn timestamp(now: SystemTime) -> String {
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn names_sort_by_time_and_hold_no_separators() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(timestamp(at(0)), "19700101T000000Z");
+        assert_eq!(timestamp(at(951_827_696)), "20000229T123456Z");
+        assert_eq!(timestamp(at(1_798_761_599)), "20261231T235959Z");
+        assert_eq!(file_name("../a b/ü"), "..-a-b-ü");
+        assert_eq!(file_name(".."), "project");
+    }
+
+    #[test]
+    fn the_newest_run_is_found_and_a_second_run_in_one_second_gets_its_own_folder() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(RunFolder::newest_under(root.path(), "p"), None);
+        let mut last = None;
+        for _ in 0..3 {
+            let run = RunFolder::new_under(root.path(), "p", "ppo", "0", SystemTime::UNIX_EPOCH);
+            fs::create_dir_all(&run.path).unwrap();
+            fs::write(run.project_file(), "").unwrap();
+            last = Some(run);
+        }
+        assert_eq!(RunFolder::newest_under(root.path(), "p"), last);
+    }
+}

@@ -1,0 +1,91 @@
+//! What drives a recommendation: the effect of each feature on the choice.
+
+use serde::Serialize;
+use setpoint_decision::spec::Feature;
+use setpoint_policy::Policy;
+
+/// How much one feature contributes to the choice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Driver {
+    /// Name of the feature.
+    pub feature: String,
+    /// Its value as the policy sees it.
+    pub value: f64,
+    /// Its value in its unit.
+    pub natural: f64,
+    /// Unit of `natural`.
+    pub unit: String,
+    /// The action or axis that `effect` speaks of.
+    pub of: String,
+    /// Positive speaks for the chosen action, or for more of the axis. See [`DriverKind`] for what it measures.
+    pub effect: f64,
+    /// What `effect` measures.
+    pub kind: DriverKind,
+}
+
+/// What a driver's effect measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriverKind {
+    /// Linear policy: the feature's share of the chosen action's logit (or value) above the mean, `(w_a − w̄)·x`.
+    Weight,
+    /// Categorical policy: change of the chosen action's probability against the same state with this feature at its
+    /// reference value, in [−1, 1].
+    ProbabilityChange,
+    /// Policy that chooses by values: change of the chosen action's value above the mean of those allowed, against the
+    /// same state with this feature at its reference value.
+    AdvantageChange,
+    /// Continuous policy: change of the axis that moves most, in its unit, against the same state with this feature at
+    /// its reference value.
+    SettingChange,
+}
+
+impl DriverKind {
+    /// What an effect of this kind is, in words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Weight => "weight × value, against the other actions",
+            Self::ProbabilityChange => "change of its probability against the feature's reference value",
+            Self::AdvantageChange => {
+                "change of its value over the others against the feature's reference value"
+            }
+            Self::SettingChange => "change of the setting against the feature's reference value",
+        }
+    }
+}
+
+impl Driver {
+    /// The effect with its sign, as people read it.
+    pub fn effect_text(&self) -> String {
+        let text = match self.kind {
+            DriverKind::ProbabilityChange => format!("{:+.1} %", 100.0 * self.effect),
+            DriverKind::SettingChange => format!("{:+.3} {}", self.effect, self.of),
+            DriverKind::Weight | DriverKind::AdvantageChange => format!("{:+.3}", self.effect),
+        };
+        text.replace('-', "−")
+    }
+
+    pub(crate) fn new(feature: &Feature, value: f32, of: String, effect: f64, kind: DriverKind) -> Self {
+        Self {
+            feature: feature.name.clone(),
+            value: f64::from(value),
+            natural: f64::from(feature.natural(value)),
+            unit: feature.unit.clone(),
+            of,
+            effect,
+            kind,
+        }
+    }
+}
+
+/// `(w_a − w̄)·x` of one feature: logits matter only against each other.
+pub(crate) fn logit_share(policy: &Policy, observation: &[f32], feature: usize, chosen: usize) -> f64 {
+    let choices = policy.manifest.network.output;
+    let row = &policy.parameters[feature * choices..(feature + 1) * choices];
+    let mean = row.iter().map(|weight| f64::from(*weight)).sum::<f64>() / choices as f64;
+    let mut seen = observation.to_vec();
+    if let Some(normalizer) = &policy.normalizer {
+        normalizer.apply(observation, &mut seen);
+    }
+    (f64::from(row[chosen]) - mean) * f64::from(seen[feature])
+}

@@ -1,0 +1,82 @@
+//! A state given by people or programs: named values, the rest at their reference.
+
+use setpoint_decision::diagnostic::nearest;
+
+use setpoint_policy::manifest::Manifest;
+
+/// A state that a policy can be asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenState {
+    /// As the policy sees it.
+    pub observation: Vec<f32>,
+    /// Signals that were given, NaN for the others; empty when none was.
+    pub signals: Vec<f32>,
+}
+
+/// A value could not be understood.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct GivenError(String);
+
+impl GivenState {
+    /// Every feature at its reference value, no signal known.
+    pub fn at_reference(manifest: &Manifest) -> Self {
+        let observation = manifest.observation.iter().map(|feature| feature.reference).collect();
+        Self { observation, signals: Vec::new() }
+    }
+
+    /// Sets a feature (as the policy sees it) or a signal (in its unit).
+    pub fn set(&mut self, manifest: &Manifest, name: &str, value: f64) -> Result<(), GivenError> {
+        if let Some(index) = manifest.observation.iter().position(|feature| feature.name == name) {
+            let feature = &manifest.observation[index];
+            if !(f64::from(feature.low)..=f64::from(feature.high)).contains(&value) {
+                return Err(GivenError(format!(
+                    "`{name}` cannot be {value}: expected {} to {} as the policy sees it, which is {} to {} {}",
+                    feature.low,
+                    feature.high,
+                    feature.natural(feature.low),
+                    feature.natural(feature.high),
+                    feature.unit
+                )));
+            }
+            self.observation[index] = value as f32;
+            return Ok(());
+        }
+        if let Some(index) = manifest.signals.iter().position(|signal| signal.name == name) {
+            if !value.is_finite() {
+                return Err(GivenError(format!("`{name}` must be a finite number")));
+            }
+            self.signals.resize(manifest.signals.len(), f32::NAN);
+            self.signals[index] = value as f32;
+            return Ok(());
+        }
+        let names = || manifest.observation.iter().map(|feature| feature.name.as_str());
+        let hint = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("features: {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        Err(GivenError(format!("there is no feature `{name}`; {hint}")))
+    }
+
+    /// Sets from `name=value`, the value as the policy sees it, or with the feature's unit behind it (`wip=30parts`).
+    pub fn assign(&mut self, manifest: &Manifest, assignment: &str) -> Result<(), GivenError> {
+        let refuse = |what: &str| GivenError(format!("`{assignment}`: {what}, for example wip=0.75"));
+        let (name, text) = assignment.split_once('=').ok_or_else(|| refuse("expected feature=value"))?;
+        let (name, text) = (name.trim(), text.trim());
+        if let Ok(value) = text.parse() {
+            return self.set(manifest, name, value);
+        }
+        let feature = manifest.observation.iter().find(|feature| feature.name == name);
+        if let Some(feature) = feature {
+            let number =
+                text.strip_suffix(feature.unit.as_str()).map(str::trim).and_then(|text| text.parse().ok());
+            if let Some(natural) = number {
+                return self.set(manifest, name, f64::from(feature.scaled(natural)));
+            }
+            return Err(refuse(&format!("expected a number, or a number in {}", feature.unit)));
+        }
+        // The name is what is wrong; `set` says so.
+        self.set(manifest, name, f64::NAN)?;
+        Err(refuse("expected a number"))
+    }
+}

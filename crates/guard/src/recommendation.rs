@@ -1,0 +1,198 @@
+//! One recommendation: the actions in order with their probabilities, and what drives the choice.
+
+use serde::Serialize;
+use setpoint_decision::spec::{ActionSpace, Axis, Feature};
+use setpoint_policy::Policy;
+use setpoint_policy::head::Head;
+
+use crate::constraints::{ConstraintSet, UnknownName};
+use crate::drivers::{Driver, DriverKind, logit_share};
+
+/// A recommendation for one state.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recommendation {
+    /// Every choice of a discrete decision, the most probable (or valuable) first; forbidden ones last, with probability
+    /// 0. Empty for a continuous one.
+    pub actions: Vec<RankedAction>,
+    /// Every axis of a continuous decision. Empty for a discrete one.
+    pub settings: Vec<Setting>,
+    /// What speaks most for the first action against its alternatives, strongest first.
+    pub drivers: Vec<Driver>,
+    /// Constraints that are active in this state, in words.
+    pub active_constraints: Vec<String>,
+}
+
+/// There is nothing to recommend.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NoRecommendation {
+    /// A constraint speaks of something else.
+    #[error(transparent)]
+    Constraint(#[from] UnknownName),
+    /// Every choice is forbidden.
+    #[error(
+        "no choice is left in this state: what is impossible and what the constraints forbid is everything"
+    )]
+    NothingLeft,
+}
+
+/// One action of a ranking.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RankedAction {
+    /// Name of the choice.
+    pub name: String,
+    /// Index of the choice.
+    pub index: usize,
+    /// Probability that the policy gives it, in [0, 1].
+    pub probability: f64,
+    /// Its value, where the policy chooses by values: the expected discounted sum of rewards, in the scale learnt on.
+    pub value: Option<f64>,
+    /// Whether the constraints allow it.
+    pub allowed: bool,
+}
+
+/// One axis of a continuous decision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Setting {
+    /// Name of the axis.
+    pub name: String,
+    /// The value to set, in `unit`, after the constraints.
+    pub value: f64,
+    /// Unit of the axis.
+    pub unit: String,
+    /// Standard deviation with which the policy would draw it, in `unit`; 0 if it draws nothing.
+    pub deviation: f64,
+    /// Least admissible value.
+    pub low: f64,
+    /// Greatest admissible value.
+    pub high: f64,
+    /// Whether a constraint changed it.
+    pub clipped: bool,
+}
+
+/// Ranks the choices of a discrete decision, or gives the settings of a continuous one, for one observation, under
+/// the policy's constraints. `signals` may be empty; rules that need one are then active. `impossible` are choices that
+/// the process does not allow at present, by index.
+///
+/// # Panics
+/// If the observation has not one value a feature, or an index is not that of a choice.
+pub fn recommend(
+    policy: &Policy,
+    observation: &[f32],
+    signals: &[f32],
+    impossible: &[usize],
+) -> Result<Recommendation, NoRecommendation> {
+    assert_eq!(observation.len(), policy.manifest.observation.len(), "one value a feature");
+    let constraints = ConstraintSet::of(policy)?;
+    let active_constraints = constraints
+        .active(observation, signals)
+        .zip(constraints.descriptions())
+        .filter(|(active, _)| *active)
+        .map(|(_, description)| description.clone())
+        .collect();
+    let (actions, settings, mut drivers) = match &policy.manifest.action {
+        ActionSpace::Discrete { choices } => {
+            let mut allowed = vec![true; choices.len()];
+            constraints.mask(observation, signals, &mut allowed);
+            impossible.iter().for_each(|choice| allowed[*choice] = false);
+            if !allowed.contains(&true) {
+                return Err(NoRecommendation::NothingLeft);
+            }
+            let (actions, drivers) = rank(policy, observation, &allowed);
+            (actions, Vec::new(), drivers)
+        }
+        ActionSpace::Continuous { axes } => {
+            let (settings, drivers) = settings(policy, observation, axes, |values| {
+                constraints.clip(observation, signals, values);
+            });
+            (Vec::new(), settings, drivers)
+        }
+    };
+    drivers.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
+    Ok(Recommendation { actions, settings, drivers, active_constraints })
+}
+
+fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAction>, Vec<Driver>) {
+    let manifest = &policy.manifest;
+    let is_values = manifest.head == Head::Values;
+    let mut runner = policy.runner(1);
+    let scores = runner.scores(observation, allowed).to_vec();
+    let probabilities = runner.probabilities(observation, allowed).to_vec();
+    let ranked = |(index, name): (usize, &str)| RankedAction {
+        name: name.to_owned(),
+        index,
+        probability: if allowed[index] { f64::from(probabilities[index]) } else { 0.0 },
+        value: (is_values && allowed[index]).then(|| f64::from(scores[index])),
+        allowed: allowed[index],
+    };
+    let mut actions: Vec<RankedAction> =
+        manifest.action.names().into_iter().enumerate().map(ranked).collect();
+    actions.sort_by(|a, b| scores[b.index].total_cmp(&scores[a.index]).then(a.index.cmp(&b.index)));
+
+    let chosen = actions[0].index;
+    let of = actions[0].name.clone();
+    // What the choice is worth beyond the others that are allowed.
+    let advantage = |values: &[f32]| {
+        let open = values.iter().zip(allowed).filter(|(_, allowed)| **allowed);
+        let (sum, n) = open.fold((0.0, 0.0), |(sum, n), (value, _)| (sum + f64::from(*value), n + 1.0));
+        f64::from(values[chosen]) - sum / n
+    };
+    let is_linear = manifest.network.hidden.is_empty() && manifest.discretization.is_none();
+    let driver = |(index, feature): (usize, &Feature)| {
+        let mut moved = observation.to_vec();
+        moved[index] = feature.reference;
+        let (effect, kind) = if is_linear {
+            (logit_share(policy, observation, index, chosen), DriverKind::Weight)
+        } else if is_values {
+            let without = advantage(runner.scores(&moved, allowed));
+            (advantage(&scores) - without, DriverKind::AdvantageChange)
+        } else {
+            let without = runner.probabilities(&moved, allowed)[chosen];
+            (f64::from(probabilities[chosen] - without), DriverKind::ProbabilityChange)
+        };
+        Driver::new(feature, observation[index], of.clone(), effect, kind)
+    };
+    let drivers = manifest.observation.iter().enumerate().map(driver).collect();
+    (actions, drivers)
+}
+
+fn settings(
+    policy: &Policy,
+    observation: &[f32],
+    axes: &[Axis],
+    clip: impl Fn(&mut [f32]),
+) -> (Vec<Setting>, Vec<Driver>) {
+    let mut runner = policy.runner(1);
+    let mut at = |observation: &[f32]| {
+        let mut values = vec![0.0; axes.len()];
+        runner.control(observation, None, &mut values);
+        values
+    };
+    let wanted = at(observation);
+    let mut values = wanted.clone();
+    clip(&mut values);
+    let setting = |(index, deviation): (usize, f32)| {
+        let axis = &axes[index];
+        Setting {
+            name: axis.name.clone(),
+            value: f64::from(values[index]),
+            unit: axis.unit.clone(),
+            deviation: f64::from(deviation),
+            low: f64::from(axis.low),
+            high: f64::from(axis.high),
+            clipped: values[index] != wanted[index],
+        }
+    };
+    let settings = policy.deviations(observation).into_iter().enumerate().map(setting).collect();
+    let driver = |(index, feature): (usize, &Feature)| {
+        let mut moved = observation.to_vec();
+        moved[index] = feature.reference;
+        let without = at(&moved);
+        let change = |axis: usize| wanted[axis] - without[axis];
+        let share = |axis: usize| (change(axis) / (axes[axis].high - axes[axis].low)).abs();
+        let most = (0..axes.len()).max_by(|a, b| share(*a).total_cmp(&share(*b))).unwrap_or(0);
+        let (of, effect) = (axes[most].name.clone(), f64::from(change(most)));
+        Driver::new(feature, observation[index], of, effect, DriverKind::SettingChange)
+    };
+    let drivers = policy.manifest.observation.iter().enumerate().map(driver).collect();
+    (settings, drivers)
+}

@@ -1,0 +1,286 @@
+//! A network with what is learnt of it and the buffers of a gradient step, and its slowly following copy.
+
+use crate::gradient;
+use crate::mlp::{Mlp, Workspace};
+use crate::optimizer::{Adam, polyak};
+use serde::{Deserialize, Serialize};
+use setpoint_random::Stream;
+
+/// Saved networks have other sizes than those of the project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its {0} have other sizes than this project's")]
+pub struct WrongSize(&'static str);
+
+impl From<WrongSize> for String {
+    fn from(error: WrongSize) -> Self {
+        error.to_string()
+    }
+}
+
+/// The part that a checkpoint holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trained {
+    /// The flat parameter slice.
+    pub parameters: Vec<f32>,
+    /// Its optimiser.
+    pub optimizer: Adam<f32>,
+}
+
+/// A network that learns by Adam.
+pub struct Network {
+    /// Its shape.
+    pub shape: Mlp,
+    /// What it has learnt.
+    pub trained: Trained,
+    workspace: Workspace<f32>,
+    gradient: Vec<f32>,
+}
+
+impl Network {
+    /// Weights and biases uniform in ±1/√inputs (PyTorch's default, which Stable-Baselines3's off-policy learners use);
+    /// Adam with ε = 10⁻⁸.
+    pub fn new(shape: Mlp, rows_max: usize, weights: &mut Stream) -> Self {
+        let n = shape.parameters();
+        let mut parameters = vec![0.0; n];
+        shape.initialize_uniform(&mut parameters, &mut || f64::from(weights.unit()));
+        Self {
+            workspace: shape.workspace(rows_max),
+            gradient: vec![0.0; n],
+            trained: Trained { parameters, optimizer: Adam::new(n, 1e-8) },
+            shape,
+        }
+    }
+
+    /// Outputs `[rows, output]` for inputs `[rows, input]`.
+    pub fn forward(&mut self, input: &[f32], rows: usize) -> &[f32] {
+        self.shape.forward(&self.trained.parameters, input, rows, &mut self.workspace)
+    }
+
+    /// One step of Adam down dL/d output of the last [`Network::forward`]; gives the gradient's norm before clipping.
+    pub fn learn(
+        &mut self,
+        input: &[f32],
+        rows: usize,
+        output_gradient: &[f32],
+        learning_rate: f64,
+        max_norm: Option<f64>,
+    ) -> f64 {
+        let Self { shape, trained, workspace, gradient } = self;
+        shape.backward(&trained.parameters, input, rows, workspace, output_gradient, gradient);
+        let squared = gradient::squared_norm(gradient);
+        let scale = max_norm.map_or(1.0, |max_norm| gradient::clip_scale(squared, max_norm));
+        trained.optimizer.step(&mut trained.parameters, gradient, learning_rate, scale as f32);
+        squared.sqrt()
+    }
+
+    /// dL/d input from dL/d output of the last [`Network::forward`].
+    pub fn input_gradient(&mut self, rows: usize, output_gradient: &[f32], input_gradient: &mut [f32]) {
+        let Self { shape, trained, workspace, .. } = self;
+        shape.input_gradient(&trained.parameters, rows, workspace, output_gradient, input_gradient);
+    }
+
+    /// dL/d input of some rows of the last [`Network::forward`], one after another; `output_gradient` is theirs too.
+    pub fn input_gradient_of(&mut self, kept: &[u32], output_gradient: &[f32], input_gradient: &mut [f32]) {
+        self.shape.keep_rows(kept, &mut self.workspace);
+        self.input_gradient(kept.len(), output_gradient, input_gradient);
+    }
+
+    /// One step of Adam down a gradient that was found elsewhere; gives its norm.
+    pub fn apply(&mut self, gradient: &[f32], learning_rate: f64) -> f64 {
+        let Trained { parameters, optimizer } = &mut self.trained;
+        optimizer.step(parameters, gradient, learning_rate, 1.0);
+        gradient::squared_norm(gradient).sqrt()
+    }
+
+    /// Puts back what a checkpoint held.
+    pub fn restore(&mut self, trained: Trained) -> Result<(), WrongSize> {
+        let n = self.trained.parameters.len();
+        let Adam { first, second, .. } = &trained.optimizer;
+        if [trained.parameters.len(), first.len(), second.len()] != [n; 3] {
+            return Err(WrongSize("networks"));
+        }
+        self.trained = trained;
+        Ok(())
+    }
+}
+
+/// Two halves of a batch through one network, side by side on two cores where there are two. The halves and the order in
+/// which their gradients are added are the same on one core, so the result is too.
+pub struct Halves {
+    workspaces: [Workspace<f32>; 2],
+    gradients: [Vec<f32>; 2],
+}
+
+impl Halves {
+    /// Buffers for a network and batches of up to `rows_max`.
+    pub fn new(shape: &Mlp, rows_max: usize) -> Self {
+        let workspace = || shape.workspace(rows_max.div_ceil(2));
+        Self {
+            workspaces: [workspace(), workspace()],
+            gradients: [vec![0.0; shape.parameters()], vec![0.0; shape.parameters()]],
+        }
+    }
+
+    /// Outputs `[rows, output]` for inputs `[rows, input]`, into `output`.
+    pub fn forward(
+        &mut self,
+        shape: &Mlp,
+        parameters: &[f32],
+        input: &[f32],
+        rows: usize,
+        cores: Cores,
+        output: &mut [f32],
+    ) {
+        let first = rows.div_ceil(2);
+        let [upper, lower] = &mut self.workspaces;
+        let (upper_input, lower_input) = input[..rows * shape.input].split_at(first * shape.input);
+        let (upper_output, lower_output) = output[..rows * shape.output].split_at_mut(first * shape.output);
+        cores.join(
+            || upper_output.copy_from_slice(shape.forward(parameters, upper_input, first, upper)),
+            || {
+                if rows > first {
+                    lower_output.copy_from_slice(shape.forward(parameters, lower_input, rows - first, lower));
+                }
+            },
+        );
+    }
+
+    /// Finds dL/d parameters of the last [`Halves::forward`]; see [`Halves::gradient`].
+    pub fn backward(
+        &mut self,
+        shape: &Mlp,
+        parameters: &[f32],
+        input: &[f32],
+        rows: usize,
+        cores: Cores,
+        output_gradient: &[f32],
+    ) {
+        let first = rows.div_ceil(2);
+        let [upper, lower] = &mut self.workspaces;
+        let [upper_gradient, lower_gradient] = &mut self.gradients;
+        let (upper_input, lower_input) = input[..rows * shape.input].split_at(first * shape.input);
+        let (above, below) = output_gradient[..rows * shape.output].split_at(first * shape.output);
+        cores.join(
+            || shape.backward(parameters, upper_input, first, upper, above, upper_gradient),
+            || shape.backward(parameters, lower_input, rows - first, lower, below, lower_gradient),
+        );
+        if rows > first {
+            upper_gradient.iter_mut().zip(lower_gradient).for_each(|(sum, part)| *sum += *part);
+        }
+    }
+
+    /// What the last [`Halves::backward`] found.
+    pub fn gradient(&self) -> &[f32] {
+        &self.gradients[0]
+    }
+
+    /// dL/d input `[rows, input]` of the last [`Halves::forward`].
+    pub fn input_gradient(
+        &mut self,
+        shape: &Mlp,
+        parameters: &[f32],
+        rows: usize,
+        cores: Cores,
+        output_gradient: &[f32],
+        input_gradient: &mut [f32],
+    ) {
+        let first = rows.div_ceil(2);
+        let [upper, lower] = &mut self.workspaces;
+        let (above, below) = output_gradient[..rows * shape.output].split_at(first * shape.output);
+        let (to_upper, to_lower) = input_gradient[..rows * shape.input].split_at_mut(first * shape.input);
+        cores.join(
+            || shape.input_gradient(parameters, first, upper, above, to_upper),
+            || shape.input_gradient(parameters, rows - first, lower, below, to_lower),
+        );
+    }
+}
+
+/// How many cores a learner may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cores {
+    /// This one.
+    One,
+    /// Two of the thread pool in which the caller runs.
+    Two,
+}
+
+impl Cores {
+    /// Does both, side by side or in turn.
+    pub fn join<A: Send, B: Send>(
+        self,
+        first: impl FnOnce() -> A + Send,
+        second: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        match self {
+            Self::One => {
+                let a = first();
+                (a, second())
+            }
+            Self::Two => rayon::join(first, second),
+        }
+    }
+}
+
+/// A copy that follows a network slowly, for targets that stand still while they are learnt.
+pub struct Target {
+    /// Its shape.
+    pub shape: Mlp,
+    /// Its flat parameter slice.
+    pub parameters: Vec<f32>,
+    workspace: Workspace<f32>,
+}
+
+impl Target {
+    /// A copy of a network as it stands.
+    pub fn of(network: &Network, rows_max: usize) -> Self {
+        Self {
+            workspace: network.shape.workspace(rows_max),
+            parameters: network.trained.parameters.clone(),
+            shape: network.shape.clone(),
+        }
+    }
+
+    /// Outputs `[rows, output]` for inputs `[rows, input]`.
+    pub fn forward(&mut self, input: &[f32], rows: usize) -> &[f32] {
+        self.shape.forward(&self.parameters, input, rows, &mut self.workspace)
+    }
+
+    /// Moves by τ towards the network.
+    pub fn follow(&mut self, network: &Network, tau: f64) {
+        polyak(&mut self.parameters, &network.trained.parameters, tau);
+    }
+
+    /// Puts back what a checkpoint held.
+    pub fn restore(&mut self, parameters: Vec<f32>) -> Result<(), WrongSize> {
+        if parameters.len() != self.parameters.len() {
+            return Err(WrongSize("target networks"));
+        }
+        self.parameters = parameters;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mlp::Activation;
+
+    use super::*;
+
+    /// PyTorch's default, which Stable-Baselines3's off-policy learners use; PPO has another (`algorithms::ppo`).
+    #[test]
+    fn weights_and_biases_begin_within_one_over_the_root_of_their_inputs() {
+        let shape = Mlp { input: 4, hidden: vec![100], output: 50, activation: Activation::Relu };
+        let network = Network::new(shape, 1, &mut Stream::new(0, "test", 0));
+        let Trained { parameters, optimizer } = &network.trained;
+        let greatest = |slice: &[f32]| slice.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let (first, second) = parameters.split_at(4 * 100 + 100);
+        for (layer, inputs) in [(first, 4.0_f32), (second, 100.0)] {
+            let bound = 1.0 / inputs.sqrt();
+            assert!(greatest(layer) <= bound && greatest(layer) > 0.98 * bound);
+            // Uniform: variance bound² / 3.
+            let variance = layer.iter().map(|value| value * value).sum::<f32>() / layer.len() as f32;
+            assert!((variance * 3.0 / (bound * bound) - 1.0).abs() < 0.1, "{variance}");
+        }
+        assert_eq!(optimizer.epsilon, 1e-8);
+    }
+}

@@ -1,0 +1,206 @@
+//! Pictures as SVG text: they follow the page's colours, light or dark, and print.
+
+use std::fmt::Write;
+
+use super::frame::Frame;
+use setpoint_statistics::{Interval, WINDOW};
+
+/// Text made safe inside HTML.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// Round values that cover a range in about `count` steps.
+pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
+    let span = (high - low).max(1e-12);
+    let raw = span / count as f64;
+    let power = 10.0_f64.powf(raw.log10().floor());
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= raw).unwrap_or(raw);
+    let first = (low / step).ceil() as i64;
+    let last = (high / step).floor() as i64;
+    (first..=last).map(|index| index as f64 * step).collect()
+}
+
+/// A learning curve: faint dots for episodes (one curve only), a line for each moving average, dashed baselines.
+pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -> String {
+    let averages: Vec<Vec<(f64, f64)>> = curves.iter().map(|curve| moving_average(curve)).collect();
+    let steps_max = curves.iter().flatten().map(|(steps, _)| *steps).max().unwrap_or(1) as f64;
+    let mut values: Vec<f64> = averages.iter().flatten().map(|(_, value)| *value).collect();
+    if curves.len() == 1 {
+        values.extend(thinned(&curves[0], 600).map(|(_, value)| value));
+    }
+    values.extend(baselines.iter().map(|(_, value)| *value));
+    if values.is_empty() {
+        return "<p class=\"quiet\">No episode finished during training.</p>".to_owned();
+    }
+    let frame = Frame::around(&values, steps_max);
+    let mut svg = frame.open();
+    if curves.len() == 1 {
+        svg.push_str("<g class=\"dots\">");
+        for (steps, value) in thinned(&curves[0], 600) {
+            let _ =
+                write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"1.6\"/>", frame.x(steps), frame.y(value));
+        }
+        svg.push_str("</g>");
+    }
+    svg += &frame.baselines(baselines);
+    let class = if curves.len() == 1 { "curve" } else { "curve many" };
+    for average in &averages {
+        let points: Vec<String> = average
+            .iter()
+            .map(|(steps, value)| format!("{:.1},{:.1}", frame.x(*steps), frame.y(*value)))
+            .collect();
+        let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Axis numbers: 20k, 1.5M.
+pub fn short(value: f64) -> String {
+    let magnitude = value.abs();
+    let (scaled, unit) = match magnitude {
+        m if m >= 1e6 => (value / 1e6, "M"),
+        m if m >= 1e4 => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
+    let text = format!("{scaled:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{}{unit}", text.replace('-', "−"))
+}
+
+/// One algorithm's learning curve over seeds.
+pub struct Band {
+    /// Which colour of the series it has.
+    pub series: usize,
+    /// Environment steps, mean, and its interval.
+    pub points: Vec<(f64, f64, Interval)>,
+}
+
+/// Learning curves of several algorithms: a line for each mean, a band for its interval, dashed baselines.
+pub fn learning_bands(bands: &[Band], baselines: &[(String, f64)]) -> String {
+    let points = || bands.iter().flat_map(|band| &band.points);
+    if points().next().is_none() {
+        return "<p class=\"quiet\">No episode finished during training.</p>".to_owned();
+    }
+    let steps_max = points().map(|(steps, ..)| *steps).fold(1.0, f64::max);
+    let mut values: Vec<f64> = points().flat_map(|(_, mean, band)| [*mean, band.low, band.high]).collect();
+    values.extend(baselines.iter().map(|(_, value)| *value));
+    let frame = Frame::around(&values, steps_max);
+    let mut svg = frame.open();
+    svg += &frame.baselines(baselines);
+    let at = |steps: f64, value: f64| format!("{:.1},{:.1}", frame.x(steps), frame.y(value));
+    for Band { series, points } in bands {
+        let above = points.iter().map(|(steps, _, band)| at(*steps, band.high));
+        let below = points.iter().rev().map(|(steps, _, band)| at(*steps, band.low));
+        let outline: Vec<String> = above.chain(below).collect();
+        let _ = write!(svg, "<polygon class=\"band s{series}\" points=\"{}\"/>", outline.join(" "));
+    }
+    // Lines last: no band covers one.
+    for Band { series, points } in bands {
+        let line: Vec<String> = points.iter().map(|(steps, mean, _)| at(*steps, *mean)).collect();
+        let _ = write!(svg, "<polyline class=\"series s{series}\" points=\"{}\"/>", line.join(" "));
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Mean return of the last 100 episodes after each episode, thinned to what a line can show.
+fn moving_average(curve: &[(u64, f64)]) -> Vec<(f64, f64)> {
+    let window = WINDOW;
+    let mut sum = 0.0;
+    let mut points = Vec::with_capacity(curve.len());
+    for (index, (steps, value)) in curve.iter().enumerate() {
+        sum += value;
+        if index >= window {
+            sum -= curve[index - window].1;
+        }
+        points.push((*steps as f64, sum / (index + 1).min(window) as f64));
+    }
+    let skip = points.len() / 500 + 1;
+    let last = points.last().copied();
+    let mut thin: Vec<_> = points.into_iter().skip(9).step_by(skip).collect();
+    thin.extend(last);
+    thin
+}
+
+fn thinned(curve: &[(u64, f64)], count: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
+    let skip = curve.len() / count + 1;
+    curve.iter().step_by(skip).map(|(steps, value)| (*steps as f64, *value))
+}
+
+/// A horizontal bar from 0 to a share of 1, in percent of its cell.
+pub fn bar(share: f64, class: &str) -> String {
+    let width = (100.0 * share.clamp(0.0, 1.0)).max(0.4);
+    format!("<span class=\"bar\"><span class=\"{class}\" style=\"width:{width:.1}%\"></span></span>")
+}
+
+/// A bar that leaves the middle to the left or to the right; `share` in [−1, 1].
+pub fn diverging(share: f64, class: &str) -> String {
+    let width = (50.0 * share.abs().min(1.0)).max(0.4);
+    let left = if share < 0.0 { 50.0 - width } else { 50.0 };
+    format!(
+        "<span class=\"bar split\"><span class=\"{class}\" style=\"margin-left:{left:.1}%;width:{width:.1}%\"></span></span>"
+    )
+}
+
+/// One dot a value on a line, with the mean and its interval.
+pub fn dots(values: &[f64], mean: f64, low: f64, high: f64) -> String {
+    let least = values.iter().copied().fold(low, f64::min);
+    let greatest = values.iter().copied().fold(high, f64::max);
+    let margin = 0.06 * (greatest - least).max(1e-9);
+    let (least, greatest) = (least - margin, greatest + margin);
+    let x = |value: f64| 10.0 + 700.0 * (value - least) / (greatest - least);
+    let mut svg = String::from(
+        "<svg viewBox=\"0 0 720 84\" role=\"img\" aria-label=\"Reward per step of each seed\"><g class=\"axis\">",
+    );
+    for tick in ticks(least, greatest, 6) {
+        let at = x(tick);
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"8\" y2=\"60\"/><text x=\"{at:.1}\" y=\"78\" \
+             text-anchor=\"middle\">{}</text>",
+            short(tick)
+        );
+    }
+    let _ = write!(
+        svg,
+        "</g><rect class=\"interval\" x=\"{:.1}\" y=\"18\" width=\"{:.1}\" height=\"32\"/>",
+        x(low),
+        (x(high) - x(low)).max(1.0)
+    );
+    for value in values {
+        let _ = write!(svg, "<circle class=\"seed\" cx=\"{:.1}\" cy=\"34\" r=\"5\"/>", x(*value));
+    }
+    let _ =
+        write!(svg, "<line class=\"mean\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"12\" y2=\"56\"/></svg>", x(mean));
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_harmless() {
+        assert_eq!(escape("<script>\"&'"), "&lt;script&gt;&quot;&amp;&#39;");
+    }
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        assert_eq!(ticks(0.0, 100.0, 5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(ticks(-3.0, 7.0, 4), [-2.5, 0.0, 2.5, 5.0]);
+    }
+}

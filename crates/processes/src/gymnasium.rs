@@ -1,0 +1,273 @@
+//! `gymnasium`: any environment with Gymnasium's interface, in Python workers beside this program.
+//!
+//! A project names the environment by its id or by the class that makes it; the environment's own reward is the signal
+//! `reward`. Each worker is a Python process with some of the environments ([`worker`]), actions and results lie in a
+//! file in memory ([`shared`]), and all workers step side by side ([`batch`]). What the environments are is what they
+//! say of themselves ([`description`]).
+//!
+//! Their state stays in Python: a checkpoint holds the seeds' streams alone, and a training that is resumed begins new
+//! episodes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use setpoint_decision::Diagnostic;
+use setpoint_decision::diagnostic::nearest;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
+
+use setpoint_process::Factory;
+use setpoint_process::Heuristic;
+use setpoint_process::registry::Request;
+use setpoint_process::vectorized::{Batch, ProcessError};
+
+use description::Description;
+
+pub mod description;
+
+#[cfg(unix)]
+pub mod batch;
+#[cfg(unix)]
+pub mod shared;
+#[cfg(unix)]
+pub mod worker;
+
+/// Its name in a project file.
+pub const KIND: &str = "gymnasium";
+/// One sentence for people, where no environment is named.
+pub const SUMMARY: &str =
+    "any environment with Gymnasium's interface, by its id or its class, in Python workers";
+/// Names the Python that workers run, where a project does not.
+pub const PYTHON_VARIABLE: &str = "SETPOINT_PYTHON";
+
+const TIMEOUT_S: f64 = 60.0;
+
+/// Which environments, and how they are run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// A registered id; none where there is an entry point.
+    pub id: Option<String>,
+    /// `module:class` of what makes one.
+    pub entry: Option<String>,
+    /// What it is made with.
+    pub kwargs: toml::Table,
+    /// Numbers of `info` that are reported as signals.
+    pub signals: Vec<String>,
+    /// The interpreter.
+    pub python: PathBuf,
+    /// Folders in which its modules are looked for first.
+    pub path: Vec<PathBuf>,
+    /// Processes side by side; as many as there are cores where absent.
+    pub workers: Option<usize>,
+    /// How long a step or reset may take.
+    pub timeout: Duration,
+    /// Whether observations are held to the bounds of their space.
+    pub check_bounds: bool,
+    /// Steps after which an episode is cut off; the environment's own limit where absent.
+    pub max_steps: Option<u32>,
+}
+
+impl Settings {
+    /// What the environments are called in messages.
+    pub fn called(&self) -> String {
+        let name = self.id.as_ref().or(self.entry.as_ref());
+        format!("{KIND} {}", name.map_or("", String::as_str))
+    }
+
+    /// Workers for so many environments.
+    pub fn workers_for(&self, lanes: usize) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.unwrap_or_else(cores).min(lanes).max(1)
+    }
+
+    fn read(request: &Request<'_>) -> Result<Self, Box<Diagnostic>> {
+        let section = &request.section;
+        let id = section.string("id", "the environment's id, as gymnasium.make takes it")?;
+        let entry = section.string("entry", "what makes an environment, as \"my_package.my_env:MyEnv\"")?;
+        const EXAMPLE: &str = "for example: id = \"LunarLander-v3\", or entry = \"my_package.my_env:MyEnv\"";
+        match (&id, &entry) {
+            (None, None) => {
+                let title = "the project names no environment";
+                return Err(section.error("id", title, "expected id = \"…\" or entry = \"…\"", EXAMPLE));
+            }
+            (Some(_), Some(_)) => {
+                let title = "`id` and `entry` cannot both be given";
+                return Err(section.error_at_key("entry", title, "expected one of the two", EXAMPLE));
+            }
+            _ => {}
+        }
+        let signals = section.strings("signals", "numbers of `info` that are reported as signals")?;
+        let signals = signals.unwrap_or_default();
+        for (index, name) in signals.iter().enumerate() {
+            let label = match name.as_str() {
+                "reward" => "the environment's own reward is always reported",
+                _ if signals[..index].contains(name) => "once is enough",
+                _ => continue,
+            };
+            let title = format!("`{name}` is a signal already");
+            return Err(section.error_in_list("signals", index, &title, label, ""));
+        }
+        let python = section.string("python", "the interpreter that has gymnasium and numpy")?;
+        let path =
+            section.strings("path", "folders in which modules are looked for; the project's by default")?;
+        let path = path.unwrap_or_else(|| vec![".".to_owned()]);
+        let workers =
+            section.integer("workers", Range::between(1.0, 1024.0), "Python processes side by side")?;
+        let timeout = section.number(
+            "timeout_s",
+            Range::between(0.01, 1e6),
+            "seconds that a step or a reset may take before the worker counts as hung",
+        )?;
+        let check_bounds =
+            section.boolean("check_bounds", "hold observations to the bounds of the observation space")?;
+        Ok(Self {
+            id,
+            entry,
+            kwargs: section.table("kwargs")?.contents()?,
+            signals,
+            python: python
+                .map(|python| interpreter(&python, request.folder))
+                .or_else(|| std::env::var_os(PYTHON_VARIABLE).map(PathBuf::from))
+                .unwrap_or_else(|| PathBuf::from("python3")),
+            path: path.iter().map(|folder| absolute(&request.folder.join(folder))).collect(),
+            workers: workers.map(|workers| workers as usize),
+            timeout: Duration::from_secs_f64(timeout.unwrap_or(TIMEOUT_S)),
+            check_bounds: check_bounds.unwrap_or(true),
+            max_steps: request.max_steps,
+        })
+    }
+
+    /// The keys as a run's project file keeps them: it lies in another folder, and finds the same modules from there.
+    fn parameters(&self, section: &Section<'_>) -> toml::Table {
+        let mut table = toml::Table::new();
+        let text = |path: &Path| toml::Value::String(path.display().to_string());
+        if section.is_string("python") {
+            table.insert("python".to_owned(), text(&self.python));
+        }
+        let folders = self.path.iter().map(|folder| text(folder)).collect();
+        table.insert("path".to_owned(), toml::Value::Array(folders));
+        table.insert("timeout_s".to_owned(), self.timeout.as_secs_f64().into());
+        table.insert("check_bounds".to_owned(), self.check_bounds.into());
+        table
+    }
+}
+
+/// The interpreter of a project: a name is looked for by the system, a path in the project's folder.
+fn interpreter(written: &str, folder: &Path) -> PathBuf {
+    if written.contains(['/', '\\']) { absolute(&folder.join(written)) } else { PathBuf::from(written) }
+}
+
+/// Made absolute without a look at the disk: an interpreter that is a link must stay one, or its packages are not found.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Environments outside of this program.
+struct Environments {
+    settings: Arc<Settings>,
+    description: Arc<Description>,
+    spec: Spec,
+    parameters: toml::Table,
+}
+
+impl Factory for Environments {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    #[cfg(unix)]
+    fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>> {
+        let Self { settings, description, .. } = self;
+        Ok(Box::new(batch::Workers::start(settings, description, lanes, seed, purpose)?))
+    }
+
+    #[cfg(not(unix))]
+    fn batch(&self, _: usize, _: u64, _: &str) -> Result<Box<dyn Batch>, Box<ProcessError>> {
+        let (process, reason) = (self.settings.called(), NOT_HERE.to_owned());
+        Err(Box::new(ProcessError { process, lane: None, step: None, reason }))
+    }
+
+    fn heuristics(&self) -> &[Heuristic] {
+        &[]
+    }
+
+    fn parameters(&self) -> toml::Table {
+        self.parameters.clone()
+    }
+
+    /// Above all, a training that ended because an environment took too long may go on with more patience.
+    fn incidental_keys(&self) -> &[&'static str] {
+        &["python", "path", "workers", "timeout_s"]
+    }
+
+    fn resumes_exactly(&self) -> bool {
+        false
+    }
+}
+
+/// From `[process]`: the keys of [`Settings`]. A worker is started to ask what the environment is, and ended again.
+pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    let settings = Settings::read(request)?;
+    let description = describe(&settings, &request.section)?;
+    let spec = description::spec(&description, settings.max_steps);
+    let parameters = settings.parameters(&request.section);
+    let (settings, description) = (Arc::new(settings), Arc::new(description));
+    Ok(Arc::new(Environments { settings, description, spec, parameters }))
+}
+
+#[cfg(not(unix))]
+const NOT_HERE: &str = "Python workers need a Unix system: Linux or macOS, or WSL on Windows";
+
+#[cfg(not(unix))]
+fn describe(_: &Settings, section: &Section<'_>) -> Result<Description, Box<Diagnostic>> {
+    Err(section.error("kind", "environments of Gymnasium cannot be run here", NOT_HERE, ""))
+}
+
+/// What an environment says of itself, or which key of `[process]` is to blame that it says nothing.
+#[cfg(unix)]
+fn describe(settings: &Settings, section: &Section<'_>) -> Result<Description, Box<Diagnostic>> {
+    use worker::{Starting, Trouble};
+
+    let about = if settings.id.is_some() { "id" } else { "entry" };
+    let described = Starting::new(settings, 0..1, None).and_then(|starting| starting.ready(settings.timeout));
+    let trouble = match described {
+        Ok((_, description, _)) => return Ok(description),
+        Err(trouble) => trouble,
+    };
+    let called = settings.called();
+    Err(match trouble {
+        Trouble::Refused(refusal) => {
+            let key =
+                ["python", "entry", "kwargs"].into_iter().find(|key| *key == refusal.about).unwrap_or("id");
+            let wanted = settings.id.as_ref().or(settings.entry.as_ref());
+            let near = wanted.and_then(|name| nearest(name, refusal.known.iter().map(String::as_str)));
+            let label = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => expected(key).to_owned(),
+            };
+            section.error(key, &refusal.title, &label, &refusal.help)
+        }
+        Trouble::Failed(failure) => {
+            section.error(about, &format!("{called}: {}", failure.reason), "it failed when it was made", "")
+        }
+        Trouble::Died(how) => {
+            let title = format!("the worker with {called} has died: {how}");
+            section.error(about, &title, "it died when it was made", "")
+        }
+        Trouble::Hung(_) => {
+            let title = format!("{called} was not made in time");
+            section.error(about, &title, "it took longer than two minutes and `timeout_s`", "")
+        }
+    })
+}
+
+/// What stands under a key whose value is of no use.
+fn expected(key: &str) -> &'static str {
+    match key {
+        "python" => "expected a Python with gymnasium and numpy",
+        "entry" => "expected module:class of a gymnasium.Env with spaces that consist of numbers",
+        "kwargs" => "expected what the environment is made with",
+        _ => "expected the id of an environment with spaces that consist of numbers",
+    }
+}

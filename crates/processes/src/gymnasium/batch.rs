@@ -1,0 +1,417 @@
+//! Environments of several workers that step together. All workers are asked before any is waited for, so they work side
+//! by side; which worker holds an environment makes no difference to what it does.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use super::description::Description;
+use super::shared::Sizes;
+use super::worker::{Failure, Starting, Trouble, Worker};
+use setpoint_process::process::Outcome;
+use setpoint_process::vectorized::{Actions, Batch, ProcessError, StateError, Transition};
+use setpoint_random::Stream;
+
+/// A worker that dies so often without a step in between is not started again.
+const DEATHS_MAX: u32 = 3;
+
+type Done = Result<(), Box<ProcessError>>;
+
+/// Environments in workers.
+pub struct Workers {
+    settings: Arc<Settings>,
+    /// What every worker's environments must be.
+    description: Arc<Description>,
+    workers: Vec<Crewed>,
+    lanes: Vec<Lane>,
+    transition: Transition,
+    features: usize,
+    signals: usize,
+    /// Choices, where they are masked; else 0.
+    masked: usize,
+    axes: usize,
+    /// Whether no environment has taken a step since all of them began their episodes.
+    fresh: bool,
+    /// What made the batch useless: workers are in the middle of something, or gone.
+    broken: Option<Box<ProcessError>>,
+}
+
+/// A worker and how often in a row it died.
+struct Crewed {
+    worker: Worker,
+    deaths: u32,
+}
+
+/// What is kept of an environment: everything else lies in its worker.
+#[derive(Clone, Serialize, Deserialize)]
+struct Lane {
+    /// Where its seeds come from.
+    random: Stream,
+    /// Steps it has taken in all.
+    steps: u64,
+}
+
+impl Lane {
+    /// The next seed: Gymnasium's are not negative, and some environments keep them in 32 bits.
+    fn seed(&mut self) -> u32 {
+        (self.random.next_u64() >> 33) as u32
+    }
+}
+
+impl Workers {
+    /// Starts workers for `lanes` environments and begins an episode in each, seeded from the stream (seed, purpose, i).
+    pub fn start(
+        settings: &Arc<Settings>,
+        description: &Arc<Description>,
+        lanes: usize,
+        seed: u64,
+        purpose: &str,
+    ) -> Result<Self, Box<ProcessError>> {
+        let spec = super::description::spec(description, None);
+        let (features, signals) = (spec.observation.len(), spec.signals.len());
+        let masked = if spec.masked { spec.action.len() } else { 0 };
+        let lane = |index: usize| Lane { random: Stream::new(seed, purpose, index as u64), steps: 0 };
+        let mut batch = Self {
+            settings: Arc::clone(settings),
+            description: Arc::clone(description),
+            workers: Vec::new(),
+            lanes: (0..lanes).map(lane).collect(),
+            transition: Transition::new(&spec, lanes),
+            features,
+            signals,
+            masked,
+            axes: if spec.action.is_discrete() { 0 } else { spec.action.len() },
+            fresh: false,
+            broken: None,
+        };
+        // All are started before the first is waited for: imports are the longest part of it.
+        let starting: Vec<_> = shares(lanes, settings.workers_for(lanes))
+            .map(|share| {
+                Starting::new(settings, share.clone(), Some(description.masked)).map_err(|e| (share, e))
+            })
+            .collect();
+        for starting in starting {
+            let worker = match starting {
+                Ok(starting) => batch.crew(starting),
+                Err((lanes, trouble)) => Err(batch.error(lanes, trouble)),
+            }?;
+            batch.workers.push(Crewed { worker, deaths: 0 });
+        }
+        let seeds = batch.lanes.iter_mut().map(|lane| Some(lane.seed())).collect::<Vec<_>>();
+        batch.begin(&seeds)?;
+        Ok(batch)
+    }
+
+    /// Waits for a worker that was started and holds it to what the others are.
+    fn crew(&self, starting: Starting) -> Result<Worker, Box<ProcessError>> {
+        let lanes = starting.lanes();
+        let (worker, description, layout) =
+            starting.ready(self.settings.timeout).map_err(|trouble| self.error(lanes.clone(), trouble))?;
+        let sizes = self.sizes(lanes.len());
+        if description != *self.description || !sizes.fit(&layout) {
+            let reason =
+                "its environments have other spaces than when the project was opened: spaces must not change";
+            let failure = Failure { lane: None, episode: None, reason: reason.to_owned() };
+            return Err(self.error(lanes, Trouble::Failed(failure)));
+        }
+        Ok(worker)
+    }
+
+    fn sizes(&self, lanes: usize) -> Sizes {
+        Sizes { lanes, features: self.features, signals: self.signals, masked: self.masked }
+    }
+
+    /// Begins an episode in every lane, with the seed that it is given.
+    fn begin(&mut self, seeds: &[Option<u32>]) -> Done {
+        for index in 0..self.workers.len() {
+            let line = self.reset_line(index, seeds);
+            // A worker that is dead is seen when it is waited for.
+            let _ = self.workers[index].worker.say(&line);
+        }
+        for index in 0..self.workers.len() {
+            let timeout = self.settings.timeout;
+            match self.workers[index].worker.wait(timeout) {
+                Ok(()) => {}
+                Err(Trouble::Died(how)) => self.revive(index, how)?,
+                Err(trouble) => return Err(self.broken_by(index, trouble)),
+            }
+            self.read(index)?;
+        }
+        self.transition.outcomes.fill(Outcome::Running);
+        self.fresh = true;
+        Ok(())
+    }
+
+    /// What a worker is told to begin all its episodes.
+    fn reset_line(&self, index: usize, seeds: &[Option<u32>]) -> String {
+        let lanes = self.workers[index].worker.lanes.clone();
+        let mut line = "reset".to_owned();
+        for (lane, seed) in seeds[lanes].iter().enumerate() {
+            line.push_str(&match seed {
+                Some(seed) => format!(" {lane}:{seed}"),
+                None => format!(" {lane}:-"),
+            });
+        }
+        line
+    }
+
+    /// Starts a dead worker again and begins new episodes in its lanes, until it lives or has died too often.
+    fn revive(&mut self, index: usize, how: String) -> Done {
+        let mut how = how;
+        loop {
+            let lanes = self.workers[index].worker.lanes.clone();
+            self.workers[index].deaths += 1;
+            let deaths = self.workers[index].deaths;
+            if deaths >= DEATHS_MAX {
+                let reason = format!("{how}\nIt died {deaths} times without a step in between");
+                return Err(self.broken_by(index, Trouble::Died(reason)));
+            }
+            eprintln!(
+                "{}: worker {index} with {} has died: {how}\nit is started again; the episodes of its environments \
+                 were cut off",
+                self.settings.called(),
+                these(&lanes),
+            );
+            let starting = Starting::new(&self.settings, lanes.clone(), Some(self.description.masked));
+            let crewed = match starting {
+                Ok(starting) => self.crew(starting),
+                Err(trouble) => Err(self.error(lanes.clone(), trouble)),
+            };
+            self.workers[index].worker = crewed.inspect_err(|error| self.broken = Some(error.clone()))?;
+            let mut seeds = vec![None; self.lanes.len()];
+            for lane in lanes {
+                seeds[lane] = Some(self.lanes[lane].seed());
+            }
+            let line = self.reset_line(index, &seeds);
+            let worker = &mut self.workers[index].worker;
+            match worker.say(&line).and_then(|()| worker.wait(self.settings.timeout)) {
+                Ok(()) => return Ok(()),
+                Err(Trouble::Died(again)) => how = again,
+                Err(trouble) => return Err(self.broken_by(index, trouble)),
+            }
+        }
+    }
+
+    /// Reads what a worker's environments gave.
+    fn read(&mut self, index: usize) -> Done {
+        let Crewed { worker, .. } = &mut self.workers[index];
+        let sizes = Sizes {
+            lanes: worker.lanes.len(),
+            features: self.features,
+            signals: self.signals,
+            masked: self.masked,
+        };
+        let first = worker.lanes.start;
+        worker.shared.read_results(&sizes, first, &mut self.transition).map_err(|error| {
+            let reason = format!("its results cannot be read: {error}");
+            self.broken_by(index, Trouble::Failed(Failure { lane: None, episode: None, reason }))
+        })
+    }
+
+    /// The episodes of a worker that died in a step, cut off at the last thing that was seen of them.
+    fn cut_off(&mut self, index: usize, how: String) -> Done {
+        let lanes = self.workers[index].worker.lanes.clone();
+        let features = lanes.start * self.features..lanes.end * self.features;
+        let last = self.transition.observations[features.clone()].to_vec();
+        self.revive(index, how)?;
+        self.read(index)?;
+        self.transition.final_observations[features].copy_from_slice(&last);
+        // Nobody knows what the step was worth.
+        self.transition.signals[lanes.start * self.signals..lanes.end * self.signals].fill(0.0);
+        self.transition.outcomes[lanes].fill(Outcome::Truncated);
+        Ok(())
+    }
+
+    /// An error of a worker, in the batch's terms.
+    fn error(&self, lanes: Range<usize>, trouble: Trouble) -> Box<ProcessError> {
+        let workers = shares(self.lanes.len(), self.settings.workers_for(self.lanes.len()));
+        let number = workers.take_while(|share| share.start < lanes.start).count();
+        let (lane, reason) = match trouble {
+            Trouble::Refused(refusal) => (None, format!("{}. {}", refusal.title, refusal.help)),
+            Trouble::Failed(Failure { lane, episode, reason }) => match episode {
+                Some(episode) if episode > 1 => (lane, format!("{reason} (in its episode {episode})")),
+                _ => (lane, reason),
+            },
+            Trouble::Died(how) => (None, format!("worker {number} with {} has died: {how}", these(&lanes))),
+            Trouble::Hung(lane) => {
+                let seconds = self.settings.timeout.as_secs_f64();
+                let reason = format!(
+                    "a step or reset took more than {seconds} s; worker {number} with {} was ended. `timeout_s` in \
+                     [process] says how long one may take",
+                    these(&lanes)
+                );
+                (lane, reason)
+            }
+        };
+        let lane = lane.map(|lane| lanes.start + lane);
+        let step = lane.and_then(|lane| self.lanes.get(lane)).map(|lane| lane.steps);
+        Box::new(ProcessError { process: self.settings.called(), lane, step, reason })
+    }
+
+    /// An error after which the batch can do nothing any more.
+    fn broken_by(&mut self, index: usize, trouble: Trouble) -> Box<ProcessError> {
+        let error = self.error(self.workers[index].worker.lanes.clone(), trouble);
+        self.broken = Some(error.clone());
+        error
+    }
+
+    fn is_whole(&self) -> Done {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+
+    /// Tells a worker to step, and with which actions.
+    fn ask(&mut self, index: usize, actions: Actions<'_>, steps: &[bool]) -> Result<(), Trouble> {
+        let Crewed { worker, .. } = &mut self.workers[index];
+        let lanes = worker.lanes.clone();
+        let own = match actions {
+            Actions::Discrete(choices) => Actions::Discrete(&choices[lanes.clone()]),
+            Actions::Continuous(values) => {
+                Actions::Continuous(&values[lanes.start * self.axes..lanes.end * self.axes])
+            }
+        };
+        let unwritten = |error: std::io::Error| {
+            let reason = format!("its actions cannot be written: {error}");
+            Trouble::Failed(Failure { lane: None, episode: None, reason })
+        };
+        worker.shared.write_actions(own).map_err(unwritten)?;
+        if steps.is_empty() {
+            return worker.say("step");
+        }
+        worker.shared.write_stepping(&steps[lanes]).map_err(unwritten)?;
+        worker.say("where")
+    }
+}
+
+impl Batch for Workers {
+    fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Episodes in which nothing has been done yet stay as they are: a reset may be the slowest thing that an
+    /// environment does, and the first of them is the one that is seeded.
+    fn reset(&mut self) -> Done {
+        self.is_whole()?;
+        if self.fresh {
+            return Ok(());
+        }
+        self.begin(&vec![None; self.lanes.len()])
+    }
+
+    fn reset_lane(&mut self, lane: usize, random: Option<Stream>) -> Done {
+        self.is_whole()?;
+        let seed = random.map(|random| {
+            self.lanes[lane].random = random;
+            self.lanes[lane].seed()
+        });
+        let index = self.workers.iter().position(|crewed| crewed.worker.lanes.contains(&lane));
+        let index = index.expect("every lane has a worker");
+        let worker = &mut self.workers[index].worker;
+        let seed = seed.map_or("-".to_owned(), |seed| seed.to_string());
+        let line = format!("reset {}:{seed}", lane - worker.lanes.start);
+        match worker.say(&line).and_then(|()| worker.wait(self.settings.timeout)) {
+            Ok(()) => {
+                self.read(index)?;
+                self.transition.outcomes[lane] = Outcome::Running;
+                Ok(())
+            }
+            Err(Trouble::Died(how)) => self.cut_off(index, how),
+            Err(trouble) => Err(self.broken_by(index, trouble)),
+        }
+    }
+
+    /// As the trait says; and where a worker dies, all its episodes are cut off, those that stand still too.
+    fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Done {
+        let lanes = self.lanes.len();
+        assert!(steps.is_empty() || steps.len() == lanes, "one flag a lane, or none");
+        match actions {
+            Actions::Discrete(choices) => {
+                assert!(self.axes == 0, "this process takes continuous actions");
+                assert_eq!(choices.len(), lanes, "one choice a lane");
+            }
+            Actions::Continuous(values) => {
+                assert!(self.axes > 0, "this process takes choices");
+                assert_eq!(values.len(), lanes * self.axes, "one value an axis and lane");
+            }
+        }
+        self.is_whole()?;
+        self.fresh = false;
+        for index in 0..self.workers.len() {
+            match self.ask(index, actions, steps) {
+                // A worker that is dead is seen when it is waited for.
+                Ok(()) | Err(Trouble::Died(_)) => {}
+                Err(trouble) => return Err(self.broken_by(index, trouble)),
+            }
+        }
+        for index in 0..self.workers.len() {
+            match self.workers[index].worker.wait(self.settings.timeout) {
+                Ok(()) => {
+                    self.workers[index].deaths = 0;
+                    self.read(index)?;
+                }
+                Err(Trouble::Died(how)) => self.cut_off(index, how)?,
+                Err(trouble) => return Err(self.broken_by(index, trouble)),
+            }
+        }
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            lane.steps += u64::from(steps.is_empty() || steps[index]);
+        }
+        Ok(())
+    }
+
+    fn transition(&self) -> &Transition {
+        &self.transition
+    }
+
+    /// The streams that seeds come from, and how far they were used: the environments' own state stays with them.
+    fn save(&self) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(&self.lanes).map_err(|error| StateError::new(error.to_string()))
+    }
+
+    /// Begins new episodes, with seeds that follow from those that were used before.
+    fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let lanes: Vec<Lane> =
+            postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
+        if lanes.len() != self.lanes.len() {
+            let (found, expected) = (lanes.len(), self.lanes.len());
+            return Err(StateError::new(format!("it holds {found} environments, expected {expected}")));
+        }
+        self.lanes = lanes;
+        let seeds: Vec<_> = self.lanes.iter_mut().map(|lane| Some(lane.seed())).collect();
+        self.begin(&seeds).map_err(|error| StateError::new(error.to_string()))
+    }
+}
+
+/// The lanes of each worker: as even as they can be, the first ones one more.
+fn shares(lanes: usize, workers: usize) -> impl Iterator<Item = Range<usize>> {
+    let (least, rest) = (lanes / workers, lanes % workers);
+    (0..workers).map(move |worker| {
+        let first = worker * least + worker.min(rest);
+        first..first + least + usize::from(worker < rest)
+    })
+}
+
+fn these(lanes: &Range<usize>) -> String {
+    match lanes.len() {
+        1 => format!("environment {}", lanes.start),
+        _ => format!("environments {} to {}", lanes.start, lanes.end - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lane_has_one_worker() {
+        for lanes in 1..20 {
+            for workers in 1..=lanes {
+                let shares: Vec<_> = shares(lanes, workers).collect();
+                assert_eq!(shares.len(), workers);
+                assert!(shares.iter().all(|share| !share.is_empty()));
+                assert_eq!(shares.into_iter().flatten().collect::<Vec<_>>(), (0..lanes).collect::<Vec<_>>());
+            }
+        }
+    }
+}

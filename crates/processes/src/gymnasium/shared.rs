@@ -1,0 +1,268 @@
+//! A file in memory that a worker maps and this program reads and writes: actions go over in it, everything else comes
+//! back.
+//!
+//! Nothing is mapped here, so nothing here is unsafe: a read or write at an offset is one call into the kernel, which
+//! copies what is in memory anyway. A worker answers before its numbers are read, and is asked after they are written,
+//! so neither side ever sees half of a step.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Deserialize;
+
+use setpoint_process::process::Outcome;
+use setpoint_process::vectorized::{Actions, Transition};
+
+/// Where arrays lie in the file, as the host says it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Layout {
+    bytes: u64,
+    arrays: Vec<Array>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Array {
+    name: String,
+    shape: Vec<usize>,
+    offset: u64,
+}
+
+impl Layout {
+    fn array(&self, name: &str) -> Option<&Array> {
+        self.arrays.iter().find(|array| array.name == name)
+    }
+
+    fn offset(&self, name: &str) -> io::Result<u64> {
+        let missing = || io::Error::other(format!("the worker's layout has no `{name}`"));
+        Ok(self.array(name).ok_or_else(missing)?.offset)
+    }
+}
+
+/// The file of one worker.
+pub struct SharedArrays {
+    file: File,
+    /// Until it is unlinked.
+    path: Option<PathBuf>,
+    actions: u64,
+    stepping: u64,
+    /// What is read after every step lies here in a row, and is read at once.
+    results: u64,
+    signals: usize,
+    current_signals: usize,
+    outcomes: usize,
+    allowed: Option<usize>,
+    final_observations: u64,
+    lane: u64,
+    /// What was read, or is about to be written.
+    bytes: Vec<u8>,
+}
+
+impl SharedArrays {
+    /// Makes the file, all zeros, readable by its owner alone.
+    pub fn new(layout: &Layout) -> io::Result<Self> {
+        let (file, path) = create()?;
+        // Written in full: memory that is not there must be missed now, not by the worker in the middle of a step.
+        let zeros = vec![0; layout.bytes as usize];
+        if let Err(error) = file.write_all_at(&zeros, 0) {
+            let _ = std::fs::remove_file(&path);
+            let what = format!("{} bytes of shared memory in {}: {error}", layout.bytes, path.display());
+            return Err(io::Error::new(error.kind(), what));
+        }
+        let results = layout.offset("observations")?;
+        let within = |name: &str| layout.offset(name).map(|offset| offset.saturating_sub(results) as usize);
+        Ok(Self {
+            file,
+            path: Some(path),
+            actions: layout.offset("actions")?,
+            stepping: layout.offset("stepping")?,
+            results,
+            signals: within("signals")?,
+            current_signals: within("current_signals")?,
+            outcomes: within("outcomes")?,
+            allowed: layout.array("allowed").map(|array| array.offset.saturating_sub(results) as usize),
+            final_observations: layout.offset("final_observations")?,
+            lane: layout.offset("lane")?,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// What the worker opens; nothing any more once it has.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Takes the file's name away: from now on it lasts as long as somebody has it open.
+    pub fn unlink(&mut self) {
+        if let Some(path) = self.path.take() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Writes the actions of the worker's lanes.
+    pub fn write_actions(&mut self, actions: Actions<'_>) -> io::Result<()> {
+        self.bytes.clear();
+        match actions {
+            Actions::Discrete(choices) => {
+                self.bytes.extend(choices.iter().flat_map(|choice| choice.to_ne_bytes()));
+            }
+            Actions::Continuous(values) => {
+                self.bytes.extend(values.iter().flat_map(|value| value.to_ne_bytes()));
+            }
+        }
+        self.file.write_all_at(&self.bytes, self.actions)
+    }
+
+    /// Writes which of the worker's lanes step.
+    pub fn write_stepping(&mut self, steps: &[bool]) -> io::Result<()> {
+        self.bytes.clear();
+        self.bytes.extend(steps.iter().map(|steps| u8::from(*steps)));
+        self.file.write_all_at(&self.bytes, self.stepping)
+    }
+
+    /// Reads what a step or a reset gave into the rows of a transition that begin at `first`.
+    pub fn read_results(&mut self, sizes: &Sizes, first: usize, into: &mut Transition) -> io::Result<()> {
+        let Sizes { lanes, features, signals, masked } = *sizes;
+        self.bytes.resize((self.final_observations - self.results) as usize, 0);
+        self.file.read_exact_at(&mut self.bytes, self.results)?;
+        let rows = |width: usize| first * width..(first + lanes) * width;
+        numbers(&self.bytes, &mut into.observations[rows(features)]);
+        numbers(&self.bytes[self.signals..], &mut into.signals[rows(signals)]);
+        numbers(&self.bytes[self.current_signals..], &mut into.current_signals[rows(signals)]);
+        let outcomes = &mut into.outcomes[rows(1)];
+        for (outcome, byte) in outcomes.iter_mut().zip(&self.bytes[self.outcomes..]) {
+            *outcome = match byte {
+                0 => Outcome::Running,
+                1 => Outcome::Terminated,
+                _ => Outcome::Truncated,
+            };
+        }
+        let is_over = outcomes.iter().any(|outcome| outcome.is_over());
+        if let Some(offset) = self.allowed {
+            let allowed = into.allowed[rows(masked)].iter_mut().zip(&self.bytes[offset..]);
+            allowed.for_each(|(allowed, byte)| *allowed = *byte != 0);
+        }
+        if is_over {
+            let finals = &mut into.final_observations[rows(features)];
+            self.bytes.resize(finals.len() * 4, 0);
+            self.file.read_exact_at(&mut self.bytes, self.final_observations)?;
+            numbers(&self.bytes, finals);
+        }
+        Ok(())
+    }
+
+    /// The worker's lane that is being stepped or reset: where it is, if it does not answer.
+    pub fn present_lane(&self) -> Option<usize> {
+        let mut bytes = [0; 4];
+        self.file.read_exact_at(&mut bytes, self.lane).ok()?;
+        usize::try_from(i32::from_ne_bytes(bytes)).ok()
+    }
+}
+
+impl Drop for SharedArrays {
+    fn drop(&mut self) {
+        self.unlink();
+    }
+}
+
+/// How many numbers each of a worker's arrays has.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Environments.
+    pub lanes: usize,
+    /// Features of an observation.
+    pub features: usize,
+    /// Signals.
+    pub signals: usize,
+    /// Choices, where they are masked; else 0.
+    pub masked: usize,
+}
+
+impl Sizes {
+    /// Whether a worker's layout has arrays of these sizes.
+    pub fn fit(&self, layout: &Layout) -> bool {
+        let has = |name: &str, columns: usize| {
+            layout.array(name).is_some_and(|array| array.shape == [self.lanes, columns])
+        };
+        has("observations", self.features)
+            && has("final_observations", self.features)
+            && has("signals", self.signals)
+            && has("current_signals", self.signals)
+            && (self.masked == 0 || has("allowed", self.masked))
+    }
+}
+
+fn numbers(bytes: &[u8], into: &mut [f32]) {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    into.iter_mut().zip(numbers).for_each(|(value, bytes)| *value = f32::from_ne_bytes(*bytes));
+}
+
+/// A new file where files are memory, else among the temporary ones.
+fn create() -> io::Result<(File, PathBuf)> {
+    static FILES: AtomicU64 = AtomicU64::new(0);
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    loop {
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("setpoint-{}-{number}", std::process::id()));
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return Ok((file, path)),
+            // A leftover of a process that had this number before.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let what = format!("shared memory in {}: {error}", folder.display());
+                return Err(io::Error::new(error.kind(), what));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: &str = r#"{"bytes": 448, "arrays": [
+        {"name": "actions", "dtype": "uint32", "shape": [2], "offset": 0},
+        {"name": "stepping", "dtype": "uint8", "shape": [2], "offset": 64},
+        {"name": "observations", "dtype": "float32", "shape": [2, 2], "offset": 128},
+        {"name": "signals", "dtype": "float32", "shape": [2, 1], "offset": 192},
+        {"name": "current_signals", "dtype": "float32", "shape": [2, 1], "offset": 256},
+        {"name": "outcomes", "dtype": "uint8", "shape": [2], "offset": 320},
+        {"name": "final_observations", "dtype": "float32", "shape": [2, 2], "offset": 336},
+        {"name": "lane", "dtype": "int32", "shape": [1], "offset": 400}]}"#;
+
+    #[test]
+    fn what_a_worker_writes_is_read_into_its_rows_alone() {
+        let layout: Layout = serde_json::from_str(LAYOUT).unwrap();
+        let sizes = Sizes { lanes: 2, features: 2, signals: 1, masked: 0 };
+        assert!(sizes.fit(&layout) && !Sizes { features: 3, ..sizes }.fit(&layout));
+        let mut shared = SharedArrays::new(&layout).unwrap();
+        let worker = OpenOptions::new().read(true).write(true).open(shared.path().unwrap()).unwrap();
+        shared.unlink();
+        assert!(shared.path().is_none());
+        shared.write_actions(Actions::Discrete(&[7, 9])).unwrap();
+        let mut actions = [0; 8];
+        worker.read_exact_at(&mut actions, 0).unwrap();
+        assert_eq!(actions[4..], 9_u32.to_ne_bytes());
+        worker.write_all_at(&1.5_f32.to_ne_bytes(), 128 + 12).unwrap();
+        worker.write_all_at(&[0, 2], 320).unwrap();
+        worker.write_all_at(&2.5_f32.to_ne_bytes(), 336 + 8).unwrap();
+        worker.write_all_at(&1_i32.to_ne_bytes(), 400).unwrap();
+        let mut transition = Transition {
+            observations: vec![9.0; 6],
+            signals: vec![9.0; 3],
+            current_signals: vec![9.0; 3],
+            outcomes: vec![Outcome::Terminated; 3],
+            final_observations: vec![9.0; 6],
+            allowed: Vec::new(),
+        };
+        shared.read_results(&sizes, 1, &mut transition).unwrap();
+        assert_eq!(transition.observations, [9.0, 9.0, 0.0, 0.0, 0.0, 1.5]);
+        assert_eq!(transition.signals, [9.0, 0.0, 0.0]);
+        assert_eq!(transition.outcomes, [Outcome::Terminated, Outcome::Running, Outcome::Truncated]);
+        assert_eq!(transition.final_observations[4], 2.5);
+        assert_eq!(shared.present_lane(), Some(1));
+    }
+}

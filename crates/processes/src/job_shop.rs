@@ -1,0 +1,290 @@
+//! `job-shop`: which job does a machine take next? Every job visits every machine once, in an order of its own.
+//!
+//! Each step schedules one operation of an active schedule (Giffler & Thompson 1960, see [`dispatch`]): the process
+//! names the machine, the action names which of the jobs that wait for it comes next; all others are masked. An episode
+//! has jobs × machines steps and terminates with the whole schedule. Nothing is drawn at random but, where a project
+//! names several instances, which of them the episode schedules.
+//!
+//! | signal | its sum over an episode |
+//! |---|---|
+//! | `makespan` | the makespan: growth of the end of the last operation scheduled |
+//! | `makespan_bound` | the makespan − the bound on it before anything is scheduled: growth of a lower bound |
+//! | `waiting` | time that jobs wait for a machine |
+//! | `idle` | time that machines stand idle before an operation |
+//!
+//! The bound grows in the very step that makes a better schedule impossible, the makespan often much later; so the
+//! default reward is −1 × `makespan_bound` (as in Zhang et al. 2020, "Learning to dispatch for job shop scheduling via
+//! deep reinforcement learning"), whose sum is that of −1 × `makespan` up to a constant of the instance.
+//!
+//! Reference: the optima of the classical instances (`instances/*.txt`); makespans of the rules in `tests/job_shop.rs`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::diagnostic::nearest;
+use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
+
+use setpoint_process::Factory;
+use setpoint_process::factory::Simulator;
+use setpoint_process::process::{Action, Outcome, Process};
+use setpoint_process::registry::Request;
+use setpoint_process::schedule::Bar;
+use setpoint_random::Stream;
+
+use dispatch::PartialSchedule;
+use instance::Instance;
+use observation::Layout;
+
+pub mod dispatch;
+pub mod instance;
+pub mod observation;
+pub mod rules;
+
+/// Its name in a project file.
+pub const KIND: &str = "job-shop";
+
+const DEFAULT_INSTANCE: &str = "ft06";
+/// The unit of all times: the classical instances name none.
+const TIME: &str = "time";
+
+/// A shop and the schedule that is being made for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobShop {
+    /// All of one size.
+    instances: Vec<Instance>,
+    layout: Layout,
+    /// Index of the instance that this episode schedules.
+    present: usize,
+    schedule: PartialSchedule,
+}
+
+impl JobShop {
+    /// For instances of one size, of which each episode draws one.
+    ///
+    /// # Panics
+    /// If there is none, or their sizes differ.
+    pub fn new(instances: Vec<Instance>) -> Self {
+        let size = |instance: &Instance| (instance.jobs, instance.machines);
+        assert!(
+            instances.windows(2).all(|pair| size(&pair[0]) == size(&pair[1])),
+            "one size of all instances"
+        );
+        let layout = Layout::new(&instances);
+        let mut schedule = PartialSchedule::default();
+        schedule.begin(&instances[0]);
+        Self { instances, layout, present: 0, schedule }
+    }
+
+    /// The instance that this episode schedules.
+    pub fn instance(&self) -> &Instance {
+        &self.instances[self.present]
+    }
+
+    /// The schedule so far.
+    pub fn partial_schedule(&self) -> &PartialSchedule {
+        &self.schedule
+    }
+}
+
+impl Process for JobShop {
+    fn spec(&self) -> Spec {
+        let Instance { jobs, machines, .. } = self.instances[0];
+        let choice = |job: usize| Choice {
+            name: format!("job_{job}"),
+            description: format!("the machine takes job {job} next"),
+        };
+        // All work in a row: what no active schedule exceeds.
+        let work_max = self.instances.iter().map(Instance::work).max().unwrap_or(0) as f32;
+        let total = |name: &str, description: &str| {
+            Signal::new(name, TIME, 0.0, work_max.max(1.0), description).summarised_by(Aggregate::Total)
+        };
+        let optima = self.instances.iter().filter_map(|i| Some(format!("{} {}", i.name, i.optimum?)));
+        let optima: Vec<String> = optima.collect();
+        let names: Vec<&str> = self.instances.iter().map(|instance| instance.name.as_str()).collect();
+        Spec {
+            kind: KIND.to_owned(),
+            summary: "choose which waiting job a machine takes next, for the least makespan".to_owned(),
+            source: "Giffler & Thompson 1960; instances of Fisher & Thompson 1963 and Lawrence 1984"
+                .to_owned(),
+            observation: self.layout.features(),
+            action: ActionSpace::Discrete { choices: (0..jobs).map(choice).collect() },
+            masked: true,
+            deterministic: self.instances.len() == 1,
+            signals: vec![
+                total("makespan", "growth of the end of the schedule; in all, the makespan"),
+                total(
+                    "makespan_bound",
+                    "growth of the least makespan that is still possible; in all, the makespan minus the first bound",
+                ),
+                total("waiting", "how long the chosen job waited for the machine"),
+                total("idle", "how long the machine stood idle before the chosen job"),
+            ],
+            reward: vec![("makespan_bound".to_owned(), -1.0)],
+            notes: if optima.is_empty() {
+                Vec::new()
+            } else {
+                vec![format!(
+                    "Proven optimal makespans: {}. {} jobs on {machines} machines ({}).",
+                    optima.join(", "),
+                    jobs,
+                    names.join(", ")
+                )]
+            },
+            ..Spec::default()
+        }
+    }
+
+    fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+        if self.instances.len() > 1 {
+            self.present = random.below(self.instances.len() as u32) as usize;
+        }
+        let instance = &self.instances[self.present];
+        self.schedule.begin(instance);
+        self.layout.observe(instance, &self.schedule, observation);
+        signals.fill(0.0);
+    }
+
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        _random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
+        let Action::Discrete(job) = action else { unreachable!("the spec is discrete") };
+        let Self { instances, present, schedule, layout } = self;
+        let instance = &instances[*present];
+        let (makespan, bound) = (schedule.makespan, schedule.bound);
+        let (ready, free) = (schedule.ready[job], schedule.free[schedule.machine]);
+        let scheduled = schedule.take(instance, job);
+        // Whole numbers below 2²⁴: exact.
+        signals[0] = (schedule.makespan - makespan) as f32;
+        signals[1] = (schedule.bound - bound) as f32;
+        signals[2] = (scheduled.start - ready) as f32;
+        signals[3] = (scheduled.start - free) as f32;
+        layout.observe(instance, schedule, observation);
+        if schedule.is_complete(instance) { Outcome::Terminated } else { Outcome::Running }
+    }
+
+    fn mask(&self, allowed: &mut [bool]) {
+        allowed.copy_from_slice(&self.schedule.in_conflict);
+        // A finished schedule is reset before anybody decides; until then nothing needs forbidding.
+        if self.schedule.is_complete(self.instance()) {
+            allowed.fill(true);
+        }
+    }
+
+    fn schedule(&self) -> Vec<Bar> {
+        let bar = |scheduled: dispatch::Scheduled| Bar {
+            row: format!("machine_{}", scheduled.machine),
+            label: format!("job_{}", scheduled.job),
+            start: scheduled.start as f32,
+            end: scheduled.end as f32,
+        };
+        self.schedule.scheduled(self.instance()).map(bar).collect()
+    }
+}
+
+/// From `[process]`: `instance`, a built-in name or a file, or `instances`, several of one size.
+pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    let section = &request.section;
+    let one = section.string("instance", "the shop to schedule: a built-in name or a file")?;
+    let several = section.strings("instances", "shops of one size, of which each episode draws one")?;
+    if let (Some(_), Some(_)) = (&one, &several) {
+        return Err(section.error_at_key(
+            "instance",
+            "`instance` and `instances` cannot both be given",
+            "expected one of the two",
+            "`instance` is one shop; `instances` are several, of which each episode draws one",
+        ));
+    }
+    let mut parameters = toml::Table::new();
+    let instances = match several {
+        None => {
+            let name = one.unwrap_or_else(|| DEFAULT_INSTANCE.to_owned());
+            let refuse = |title: &str, label: &str, help: &str| section.error("instance", title, label, help);
+            let (instance, resolved) = find(&name, request.folder, refuse)?;
+            parameters.insert("instance".to_owned(), resolved.into());
+            vec![instance]
+        }
+        Some(names) => {
+            let (instances, resolved) = find_all(&names, request)?;
+            parameters.insert("instances".to_owned(), resolved.into());
+            instances
+        }
+    };
+    let jobs = instances[0].jobs;
+    let simulator = Simulator::new(JobShop::new(instances), request.max_steps, rules::rules(jobs));
+    Ok(Arc::new(simulator.with_parameters(parameters)))
+}
+
+/// The instances of a list and their names, resolved; all have the first one's size.
+fn find_all(
+    names: &[String],
+    request: &Request<'_>,
+) -> Result<(Vec<Instance>, Vec<String>), Box<Diagnostic>> {
+    let section = &request.section;
+    let (mut instances, mut resolved) = (Vec::<Instance>::new(), Vec::new());
+    for (index, name) in names.iter().enumerate() {
+        let refuse = |title: &str, label: &str, help: &str| {
+            section.error_in_list("instances", index, title, label, help)
+        };
+        let (instance, name) = find(name, request.folder, refuse)?;
+        if let Some(first) = instances.first()
+            && (first.jobs, first.machines) != (instance.jobs, instance.machines)
+        {
+            return Err(refuse(
+                &format!("{} has {} jobs on {} machines", instance.name, instance.jobs, instance.machines),
+                &format!("expected {} on {}, as {} has", first.jobs, first.machines, first.name),
+                "one policy has one choice a job: instances of another size need a project of their own",
+            ));
+        }
+        instances.push(instance);
+        resolved.push(name);
+    }
+    if instances.is_empty() {
+        let help = format!("built-in instances: {}", known().join(", "));
+        return Err(section.error(
+            "instances",
+            "there is no instance to schedule",
+            "expected at least one",
+            &help,
+        ));
+    }
+    Ok((instances, resolved))
+}
+
+fn known() -> Vec<&'static str> {
+    instance::names().collect()
+}
+
+/// A built-in instance, or one from a file below `folder`; and its name as a run keeps it.
+fn find(
+    name: &str,
+    folder: &Path,
+    refuse: impl Fn(&str, &str, &str) -> Box<Diagnostic>,
+) -> Result<(Instance, String), Box<Diagnostic>> {
+    if let Some(instance) = Instance::named(name) {
+        return Ok((instance, name.to_owned()));
+    }
+    let path = folder.join(name);
+    if path.is_file() {
+        let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        return Ok((Instance::read(&path)?, absolute.display().to_string()));
+    }
+    let help = format!(
+        "built-in instances: {}; anything else is a file in the standard format, looked for in the project's folder",
+        known().join(", ")
+    );
+    let looks_like_a_file = name.contains(['/', '\\', '.']);
+    let near = nearest(name, known()).filter(|_| !looks_like_a_file);
+    let (title, label) = match near {
+        Some(near) => (format!("there is no instance `{name}`"), format!("did you mean `{near}`?")),
+        None => {
+            (format!("there is no instance file `{name}`"), "neither a built-in name nor a file".to_owned())
+        }
+    };
+    Err(refuse(&title, &label, &help))
+}

@@ -1,0 +1,63 @@
+//! What the reward must prefer and whether it does, and what it is hacked by.
+
+use setpoint_decision::preference::Preference;
+
+use crate::Report;
+use setpoint_evidence::preferences::Trial;
+use setpoint_page::chart::escape;
+use setpoint_page::{section, table, with_interval};
+use setpoint_statistics::{grouped, number};
+use setpoint_study::probes::{Flag, SAFETY};
+
+/// A row a preference; nothing where the project has none.
+pub fn reward_tests(report: &Report) -> String {
+    if report.trials.is_empty() {
+        return String::new();
+    }
+    let row = |(preference, trial): &(Preference, Trial)| {
+        let Preference { name, description, prefer, over, steps, .. } = preference;
+        let why =
+            description.as_ref().map_or(String::new(), |text| format!("<br><small>{}</small>", escape(text)));
+        let [preferred, other] = trial.returns;
+        let window = steps.map_or("whole episodes".to_owned(), |steps| format!("{steps} steps"));
+        vec![
+            format!("{} {}{why}", if trial.holds() { "✓" } else { "✗" }, escape(name)),
+            format!("<b>{}</b><small>{}</small>", number(preferred), escape(&prefer.words())),
+            format!("<b>{}</b><small>{}</small>", number(other), escape(&over.words())),
+            with_interval(trial.difference.mean, trial.difference.interval),
+            window,
+        ]
+    };
+    let rows: Vec<Vec<String>> = report.trials.iter().map(row).collect();
+    let header = ["must be so", "preferred", "over", "difference", "in"].map(str::to_owned);
+    let body = format!(
+        "<p>Two ways to behave from the same beginnings, without constraints: the reward must pay the first one more.</p>\n{}",
+        table(&header, &rows)
+    );
+    section("Reward tests", &body)
+}
+
+/// What trainings that only want the reward did for it, a sentence each; nothing where it was not probed.
+pub fn probes(report: &Report) -> String {
+    let Some(probed) = &report.probed else { return String::new() };
+    let steps = grouped(probed.steps as f64);
+    if probed.flags.is_empty() {
+        let body = format!(
+            "<p>Trainings of {steps} steps on the whole reward and on each of its terms alone did nothing conspicuous.</p>\n"
+        );
+        return section("Reward-hacking probes", &body);
+    }
+    let row = |flag: &Flag| {
+        let fails = flag.by_the_whole_reward && flag.name == SAFETY;
+        let mark = if fails { "✗" } else { "!" };
+        let asked = if flag.by_the_whole_reward { "the whole reward" } else { "one term alone" };
+        vec![format!("{mark} {}<br><small>{asked}</small>", escape(&flag.name)), escape(&flag.sentence)]
+    };
+    let rows: Vec<Vec<String>> = probed.flags.iter().map(row).collect();
+    let body = format!(
+        "<p>Trainings of {steps} steps, without constraints, on the whole reward and on each of its terms alone: what a policy does \
+         that wants nothing else. ✗ is a fault of the reward; the others somebody should have seen.</p>\n<div class=\"prose\">{}</div>",
+        table(&["flag", "what happened"].map(str::to_owned), &rows)
+    );
+    section("Reward-hacking probes", &body)
+}

@@ -1,0 +1,381 @@
+//! The page's sections, each a function from the report to HTML; empty where there is nothing to show.
+
+use std::fmt::Write;
+
+use crate::Report;
+use setpoint_evidence::evaluate::Subject;
+use setpoint_learn::train::Ending;
+use setpoint_page::chart::{bar, diverging, dots, escape, learning_curve};
+use setpoint_page::{section, table, with_interval};
+use setpoint_statistics::{Interval, mean};
+use setpoint_statistics::{grouped, number};
+
+pub fn charter(report: &Report) -> String {
+    let answers = report.problem.decision.project.charter.answers();
+    let mut body = String::from("<dl>\n");
+    for (question, answer) in answers {
+        let answer = answer.unwrap_or_else(|| "not answered".to_owned());
+        let _ = writeln!(body, "<dt>{question}</dt><dd>{}</dd>", escape(&answer));
+    }
+    for constraint in &report.problem.decision.project.constraints {
+        let _ = writeln!(body, "<dt>Constraint</dt><dd>{}</dd>", escape(&constraint.to_string()));
+    }
+    section("The decision", &(body + "</dl>\n"))
+}
+
+pub fn seeds(report: &Report) -> String {
+    let Some(seeds) = &report.seeds else { return String::new() };
+    let values: Vec<f64> = seeds.runs.iter().map(|run| run.evaluation.policy.reward_per_step.mean).collect();
+    let reward = &seeds.reward_per_step;
+    let mut rows = vec![
+        ("reward per step".to_owned(), reward),
+        ("return per episode".to_owned(), &seeds.episode_return),
+    ];
+    rows.extend(seeds.signals.iter().map(|signal| {
+        (
+            format!("{} <span class=\"unit\">{}</span>", escape(&signal.name), escape(&signal.unit)),
+            &signal.over_seeds,
+        )
+    }));
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(name, summary)| {
+            vec![
+                name,
+                with_interval(summary.mean, summary.interval),
+                number(summary.sd),
+                number(summary.interquartile_mean),
+                number(summary.median),
+                number(summary.min),
+                number(summary.max),
+            ]
+        })
+        .collect();
+    let header = ["", "mean", "sd", "IQM", "median", "worst", "best"].map(str::to_owned);
+    let body = format!(
+        "<p>Each dot is one independent training, evaluated on the same episodes; the line is the mean, the band its 95 % \
+         interval. The best seed is not the result.</p>\n{}{}",
+        dots(&values, reward.mean, reward.interval.low, reward.interval.high),
+        table(&header, &rows)
+    );
+    section(&format!("Over {} seeds", values.len()), &body)
+}
+
+pub fn comparison(report: &Report) -> String {
+    let Some(evaluation) = &report.evaluation else { return String::new() };
+    // The policy first: on a phone that column is on the screen.
+    let subjects: Vec<&Subject> = std::iter::once(&evaluation.policy).chain(&evaluation.baselines).collect();
+    let header: Vec<String> =
+        std::iter::once(String::new()).chain(subjects.iter().map(|s| escape(&s.name))).collect();
+    let row = |name: &str, unit: &str, cell: &dyn Fn(&Subject) -> String| {
+        let name = format!("{} <span class=\"unit\">{}</span>", escape(name), escape(unit));
+        std::iter::once(name).chain(subjects.iter().map(|s| cell(s))).collect::<Vec<String>>()
+    };
+    let unit = |unit: &str| if unit == "1" { String::new() } else { unit.to_owned() };
+    let mut rows = vec![
+        row("reward per step", "", &|s| with_interval(s.reward_per_step.mean, s.reward_per_step.interval)),
+        row("return per episode", "", &|s| with_interval(s.episode_return.mean, s.episode_return.interval)),
+    ];
+    for (index, signal) in evaluation.policy.signals.iter().enumerate() {
+        rows.push(row(&signal.name, &unit(&signal.unit), &|s| {
+            with_interval(s.signals[index].mean, s.signals[index].interval)
+        }));
+    }
+    rows.push(row("steps per episode", "", &|s| number(s.episode_steps.mean)));
+    rows.push(row("episodes that terminated", "%", &|s| number(s.terminated_percent)));
+    for (index, constraint) in evaluation.policy.constraints.iter().enumerate() {
+        rows.push(row(&constraint.constraint, "% of decisions", &|s| {
+            number(s.constraints[index].decisions_percent)
+        }));
+    }
+    let mut body = format!(
+        "<p>{} episodes{}, the same for all; small figures are 95 % bootstrap intervals over whole episodes.</p>\n",
+        evaluation.episodes_per_seed,
+        if evaluation.seeds.len() > 1 {
+            format!(" × {} seeds", evaluation.seeds.len())
+        } else {
+            String::new()
+        }
+    );
+    body += &table(&header, &rows);
+    body += "<ul class=\"quiet\">\n";
+    for subject in &subjects {
+        let _ = writeln!(body, "<li><b>{}</b>: {}</li>", escape(&subject.name), escape(&subject.description));
+    }
+    body += "</ul>\n";
+    let comparisons: Vec<Vec<String>> = evaluation
+        .comparisons
+        .iter()
+        .map(|c| {
+            vec![
+                format!("against {}", escape(&c.baseline)),
+                with_interval(c.difference_per_step, c.difference_interval),
+                with_interval(c.lift_percent, c.lift_interval_percent),
+                with_interval(
+                    100.0 * c.probability_of_improvement,
+                    Interval {
+                        low: 100.0 * c.probability_interval.low,
+                        high: 100.0 * c.probability_interval.high,
+                    },
+                ),
+            ]
+        })
+        .collect();
+    let header = ["policy", "reward per step", "lift %", "better episode %"].map(str::to_owned);
+    if !comparisons.is_empty() {
+        body += &table(&header, &comparisons);
+    }
+    let title = if report.seeds.is_some() { "Before and after, first seed" } else { "Before and after" };
+    section(title, &body)
+}
+
+pub fn learning(report: &Report) -> String {
+    let baselines: Vec<(String, f64)> = report.evaluation.as_ref().map_or(Vec::new(), |evaluation| {
+        evaluation.baselines.iter().map(|b| (b.name.clone(), b.episode_return.mean)).collect()
+    });
+    let Some(first) = report.curves.first().filter(|curve| !curve.is_empty()) else { return String::new() };
+    let caption = if report.curves.len() == 1 {
+        "Return per episode: dots are single episodes, the line is the mean of the last 100, dashed lines are the \
+         baselines."
+    } else {
+        "Mean return of the last 100 episodes, one line a seed; dashed lines are the baselines."
+    };
+    // An eighth, three quarters in three parts, an eighth: for 400 episodes the source's own phases.
+    let n = first.len();
+    let ends = [n / 8, n * 3 / 8, n * 5 / 8, n * 7 / 8, n];
+    let mut start = 0;
+    let mut rows = Vec::new();
+    for end in ends {
+        if end > start {
+            let name = format!("episodes {} to {}", grouped((start + 1) as f64), grouped(end as f64));
+            let means: Vec<f64> = report
+                .curves
+                .iter()
+                .map(|curve| {
+                    let (from, to) = (start * curve.len() / n, end * curve.len() / n);
+                    mean(curve[from..to].iter().map(|(_, value)| *value))
+                })
+                .filter(|value| value.is_finite())
+                .collect();
+            rows.push(vec![name, number(mean(means.into_iter()))]);
+        }
+        start = end;
+    }
+    let body = format!(
+        "<figure>{}<figcaption>{caption}</figcaption></figure>\n{}",
+        learning_curve(&report.curves, &baselines),
+        table(&["phase".to_owned(), "mean return".to_owned()], &rows)
+    );
+    section("Learning", &body)
+}
+
+pub fn reward_terms(report: &Report) -> String {
+    let Some(evaluation) = &report.evaluation else { return String::new() };
+    let against = evaluation.against(&report.problem.decision).map(|comparison| comparison.baseline.as_str());
+    let baseline = evaluation.baselines.iter().find(|subject| Some(subject.name.as_str()) == against);
+    let subjects: Vec<(&Subject, &str)> = baseline
+        .map(|subject| (subject, "before"))
+        .into_iter()
+        .chain([(&evaluation.policy, "after")])
+        .collect();
+    let greatest = subjects
+        .iter()
+        .flat_map(|(subject, _)| &subject.reward_terms)
+        .map(|term| term.per_step.abs())
+        .fold(1e-12, f64::max);
+    let mut rows = Vec::new();
+    for (index, term) in evaluation.policy.reward_terms.iter().enumerate() {
+        for (position, (subject, class)) in subjects.iter().enumerate() {
+            let value = subject.reward_terms[index].per_step;
+            let name = if position == 0 {
+                format!("{} <span class=\"unit\">× {}</span>", escape(&term.name), number(term.weight))
+            } else {
+                String::new()
+            };
+            rows.push(vec![name, escape(&subject.name), number(value), diverging(value / greatest, class)]);
+        }
+    }
+    let header = ["term", "", "per step", ""].map(str::to_owned);
+    section("Reward by term", &table(&header, &rows))
+}
+
+pub fn actions(report: &Report) -> String {
+    let Some((before, after)) = &report.probabilities else { return String::new() };
+    let names = report.problem.spec().action.names();
+    let taken = report.evaluation.as_ref().map(|evaluation| &evaluation.policy.actions);
+    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let rows: Vec<Vec<String>> = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let used = taken.and_then(|taken| taken[index].percent);
+            vec![
+                escape(name),
+                share(before[index]),
+                share(after[index]),
+                format!("{}{}", bar(before[index], "before"), bar(after[index], "after")),
+                used.map_or("–".to_owned(), |percent| format!("{percent:.1} %")),
+            ]
+        })
+        .collect();
+    let header = ["action", "before", "after", "", "taken in evaluation"].map(str::to_owned);
+    let body = format!(
+        "<p>Mean probability over 500 states in which an episode begins, before and after training; and how often the \
+         action was taken over whole episodes.</p>\n{}",
+        table(&header, &rows)
+    );
+    section("Action probabilities", &body)
+}
+
+pub fn weights(report: &Report) -> String {
+    let Some(policy) = report.policy.as_ref().filter(|policy| policy.manifest.network.hidden.is_empty())
+    else {
+        return String::new();
+    };
+    let manifest = &policy.manifest;
+    let (features, choices) = (manifest.observation.len(), manifest.action.len());
+    let (weights, bias) = policy.parameters.split_at(features * choices);
+    let greatest = policy.parameters.iter().fold(1e-12_f32, |greatest, value| greatest.max(value.abs()));
+    let cell = |value: f32| {
+        let share = f64::from(value / greatest);
+        let class = if share < 0.0 { "cold" } else { "warm" };
+        format!(
+            "<span class=\"heat {class}\" style=\"--share:{:.2}\">{}</span>",
+            share.abs(),
+            number(value.into())
+        )
+    };
+    let header: Vec<String> = std::iter::once(String::new())
+        .chain(manifest.observation.iter().map(|feature| escape(&feature.name)))
+        .chain(["bias".to_owned()])
+        .collect();
+    let rows: Vec<Vec<String>> = manifest
+        .action
+        .names()
+        .iter()
+        .enumerate()
+        .map(|(choice, name)| {
+            let own = (0..features).map(|feature| cell(weights[feature * choices + choice]));
+            std::iter::once(escape(name)).chain(own).chain([cell(bias[choice])]).collect()
+        })
+        .collect();
+    let body = format!(
+        "<p>A linear policy: each action's score is the sum of weight × feature. Warm colours speak for the action, cold \
+         ones against it.</p>\n{}",
+        table(&header, &rows)
+    );
+    section("Weights", &body)
+}
+
+pub fn scenarios(report: &Report) -> String {
+    let Some(policy) = &report.policy else { return String::new() };
+    let mut body = String::new();
+    for (name, state, recommendation) in &report.scenarios {
+        let features = policy.manifest.observation.iter().zip(&state.observation);
+        let values: String = features
+            .map(|(feature, value)| {
+                let unit = if feature.unit == "1" { "" } else { feature.unit.as_str() };
+                format!(
+                    "<li>{} <b>{}</b> {}</li>",
+                    escape(&feature.name),
+                    number(feature.natural(*value).into()),
+                    escape(unit)
+                )
+            })
+            .collect();
+        let actions: Vec<Vec<String>> = recommendation
+            .actions
+            .iter()
+            .map(|action| {
+                let share = if action.allowed {
+                    format!("{:.1} %", 100.0 * action.probability)
+                } else {
+                    "forbidden".to_owned()
+                };
+                vec![escape(&action.name), share, bar(action.probability, "after")]
+            })
+            .collect();
+        let settings: Vec<Vec<String>> = recommendation
+            .settings
+            .iter()
+            .map(|setting| {
+                let share = (setting.value - setting.low) / (setting.high - setting.low);
+                let value =
+                    format!("{} ± {} {}", number(setting.value), number(setting.deviation), setting.unit);
+                vec![escape(&setting.name), escape(&value), bar(share, "after")]
+            })
+            .collect();
+        let answer = if settings.is_empty() {
+            table(&["action", "probability", ""].map(str::to_owned), &actions)
+        } else {
+            table(&["set", "to", ""].map(str::to_owned), &settings)
+        };
+        let drivers: Vec<String> = recommendation
+            .drivers
+            .iter()
+            .take(3)
+            .map(|driver| format!("{} <b>{}</b>", escape(&driver.feature), escape(&driver.effect_text())))
+            .collect();
+        let active: String = recommendation
+            .active_constraints
+            .iter()
+            .map(|constraint| format!("<p class=\"quiet\">Active: {}</p>\n", escape(constraint)))
+            .collect();
+        let _ = write!(
+            body,
+            "<article>\n<h3>{}</h3>\n<ul class=\"state\">{values}</ul>\n{answer}{active}<p class=\"quiet\">Strongest \
+             drivers: {}</p>\n</article>\n",
+            escape(name),
+            drivers.join(", ")
+        );
+    }
+    if body.is_empty() { body } else { section("Scenarios", &format!("<div class=\"cards\">{body}</div>\n")) }
+}
+
+pub fn notes(report: &Report) -> String {
+    let notes = &report.problem.spec().notes;
+    if notes.is_empty() {
+        return String::new();
+    }
+    let items: String = notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
+    section("What published figures are worth", &format!("<ul>\n{items}</ul>\n"))
+}
+
+pub fn provenance(report: &Report) -> String {
+    let project = &report.problem.decision.project;
+    let mut rows: Vec<(&str, String)> = vec![
+        ("process", format!("{} ({})", report.problem.spec().kind, report.problem.spec().source)),
+        ("algorithm", report.problem.options.name().to_owned()),
+        (
+            "seed",
+            match &report.seeds {
+                Some(seeds) => {
+                    format!("{} to {}", project.train.seed, project.train.seed + seeds.runs.len() as u64 - 1)
+                }
+                None => project.train.seed.to_string(),
+            },
+        ),
+    ];
+    if let Some(training) = &report.training {
+        let ending = match training.ending {
+            Ending::Completed => "all steps taken",
+            Ending::TargetReached => "target return reached",
+            Ending::Interrupted => "stopped early",
+        };
+        rows.push(("ending", ending.to_owned()));
+        rows.push(("environment steps", grouped(training.steps as f64)));
+        rows.push(("episodes", grouped(training.episodes as f64)));
+        rows.push(("training time", format!("{:.2} s", training.wall_seconds)));
+        rows.push(("Setpoint", training.setpoint_version.clone()));
+    }
+    let mut body = String::from("<dl>\n");
+    for (name, value) in rows {
+        let _ = writeln!(body, "<dt>{name}</dt><dd>{}</dd>", escape(&value));
+    }
+    let _ = write!(
+        body,
+        "</dl>\n<details><summary>The whole project file, every default written out</summary>\n<pre>{}</pre></details>\n",
+        escape(&report.problem.resolved())
+    );
+    section("How it was obtained", &body)
+}

@@ -1,0 +1,371 @@
+//! What is wrong with a training, from its metrics: the symptom, what shows it, and what to try next.
+//!
+//! Each symptom is one function over the course of a training. A symptom is named only where the figures leave little doubt:
+//! a healthy run gets none.
+
+use std::fs;
+
+use serde::Serialize;
+use setpoint_decision::charter::RewardDelay;
+
+use setpoint_files::FileError;
+use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::metrics::MetricsLine;
+use setpoint_learn::problem::Problem;
+use setpoint_statistics::quantile;
+
+/// Fewer log lines than these say nothing.
+const LINES_MIN: usize = 8;
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Symptom {
+    /// In a word or two.
+    pub name: &'static str,
+    /// The figures that show it.
+    pub evidence: String,
+    /// What to try next.
+    pub experiment: String,
+}
+
+/// The log lines of a run, as far as they are whole: a last one that a kill cut short is left out.
+pub fn read(folder: &RunFolder) -> Result<Vec<MetricsLine>, FileError> {
+    let path = folder.metrics();
+    let text = fs::read_to_string(&path).map_err(FileError::on("read", &path))?;
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
+/// All symptoms of a training, the gravest first; `None` where there are too few log lines to tell.
+pub fn diagnose(problem: &Problem, lines: &[MetricsLine]) -> Option<Vec<Symptom>> {
+    if lines.len() < LINES_MIN {
+        return None;
+    }
+    let course = Course { problem, lines };
+    let looks = [
+        sparse_reward,
+        short_discount,
+        saturated_clipping,
+        vanished_entropy,
+        little_exploration,
+        blind_value,
+        forgetting,
+        collapse,
+        oscillation,
+        plateau,
+        skewed_actions,
+    ];
+    Some(looks.iter().filter_map(|look| look(&course)).collect())
+}
+
+/// A training from its first log line to its last.
+struct Course<'a> {
+    problem: &'a Problem,
+    lines: &'a [MetricsLine],
+}
+
+impl Course<'_> {
+    /// The lines between two shares of the training.
+    fn part(&self, from: f64, to: f64) -> &[MetricsLine] {
+        let at = |share: f64| ((share * self.lines.len() as f64).round() as usize).min(self.lines.len());
+        &self.lines[at(from)..at(to)]
+    }
+
+    /// The median of a learner's figure over a part of the training.
+    fn median(&self, name: &str, from: f64, to: f64) -> Option<f64> {
+        median(self.part(from, to).iter().filter_map(|line| line.learner.get(name).copied()).collect())
+    }
+
+    /// Mean returns of the last 100 episodes, in the order of the training; of a curriculum's present level alone, for a
+    /// harder one is expected to return less.
+    fn returns(&self, from: f64, to: f64) -> Vec<f64> {
+        let of = |line: &MetricsLine| match self.level() {
+            Some(level) => line.level_returns.get(level).copied(),
+            None => line.return_mean_100,
+        };
+        self.part(from, to).iter().filter_map(of).collect()
+    }
+
+    /// The level of the curriculum that the training has come to.
+    fn level(&self) -> Option<&str> {
+        let curriculum = self.problem.decision.project.curriculum.as_ref()?;
+        let level = *self.lines.last()?.learner.get("curriculum_level")? as usize;
+        curriculum.levels.get(level).map(String::as_str)
+    }
+
+    /// How much the returns of episodes differ from each other at the end.
+    fn spread(&self) -> f64 {
+        let deviations = self.part(0.8, 1.0).iter().filter_map(|line| line.return_sd);
+        median(deviations.collect()).unwrap_or(0.0)
+    }
+
+    /// What a mean of a hundred episodes may differ by without meaning anything: two of its standard errors.
+    fn noise(&self) -> f64 {
+        2.0 * self.spread() / 10.0
+    }
+
+    fn algorithm(&self) -> &str {
+        self.problem.options.name()
+    }
+}
+
+/// A level that had been mastered is not any more.
+fn forgetting(course: &Course<'_>) -> Option<Symptom> {
+    let curriculum = course.problem.decision.project.curriculum.as_ref()?;
+    let last = course.lines.last()?;
+    let forgotten = *last.learner.get("forgotten_levels")?;
+    let returns: Vec<String> = curriculum
+        .levels
+        .iter()
+        .filter_map(|level| Some(format!("{level} {:.1}", last.level_returns.get(level)?)))
+        .collect();
+    (forgotten > 0.0).then(|| Symptom {
+        name: "forgetting",
+        evidence: format!(
+            "{forgotten} of the earlier levels return more than {} % less than when they were left; mean returns now: {}",
+            curriculum.forgotten_percent,
+            returns.join(", ")
+        ),
+        experiment: format!(
+            "raise curriculum.rehearsal (it is {}): more episodes on the earlier levels; or let the policy tell levels apart by \
+             a feature, if the plant can",
+            curriculum.rehearsal
+        ),
+    })
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.retain(|value| value.is_finite());
+    values.sort_by(f64::total_cmp);
+    (!values.is_empty()).then(|| quantile(&values, 0.5))
+}
+
+fn mean(values: &[f64]) -> f64 {
+    setpoint_statistics::mean(values.iter().copied())
+}
+
+/// Nearly all episodes are paid the same: there is nothing to tell a good one from a bad one.
+fn sparse_reward(course: &Course<'_>) -> Option<Symptom> {
+    // Later on they may be alike because all are perfect.
+    let several: Vec<&MetricsLine> =
+        course.part(0.0, 0.4).iter().filter(|line| line.return_sd.is_some()).collect();
+    let same = |line: &&&MetricsLine| match (line.return_min, line.return_max) {
+        (Some(least), Some(most)) => most - least <= 1e-6 * most.abs().max(1.0),
+        _ => false,
+    };
+    let alike = several.iter().filter(same).count();
+    let share = alike as f64 / several.len().max(1) as f64;
+    let paid = several.last()?.return_mean?;
+    (several.len() >= LINES_MIN / 2 && share > 0.7).then(|| Symptom {
+        name: "reward too sparse",
+        evidence: format!(
+            "in {:.0} % of the first log lines all episodes had the same return ({paid:.4})",
+            100.0 * share
+        ),
+        experiment: "pay for being on the way: a signal that rises towards the goal as a reward term, or beginnings nearer to \
+                     it; a learner from a replay buffer with noise that keeps its direction (ornstein-uhlenbeck) finds rare \
+                     rewards sooner"
+            .to_owned(),
+    })
+}
+
+/// What an action is worth shows after the discount has forgotten it.
+fn short_discount(course: &Course<'_>) -> Option<Symptom> {
+    let gamma = course.problem.options.gamma()?;
+    let horizon = 1.0 / (1.0 - gamma).max(1e-12);
+    let (delay, whence) = match course.problem.decision.project.charter.reward_delay? {
+        RewardDelay::SameStep => return None,
+        RewardDelay::Steps(steps) => (f64::from(steps), "the charter's reward_delay"),
+        RewardDelay::EndOfEpisode => {
+            let lengths = course.part(0.0, 1.0).iter().filter_map(|line| line.episode_steps_mean);
+            (median(lengths.collect())?, "the length of an episode, at whose end the reward shows")
+        }
+    };
+    // At three horizons e⁻³ = 5 % of a reward is left.
+    (delay > 3.0 * horizon).then(|| Symptom {
+        name: "discount too short",
+        evidence: format!(
+            "gamma = {gamma} looks {horizon:.0} steps ahead; {delay:.0} steps are {whence}: {:.1} % of the reward is left",
+            100.0 * gamma.powf(delay)
+        ),
+        experiment: format!(
+            "gamma = {:.4} in [train.{}] looks as far as the reward is away",
+            1.0 - 1.0 / delay.max(2.0),
+            course.algorithm()
+        ),
+    })
+}
+
+/// Updates that go as far as the clip lets them.
+fn saturated_clipping(course: &Course<'_>) -> Option<Symptom> {
+    let clipped = course.median("clip_fraction", 0.0, 0.5)?;
+    let divergence = course.median("approximate_kl", 0.0, 0.5).unwrap_or(0.0);
+    (clipped > 0.3 || divergence > 0.05).then(|| Symptom {
+        name: "clipping saturated",
+        evidence: format!(
+            "in the first half {:.0} % of the samples were clipped in the median update, and the policy moved by a divergence \
+             of {divergence:.4}",
+            100.0 * clipped
+        ),
+        experiment: "a third of the learning_rate, fewer n_epochs, or target_kl = 0.02, which ends an update in time".to_owned(),
+    })
+}
+
+/// The policy is certain of itself before it knows anything.
+fn vanished_entropy(course: &Course<'_>) -> Option<Symptom> {
+    let choices = course.problem.spec().action.is_discrete().then(|| course.problem.spec().action.len())?;
+    let most = (choices as f64).ln();
+    let early = course.median("entropy", 0.15, 0.4)?;
+    (early < 0.03 * most).then(|| Symptom {
+        name: "entropy gone",
+        evidence: format!(
+            "after a quarter of the training the policy's entropy was {early:.4} of at most {most:.2} nats: it took nearly \
+             always the same choice in the same state"
+        ),
+        experiment: "ent_coef = 0.01 (or ten times what it is), a smaller learning_rate, normalize_reward = true".to_owned(),
+    })
+}
+
+/// Hardly anything was tried.
+fn little_exploration(course: &Course<'_>) -> Option<Symptom> {
+    let tried = course.median("not_greedy_percent", 0.0, 0.25)?;
+    // A policy that chooses by chance explores by that; its entropy tells.
+    let by_rate = course.median("exploration_rate", 0.0, 0.25).is_some();
+    (by_rate && tried < 1.0).then(|| Symptom {
+        name: "exploration too low",
+        evidence: format!(
+            "in the first quarter {tried:.2} % of the decisions were another than the one that looked best"
+        ),
+        experiment:
+            "exploration_initial_eps = 1.0 and exploration_fraction = 0.2, or exploration = \"boltzmann\""
+                .to_owned(),
+    })
+}
+
+/// The value does not explain the returns.
+fn blind_value(course: &Course<'_>) -> Option<Symptom> {
+    if let Some(explained) = course.median("explained_variance", 0.6, 1.0) {
+        // Of returns that are all alike there is nothing to explain.
+        let alike = course.spread() <= 1e-3 * mean(&course.returns(0.6, 1.0)).abs();
+        return (explained < 0.05 && !alike).then(|| Symptom {
+            name: "value not learning",
+            evidence: format!(
+                "the critic explains {:.0} % of the returns' variance towards the end",
+                (100.0 * explained).max(0.0)
+            ),
+            experiment: "normalize_reward = true (returns of thousands take long to reach), vf_coef = 0.5 or more, a larger \
+                         net_arch.vf; if it stays so, the observation may lack what decides the return"
+                .to_owned(),
+        });
+    }
+    let estimate =
+        course.median("mean_target", 0.5, 1.0).or_else(|| course.median("mean_value", 0.5, 1.0))?;
+    // No state is worth more, or less, than the best or worst episode came to; a discount makes it less.
+    let sizes = course.lines.iter().flat_map(|line| [line.return_min, line.return_max]).flatten();
+    let most = sizes.fold(0.0_f64, |most, value| most.max(value.abs()));
+    (estimate.abs() > 3.0 * most && most > 0.0).then(|| Symptom {
+        name: "value not learning",
+        evidence: format!(
+            "the critic takes states to be worth {estimate:.4} in the median, while no episode came to more than {most:.4}: \
+             it believes its own errors"
+        ),
+        experiment: "a third of the learning_rate, a slower target (tau = 0.005, or a larger target_update_interval), rewards \
+                     of about 1"
+            .to_owned(),
+    })
+}
+
+/// It was much better once.
+fn collapse(course: &Course<'_>) -> Option<Symptom> {
+    let returns = course.returns(0.0, 1.0);
+    let (first, last) = (*returns.first()?, *returns.last()?);
+    let (best_at, best) = returns.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let (gained, lost) = (best - first, best - last);
+    let steps = course.lines.iter().filter(|line| line.return_mean_100.is_some()).nth(best_at)?.steps;
+    (lost > 0.5 * gained && gained > course.noise() && lost > course.noise().max(0.2 * best.abs())).then(|| Symptom {
+        name: "collapse",
+        evidence: format!(
+            "the mean return rose from {first:.4} to {best:.4} at {steps} steps and fell to {last:.4} by the end"
+        ),
+        experiment: "a learning_rate that falls (\"linear_…\"), a third of it, or target_kl; end the training at its best with \
+                     target_return; a larger buffer forgets more slowly"
+            .to_owned(),
+    })
+}
+
+/// Up and down without getting anywhere.
+fn oscillation(course: &Course<'_>) -> Option<Symptom> {
+    let returns = course.returns(0.4, 1.0);
+    if returns.len() < LINES_MIN {
+        return None;
+    }
+    // Twelve looks, each a mean: what wobbles within one is noise.
+    let size = returns.len().div_ceil(12);
+    let looks: Vec<f64> = returns.chunks(size).map(mean).collect();
+    let moves: Vec<f64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let turns = moves.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
+    let travelled: f64 = moves.iter().map(|step| step.abs()).sum();
+    let whole = course.returns(0.0, 1.0);
+    let reach =
+        whole.iter().copied().fold(f64::MIN, f64::max) - whole.iter().copied().fold(f64::MAX, f64::min);
+    let net = (looks.last()? - looks.first()?).abs();
+    (turns >= 4 && travelled > 1.5 * reach && travelled > 3.0 * net && reach > 0.0).then(|| Symptom {
+        name: "oscillation",
+        evidence: format!(
+            "in the last 60 % the mean return turned {turns} times and travelled {travelled:.4}, of a range of {reach:.4}"
+        ),
+        experiment: "a third of the learning_rate or one that falls, larger batches, a slower target network".to_owned(),
+    })
+}
+
+/// It does not rise, and is not where it should be.
+fn plateau(course: &Course<'_>) -> Option<Symptom> {
+    let returns = course.returns(0.0, 1.0);
+    let quarter = returns.len() / 4;
+    if quarter == 0 {
+        return None;
+    }
+    let (early, middle) = (mean(&returns[..quarter]), mean(&returns[2 * quarter..3 * quarter]));
+    let late = mean(&returns[returns.len() - quarter..]);
+    let noise = course.noise();
+    let target = course.problem.decision.project.train.target_return.filter(|target| late < *target);
+    let never_rose = late - early <= noise.max(0.01 * early.abs());
+    let stopped = target.is_some() && late - middle <= noise.max(0.005 * middle.abs());
+    (never_rose || stopped).then(|| Symptom {
+        name: "plateau",
+        evidence: match target {
+            Some(target) if !never_rose => format!(
+                "the mean return went from {middle:.4} in the third quarter to {late:.4} in the last, short of \
+                 target_return = {target}"
+            ),
+            _ => format!("the mean return was {early:.4} in the first quarter and {late:.4} in the last"),
+        },
+        experiment: "ten times the learning_rate if the losses hardly move, a tenth if they jump; more exploration; larger \
+                     rollouts or batches; `setpoint compare` tells whether another algorithm fares better"
+            .to_owned(),
+    })
+}
+
+/// One choice is nearly always taken.
+fn skewed_actions(course: &Course<'_>) -> Option<Symptom> {
+    let names = course.problem.spec().action.names();
+    let part = course.part(0.85, 1.0);
+    if !course.problem.spec().action.is_discrete() || names.len() < 2 || part.is_empty() {
+        return None;
+    }
+    let share = |choice: usize| {
+        mean(
+            &part.iter().filter_map(|line| line.action_distribution.get(choice).copied()).collect::<Vec<_>>(),
+        )
+    };
+    let (choice, share) =
+        (0..names.len()).map(|choice| (choice, share(choice))).max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    (share > 0.9).then(|| Symptom {
+        name: "action skew",
+        evidence: format!("at the end {} was taken in {:.1} % of the decisions", names[choice], 100.0 * share),
+        experiment: format!(
+            "see whether always doing so is paid best: a [[scenario]] that prefers the heuristic over actions = \
+             [\"{}\"]; if it is, the reward is wrong, if not, more exploration",
+            names[choice]
+        ),
+    })
+}

@@ -1,0 +1,16 @@
+//! Studies: questions that need several trainings, or a training and data.
+//!
+//! * [`many_seeds`] – one training per seed on all cores
+//! * [`compare`] – several algorithms on one decision, and the choice among them
+//! * [`tune`] – the search for better options, and its proof
+//! * [`probes`] – short trainings that look for ways to exploit the reward
+//! * [`suitability`] – settings with which an algorithm hardly learns; [`diagnose`] – symptoms of a broken training
+//! * [`mod@validate`] – the simulator against a log of the plant
+
+pub mod compare;
+pub mod diagnose;
+pub mod many_seeds;
+pub mod probes;
+pub mod suitability;
+pub mod tune;
+pub mod validate;

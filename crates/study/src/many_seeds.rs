@@ -1,0 +1,218 @@
+//! One training per seed, side by side on all cores: a distribution over seeds instead of a lucky one.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use serde::{Deserialize, Serialize};
+use setpoint_random::Stream;
+
+use setpoint_evidence::evaluate::{Evaluation, evaluate};
+use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::error::TrainError;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::train;
+use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
+use setpoint_statistics::Summary;
+
+/// All seeds of one training: `evidence/seeds.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seeds {
+    /// Each seed, in order.
+    pub runs: Vec<SeedRun>,
+    /// Reward per step over seeds, each seed's evaluation one number.
+    pub reward_per_step: Summary,
+    /// Return of an episode over seeds.
+    pub episode_return: Summary,
+    /// Each signal's mean over seeds: name, unit, mean ± sd.
+    pub signals: Vec<SignalOverSeeds>,
+}
+
+/// A signal over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignalOverSeeds {
+    /// Its name.
+    pub name: String,
+    /// Its unit; `%` for shares.
+    pub unit: String,
+    /// Over seeds, each seed's evaluation one number.
+    pub over_seeds: Summary,
+}
+
+/// One seed's training and evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeedRun {
+    /// The seed.
+    pub seed: u64,
+    /// How its training went.
+    pub training: train::Summary,
+    /// How its policy does.
+    pub evaluation: Evaluation,
+}
+
+/// One of several trainings side by side.
+pub struct Member<'a> {
+    /// What is learnt; its own seed does not count.
+    pub problem: &'a Problem,
+    /// The seed.
+    pub seed: u64,
+    /// Where its files go.
+    pub folder: Option<RunFolder>,
+}
+
+/// What arrives while members are trained.
+pub enum Event {
+    /// A member got on.
+    Progress {
+        /// Its place among the members.
+        index: usize,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// A member is trained and evaluated.
+    Finished {
+        /// Its place among the members.
+        index: usize,
+        /// How its training went.
+        training: train::Summary,
+        /// Mean return per episode of its evaluation.
+        episode_return: f64,
+    },
+}
+
+/// How trainings side by side are carried out; none of it changes a result.
+pub struct SideBySide<'a> {
+    /// How many at a time, a core each.
+    pub threads: usize,
+    /// Whether to go on from what their folders hold.
+    pub resume: bool,
+    /// Set to stop after the present updates.
+    pub stop: &'a AtomicBool,
+    /// Whether a failure stops the other members too.
+    pub stops_all: fn(&TrainError) -> bool,
+}
+
+/// Trains and evaluates `count` seeds from the project's on, `threads` at a time, each in its own folder below
+/// `folder`. Gives `None` when it was stopped; what was trained stays and is not trained again on resume.
+pub fn train_seeds(
+    problem: &Problem,
+    count: usize,
+    threads: usize,
+    folder: Option<&RunFolder>,
+    resume: bool,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(Event),
+) -> Result<Option<Seeds>, TrainError> {
+    let first = problem.decision.project.train.seed;
+    let members: Vec<Member<'_>> = (first..first + count as u64)
+        .map(|seed| Member { problem, seed, folder: folder.map(|folder| folder.of_seed(seed)) })
+        .collect();
+    let how = SideBySide { threads, resume, stop, stops_all: |_| true };
+    let mut runs = Vec::with_capacity(count);
+    let mut stopped = false;
+    for end in train_members(&members, &how, observe) {
+        match end.transpose()? {
+            Some(run) => runs.push(run),
+            None => stopped = true,
+        }
+    }
+    Ok((!stopped).then(|| summarize(runs)))
+}
+
+/// Trains and evaluates every member, each on one core. An end is `None` where a member was stopped before it.
+pub fn train_members(
+    members: &[Member<'_>],
+    how: &SideBySide<'_>,
+    observe: &mut dyn FnMut(Event),
+) -> Vec<Option<Result<SeedRun, TrainError>>> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut ends: Vec<Option<Result<SeedRun, TrainError>>> = members.iter().map(|_| None).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..how.threads.clamp(1, members.len().max(1)) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= members.len() || how.stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let mut progress = |progress: &Progress| {
+                        // The receiver outlives the scope; a failed send could only mean that nobody looks.
+                        let _ = sender.send(Message::Progress(index, *progress));
+                    };
+                    let result = members[index].train(how, &mut progress);
+                    let _ = sender.send(Message::Done(index, Box::new(result)));
+                }
+            });
+        }
+        drop(sender);
+        for message in receiver {
+            match message {
+                Message::Progress(index, progress) => observe(Event::Progress { index, progress }),
+                Message::Done(index, result) => {
+                    match result.as_ref() {
+                        Ok(Some(run)) => {
+                            let episode_return = run.evaluation.policy.episode_return.mean;
+                            observe(Event::Finished {
+                                index,
+                                training: run.training.clone(),
+                                episode_return,
+                            });
+                        }
+                        Err(error) if (how.stops_all)(error) => how.stop.store(true, Ordering::Relaxed),
+                        _ => {}
+                    }
+                    ends[index] = result.transpose();
+                }
+            }
+        }
+    });
+    ends
+}
+
+enum Message {
+    Progress(usize, Progress),
+    Done(usize, Box<Result<Option<SeedRun>, TrainError>>),
+}
+
+impl Member<'_> {
+    fn train(
+        &self,
+        how: &SideBySide<'_>,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Option<SeedRun>, TrainError> {
+        let mut problem = self.problem.clone();
+        problem.decision.project.train.seed = self.seed;
+        let options = TrainOptions {
+            folder: self.folder.clone(),
+            resume: how.resume,
+            threads: 1,
+            stop: how.stop,
+            progress,
+        };
+        let trained = train(&problem, options)?;
+        if trained.summary.ending == Ending::Interrupted {
+            return Ok(None);
+        }
+        let evaluation = evaluate(&problem.decision, &trained.policy, 1)?;
+        Ok(Some(SeedRun { seed: self.seed, training: trained.summary, evaluation }))
+    }
+}
+
+fn summarize(runs: Vec<SeedRun>) -> Seeds {
+    let mut random = Stream::new(runs[0].seed, "bootstrap seeds", 0);
+    let mut over = |value: &dyn Fn(&SeedRun) -> f64| {
+        let values: Vec<f64> = runs.iter().map(value).collect();
+        Summary::of(&values, &mut random)
+    };
+    let reward_per_step = over(&|run| run.evaluation.policy.reward_per_step.mean);
+    let episode_return = over(&|run| run.evaluation.policy.episode_return.mean);
+    let signals = (0..runs[0].evaluation.policy.signals.len())
+        .map(|index| SignalOverSeeds {
+            name: runs[0].evaluation.policy.signals[index].name.clone(),
+            unit: runs[0].evaluation.policy.signals[index].unit.clone(),
+            over_seeds: over(&|run| run.evaluation.policy.signals[index].mean),
+        })
+        .collect();
+    Seeds { reward_per_step, episode_return, signals, runs }
+}

@@ -1,0 +1,449 @@
+//! Whether an algorithm suits its decision: settings that are allowed, and with which it hardly learns.
+//!
+//! Each finding is a warning that says what happens and what to write instead; nothing is refused here. What cannot work
+//! at all is refused where a [`Problem`] is made.
+
+use setpoint_decision::charter::{Finding, RewardDelay};
+use setpoint_decision::spec::Feature;
+
+use setpoint_learn::algorithms::{Options, ppo, q_learning, reinforce};
+use setpoint_learn::exploration::{ActionNoise, Decay, DiscreteExploration, NoiseKind, Strategy};
+use setpoint_learn::off_policy::{Collection, available_memory_bytes};
+use setpoint_learn::problem::Problem;
+
+/// With fewer updates than this, a schedule falls in too few stairs and most of what was collected is never used twice.
+const UPDATES_FEW: u64 = 5;
+/// A value learnt from fewer visits than this is mostly its initial value.
+const VISITS_FEW: f64 = 10.0;
+/// Features that reach further than this saturate a network that sees them as they are.
+const MAGNITUDE_LARGE: f32 = 100.0;
+
+/// Everything that does not suit; nothing where all is well.
+pub fn suitability(problem: &Problem) -> Vec<Finding> {
+    with_memory(problem, available_memory_bytes())
+}
+
+/// The same with so much free memory in bytes, `None` where the system does not tell.
+fn with_memory(problem: &Problem, free_bytes: Option<u64>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(collection) = problem.options.collection() {
+        findings.extend(replay(problem, collection, free_bytes));
+    }
+    findings.extend(scale(problem));
+    match &problem.options {
+        Options::Ppo(options) => findings.extend(rollouts(problem, options)),
+        Options::Reinforce(options) => findings.extend(monte_carlo(problem, options)),
+        Options::Dqn(options) => {
+            findings.extend(epsilon(problem, &options.exploration, options.collection.learning_starts));
+            let moves = problem.decision.project.train.total_steps;
+            findings.extend(target(options.target_update_interval, moves, "environment steps"));
+        }
+        Options::Sac(options) => {
+            let moves = gradient_steps(problem, &options.collection);
+            findings.extend(target(options.target_update_interval, moves, "gradient steps"));
+        }
+        Options::Td3(options) => findings.extend(noise(problem, &options.noise)),
+        Options::Ddpg(options) => findings.extend(noise(problem, &options.noise)),
+        Options::QLearning(options) => findings.extend(table(problem, options)),
+        Options::Bc(_) | Options::Iql(_) => {}
+        Options::Bandit(..) => findings.extend(consequences(problem)),
+    }
+    findings
+}
+
+/// A deterministic policy tries nothing of its own accord.
+fn noise(problem: &Problem, noise: &ActionNoise) -> Option<Finding> {
+    (noise.action_noise == NoiseKind::None || noise.noise_sigma == 0.0).then(|| {
+        let name = problem.options.name();
+        Finding::warn(
+            "exploration",
+            format!(
+                "{name} is deterministic and adds no noise to its actions: after learning_starts it hardly tries anything \
+                 new; write action_noise = \"normal\" and noise_sigma = 0.1 in [train.{name}]"
+            ),
+        )
+    })
+}
+
+fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let name = problem.options.name();
+    let Collection { buffer_size, learning_starts, .. } = collection;
+    let total_steps = problem.decision.project.train.total_steps;
+    let bytes = collection.buffer_bytes(problem.spec(), problem.decision.is_masked());
+    if let Some(free) = free_bytes.filter(|free| bytes > free / 4) {
+        findings.push(Finding::warn(
+            "replay buffer",
+            format!(
+                "buffer_size = {buffer_size} takes {:.1} GB once it is full, more than a quarter of the {:.1} GB that are \
+                 free here, and each seed has its own; lower it in [train.{name}]: {total_steps} steps fill no more than \
+                 that many places",
+                bytes as f64 / 1e9,
+                free as f64 / 1e9
+            ),
+        ));
+    }
+    if *learning_starts >= total_steps {
+        findings.push(Finding::warn(
+            "learning starts",
+            format!(
+                "learning_starts = {learning_starts} of total_steps = {total_steps}: actions stay uniform to the end and \
+                 nothing is learnt; lower learning_starts in [train.{name}] to a hundredth of the steps or so"
+            ),
+        ));
+    }
+    findings
+}
+
+/// Exploration that is over before the first gradient step.
+fn epsilon(problem: &Problem, exploration: &DiscreteExploration, starts: u64) -> Option<Finding> {
+    let DiscreteExploration { exploration: strategy, exploration_decay, exploration_fraction, .. } =
+        exploration;
+    let falls = *exploration_decay != Decay::Constant && *strategy != Strategy::Ucb;
+    let total_steps = problem.decision.project.train.total_steps;
+    let end = exploration_fraction * total_steps as f64;
+    // Where learning never starts, that is the warning.
+    (falls && end < starts as f64 && starts < total_steps).then(|| {
+        let name = problem.options.name();
+        Finding::warn(
+            "exploration",
+            format!(
+                "exploration has fallen to its last value after {end:.0} steps, but nothing is learnt before step {starts}: \
+                 the learner starts out greedy for values that it does not know; raise exploration_fraction above {:.2} \
+                 in [train.{name}], or lower what it waits for",
+                starts as f64 / total_steps as f64
+            ),
+        )
+    })
+}
+
+/// Targets that never move. `moves` counts what the interval is measured in, over the whole training.
+fn target(interval: u64, moves: u64, unit: &str) -> Option<Finding> {
+    (interval > moves && moves > 0).then(|| {
+        Finding::warn(
+            "target network",
+            format!(
+                "target_update_interval = {interval} {unit}, and there are only {moves}: the target network keeps its first \
+                 random weights and values never grow beyond one step; lower target_update_interval to a hundredth of them"
+            ),
+        )
+    })
+}
+
+/// Gradient steps of the whole training.
+fn gradient_steps(problem: &Problem, collection: &Collection) -> u64 {
+    let Collection { n_envs, train_freq, gradient_steps, learning_starts, .. } = collection;
+    let collected = problem.decision.project.train.total_steps.saturating_sub(*learning_starts);
+    match gradient_steps {
+        -1 => collected,
+        steps => collected / (train_freq * n_envs) as u64 * *steps as u64,
+    }
+}
+
+fn rollouts(problem: &Problem, options: &ppo::Options) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let ppo::Options { n_envs, n_steps, batch_size, .. } = options;
+    let rollout = n_envs * n_steps;
+    let total_steps = problem.decision.project.train.total_steps;
+    let updates = total_steps.div_ceil(rollout as u64);
+    if updates < UPDATES_FEW {
+        findings.push(Finding::warn(
+            "rollout",
+            format!(
+                "a rollout takes n_envs × n_steps = {rollout} steps, so {total_steps} steps make {updates} update(s); lower \
+                 n_steps in [train.ppo] to {} or less, or train for longer",
+                (total_steps / 20 / *n_envs as u64).max(1)
+            ),
+        ));
+    }
+    if rollout % batch_size != 0 {
+        findings.push(Finding::warn(
+            "minibatches",
+            format!(
+                "batch_size = {batch_size} does not divide the rollout of {rollout}: the last minibatch of every epoch has \
+                 {} samples and a noisier gradient; choose a divisor of n_envs × n_steps",
+                rollout % batch_size
+            ),
+        ));
+    }
+    if *batch_size == 1 && options.normalize_advantage {
+        findings.push(Finding::warn(
+            "minibatches",
+            "advantages are normalised within a minibatch, and one sample alone has always the advantage 0: raise \
+             batch_size in [train.ppo], or write normalize_advantage = false",
+        ));
+    }
+    findings
+}
+
+fn monte_carlo(problem: &Problem, options: &reinforce::Options) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let total_steps = problem.decision.project.train.total_steps;
+    if let Some(longest) = problem.spec().max_steps.filter(|longest| u64::from(*longest) > total_steps) {
+        findings.push(Finding::warn(
+            "episodes",
+            format!(
+                "reinforce learns when an episode ends, and one may last {longest} of the {total_steps} steps: raise \
+                 total_steps, lower max_steps in [process], or use ppo"
+            ),
+        ));
+    }
+    if !options.normalize_returns && !options.baseline {
+        findings.push(Finding::warn(
+            "variance",
+            "returns are neither normalised nor compared with a baseline, so that every action of a good episode counts as \
+             good: write normalize_returns = true or baseline = true in [train.reinforce]",
+        ));
+    }
+    findings
+}
+
+/// Networks want inputs of about one.
+fn scale(problem: &Problem) -> Option<Finding> {
+    let normalized = match &problem.options {
+        Options::Ppo(options) => options.normalize_observation,
+        Options::Reinforce(options) => options.normalize_observation,
+        options => options.collection()?.normalize_observation,
+    };
+    // Features without a finite range say nothing of what they usually are.
+    let reach = |feature: &Feature| match feature.low.abs().max(feature.high.abs()) {
+        f32::MAX => 0.0,
+        reach => reach,
+    };
+    let far = problem.spec().observation.iter().find(|feature| reach(feature) > MAGNITUDE_LARGE)?;
+    (!normalized).then(|| {
+        Finding::warn(
+            "scale of features",
+            format!(
+                "`{}` reaches {} as the policy sees it, and networks learn slowly from numbers far from 1; write \
+                 normalize_observation = true in [train.{}]",
+                far.name,
+                reach(far),
+                problem.options.name()
+            ),
+        )
+    })
+}
+
+fn table(problem: &Problem, options: &q_learning::Options) -> Vec<Finding> {
+    let spec = problem.spec();
+    let total_steps = problem.decision.project.train.total_steps;
+    let starts = if q_learning::has_open_range(spec) { options.range_steps } else { 0 };
+    let mut findings: Vec<Finding> = epsilon(problem, &options.exploration, starts).into_iter().collect();
+    if starts >= total_steps {
+        findings.push(Finding::warn(
+            "learning starts",
+            format!(
+                "range_steps = {starts} of total_steps = {total_steps}: all of them go into finding the features' ranges; \
+                 lower range_steps in [train.q-learning]"
+            ),
+        ));
+    }
+    let entries = options.entries(spec).unwrap_or(usize::MAX);
+    let visits = total_steps as f64 / entries as f64;
+    if visits < VISITS_FEW {
+        findings.push(Finding::warn(
+            "table",
+            format!(
+                "{total_steps} steps for {entries} entries (cells × choices) are {visits:.1} visits of each: most are never \
+                 learnt; lower `bins` in [train.q-learning], train for longer, or use dqn, which learns across cells"
+            ),
+        ));
+    }
+    findings
+}
+
+/// A bandit credits a payoff to the arm that was just pulled.
+fn consequences(problem: &Problem) -> Option<Finding> {
+    let delayed = match problem.decision.project.charter.reward_delay {
+        None | Some(RewardDelay::SameStep | RewardDelay::Steps(0)) => None,
+        Some(delay) => Some(format!("the charter's reward_delay is \"{delay}\"")),
+    };
+    let long = match problem.spec().max_steps {
+        Some(1) => None,
+        Some(steps) => Some(format!("an episode has up to {steps} steps")),
+        None => Some("an episode may have many steps".to_owned()),
+    };
+    let reasons: Vec<String> = [delayed, long].into_iter().flatten().collect();
+    (!reasons.is_empty()).then(|| {
+        let name = problem.options.name();
+        Finding::warn(
+            "consequences",
+            format!(
+                "{}: what is done now may change what comes next, and {name} pays each action by its own \
+                 step alone; if it does, use dqn or ppo",
+                reasons.join(", and ")
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use setpoint_decision::Project;
+
+    use super::*;
+
+    /// Subjects and messages of what `check` says about a process and some lines of a project file.
+    fn warnings(process: &str, lines: &str) -> Vec<(String, String)> {
+        let signal = match process {
+            "cart-pole" => "upright",
+            "inventory" => "holding_cost",
+            _ => "cost",
+        };
+        let text = format!("[reward]\n{signal} = 1\n[process]\nkind = \"{process}\"\n{lines}");
+        let problem =
+            Problem::new(Project::from_text("test", &text, &[]).unwrap(), &setpoint_processes::registry())
+                .unwrap();
+        let findings = with_memory(&problem, Some(8_000_000_000));
+        assert!(findings.iter().all(|finding| finding.passed && finding.warning));
+        findings.into_iter().map(|finding| (finding.subject, finding.message)).collect()
+    }
+
+    /// One warning with this subject and these words, and none once the fix is made.
+    fn warns_until_fixed(process: &str, wrong: &str, fixed: &str, subject: &str, words: &str) {
+        let found = warnings(process, wrong);
+        assert_eq!(found.len(), 1, "{wrong}: {found:?}");
+        assert_eq!(found[0].0, subject);
+        assert!(found[0].1.contains(words), "{}", found[0].1);
+        assert_eq!(warnings(process, fixed), [], "{fixed}");
+    }
+
+    #[test]
+    fn deterministic_policies_need_noise() {
+        for name in ["td3", "ddpg"] {
+            let train = format!("[train]\nalgorithm = \"{name}\"\n[train.{name}]\nbuffer_size = 100_000\n");
+            let fixed = format!("{train}action_noise = \"normal\"");
+            warns_until_fixed("pendulum", &train, &fixed, "exploration", "action_noise = \"normal\"");
+            let silent = format!("{fixed}\nnoise_sigma = 0.0");
+            assert_eq!(warnings("pendulum", &silent).len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_rollout_must_fit_into_the_training_several_times() {
+        let train = "[train]\ntotal_steps = 20_000\n[train.ppo]\nn_envs = 1\n";
+        let wrong = format!("{train}n_steps = 16384");
+        let fixed = format!("{train}n_steps = 1000\nbatch_size = 100");
+        warns_until_fixed("pendulum", &wrong, &fixed, "rollout", "n_steps in [train.ppo] to 1000 or less");
+        let odd = format!("{train}n_steps = 1000\nbatch_size = 64");
+        warns_until_fixed("pendulum", &odd, &fixed, "minibatches", "has 40 samples");
+        let single = format!("{train}n_steps = 1000\nbatch_size = 1");
+        let kept = format!("{single}\nnormalize_advantage = false");
+        warns_until_fixed("pendulum", &single, &kept, "minibatches", "normalize_advantage = false");
+    }
+
+    #[test]
+    fn reinforce_needs_ends_and_something_to_compare_returns_with() {
+        let train = "[train]\nalgorithm = \"reinforce\"\n[train.reinforce]\n";
+        let wrong = format!("{train}normalize_returns = false");
+        let fixed = format!("{wrong}\nbaseline = true");
+        warns_until_fixed("cart-pole", &wrong, &fixed, "variance", "baseline = true");
+        let short = "[train]\nalgorithm = \"reinforce\"\ntotal_steps = 400";
+        let long = "[train]\nalgorithm = \"reinforce\"\ntotal_steps = 500";
+        warns_until_fixed("cart-pole", short, long, "episodes", "one may last 500 of the 400 steps");
+    }
+
+    #[test]
+    fn networks_want_features_of_about_one() {
+        let train = |normalize: bool| {
+            format!("[train]\n[train.ppo]\nn_envs = 1\nnormalize_observation = {normalize}")
+        };
+        let words = "reaches 250 as the policy sees it";
+        warns_until_fixed("inventory", &train(false), &train(true), "scale of features", words);
+    }
+
+    #[test]
+    fn a_buffer_leaves_memory_to_others() {
+        let train = |size: u64| format!("[train]\nalgorithm = \"dqn\"\n[train.dqn]\nbuffer_size = {size}");
+        // Cart-pole: 4 features, a choice, a reward and a byte are 25 bytes.
+        warns_until_fixed(
+            "cart-pole",
+            &train(100_000_000),
+            &train(70_000_000),
+            "replay buffer",
+            "takes 2.5 GB",
+        );
+    }
+
+    #[test]
+    fn learning_must_start_and_exploration_outlast_it() {
+        let train =
+            |keys: &str| format!("[train]\nalgorithm = \"dqn\"\ntotal_steps = 20_000\n[train.dqn]\n{keys}");
+        warns_until_fixed(
+            "cart-pole",
+            &train("learning_starts = 20_000"),
+            &train("learning_starts = 200"),
+            "learning starts",
+            "nothing is learnt",
+        );
+        warns_until_fixed(
+            "cart-pole",
+            &train("learning_starts = 5_000"),
+            &train("learning_starts = 5_000\nexploration_fraction = 0.3"),
+            "exploration",
+            "raise exploration_fraction above 0.25",
+        );
+        assert_eq!(
+            warnings("cart-pole", &train("learning_starts = 5_000\nexploration_decay = \"constant\"")),
+            []
+        );
+    }
+
+    #[test]
+    fn target_networks_must_move() {
+        let dqn = |steps: u64| format!("[train]\nalgorithm = \"dqn\"\ntotal_steps = {steps}");
+        warns_until_fixed(
+            "cart-pole",
+            &dqn(9_000),
+            &dqn(10_000),
+            "target network",
+            "10000 environment steps",
+        );
+        let sac = |every: u64| {
+            format!(
+                "[train]\nalgorithm = \"sac\"\ntotal_steps = 10_100\n[train.sac]\nbuffer_size = 10_000\n\
+                 train_freq = 10\ntarget_update_interval = {every}"
+            )
+        };
+        warns_until_fixed("pendulum", &sac(1_001), &sac(1_000), "target network", "1001 gradient steps");
+    }
+
+    #[test]
+    fn bandits_know_no_consequences() {
+        let lines = |delay: &str, steps: u64| {
+            format!(
+                "max_steps = {steps}\n[decision]\nreward_delay = \"{delay}\"\n[train]\nalgorithm = \"lin-ucb\""
+            )
+        };
+        let good = lines("same step", 1);
+        warns_until_fixed("cart-pole", &lines("same step", 2), &good, "consequences", "up to 2 steps");
+        warns_until_fixed(
+            "cart-pole",
+            &lines("3 steps", 1),
+            &good,
+            "consequences",
+            "reward_delay is \"3 steps\"",
+        );
+    }
+
+    #[test]
+    fn a_table_needs_visits_and_ranges() {
+        let train = |steps: u64, keys: &str| {
+            format!(
+                "[train]\nalgorithm = \"q-learning\"\ntotal_steps = {steps}\n[train.q-learning]\nexploration_fraction = \
+                 1.0\n{keys}"
+            )
+        };
+        // 4 features and 2 choices: 2 × 6⁴ = 2592 entries.
+        let (wrong, fixed) = (train(20_000, "bins = [6]"), train(30_000, "bins = [6]"));
+        warns_until_fixed("cart-pole", &wrong, &fixed, "table", "20000 steps for 2592 entries");
+        let (wrong, fixed) = (train(2_000, "bins = [2]"), train(2_000, "bins = [2]\nrange_steps = 1_000"));
+        warns_until_fixed("cart-pole", &wrong, &fixed, "learning starts", "range_steps = 2000");
+        let early = "bins = [2]\nrange_steps = 1_500\nexploration_decay = ";
+        let falling = train(2_000, &format!("{early}\"linear\"")).replace("fraction = 1.0", "fraction = 0.5");
+        let constant =
+            train(2_000, &format!("{early}\"constant\"")).replace("fraction = 1.0", "fraction = 0.5");
+        warns_until_fixed("cart-pole", &falling, &constant, "exploration", "greedy");
+    }
+}

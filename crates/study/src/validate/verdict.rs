@@ -1,0 +1,262 @@
+//! From figures to a judgement. Limits are sizes of effects: one that nobody would notice at the plant does not become serious
+//! by being certain.
+
+use serde::{Deserialize, Serialize};
+use setpoint_log::audit::Severity;
+
+use super::Validation;
+use setpoint_statistics::number;
+
+/// Whether the simulator can stand for the plant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing speaks against it.
+    Consistent,
+    /// Something should be looked at first.
+    Doubtful,
+    /// It does not do what the plant does, or the log cannot be believed.
+    Inconsistent,
+}
+
+impl Verdict {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Consistent => "consistent",
+            Self::Doubtful => "doubtful",
+            Self::Inconsistent => "inconsistent",
+        }
+    }
+}
+
+/// Something that speaks against the simulator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The best that the verdict can be with it.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub sentence: String,
+}
+
+/// A fault of the log in more than this share of its rows makes everything that is compared with it worthless.
+const FAULTY_SHARE: f64 = 0.01;
+/// Distances of distributions from which on they are to be looked at, and are others.
+const KS_DISTANCE: [f64; 2] = [0.1, 0.2];
+/// A distance that chance makes more often than this is no finding.
+const P_VALUE: f64 = 0.01;
+/// Differences of mean changes, in standard deviations.
+const CHANGE: [f64; 2] = [0.2, 0.5];
+/// Such a difference must be this many standard errors wide: of the hundred that are looked at, chance gives none.
+const STANDARD_ERRORS: f64 = 4.5;
+/// A change may be so much more or less spread, as a share of the feature's.
+const SPREAD: f64 = 0.5;
+/// What a predictor may lose of R² because it was fitted on the simulator.
+const LOSS: [f64; 2] = [0.1, 0.3];
+/// Reasons that the sentence names.
+const NAMED: usize = 2;
+
+/// Which of two limits a size exceeds.
+fn beyond(size: f64, [doubtful, inconsistent]: [f64; 2]) -> Option<Verdict> {
+    match size {
+        size if size > inconsistent => Some(Verdict::Inconsistent),
+        size if size > doubtful => Some(Verdict::Doubtful),
+        _ => None,
+    }
+}
+
+/// Fills in reasons, verdict and sentence.
+pub fn judge(validation: &mut Validation) {
+    let mut reasons = about_the_log(validation);
+    reasons.extend(about_the_reward(validation));
+    reasons.extend(about_steps(validation));
+    reasons.extend(about_distributions(validation));
+    // A stable sort keeps what is most telling in front.
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
+    validation.verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Consistent);
+    validation.reasons = reasons;
+    validation.sentence = sentence(validation);
+}
+
+fn about_the_log(validation: &Validation) -> Vec<Reason> {
+    let rows = validation.audit.rows as f64;
+    let errors = validation.audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let reason = |finding: &setpoint_log::audit::Finding| Reason {
+        verdict: if finding.count as f64 > FAULTY_SHARE * rows {
+            Verdict::Inconsistent
+        } else {
+            Verdict::Doubtful
+        },
+        sentence: format!("the log: {}", finding.sentence),
+    };
+    errors.map(reason).collect()
+}
+
+fn about_the_reward(validation: &Validation) -> Vec<Reason> {
+    let Some(gap) = &validation.reward else {
+        let sentence =
+            "the log has no reward, and not the signals to compute one: the gap is not known".to_owned();
+        return vec![Reason { verdict: Verdict::Doubtful, sentence }];
+    };
+    let limits = [validation.gap_warn_percent, validation.gap_fail_percent];
+    let (low, high) = (gap.interval_percent.low, gap.interval_percent.high);
+    let figures = format!(
+        "the simulator pays {} per step {}, the log {}: {} % [{}, {}]",
+        number(gap.simulated),
+        if validation.controller.is_some() {
+            "to a clone of who decided in the log"
+        } else {
+            "for the same actions"
+        },
+        number(gap.logged),
+        number(gap.percent),
+        number(low),
+        number(high)
+    );
+    if let Some(verdict) = of_gap(gap.percent, [low, high], limits) {
+        return vec![Reason { verdict, sentence: figures }];
+    }
+    if low.abs().max(high.abs()) > validation.gap_fail_percent {
+        let sentence = format!("{figures}; the log is too short to tell");
+        return vec![Reason { verdict: Verdict::Doubtful, sentence }];
+    }
+    Vec::new()
+}
+
+/// What a gap is worth; whether there is one at all is not known where its interval holds none.
+fn of_gap(percent: f64, [low, high]: [f64; 2], limits: [f64; 2]) -> Option<Verdict> {
+    let is_clear = low > 0.0 || high < 0.0;
+    let verdict = beyond(percent.abs(), limits)?;
+    Some(if is_clear { verdict } else { Verdict::Doubtful })
+}
+
+fn about_steps(validation: &Validation) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if let Some(lags) = validation.lags.as_ref().filter(|lags| lags.clear && lags.best[0] != lags.best[1]) {
+        let [logged, simulated] = lags.best;
+        let when = |lag: usize| match lag {
+            0 => "in the same step".to_owned(),
+            1 => "1 step later".to_owned(),
+            lag => format!("{lag} steps later"),
+        };
+        reasons.push(Reason {
+            verdict: Verdict::Inconsistent,
+            sentence: format!(
+                "an action shows {} in the log and {} in the simulator",
+                when(logged),
+                when(simulated)
+            ),
+        });
+    }
+    for change in &validation.changes {
+        let [logged, simulated] = change.means.map(number);
+        let what = format!("{} under {}", change.feature, change.action);
+        let clear = change.standard_errors.abs() > STANDARD_ERRORS;
+        if let Some(verdict) = beyond(change.difference.abs(), CHANGE).filter(|_| clear) {
+            let sentence = format!(
+                "{what} changes by {simulated}{unit} a step in the simulator and by {logged}{unit} in the log",
+                unit = after(&change.unit)
+            );
+            reasons.push(Reason { verdict, sentence });
+        } else if change.difference != 0.0 {
+            // Measured by the difference itself, so that a feature's own spread need not be known.
+            let per_unit = (change.means[1] - change.means[0]).abs() / change.difference.abs();
+            let spread =
+                (change.deviations[1] - change.deviations[0]).abs() / per_unit.max(f64::MIN_POSITIVE);
+            if spread > SPREAD {
+                let [logged, simulated] = change.deviations.map(number);
+                let sentence = format!(
+                    "the change of {what} has a standard deviation of {simulated} in the simulator and of {logged} in the log"
+                );
+                reasons.push(Reason { verdict: Verdict::Doubtful, sentence });
+            }
+        }
+    }
+    for prediction in &validation.predictions {
+        if let Some(verdict) = beyond(prediction.log - prediction.transferred, LOSS) {
+            let sentence = format!(
+                "what the simulator teaches about steps of {} explains {} of their variance in the log, where the log itself \
+                 teaches {}",
+                prediction.feature,
+                number(prediction.transferred),
+                number(prediction.log)
+            );
+            reasons.push(Reason { verdict, sentence });
+        }
+    }
+    reasons
+}
+
+/// A unit behind a number; nothing for pure numbers.
+fn after(unit: &str) -> String {
+    if unit == "1" || unit.is_empty() { String::new() } else { format!(" {unit}") }
+}
+
+fn about_distributions(validation: &Validation) -> Vec<Reason> {
+    let reason = |found: &super::distribution::Distribution| {
+        let verdict = beyond(found.ks_distance, KS_DISTANCE).filter(|_| found.p_value <= P_VALUE)?;
+        let sentence = format!(
+            "{} is distributed otherwise: mean {} in the simulator and {}{} in the log, KS distance {}",
+            found.name,
+            number(found.means[1]),
+            number(found.means[0]),
+            after(&found.unit),
+            number(found.ks_distance)
+        );
+        Some(Reason { verdict, sentence })
+    };
+    let mut found: Vec<_> = validation.distributions.iter().collect();
+    found.sort_by(|a, b| b.ks_distance.total_cmp(&a.ks_distance));
+    found.into_iter().filter_map(reason).collect()
+}
+
+fn sentence(validation: &Validation) -> String {
+    let subject = format!("The simulator is {} with the log", validation.verdict.word());
+    if validation.reasons.is_empty() {
+        let gap = validation.reward.as_ref().map_or(String::new(), |gap| {
+            format!(
+                "reward per step differs by {} % [{}, {}], ",
+                number(gap.percent),
+                number(gap.interval_percent.low),
+                number(gap.interval_percent.high)
+            )
+        });
+        let furthest = validation.distributions.iter().map(|found| found.ks_distance).fold(0.0, f64::max);
+        let steps = validation.changes.iter().map(|change| change.difference.abs()).fold(0.0, f64::max);
+        let subject = match &validation.controller {
+            None => subject,
+            Some(controller) => {
+                format!("{subject} under a clone of who decided there, which {}", controller.quality())
+            }
+        };
+        return format!(
+            "{subject}: {gap}no distribution by a KS distance of more than {}, no step by more than {} standard deviations.",
+            number(furthest),
+            number(steps)
+        );
+    }
+    let subject = match validation.verdict {
+        Verdict::Doubtful => "It is doubtful whether the simulator does what the log shows".to_owned(),
+        _ => subject,
+    };
+    let named: Vec<&str> =
+        validation.reasons.iter().take(NAMED).map(|reason| reason.sentence.as_str()).collect();
+    let more = validation.reasons.len().saturating_sub(NAMED);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{subject}: {}{rest}.", named.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_that_may_be_none_is_doubtful_and_no_more() {
+        let limits = [15.0, 20.0];
+        assert_eq!(of_gap(-25.0, [-30.0, -19.0], limits), Some(Verdict::Inconsistent));
+        assert_eq!(of_gap(35.0, [-5.0, 65.0], limits), Some(Verdict::Doubtful));
+        assert_eq!(of_gap(16.0, [-1.0, 19.0], limits), Some(Verdict::Doubtful));
+        assert_eq!(of_gap(16.0, [14.0, 19.0], limits), Some(Verdict::Doubtful));
+        assert_eq!(of_gap(2.0, [-1.0, 5.0], limits), None);
+    }
+}
