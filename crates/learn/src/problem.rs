@@ -7,7 +7,7 @@ use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_evidence::Decision;
 use setpoint_policy::Policy;
-use setpoint_policy::manifest::{FORMAT, Manifest};
+use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
 use setpoint_process::preparation::Told;
 use setpoint_process::{Factory, Registry};
@@ -110,7 +110,6 @@ impl Problem {
     pub fn policy(&self, snapshot: Snapshot, seed: u64, steps: u64) -> Policy {
         let spec = self.spec();
         let manifest = Manifest {
-            format: FORMAT,
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.decision.project.charter.name.clone(),
             process: spec.kind.clone(),
@@ -127,11 +126,6 @@ impl Problem {
             clip_observation: snapshot.normalizer.as_ref().map(|Normalizer { clip, .. }| *clip),
             normalization_epsilon: EPSILON,
         };
-        Policy {
-            manifest,
-            parameters: snapshot.parameters,
-            log_std: snapshot.log_std,
-            normalizer: snapshot.normalizer,
-        }
+        Policy::new(manifest, snapshot.parameters, snapshot.log_std, snapshot.normalizer)
     }
 }
