@@ -51,6 +51,11 @@ impl Problem {
     /// A decision with the algorithm that its project names.
     pub fn of(decision: Decision, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
         let (project, spec) = (&decision.project, decision.spec());
+        if let Some(number) = Policy::unstorable(spec, &project.constraints) {
+            let title = format!("no policy file can hold a policy of the process {}: {number}", spec.kind);
+            let help = format!("give it a finite number: {} to {} are possible", f32::MIN, f32::MAX);
+            return Err(Diagnostic::without_origin(title, help));
+        }
         let mut options = Options::read(project)?;
         options.resolve(&project.folder);
         if let Some(reason) = options.mismatch(spec) {
