@@ -131,6 +131,15 @@ class Policy:
         """
         return cls(_native.Policy.load(path))
 
+    @property
+    def hash(self) -> str:
+        """The hash of the policy: BLAKE3, in hex, of the bytes of its file. Evidence names the policy by it.
+
+        A policy that was loaded has the hash of the file that it was loaded from, another one that of the file that
+        :meth:`save` writes.
+        """
+        return self._native.hash()
+
     def save(self, path: str | PathLike[str]) -> None:
         """Writes the policy file that the command line and :meth:`load` read."""
         _replace(Path(path), self._native.to_bytes())
@@ -348,7 +357,7 @@ class Model:
 
     def _to_bytes(self) -> bytes:
         state = self._state if self._native is None else self._native.save()
-        model = {"class": type(self).__name__, "seed": self.seed, "options": self.options, "project": self._description}
+        model = {"format": _FORMAT, "class": type(self).__name__, "seed": self.seed, "options": self.options, "project": self._description}
         extras = {"model": json.dumps(model).encode()}
         if state is not None:
             extras["learner"] = state
@@ -361,6 +370,11 @@ class Model:
             raise ValueError(f"{name} was learnt by {policy.manifest['algorithm']}, not by {cls.algorithm}")
         written = _native.extra(content, "model")
         saved = {} if written is None else json.loads(written)
+        if saved.get("format", 1) > _FORMAT:
+            raise ValueError(
+                f"{name} holds a model of format {saved['format']}; this Setpoint ({_native.__version__}) reads formats up to "
+                f"{_FORMAT}. Use a newer Setpoint"
+            )
         options = {**saved.get("options", {}), **{key: keywords[key] for key in keywords if key not in _GENERAL}}
         own = {"seed": saved.get("seed", 0), "data": saved.get("project", {}).get("data")}
         general = {**own, **{key: keywords[key] for key in keywords if key in _GENERAL}}
@@ -384,6 +398,8 @@ class Model:
         return self._native
 
 
+# Of what a model keeps beside its policy. Files from before the number are of format 1.
+_FORMAT = 1
 _GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "timeout_s", "data", "policy", "policy_kwargs")
 
 

@@ -66,6 +66,30 @@ def test_every_algorithm_learns_saves_and_reads_back_the_same_policy(model, env,
     assert further.num_timesteps >= 2_500
 
 
+def test_a_policy_has_the_hash_of_its_file(tmp_path):
+    model = setpoint.PPO("MlpPolicy", "cart-pole", n_envs=1, n_steps=64).learn(64)
+    file = tmp_path / "policy.safetensors"
+    model.policy.save(file)
+    loaded = setpoint.Policy.load(file)
+    assert loaded.hash == model.policy.hash
+    assert len(loaded.hash) == 64 and set(loaded.hash) <= set("0123456789abcdef")
+    # With the learner's state beside it, it is another file.
+    model.save(file)
+    assert setpoint.Policy.load(file).hash not in (model.policy.hash, "")
+    loaded.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == loaded._native.to_bytes()
+
+
+def test_a_model_of_a_newer_format_is_refused(tmp_path, monkeypatch):
+    model = setpoint.PPO("MlpPolicy", "cart-pole", n_envs=1, n_steps=64).learn(64)
+    file = tmp_path / "model.safetensors"
+    monkeypatch.setattr("setpoint.models._FORMAT", 2)
+    model.save(file)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="format 2.*newer Setpoint"):
+        setpoint.PPO.load(file)
+
+
 def test_learning_on_from_what_was_saved_is_learning_on(tmp_path):
     whole = setpoint.PPO("MlpPolicy", "cart-pole", n_envs=8, seed=0, **CART_POLE).learn(10_000)
     whole.save(tmp_path / "half.safetensors")

@@ -1,4 +1,6 @@
 //! A search's trials in one SQLite file: each is there as soon as it was judged, whatever happens next.
+//!
+//! SQLite's `user_version` is the number of the format. Files from before format 1 have 0 there and the same tables.
 
 use std::path::Path;
 
@@ -15,6 +17,8 @@ pub struct StudyFile {
     connection: Connection,
 }
 
+/// Number of the tables' layout.
+const FORMAT: i64 = 1;
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -36,7 +40,17 @@ impl StudyFile {
             ))
         };
         let connection = Connection::open(path).map_err(unusable)?;
+        let format: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
+        if format > FORMAT {
+            return Err(Failure::Message(format!(
+                "{} has format {format}; this Setpoint ({}) reads searches up to format {FORMAT}. Use a newer Setpoint",
+                path.display(),
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
         connection.execute_batch(SCHEMA).map_err(unusable)?;
+        connection.pragma_update(None, "user_version", FORMAT).map_err(unusable)?;
         let there: Option<String> = connection
             .query_row("SELECT project FROM study", [], |row| row.get(0))
             .optional()
@@ -110,7 +124,53 @@ impl StudyFile {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+
+    fn golden(format: i64) -> PathBuf {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        root.join(format!("tests/golden/study-v{format}.sqlite"))
+    }
+
+    /// The project and the trials of the golden files; the one of format 0 was written by the version before format 1.
+    fn golden_project() -> String {
+        std::fs::read_to_string(golden(0).with_file_name("study-project.toml")).unwrap()
+    }
+
+    #[test]
+    fn searches_of_every_format_go_on() {
+        let root = tempfile::tempdir().unwrap();
+        for format in 0..=FORMAT {
+            // Opening changes the file: a copy is opened.
+            let path = root.path().join(format!("{format}.sqlite"));
+            std::fs::copy(golden(format), &path).unwrap();
+            let file = StudyFile::open(&path, &golden_project()).unwrap_or_else(|_| panic!("{format}"));
+            let trials = file.trials().ok().unwrap();
+            let rate = ("learning_rate".to_owned(), toml::Value::Float(0.01029));
+            let gamma = ("gamma".to_owned(), toml::Value::Float(0.95));
+            let trial = |index, settings, scores| Trial { index, settings, scores, failed: None };
+            let expected = [trial(0, Vec::new(), vec![9.43; 3]), trial(1, vec![rate, gamma], vec![9.43])];
+            assert_eq!(trials, expected);
+            drop(file);
+            let connection = Connection::open(&path).unwrap();
+            let now: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+            assert_eq!(now, FORMAT);
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_left_as_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("study.sqlite");
+        drop(StudyFile::open(&path, "a").ok().unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", FORMAT + 1).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let Err(Failure::Message(refused)) = StudyFile::open(&path, "a") else { panic!("a newer format") };
+        assert!(refused.contains("format 2") && refused.contains("newer Setpoint"), "{refused}");
+        assert!(!refused.contains("move it away"), "{refused}");
+        assert!(std::fs::read(&path).unwrap() == before);
+    }
 
     #[test]
     fn trials_come_back_and_a_search_knows_its_project() {

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::episodes::EpisodeStatistics;
+use crate::episodes::{EpisodeStatistics, StoredEpisodes};
 use crate::error::TrainError;
 use setpoint_files::FileError;
 use setpoint_files::atomic;
 
-/// First bytes of every checkpoint; the number is the layout's version.
-const MAGIC: &[u8] = b"setpoint checkpoint v2\n";
+/// Number of the layout.
+const FORMAT: u32 = 2;
+/// Every checkpoint begins with this, the number of its layout, and an end of line.
+const MAGIC: &[u8] = b"setpoint checkpoint v";
 const HASH_BYTES: usize = 32;
 /// Checkpoints kept beside the newest, for when its disk block goes bad.
 const KEPT: usize = 3;
 
 /// A training at the end of an update.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Updates done.
     pub updates: u64,
@@ -37,6 +39,50 @@ pub struct Checkpoint {
     pub learner: Vec<u8>,
 }
 
+/// The payload of format 2, in postcard: the order of the fields is the format. Environments and learner are bytes of their
+/// own types; golden checkpoints in `tests/golden` hold these.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    updates: u64,
+    steps: u64,
+    wall_seconds: f64,
+    episodes: StoredEpisodes,
+    metrics_bytes: u64,
+    episodes_bytes: u64,
+    environments: Vec<u8>,
+    learner: Vec<u8>,
+}
+
+impl From<&Checkpoint> for Stored {
+    fn from(checkpoint: &Checkpoint) -> Self {
+        Self {
+            updates: checkpoint.updates,
+            steps: checkpoint.steps,
+            wall_seconds: checkpoint.wall_seconds,
+            episodes: checkpoint.episodes.clone().into(),
+            metrics_bytes: checkpoint.metrics_bytes,
+            episodes_bytes: checkpoint.episodes_bytes,
+            environments: checkpoint.environments.clone(),
+            learner: checkpoint.learner.clone(),
+        }
+    }
+}
+
+impl From<Stored> for Checkpoint {
+    fn from(stored: Stored) -> Self {
+        Self {
+            updates: stored.updates,
+            steps: stored.steps,
+            wall_seconds: stored.wall_seconds,
+            episodes: stored.episodes.into(),
+            metrics_bytes: stored.metrics_bytes,
+            episodes_bytes: stored.episodes_bytes,
+            environments: stored.environments,
+            learner: stored.learner,
+        }
+    }
+}
+
 impl Checkpoint {
     /// Writes `NNNNNNNN.checkpoint` into `folder` and deletes the oldest beyond those kept.
     pub fn write(&self, folder: &Path) -> Result<PathBuf, TrainError> {
@@ -52,23 +98,33 @@ impl Checkpoint {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let payload = postcard::to_stdvec(self).expect("plain data of known length serialises");
-        let mut bytes = Vec::with_capacity(MAGIC.len() + HASH_BYTES + payload.len());
-        bytes.extend_from_slice(MAGIC);
+        let payload =
+            postcard::to_stdvec(&Stored::from(self)).expect("plain data of known length serialises");
+        let first_line = [MAGIC, FORMAT.to_string().as_bytes(), b"\n"].concat();
+        let mut bytes = Vec::with_capacity(first_line.len() + HASH_BYTES + payload.len());
+        bytes.extend_from_slice(&first_line);
         bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
         bytes.extend_from_slice(&payload);
         bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let rest = bytes
-            .strip_prefix(MAGIC)
-            .ok_or("it does not begin as a checkpoint of this version of Setpoint does")?;
+        let (format, rest) = first_line(bytes).ok_or("it does not begin as a checkpoint does")?;
+        if format != FORMAT {
+            let age = if format > FORMAT { "newer" } else { "older" };
+            return Err(format!(
+                "it has format {format}; this Setpoint ({}) reads format {FORMAT}. Resume it with the {age} Setpoint that \
+                 wrote it",
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
         let (hash, payload) = rest.split_at_checked(HASH_BYTES).ok_or("it is cut short")?;
         if blake3::hash(payload).as_bytes() != hash {
             return Err("its checksum does not match its content: it was changed or damaged".into());
         }
-        postcard::from_bytes(payload).map_err(|error| format!("it does not parse: {error}"))
+        let stored: Stored =
+            postcard::from_bytes(payload).map_err(|error| format!("it does not parse: {error}"))?;
+        Ok(stored.into())
     }
 
     /// Reads one checkpoint; a refusal names the newest one of the same folder that is whole.
@@ -88,6 +144,15 @@ impl Checkpoint {
             Some(path) => Self::read(&path).map(|checkpoint| Some((path, checkpoint))),
         }
     }
+}
+
+/// The number of a checkpoint's format, and what follows its first line.
+fn first_line(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let end = rest.iter().take(11).position(|byte| *byte == b'\n')?;
+    let digits =
+        std::str::from_utf8(&rest[..end]).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+    Some((digits.parse().ok()?, &rest[end + 1..]))
 }
 
 /// The newest checkpoint of a folder that is whole.
@@ -139,6 +204,18 @@ mod tests {
         assert_eq!(newest, checkpoint(5));
         assert!(path.ends_with("00000005.checkpoint"));
         assert_eq!(list(folder.path()).unwrap().len(), KEPT);
+    }
+
+    #[test]
+    fn another_format_is_refused_by_its_number() {
+        let bytes = checkpoint(1).to_bytes();
+        assert!(bytes.starts_with(b"setpoint checkpoint v2\n"));
+        for (format, age) in [("3", "newer"), ("1", "older"), ("4294967295", "newer")] {
+            let mut other = [MAGIC, format.as_bytes()].concat();
+            other.extend_from_slice(&bytes[MAGIC.len() + 1..]);
+            let reason = Checkpoint::from_bytes(&other).unwrap_err();
+            assert!(reason.contains(&format!("format {format};")) && reason.contains(age), "{reason}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use setpoint_evidence::environments::Episode;
 
 /// Running statistics over a training's episodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredEpisodes", into = "StoredEpisodes")]
 pub struct EpisodeStatistics {
     /// Episodes finished.
     pub count: u64,
@@ -17,6 +18,40 @@ pub struct EpisodeStatistics {
     recent: VecDeque<f64>,
     /// Episodes since the last log line.
     since: Vec<Episode>,
+}
+
+/// The statistics as a checkpoint of format 2 holds them: the order of the fields is the format.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredEpisodes {
+    count: u64,
+    best: Option<f64>,
+    recent: Vec<f64>,
+    /// Return, steps, and the training's steps at the end of each.
+    since: Vec<(f64, u32, u64)>,
+}
+
+impl From<EpisodeStatistics> for StoredEpisodes {
+    fn from(statistics: EpisodeStatistics) -> Self {
+        let episode = |episode: &Episode| (episode.episode_return, episode.steps, episode.ended_at);
+        Self {
+            count: statistics.count,
+            best: statistics.best,
+            recent: statistics.recent.into(),
+            since: statistics.since.iter().map(episode).collect(),
+        }
+    }
+}
+
+impl From<StoredEpisodes> for EpisodeStatistics {
+    fn from(stored: StoredEpisodes) -> Self {
+        let episode = |(episode_return, steps, ended_at)| Episode { episode_return, steps, ended_at };
+        Self {
+            count: stored.count,
+            best: stored.best,
+            recent: stored.recent.into(),
+            since: stored.since.into_iter().map(episode).collect(),
+        }
+    }
 }
 
 /// Of the episodes since the last log line.

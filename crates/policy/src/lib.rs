@@ -5,10 +5,12 @@
 //! * [`policy`] – a policy and its allocation-free [`policy::Runner`]
 //! * [`manifest`] – everything about a policy but its numbers
 //! * [`policy_file`] – one `safetensors` file with the manifest and a digest: saving, loading, hashing, older formats
+//! * [`digest`] – the digest that a file holds of itself
 //! * [`matching`] – whether a policy fits a process
 //! * [`head`] – how a network's outputs become an action
 //! * [`normalizer`] – observation statistics that travel with the policy
 
+pub mod digest;
 pub mod head;
 pub mod manifest;
 pub mod matching;

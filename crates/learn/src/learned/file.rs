@@ -1,4 +1,11 @@
-//! A learnt process as a file: safetensors, with what it was learnt from and a hash over everything in its metadata.
+//! A learned process as a file: `safetensors`, with the manifest of the process and a digest in its metadata.
+//!
+//! | format | the digest covers |
+//! |---|---|
+//! | 3 | every byte of the file, see [`setpoint_policy::digest`] |
+//! | 2 | the tensors |
+//!
+//! A file of format 1, or one that was learned from something else, is learned again from its log.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,17 +16,27 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::data::Data;
 use setpoint_decision::spec::Spec;
+use setpoint_policy::digest;
 
 use super::ends::Limit;
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
 
 const METADATA_KEY: &str = "setpoint learned process";
-/// Raised when a model of the same log would come out otherwise: it is learnt anew then.
-const FORMAT: u32 = 2;
+/// Number of the layout that [`to_bytes`] writes.
+const FORMAT: u32 = 3;
+/// Raised when a model of the same log would come out otherwise: it is learned again then.
+const MODEL: u32 = 2;
 
-/// All but the long lists of numbers.
+/// All but the long lists of numbers. Names and order of the fields, also of the types inside, are the format: golden files in
+/// `tests/golden` hold them.
 #[derive(Serialize, Deserialize)]
 struct Header {
+    /// Absent in format 2.
+    #[serde(default)]
+    blake3: String,
+    /// Absent in format 2.
+    #[serde(default = "format_2")]
+    format: u32,
     learnt_from: String,
     spec: Spec,
     layout: Layout,
@@ -28,7 +45,20 @@ struct Header {
     errors_by_choice: Vec<Range<usize>>,
     limits: Vec<Limit>,
     fit: Fit,
-    tensors: String,
+    /// Digest of the tensors; the only one of format 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tensors: Option<String>,
+}
+
+fn format_2() -> u32 {
+    2
+}
+
+/// The number of the format alone: what a file of any later format has too.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default = "format_2")]
+    format: u32,
 }
 
 /// What a model is learnt from: the log's bytes, which column of it is what, the process it is like, and how it is learnt.
@@ -38,7 +68,7 @@ pub fn hash(log: &Path, data: Option<&Data>, like: &str) -> Result<String, Box<D
         Diagnostic::without_origin(title, "`log` of [process] is looked for beside the project file")
     })?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&FORMAT.to_le_bytes()).update(like.as_bytes()).update(&[0]).update(&bytes);
+    hasher.update(&MODEL.to_le_bytes()).update(like.as_bytes()).update(&[0]).update(&bytes);
     if let Some(data) = data {
         // What `setpoint validate` alone looks at makes no other model.
         let Data { gap_warn_percent, gap_fail_percent, .. } = Data::default();
@@ -60,7 +90,8 @@ fn tensors(model: &Model) -> Vec<(String, Vec<u8>)> {
     tensors
 }
 
-fn digest<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+/// The digest of format 2.
+fn tensors_digest<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut hasher = blake3::Hasher::new();
     for (name, bytes) in tensors {
         hasher.update(name.as_bytes()).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
@@ -72,6 +103,8 @@ fn digest<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
 pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
     let tensors = tensors(model);
     let header = Header {
+        blake3: digest::PLACE.to_owned(),
+        format: FORMAT,
         learnt_from: learnt_from.to_owned(),
         spec: model.spec.clone(),
         layout: model.layout.clone(),
@@ -80,7 +113,7 @@ pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
         errors_by_choice: model.errors_by_choice.clone(),
         limits: model.limits.clone(),
         fit: model.fit.clone(),
-        tensors: digest(tensors.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))),
+        tensors: None,
     };
     let header = serde_json::to_string(&header).expect("a header has only text keys and finite numbers");
     let views = tensors.iter().map(|(name, bytes)| {
@@ -88,18 +121,41 @@ pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
         (name.as_str(), view.expect("a tensor's bytes match its shape by construction"))
     });
     let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
-    safetensors::serialize(views, Some(metadata)).expect("distinct names and a small header")
+    let mut bytes = safetensors::serialize(views, Some(metadata)).expect("distinct names and a small header");
+    digest::write(&mut bytes);
+    bytes
 }
 
-/// The model of a file, if it is whole and was learnt from the same; anything else is learnt anew.
-pub fn load(path: &Path, learnt_from: &str) -> Option<Model> {
-    from_bytes(&std::fs::read(path).ok()?, learnt_from)
+/// The model of a file, if it is whole and was learned from the same; `None` where it must be learned again. A file of a newer
+/// format is refused: to learn it again would overwrite it.
+pub fn load(path: &Path, learnt_from: &str) -> Result<Option<Model>, Box<Diagnostic>> {
+    let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
+    let Some(header) = header(&bytes) else { return Ok(None) };
+    let newer = serde_json::from_str(&header).ok().filter(|version: &Version| version.format > FORMAT);
+    if let Some(Version { format }) = newer {
+        let title = format!(
+            "the learned process {} has format {format}; this Setpoint ({}) reads formats up to {FORMAT}",
+            path.display(),
+            env!("CARGO_PKG_VERSION")
+        );
+        let help = "use a newer Setpoint, or name another file with `model` of [process]";
+        return Err(Diagnostic::without_origin(title, help));
+    }
+    Ok(from_bytes(&bytes, &header, learnt_from))
 }
 
-fn from_bytes(bytes: &[u8], learnt_from: &str) -> Option<Model> {
-    let file = SafeTensors::deserialize(bytes).ok()?;
+/// The header's text.
+fn header(bytes: &[u8]) -> Option<String> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;
-    let header: Header = serde_json::from_str(metadata.metadata().as_ref()?.get(METADATA_KEY)?).ok()?;
+    metadata.metadata().as_ref()?.get(METADATA_KEY).cloned()
+}
+
+fn from_bytes(bytes: &[u8], header: &str, learnt_from: &str) -> Option<Model> {
+    let file = SafeTensors::deserialize(bytes).ok()?;
+    let header: Header = serde_json::from_str(header).ok()?;
+    if header.learnt_from != learnt_from || (header.format >= 3 && !digest::holds(bytes, &header.blake3)) {
+        return None;
+    }
     let floats = |name: &str| -> Option<Vec<f32>> {
         let tensor = file.tensor(name).ok().filter(|tensor| tensor.dtype() == Dtype::F32)?;
         Some(tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
@@ -117,20 +173,33 @@ fn from_bytes(bytes: &[u8], learnt_from: &str) -> Option<Model> {
         errors_by_choice: header.errors_by_choice,
         fit: header.fit,
     };
-    let tensors = tensors(&model);
-    let found = digest(tensors.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
-    (header.learnt_from == learnt_from && header.tensors == found).then_some(model)
+    if header.format < 3 {
+        let tensors = tensors(&model);
+        let found = tensors_digest(tensors.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
+        return (header.tensors == Some(found)).then_some(model);
+    }
+    Some(model)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal};
+
     use super::*;
 
-    #[test]
-    fn a_model_comes_back_whole_or_not_at_all() {
-        let spec = Spec { kind: "x".into(), ..Spec::default() };
+    fn model() -> Model {
+        let feature = Feature::new("wip", "parts", 0.1, f32::MAX, "parts that wait");
+        let spec = Spec {
+            kind: "x".into(),
+            observation: vec![feature],
+            action: ActionSpace::Continuous { axes: vec![Axis::new("speed", "1/s", -0.3, 0.7, "")] },
+            signals: vec![Signal::new("stopped \"\u{1}", "1", 0.0, 1.0, "")],
+            ..Spec::default()
+        };
         let layout = Layout::of(&spec);
-        let model = Model {
+        Model {
             members: (0..MEMBERS).map(|index| vec![index as f32 + 0.1; 7]).collect(),
             inputs: Scale { mean: vec![0.5], deviation: vec![0.25] },
             outputs: Scale { mean: vec![-0.5], deviation: vec![1e-6] },
@@ -138,20 +207,84 @@ mod tests {
             errors_by_choice: vec![0..2, 2..2],
             starts: vec![1.0],
             start_signals: Vec::new(),
-            limits: vec![Limit { feature: 2, above: true, value: 0.2, p_value: 1e-9 }],
+            limits: vec![Limit { feature: 2, above: true, value: 0.2, p_value: 0.192_371_686_846_861_62 }],
             fit: Fit { rows: 3, ended: 0, held_out_episodes: 1, explained: vec![("wip".into(), 0.951)] },
             spec,
             layout,
-        };
-        let bytes = to_bytes(&model, "abc");
-        assert_eq!(from_bytes(&bytes, "abc"), Some(model));
-        assert_eq!(from_bytes(&bytes, "abd"), None);
-        for length in 0..bytes.len() {
-            assert_eq!(from_bytes(&bytes[..length], "abc"), None);
         }
-        // The numbers stand at the end.
-        let mut broken = bytes.clone();
-        *broken.last_mut().unwrap() ^= 1;
-        assert_eq!(from_bytes(&broken, "abc"), None);
+    }
+
+    fn read(bytes: &[u8], learnt_from: &str) -> Option<Model> {
+        from_bytes(bytes, &header(bytes)?, learnt_from)
+    }
+
+    fn golden(format: u32) -> PathBuf {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        root.join(format!("tests/golden/learned-process-v{format}.safetensors"))
+    }
+
+    #[test]
+    fn a_model_comes_back_whole_or_not_at_all() {
+        let bytes = to_bytes(&model(), "abc");
+        assert_eq!(read(&bytes, "abc"), Some(model()));
+        assert_eq!(read(&bytes, "abd"), None);
+        for length in 0..bytes.len() {
+            assert_eq!(read(&bytes[..length], "abc"), None);
+        }
+        for position in 0..bytes.len() {
+            let mut broken = bytes.clone();
+            broken[position] ^= 1;
+            assert_eq!(read(&broken, "abc"), None, "{position}");
+        }
+    }
+
+    /// The file of format 2 was written by the version before format 3.
+    #[test]
+    fn files_of_every_format_hold_the_model_that_was_written() {
+        for format in 2..=FORMAT {
+            assert_eq!(load(&golden(format), "abc").ok().unwrap(), Some(model()), "{format}");
+        }
+        assert_eq!(std::fs::read(golden(FORMAT)).unwrap(), to_bytes(&model(), "abc"));
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_not_learned_over() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("model.safetensors");
+        let mut bytes = to_bytes(&model(), "abc");
+        let format = b"\\\"format\\\":3";
+        let place = bytes.windows(format.len()).position(|window| window == format).unwrap();
+        bytes[place + format.len() - 1] = b'4';
+        std::fs::write(&path, &bytes).unwrap();
+        let refused = load(&path, "abc").err().unwrap().to_string();
+        assert!(refused.contains("format 4") && refused.contains("newer Setpoint"), "{refused}");
+        std::fs::write(&path, "no file of ours").unwrap();
+        assert_eq!(load(&path, "abc").ok().unwrap(), None);
+    }
+
+    #[test]
+    fn make() {
+        let model = model();
+        let t = tensors(&model);
+        let header = Header {
+            blake3: String::new(),
+            format: 0,
+            learnt_from: "abc".to_owned(),
+            spec: model.spec.clone(),
+            layout: model.layout.clone(),
+            inputs: model.inputs.clone(),
+            outputs: model.outputs.clone(),
+            errors_by_choice: model.errors_by_choice.clone(),
+            limits: model.limits.clone(),
+            fit: model.fit.clone(),
+            tensors: Some(tensors_digest(t.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))),
+        };
+        let header = serde_json::to_string(&header).unwrap().replace("\"blake3\":\"\",\"format\":0,", "");
+        let views = t.iter().map(|(name, bytes)| {
+            (name.as_str(), TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).unwrap())
+        });
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
+        std::fs::write(golden(2), safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
+        std::fs::write(golden(3), to_bytes(&model, "abc")).unwrap();
     }
 }

@@ -69,7 +69,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         return Err(project.section("process").error("like", &title, "it cannot be learnt from a log", ""));
     }
     let hash = file::hash(&keys.log, project.data.as_ref(), &like)?;
-    if let Some(model) = file::load(&keys.model, &hash) {
+    if let Some(model) = file::load(&keys.model, &hash)? {
         return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
     }
     let told = &mut |preparation| (request.progress)(preparation);

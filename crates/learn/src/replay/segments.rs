@@ -17,7 +17,10 @@ use crate::error::TrainError;
 use setpoint_files::FileError;
 use setpoint_files::atomic;
 
+/// Every block begins with this; the number is that of the layout.
 const MAGIC: &[u8] = b"setpoint replay v1\n";
+/// What the blocks of every layout begin with.
+const MAGIC_OF_ALL: &[u8] = b"setpoint replay v";
 /// A new segment begins once the present one is this long.
 const SEGMENT_BYTES: u64 = 16 << 20;
 /// Checkpoints whose data is kept beside the newest's: more than are kept themselves.
@@ -115,6 +118,14 @@ impl Segments {
             let mut rest = bytes.as_slice();
             while !rest.is_empty() {
                 let before = bytes.len() - rest.len();
+                if is_of_another_format(rest) {
+                    let reason = format!(
+                        "its block at byte {before} has another format than this Setpoint ({}) reads; resume with the \
+                         Setpoint that wrote it",
+                        env!("CARGO_PKG_VERSION")
+                    );
+                    return Err(refuse(&path, reason));
+                }
                 // A block that a kill cut short lies behind the checkpoint, or the checkpoint would not have been written.
                 let Some(Written { hash, payload, after }) = split_block(rest) else { break };
                 let whole = blake3::hash(payload).as_bytes() == hash;
@@ -260,6 +271,12 @@ fn split_block(bytes: &[u8]) -> Option<Written<'_>> {
     Some(Written { hash, payload, after })
 }
 
+/// Whether a block is one of another layout. Of a block that a kill cut off in its first line nobody can say: it is not.
+fn is_of_another_format(bytes: &[u8]) -> bool {
+    let first_line = &bytes[..bytes.len().min(MAGIC.len())];
+    first_line.starts_with(MAGIC_OF_ALL) && !MAGIC.starts_with(first_line)
+}
+
 fn first_step(path: &Path) -> Option<u64> {
     path.file_stem()?.to_str()?.parse().ok()
 }
@@ -369,6 +386,13 @@ mod tests {
         };
         let error = restore();
         assert!(error.contains("00000000000000.replay") && error.contains("checksum"), "{error}");
+        // A newer version's blocks are not taken for a torn one, which would be cut off.
+        let mut newer = bytes.clone();
+        newer[MAGIC_OF_ALL.len()] = b'2';
+        fs::write(&path, &newer).unwrap();
+        let error = restore();
+        assert!(error.contains("00000000000000.replay") && error.contains("another format"), "{error}");
+        assert!(fs::read(&path).unwrap() == newer);
         fs::remove_file(&path).unwrap();
         let error = restore();
         assert!(error.contains("ends at step 0, expected 30"), "{error}");

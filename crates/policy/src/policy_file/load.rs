@@ -7,9 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::stored::StoredManifest;
-use super::{
-    BYTES_MAX, FORMAT, METADATA_KEY, Origin, PolicyFileError, Refusal, check, digest, extra_name, format_1,
-};
+use super::{BYTES_MAX, FORMAT, METADATA_KEY, Origin, PolicyFileError, Refusal, check, extra_name, format_1};
+use crate::digest;
 use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;

@@ -11,11 +11,10 @@
 //!
 //! * [`mod@save`], [`mod@load`] – a policy to bytes and back
 //! * [`stored`] – the manifest as the file holds it, apart from the types that the program works with
-//! * [`digest`] – the digest of format 2; [`format_1`] – the digest of format 1
+//! * [`crate::digest`] – the digest of format 2; [`format_1`] – the digest of format 1
 //! * [`check`] – which manifests are refused
 
 mod check;
-mod digest;
 mod format_1;
 mod load;
 mod save;

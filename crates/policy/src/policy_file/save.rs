@@ -6,7 +6,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
 
 use super::stored::StoredManifest;
-use super::{METADATA_KEY, Tensor, check, digest, extra_name};
+use super::{METADATA_KEY, Tensor, check, extra_name};
+use crate::digest;
 use crate::policy::Policy;
 
 #[derive(Serialize)]

@@ -1,4 +1,5 @@
-//! The digest of format 2: BLAKE3 over every byte of the file, with zeros in place of its own 64 digits.
+//! A digest that a `safetensors` file holds of itself: BLAKE3 over every byte of the file, with zeros in place of the digest's
+//! own 64 digits in the file's header.
 
 use std::ops::Range;
 

@@ -1,0 +1,57 @@
+//! Golden checkpoints: a training that an earlier version began is resumed and ends as that version would have ended it.
+//!
+//! Container, environments, learner and statistics are all read. A change of any of their layouts fails here: it needs a new
+//! number of the container and a reader of the old one. The policies beside them were written by that version (in format 1).
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use setpoint_decision::Project;
+use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::checkpoint::Checkpoint;
+use setpoint_learn::problem::Problem;
+use setpoint_learn::train::{TrainOptions, train};
+use setpoint_policy::Policy;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// The policy of the version that began the training, and the policy of the training as it is resumed now.
+fn resumed(algorithm: &str) -> (Policy, Policy) {
+    let text = std::fs::read_to_string(golden(&format!("{algorithm}.toml"))).unwrap();
+    let project = Project::from_text(algorithm, &text, &[]).unwrap();
+    let problem = Problem::new(project, &setpoint_processes::registry()).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let folder = RunFolder::at(root.path());
+    std::fs::create_dir(folder.checkpoints()).unwrap();
+    let file = golden(&format!("checkpoint-v2-{algorithm}.checkpoint"));
+    let checkpoint = Checkpoint::read(&file).unwrap();
+    std::fs::copy(&file, folder.checkpoints().join(format!("{:08}.checkpoint", checkpoint.updates))).unwrap();
+    // As long as the checkpoint says; their content is not read.
+    std::fs::write(folder.metrics(), vec![b'\n'; checkpoint.metrics_bytes as usize]).unwrap();
+    std::fs::write(folder.episodes(), vec![b'\n'; checkpoint.episodes_bytes as usize]).unwrap();
+    let stop = AtomicBool::new(false);
+    let options =
+        TrainOptions { folder: Some(folder), resume: true, threads: 1, stop: &stop, progress: &mut |_| {} };
+    let trained = train(&problem, options).unwrap();
+    assert!(trained.summary.steps > checkpoint.steps && trained.summary.updates > checkpoint.updates);
+    (Policy::load(&golden(&format!("policy-{algorithm}.safetensors"))).unwrap(), trained.policy)
+}
+
+/// A table is learnt without matrix products: every machine makes the same bits.
+#[test]
+fn a_table_is_learnt_to_the_same_bits() {
+    let (before, now) = resumed("q-learning");
+    assert_eq!(now, before);
+}
+
+/// Networks differ in their last bits between machines with other instructions; after two updates they are still alike.
+#[test]
+fn a_network_is_learnt_to_nearly_the_same_numbers() {
+    let (before, now) = resumed("ppo");
+    assert_eq!(now.manifest, before.manifest);
+    let pairs = now.parameters.iter().zip(&before.parameters);
+    let greatest = pairs.map(|(now, before)| (now - before).abs()).fold(0.0, f32::max);
+    assert!(greatest < 1e-4, "{greatest}");
+}
