@@ -38,8 +38,8 @@ How to read the table:
   measures speed.
 - **Options** are rl-zoo3's tuned options, translated in `projects/*/setpoint.toml`. An absent key has the default of
   Stable-Baselines3 in both libraries. Setpoint does not offer gSDE. Where rl-zoo3 uses gSDE, the project file names the
-  replacement, which both libraries use. Two options were chosen after a measurement. The step size of cart-pole DQN falls, for both
-  libraries: with rl-zoo3's constant step size both ended below the floor (249.6 and 407.6). The next point describes the options
+  replacement, which both libraries use. Two options were chosen after a measurement. The learning rate of cart-pole DQN falls, for
+  both libraries: with rl-zoo3's constant learning rate both ended below the floor (249.6 and 407.6). The next point describes the options
   of the walker.
 - **Lunar lander, bipedal walker and MuJoCo** are Gymnasium's own environments. Setpoint steps them in Python workers
   (docs/gymnasium.md). The lander and the walker are compared with published figures only. Their SAC networks are 128 wide,
