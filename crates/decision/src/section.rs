@@ -77,8 +77,21 @@ pub struct Section<'a> {
 
 type Read<T> = Result<Option<T>, Box<Diagnostic>>;
 
+impl Document {
+    /// The table at a dotted path; an absent one reads as empty.
+    pub fn section(&self, path: &str) -> Section<'_> {
+        let node = path.split('.').try_fold(&self.root, |node, key| node.get(key));
+        Section::new(self, path.to_owned(), node)
+    }
+
+    /// The whole document as a table.
+    pub(crate) fn top(&self) -> Section<'_> {
+        Section::new(self, String::new(), Some(&self.root))
+    }
+}
+
 impl<'a> Section<'a> {
-    pub(crate) fn new(document: &'a Document, path: String, node: Option<&'a Node>) -> Self {
+    fn new(document: &'a Document, path: String, node: Option<&'a Node>) -> Self {
         Self { document, path, node, known: RefCell::new(Vec::new()), asked: None }
     }
 
