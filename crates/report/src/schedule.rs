@@ -10,7 +10,8 @@ use setpoint_evidence::environments::Environments;
 use setpoint_evidence::evaluate::{Controller, Decisions, Evaluation, POLICY};
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
-use setpoint_page::chart::{escape, short, ticks};
+use setpoint_page::axis::{short, ticks};
+use setpoint_page::escape;
 use setpoint_statistics::number;
 
 /// Operations beyond which a chart would show nothing but its outlines.
