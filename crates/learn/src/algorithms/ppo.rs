@@ -17,12 +17,15 @@ use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use super::{Algorithm, Description, Figures, Horizon, Snapshot};
+use crate::actor_critic_exchange::{Exchange, Side};
+use crate::algorithm::{Algorithm, Horizon, Snapshot};
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
+use crate::figures::Figures;
 use crate::normalize::{ObservationNormalizer, RewardNormalizer};
-use crate::pair::{Exchange, Side};
+use crate::recipe::{Learns, Recipe};
 use crate::rollout::Rollout;
+use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 use setpoint_evidence::environments::Environments;
 
 mod losses;
@@ -30,18 +33,32 @@ mod options;
 
 use losses::{ActorFigures, ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
-pub use options::{NetArch, Options};
-pub(crate) use options::{read_activation, read_net_arch, read_schedule, read_widths};
+pub use options::Options;
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "ppo",
+    class: "PPO",
     summary: "proximal policy optimisation: careful policy-gradient steps on fresh data",
     on_policy: true,
-    actions: "discrete, continuous, masked",
+    actions: Learns::Both,
     sample_efficiency: "low: each step is learnt from about ten times and forgotten",
     pick_when: "a simulator is at hand and fast; the first choice for most decisions",
     source: "Schulman et al. 2017, arXiv 1707.06347",
+    is_first_choice: true,
+    tuning: || {
+        vec![
+            logarithmic("learning_rate", 1e-4, 5e-3),
+            counts("n_steps", &[64, 128, 256, 512, 1024]),
+            counts("batch_size", &[64, 128, 256, 512]),
+            counts("n_epochs", &[3, 5, 10, 20]),
+            gamma(),
+            numbers("gae_lambda", &[0.8, 0.9, 0.95, 0.98]),
+            logarithmic("ent_coef", 1e-6, 1e-1),
+            numbers("clip_range", &[0.1, 0.2, 0.3]),
+        ]
+    },
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// Rows that the critic values at once after a rollout.
