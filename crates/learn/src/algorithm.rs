@@ -1,5 +1,7 @@
 //! What the training loop knows of an algorithm: it collects and learns, gives its policy, is saved and loaded.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::Mlp;
 use setpoint_policy::head::{Discretization, Head};
@@ -77,4 +79,21 @@ pub struct Snapshot {
     pub log_std: Vec<f32>,
     /// Observation statistics, where observations are normalised.
     pub normalizer: Option<Normalizer>,
+}
+
+impl Snapshot {
+    /// Of a network whose outputs need nothing beside it.
+    pub fn of_network(network: Mlp, parameters: Vec<f32>, head: Head) -> Self {
+        Self { network, parameters, head, discretization: None, log_std: Vec::new(), normalizer: None }
+    }
+}
+
+/// What [`Algorithm::save`] gives of a state.
+pub fn to_bytes(state: &impl Serialize) -> Result<Vec<u8>, StateError> {
+    postcard::to_stdvec(state).map_err(|error| StateError::new(error.to_string()))
+}
+
+/// The state of which [`to_bytes`] made these bytes.
+pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
+    postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))
 }
