@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use setpoint_evidence::environments::Environments;
-use setpoint_learn::algorithms::{Algorithm, Horizon};
+use setpoint_learn::algorithm::{Algorithm, Horizon};
 use setpoint_learn::episodes::EpisodeStatistics;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;

@@ -23,7 +23,7 @@ pub use crate::evaluate::{BASELINES, Evaluate};
 pub use crate::process_choice::ProcessChoice;
 pub use crate::reward::Reward;
 pub use crate::scenario::Scenario;
-pub use crate::train::{ALGORITHMS, Train};
+pub use crate::train::Train;
 
 /// Name of the file in a project's folder.
 pub const FILE_NAME: &str = "setpoint.toml";

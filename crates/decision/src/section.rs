@@ -248,6 +248,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// One of several words, each of which stands for a value.
+    pub fn one_of<T: Copy>(
+        &self,
+        key: &'static str,
+        allowed: &[(&'static str, T)],
+        meaning: &'static str,
+    ) -> Read<T> {
+        let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
+        let found = self.choice(key, &words, meaning)?;
+        Ok(found.and_then(|found| allowed.iter().find(|(word, _)| *word == found)).map(|(_, value)| *value))
+    }
+
     /// A list of texts.
     pub fn strings(&self, key: &'static str, meaning: &'static str) -> Read<Vec<String>> {
         self.list(key, "a list of texts", meaning, |node| match &node.value {
@@ -410,11 +422,37 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Refuses a key that an earlier version read.
+    pub fn refuse_removed(&self, key: &str, reason: &str) -> Result<(), Box<Diagnostic>> {
+        if self.node.and_then(|node| node.get(key)).is_none() {
+            return Ok(());
+        }
+        let title = format!("the key `{key}` of {} was removed", self.name());
+        Err(self.error_at_key(key, &title, reason, "delete this line"))
+    }
+
+    /// Names of the tables in it, in the order of the file.
+    pub fn table_names(&self) -> Vec<&'a str> {
+        let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Vec::new() };
+        let tables = entries.iter().filter(|(_, node)| matches!(node.value, Value::Table(_)));
+        tables.map(|(key, _)| key.as_str()).collect()
+    }
+
     /// Refuses keys that nobody asked for.
     pub fn finish(&self) -> Result<(), Box<Diagnostic>> {
+        self.refuse_unknown(|_| true)
+    }
+
+    /// Refuses keys that nobody asked for, and leaves tables to a reader who knows their names.
+    pub fn finish_but_tables(&self) -> Result<(), Box<Diagnostic>> {
+        self.refuse_unknown(|node| !matches!(node.value, Value::Table(_)))
+    }
+
+    fn refuse_unknown(&self, is_meant: impl Fn(&Node) -> bool) -> Result<(), Box<Diagnostic>> {
         let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Ok(()) };
         let known = self.known.borrow();
-        match entries.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+        let is_unknown = |(key, node): &&(String, Node)| is_meant(node) && !known.contains(&key.as_str());
+        match entries.iter().find(is_unknown) {
             None => Ok(()),
             Some((key, node)) => {
                 let title = format!("unknown key `{key}` in {}", self.name());

@@ -6,27 +6,10 @@ use crate::Diagnostic;
 use crate::section::{Range, Section};
 use crate::table::{integer, table, text};
 
-/// Algorithms that a project may name; each may have a table `[train.<name>]`.
-pub const ALGORITHMS: &[&str] = &[
-    "ppo",
-    "dqn",
-    "sac",
-    "td3",
-    "ddpg",
-    "reinforce",
-    "q-learning",
-    "bc",
-    "iql",
-    "epsilon-greedy",
-    "ucb1",
-    "lin-ucb",
-    "thompson",
-];
-
 /// `[train]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Train {
-    /// One of [`ALGORITHMS`].
+    /// Name of the algorithm. The crate with the algorithms knows them, and reads the tables `[train.<algorithm>]`.
     pub algorithm: String,
     /// Environment steps; a lower bound, since updates are not cut.
     pub total_steps: u64,
@@ -48,7 +31,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Train, Box<Diagnostic>> {
         Ok(section.integer(key, count(), meaning)?.unwrap_or(default))
     };
     let train = Train {
-        algorithm: section.choice("algorithm", ALGORITHMS, "what learns")?.unwrap_or("ppo").to_owned(),
+        algorithm: section.string("algorithm", "what learns")?.unwrap_or_else(|| "ppo".to_owned()),
         total_steps: or("total_steps", 100_000, "environment steps to learn from")?,
         total_episodes: section.integer("total_episodes", count(), "episodes to learn from")?,
         seed: section.integer("seed", Range::between(0.0, 9e15), "seed of everything random")?.unwrap_or(0),
@@ -60,10 +43,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Train, Box<Diagnostic>> {
         checkpoint_every_updates: or("checkpoint_every_updates", 10, "updates between checkpoints")?,
         log_every_updates: or("log_every_updates", 1, "updates between lines of metrics.jsonl")?,
     };
-    for algorithm in ALGORITHMS {
-        section.table(algorithm)?;
-    }
-    section.finish()?;
+    section.finish_but_tables()?;
     Ok(train)
 }
 

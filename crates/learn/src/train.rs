@@ -9,10 +9,11 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use setpoint_policy::Policy;
 
-use crate::algorithms::{Algorithm, Figures, Horizon};
+use crate::algorithm::{Algorithm, Horizon};
 use crate::checkpoint::Checkpoint;
 use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
+use crate::figures::Figures;
 use crate::metrics::{EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
 use crate::replay::segments::Segments;

@@ -133,7 +133,7 @@ impl Policy {
         }
         let log_std = match manifest.head {
             Head::Gaussian => float32("policy.log_std", manifest.action.len())?,
-            _ => Vec::new(),
+            Head::Categorical | Head::Values | Head::SquashedGaussian | Head::Deterministic => Vec::new(),
         };
         let features = manifest.observation.len();
         let normalizer = match manifest.clip_observation {

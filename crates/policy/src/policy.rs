@@ -35,7 +35,7 @@ impl Policy {
                 let slope = 1.0 - output[index].tanh().powi(2);
                 output[axes.len() + index].clamp(low as f32, high as f32).exp() * slope
             }
-            _ => 0.0,
+            Head::Deterministic | Head::Categorical | Head::Values => 0.0,
         };
         axes.iter().enumerate().map(|(index, axis)| unit(index) * 0.5 * (axis.high - axis.low)).collect()
     }
@@ -189,7 +189,10 @@ impl Runner<'_> {
                         let log_std = output[axes.len() + index].clamp(low as f32, high as f32);
                         (center + log_std.exp() * noise()).tanh()
                     }
-                    _ => center.tanh(),
+                    Head::Deterministic => center.tanh(),
+                    Head::Categorical | Head::Values => {
+                        panic!("a head of choices on a policy for settings: its reader checks `Head::fits`")
+                    }
                 };
                 *value = gaussian::to_bounds(unbounded, axis.low, axis.high);
             }
