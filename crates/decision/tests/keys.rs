@@ -99,9 +99,7 @@ fn keys(table: &str) -> Vec<String> {
     assert_eq!(error.title, format!("unknown key `no_such_key` in [{table}]"));
     let help = error.help.unwrap();
     let keys = help.strip_prefix("keys here: ").unwrap();
-    // `[train.ppo]` and its like belong to the algorithms.
-    let is_own = |key: &&str| table != "train" || !setpoint_decision::project::ALGORITHMS.contains(key);
-    keys.split(", ").filter(is_own).map(str::to_owned).collect()
+    keys.split(", ").map(str::to_owned).collect()
 }
 
 #[test]

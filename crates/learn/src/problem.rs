@@ -7,7 +7,7 @@ use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_evidence::Decision;
 use setpoint_policy::Policy;
-use setpoint_policy::manifest::{FORMAT, Manifest};
+use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
 use setpoint_process::preparation::Told;
 use setpoint_process::{Factory, Registry};
@@ -65,6 +65,11 @@ impl Problem {
         told: Told<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
         let (project, spec) = (&decision.project, decision.spec());
+        if let Some(number) = Policy::unstorable(spec, &project.constraints) {
+            let title = format!("no policy file can hold a policy of the process {}: {number}", spec.kind);
+            let help = format!("give it a finite number: {} to {} are possible", f32::MIN, f32::MAX);
+            return Err(Diagnostic::without_origin(title, help));
+        }
         let options = recipes.choose(project)?;
         if let Some(reason) = recipes.mismatch(&options, spec) {
             let section = project.section("train");
@@ -128,7 +133,6 @@ impl Problem {
     pub fn policy(&self, snapshot: Snapshot, seed: u64, steps: u64) -> Policy {
         let spec = self.spec();
         let manifest = Manifest {
-            format: FORMAT,
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.decision.project.charter.name.clone(),
             process: spec.kind.clone(),
@@ -145,11 +149,6 @@ impl Problem {
             clip_observation: snapshot.normalizer.as_ref().map(|Normalizer { clip, .. }| *clip),
             normalization_epsilon: EPSILON,
         };
-        Policy {
-            manifest,
-            parameters: snapshot.parameters,
-            log_std: snapshot.log_std,
-            normalizer: snapshot.normalizer,
-        }
+        Policy::new(manifest, snapshot.parameters, snapshot.log_std, snapshot.normalizer)
     }
 }
