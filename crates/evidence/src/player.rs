@@ -8,12 +8,12 @@ use setpoint_decision::spec::ActionSpace;
 use setpoint_guard::constrained::Constrained;
 use setpoint_guard::constraints::ConstraintSet;
 use setpoint_guard::decider::{ActionBuffer, Decider, States};
-use setpoint_process::{Factory, State};
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::{Action, Outcome};
 use setpoint_process::reward::RewardFunction;
 use setpoint_process::schedule::Bar;
 use setpoint_process::vectorized::{Actions, Batch};
+use setpoint_process::{Factory, State};
 use setpoint_random::Stream;
 
 use crate::decision::Decision;

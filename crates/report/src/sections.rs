@@ -172,7 +172,8 @@ pub fn learning(report: &Report) -> String {
 
 pub fn reward_terms(report: &Report) -> String {
     let Some(evaluation) = &report.evaluation else { return String::new() };
-    let against = against(evaluation, &report.problem.decision).map(|comparison| comparison.baseline.as_str());
+    let against =
+        against(evaluation, &report.problem.decision).map(|comparison| comparison.baseline.as_str());
     let baseline = evaluation.baselines.iter().find(|subject| Some(subject.name.as_str()) == against);
     let subjects: Vec<(&Subject, &str)> = baseline
         .map(|subject| (subject, "before"))

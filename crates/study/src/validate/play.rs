@@ -28,9 +28,8 @@ pub fn play(decision: &Decision, logged: &Log, clone: Option<&Policy>, seed: u64
     unguarded.project.constraints.clear();
     let lanes = LANES.min(logged.episodes.len()).max(1);
     let mut player = Player::new(&unguarded, lanes, seed, PURPOSE)?;
-    let mut cloned = clone.map(|policy| {
-        PolicyDecider::stochastic(policy, lanes, Stream::new(seed, "validation draws", 0))
-    });
+    let mut cloned = clone
+        .map(|policy| PolicyDecider::stochastic(policy, lanes, Stream::new(seed, "validation draws", 0)));
     let lengths = match &clone {
         None => logged.episodes.iter().map(|episode| episode.rows.len()).collect(),
         Some(_) => lengths_of(logged),
@@ -99,7 +98,8 @@ impl Observer for Beside<'_> {
         match step.action {
             // The action as it was logged: the simulator may have had to limit a setting.
             _ if self.is_recorded => {
-                own.actions.extend_from_slice(self.logged.action(self.episodes[lane].rows.start + own.rows()));
+                own.actions
+                    .extend_from_slice(self.logged.action(self.episodes[lane].rows.start + own.rows()));
             }
             Action::Discrete(choice) => own.actions.push(choice as f32),
             Action::Continuous(settings) => own.actions.extend_from_slice(settings),
