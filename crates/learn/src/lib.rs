@@ -3,8 +3,9 @@
 //! * [`problem`] – a decision with its algorithm's options; start here
 //! * [`algorithms`] – a file for each algorithm, and the list of their recipes
 //! * [`recipe`], [`recipes`], [`request`] – what an algorithm's file says of it, and how a project chooses
-//! * [`algorithm`], [`figures`] – what the training loop knows of an algorithm
-//! * [`mod@train`] – the training loop; [`checkpoint`], [`metrics`], [`tensorboard`] – its files
+//! * [`algorithm`], [`figures`] – what the trainer knows of an algorithm
+//! * [`trainer`] – collects, updates, writes, stops, round by round; [`mod@train`] – a whole training
+//! * [`run_files`], [`checkpoint`], [`metrics`], [`tensorboard`] – the files of a training
 //! * [`off_policy`], [`replay`], [`exploration`], [`critics`] – the shared pieces of learners from a replay buffer
 //! * [`offline`] – the shared pieces of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a log played back
 //! * [`hidden_layers`], [`learning_rate`], [`usual_ranges`], [`warnings`] – options, ranges and warnings that algorithms share
@@ -35,8 +36,10 @@ pub mod replay;
 pub mod replayed;
 pub mod request;
 pub mod rollout;
+pub mod run_files;
 pub mod tensorboard;
 pub mod train;
+pub mod trainer;
 pub mod usual_ranges;
 pub mod warnings;
 

@@ -36,7 +36,7 @@ pub fn write_search(
         || format!("Of {} trials the project's own settings were the best: keep them.", trials.len()),
         Proof::verdict,
     );
-    let headline = format!("<p class=\"verdict\">{}</p>\n", escape(&verdict));
+    let headline = format!("<p class=\"headline\">{}</p>\n", escape(&verdict));
     let search = Search::new(problem, ranges, trials);
     let sections =
         [search.settings(proof.is_some()), search.coordinates(), search.mattered(), search.table()].concat();
