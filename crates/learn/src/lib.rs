@@ -5,13 +5,14 @@
 //! * [`recipe`], [`recipes`], [`request`] – what an algorithm's file says of it, and how a project chooses
 //! * [`algorithm`], [`figures`] – what the training loop knows of an algorithm
 //! * [`mod@train`] – the training loop; [`checkpoint`], [`metrics`], [`tensorboard`] – its files
-//! * [`off_policy`], [`replay`], [`exploration`], [`critics`] – the shared pieces of learners from a replay buffer
+//! * [`off_policy`], [`replay`], [`exploration`], [`critics`], [`actor_critic`] – the shared pieces of learners from a replay buffer
 //! * [`offline`] – the shared pieces of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a log played back
 //! * [`hidden_layers`], [`learning_rate`], [`usual_ranges`], [`warnings`] – options, ranges and warnings that algorithms share
 //! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`] – other pieces that algorithms share
 
 use setpoint_process::Kind;
 
+pub mod actor_critic;
 pub mod actor_critic_exchange;
 pub mod algorithm;
 pub mod algorithms;
