@@ -8,9 +8,8 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use setpoint_policy::policy::Draw;
+use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_random::Stream;
-
-use crate::description::to_json;
 
 /// A trained policy and everything needed to run it.
 #[pyclass(frozen, module = "setpoint._native")]
@@ -31,7 +30,7 @@ impl Policy {
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let loaded = py.detach(|| setpoint_policy::Policy::load(&path));
         loaded.map(Self::from).map_err(|error| match error {
-            setpoint_policy::file::PolicyFileError::Read { .. } => PyOSError::new_err(error.to_string()),
+            PolicyFileError::Read { .. } => PyOSError::new_err(error.to_string()),
             _ => PyValueError::new_err(error.to_string()),
         })
     }
@@ -39,7 +38,8 @@ impl Policy {
     /// From a policy file's bytes.
     #[staticmethod]
     fn from_bytes(bytes: &[u8]) -> PyResult<Self> {
-        setpoint_policy::Policy::from_bytes(bytes).map(Self::from).map_err(PyValueError::new_err)
+        let read = setpoint_policy::Policy::from_bytes(bytes).map(Self::from);
+        read.map_err(|refusal| PyValueError::new_err(refusal.to_string()))
     }
 
     /// A policy file's bytes.
@@ -55,8 +55,13 @@ impl Policy {
     }
 
     /// Its manifest, as JSON.
-    fn manifest(&self) -> PyResult<String> {
-        to_json(&self.policy.manifest)
+    fn manifest(&self) -> String {
+        self.policy.manifest_text()
+    }
+
+    /// BLAKE3, in hex, of the bytes of its file.
+    fn hash(&self) -> String {
+        self.policy.hash()
     }
 
     /// A choice for each of the flat observations `[rows, features]`: the most probable one, or drawn with a seed.

@@ -6,7 +6,7 @@ use setpoint_files::append::AppendFile;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 
-use crate::algorithms::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::checkpoint::{self, Checkpoint};
 use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;

@@ -58,7 +58,12 @@ fn finished(problem: &Problem, options: &TrainOptions<'_>) -> Result<Option<Trai
     let Ok(summary) = serde_json::from_str::<Summary>(&RunFolder::read(&folder.summary())?) else {
         return Ok(None);
     };
-    // A policy file that does not load is written again from the last checkpoint.
-    let Ok(policy) = Policy::load(&folder.policy()) else { return Ok(None) };
+    let policy = match Policy::load(&folder.policy()) {
+        Ok(policy) => policy,
+        // It is whole; writing it again would lose it.
+        Err(error) if error.is_newer() => return Err(error.into()),
+        // A damaged file is written again from the last checkpoint.
+        Err(_) => return Ok(None),
+    };
     Ok(Some(Trained { policy, summary, folder: Some(folder.clone()) }))
 }

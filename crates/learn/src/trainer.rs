@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use setpoint_policy::Policy;
 use setpoint_process::StateError;
 
-use crate::algorithms::{Algorithm, Figures, Horizon};
+use crate::algorithm::{Algorithm, Horizon};
 use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
+use crate::figures::Figures;
 use crate::metrics::MetricsLine;
 use crate::problem::Problem;
 use crate::run_files::RunFiles;

@@ -10,9 +10,10 @@ use setpoint_random::Stream;
 use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
+use crate::policy_file::Origin;
 
 /// The trained function with everything needed to run it: what a policy file holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// What it is, sees and decides.
     pub manifest: Manifest,
@@ -22,9 +23,31 @@ pub struct Policy {
     pub log_std: Vec<f32>,
     /// Statistics of the observations it was trained on, where they are normalised.
     pub normalizer: Option<Normalizer>,
+    /// The file that it was read from; its hash is the policy's.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Two policies are the same where they decide the same and say the same of themselves, whatever files they come from.
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.manifest == other.manifest
+            && self.parameters == other.parameters
+            && self.log_std == other.log_std
+            && self.normalizer == other.normalizer
+    }
 }
 
 impl Policy {
+    /// A policy from its parts: see the fields.
+    pub fn new(
+        manifest: Manifest,
+        parameters: Vec<f32>,
+        log_std: Vec<f32>,
+        normalizer: Option<Normalizer>,
+    ) -> Self {
+        Self { manifest, parameters, log_std, normalizer, origin: None }
+    }
+
     /// Standard deviations of a continuous policy's draws in one state, in the axes' units; 0 where nothing is drawn.
     pub fn deviations(&self, observation: &[f32]) -> Vec<f32> {
         let ActionSpace::Continuous { axes } = &self.manifest.action else { return Vec::new() };
@@ -212,7 +235,9 @@ impl<P: Deref<Target = Policy>> Runner<P> {
                         (center + log_std.exp() * noise()).tanh()
                     }
                     Head::Deterministic => center.tanh(),
-                    Head::Categorical | Head::Values => unreachable!("heads of choices give no settings"),
+                    Head::Categorical | Head::Values => {
+                        panic!("a head of choices on a policy for settings: its reader checks `Head::fits`")
+                    }
                 };
                 *value = gaussian::to_bounds(unbounded, axis.low, axis.high);
             }

@@ -11,7 +11,8 @@ use setpoint_evidence::evaluate::Evaluation;
 use setpoint_evidence::player::{Player, Step};
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
-use setpoint_page::chart::{escape, short, ticks};
+use setpoint_page::axis::{short, ticks};
+use setpoint_page::escape;
 use setpoint_statistics::number;
 
 /// Operations beyond which a chart would show nothing but its outlines.

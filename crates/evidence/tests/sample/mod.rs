@@ -4,7 +4,7 @@ use setpoint_evidence::Decision;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
-use setpoint_policy::manifest::{FORMAT, Manifest};
+use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::EPSILON;
 use setpoint_random::Stream;
 
@@ -18,7 +18,6 @@ pub fn policy(decision: &Decision) -> Policy {
     network.initialize_orthogonal(&mut parameters, 1.5, 0.6, &mut || f64::from(random.normal()));
     let is_discrete = spec.action.is_discrete();
     let manifest = Manifest {
-        format: FORMAT,
         setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
         project: decision.project.charter.name.clone(),
         process: spec.kind.clone(),
@@ -36,5 +35,5 @@ pub fn policy(decision: &Decision) -> Policy {
         normalization_epsilon: EPSILON,
     };
     let log_std = vec![-0.5; if is_discrete { 0 } else { output }];
-    Policy { manifest, parameters, log_std, normalizer: None }
+    Policy::new(manifest, parameters, log_std, None)
 }
