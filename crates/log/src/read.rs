@@ -9,14 +9,15 @@ use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 
 use crate::audit::clock::{Advance, Clock};
-use crate::audit::column::{Column, Expected};
+use crate::audit::column::Column;
+use crate::audit::expected::Expected;
 use crate::audit::rows::Duplicates;
 use crate::audit::{Audit, Finding, Times, reward};
 use crate::error::LogError;
-use crate::log::{Log, LoggedEpisode};
+use crate::log::{Log, LoggedEpisode, Resolution};
 use crate::mapping::{Mapping, Unmapped, map};
+use crate::table::cell::boolean;
 use crate::table::{self, Table};
-use crate::value::boolean;
 
 mod findings;
 
@@ -32,17 +33,6 @@ pub struct Reading {
     pub resolution: Resolution,
     /// What is wrong.
     pub audit: Audit,
-}
-
-/// The step between two neighbouring numbers of a log, in the numbers that [`Log`] holds; 0 where none is known.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resolution {
-    /// One a feature.
-    pub features: Vec<f64>,
-    /// One a signal.
-    pub signals: Vec<f64>,
-    /// Of the reward.
-    pub reward: f64,
 }
 
 /// Why there is no log.

@@ -1,7 +1,7 @@
 //! The simulator beside the log: from its own first states, under the log's own actions or under a clone of who took them.
 
 use setpoint_decision::spec::{ActionSpace, Spec};
-use setpoint_log::read::Resolution;
+use setpoint_log::log::Resolution;
 use setpoint_log::{Log, LoggedEpisode};
 use setpoint_policy::Policy;
 use setpoint_policy::policy::Runner;
