@@ -9,8 +9,8 @@ use setpoint_study::many_seeds::{Event, SideBySide};
 
 use crate::arguments::Compare;
 use crate::interrupt;
-use crate::output::{Failure, Output, Status, number, table};
-use crate::progress::{Shown, thousands};
+use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::progress::Shown;
 use crate::target::{folder_to_compare, problem_to_compare};
 use setpoint_process::Registry;
 

@@ -11,8 +11,8 @@ use setpoint_study::many_seeds::{Event, Seeds, train_seeds};
 
 use crate::arguments::Train;
 use crate::interrupt;
-use crate::output::{Failure, Output, Status, number, table};
-use crate::progress::{Shown, thousands};
+use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::progress::Shown;
 use crate::target::{folder_to_train, problem_to_train};
 use setpoint_process::Registry;
 

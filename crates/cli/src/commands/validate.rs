@@ -17,9 +17,8 @@ use setpoint_study::validate::verdict::{Reason, Verdict};
 use setpoint_study::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
 
 use crate::arguments::Validate;
-use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::output::{Failure, Output, Status, number, table, thousands, wrapped};
 use crate::preparing;
-use crate::progress::thousands;
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.

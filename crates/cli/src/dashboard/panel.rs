@@ -6,8 +6,7 @@ use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
 
 use super::course::Course;
-use crate::output::number;
-use crate::progress::thousands;
+use crate::output::{number, thousands};
 
 /// Rows of the return's chart.
 const CHART: usize = 6;
