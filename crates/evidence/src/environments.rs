@@ -8,9 +8,9 @@ use setpoint_decision::Project;
 use setpoint_decision::curriculum::Curriculum;
 use setpoint_guard::constraints::ConstraintSet;
 use setpoint_process::disturbed::{Difficulty, Disturbed};
+use setpoint_process::gantt::Bar;
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
-use setpoint_process::schedule::Bar;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, StateError};
 

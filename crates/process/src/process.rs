@@ -2,8 +2,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::gantt::Bar;
 use crate::parameter::Parameter;
-use crate::schedule::Bar;
 use setpoint_decision::spec::Spec;
 use setpoint_random::Stream;
 

@@ -3,7 +3,7 @@
 use crate::faults::faults;
 use crate::reward_tests::{probes, reward_tests};
 use crate::validation::validation;
-use crate::{Report, schedule, sections, verdict};
+use crate::{Report, gantt, sections, verdict};
 use setpoint_page::{document, escape};
 
 /// The whole page.
@@ -14,7 +14,7 @@ pub fn render(report: &Report) -> String {
         sections::seeds(report),
         sections::comparison(report),
         validation(report),
-        schedule::section(report),
+        gantt::section(report),
         sections::learning(report),
         sections::reward_terms(report),
         reward_tests(report),
