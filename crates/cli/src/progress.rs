@@ -15,7 +15,7 @@ use crate::output::thousands;
 pub const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One training's progress on standard error.
-pub struct Shown {
+pub struct ProgressDisplay {
     dashboard: Option<Dashboard>,
     bar: Option<ProgressBar>,
     started: Instant,
@@ -23,7 +23,7 @@ pub struct Shown {
     label: String,
 }
 
-impl Shown {
+impl ProgressDisplay {
     pub fn new(total_steps: u64, label: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total_steps);

@@ -29,7 +29,7 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let problem = preparing::load(&given.project, registry, &given.set)?;
     let path = log_of(arguments, &problem)?;
     let seed = arguments.seed.unwrap_or(problem.decision.project.evaluate.seed);
-    // Shown on a terminal only.
+    // ProgressDisplay on a terminal only.
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
     let project = &problem.decision.project;
