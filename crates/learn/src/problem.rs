@@ -9,7 +9,7 @@ use setpoint_evidence::Decision;
 use setpoint_policy::Policy;
 use setpoint_policy::manifest::{FORMAT, Manifest};
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
-use setpoint_process::preparation::Told;
+use setpoint_process::preparation::OnProgress;
 use setpoint_process::{Factory, Registry};
 
 use crate::algorithms::{Algorithm, Options, Snapshot};
@@ -33,9 +33,9 @@ impl Problem {
         path: &Path,
         overrides: &[String],
         registry: &Registry,
-        told: Told<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
-        Self::of(Decision::load(path, overrides, registry, told)?, told)
+        Self::of(Decision::load(path, overrides, registry, progress)?, progress)
     }
 
     /// Finds the project's process and algorithm and checks every name against them.
@@ -49,7 +49,7 @@ impl Problem {
     }
 
     /// A decision with the algorithm that its project names.
-    pub fn of(decision: Decision, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn of(decision: Decision, progress: OnProgress<'_>) -> Result<Self, Box<Diagnostic>> {
         let (project, spec) = (&decision.project, decision.spec());
         let mut options = Options::read(project)?;
         options.resolve(&project.folder);
@@ -75,7 +75,7 @@ impl Problem {
         }
         let mut problem = Self { decision, options, transitions: None };
         if let Some(source) = problem.options.source() {
-            let log = source.open(&problem.decision, told)?;
+            let log = source.open(&problem.decision, progress)?;
             problem.transitions = Some(Arc::new(Transitions::new(log, &problem.spec().action)));
         }
         Ok(problem)

@@ -22,7 +22,7 @@ use crate::table::{self, Table};
 mod findings;
 
 /// Rows between two calls of the caller.
-const TOLD_EVERY: u64 = 1 << 16;
+const ROWS_PER_CALL: u64 = 1 << 16;
 
 /// A log and what is wrong with it.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ pub fn read(
     data: Option<&Data>,
     spec: &Spec,
     paid: &Reward,
-    told: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64),
 ) -> Result<Reading, ReadError> {
     let mut table = table::open(path)?;
     let mapping = map(data, &table.header, spec).map_err(ReadError::Unmapped)?;
@@ -100,8 +100,8 @@ pub fn read(
             reader.ragged.note(line);
             reader.broken = true;
         }
-        if rows.is_multiple_of(TOLD_EVERY) {
-            told(rows);
+        if rows.is_multiple_of(ROWS_PER_CALL) {
+            progress(rows);
         }
     }
     if rows == 0 {

@@ -33,9 +33,9 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
     let project = &problem.decision.project;
-    let told =
+    let progress =
         &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));
-    let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, told);
+    let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, progress);
     let validation = match reading {
         Ok(reading) => {
             // An episode is as long as the log's.
