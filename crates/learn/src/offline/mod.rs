@@ -18,7 +18,7 @@ use setpoint_evidence::logs::{ended, load, place, record};
 use setpoint_log::log::Log;
 use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
-use setpoint_process::preparation::Told;
+use setpoint_process::preparation::OnProgress;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
@@ -84,11 +84,11 @@ impl Source {
     }
 
     /// Reads the log, or has it played: always from the same seed, so that all trainings of a project learn from one log.
-    pub fn open(&self, decision: &Decision, told: Told<'_>) -> Result<Log, Box<Diagnostic>> {
+    pub fn open(&self, decision: &Decision, progress: OnProgress<'_>) -> Result<Log, Box<Diagnostic>> {
         let name = decision.project.train.algorithm.as_str();
         let section = decision.project.section(&format!("train.{name}"));
         let log = match (&self.log, &self.source) {
-            (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), told)?,
+            (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), progress)?,
             (None, Some(source)) => {
                 if !decision.spec().action.is_discrete() {
                     let title = format!("`source` plays choices; {} has settings", decision.spec().kind);
