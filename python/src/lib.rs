@@ -51,16 +51,17 @@ mod _native {
         setpoint_policy::Policy::extra(bytes, name).map(|found| pyo3::types::PyBytes::new(py, found))
     }
 
-    /// Names of the algorithms, in the order they are listed.
+    /// The recipes of the algorithms as JSON, in the order they are listed: name, class, summary, actions, source …
     #[pyfunction]
-    fn algorithms() -> Vec<&'static str> {
-        setpoint_learn::algorithms::ALGORITHMS.iter().map(|description| description.name).collect()
+    fn recipes() -> PyResult<String> {
+        crate::description::to_json(&setpoint_learn::algorithms::RECIPES)
     }
 
     /// An algorithm's options as JSON: name, default, what is expected, what it means.
     #[pyfunction]
     fn options_of(algorithm: &str) -> PyResult<String> {
-        let options = setpoint_learn::algorithms::options_of(algorithm).ok_or_else(|| {
+        let recipe = setpoint_learn::algorithms::RECIPES.iter().find(|recipe| recipe.name == algorithm);
+        let options = recipe.map(|recipe| recipe.describe_options()).ok_or_else(|| {
             pyo3::exceptions::PyValueError::new_err(format!("there is no algorithm `{algorithm}`"))
         })?;
         crate::description::to_json(&options)

@@ -23,18 +23,6 @@ impl From<setpoint_policy::Policy> for Policy {
     }
 }
 
-/// A random stream as a policy draws from it.
-struct Draws(Stream);
-
-impl Draw for Draws {
-    fn uniform(&mut self) -> f32 {
-        self.0.unit()
-    }
-    fn normal(&mut self) -> f32 {
-        self.0.normal()
-    }
-}
-
 #[pymethods]
 impl Policy {
     /// Reads and verifies a policy file.
@@ -99,7 +87,7 @@ impl Policy {
             )));
         }
         let mut chosen = vec![0; rows];
-        let mut draws = seed.map(|seed| Draws(Stream::new(seed, "predict", 0)));
+        let mut draws = seed.map(|seed| Stream::new(seed, "predict", 0));
         let draw = draws.as_mut().map(|draws| draws as &mut dyn Draw);
         self.policy.runner(rows).choose(observations.as_slice()?, &allowed, draw, &mut chosen);
         Ok(chosen.into_iter().map(i64::from).collect::<Vec<_>>().into_pyarray(py))
@@ -119,7 +107,7 @@ impl Policy {
         }
         let rows = self.rows(observations.as_slice()?)?;
         let mut values = vec![0.0; rows * action.len()];
-        let mut draws = seed.map(|seed| Draws(Stream::new(seed, "predict", 0)));
+        let mut draws = seed.map(|seed| Stream::new(seed, "predict", 0));
         let draw = draws.as_mut().map(|draws| draws as &mut dyn Draw);
         self.policy.runner(rows).control(observations.as_slice()?, draw, &mut values);
         Ok(values.into_pyarray(py))

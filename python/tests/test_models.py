@@ -83,7 +83,7 @@ def test_a_policy_has_the_hash_of_its_file(tmp_path):
 def test_a_model_of_a_newer_format_is_refused(tmp_path, monkeypatch):
     model = setpoint.PPO("MlpPolicy", "cart-pole", n_envs=1, n_steps=64).learn(64)
     file = tmp_path / "model.safetensors"
-    monkeypatch.setattr("setpoint.models._FORMAT", 2)
+    monkeypatch.setattr("setpoint._model._FORMAT", 2)
     model.save(file)
     monkeypatch.undo()
     with pytest.raises(ValueError, match="format 2.*newer Setpoint"):
@@ -158,7 +158,7 @@ def test_an_environment_with_wrappers_and_one_with_parts():
         (lambda: setpoint.PPO("MlpPolicy", "cart-pole", learning_rate=lambda share: share), TypeError, "linear_"),
         (lambda: setpoint.PPO("CnnPolicy", "cart-pole"), ValueError, "MlpPolicy"),
         (lambda: setpoint.PPO("MlpPolicy", "cart-pole", device="cuda"), ValueError, "cpu"),
-        (lambda: setpoint.DQN("MlpPolicy", "Pendulum-v1"), ValueError, "sac, td3, ddpg or ppo"),
+        (lambda: setpoint.DQN("MlpPolicy", "Pendulum-v1"), ValueError, "ppo, sac, td3 or ddpg"),
         (lambda: setpoint.TD3("MlpPolicy", "CartPole-v1"), ValueError, "ppo, dqn or sac"),
         (lambda: setpoint.PPO("MlpPolicy", gym.make("CartPole-v1"), n_envs=4), ValueError, "1 environments were given"),
         (lambda: setpoint.PPO("MlpPolicy", "NoSuchThing-v0"), gym.error.Error, "NoSuchThing"),

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod machine;
 mod peers;
+mod policies;
 mod proofs;
 
 /// Why a chore could not be done.
@@ -22,6 +23,8 @@ struct Arguments {
 enum Chore {
     /// Run ours and the peers' programs in turn and print the ratios
     Peers(peers::Arguments),
+    /// Train every ready project for a short time and print the hashes of the policies; compare two builds
+    Policies(policies::Arguments),
     /// Train the ready projects and Stable-Baselines3 with the same settings and write docs/proofs.md
     Proofs(proofs::Arguments),
 }
@@ -29,6 +32,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Peers(arguments) => peers::run(&arguments),
+        Chore::Policies(arguments) => policies::run(&arguments),
         Chore::Proofs(arguments) => proofs::run(&arguments),
     };
     match result {

@@ -2,36 +2,10 @@
 
 use std::fmt::Write;
 
-use super::frame::Frame;
 use setpoint_statistics::{Interval, WINDOW};
 
-/// Text made safe inside HTML.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-/// Round values that cover a range in about `count` steps.
-pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
-    let span = (high - low).max(1e-12);
-    let raw = span / count as f64;
-    let power = 10.0_f64.powf(raw.log10().floor());
-    let step =
-        [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= raw).unwrap_or(raw);
-    let first = (low / step).ceil() as i64;
-    let last = (high / step).floor() as i64;
-    (first..=last).map(|index| index as f64 * step).collect()
-}
+use crate::axis::{short, ticks};
+use crate::frame::Frame;
 
 /// A learning curve: faint dots for episodes (one curve only), a line for each moving average, dashed baselines.
 pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -> String {
@@ -66,19 +40,6 @@ pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -
     }
     svg.push_str("</svg>");
     svg
-}
-
-/// Axis numbers: 20k, 1.5M.
-pub fn short(value: f64) -> String {
-    let magnitude = value.abs();
-    let (scaled, unit) = match magnitude {
-        m if m >= 1e6 => (value / 1e6, "M"),
-        m if m >= 1e4 => (value / 1e3, "k"),
-        _ => (value, ""),
-    };
-    let text = format!("{scaled:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{}{unit}", text.replace('-', "−"))
 }
 
 /// One algorithm's learning curve over seeds.
@@ -187,20 +148,4 @@ pub fn dots(values: &[f64], mean: f64, low: f64, high: f64) -> String {
     let _ =
         write!(svg, "<line class=\"mean\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"12\" y2=\"56\"/></svg>", x(mean));
     svg
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hostile_text_is_harmless() {
-        assert_eq!(escape("<script>\"&'"), "&lt;script&gt;&quot;&amp;&#39;");
-    }
-
-    #[test]
-    fn ticks_are_round_and_inside() {
-        assert_eq!(ticks(0.0, 100.0, 5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(ticks(-3.0, 7.0, 4), [-2.5, 0.0, 2.5, 5.0]);
-    }
 }

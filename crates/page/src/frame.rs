@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use super::chart::{escape, short, ticks};
 use setpoint_statistics::quantile;
+
+use crate::axis::{short, ticks};
+use crate::escape;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 300.0;

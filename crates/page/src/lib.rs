@@ -1,13 +1,12 @@
 //! Self-contained HTML pages: the document, its sections and tables; charts as SVG.
 //!
-//! * [`chart`] – pictures as SVG text; [`frame`] – axes and grid of a learning curve
+//! * [`chart`] – pictures as SVG text; [`frame`] – axes and grid of a learning curve; [`axis`] – the numbers of an axis
 
 use setpoint_statistics::{Interval, number};
 
+pub mod axis;
 pub mod chart;
 pub mod frame;
-
-pub use chart::escape;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -50,4 +49,30 @@ pub fn table(header: &[String], rows: &[Vec<String>]) -> String {
 /// A figure with its interval, as a cell of a table.
 pub fn with_interval(value: f64, interval: Interval) -> String {
     format!("<b>{}</b><small>{} to {}</small>", number(value), number(interval.low), number(interval.high))
+}
+
+/// Text made safe inside HTML.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_harmless() {
+        assert_eq!(escape("<script>\"&'"), "&lt;script&gt;&quot;&amp;&#39;");
+    }
 }

@@ -19,7 +19,7 @@ fn golden(format: u32, name: &str) -> PathBuf {
 /// Every output of a policy over a grid of observations, as bits.
 fn decisions(policy: &Policy) -> Vec<u32> {
     let observations: Vec<f32> = (0..60).map(|index| sample::awkward(index) * 3.0).collect();
-    let mut runner: Runner<'_> = policy.runner(20);
+    let mut runner: Runner<&Policy> = policy.runner(20);
     let mut found = Vec::new();
     if policy.manifest.action.is_discrete() {
         found.extend(runner.scores(&observations, &[]).iter().map(|score| score.to_bits()));

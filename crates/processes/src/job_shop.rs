@@ -28,9 +28,9 @@ use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
 
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
+use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::registry::Request;
-use setpoint_process::schedule::Bar;
 use setpoint_random::Stream;
 
 use dispatch::PartialSchedule;
@@ -153,7 +153,7 @@ impl Process for JobShop {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(job) = action else { unreachable!("the spec is discrete") };
+        let job = action.choice();
         let Self { instances, present, schedule, layout } = self;
         let instance = &instances[*present];
         let (makespan, bound) = (schedule.makespan, schedule.bound);

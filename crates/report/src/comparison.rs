@@ -6,8 +6,9 @@ use setpoint_files::FileError;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_page::chart::{Band, escape, learning_bands};
+use setpoint_page::chart::{Band, learning_bands};
 use setpoint_page::document;
+use setpoint_page::escape;
 use setpoint_page::{section, table, with_interval};
 use setpoint_statistics::{grouped, number};
 use setpoint_study::compare::{AlgorithmComparison, AlgorithmResult};
@@ -22,7 +23,7 @@ pub fn write_comparison(
 }
 
 fn page(comparison: &AlgorithmComparison, problems: &[Problem]) -> String {
-    let headline = format!("<p class=\"verdict\">{}</p>\n", escape(&comparison.recommendation.text()));
+    let headline = format!("<p class=\"headline\">{}</p>\n", escape(&comparison.recommendation.text()));
     let sections =
         [returns(comparison), learning(comparison), notes(comparison), provenance(comparison, problems)]
             .concat();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::Report;
 use setpoint_evidence::faults::{Cell, FaultMatrix, Tolerance};
-use setpoint_page::chart::escape;
+use setpoint_page::escape;
 use setpoint_page::section;
 use setpoint_statistics::{grouped, number};
 

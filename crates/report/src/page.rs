@@ -3,7 +3,8 @@
 use crate::faults::faults;
 use crate::reward_tests::{probes, reward_tests};
 use crate::validation::validation;
-use crate::{Report, schedule, sections, verdict};
+use crate::{Report, gantt, sections};
+use setpoint_evidence::gate::{self, Gate, gate};
 use setpoint_page::{document, escape};
 
 /// The whole page.
@@ -14,7 +15,7 @@ pub fn render(report: &Report) -> String {
         sections::seeds(report),
         sections::comparison(report),
         validation(report),
-        schedule::section(report),
+        gantt::section(report),
         sections::learning(report),
         sections::reward_terms(report),
         reward_tests(report),
@@ -30,14 +31,14 @@ pub fn render(report: &Report) -> String {
     document(&charter.name, "Setpoint report", &headline(report), &sections)
 }
 
-/// The verdict, and whether the gate was passed.
+/// The result in one sentence, and whether the gate was passed.
 fn headline(report: &Report) -> String {
     let problem = &report.problem;
     let mut html = String::new();
     if let Some(seeds) = &report.seeds {
         let reward = &seeds.reward_per_step;
         html += &format!(
-            "<p class=\"verdict\">Over {} seeds, {} makes {:.1} ± {:.1} reward per step (mean ± standard deviation; 95 % \
+            "<p class=\"headline\">Over {} seeds, {} makes {:.1} ± {:.1} reward per step (mean ± standard deviation; 95 % \
              interval of the mean {:.1} to {:.1}).</p>\n",
             seeds.runs.len(),
             escape(&problem.options.name().to_uppercase()),
@@ -46,21 +47,51 @@ fn headline(report: &Report) -> String {
             reward.interval.low,
             reward.interval.high
         );
-    } else if let Some(sentence) = report.evaluation.as_ref().and_then(|found| verdict(found, problem)) {
-        html += &format!("<p class=\"verdict\">{}</p>\n", escape(&sentence));
+    } else if let Some(sentence) =
+        report.evaluation.as_ref().and_then(|found| gate::sentence(found, &problem.decision))
+    {
+        html += &format!("<p class=\"headline\">{}</p>\n", escape(&sentence));
     } else {
-        html += "<p class=\"verdict\">This policy has not been compared with a baseline yet.</p>\n";
+        html += "<p class=\"headline\">This policy has not been compared with a baseline yet.</p>\n";
     }
-    let gate = report
+    let found = report
         .evaluation
         .as_ref()
         .filter(|_| report.seeds.is_none())
-        .and_then(|found| found.gate(&problem.decision));
-    if let (Some(passed), Some(required)) = (gate, problem.decision.project.evaluate.required_lift_percent) {
+        .and_then(|found| gate(found, &problem.decision));
+    if let Some(Gate { required_lift_percent, passed }) = found {
         let (class, word) = if passed { ("pass", "✓ Gate passed") } else { ("fail", "✗ Gate failed") };
         html += &format!(
-            "<p class=\"gate {class}\">{word}: the whole interval must lie at or above a lift of {required} %.</p>\n"
+            "<p class=\"gate {class}\">{word}: the whole interval must lie at or above a lift of {required_lift_percent} %.</p>\n"
         );
     }
     html
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A new section is a function in a file of its own, its module in `lib.rs`, and a line in [`super::render`].
+    #[test]
+    fn every_section_stands_on_the_page_once() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let page = read(&folder.join("page.rs"));
+        let list = page.split_once("= [").unwrap().1.split_once(']').unwrap().0;
+        let mut sections = 0;
+        for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+            for declared in read(&file).split("\npub fn ").skip(1).filter(|_| stem != "page") {
+                let Some((name, _)) = declared.split_once("(report: &Report) -> String") else { continue };
+                // What precedes belongs to another function.
+                let Some(name) = Some(name).filter(|name| !name.contains('(')) else { continue };
+                let line = |call: &str| list.lines().filter(|line| line.trim() == call).count();
+                let calls = line(&format!("{name}(report),")) + line(&format!("{stem}::{name}(report),"));
+                assert_eq!(calls, 1, "{name} of {stem}.rs");
+                sections += 1;
+            }
+        }
+        assert_eq!(sections, list.matches("(report)").count());
+    }
 }

@@ -4,7 +4,7 @@ use setpoint_decision::preference::Preference;
 
 use crate::Report;
 use setpoint_evidence::preferences::Trial;
-use setpoint_page::chart::escape;
+use setpoint_page::escape;
 use setpoint_page::{section, table, with_interval};
 use setpoint_statistics::{grouped, number};
 use setpoint_study::probes::{Flag, SAFETY};

@@ -1,7 +1,7 @@
 //! The simulator against a log of the plant, where that was looked at.
 
 use crate::Report;
-use setpoint_page::chart::escape;
+use setpoint_page::escape;
 use setpoint_page::{section, table, with_interval};
 use setpoint_statistics::{grouped, number};
 use setpoint_study::validate::distribution::Distribution;

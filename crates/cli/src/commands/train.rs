@@ -3,7 +3,6 @@
 use serde_json::json;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
-use setpoint_learn::algorithms::Options;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, cores, train};
@@ -11,8 +10,8 @@ use setpoint_study::many_seeds::{Event, Seeds, train_seeds};
 
 use crate::arguments::Train;
 use crate::interrupt;
-use crate::output::{Failure, Output, Status, number, table};
-use crate::progress::{Shown, thousands};
+use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::progress::ProgressDisplay;
 use crate::target::{folder_to_train, problem_to_train};
 use setpoint_process::Registry;
 
@@ -49,9 +48,9 @@ pub fn one(
     let settings = &problem.decision.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
     let mut shown = if arguments.plain {
-        Shown::new(settings.total_steps, &label)
+        ProgressDisplay::new(settings.total_steps, &label)
     } else {
-        Shown::of_run(problem, folder, &label)
+        ProgressDisplay::of_run(problem, folder, &label)
     };
     let result = train(
         problem,
@@ -81,7 +80,7 @@ pub fn one(
         summary.return_best.map_or("–".into(), number),
     ));
     // What learns to do better than its log is not meant to decide as the log.
-    let cloned = problem.transitions.as_ref().filter(|_| matches!(problem.options, Options::Bc(_)));
+    let cloned = problem.transitions.as_ref().filter(|_| problem.options.imitates());
     if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {
         output.line(format!(
             "decides as the log in {:.1} % of {} held-out decisions:",
@@ -102,7 +101,7 @@ pub fn seeds(
 ) -> Result<Option<Seeds>, Failure> {
     let count = arguments.seeds as usize;
     let total = problem.decision.project.train.total_steps * arguments.seeds;
-    let mut shown = Shown::new(total, &format!("{} × {count} seeds", problem.options.name()));
+    let mut shown = ProgressDisplay::new(total, &format!("{} × {count} seeds", problem.options.name()));
     let mut steps = vec![0; count];
     let result = train_seeds(
         problem,

@@ -15,7 +15,7 @@ use crate::arguments::Tune;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table};
 use crate::preparing;
-use crate::progress::Shown;
+use crate::progress::ProgressDisplay;
 use crate::study_file::StudyFile;
 use setpoint_process::Registry;
 
@@ -55,7 +55,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
         problem: &problem,
         trials: (arguments.trials as usize).max(tried.len()),
         seeds: arguments.seeds,
-        threads: cores(arguments.threads),
+        at_once: cores(arguments.threads),
         folder: &folder.path,
         stop: &interrupt::STOP,
     };
@@ -104,7 +104,7 @@ fn carry_out(
     output: &Output,
 ) -> Result<Option<Found>, Failure> {
     let total = plan.steps();
-    let mut shown = Shown::new(total, "tune");
+    let mut shown = ProgressDisplay::new(total, "tune");
     let (mut steps, mut unkept) = (0, None);
     let mut best: Option<f64> = None;
     let failed = AtomicBool::new(false);
