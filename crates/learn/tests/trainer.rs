@@ -12,7 +12,7 @@ static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn problem(algorithm: &str) -> Problem {
     let text = format!(
-        "[process]\nkind = \"cart-pole\"\n[reward]\nstep = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
+        "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
          total_steps = 4096\nseed = 3\nlog_every_updates = 2\n"
     );
     let project = Project::from_text("cart", &text, &[]).unwrap();
