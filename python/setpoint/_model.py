@@ -347,7 +347,13 @@ class Model:
 
     def _to_bytes(self) -> bytes:
         state = self._state if self._native is None else self._native.save()
-        model = {"format": _FORMAT, "class": type(self).__name__, "seed": self.seed, "options": self.options, "project": self._description}
+        model = {
+            "format": _FORMAT,
+            "class": type(self).__name__,
+            "seed": self.seed,
+            "options": self.options,
+            "project": self._description,
+        }
         extras = {"model": json.dumps(model).encode()}
         if state is not None:
             extras["learner"] = state
