@@ -261,30 +261,4 @@ mod tests {
         std::fs::write(&path, "no file of ours").unwrap();
         assert_eq!(load(&path, "abc").ok().unwrap(), None);
     }
-
-    #[test]
-    fn make() {
-        let model = model();
-        let t = tensors(&model);
-        let header = Header {
-            blake3: String::new(),
-            format: 0,
-            learnt_from: "abc".to_owned(),
-            spec: model.spec.clone(),
-            layout: model.layout.clone(),
-            inputs: model.inputs.clone(),
-            outputs: model.outputs.clone(),
-            errors_by_choice: model.errors_by_choice.clone(),
-            limits: model.limits.clone(),
-            fit: model.fit.clone(),
-            tensors: Some(tensors_digest(t.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))),
-        };
-        let header = serde_json::to_string(&header).unwrap().replace("\"blake3\":\"\",\"format\":0,", "");
-        let views = t.iter().map(|(name, bytes)| {
-            (name.as_str(), TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).unwrap())
-        });
-        let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
-        std::fs::write(golden(2), safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
-        std::fs::write(golden(3), to_bytes(&model, "abc")).unwrap();
-    }
 }
