@@ -5,6 +5,8 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_random::Stream;
 
+mod stored;
+
 /// How a rate falls from its initial to its final value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -149,6 +151,7 @@ impl Default for DiscreteExploration {
 
 /// Explores among choices and counts what it did.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "stored::StoredExplorer", into = "stored::StoredExplorer")]
 pub struct DiscreteExplorer {
     options: DiscreteExploration,
     random: Stream,
