@@ -119,7 +119,7 @@ fn ended_lanes_are_not_asked_and_lanes_that_go_on_begin_again() {
     assert!(once.rows.is_sorted_by(|a, b| a >= b) && once.rows[0] == 5 && once.rows[once.rows.len() - 1] < 5);
 
     let mut on = counting();
-    let mut ends = vec![0; 5];
+    let mut ends = [0; 5];
     player
         .play(&mut on, &mut |step: &Step<'_>| {
             ends[step.lane] += u32::from(step.outcome.is_over() && step.count < 200);
@@ -128,7 +128,7 @@ fn ended_lanes_are_not_asked_and_lanes_that_go_on_begin_again() {
         .unwrap();
     assert_eq!(on.rows, [5; 200]);
     assert!(ends.iter().all(|ends| *ends > 1));
-    assert_eq!(on.begun, ends.iter().map(|ends| ends + 1).collect::<Vec<_>>());
+    assert_eq!(on.begun, ends.map(|ends| ends + 1));
 }
 
 /// Declines in lane 1 after two steps.

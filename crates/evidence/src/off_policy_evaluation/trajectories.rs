@@ -63,10 +63,13 @@ impl Trajectories {
                 format!("give 1 to {longest}"),
             ));
         }
+        if let Some(row) = log.rewards.iter().position(|reward| !reward.is_finite()) {
+            return Err(Diagnostic::without_origin(
+                format!("{} has no reward", place(log, row)),
+                "every row needs one",
+            ));
+        }
         let (rows, choices) = (log.rows(), spec.action.len());
-        let constraints = decision.constraints();
-        let mut signals = vec![0.0; spec.signals.len()];
-        let mut allowed = vec![true; if constraints.is_empty() { 0 } else { choices }];
         let mut trajectories = Self {
             horizon,
             gamma: settings.gamma,
@@ -78,50 +81,63 @@ impl Trajectories {
             next: vec![Next::Unknown; rows],
             notes: Vec::new(),
         };
-        if let Some(row) = log.rewards.iter().position(|reward| !reward.is_finite()) {
-            return Err(Diagnostic::without_origin(
-                format!("{} has no reward", place(log, row)),
-                "every row needs one",
-            ));
-        }
+        trajectories.ask(decision, log, target, behaviour);
         let mut cut_short = 0;
         for (episode, has_ended) in log.episodes.iter().zip(ended(log)) {
+            let last = if has_ended { Next::End } else { Next::Unknown };
             for row in episode.rows.clone() {
-                let is_first = row == episode.rows.start;
-                signals_at_decision(spec, log, row, is_first, &mut signals);
-                if !allowed.is_empty() {
-                    constraints.mask(log.observation(row), &signals, &mut allowed);
-                }
-                let state = State { observation: log.observation(row), signals: &signals, allowed: &allowed };
-                let own = &mut trajectories.target[row * choices..(row + 1) * choices];
-                target.probabilities(&state, own);
-                trajectories.ratios[row] = own[log.choice(row)] / behaviour[row];
-                trajectories.next[row] = if row + 1 < episode.rows.end {
-                    Next::Row(row + 1)
-                } else if has_ended {
-                    Next::End
-                } else {
-                    Next::Unknown
-                };
+                trajectories.next[row] = if row + 1 < episode.rows.end { Next::Row(row + 1) } else { last };
             }
             cut_short += u32::from(episode.rows.len() < horizon && !has_ended);
             let end = episode.rows.end.min(episode.rows.start + horizon);
             trajectories.episodes.push(episode.rows.start..end);
         }
+        trajectories.note(log, cut_short);
+        Ok(trajectories)
+    }
+
+    /// What the policy would have done in every row, against the probability of what was done.
+    fn ask(
+        &mut self,
+        decision: &Decision,
+        log: &Log,
+        target: &mut ActionDistribution<'_>,
+        behaviour: &[f64],
+    ) {
+        let (spec, choices) = (decision.spec(), self.choices);
+        let constraints = decision.constraints();
+        let mut signals = vec![0.0; spec.signals.len()];
+        let mut allowed = vec![true; if constraints.is_empty() { 0 } else { choices }];
+        for episode in &log.episodes {
+            for row in episode.rows.clone() {
+                signals_at_decision(spec, log, row, row == episode.rows.start, &mut signals);
+                if !allowed.is_empty() {
+                    constraints.mask(log.observation(row), &signals, &mut allowed);
+                }
+                let state = State { observation: log.observation(row), signals: &signals, allowed: &allowed };
+                let own = &mut self.target[row * choices..(row + 1) * choices];
+                target.probabilities(&state, own);
+                self.ratios[row] = own[log.choice(row)] / behaviour[row];
+            }
+        }
+    }
+
+    /// Tells of episodes whose end is not known.
+    fn note(&mut self, log: &Log, cut_short: u32) {
+        let horizon = self.horizon;
         if cut_short > 0 {
-            trajectories.notes.push(format!(
+            self.notes.push(format!(
                 "{cut_short} of {} episodes stop before step {horizon} without having ended: what they would still have \
                  earned counts as nothing; fewer --steps avoid that",
                 log.episodes.len()
             ));
         }
         if log.episodes.iter().any(|episode| episode.terminated.is_none()) {
-            trajectories.notes.push(
+            self.notes.push(
                 "the log does not say which episodes ended by themselves: those shorter than the longest are taken to have"
                     .to_owned(),
             );
         }
-        Ok(trajectories)
     }
 
     /// Σ γᵗ f(row, reward) over an episode's steps.
