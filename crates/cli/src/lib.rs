@@ -1,6 +1,7 @@
 //! `setpoint`: reinforcement learning for one industrial decision at a time.
 //!
-//! A library, so that the Python package brings the very same command line.
+//! A library, so that the Python package brings the same command line, and so that a program of your own adds a kind of
+//! process: [`process`] has what it needs, `examples/own-process` shows it.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -20,6 +21,16 @@ mod target;
 
 use arguments::{Arguments, Command};
 use output::Output;
+
+/// Everything that a process of your own needs: `use setpoint::process::*`.
+pub mod process {
+    pub use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
+    pub use setpoint_process::parameter::Field::{self, F32, F64, U32};
+    pub use setpoint_process::parameter::Parameter;
+    pub use setpoint_process::process::{Action, Outcome, Process};
+    pub use setpoint_process::{Heuristic, Kind, Registry, State};
+    pub use setpoint_random::Stream;
+}
 
 /// The kinds of process of Setpoint itself.
 pub fn registry() -> Registry {
