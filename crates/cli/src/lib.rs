@@ -7,13 +7,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use setpoint_edge::output;
 use setpoint_process::Registry;
 
 mod arguments;
 mod commands;
 mod dashboard;
 mod interrupt;
-mod output;
 mod preparing;
 mod progress;
 mod study_file;
@@ -46,12 +46,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
 pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help goes to standard output, bad arguments to standard error, with 2 as for any bad input. A closed pipe
-            // is nothing to complain about.
-            let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(2);
-        }
+        Err(error) => return output::usage(&error),
     };
     let output = Output::new(arguments.json);
     let result = match &arguments.command {
@@ -72,11 +67,5 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -
         Command::Run(arguments) => commands::run::run(arguments, registry, &output),
         Command::Completions { shell } => commands::completions::run(*shell),
     };
-    match result {
-        Ok(status) => status as u8,
-        Err(failure) => {
-            output.failure(&failure);
-            failure.status() as u8
-        }
-    }
+    output.exit_status(result)
 }
