@@ -1,4 +1,4 @@
-//! `batch-oven`: heat a batch in a curing oven, minute by minute, until it is cured.
+//! `batch-oven`: heat a curing oven, minute by minute, while batch after batch goes through it.
 //!
 //! Oven and batch are two bodies, each of one temperature (lumped capacitance: Incropera & DeWitt, "Fundamentals of Heat and
 //! Mass Transfer", chapter 5), in Euler steps of 60 s, with h = 0.3 kW/K and steel of c = 0.5 kJ/(kg·K):
@@ -7,8 +7,8 @@
 //! 120 kJ/K · dT_oven/dt = P − w·(T_oven − 20 °C) − h·(T_oven − T_batch)        c·m · dT_batch/dt = h·(T_oven − T_batch)
 //! ```
 //!
-//! Each batch has a mass m from U(100, 400) kg, and the batch before it leaves the oven at U(20, 120) °C. A batch is cured
-//! after 15 minutes at 180 °C or more; above 200 °C it loses value. A limiter stops the heater at 350 °C in the oven.
+//! A batch has a mass m from U(100, 400) kg and comes at 20 °C. It is cured after 15 minutes at 180 °C or more, and the next
+//! batch follows. Above 200 °C it loses value. A limiter stops the heater at 350 °C. An episode is a shift of 8 hours.
 
 use serde::{Deserialize, Serialize};
 use setpoint::process::*;
@@ -33,13 +33,6 @@ impl Default for BatchOven {
     }
 }
 
-impl BatchOven {
-    fn report(&self, kw: f32, minutes: f32, seen: &mut [f32], signals: &mut [f32]) {
-        seen.copy_from_slice(&[self.oven, self.batch, self.mass_kg, self.cured]);
-        signals.copy_from_slice(&[kw / 60.0, minutes, (self.batch - 200.0).max(0.0)]);
-    }
-}
-
 impl Process for BatchOven {
     const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new("heater", "kW", (10.0, 100.0), "full power P", |oven| F32(&mut oven.heater_kw)),
@@ -48,7 +41,7 @@ impl Process for BatchOven {
 
     fn spec(&self) -> Spec {
         Spec {
-            summary: "heat a batch in a curing oven, minute by minute, until it is cured".into(),
+            summary: "heat a curing oven, minute by minute, while batch after batch goes through it".into(),
             source: "lumped capacitance; Incropera & DeWitt, Fundamentals of Heat and Mass Transfer".into(),
             observation: vec![
                 Feature::new("oven_temperature", "°C", 0.0, 400.0, "temperature of the oven"),
@@ -59,12 +52,11 @@ impl Process for BatchOven {
             action: ActionSpace::choices(&[("off", "no heat"), ("half", "half heat"), ("full", "full heat")]),
             signals: vec![
                 Signal::new("energy", "kWh", 0.0, 2.0, "electricity of the heater"),
-                Signal::new("oven_time", "min", 0.0, 1.0, "time that the batch occupies the oven"),
                 Signal::new("overheating", "K", 0.0, 200.0, "temperature of the batch above 200 °C"),
+                Signal::new("cured", "1/min", 0.0, 1.0, "batches that are cured"),
             ],
-            reward: vec![("energy".into(), -0.3), ("oven_time".into(), -0.5), ("overheating".into(), -1.0)],
-            on_truncated: -50.0,
-            max_steps: Some(180),
+            reward: vec![("energy".into(), -0.3), ("overheating".into(), -1.0), ("cured".into(), 25.0)],
+            max_steps: Some(480),
             ..Spec::default()
         }
     }
@@ -77,18 +69,30 @@ impl Process for BatchOven {
     }
 
     fn reset(&mut self, random: &mut Stream, seen: &mut [f32], signals: &mut [f32]) {
-        (self.mass_kg, self.oven) = (random.uniform(100.0, 400.0), random.uniform(20.0, 120.0));
+        (self.oven, self.mass_kg) = (random.uniform(20.0, 120.0), random.uniform(100.0, 400.0));
         (self.batch, self.cured) = (20.0, 0.0);
-        self.report(0.0, 0.0, seen, signals);
+        seen.copy_from_slice(&[self.oven, self.batch, self.mass_kg, self.cured]);
+        signals.fill(0.0);
     }
 
-    fn step(&mut self, action: Action<'_>, _: &mut Stream, seen: &mut [f32], signals: &mut [f32]) -> Outcome {
+    fn step(
+        &mut self,
+        action: Action,
+        random: &mut Stream,
+        seen: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
         let kw = if self.oven < 350.0 { self.heater_kw * action.choice() as f32 / 2.0 } else { 0.0 };
         let (lost_kw, to_batch_kw) = (self.wall_loss * (self.oven - 20.0), 0.3 * (self.oven - self.batch));
         self.oven += 60.0 / 120.0 * (kw - lost_kw - to_batch_kw);
         self.batch += 60.0 / (0.5 * self.mass_kg) * to_batch_kw;
-        self.cured += if self.batch >= 180.0 { 1.0 } else { 0.0 };
-        self.report(kw, 1.0, seen, signals);
-        if self.cured >= 15.0 { Outcome::Terminated } else { Outcome::Running }
+        self.cured += f32::from(self.batch >= 180.0);
+        let is_cured = self.cured >= 15.0;
+        signals.copy_from_slice(&[kw / 60.0, (self.batch - 200.0).max(0.0), f32::from(is_cured)]);
+        if is_cured {
+            (self.mass_kg, self.batch, self.cured) = (random.uniform(100.0, 400.0), 20.0, 0.0);
+        }
+        seen.copy_from_slice(&[self.oven, self.batch, self.mass_kg, self.cured]);
+        Outcome::Running
     }
 }
