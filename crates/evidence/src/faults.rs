@@ -4,14 +4,15 @@
 //! disturbances is left out of it: the matrix asks how far one may go.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::disturbance::{Disturbance, Error, Levels, span};
+use setpoint_decision::disturbance::{Disturbance, Levels, SensorError, span};
 use setpoint_policy::Policy;
 use setpoint_random::Stream;
 
 use crate::decision::Decision;
 use crate::error::PlayError;
 use crate::evaluate::returns;
-use setpoint_files::atomic;
+use crate::evidence_file::{self, Hashes};
+use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_statistics::{Interval, bootstrap, mean};
 
@@ -158,7 +159,7 @@ fn faults(noise: f64, delay: u32, dropout: f64, noisy: &[String]) -> Vec<Disturb
     let mut faults = Vec::new();
     if noise > 0.0 && !noisy.is_empty() {
         faults.push(Disturbance::Sensor {
-            error: Error::Noise,
+            error: SensorError::Noise,
             size: Levels(vec![noise]),
             natural: false,
             features: noisy.to_vec(),
@@ -205,8 +206,6 @@ fn cell(
 }
 
 /// Keeps the matrix with a run.
-pub fn keep(matrix: &FaultMatrix, folder: &RunFolder) -> Result<(), PlayError> {
-    atomic::create_folder(&folder.path.join("evidence"))?;
-    let text = serde_json::to_string_pretty(matrix).expect("a matrix has only text keys");
-    Ok(atomic::replace(&folder.evidence("faults"), text.as_bytes())?)
+pub fn keep(matrix: &FaultMatrix, hashes: &Hashes, folder: &RunFolder) -> Result<(), FileError> {
+    evidence_file::write(&folder.evidence("faults"), hashes, matrix)
 }

@@ -1,7 +1,6 @@
 //! `setpoint compare`: several algorithms on one decision, and which to take.
 
 use serde_json::json;
-use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::train::cores;
 use setpoint_study::compare::{AlgorithmComparison, Plan};
@@ -9,8 +8,8 @@ use setpoint_study::many_seeds::{Event, SideBySide};
 
 use crate::arguments::Compare;
 use crate::interrupt;
-use crate::output::{Failure, Output, Status, number, table};
-use crate::progress::{Shown, thousands};
+use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::progress::ProgressDisplay;
 use crate::target::{folder_to_compare, problem_to_compare};
 use setpoint_process::Registry;
 
@@ -27,10 +26,7 @@ pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<
         output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
         return Ok(Status::Interrupted);
     };
-    atomic::create_folder(&folder.path.join("evidence"))?;
-    let text =
-        serde_json::to_string_pretty(&comparison).map_err(|error| Failure::Message(error.to_string()))?;
-    atomic::replace(&folder.evidence("compare"), text.as_bytes())?;
+    comparison.keep(&plan, &folder)?;
     setpoint_report::write_comparison(&comparison, &plan.problems, &folder)?;
     show(&comparison, output);
     output.line(format!("page: {}", folder.comparison_page().display()));
@@ -57,7 +53,7 @@ fn carry_out(
         settings.seeds
     ));
     let total = settings.steps * plan.trainings() as u64;
-    let mut shown = Shown::new(total, &format!("{} trainings", plan.trainings()));
+    let mut shown = ProgressDisplay::new(total, &format!("{} trainings", plan.trainings()));
     let mut steps = vec![0; plan.trainings()];
     let how = SideBySide {
         at_once: cores(arguments.threads),

@@ -13,7 +13,8 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let folder = run_folder(&arguments.run, registry)?;
     let problem = problem_of(&folder, registry, &arguments.evaluation.overrides())?;
     let policy = policy_of(&folder, &problem)?;
-    let evaluation = evaluate_into(&problem.decision, &policy, arguments.evaluation.seeds, &folder)?;
+    let seeds = arguments.evaluation.seeds;
+    let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder)?;
     show(&evaluation, output);
     let status = gate(&evaluation, &problem.decision, output);
     output.document("eval", status, json!({ "run": folder.path, "evaluation": evaluation }));

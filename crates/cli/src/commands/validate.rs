@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::json;
 use setpoint_decision::data;
-use setpoint_files::atomic;
+use setpoint_evidence::Hashes;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_log::audit::{Audit, Severity};
@@ -14,12 +14,11 @@ use setpoint_log::mapping::Unmapped;
 use setpoint_log::read::ReadError;
 use setpoint_study::validate::dynamics::Change;
 use setpoint_study::validate::verdict::{Reason, Verdict};
-use setpoint_study::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
+use setpoint_study::validate::{EVIDENCE, Validation, gap, hashes, keep, longer_than_episodes, validate};
 
 use crate::arguments::Validate;
-use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::output::{Failure, Output, Status, number, table, thousands, wrapped};
 use crate::preparing;
-use crate::progress::thousands;
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
@@ -30,13 +29,13 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let problem = preparing::load(&given.project, registry, &given.set)?;
     let path = log_of(arguments, &problem)?;
     let seed = arguments.seed.unwrap_or(problem.decision.project.evaluate.seed);
-    // Shown on a terminal only.
+    // ProgressDisplay on a terminal only.
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
     let project = &problem.decision.project;
-    let told =
+    let progress =
         &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));
-    let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, told);
+    let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, progress);
     let validation = match reading {
         Ok(reading) => {
             // An episode is as long as the log's.
@@ -56,7 +55,7 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let validation = validation?;
     show_audit(&validation.audit, output);
     show(&validation, output);
-    let evidence = store(arguments, &problem, &validation, output)?;
+    let evidence = store(arguments, &problem, &hashes(&problem, &path)?, &validation, output)?;
     let status = match validation.verdict {
         Verdict::Inconsistent => Status::GateFailed,
         Verdict::Consistent | Verdict::Doubtful => Status::Done,
@@ -99,11 +98,12 @@ fn proposal(path: &Path, unmapped: &Unmapped) -> String {
 fn store(
     arguments: &Validate,
     problem: &Problem,
+    hashes: &Hashes,
     validation: &Validation,
     output: &Output,
 ) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = &arguments.output {
-        atomic::replace(path, text(validation).as_bytes())?;
+        keep(validation, hashes, path)?;
         output.line(format!("evidence: {}", path.display()));
         return Ok(Some(path.clone()));
     }
@@ -112,8 +112,8 @@ fn store(
         output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
         return Ok(None);
     };
-    keep(validation, &folder)?;
     let path = folder.evidence(EVIDENCE);
+    keep(validation, hashes, &path)?;
     output.line(format!("evidence: {} (`setpoint report` shows it)", path.display()));
     Ok(Some(path))
 }
