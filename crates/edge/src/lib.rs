@@ -49,7 +49,8 @@ fn eval(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Status
     let found = evaluate(&decision, &policy, arguments.evaluation.seeds)?;
     evaluation::show(&found, output);
     let status = evaluation::gate(&found, &decision, output);
-    output.document("eval", status, json!({ "policy": arguments.policy, "evaluation": found }));
+    let body = json!({ "policy": arguments.policy, "policy_hash": policy.hash(), "evaluation": found });
+    output.document("eval", status, body);
     Ok(status)
 }
 
@@ -69,7 +70,8 @@ fn recommend(arguments: &Recommend, registry: &Registry, output: &Output) -> Res
         }
     };
     let answers = recommendation::answer(&policy, &scenarios, &arguments.asked, output)?;
-    let body = json!({ "policy": arguments.policy, "recommendations": answers });
+    let hash = policy.hash();
+    let body = json!({ "policy": arguments.policy, "policy_hash": hash, "recommendations": answers });
     output.document("recommend", Status::Done, body);
     Ok(Status::Done)
 }
