@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use setpoint_edge::evaluation::EvaluationArguments;
+use setpoint_edge::recommendation::StateArguments;
 
 /// Reinforcement learning for one industrial decision at a time.
 ///
@@ -241,12 +243,8 @@ pub struct RunArguments {
 pub struct Eval {
     #[command(flatten)]
     pub run: RunArguments,
-    /// Evaluation seeds; each plays evaluate.episodes episodes
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub seeds: u64,
-    /// Episodes of each seed (overrides evaluate.episodes)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    pub episodes: Option<u32>,
+    #[command(flatten)]
+    pub evaluation: EvaluationArguments,
 }
 
 /// The matrix goes to the run's evidence/faults.json and into its report. The project's own disturbances are left out of it.
@@ -351,26 +349,8 @@ fn unit_interval(text: &str, expected: &str) -> Result<f64, String> {
 pub struct Recommend {
     #[command(flatten)]
     pub run: RunArguments,
-    /// A scenario of the project file, by name
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["state", "all_scenarios"])]
-    pub scenario: Option<String>,
-    /// All scenarios of the project file
-    #[arg(long, conflicts_with = "state")]
-    pub all_scenarios: bool,
-    /// A state as JSON, {"wip": 0.75, …}; a file name; or - for standard input
-    #[arg(long, value_name = "JSON")]
-    pub state: Option<String>,
-    /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the others stand at their
-    /// reference values (repeatable)
-    #[arg(long = "set", value_name = "FEATURE=VALUE")]
-    pub set: Vec<String>,
-    /// A choice that the process does not allow at present, such as a job that is done; what the constraints forbid is
-    /// known without (repeatable)
-    #[arg(long, value_name = "CHOICE")]
-    pub impossible: Vec<String>,
-    /// Drivers to show
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub drivers: usize,
+    #[command(flatten)]
+    pub asked: StateArguments,
 }
 
 #[derive(Args)]

@@ -1,18 +1,19 @@
 //! `setpoint`: reinforcement learning for one industrial decision at a time.
 //!
-//! A library, so that the Python package brings the very same command line.
+//! A library, so that the Python package brings the same command line, and so that a program of your own adds a kind of
+//! process: [`process`] has what it needs, `examples/own-process` shows it.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use setpoint_edge::output;
 use setpoint_process::Registry;
 
 mod arguments;
 mod commands;
 mod dashboard;
 mod interrupt;
-mod output;
 mod preparing;
 mod progress;
 mod study_file;
@@ -20,6 +21,16 @@ mod target;
 
 use arguments::Arguments;
 use output::Output;
+
+/// Everything that a process of your own needs: `use setpoint::process::*`.
+pub mod process {
+    pub use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
+    pub use setpoint_process::parameter::Field::{self, F32, F64, U32};
+    pub use setpoint_process::parameter::Parameter;
+    pub use setpoint_process::process::{Action, Outcome, Process};
+    pub use setpoint_process::{Heuristic, Kind, Registry, State};
+    pub use setpoint_random::Stream;
+}
 
 /// The kinds of process of Setpoint itself.
 pub fn registry() -> Registry {
@@ -35,19 +46,8 @@ pub fn main_with(registry: Registry) -> ExitCode {
 pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help goes to standard output, bad arguments to standard error, with 2 as for any bad input. A closed pipe
-            // is nothing to complain about.
-            let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(2);
-        }
+        Err(error) => return output::usage(&error),
     };
     let output = Output::new(arguments.json);
-    match commands::run(&arguments.command, registry, &output) {
-        Ok(status) => status as u8,
-        Err(failure) => {
-            output.failure(&failure);
-            failure.status() as u8
-        }
-    }
+    output.exit_status(commands::run(&arguments.command, registry, &output))
 }

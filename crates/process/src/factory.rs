@@ -2,12 +2,11 @@
 
 use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::Finding;
-use setpoint_decision::spec::Spec;
+use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::{self, Spec};
 
 use crate::heuristic::Heuristic;
-use crate::parameter;
 use crate::process::Process;
-use crate::registry::Request;
 use crate::vectorized::{Batch, ProcessError, Vectorized};
 
 /// Makes environments of one process, with the project's parameters.
@@ -50,17 +49,23 @@ impl<P: Process> Simulator<P> {
     pub fn new(prototype: P, max_steps: Option<u32>, heuristics: Vec<Heuristic>) -> Self {
         let mut spec = prototype.spec();
         spec.max_steps = max_steps.or(spec.max_steps);
-        spec.parameters = parameter::described(&prototype);
+        spec.parameters = described(&prototype);
         spec.heuristics = heuristics.iter().map(|heuristic| heuristic.name.to_owned()).collect();
         Self { prototype, spec, heuristics, parameters: toml::Table::new() }
     }
 
-    /// With the kind's name, the project's limit of steps and its values of [`Process::PARAMETERS`].
-    pub fn open(prototype: P, request: &Request<'_>) -> Result<Self, Box<Diagnostic>> {
+    /// With the name that a registry has for it, and what `[process]` says: the limit of steps and its values of
+    /// [`Process::PARAMETERS`].
+    pub fn open(
+        prototype: P,
+        kind: &str,
+        max_steps: Option<u32>,
+        section: &Section<'_>,
+    ) -> Result<Self, Box<Diagnostic>> {
         let heuristics = prototype.heuristics();
-        let mut simulator = Self::new(prototype, request.max_steps, heuristics);
-        simulator.spec.kind = request.project.process.kind.clone();
-        simulator.parameters = parameter::read(&mut simulator.prototype, &request.section)?;
+        let mut simulator = Self::new(prototype, max_steps, heuristics);
+        simulator.spec.kind = kind.to_owned();
+        simulator.parameters = read_parameters(&mut simulator.prototype, section)?;
         Ok(simulator)
     }
 
@@ -72,9 +77,32 @@ impl<P: Process> Simulator<P> {
 
     /// With the defaults of another process of the type, where the project's values are in the prototype already.
     pub fn with_defaults_of(mut self, other: &P) -> Self {
-        self.spec.parameters = parameter::described(other);
+        self.spec.parameters = described(other);
         self
     }
+}
+
+/// The parameters of a process as its spec tells them; their defaults are the values that the process has.
+fn described<P: Process>(process: &P) -> Vec<spec::Parameter> {
+    P::PARAMETERS.iter().map(|parameter| parameter.described(process)).collect()
+}
+
+/// Sets a process's parameters to what `[process]` says; gives all of them, those that keep their values included.
+pub fn read_parameters<P: Process>(
+    process: &mut P,
+    section: &Section<'_>,
+) -> Result<toml::Table, Box<Diagnostic>> {
+    let mut values = toml::Table::new();
+    for (index, parameter) in P::PARAMETERS.iter().enumerate() {
+        let range = Range::between(parameter.low, parameter.high);
+        let given = section.number(parameter.name, range, parameter.description)?;
+        if let Some(value) = given {
+            process.set_parameter(index, value);
+        }
+        let value = given.unwrap_or_else(|| parameter.value(process));
+        values.insert(parameter.name.to_owned(), value.into());
+    }
+    Ok(values)
 }
 
 impl<P: Process> Factory for Simulator<P> {

@@ -1,9 +1,6 @@
 //! Numbers of a process's dynamics that can be set: keys of `[process]`, and what randomisation and events change.
 
-use setpoint_decision::section::{Range, Section};
-use setpoint_decision::{Diagnostic, spec};
-
-use crate::process::Process;
+use setpoint_decision::spec;
 
 /// One number of a process's dynamics. Its default is the value that its field has in a fresh process.
 pub struct Parameter<P> {
@@ -71,38 +68,25 @@ impl<P> Parameter<P> {
         (self.field)(&mut process.clone()).value()
     }
 
-    /// Sets it in a process, which must then recompute what follows from it: [`Process::set_parameter`] does both.
+    /// As the spec tells it; its default is the value that the process has.
+    pub fn described(&self, process: &P) -> spec::Parameter
+    where
+        P: Clone,
+    {
+        spec::Parameter {
+            name: self.name.to_owned(),
+            unit: self.unit.to_owned(),
+            description: self.description.to_owned(),
+            default: self.value(process),
+            low: self.low,
+            high: self.high,
+        }
+    }
+
+    /// Sets it in a process. `Process::set_parameter` does so, and recomputes what follows from it.
     pub fn set(&self, process: &mut P, value: f64) {
         (self.field)(process).set(value);
     }
-}
-
-/// The parameters of a process as its spec tells them; their defaults are the values that the process has.
-pub fn described<P: Process>(process: &P) -> Vec<spec::Parameter> {
-    let describe = |parameter: &Parameter<P>| spec::Parameter {
-        name: parameter.name.to_owned(),
-        unit: parameter.unit.to_owned(),
-        description: parameter.description.to_owned(),
-        default: parameter.value(process),
-        low: parameter.low,
-        high: parameter.high,
-    };
-    P::PARAMETERS.iter().map(describe).collect()
-}
-
-/// Sets a process's parameters to what `[process]` says; gives all of them, those that keep their values included.
-pub fn read<P: Process>(process: &mut P, section: &Section<'_>) -> Result<toml::Table, Box<Diagnostic>> {
-    let mut values = toml::Table::new();
-    for (index, parameter) in P::PARAMETERS.iter().enumerate() {
-        let range = Range::between(parameter.low, parameter.high);
-        let given = section.number(parameter.name, range, parameter.description)?;
-        if let Some(value) = given {
-            process.set_parameter(index, value);
-        }
-        let value = given.unwrap_or_else(|| parameter.value(process));
-        values.insert(parameter.name.to_owned(), value.into());
-    }
-    Ok(values)
 }
 
 #[cfg(test)]

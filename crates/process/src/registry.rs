@@ -62,7 +62,8 @@ impl Kind {
 }
 
 fn open<P: Process + Default>(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Ok(Arc::new(Simulator::open(P::default(), request)?))
+    let kind = &request.project.process.kind;
+    Ok(Arc::new(Simulator::open(P::default(), kind, request.max_steps, &request.section)?))
 }
 
 /// The kinds of process that a program offers, in the order in which it lists them.

@@ -34,8 +34,8 @@ use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spe
 
 use self::demand::Demand;
 use setpoint_process::Factory;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::{self, Field, Parameter};
+use setpoint_process::factory::{Simulator, read_parameters};
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::registry::Request;
 use setpoint_random::Stream;
@@ -156,7 +156,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         return Err(one_each("holding_cost", holding_costs.len()));
     }
     let mut process = Inventory::default();
-    let values = parameter::read(&mut process, section)?;
+    let values = read_parameters(&mut process, section)?;
     let demand_mean = process.demand.mean;
     let order_max = section
         .integer("order_max", Range::between(1.0, 10_000.0), "greatest order of a stage in a period, units")?

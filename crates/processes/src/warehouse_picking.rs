@@ -34,8 +34,8 @@ use self::features::{Scene, View};
 use self::layout::{Cell, DEPOT, DIRECTIONS, Layout};
 use self::other_pickers::OtherPicker;
 use setpoint_process::Factory;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::{self, Field, Parameter};
+use setpoint_process::factory::{Simulator, read_parameters};
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::registry::Request;
 use setpoint_random::Stream;
@@ -116,7 +116,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     let heuristics =
         vec![heuristics::nearest_item_first(process.view()), heuristics::s_shape(process.view())];
     let defaults = process.clone();
-    let mut parameters = parameter::read(&mut process, section)?;
+    let mut parameters = read_parameters(&mut process, section)?;
     parameters.insert("level".to_owned(), toml::Value::from(name));
     for (key, value) in [("aisles", aisles), ("rows", rows), ("items", items), ("pickers", pickers)] {
         parameters.insert(key.to_owned(), toml::Value::from(value as i64));

@@ -1,11 +1,12 @@
 //! `setpoint run`: check, train, evaluate and report.
 
 use serde_json::json;
+use setpoint_edge::evaluation::{gate, show};
 use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_learn::train::Ending;
 
 use crate::arguments::Train;
-use crate::commands::{check, eval, report, train};
+use crate::commands::{check, report, train};
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
 use crate::target::{folder_to_train, problem_to_train};
@@ -42,8 +43,8 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     }
     output.line("");
     let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder)?;
-    eval::show(&evaluation, output);
-    let status = eval::gate(&evaluation, &problem.decision, output);
+    show(&evaluation, output);
+    let status = gate(&evaluation, &problem.decision, output);
     report::write(&problem, &folder, output)?;
     output.document(
         "run",

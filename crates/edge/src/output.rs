@@ -1,61 +1,59 @@
 //! Where words go: people's to standard output, or to standard error when a program reads standard output.
 
+use std::error::Error;
 use std::fmt;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use setpoint_decision::Diagnostic;
-use setpoint_evidence::PlayError;
-use setpoint_files::FileError;
-use setpoint_learn::error::TrainError;
-use setpoint_policy::policy_file::PolicyFileError;
-use setpoint_study::compare::LeftOut;
 
 /// Exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// The command did all that it was asked.
     Done = 0,
+    /// A check or a gate failed.
     GateFailed = 1,
+    /// The command refused its input.
     BadInput = 2,
+    /// A person stopped the command.
     Interrupted = 130,
 }
 
 /// Why a command could not do what it was asked to.
 pub enum Failure {
+    /// A file holds an error at a known place.
     Input(Box<Diagnostic>),
+    /// Any other reason, in a sentence.
     Message(String),
 }
 
 impl Failure {
+    /// The exit status that it gives.
     pub fn status(&self) -> Status {
         Status::BadInput
     }
 }
 
-impl From<Box<Diagnostic>> for Failure {
-    fn from(diagnostic: Box<Diagnostic>) -> Self {
-        Self::Input(diagnostic)
+/// Every error of the libraries says all that a person needs, so its text is the failure.
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error: Box<dyn Error> = Box::new(error);
+        match error.downcast::<Box<Diagnostic>>() {
+            Ok(diagnostic) => Self::Input(*diagnostic),
+            Err(error) => Self::Message(error.to_string()),
+        }
     }
 }
 
-macro_rules! message_from {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::Message(error.to_string())
-            }
-        }
-    )*};
+/// Prints a refusal of the arguments, or the help that was asked for; gives the exit status.
+pub fn usage(error: &clap::Error) -> u8 {
+    // Help goes to standard output, bad arguments to standard error, with 2 as for any bad input. A closed pipe is
+    // nothing to complain about.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(2)
 }
-message_from!(
-    TrainError,
-    PlayError,
-    FileError,
-    LeftOut,
-    PolicyFileError,
-    setpoint_guard::recommendation::NoRecommendation
-);
 
 /// The two streams.
 pub struct Output {
@@ -63,6 +61,7 @@ pub struct Output {
 }
 
 impl Output {
+    /// For people alone, or with a document for programs.
     pub fn new(json: bool) -> Self {
         Self { json }
     }
@@ -90,8 +89,17 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{document:#}");
     }
 
+    /// Prints the failure of a command, where it failed; gives the exit status.
+    pub fn exit_status(&self, result: Result<Status, Failure>) -> u8 {
+        let status = result.unwrap_or_else(|failure| {
+            self.failure(&failure);
+            failure.status()
+        });
+        status as u8
+    }
+
     /// An error, for both.
-    pub fn failure(&self, failure: &Failure) {
+    fn failure(&self, failure: &Failure) {
         let mut stderr = std::io::stderr();
         let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let (text, body) = match failure {

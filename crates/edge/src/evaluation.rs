@@ -1,0 +1,167 @@
+//! The command `eval`: the tables of an evaluation, and its gate.
+
+use clap::Args;
+use setpoint_evidence::Decision;
+use setpoint_evidence::evaluate::{Evaluation, Subject};
+use setpoint_evidence::gate::{self, Gate};
+use setpoint_statistics::{Interval, Summary};
+
+use crate::output::{Output, Status, number, table};
+
+/// How much is played.
+#[derive(Args)]
+pub struct EvaluationArguments {
+    /// Evaluation seeds; each plays evaluate.episodes episodes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Episodes of each seed (overrides evaluate.episodes)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub episodes: Option<u32>,
+}
+
+impl EvaluationArguments {
+    /// Keys of the project file that it overrides.
+    pub fn overrides(&self) -> Vec<String> {
+        self.episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect()
+    }
+}
+
+/// Says whether the required lift is proved.
+pub fn gate(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Status {
+    if let Some(sentence) = gate::sentence(evaluation, decision) {
+        output.line(format!("\n{sentence}"));
+    }
+    let Some(Gate { required_lift_percent, passed }) = gate::gate(evaluation, decision) else {
+        return Status::Done;
+    };
+    let word = if passed { "✓ gate passed" } else { "✗ gate failed" };
+    output.line(format!("{word}: the whole interval of the lift must be at least {required_lift_percent} %"));
+    if passed { Status::Done } else { Status::GateFailed }
+}
+
+/// The tables of an evaluation.
+pub fn show(evaluation: &Evaluation, output: &Output) {
+    let columns = Columns::new(evaluation);
+    output.line(format!(
+        "{} episodes × {} seed(s), the same for all; 95 % bootstrap intervals",
+        evaluation.episodes_per_seed,
+        evaluation.seeds.len()
+    ));
+    for subject in &columns.subjects {
+        output.line(format!("  {}: {}", subject.name, subject.description));
+    }
+    for table in [columns.figures(evaluation), columns.reward_terms(evaluation), columns.actions(evaluation)]
+    {
+        output.line(format!("\n{table}"));
+    }
+    if !evaluation.comparisons.is_empty() {
+        output.line(format!("\n{}", comparisons(evaluation)));
+    }
+    if evaluation.seeds.len() > 1 {
+        output.line(format!("\n{}", columns.seeds(evaluation)));
+    }
+}
+
+/// The policy and its baselines: a column each.
+struct Columns<'e> {
+    subjects: Vec<&'e Subject>,
+}
+
+impl<'e> Columns<'e> {
+    fn new(evaluation: &'e Evaluation) -> Self {
+        Self { subjects: std::iter::once(&evaluation.policy).chain(&evaluation.baselines).collect() }
+    }
+
+    fn row(&self, name: impl Into<String>, cell: impl Fn(&Subject) -> String) -> Vec<String> {
+        std::iter::once(name.into()).chain(self.subjects.iter().map(|subject| cell(subject))).collect()
+    }
+
+    fn table(&self, title: &str, rows: &[Vec<String>]) -> String {
+        let mut header = vec![title];
+        header.extend(self.subjects.iter().map(|subject| subject.name.as_str()));
+        table(&header, rows)
+    }
+
+    /// Rewards, lengths, signals, constraints.
+    fn figures(&self, evaluation: &Evaluation) -> String {
+        const SPREAD: &str = "  sd · median · IQM";
+        let mut rows = vec![
+            self.row("reward per step", |s| mean(&s.reward_per_step)),
+            self.row(SPREAD, |s| spread(&s.reward_per_step)),
+            self.row("return per episode", |s| mean(&s.episode_return)),
+            self.row(SPREAD, |s| spread(&s.episode_return)),
+            self.row("steps per episode", |s| number(s.episode_steps.mean)),
+            self.row("terminated (% of episodes)", |s| number(s.terminated_percent)),
+        ];
+        for (index, signal) in evaluation.policy.signals.iter().enumerate() {
+            let name = format!("{} ({})", signal.name, signal.unit);
+            rows.push(self.row(name, |s| with_interval(s.signals[index].mean, s.signals[index].interval)));
+        }
+        for (index, constraint) in evaluation.policy.constraints.iter().enumerate() {
+            let name = format!("{} (% of decisions)", constraint.constraint);
+            rows.push(self.row(name, |s| number(s.constraints[index].decisions_percent)));
+        }
+        self.table("", &rows)
+    }
+
+    fn reward_terms(&self, evaluation: &Evaluation) -> String {
+        let terms = evaluation.policy.reward_terms.iter().enumerate();
+        let rows: Vec<Vec<String>> = terms
+            .map(|(index, term)| {
+                let name = format!("{} × {}", term.weight, term.name);
+                self.row(name, |s| number(s.reward_terms[index].per_step))
+            })
+            .collect();
+        self.table("reward term, per step", &rows)
+    }
+
+    fn actions(&self, evaluation: &Evaluation) -> String {
+        let actions = evaluation.policy.actions.iter().enumerate();
+        let rows: Vec<Vec<String>> = actions
+            .map(|(index, action)| {
+                self.row(&action.name, |s| match (s.actions[index].percent, s.actions[index].mean) {
+                    (Some(percent), _) => format!("{percent:.1} %"),
+                    (None, Some(mean)) => number(mean),
+                    (None, None) => "–".to_owned(),
+                })
+            })
+            .collect();
+        self.table("action", &rows)
+    }
+
+    fn seeds(&self, evaluation: &Evaluation) -> String {
+        let seeds = evaluation.seeds.iter().enumerate();
+        let rows: Vec<Vec<String>> = seeds
+            .map(|(index, seed)| self.row(seed.to_string(), |s| number(s.reward_per_step_by_seed[index])))
+            .collect();
+        self.table("evaluation seed: reward per step", &rows)
+    }
+}
+
+fn comparisons(evaluation: &Evaluation) -> String {
+    let rows: Vec<Vec<String>> = evaluation
+        .comparisons
+        .iter()
+        .map(|c| {
+            vec![
+                format!("policy against {}", c.baseline),
+                with_interval(c.difference_per_step, c.difference_interval),
+                format!("{} %", with_interval(c.lift_percent, c.lift_interval_percent)),
+                with_interval(c.probability_of_improvement, c.probability_interval),
+            ]
+        })
+        .collect();
+    table(&["", "reward per step", "lift", "P(improvement)"], &rows)
+}
+
+fn mean(summary: &Summary) -> String {
+    with_interval(summary.mean, summary.interval)
+}
+
+fn spread(summary: &Summary) -> String {
+    format!("{} · {} · {}", number(summary.sd), number(summary.median), number(summary.interquartile_mean))
+}
+
+fn with_interval(mean: f64, interval: Interval) -> String {
+    format!("{} [{}, {}]", number(mean), number(interval.low), number(interval.high))
+}

@@ -1,0 +1,228 @@
+//! The command `recommend`: the actions for a state, ranked, with reasons.
+
+use std::io::Read;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use setpoint_decision::diagnostic::suggestion;
+use setpoint_decision::project::Scenario;
+use setpoint_decision::spec::{ActionSpace, behind_number};
+use setpoint_guard::given_state::GivenState;
+use setpoint_guard::recommend;
+use setpoint_guard::recommendation::Recommendation;
+use setpoint_policy::Policy;
+
+use crate::output::{Failure, Output, number, table};
+
+/// The state that is asked about.
+#[derive(Args)]
+pub struct StateArguments {
+    /// A scenario of the project file, by name
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["state", "all_scenarios"])]
+    pub scenario: Option<String>,
+    /// All scenarios of the project file
+    #[arg(long, conflicts_with = "state")]
+    pub all_scenarios: bool,
+    /// A state as JSON, {"wip": 0.75, …}; a file name; or - for standard input
+    #[arg(long, value_name = "JSON")]
+    pub state: Option<String>,
+    /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the others stand at their
+    /// reference values (repeatable)
+    #[arg(long = "set", value_name = "FEATURE=VALUE")]
+    pub set: Vec<String>,
+    /// A choice that the process does not allow at present, such as a job that is done; what the constraints forbid is
+    /// known without (repeatable)
+    #[arg(long, value_name = "CHOICE")]
+    pub impossible: Vec<String>,
+    /// Drivers to show
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub drivers: usize,
+}
+
+impl StateArguments {
+    /// Whether it names scenarios of a project.
+    pub fn names_a_scenario(&self) -> bool {
+        self.all_scenarios || self.scenario.is_some()
+    }
+
+    /// The states that are asked about, by name.
+    fn states(&self, policy: &Policy, scenarios: &[Scenario]) -> Result<Vec<(String, GivenState)>, Failure> {
+        let base = GivenState::at_reference(&policy.manifest);
+        if !self.names_a_scenario() {
+            let mut state = base;
+            if let Some(text) = &self.state {
+                read_json(text, policy, &mut state)?;
+            }
+            return Ok(vec![("the given state".to_owned(), state)]);
+        }
+        let mut asked = Vec::new();
+        for scenario in scenarios {
+            if self.scenario.as_ref().is_none_or(|name| *name == scenario.name) {
+                let mut state = base.clone();
+                for (name, value) in &scenario.values {
+                    state.set(&policy.manifest, name, *value)?;
+                }
+                asked.push((scenario.name.clone(), state));
+            }
+        }
+        if asked.is_empty() {
+            let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+            let wanted = self.scenario.as_deref().unwrap_or("any");
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(Failure::Message(format!(
+                "the project has no scenario \"{wanted}\"; scenarios: {known}"
+            )));
+        }
+        Ok(asked)
+    }
+}
+
+/// Shows a recommendation for each state that is asked about; gives them as JSON.
+pub fn answer(
+    policy: &Policy,
+    scenarios: &[Scenario],
+    asked: &StateArguments,
+    output: &Output,
+) -> Result<Vec<Value>, Failure> {
+    let impossible = impossible(&asked.impossible, policy)?;
+    let mut answers = Vec::new();
+    for (name, mut state) in asked.states(policy, scenarios)? {
+        for assignment in &asked.set {
+            state.assign(&policy.manifest, assignment)?;
+        }
+        let recommendation = recommend(policy, &state.observation, &state.signals, &impossible)?;
+        show(&name, &state, &recommendation, policy, asked.drivers, output);
+        let features = policy.manifest.observation.iter().zip(&state.observation);
+        let seen: Map<String, Value> =
+            features.map(|(feature, value)| (feature.name.clone(), json!(value))).collect();
+        answers.push(json!({ "scenario": name, "state": seen, "recommendation": recommendation }));
+    }
+    Ok(answers)
+}
+
+/// Choices by name.
+fn impossible(names: &[String], policy: &Policy) -> Result<Vec<usize>, Failure> {
+    let choices: Vec<&str> = match &policy.manifest.action {
+        ActionSpace::Discrete { choices } => choices.iter().map(|choice| choice.name.as_str()).collect(),
+        ActionSpace::Continuous { .. } => Vec::new(),
+    };
+    let index = |name: &String| {
+        choices.iter().position(|choice| choice == name).ok_or_else(|| {
+            let what = suggestion(name, &choices, "choices");
+            Failure::Message(format!("--impossible: this decision has no choice `{name}`; {what}"))
+        })
+    };
+    names.iter().map(index).collect()
+}
+
+/// A state as JSON text, a file of it, or standard input.
+fn read_json(text: &str, policy: &Policy, state: &mut GivenState) -> Result<(), Failure> {
+    let refuse = |what: String| Failure::Message(format!("--state: {what}; expected {{\"wip\": 0.75, …}}"));
+    let content = if text == "-" {
+        let mut content = String::new();
+        std::io::stdin().read_to_string(&mut content).map_err(|error| refuse(error.to_string()))?;
+        content
+    } else if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        std::fs::read_to_string(text).map_err(|error| refuse(format!("cannot read {text}: {error}")))?
+    };
+    let values: Map<String, Value> =
+        serde_json::from_str(&content).map_err(|error| refuse(format!("not a JSON object: {error}")))?;
+    for (name, value) in values {
+        let Some(value) = value.as_f64() else {
+            return Err(refuse(format!("`{name}` is {value}, not a number")));
+        };
+        state.set(&policy.manifest, &name, value)?;
+    }
+    Ok(())
+}
+
+fn show(
+    name: &str,
+    state: &GivenState,
+    recommendation: &Recommendation,
+    policy: &Policy,
+    drivers: usize,
+    output: &Output,
+) {
+    let features = policy.manifest.observation.iter().zip(&state.observation);
+    let values: Vec<String> = features
+        .map(|(feature, value)| {
+            let unit = behind_number(&feature.unit);
+            format!("{} {}{unit}", feature.name, number(feature.natural(*value).into()))
+        })
+        .collect();
+    output.line(format!("{name}: {}\n", values.join(", ")));
+    if !recommendation.actions.is_empty() {
+        output.line(choices_table(recommendation));
+    }
+    if !recommendation.settings.is_empty() {
+        output.line(settings_table(recommendation));
+    }
+    for constraint in &recommendation.active_constraints {
+        output.line(format!("  active: {constraint}"));
+    }
+    show_drivers(recommendation, drivers, output);
+    output.line("");
+}
+
+fn choices_table(recommendation: &Recommendation) -> String {
+    let has_values = recommendation.actions.iter().any(|action| action.value.is_some());
+    let rows: Vec<Vec<String>> = recommendation
+        .actions
+        .iter()
+        .enumerate()
+        .map(|(index, action)| {
+            let bar = "█".repeat((action.probability * 24.0).round() as usize);
+            let share = if action.allowed {
+                format!("{:.1} %", 100.0 * action.probability)
+            } else {
+                "forbidden".into()
+            };
+            let mut row = vec![format!("{}. {}", index + 1, action.name), share];
+            if has_values {
+                row.push(action.value.map_or("–".to_owned(), number));
+            }
+            row.push(format!("{bar:<24}"));
+            row
+        })
+        .collect();
+    let head: &[&str] =
+        if has_values { &["action", "taken", "value", ""] } else { &["action", "probability", ""] };
+    table(head, &rows)
+}
+
+fn settings_table(recommendation: &Recommendation) -> String {
+    let rows: Vec<Vec<String>> = recommendation
+        .settings
+        .iter()
+        .map(|setting| {
+            let clipped = if setting.clipped { "held by a constraint" } else { "" };
+            vec![
+                setting.name.clone(),
+                number(setting.value),
+                number(setting.deviation),
+                setting.unit.clone(),
+                format!("{} … {}", number(setting.low), number(setting.high)),
+                clipped.to_owned(),
+            ]
+        })
+        .collect();
+    table(&["set", "to", "sd", "unit", "range", ""], &rows)
+}
+
+fn show_drivers(recommendation: &Recommendation, drivers: usize, output: &Output) {
+    let Some(first) = recommendation.drivers.first() else { return };
+    let what = if recommendation.actions.is_empty() { "this setting" } else { "the first choice" };
+    output.line(format!("\n  what drives {what} ({}):", first.kind.meaning()));
+    let rows: Vec<Vec<String>> = recommendation
+        .drivers
+        .iter()
+        .take(drivers)
+        .map(|driver| {
+            vec![driver.feature.clone(), number(driver.natural), driver.unit.clone(), driver.effect_text()]
+        })
+        .collect();
+    output.line(table(&["feature", "value", "unit", "effect"], &rows));
+}

@@ -1,0 +1,227 @@
+//! What people and programs rely on: tables, one JSON document, exit status, clear refusals; and what the program leaves out.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_policy::Policy;
+use setpoint_policy::head::Head;
+use setpoint_policy::manifest::Manifest;
+
+fn edge(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_setpoint-edge")).args(arguments).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("not one JSON document: {error}\n{}{}", stdout(output), stderr(output))
+    })
+}
+
+/// A folder with a project of the cart and its pole, and a policy file that was trained by nobody.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(place.project(), PROJECT).unwrap();
+        std::fs::write(place.policy(), balancing().to_bytes()).unwrap();
+        place
+    }
+
+    fn project(&self) -> PathBuf {
+        self.folder.path().join("setpoint.toml")
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.folder.path().join("policy.safetensors")
+    }
+
+    /// A command with the policy and the project.
+    fn ask(&self, command: &str, rest: &[&str]) -> Output {
+        let (policy, project) = (self.policy(), self.project());
+        edge(&[&[command, "--policy", text(&policy), text(&project)], rest].concat())
+    }
+}
+
+const PROJECT: &str = r#"
+[decision]
+name = "balance"
+
+[process]
+kind = "cart-pole"
+
+[reward]
+upright       = 1.0
+on_terminated = -100.0
+
+[[constraint]]
+when   = { feature = "cart_position", above = 2.0 }
+forbid = ["push_right"]
+
+[[scenario]]
+name = "leaning"
+set  = { pole_angle = 0.1 }
+
+[train]
+algorithm = "ppo"
+
+[evaluate]
+episodes              = 20
+baselines             = ["heuristic", "random"]
+required_lift_percent = 50
+"#;
+
+/// The controller of the cart's heuristic as a network without hidden layers: it balances for all 500 steps.
+fn balancing() -> Policy {
+    let spec = setpoint_processes::open_kind("cart-pole", None).unwrap().spec().clone();
+    // `[features, choices]`, then the bias: pushes to where the pole leans.
+    let gains = [0.04_f32, 0.07, 1.0, 0.2];
+    let parameters = gains.into_iter().flat_map(|gain| [-100.0 * gain, 100.0 * gain]).chain([0.0; 2]);
+    let manifest = Manifest {
+        setpoint_version: "0.1.0".into(),
+        project: "balance".into(),
+        process: "cart-pole".into(),
+        algorithm: "ppo".into(),
+        seed: 0,
+        steps: 0,
+        network: Mlp { input: 4, hidden: Vec::new(), output: 2, activation: Activation::Linear },
+        observation: spec.observation,
+        action: spec.action,
+        signals: spec.signals,
+        constraints: Vec::new(),
+        head: Head::Categorical,
+        discretization: None,
+        clip_observation: None,
+        normalization_epsilon: 1e-8,
+    };
+    Policy::new(manifest, parameters.collect(), Vec::new(), None)
+}
+
+#[test]
+fn a_policy_file_is_evaluated_against_the_baselines_of_a_project() {
+    let place = Place::new();
+    let found = place.ask("eval", &[]);
+    let shown = stdout(&found);
+    assert_eq!(found.status.code(), Some(0), "{shown}{}", stderr(&found));
+    for expected in ["20 episodes × 1 seed(s)", "policy against random", "✓ gate passed", "push_left"] {
+        assert!(shown.contains(expected), "{expected}:\n{shown}");
+    }
+    let found = place.ask("eval", &["--json", "--episodes", "10", "--seeds", "2"]);
+    let document = json(&found);
+    assert_eq!((&document["command"], &document["status"]), (&"eval".into(), &0.into()));
+    assert_eq!(document["policy"], text(&place.policy()));
+    let evaluation = &document["evaluation"];
+    assert_eq!(evaluation["episodes_per_seed"], 10);
+    assert_eq!(evaluation["policy"]["episode_return"]["mean"], 500.0);
+    assert_eq!(evaluation["baselines"][0]["episode_return"]["mean"], 500.0);
+    assert!(evaluation["baselines"][1]["episode_return"]["mean"].as_f64().unwrap() < 60.0);
+    assert!(stderr(&found).contains("evaluation seed: reward per step"), "tables go to standard error");
+}
+
+/// The heuristic balances for all 500 steps: nothing is better.
+#[test]
+fn a_gate_that_is_not_passed_is_status_1() {
+    let place = Place::new();
+    let project = PROJECT.replace(r#"["heuristic", "random"]"#, r#"["random", "heuristic"]"#);
+    std::fs::write(place.project(), project).unwrap();
+    let found = place.ask("eval", &[]);
+    assert_eq!(found.status.code(), Some(1), "{}", stderr(&found));
+    assert!(stdout(&found).contains("✗ gate failed"), "{}", stdout(&found));
+}
+
+#[test]
+fn a_state_is_answered_with_and_without_a_project() {
+    let place = Place::new();
+    let policy = place.policy();
+    let first = |document: &Value| {
+        let recommendation = &document["recommendations"][0]["recommendation"];
+        recommendation["actions"][0]["name"].as_str().unwrap_or_default().to_owned()
+    };
+    let ask =
+        |rest: &[&str]| json(&edge(&[&["recommend", "--json", "--policy", text(&policy)], rest].concat()));
+    assert_eq!(first(&ask(&["--set", "pole_angle=0.1"])), "push_right");
+    assert_eq!(first(&ask(&["--state", r#"{"pole_angle": -0.1}"#])), "push_left");
+    assert_eq!(first(&ask(&["--set", "pole_angle=0.1", "--impossible", "push_right"])), "push_left");
+    let found = place.ask("recommend", &["--scenario", "leaning"]);
+    let shown = stdout(&found);
+    assert_eq!(found.status.code(), Some(0), "{}", stderr(&found));
+    assert!(shown.contains("leaning: ") && shown.contains("1. push_right"), "{shown}");
+    assert!(shown.contains("what drives the first choice"), "{shown}");
+}
+
+#[test]
+fn bad_input_is_status_2_with_the_fix() {
+    let place = Place::new();
+    let policy = place.policy();
+    let refused = |output: Output, expected: &[&str]| {
+        let error = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        for text in expected {
+            assert!(error.contains(text), "{text}: {error}");
+        }
+    };
+    refused(edge(&["recommend", "--policy", text(&policy), "--scenario", "leaning"]), &["give its folder"]);
+    refused(place.ask("recommend", &["--scenario", "standing"]), &["\"standing\"", "leaning"]);
+    refused(place.ask("recommend", &["--set", "pole_angel=1"]), &["pole_angle"]);
+    refused(
+        edge(&["eval", "--policy", "nowhere.safetensors", text(&place.project())]),
+        &["nowhere.safetensors"],
+    );
+    refused(edge(&["eval", text(&place.project())]), &["--policy <FILE>"]);
+    refused(edge(&["train"]), &["unrecognized subcommand"]);
+    // An error of the project names its line; another process is refused before anything is played.
+    std::fs::write(place.project(), PROJECT.replace("\"cart-pole\"", "\"cart-poll\"")).unwrap();
+    refused(place.ask("eval", &[]), &["setpoint.toml:6", "did you mean `cart-pole`?"]);
+    std::fs::write(place.project(), PROJECT.replace("\"cart-pole\"", "\"mountain-car\"")).unwrap();
+    refused(place.ask("eval", &[]), &["upright"]);
+    let other = "[process]\nkind = \"mountain-car\"\n[reward]\ntime = -1.0\n";
+    std::fs::write(place.project(), other).unwrap();
+    refused(place.ask("eval", &[]), &["cart-pole", "mountain-car"]);
+    let mut bytes = std::fs::read(&policy).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&policy, bytes).unwrap();
+    let found = place.ask("recommend", &["--json"]);
+    assert_eq!((json(&found)["command"].as_str(), json(&found)["status"].as_i64()), (Some("error"), Some(2)));
+}
+
+#[test]
+fn it_tells_its_version_and_its_commands() {
+    let version = edge(&["--version"]);
+    assert_eq!(stdout(&version), format!("setpoint-edge {}\n", env!("CARGO_PKG_VERSION")));
+    let help = stdout(&edge(&["--help"]));
+    assert!(help.contains("Evaluate a policy file") && help.contains("Rank the actions"), "{help}");
+    assert!(!help.contains("Train a policy"), "{help}");
+}
+
+/// Training, studies of trainings and the database stay out of the box next to the plant.
+#[test]
+fn nothing_that_trains_is_linked() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let arguments =
+        ["tree", "--package", "setpoint-edge", "--edges", "normal", "--prefix", "none", "--offline"];
+    let found = Command::new(cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    let tree = stdout(&found);
+    let has = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
+    assert!(has("setpoint-evidence") && has("clap"), "{}", stderr(&found));
+    for absent in ["setpoint-learn", "setpoint-study", "setpoint-report", "setpoint", "rusqlite", "indicatif"]
+    {
+        assert!(!has(absent), "setpoint-edge links {absent}:\n{tree}");
+    }
+}
