@@ -6,12 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use setpoint_evidence::environments::Environments;
-use setpoint_learn::algorithms::{Algorithm, Horizon};
-use setpoint_learn::episodes::EpisodeStatistics;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::cores;
+use setpoint_learn::trainer::{Round, Trainer};
 
 use crate::description::{broke_off, project, refused, to_json};
 use crate::host::{Failure, Host};
@@ -22,23 +20,11 @@ use crate::waiting::{self, Reporter};
 #[pyclass(frozen, module = "setpoint._native")]
 pub struct Learner {
     problem: Problem,
-    seed: u64,
     /// What an environment written in Python raised, to be raised again where `learn` was called.
     failure: Option<Failure>,
-    /// Whether a call of `learn` is under way. The state itself is locked for one update at a time: callbacks look at it.
+    /// Whether a call of `learn` is under way. The trainer itself is locked for one round at a time: callbacks look at it.
     learning: AtomicBool,
-    state: Mutex<State>,
-}
-
-struct State {
-    algorithm: Box<dyn Algorithm>,
-    environments: Option<Environments>,
-    statistics: EpisodeStatistics,
-    updates: u64,
-    /// Environment steps of all calls of `learn`.
-    steps: u64,
-    /// How often environments were begun anew: each time draws from its own streams.
-    beginnings: u64,
+    trainer: Mutex<Trainer>,
 }
 
 /// What a callback sees.
@@ -73,17 +59,9 @@ impl Learner {
             }
         };
         let problem = problem.map_err(|error| refused(&error))?;
-        let seed = problem.decision.project.train.seed;
         let threads = cores((threads > 0).then_some(threads));
-        let state = State {
-            algorithm: problem.learner(seed, threads),
-            environments: None,
-            statistics: EpisodeStatistics::default(),
-            updates: 0,
-            steps: 0,
-            beginnings: 0,
-        };
-        Ok(Self { problem, seed, failure, learning: AtomicBool::new(false), state: Mutex::new(state) })
+        let trainer = Mutex::new(Trainer::new(&problem, threads));
+        Ok(Self { problem, failure, learning: AtomicBool::new(false), trainer })
     }
 
     /// The process's spaces and signals, as JSON.
@@ -98,7 +76,7 @@ impl Learner {
 
     /// Environment steps of all calls of [`Learner::learn`].
     fn steps(&self, py: Python<'_>) -> u64 {
-        py.detach(|| self.lock().steps)
+        py.detach(|| self.lock().steps())
     }
 
     /// Takes `total_steps` environment steps and learns from them. `callback` is given a dictionary after each update; where
@@ -144,40 +122,20 @@ impl Learner {
 
     /// The policy as it stands.
     fn policy(&self, py: Python<'_>) -> Policy {
-        py.detach(|| {
-            let state = self.lock();
-            self.problem.policy(state.algorithm.snapshot(), self.seed, state.steps).into()
-        })
+        py.detach(|| self.lock().policy().into())
     }
 
     /// What the learner needs to go on learning (optimisers, statistics, draws), without replay buffer and environments.
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = py.detach(|| {
-            let state = self.lock();
-            let algorithm = state.algorithm.save().map_err(|error| error.to_string())?;
-            let saved = (algorithm, &state.statistics, state.updates, state.steps, state.beginnings);
-            postcard::to_stdvec(&saved).map_err(|error| error.to_string())
-        });
-        let bytes = bytes.map_err(PyRuntimeError::new_err)?;
+        let bytes = py.detach(|| self.lock().save());
+        let bytes = bytes.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
     /// Puts back what [`Learner::save`] gave.
     fn restore(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
-        let refuse =
-            |reason: String| PyValueError::new_err(format!("this is no state of such a model: {reason}"));
-        let (algorithm, statistics, updates, steps, beginnings): (Vec<u8>, _, _, _, _) =
-            postcard::from_bytes(bytes).map_err(|error| refuse(error.to_string()))?;
-        py.detach(|| {
-            let mut state = self.lock();
-            state.algorithm.load(&algorithm).map_err(|error| refuse(error.to_string()))?;
-            // The buffer is not saved: it fills anew.
-            let _ = state.algorithm.replay_to_restore();
-            (state.statistics, state.updates, state.steps, state.beginnings) =
-                (statistics, updates, steps, beginnings);
-            state.environments = None;
-            Ok(())
-        })
+        py.detach(|| self.lock().load(bytes))
+            .map_err(|error| PyValueError::new_err(format!("this is no state of such a model: {error}")))
     }
 }
 
@@ -191,9 +149,10 @@ impl Drop for Over<'_> {
 }
 
 impl Learner {
-    /// Never with the interpreter's lock held: who has this one may be waiting for that to step an environment in Python.
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Never with the interpreter's lock held: who has this lock may be waiting for the interpreter, to step an environment
+    /// in Python.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Trainer> {
+        self.trainer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rounds(
@@ -203,70 +162,28 @@ impl Learner {
         stop: &AtomicBool,
         reporter: &Reporter<Event>,
     ) -> Result<(), TrainError> {
-        let (begin, end) = self.lock().begin(&self.problem, self.seed, steps, reset)?;
-        while !stop.load(Ordering::Relaxed) {
-            let Some(event) = self.lock().update(begin, end)? else { break };
+        self.lock().sit(steps, reset)?;
+        loop {
+            let mut trainer = self.lock();
+            let Round::Updated = trainer.round(stop)? else { return Ok(()) };
+            let event = Event::of(&trainer);
+            // Callbacks look at the trainer.
+            drop(trainer);
             reporter.report(event);
         }
-        Ok(())
     }
 }
 
-impl State {
-    /// Makes the environments ready; gives their steps so far, and at the end.
-    fn begin(
-        &mut self,
-        problem: &Problem,
-        seed: u64,
-        steps: u64,
-        reset: bool,
-    ) -> Result<(u64, u64), TrainError> {
-        if reset || self.environments.is_none() {
-            let purpose = match self.beginnings {
-                0 => "training".to_owned(),
-                beginning => format!("training {beginning}"),
-            };
-            // The old ones go first: environments outside of this program may not be there twice.
-            self.environments = None;
-            let lanes = self.algorithm.lanes();
-            let environments = Environments::for_training(
-                &problem.decision.project,
-                &problem.decision.factory,
-                lanes,
-                seed,
-                &purpose,
-            )?;
-            self.algorithm.begin(&environments);
-            self.environments = Some(environments);
-            self.beginnings += 1;
+impl Event {
+    fn of(trainer: &Trainer) -> Self {
+        let progress = trainer.progress();
+        Self {
+            figures: trainer.figures().iter().map(|(name, value)| (*name, *value)).collect(),
+            steps: progress.steps - progress.steps_before,
+            total_steps: progress.total_steps - progress.steps_before,
+            updates: progress.updates,
+            episodes: progress.episodes,
+            moving_return: progress.moving_return,
         }
-        let begin = self.environments.as_ref().map_or(0, Environments::steps);
-        Ok((begin, begin + steps))
-    }
-
-    /// Collects and learns once; `None` where all steps are taken.
-    fn update(&mut self, begin: u64, end: u64) -> Result<Option<Event>, TrainError> {
-        let Some(environments) = self.environments.as_mut().filter(|environments| environments.steps() < end)
-        else {
-            return Ok(None);
-        };
-        let before = environments.steps();
-        let remaining = 1.0 - before as f64 / end as f64;
-        let figures = self.algorithm.update(environments, Horizon { remaining, total_steps: end })?;
-        self.steps += environments.steps() - before;
-        self.updates += 1;
-        let mut finished = Vec::new();
-        environments.take_finished(&mut finished);
-        finished.into_iter().for_each(|episode| self.statistics.add(episode));
-        self.statistics.take_stretch();
-        environments.clear_tally();
-        Ok(Some(Event {
-            figures: figures.into_iter().collect(),
-            steps: environments.steps() - begin,
-            total_steps: end - begin,
-            updates: self.updates,
-            episodes: self.statistics.count,
-            moving_return: self.statistics.moving(),
-        }))
     }
 }

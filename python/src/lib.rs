@@ -54,13 +54,14 @@ mod _native {
     /// Names of the algorithms, in the order they are listed.
     #[pyfunction]
     fn algorithms() -> Vec<&'static str> {
-        setpoint_learn::algorithms::ALGORITHMS.iter().map(|description| description.name).collect()
+        setpoint_learn::algorithms::RECIPES.iter().map(|recipe| recipe.name).collect()
     }
 
     /// An algorithm's options as JSON: name, default, what is expected, what it means.
     #[pyfunction]
     fn options_of(algorithm: &str) -> PyResult<String> {
-        let options = setpoint_learn::algorithms::options_of(algorithm).ok_or_else(|| {
+        let recipe = setpoint_learn::algorithms::RECIPES.iter().find(|recipe| recipe.name == algorithm);
+        let options = recipe.map(|recipe| recipe.describe_options()).ok_or_else(|| {
             pyo3::exceptions::PyValueError::new_err(format!("there is no algorithm `{algorithm}`"))
         })?;
         crate::description::to_json(&options)

@@ -8,9 +8,8 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use setpoint_policy::policy::Draw;
+use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_random::Stream;
-
-use crate::description::to_json;
 
 /// A trained policy and everything needed to run it.
 #[pyclass(frozen, module = "setpoint._native")]
@@ -24,18 +23,6 @@ impl From<setpoint_policy::Policy> for Policy {
     }
 }
 
-/// A random stream as a policy draws from it.
-struct Draws(Stream);
-
-impl Draw for Draws {
-    fn uniform(&mut self) -> f32 {
-        self.0.unit()
-    }
-    fn normal(&mut self) -> f32 {
-        self.0.normal()
-    }
-}
-
 #[pymethods]
 impl Policy {
     /// Reads and verifies a policy file.
@@ -43,7 +30,7 @@ impl Policy {
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let loaded = py.detach(|| setpoint_policy::Policy::load(&path));
         loaded.map(Self::from).map_err(|error| match error {
-            setpoint_policy::file::PolicyFileError::Read { .. } => PyOSError::new_err(error.to_string()),
+            PolicyFileError::Read { .. } => PyOSError::new_err(error.to_string()),
             _ => PyValueError::new_err(error.to_string()),
         })
     }
@@ -51,7 +38,8 @@ impl Policy {
     /// From a policy file's bytes.
     #[staticmethod]
     fn from_bytes(bytes: &[u8]) -> PyResult<Self> {
-        setpoint_policy::Policy::from_bytes(bytes).map(Self::from).map_err(PyValueError::new_err)
+        let read = setpoint_policy::Policy::from_bytes(bytes).map(Self::from);
+        read.map_err(|refusal| PyValueError::new_err(refusal.to_string()))
     }
 
     /// A policy file's bytes.
@@ -67,8 +55,13 @@ impl Policy {
     }
 
     /// Its manifest, as JSON.
-    fn manifest(&self) -> PyResult<String> {
-        to_json(&self.policy.manifest)
+    fn manifest(&self) -> String {
+        self.policy.manifest_text()
+    }
+
+    /// BLAKE3, in hex, of the bytes of its file.
+    fn hash(&self) -> String {
+        self.policy.hash()
     }
 
     /// A choice for each of the flat observations `[rows, features]`: the most probable one, or drawn with a seed.
@@ -94,7 +87,7 @@ impl Policy {
             )));
         }
         let mut chosen = vec![0; rows];
-        let mut draws = seed.map(|seed| Draws(Stream::new(seed, "predict", 0)));
+        let mut draws = seed.map(|seed| Stream::new(seed, "predict", 0));
         let draw = draws.as_mut().map(|draws| draws as &mut dyn Draw);
         self.policy.runner(rows).choose(observations.as_slice()?, &allowed, draw, &mut chosen);
         Ok(chosen.into_iter().map(i64::from).collect::<Vec<_>>().into_pyarray(py))
@@ -114,7 +107,7 @@ impl Policy {
         }
         let rows = self.rows(observations.as_slice()?)?;
         let mut values = vec![0.0; rows * action.len()];
-        let mut draws = seed.map(|seed| Draws(Stream::new(seed, "predict", 0)));
+        let mut draws = seed.map(|seed| Stream::new(seed, "predict", 0));
         let draw = draws.as_mut().map(|draws| draws as &mut dyn Draw);
         self.policy.runner(rows).control(observations.as_slice()?, draw, &mut values);
         Ok(values.into_pyarray(py))

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use setpoint_benches::{median_seconds, print};
 use setpoint_decision::Project;
 use setpoint_evidence::environments::Environments;
-use setpoint_learn::algorithms::Algorithm;
+use setpoint_learn::algorithm::Algorithm;
 use setpoint_learn::algorithms::ppo::{Options, Ppo};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{TrainOptions, train};

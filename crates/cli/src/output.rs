@@ -9,7 +9,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_evidence::PlayError;
 use setpoint_files::FileError;
 use setpoint_learn::error::TrainError;
-use setpoint_policy::file::PolicyFileError;
+use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_study::compare::LeftOut;
 
 /// Exit status.

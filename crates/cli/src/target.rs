@@ -6,7 +6,7 @@ use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint;
 use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
-use setpoint_policy::file::PolicyFileError;
+use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_study::compare::Plan;
 
 use setpoint_process::Registry;
@@ -41,16 +41,20 @@ pub fn problem_of(folder: &RunFolder, registry: &Registry, overrides: &[String])
 /// The run's policy; a refusal names the last good checkpoint.
 pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failure> {
     let policy = Policy::load(&folder.policy()).map_err(|error| {
+        if error.is_newer() {
+            // The file is whole: to write the policy again from a checkpoint would lose it.
+            return Failure::Message(error.to_string());
+        }
         let last_good = checkpoint::last_good(&folder.checkpoints());
         let advice = match (&error, last_good) {
-            (PolicyFileError::Read { .. }, None) => "; the run has no checkpoint either: train it anew".to_owned(),
+            (PolicyFileError::Read { .. }, None) => "; the run has no checkpoint either: train it again".to_owned(),
             (_, Some(path)) => format!(
                 "; the last good checkpoint is {}: `setpoint train {} --run-dir {} --resume` writes the policy from it",
                 path.display(),
                 folder.project_file().display(),
                 folder.path.display()
             ),
-            (_, None) => "; the run has no good checkpoint: train it anew".to_owned(),
+            (_, None) => "; the run has no good checkpoint: train it again".to_owned(),
         };
         Failure::Message(format!("{error}{advice}"))
     })?;

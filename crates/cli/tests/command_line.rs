@@ -511,8 +511,9 @@ fn warnings_do_not_fail_a_check() {
 
 #[test]
 fn the_list_of_algorithms_fits_a_terminal() {
-    for name in [None].into_iter().chain(setpoint_decision::project::ALGORITHMS.iter().map(Some)) {
-        let arguments: Vec<&str> = ["list", "algorithms"].into_iter().chain(name.copied()).collect();
+    let names = setpoint_learn::algorithms::RECIPES.iter().map(|recipe| recipe.name);
+    for name in [None].into_iter().chain(names.map(Some)) {
+        let arguments: Vec<&str> = ["list", "algorithms"].into_iter().chain(name).collect();
         let listed = String::from_utf8(setpoint(&arguments).stdout).unwrap();
         let longest = listed.lines().map(|line| line.chars().count()).max();
         assert!(longest <= Some(100), "{name:?} has lines of {longest:?} characters:\n{listed}");

@@ -79,7 +79,7 @@ fn the_report_opens_without_complaint_and_fits_a_phone() {
         for dark in [false, true] {
             let (dom, console) = open(&browser, &run.join("report.html"), 1200, dark);
             assert_eq!(console, "", "{name}");
-            assert!(dom.contains("reward per step") && dom.contains("class=\"verdict\""), "{name}");
+            assert!(dom.contains("reward per step") && dom.contains("class=\"headline\""), "{name}");
             assert!(dom.contains("<svg") && dom.contains("How it was obtained"), "{name}");
             assert_eq!(dom.contains("<h2>Weights</h2>"), name.ends_with("reinforce"));
         }

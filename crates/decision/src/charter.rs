@@ -3,6 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::Diagnostic;
+use crate::section::Section;
+use crate::table::{table, text};
 
 /// `[decision]`. Answers may be missing while a project is being written; `setpoint check` asks for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,4 +168,41 @@ impl Charter {
         }
         findings
     }
+}
+
+/// Reads `[decision]`; the decision is called `fallback` where the file gives no name.
+pub(crate) fn read(section: &Section<'_>, fallback: &str) -> Result<Charter, Box<Diagnostic>> {
+    let mode = section.choice("mode", &["advisory", "automatic"], "who acts")?;
+    let reward_delay = match section.string("reward_delay", "how soon the reward of an action shows")? {
+        None => None,
+        Some(text) => Some(RewardDelay::parse(&text).ok_or_else(|| {
+            section.error(
+                "reward_delay",
+                &format!("`{text}` is not a reward delay"),
+                &format!("expected {}", RewardDelay::EXPECTED),
+                "a delay is counted in decision steps",
+            )
+        })?),
+    };
+    let charter = Charter {
+        name: section.string("name", "name of the decision")?.unwrap_or_else(|| fallback.to_owned()),
+        controls: section.string("controls", "what exactly is controlled")?,
+        mode: mode.map(|mode| if mode == "automatic" { Mode::Automatic } else { Mode::Advisory }),
+        reward_delay,
+        deployment: section.string("deployment", "how it is deployed without re-architecting the plant")?,
+        success: section.string("success", "what lift on one process proves it")?,
+    };
+    section.finish()?;
+    Ok(charter)
+}
+
+pub(crate) fn to_toml(charter: &Charter) -> Table {
+    table([
+        ("name", text(&charter.name)),
+        ("controls", charter.controls.as_deref().and_then(text)),
+        ("mode", charter.mode.and_then(|mode| text(mode.as_str()))),
+        ("reward_delay", charter.reward_delay.and_then(|delay| text(&delay.to_string()))),
+        ("deployment", charter.deployment.as_deref().and_then(text)),
+        ("success", charter.success.as_deref().and_then(text)),
+    ])
 }

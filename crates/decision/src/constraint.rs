@@ -3,6 +3,13 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::Diagnostic;
+use crate::diagnostic::suggestion;
+use crate::section::{Range, Section};
+use crate::spec::{ActionSpace, Axis, Spec};
+use crate::table::{names, table, text};
 
 /// One `[[constraint]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,4 +93,197 @@ impl fmt::Display for Constraint {
             (None, None) => Ok(()),
         }
     }
+}
+
+pub(crate) fn read(section: Section<'_>) -> Result<Constraint, Box<Diagnostic>> {
+    let when = read_condition(&section)?;
+    let effect = read_effect(&section)?;
+    section.finish()?;
+    Ok(Constraint { when, effect })
+}
+
+fn read_condition(section: &Section<'_>) -> Result<Condition, Box<Diagnostic>> {
+    const EXAMPLE: &str = "for example: when = { signal = \"failure_prob\", above = 0.18 }";
+    let when = section.table("when")?;
+    if !when.is_present() {
+        let label = "expected when = { … }";
+        return Err(section.error("when", "a constraint does not say when it holds", label, EXAMPLE));
+    }
+    let signal = when.string("signal", "name of a signal")?;
+    let feature = when.string("feature", "name of a feature")?;
+    let above = when.number("above", Range::any(), "it holds above this, in the signal's unit")?;
+    let below = when.number("below", Range::any(), "it holds below this, in the signal's unit")?;
+    let subject = match (signal, feature) {
+        (Some(name), None) => Subject::Signal(name),
+        (None, Some(name)) => Subject::Feature(name),
+        (None, None) => {
+            let title = "a constraint does not say what it looks at";
+            return Err(section.error("when", title, "expected a signal or a feature", EXAMPLE));
+        }
+        (Some(_), Some(_)) => {
+            let title = "a constraint looks at one thing";
+            return Err(section.error("when", title, "expected a signal or a feature, not both", EXAMPLE));
+        }
+    };
+    match (above, below) {
+        (None, None) => {
+            let title = "a constraint without a limit never holds";
+            return Err(section.error("when", title, "expected above = … or below = …", EXAMPLE));
+        }
+        (Some(above), Some(below)) if above >= below => {
+            let title = "a constraint whose limits exclude each other never holds";
+            let label = format!("nothing is above {above} and below {below}");
+            let help = "write two constraints for two separate ranges";
+            return Err(section.error("when", title, &label, help));
+        }
+        _ => {}
+    }
+    when.finish()?;
+    Ok(Condition { subject, above, below })
+}
+
+fn read_effect(section: &Section<'_>) -> Result<Effect, Box<Diagnostic>> {
+    let forbid = section.strings("forbid", "names of actions that may not be taken")?;
+    let clip = section.table("clip")?;
+    match (forbid, clip.is_present()) {
+        (Some(names), false) if !names.is_empty() => Ok(Effect::Forbid(names)),
+        (None, true) => {
+            let axis = clip.string("action", "name of a continuous action")?;
+            let low = clip.number("low", Range::any(), "least value, in the action's unit")?;
+            let high = clip.number("high", Range::any(), "greatest value, in the action's unit")?;
+            let limits = low.is_some() || high.is_some();
+            let (Some(action), true) = (axis, limits) else {
+                let help = "for example: clip = { action = \"dose\", high = 0.5 }";
+                let title = "a clip needs an action and a limit";
+                return Err(section.error("clip", title, "expected action, and low or high", help));
+            };
+            if low.zip(high).is_some_and(|(low, high)| low > high) {
+                let title = "a clip's limits exclude each other";
+                return Err(section.error("clip", title, "low must not be above high", ""));
+            }
+            clip.finish()?;
+            Ok(Effect::Clip { action, low, high })
+        }
+        (Some(_), true) => {
+            let title = "a constraint has one effect";
+            Err(section.error("clip", title, "expected forbid or clip, not both", "write two constraints"))
+        }
+        _ => {
+            let title = "a constraint does nothing";
+            let help = "for example: forbid = [\"increase_speed\"]";
+            Err(section.error("forbid", title, "expected forbid = [names] or clip = { … }", help))
+        }
+    }
+}
+
+/// Checks names and limits against a process, and that the constraints together leave a choice to take.
+pub(crate) fn bind(
+    constraints: &[Constraint],
+    sections: &[Section<'_>],
+    spec: &Spec,
+) -> Result<(), Box<Diagnostic>> {
+    let mut forbidden: Vec<&str> = Vec::new();
+    for (section, constraint) in sections.iter().zip(constraints) {
+        bind_subject(&constraint.when.subject, &section.table("when")?, spec)?;
+        match (&constraint.effect, &spec.action) {
+            (Effect::Forbid(actions), ActionSpace::Discrete { .. }) => {
+                bind_choices(actions, section, spec)?;
+                forbidden.extend(actions.iter().map(String::as_str));
+            }
+            (Effect::Clip { action, low, high }, ActionSpace::Continuous { axes }) => {
+                bind_limits(action, [*low, *high], axes, &section.table("clip")?, spec)?;
+            }
+            (Effect::Forbid(_), ActionSpace::Continuous { .. }) => {
+                let title = format!(
+                    "the actions of {} are continuous: they can be clipped, not forbidden",
+                    spec.kind
+                );
+                let help = "for example: clip = { action = \"dose\", high = 0.5 }";
+                return Err(section.error_at_key("forbid", &title, "expected clip = { … }", help));
+            }
+            (Effect::Clip { .. }, ActionSpace::Discrete { .. }) => {
+                let title =
+                    format!("the actions of {} are choices: they can be forbidden, not clipped", spec.kind);
+                let help = format!("for example: forbid = [\"{}\"]", spec.action.names()[0]);
+                return Err(section.error_at_key("clip", &title, "expected forbid = [names]", &help));
+            }
+        }
+    }
+    if spec.action.is_discrete()
+        && spec.action.names().iter().all(|name| forbidden.contains(name))
+        && let Some(last) = sections.last()
+    {
+        let help =
+            "leave at least one action that no constraint forbids, so that there is always one to take";
+        let title = "the constraints together can forbid every action";
+        return Err(last.error_at_key("forbid", title, "nothing would be left to do", help));
+    }
+    Ok(())
+}
+
+fn bind_subject(subject: &Subject, when: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    let known: Vec<&str> = match subject {
+        Subject::Signal(_) => spec.signals.iter().map(|signal| signal.name.as_str()).collect(),
+        Subject::Feature(_) => spec.observation.iter().map(|feature| feature.name.as_str()).collect(),
+    };
+    if known.contains(&subject.name()) {
+        return Ok(());
+    }
+    let title = format!("process {} has no {} `{}`", spec.kind, subject.key(), subject.name());
+    let label = suggestion(subject.name(), &known, subject.key());
+    let help = format!("{}s of {}: {}", subject.key(), spec.kind, known.join(", "));
+    Err(when.error(subject.key(), &title, &label, &help))
+}
+
+fn bind_choices(actions: &[String], section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    let names = spec.action.names();
+    let Some(index) = actions.iter().position(|action| !names.contains(&action.as_str())) else {
+        return Ok(());
+    };
+    let title = format!("process {} has no action `{}`", spec.kind, actions[index]);
+    let label = suggestion(&actions[index], &names, "actions");
+    let help = format!("actions of {}: {}", spec.kind, names.join(", "));
+    Err(section.error_in_list("forbid", index, &title, &label, &help))
+}
+
+fn bind_limits(
+    action: &str,
+    [low, high]: [Option<f64>; 2],
+    axes: &[Axis],
+    clip: &Section<'_>,
+    spec: &Spec,
+) -> Result<(), Box<Diagnostic>> {
+    let Some(axis) = axes.iter().find(|axis| axis.name == *action) else {
+        let names = spec.action.names();
+        let title = format!("process {} has no action `{action}`", spec.kind);
+        let label = suggestion(action, &names, "actions");
+        return Err(clip.error("action", &title, &label, &format!("actions: {}", names.join(", "))));
+    };
+    for (key, limit) in [("low", low), ("high", high)] {
+        let bounds = f64::from(axis.low)..=f64::from(axis.high);
+        if let Some(limit) = limit.filter(|limit| !bounds.contains(limit)) {
+            let title = format!("the limit {limit} lies outside the range of `{action}`");
+            let label = format!("expected {} to {} {}", axis.low, axis.high, axis.unit);
+            return Err(clip.error(key, &title, &label, ""));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn to_toml(constraint: &Constraint) -> Table {
+    let when = &constraint.when;
+    let when = table([
+        (when.subject.key(), text(when.subject.name())),
+        ("above", when.above.map(Value::Float)),
+        ("below", when.below.map(Value::Float)),
+    ]);
+    let (forbid, clip) = match &constraint.effect {
+        Effect::Forbid(actions) => (names(actions), None),
+        Effect::Clip { action, low, high } => {
+            let limits =
+                [("action", text(action)), ("low", low.map(Value::Float)), ("high", high.map(Value::Float))];
+            (None, Some(Value::Table(table(limits))))
+        }
+    };
+    table([("when", Some(Value::Table(when))), ("forbid", forbid), ("clip", clip)])
 }

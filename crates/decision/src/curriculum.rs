@@ -29,6 +29,31 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Curriculum>, Box<Diag
     if !section.is_present() {
         return Ok(None);
     }
+    let levels = read_levels(section)?;
+    let (advance_above, advance_after) = read_advances(section, levels.len() - 1)?;
+    let curriculum = Curriculum {
+        levels,
+        advance_above,
+        advance_after,
+        episodes: section
+            .integer("episodes", Range::between(1.0, 100_000.0), "episodes that a level is judged by")?
+            .unwrap_or(100),
+        rehearsal: section
+            .number("rehearsal", Range::between(0.0, 0.9), "share of episodes on earlier levels")?
+            .unwrap_or(0.2),
+        forgotten_percent: section
+            .number(
+                "forgotten_percent",
+                Range::positive(),
+                "fall of an earlier level's return that is flagged",
+            )?
+            .unwrap_or(10.0),
+    };
+    section.finish()?;
+    Ok(Some(curriculum))
+}
+
+fn read_levels(section: &Section<'_>) -> Result<Vec<String>, Box<Diagnostic>> {
     let levels = section.strings("levels", "names of the levels, from easy to hard")?.unwrap_or_default();
     if levels.len() < 2 {
         let help = "levels = [\"clean\", \"noisy\", \"plant\"]";
@@ -38,7 +63,13 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Curriculum>, Box<Diag
         let title = format!("there are two levels named \"{}\"", levels[index]);
         return Err(section.error_in_list("levels", index, &title, "already taken", ""));
     }
-    let ups = levels.len() - 1;
+    Ok(levels)
+}
+
+/// When the next level begins, after each of the levels but the last: `advance_above` and `advance_after`.
+type Advances = (Option<Levels>, Option<Vec<u64>>);
+
+fn read_advances(section: &Section<'_>, ups: usize) -> Result<Advances, Box<Diagnostic>> {
     let advance_above = if section.is_list("advance_above") {
         section.number_list(
             "advance_above",
@@ -83,26 +114,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Curriculum>, Box<Diag
         let title = "a curriculum does not say when the next level begins";
         return Err(section.error("levels", title, "expected advance_above or advance_after", help));
     }
-    let curriculum = Curriculum {
-        levels,
-        advance_above: advance_above.map(Levels),
-        advance_after,
-        episodes: section
-            .integer("episodes", Range::between(1.0, 100_000.0), "episodes that a level is judged by")?
-            .unwrap_or(100),
-        rehearsal: section
-            .number("rehearsal", Range::between(0.0, 0.9), "share of episodes on earlier levels")?
-            .unwrap_or(0.2),
-        forgotten_percent: section
-            .number(
-                "forgotten_percent",
-                Range::positive(),
-                "fall of an earlier level's return that is flagged",
-            )?
-            .unwrap_or(10.0),
-    };
-    section.finish()?;
-    Ok(Some(curriculum))
+    Ok((advance_above.map(Levels), advance_after))
 }
 
 pub(crate) fn to_toml(curriculum: &Curriculum) -> Table {

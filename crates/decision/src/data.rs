@@ -1,5 +1,7 @@
 //! `[data]`: which column of a plant's log is what, and how far a simulator may be from it.
 
+use std::path::{Path, absolute};
+
 use toml::{Table, Value};
 
 use crate::Diagnostic;
@@ -90,7 +92,7 @@ impl Default for Data {
 }
 
 /// `None` where the project has no such table.
-pub(crate) fn read(section: Section<'_>) -> Result<Option<Data>, Box<Diagnostic>> {
+pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic>> {
     if !section.is_present() {
         return Ok(None);
     }
@@ -102,7 +104,7 @@ pub(crate) fn read(section: Section<'_>) -> Result<Option<Data>, Box<Diagnostic>
         file: section.string("file", "the log, relative to the project's folder")?,
         episode: section.string("episode", "the column that says which episode a row belongs to")?,
         time: section.string("time", "the column with a step number or a timestamp")?,
-        action: read_action(&section)?,
+        action: read_action(section)?,
         reward: section.string("reward", "the column of the reward that the action was paid")?,
         probability: section
             .string("probability", "the column of the probability with which the action was taken")?,
@@ -220,4 +222,15 @@ pub fn table(data: &Data) -> Table {
         ("signals", named(&data.signals)),
     ];
     entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+/// A run's project file lies in another folder, and finds the same log from there.
+pub(crate) fn to_toml(data: &Data, folder: &Path) -> Table {
+    let mut table = table(data);
+    if let Some(file) = &data.file {
+        let path = folder.join(file);
+        let path = absolute(&path).unwrap_or(path);
+        table.insert("file".into(), Value::String(path.display().to_string()));
+    }
+    table
 }

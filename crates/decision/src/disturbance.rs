@@ -7,9 +7,12 @@
 use toml::{Table, Value};
 
 use crate::Diagnostic;
-use crate::diagnostic::suggestion;
 use crate::section::{Range, Section};
-use crate::spec::{ActionSpace, Feature, Parameter, Spec, behind_number};
+use crate::spec::{ActionSpace, Feature};
+
+mod bind;
+
+pub(crate) use self::bind::bind;
 
 type Checked<T> = Result<T, Box<Diagnostic>>;
 
@@ -232,56 +235,60 @@ pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance>
         }
         Ok(steps)
     };
-    let probability = || need("probability", Range::between(0.0, 1.0), "probability a step that it begins");
-    let mean_steps = |default: f64| -> Checked<f64> {
-        let range = Range::between(1.0, 1e6);
-        Ok(section.number("mean_steps", range, "how long it lasts on average, in steps")?.unwrap_or(default))
-    };
-    let idle = || section.string("idle", "the choice that is taken while no other one arrives");
     let disturbance = match kind {
         "noise" => sensor(Error::Noise, "sd", "standard deviation of the error of a sample")?,
         "bias" => sensor(Error::Bias, "most", "greatest constant error, drawn for every episode")?,
         "drift" => sensor(Error::Drift, "per_step", "how much the error grows in a step")?,
         "quantisation" => sensor(Error::Quantisation, "step", "values are whole multiples of it")?,
         "observation-delay" => Disturbance::ObservationDelay { steps: whole_steps()? },
-        "actuation-delay" => Disturbance::ActuationDelay { steps: whole_steps()?, idle: idle()? },
+        "actuation-delay" => Disturbance::ActuationDelay { steps: whole_steps()?, idle: idle(section)? },
         "dropout" => Disturbance::Dropout {
-            probability: probability()?,
-            mean_steps: mean_steps(1.0)?,
+            probability: probability(&need)?,
+            mean_steps: mean_steps(section, 1.0)?,
             together: section.boolean("together", "whether all features are lost at once")?.unwrap_or(false),
             features: features()?,
         },
-        "randomisation" => read_randomisation(section, need)?,
-        _ => {
-            let set = section.table("set")?.numbers(&[], "value of a parameter meanwhile")?;
-            let lost =
-                section.boolean("actions_lost", "whether actions have no effect meanwhile")?.unwrap_or(false);
-            if set.is_empty() && !lost {
-                let help = "for example: set = { micro_stop_rate = 0.9 }, or actions_lost = true";
-                return Err(section.error(
-                    "kind",
-                    "an event that changes nothing",
-                    "expected set = { … }",
-                    help,
-                ));
-            }
-            Disturbance::Event {
-                probability: probability()?,
-                mean_steps: mean_steps(10.0)?,
-                set,
-                actions_lost: lost,
-                idle: idle()?,
-            }
-        }
+        "randomisation" => read_randomisation(section, &need)?,
+        _ => read_event(section, &need)?,
     };
     section.finish()?;
     Ok(disturbance)
 }
 
-fn read_randomisation(
-    section: &Section<'_>,
-    need: impl Fn(&'static str, Range, &'static str) -> Checked<Levels>,
-) -> Checked<Disturbance> {
+/// Reads a key that a disturbance cannot do without.
+type Need<'a> = dyn Fn(&'static str, Range, &'static str) -> Checked<Levels> + 'a;
+
+fn probability(need: &Need<'_>) -> Checked<Levels> {
+    need("probability", Range::between(0.0, 1.0), "probability a step that it begins")
+}
+
+fn mean_steps(section: &Section<'_>, default: f64) -> Checked<f64> {
+    let range = Range::between(1.0, 1e6);
+    Ok(section.number("mean_steps", range, "how long it lasts on average, in steps")?.unwrap_or(default))
+}
+
+fn idle(section: &Section<'_>) -> Checked<Option<String>> {
+    section.string("idle", "the choice that is taken while no other one arrives")
+}
+
+fn read_event(section: &Section<'_>, need: &Need<'_>) -> Checked<Disturbance> {
+    let set = section.table("set")?.numbers(&[], "value of a parameter meanwhile")?;
+    let actions_lost =
+        section.boolean("actions_lost", "whether actions have no effect meanwhile")?.unwrap_or(false);
+    if set.is_empty() && !actions_lost {
+        let help = "for example: set = { micro_stop_rate = 0.9 }, or actions_lost = true";
+        return Err(section.error("kind", "an event that changes nothing", "expected set = { … }", help));
+    }
+    Ok(Disturbance::Event {
+        probability: probability(need)?,
+        mean_steps: mean_steps(section, 10.0)?,
+        set,
+        actions_lost,
+        idle: idle(section)?,
+    })
+}
+
+fn read_randomisation(section: &Section<'_>, need: &Need<'_>) -> Checked<Disturbance> {
     let parameter = section.string("parameter", "a number of the process's dynamics")?.ok_or_else(|| {
         let help = "`setpoint list processes KIND` shows its parameters";
         section.error("kind", "a randomisation does not say of what", "expected parameter = \"…\"", help)
@@ -317,10 +324,6 @@ fn read_randomisation(
     Ok(Disturbance::Randomisation { parameter, distribution, first, second })
 }
 
-fn expected(parameter: &Parameter) -> String {
-    format!("expected {} to {}{}", parameter.low, parameter.high, behind_number(&parameter.unit))
-}
-
 /// A span beyond this is a type's range, not an instrument's.
 const SPAN_MAX: f32 = 1e9;
 
@@ -336,130 +339,6 @@ pub fn idle_choice(space: &ActionSpace) -> Option<usize> {
         ["no_action", "no_op", "noop", "wait", "idle", "none", "hold", "coast", "torque_none", "stay"];
     let names = space.names();
     usual.iter().find_map(|usual| names.iter().position(|name| name == usual))
-}
-
-pub(crate) fn bind(disturbance: &Disturbance, section: &Section<'_>, spec: &Spec) -> Checked<()> {
-    match disturbance {
-        Disturbance::Sensor { natural, features, .. } => {
-            bind_features(features, section, spec)?;
-            let concerned = |feature: &&Feature| features.is_empty() || features.contains(&feature.name);
-            let boundless = spec.observation.iter().filter(concerned).find(|feature| span(feature).is_none());
-            if let Some(feature) = boundless.filter(|_| !natural) {
-                let title = format!("`{}` has no span that a share could be of", feature.name);
-                let help = format!(
-                    "name the features and write sizes in their own unit: unit = \"natural\" ({})",
-                    feature.unit
-                );
-                return Err(section.error("features", &title, "its range is that of its type", &help));
-            }
-            Ok(())
-        }
-        Disturbance::Dropout { features, .. } => bind_features(features, section, spec),
-        Disturbance::ObservationDelay { .. } => Ok(()),
-        Disturbance::ActuationDelay { idle, .. } => bind_idle(idle.as_deref(), section, spec),
-        Disturbance::Randomisation { parameter, distribution, first, second } => {
-            let parameter = bind_parameter(parameter, section, "parameter", spec)?;
-            let bounds = parameter.low..=parameter.high;
-            let given: Vec<(&str, f64)> = match distribution {
-                Distribution::Normal => first.0.iter().map(|value| ("mean", *value)).collect(),
-                _ => {
-                    let low = first.0.iter().map(|value| ("low", *value));
-                    low.chain(second.0.iter().map(|value| ("high", *value))).collect()
-                }
-            };
-            match given.into_iter().find(|(_, value)| !bounds.contains(value)) {
-                None => Ok(()),
-                Some((key, value)) => {
-                    let title = format!("`{}` cannot be {value}", parameter.name);
-                    let label = expected(parameter);
-                    Err(section.error(key, &title, &label, &parameter.description))
-                }
-            }
-        }
-        Disturbance::Event { set, actions_lost, idle, .. } => {
-            let table = section.table("set")?;
-            for (name, value) in set {
-                let parameter = bind_parameter(name, &table, name, spec)?;
-                if !(parameter.low..=parameter.high).contains(value) {
-                    let title = format!("`{name}` cannot be {value}");
-                    let label = expected(parameter);
-                    return Err(table.error(name, &title, &label, &parameter.description));
-                }
-            }
-            if *actions_lost { bind_idle(idle.as_deref(), section, spec) } else { Ok(()) }
-        }
-    }
-}
-
-fn bind_features(features: &[String], section: &Section<'_>, spec: &Spec) -> Checked<()> {
-    let known: Vec<&str> = spec.observation.iter().map(|feature| feature.name.as_str()).collect();
-    match features.iter().position(|name| !known.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(index) => {
-            let name = &features[index];
-            let title = format!("process {} has no feature `{name}`", spec.kind);
-            let help = format!("features of {}: {}", spec.kind, known.join(", "));
-            Err(section.error_in_list(
-                "features",
-                index,
-                &title,
-                &suggestion(name, &known, "features"),
-                &help,
-            ))
-        }
-    }
-}
-
-fn bind_parameter<'s>(
-    name: &str,
-    section: &Section<'_>,
-    key: &str,
-    spec: &'s Spec,
-) -> Checked<&'s Parameter> {
-    spec.parameters.iter().find(|parameter| parameter.name == name).ok_or_else(|| {
-        let known: Vec<&str> = spec.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-        let title = format!("process {} has no parameter `{name}`", spec.kind);
-        if known.is_empty() {
-            return section.error(
-                key,
-                &title,
-                "it has none that can be drawn",
-                "randomise it inside of the process",
-            );
-        }
-        let help = format!("parameters of {}: {}", spec.kind, known.join(", "));
-        section.error(key, &title, &suggestion(name, &known, "parameters"), &help)
-    })
-}
-
-fn bind_idle(idle: Option<&str>, section: &Section<'_>, spec: &Spec) -> Checked<()> {
-    if spec.masked {
-        let title = format!("{} allows different choices in every state", spec.kind);
-        let help = "a choice that arrives late may be one that cannot be taken any more";
-        return Err(section.error("kind", &title, "actions cannot be late or lost here", help));
-    }
-    if !spec.action.is_discrete() {
-        return match idle {
-            None => Ok(()),
-            Some(_) => {
-                Err(section.error("idle", "settings need no idle choice", "leave it out: 0 is taken", ""))
-            }
-        };
-    }
-    let names = spec.action.names();
-    match idle {
-        Some(name) if !names.contains(&name) => {
-            let title = format!("process {} has no action `{name}`", spec.kind);
-            let help = format!("actions of {}: {}", spec.kind, names.join(", "));
-            Err(section.error("idle", &title, &suggestion(name, &names, "actions"), &help))
-        }
-        None if idle_choice(&spec.action).is_none() => {
-            let title = "it is not clear what happens while no action arrives";
-            let help = format!("idle = \"{}\" or another of {}", names[0], names.join(", "));
-            Err(section.error("kind", title, "expected idle = \"…\" beside it", &help))
-        }
-        _ => Ok(()),
-    }
 }
 
 pub(crate) fn to_toml(disturbance: &Disturbance) -> Table {

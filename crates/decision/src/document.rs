@@ -6,7 +6,6 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, Origin};
-use crate::section::Section;
 
 /// A parsed project file with its overrides.
 #[derive(Clone, Debug)]
@@ -119,17 +118,6 @@ impl Document {
         self.sources.push(Source { name: "--set".into(), text });
         merge(&mut self.root, root);
         Ok(())
-    }
-
-    /// The table at a dotted path; an absent one reads as empty.
-    pub fn section(&self, path: &str) -> Section<'_> {
-        let node = path.split('.').try_fold(&self.root, |node, key| node.get(key));
-        Section::new(self, path.to_owned(), node)
-    }
-
-    /// The whole document as a table.
-    pub(crate) fn top(&self) -> Section<'_> {
-        Section::new(self, String::new(), Some(&self.root))
     }
 
     /// Whether something is written at a dotted path.

@@ -1,10 +1,13 @@
 //! `[[scenario]]` with `prefer` and `over`: what the reward must like better, tried out by `setpoint check`.
 
+use toml::{Table, Value};
+
 use crate::Diagnostic;
 use crate::diagnostic::suggestion;
-use crate::project::BASELINES;
+use crate::evaluate::BASELINES;
 use crate::section::{Range, Section};
 use crate::spec::{ActionSpace, Spec};
+use crate::table::{integer, names, numbers, table, text};
 
 /// Of two ways to behave from the same beginnings the first must be paid more.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,4 +176,23 @@ impl Behaviour {
             }
         }
     }
+}
+
+pub(crate) fn to_toml(preference: &Preference) -> Table {
+    let behaviour = |behaviour: &Behaviour| {
+        let (key, value) = match behaviour {
+            Behaviour::Baseline(name) => ("policy", text(name)),
+            Behaviour::Choices(actions) => ("actions", names(actions)),
+            Behaviour::Settings(settings) => ("settings", Some(numbers(settings))),
+        };
+        Some(Value::Table(table([(key, value)])))
+    };
+    table([
+        ("name", text(&preference.name)),
+        ("description", preference.description.as_deref().and_then(text)),
+        ("prefer", behaviour(&preference.prefer)),
+        ("over", behaviour(&preference.over)),
+        ("steps", preference.steps.and_then(integer)),
+        ("episodes", integer(preference.episodes)),
+    ])
 }

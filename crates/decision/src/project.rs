@@ -2,37 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::charter::{Charter, Finding, Mode, RewardDelay};
-use crate::constraint::{Condition, Constraint, Effect, Subject};
+use toml::{Table, Value};
+
+use crate::charter::{self, Charter, Finding};
+use crate::constraint::{self, Constraint};
 use crate::curriculum::{self, Curriculum};
 use crate::data::{self, Data};
 use crate::diagnostic::Diagnostic;
 use crate::disturbance::{self, Disturbance};
-use crate::document::Document;
-use crate::preference::Preference;
+use crate::document::{self, Document};
+use crate::preference::{self, Preference};
 use crate::safety::{self, Safety};
-use crate::section::{Range, Section};
+use crate::section::Section;
 use crate::spec::Spec;
+use crate::table::tables;
 use crate::tuning::{self, Ranges};
+use crate::{evaluate, process_choice, reward, scenario, train};
 
-/// Algorithms that a project may name; each may have a table `[train.<name>]`.
-pub const ALGORITHMS: &[&str] = &[
-    "ppo",
-    "dqn",
-    "sac",
-    "td3",
-    "ddpg",
-    "reinforce",
-    "q-learning",
-    "bc",
-    "iql",
-    "epsilon-greedy",
-    "ucb1",
-    "lin-ucb",
-    "thompson",
-];
-/// Baselines that every policy can be compared with; a process may offer more by name.
-pub const BASELINES: &[&str] = &["random", "heuristic"];
+pub use crate::evaluate::{BASELINES, Evaluate};
+pub use crate::process_choice::ProcessChoice;
+pub use crate::reward::Reward;
+pub use crate::scenario::Scenario;
+pub use crate::train::Train;
+
 /// Name of the file in a project's folder.
 pub const FILE_NAME: &str = "setpoint.toml";
 /// A larger project file is refused before it is read.
@@ -70,77 +62,6 @@ pub struct Project {
     /// `[tune.ranges]`
     pub tuning: Ranges,
     pub(crate) document: Document,
-}
-
-/// `[process]`, as far as every process has it; its own keys are read by the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProcessChoice {
-    /// Which one; `setpoint list processes`.
-    pub kind: String,
-    /// Steps after which an episode is truncated; the process's own limit where absent.
-    pub max_steps: Option<u32>,
-}
-
-/// `[reward]`: signals × weights, and one-off amounts on events.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reward {
-    /// Signal and weight per unit of the signal, in the order of the file.
-    pub terms: Vec<(String, f64)>,
-    /// Added once when an episode terminates.
-    pub on_terminated: f64,
-    /// Added once when an episode is truncated.
-    pub on_truncated: f64,
-}
-
-/// `[[scenario]]` with `set`: a named state for `setpoint recommend` and the report.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scenario {
-    /// Its name.
-    pub name: String,
-    /// What it stands for.
-    pub description: Option<String>,
-    /// Features and their values as the policy sees them; the others stand at their reference values.
-    pub values: Vec<(String, f64)>,
-}
-
-/// `[train]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Train {
-    /// One of [`ALGORITHMS`].
-    pub algorithm: String,
-    /// Environment steps; a lower bound, since updates are not cut.
-    pub total_steps: u64,
-    /// Ends the training after so many episodes, if that comes first.
-    pub total_episodes: Option<u64>,
-    /// Seed of everything random in training.
-    pub seed: u64,
-    /// Ends the training once the mean return of the last 100 episodes reaches this.
-    pub target_return: Option<f64>,
-    /// Updates between checkpoints.
-    pub checkpoint_every_updates: u64,
-    /// Updates between lines of `metrics.jsonl`.
-    pub log_every_updates: u64,
-}
-
-/// `[evaluate]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evaluate {
-    /// Episodes a seed.
-    pub episodes: u32,
-    /// First seed; policy and baselines meet the same ones, training never does.
-    pub seed: u64,
-    /// What the policy is compared with.
-    pub baselines: Vec<String>,
-    /// The baseline that the gate and the verdict speak of; one of `baselines`, by default the last.
-    pub against: Option<String>,
-    /// The gate of `run` and `eval`: the lift's 95 % interval must lie above this, in percent of reward per step.
-    pub required_lift_percent: Option<f64>,
-    /// Whether the policy takes its most probable action (or draws from its distribution).
-    pub deterministic: bool,
-    /// The level of the curriculum whose disturbances are met; the last one where absent.
-    pub level: Option<String>,
-    /// Whether disturbances are met at all.
-    pub disturbed: bool,
 }
 
 impl Project {
@@ -189,13 +110,13 @@ impl Project {
             document.set(assignment)?;
         }
         let top = document.top();
-        let charter = read_charter(top.table("decision")?, fallback)?;
-        let process = read_process(&top.table("process")?)?;
-        let reward = read_reward(top.table("reward")?, &process.kind)?;
+        let charter = charter::read(&top.table("decision")?, fallback)?;
+        let process = process_choice::read(&top.table("process")?)?;
+        let reward = reward::read(&top.table("reward")?, &process.kind)?;
         let safety = safety::read(&top.table("safety")?)?;
         let constraints =
-            top.tables("constraint")?.into_iter().map(read_constraint).collect::<Result<Vec<_>, _>>()?;
-        let (scenarios, preferences) = read_scenarios(top.tables("scenario")?)?;
+            top.tables("constraint")?.into_iter().map(constraint::read).collect::<Result<Vec<_>, _>>()?;
+        let (scenarios, preferences) = scenario::read(top.tables("scenario")?)?;
         let curriculum = curriculum::read(&top.table("curriculum")?)?;
         let levels = curriculum.as_ref().map_or(1, |curriculum| curriculum.levels.len());
         let disturbances = top.tables("disturbance")?;
@@ -209,9 +130,9 @@ impl Project {
             let help = "for example: [[disturbance]] kind = \"noise\", sd = [0.0, 0.02]";
             return Err(top.error("curriculum", title, label, help));
         }
-        let data = data::read(top.table("data")?)?;
-        let train = read_train(top.table("train")?)?;
-        let evaluate = read_evaluate(top.table("evaluate")?, curriculum.as_ref())?;
+        let data = data::read(&top.table("data")?)?;
+        let train = train::read(&top.table("train")?)?;
+        let evaluate = evaluate::read(&top.table("evaluate")?, curriculum.as_ref())?;
         let tuning = tuning::read(&top.table("tune")?)?;
         top.finish()?;
         let folder = PathBuf::new();
@@ -244,275 +165,67 @@ impl Project {
         self.charter.check(self.constraints.len(), spec.max_steps)
     }
 
-    /// The file with every default written out. Parts that read their own tables insert them.
-    pub fn to_toml(&self) -> toml::Table {
-        crate::resolved::resolve(self)
-    }
-}
-
-fn read_charter(section: Section<'_>, fallback: &str) -> Result<Charter, Box<Diagnostic>> {
-    let mode = section.choice("mode", &["advisory", "automatic"], "who acts")?;
-    let reward_delay = match section.string("reward_delay", "how soon the reward of an action shows")? {
-        None => None,
-        Some(text) => Some(RewardDelay::parse(&text).ok_or_else(|| {
-            section.error(
-                "reward_delay",
-                &format!("`{text}` is not a reward delay"),
-                &format!("expected {}", RewardDelay::EXPECTED),
-                "a delay is counted in decision steps",
-            )
-        })?),
-    };
-    let charter = Charter {
-        name: section.string("name", "name of the decision")?.unwrap_or_else(|| fallback.to_owned()),
-        controls: section.string("controls", "what exactly is controlled")?,
-        mode: mode.map(|mode| if mode == "automatic" { Mode::Automatic } else { Mode::Advisory }),
-        reward_delay,
-        deployment: section.string("deployment", "how it is deployed without re-architecting the plant")?,
-        success: section.string("success", "what lift on one process proves it")?,
-    };
-    section.finish()?;
-    Ok(charter)
-}
-
-fn read_process(section: &Section<'_>) -> Result<ProcessChoice, Box<Diagnostic>> {
-    let steps = Range::between(1.0, f64::from(u32::MAX));
-    let max_steps = section.integer("max_steps", steps, "steps after which an episode is cut off")?;
-    let kind = section.string("kind", "the process that is controlled")?.ok_or_else(|| {
-        section.error(
-            "kind",
-            "the project file names no process",
-            "expected kind = \"…\" in [process]",
-            "`setpoint list processes` shows what there is",
-        )
-    })?;
-    Ok(ProcessChoice { kind, max_steps: max_steps.map(|steps| steps as u32) })
-}
-
-fn read_reward(section: Section<'_>, kind: &str) -> Result<Reward, Box<Diagnostic>> {
-    let event = |key, meaning| -> Result<f64, Box<Diagnostic>> {
-        Ok(section.number(key, Range::any(), meaning)?.unwrap_or(0.0))
-    };
-    let reward = Reward {
-        on_terminated: event("on_terminated", "added once when an episode terminates")?,
-        on_truncated: event("on_truncated", "added once when an episode is truncated")?,
-        terms: section.numbers(
-            &["on_terminated", "on_truncated"],
-            "weight: reward per unit of the signal; `setpoint list processes` shows signals and units",
-        )?,
-    };
-    if reward.terms.is_empty() && reward.on_terminated == 0.0 && reward.on_truncated == 0.0 {
-        return Err(section.error(
-            "reward",
-            "the project file pays for nothing",
-            "expected signals and weights in [reward]",
-            &format!("`setpoint list processes {kind}` shows the signals that a weight can be given to"),
-        ));
-    }
-    Ok(reward)
-}
-
-fn read_constraint(section: Section<'_>) -> Result<Constraint, Box<Diagnostic>> {
-    const EXAMPLE: &str = "for example: when = { signal = \"failure_prob\", above = 0.18 }";
-    let when = section.table("when")?;
-    if !when.is_present() {
-        let label = "expected when = { … }";
-        return Err(section.error("when", "a constraint does not say when it holds", label, EXAMPLE));
-    }
-    let signal = when.string("signal", "name of a signal")?;
-    let feature = when.string("feature", "name of a feature")?;
-    let above = when.number("above", Range::any(), "it holds above this, in the signal's unit")?;
-    let below = when.number("below", Range::any(), "it holds below this, in the signal's unit")?;
-    let subject = match (signal, feature) {
-        (Some(name), None) => Subject::Signal(name),
-        (None, Some(name)) => Subject::Feature(name),
-        (None, None) => {
-            let title = "a constraint does not say what it looks at";
-            return Err(section.error("when", title, "expected a signal or a feature", EXAMPLE));
-        }
-        (Some(_), Some(_)) => {
-            let title = "a constraint looks at one thing";
-            return Err(section.error("when", title, "expected a signal or a feature, not both", EXAMPLE));
-        }
-    };
-    match (above, below) {
-        (None, None) => {
-            let title = "a constraint without a limit never holds";
-            return Err(section.error("when", title, "expected above = … or below = …", EXAMPLE));
-        }
-        (Some(above), Some(below)) if above >= below => {
-            let title = "a constraint whose limits exclude each other never holds";
-            let label = format!("nothing is above {above} and below {below}");
-            let help = "write two constraints for two separate ranges";
-            return Err(section.error("when", title, &label, help));
-        }
-        _ => {}
-    }
-    when.finish()?;
-
-    let forbid = section.strings("forbid", "names of actions that may not be taken")?;
-    let clip = section.table("clip")?;
-    let effect = match (forbid, clip.is_present()) {
-        (Some(names), false) if !names.is_empty() => Effect::Forbid(names),
-        (None, true) => {
-            let axis = clip.string("action", "name of a continuous action")?;
-            let low = clip.number("low", Range::any(), "least value, in the action's unit")?;
-            let high = clip.number("high", Range::any(), "greatest value, in the action's unit")?;
-            let limits = low.is_some() || high.is_some();
-            let (Some(action), true) = (axis, limits) else {
-                let help = "for example: clip = { action = \"dose\", high = 0.5 }";
-                let title = "a clip needs an action and a limit";
-                return Err(section.error("clip", title, "expected action, and low or high", help));
-            };
-            if low.zip(high).is_some_and(|(low, high)| low > high) {
-                let title = "a clip's limits exclude each other";
-                return Err(section.error("clip", title, "low must not be above high", ""));
+    /// Checks every name of the file against a process: reward terms are signals, constraints speak of signals,
+    /// features and actions that exist and leave something to do, scenarios set features within their bounds.
+    pub fn bind(&self, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+        let top = self.document.top();
+        reward::bind(&self.reward, &top.table("reward")?, spec)?;
+        safety::bind(&self.safety, &top.table("safety")?, spec)?;
+        constraint::bind(&self.constraints, &top.tables("constraint")?, spec)?;
+        let (mut scenarios, mut preferences) = (self.scenarios.iter(), self.preferences.iter());
+        for section in top.tables("scenario")? {
+            if section.is_table("prefer") {
+                preferences.next().map_or(Ok(()), |preference| preference.bind(&section, spec))?;
+            } else if let Some(scenario) = scenarios.next() {
+                scenario::bind(scenario, &section, spec)?;
             }
-            clip.finish()?;
-            Effect::Clip { action, low, high }
         }
-        (Some(_), true) => {
-            let title = "a constraint has one effect";
-            return Err(section.error(
-                "clip",
-                title,
-                "expected forbid or clip, not both",
-                "write two constraints",
-            ));
+        for (section, disturbance) in top.tables("disturbance")?.iter().zip(&self.disturbances) {
+            disturbance::bind(disturbance, section, spec)?;
         }
-        _ => {
-            let title = "a constraint does nothing";
-            let help = "for example: forbid = [\"increase_speed\"]";
-            return Err(section.error("forbid", title, "expected forbid = [names] or clip = { … }", help));
+        if let Some(data) = &self.data {
+            data::bind(data, &top.table("data")?, spec)?;
         }
-    };
-    section.finish()?;
-    Ok(Constraint { when: Condition { subject, above, below }, effect })
-}
+        evaluate::bind(&self.evaluate, &top.table("evaluate")?, spec)
+    }
 
-fn read_scenarios(sections: Vec<Section<'_>>) -> Result<(Vec<Scenario>, Vec<Preference>), Box<Diagnostic>> {
-    let (mut scenarios, mut preferences): (Vec<Scenario>, Vec<Preference>) = Default::default();
-    for section in sections {
-        let name = section.string("name", "name of the scenario")?.ok_or_else(|| {
-            section.error(
-                "name",
-                "a scenario has no name",
-                "expected name = \"…\"",
-                "`recommend` asks for it by name",
-            )
-        })?;
-        let mut taken = scenarios
-            .iter()
-            .map(|scenario| &scenario.name)
-            .chain(preferences.iter().map(|preference| &preference.name));
-        if taken.any(|other| *other == name) {
-            let title = format!("there are two scenarios named \"{name}\"");
-            return Err(section.error("name", &title, "already taken", "give each its own name"));
+    /// The file with every default written out: what a run keeps. Parts that read their own tables insert them.
+    pub fn to_toml(&self) -> Table {
+        let mut top = Table::new();
+        let mut insert = |key: &str, value: Value| {
+            top.insert(key.to_owned(), value);
+        };
+        let written = document::to_toml(self.document.root.get("process"));
+        insert("decision", charter::to_toml(&self.charter).into());
+        insert("process", process_choice::to_toml(&self.process, written).into());
+        insert("reward", reward::to_toml(&self.reward).into());
+        insert("train", train::to_toml(&self.train).into());
+        insert("evaluate", evaluate::to_toml(&self.evaluate).into());
+        if !self.safety.is_empty() {
+            insert("safety", safety::to_toml(&self.safety).into());
         }
-        let description = section.string("description", "what it stands for")?;
-        if section.is_table("prefer") || section.is_table("over") {
-            preferences.push(Preference::read(&section, name, description)?);
-            section.finish()?;
-            continue;
+        if let Some(data) = &self.data {
+            insert("data", data::to_toml(data, &self.folder).into());
         }
-        let set = section.table("set")?;
-        let values = set.numbers(&[], "value as the policy sees it")?;
-        if values.is_empty() {
-            let title = "a scenario sets nothing and prefers nothing";
-            return Err(section.error(
-                "set",
-                title,
-                "expected set = { feature = value, … }",
-                "set = { wip = 0.75 } for a state, or prefer = { … } and over = { … } for what the reward must like \
-                 better",
-            ));
+        if !self.constraints.is_empty() {
+            insert("constraint", tables(self.constraints.iter().map(constraint::to_toml)));
         }
-        section.finish()?;
-        scenarios.push(Scenario { name, description, values });
+        if !self.scenarios.is_empty() || !self.preferences.is_empty() {
+            let scenarios = self.scenarios.iter().map(scenario::to_toml);
+            insert("scenario", tables(scenarios.chain(self.preferences.iter().map(preference::to_toml))));
+        }
+        if !self.disturbances.is_empty() {
+            insert("disturbance", tables(self.disturbances.iter().map(disturbance::to_toml)));
+        }
+        if !self.tuning.is_empty() {
+            insert("tune", tuning::to_toml(&self.tuning).into());
+        }
+        if let Some(curriculum) = &self.curriculum {
+            insert("curriculum", curriculum::to_toml(curriculum).into());
+        }
+        top
     }
-    Ok((scenarios, preferences))
-}
 
-fn read_train(section: Section<'_>) -> Result<Train, Box<Diagnostic>> {
-    let count = || Range::between(1.0, 1e15);
-    let or = |key, default, meaning| -> Result<u64, Box<Diagnostic>> {
-        Ok(section.integer(key, count(), meaning)?.unwrap_or(default))
-    };
-    let train = Train {
-        algorithm: section.choice("algorithm", ALGORITHMS, "what learns")?.unwrap_or("ppo").to_owned(),
-        total_steps: or("total_steps", 100_000, "environment steps to learn from")?,
-        total_episodes: section.integer("total_episodes", count(), "episodes to learn from")?,
-        seed: section.integer("seed", Range::between(0.0, 9e15), "seed of everything random")?.unwrap_or(0),
-        target_return: section.number(
-            "target_return",
-            Range::any(),
-            "training ends once the mean return of the last 100 episodes reaches this",
-        )?,
-        checkpoint_every_updates: or("checkpoint_every_updates", 10, "updates between checkpoints")?,
-        log_every_updates: or("log_every_updates", 1, "updates between lines of metrics.jsonl")?,
-    };
-    for algorithm in ALGORITHMS {
-        section.table(algorithm)?;
-    }
-    section.finish()?;
-    Ok(train)
-}
-
-fn read_evaluate(section: Section<'_>, curriculum: Option<&Curriculum>) -> Result<Evaluate, Box<Diagnostic>> {
-    let episodes = Range::between(2.0, 1e6);
-    let baselines = section.strings("baselines", "what the policy is compared with")?;
-    let baselines =
-        baselines.unwrap_or_else(|| BASELINES.iter().map(|baseline| (*baseline).to_owned()).collect());
-    for (index, name) in baselines.iter().enumerate() {
-        if baselines[..index].contains(name) {
-            let title = format!("`{name}` is listed twice");
-            return Err(section.error_in_list("baselines", index, &title, "once is enough", ""));
-        }
-    }
-    let against = section.string("against", "the baseline that the verdict speaks of")?;
-    if let Some(name) = against.as_ref().filter(|name| !baselines.contains(name)) {
-        let title = format!("`{name}` is not among the baselines of this project");
-        let label = format!("expected one of {}", baselines.join(", "));
-        return Err(section.error("against", &title, &label, "add it to `baselines`"));
-    }
-    let level = section.string("level", "the level of the curriculum that it is evaluated on")?;
-    if let Some(name) = &level {
-        let levels: Vec<&str> =
-            curriculum.iter().flat_map(|curriculum| &curriculum.levels).map(String::as_str).collect();
-        if !levels.contains(&name.as_str()) {
-            let title = format!("there is no level `{name}`");
-            let label = crate::diagnostic::suggestion(name, &levels, "levels");
-            return Err(section.error("level", &title, &label, "levels are named in [curriculum]"));
-        }
-    }
-    let evaluate = Evaluate {
-        level,
-        disturbed: section.boolean("disturbed", "whether [[disturbance]]s are met")?.unwrap_or(true),
-        episodes: section.integer("episodes", episodes, "episodes a seed")?.unwrap_or(100) as u32,
-        seed: section
-            .integer("seed", Range::between(0.0, 9e15), "first evaluation seed")?
-            .unwrap_or(1_000_000),
-        against,
-        required_lift_percent: section.number(
-            "required_lift_percent",
-            Range::between(-100.0, 1e6),
-            "least lift over the baseline, in percent of reward per step",
-        )?,
-        deterministic: section
-            .boolean("deterministic", "take the most probable action instead of drawing one")?
-            .unwrap_or(true),
-        baselines,
-    };
-    if evaluate.required_lift_percent.is_some() && evaluate.baselines.is_empty() {
-        let title = "a required lift needs a baseline";
-        let help = "baselines = [\"heuristic\"]";
-        return Err(section.error("required_lift_percent", title, "there is nothing to compare with", help));
-    }
-    section.finish()?;
-    Ok(evaluate)
-}
-
-impl Project {
     /// The level that evaluations meet, counted from 0.
     pub fn evaluation_level(&self) -> usize {
         let levels = self.curriculum.as_ref().map_or(&[] as &[String], |curriculum| &curriculum.levels);
@@ -520,12 +233,5 @@ impl Project {
             Some(name) => levels.iter().position(|level| level == name).unwrap_or(0),
             None => levels.len().saturating_sub(1),
         }
-    }
-}
-
-impl Evaluate {
-    /// The baseline that the verdict speaks of.
-    pub fn against(&self) -> Option<&str> {
-        self.against.as_deref().or_else(|| self.baselines.last().map(String::as_str))
     }
 }

@@ -1,6 +1,6 @@
 //! `[safety]`: signals that must not get worse while the reward rises.
 
-use toml::Value;
+use toml::{Table, Value};
 
 use crate::Diagnostic;
 use crate::diagnostic::suggestion;
@@ -53,4 +53,8 @@ pub(crate) fn bind(safety: &Safety, section: &Section<'_>, spec: &Spec) -> Resul
             Err(section.error_at_key(name, &title, &label, &help))
         }
     }
+}
+
+pub(crate) fn to_toml(safety: &Safety) -> Table {
+    safety.iter().map(|(name, better)| (name.clone(), Value::String(better.word().to_owned()))).collect()
 }

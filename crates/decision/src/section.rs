@@ -77,8 +77,21 @@ pub struct Section<'a> {
 
 type Read<T> = Result<Option<T>, Box<Diagnostic>>;
 
+impl Document {
+    /// The table at a dotted path; an absent one reads as empty.
+    pub fn section(&self, path: &str) -> Section<'_> {
+        let node = path.split('.').try_fold(&self.root, |node, key| node.get(key));
+        Section::new(self, path.to_owned(), node)
+    }
+
+    /// The whole document as a table.
+    pub(crate) fn top(&self) -> Section<'_> {
+        Section::new(self, String::new(), Some(&self.root))
+    }
+}
+
 impl<'a> Section<'a> {
-    pub(crate) fn new(document: &'a Document, path: String, node: Option<&'a Node>) -> Self {
+    fn new(document: &'a Document, path: String, node: Option<&'a Node>) -> Self {
         Self { document, path, node, known: RefCell::new(Vec::new()), asked: None }
     }
 
@@ -233,6 +246,18 @@ impl<'a> Section<'a> {
                 Err(self.document.at_value(node, title, format!("expected {quoted}"), Some(help)))
             }
         }
+    }
+
+    /// One of several words, each of which stands for a value.
+    pub fn one_of<T: Copy>(
+        &self,
+        key: &'static str,
+        allowed: &[(&'static str, T)],
+        meaning: &'static str,
+    ) -> Read<T> {
+        let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
+        let found = self.choice(key, &words, meaning)?;
+        Ok(found.and_then(|found| allowed.iter().find(|(word, _)| *word == found)).map(|(_, value)| *value))
     }
 
     /// A list of texts.
@@ -397,11 +422,37 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Refuses a key that an earlier version read.
+    pub fn refuse_removed(&self, key: &str, reason: &str) -> Result<(), Box<Diagnostic>> {
+        if self.node.and_then(|node| node.get(key)).is_none() {
+            return Ok(());
+        }
+        let title = format!("the key `{key}` of {} was removed", self.name());
+        Err(self.error_at_key(key, &title, reason, "delete this line"))
+    }
+
+    /// Names of the tables in it, in the order of the file.
+    pub fn table_names(&self) -> Vec<&'a str> {
+        let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Vec::new() };
+        let tables = entries.iter().filter(|(_, node)| matches!(node.value, Value::Table(_)));
+        tables.map(|(key, _)| key.as_str()).collect()
+    }
+
     /// Refuses keys that nobody asked for.
     pub fn finish(&self) -> Result<(), Box<Diagnostic>> {
+        self.refuse_unknown(|_| true)
+    }
+
+    /// Refuses keys that nobody asked for, and leaves tables to a reader who knows their names.
+    pub fn finish_but_tables(&self) -> Result<(), Box<Diagnostic>> {
+        self.refuse_unknown(|node| !matches!(node.value, Value::Table(_)))
+    }
+
+    fn refuse_unknown(&self, is_meant: impl Fn(&Node) -> bool) -> Result<(), Box<Diagnostic>> {
         let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Ok(()) };
         let known = self.known.borrow();
-        match entries.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+        let is_unknown = |(key, node): &&(String, Node)| is_meant(node) && !known.contains(&key.as_str());
+        match entries.iter().find(is_unknown) {
             None => Ok(()),
             Some((key, node)) => {
                 let title = format!("unknown key `{key}` in {}", self.name());

@@ -60,26 +60,8 @@ impl Decision {
             .expect("`bind` has checked every name")
     }
 
-    /// Why a policy file does not fit this project, if it does not.
+    /// Why a policy does not fit this project, if it does not.
     pub fn refuses(&self, policy: &Policy) -> Option<String> {
-        let (spec, manifest) = (self.spec(), &policy.manifest);
-        let differing = [
-            (manifest.process != spec.kind, "process", manifest.process.clone(), spec.kind.clone()),
-            (
-                manifest.observation != spec.observation,
-                "observation",
-                format!("{} features", manifest.observation.len()),
-                format!("{} features", spec.observation.len()),
-            ),
-            (
-                manifest.action != spec.action,
-                "action",
-                manifest.action.names().join(", "),
-                spec.action.names().join(", "),
-            ),
-        ];
-        differing.into_iter().find(|(differs, ..)| *differs).map(|(_, what, found, expected)| {
-            format!("the policy was trained for another {what} ({found}) than the project has ({expected})")
-        })
+        policy.mismatch(self.spec())
     }
 }

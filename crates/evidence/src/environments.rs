@@ -10,11 +10,11 @@ use setpoint_guard::constraints::ConstraintSet;
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
-use setpoint_process::schedule::Bar;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, StateError};
 
 use crate::error::PlayError;
+use crate::player;
 use crate::progression::{Progression, Standing};
 
 /// A finished episode.
@@ -53,17 +53,6 @@ struct Saved {
     progression: Option<Progression>,
 }
 
-/// One environment's last step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepRecord<'a> {
-    /// Its reward.
-    pub reward: f64,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What the process measured in it.
-    pub signals: &'a [f32],
-}
-
 /// `lanes` environments that step together.
 pub struct Environments {
     batch: Box<dyn Batch>,
@@ -98,12 +87,8 @@ impl Environments {
         seed: u64,
         purpose: &str,
     ) -> Result<Self, PlayError> {
-        if project.evaluate.disturbed {
-            let level = Difficulty::Fixed(project.evaluation_level());
-            Self::around(project, factory, lanes, (seed, purpose), Some(level))
-        } else {
-            Self::around(project, factory, lanes, (seed, purpose), None)
-        }
+        let batch = player::batch(project, factory.as_ref(), lanes, seed, purpose)?;
+        Self::around(project, factory.as_ref(), batch)
     }
 
     /// The same to learn in: through the levels of the project's curriculum, where it has one.
@@ -114,31 +99,25 @@ impl Environments {
         seed: u64,
         purpose: &str,
     ) -> Result<Self, PlayError> {
-        let Some(curriculum) = &project.curriculum else {
-            return Self::around(project, factory, lanes, (seed, purpose), Some(Difficulty::Fixed(0)));
-        };
-        let difficulty = Difficulty::Rising { rehearsal: curriculum.rehearsal };
-        let mut environments = Self::around(project, factory, lanes, (seed, purpose), Some(difficulty))?;
-        environments.curriculum = Some((curriculum.clone(), Progression::new(curriculum)));
+        let difficulty = project.curriculum.as_ref().map_or(Difficulty::Fixed(0), |curriculum| {
+            Difficulty::Rising { rehearsal: curriculum.rehearsal }
+        });
+        let batch = Disturbed::batch(project, factory.as_ref(), lanes, seed, purpose, difficulty)?;
+        let mut environments = Self::around(project, factory.as_ref(), batch)?;
+        let begin = |curriculum: &Curriculum| (curriculum.clone(), Progression::new(curriculum));
+        environments.curriculum = project.curriculum.as_ref().map(begin);
         Ok(environments)
     }
 
     fn around(
         project: &Project,
-        factory: &Arc<dyn Factory>,
-        lanes: usize,
-        (seed, purpose): (u64, &str),
-        difficulty: Option<Difficulty>,
+        factory: &dyn Factory,
+        mut batch: Box<dyn Batch>,
     ) -> Result<Self, PlayError> {
         let spec = factory.spec();
+        let lanes = batch.lanes();
         let constraints =
             ConstraintSet::new(&project.constraints, &spec.observation, &spec.signals, &spec.action)?;
-        let mut batch = match difficulty {
-            Some(difficulty) => {
-                Disturbed::batch(project, factory.as_ref(), lanes, seed, purpose, difficulty)?
-            }
-            None => factory.batch(lanes, seed, purpose)?,
-        };
         batch.reset()?;
         let reward = RewardFunction::new(&project.reward, spec);
         let term_count = reward.names().len();
@@ -174,16 +153,6 @@ impl Environments {
         Ok(environments)
     }
 
-    /// From now on keeps the schedule of each environment's last finished episode.
-    pub fn keep_schedules(&mut self) {
-        self.batch.keep_schedules();
-    }
-
-    /// What ran where and when in an environment's last finished episode; empty where nothing is kept or scheduled.
-    pub fn schedule(&self, lane: usize) -> &[Bar] {
-        self.batch.schedule(lane)
-    }
-
     /// Number of environments.
     pub fn lanes(&self) -> usize {
         self.rewards.len()
@@ -208,25 +177,6 @@ impl Environments {
     pub fn allowed_in(&self, lane: usize) -> &[bool] {
         let allowed = self.allowed();
         if allowed.is_empty() { allowed } else { &allowed[lane * self.actions..(lane + 1) * self.actions] }
-    }
-
-    /// One environment's last step; its reward terms are added to `terms`.
-    pub fn record(&mut self, lane: usize, terms: &mut [f64]) -> StepRecord<'_> {
-        let transition = self.batch.transition();
-        let signals = &transition.signals[lane * self.signals..(lane + 1) * self.signals];
-        let outcome = transition.outcomes[lane];
-        let reward = self.reward.evaluate(signals, outcome, &mut self.terms);
-        terms.iter_mut().zip(&self.terms).for_each(|(sum, term)| *sum += term);
-        StepRecord { reward, outcome, signals }
-    }
-
-    /// Adds 1 to each constraint that is active at the next decision of one environment.
-    pub fn count_active(&self, lane: usize, counts: &mut [u64]) {
-        let transition = self.batch.transition();
-        let observation = &transition.observations[lane * self.features..(lane + 1) * self.features];
-        let signals = &transition.current_signals[lane * self.signals..(lane + 1) * self.signals];
-        let active = self.constraints.active(observation, signals);
-        counts.iter_mut().zip(active).for_each(|(count, active)| *count += u64::from(active));
     }
 
     /// Whether masks must be kept at all.

@@ -1,16 +1,16 @@
 //! Evaluation: the policy against each baseline on the same seeds, with intervals.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate};
+use setpoint_decision::spec::Aggregate;
+use setpoint_guard::constraints::ConstraintSet;
 use setpoint_policy::Policy;
-use setpoint_policy::policy::{Draw, Runner};
-use setpoint_process::vectorized::Actions;
-use setpoint_process::{Heuristic, State};
+use setpoint_process::process::{Action, Outcome};
 use setpoint_random::Stream;
 
+use crate::deciders::{self, POLICY, heuristic_named};
 use crate::decision::Decision;
-use crate::environments::{Environments, StepRecord};
 use crate::error::PlayError;
+use crate::player::{Observer, Player, Step};
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_statistics::{Interval, Summary, bootstrap, mean, probability_of_improvement, ratio};
@@ -131,8 +131,11 @@ pub struct Comparison {
 }
 
 /// Everything of one subject's episodes.
-#[derive(Default)]
 struct Episodes {
+    /// To count the decisions at which each constraint was active.
+    active: ConstraintSet,
+    /// The episode of lane 0; the other lanes follow.
+    first: usize,
     returns: Vec<f64>,
     steps: Vec<f64>,
     terminated: Vec<bool>,
@@ -142,59 +145,6 @@ struct Episodes {
     actions: Vec<f64>,
     constraints: Vec<u64>,
     rewards: Vec<f64>,
-}
-
-/// What an evaluation calls the policy.
-pub const POLICY: &str = "policy";
-
-/// A random stream as policies draw from it.
-pub struct Draws(pub Stream);
-
-impl Draw for Draws {
-    fn uniform(&mut self) -> f32 {
-        self.0.unit()
-    }
-    fn normal(&mut self) -> f32 {
-        self.0.normal()
-    }
-}
-
-/// What is decided in every environment, and the buffers for it.
-pub struct Decisions {
-    /// `[lanes]`; empty where actions are settings.
-    pub choices: Vec<u32>,
-    /// `[lanes, axes]` in the axes' units; empty where they are choices.
-    pub values: Vec<f32>,
-}
-
-impl Decisions {
-    /// Buffers for so many environments.
-    pub fn new(space: &ActionSpace, lanes: usize) -> Self {
-        if space.is_discrete() {
-            Self { choices: vec![0; lanes], values: Vec::new() }
-        } else {
-            Self { choices: Vec::new(), values: vec![0.0; lanes * space.len()] }
-        }
-    }
-
-    /// As environments take them.
-    pub fn actions(&self) -> Actions<'_> {
-        if self.values.is_empty() {
-            Actions::Discrete(&self.choices)
-        } else {
-            Actions::Continuous(&self.values)
-        }
-    }
-}
-
-/// Who decides.
-pub enum Controller<'a> {
-    /// With draws from its distribution, or without for its most probable action.
-    Policy(Runner<'a>, Option<Draws>),
-    /// A hand-written policy.
-    Heuristic(Heuristic),
-    /// Every allowed action equally often.
-    Random(Stream),
 }
 
 /// Evaluates as [`evaluate`] does and keeps the evidence with the run.
@@ -217,12 +167,11 @@ pub fn evaluate(decision: &Decision, policy: &Policy, seeds: u64) -> Result<Eval
     let seeds: Vec<u64> = (settings.seed..settings.seed + seeds.max(1)).collect();
     let lanes = settings.episodes as usize;
     let play = |name: &str| -> Result<Option<Episodes>, PlayError> {
-        let mut episodes = Episodes::default();
+        let mut episodes = Episodes::new(decision);
         for seed in &seeds {
-            let Some(mut controller) = Controller::named(name, decision, policy, *seed, lanes) else {
+            if !episodes.play(decision, (name, policy), lanes, *seed)? {
                 return Ok(None);
-            };
-            episodes.play(decision, &mut controller, lanes, *seed)?;
+            }
         }
         Ok(Some(episodes))
     };
@@ -254,172 +203,48 @@ pub fn evaluate(decision: &Decision, policy: &Policy, seeds: u64) -> Result<Eval
 
 /// Returns of one episode in each of `lanes` environments.
 pub fn returns(decision: &Decision, policy: &Policy, seed: u64, lanes: usize) -> Result<Vec<f64>, PlayError> {
-    let mut controller =
-        Controller::named(POLICY, decision, policy, seed, lanes).expect("a policy always plays");
-    let mut episodes = Episodes::default();
-    episodes.play(decision, &mut controller, lanes, seed)?;
+    let mut episodes = Episodes::new(decision);
+    episodes.play(decision, (POLICY, policy), lanes, seed)?;
     Ok(episodes.returns)
 }
 
-/// `heuristic` is the first of a process's; others go by their names.
-pub fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
-    if name == "heuristic" {
-        heuristics.first()
-    } else {
-        heuristics.iter().find(|heuristic| heuristic.name == name)
-    }
-}
-
-impl Evaluation {
-    /// The comparison that the verdict and the gate speak of.
-    pub fn against(&self, decision: &Decision) -> Option<&Comparison> {
-        let name = decision.project.evaluate.against()?;
-        self.comparisons.iter().find(|comparison| comparison.baseline == name)
-    }
-
-    /// Whether the lift that the project asks for is proved: its interval lies above; `None` where none is asked for.
-    pub fn gate(&self, decision: &Decision) -> Option<bool> {
-        let required = decision.project.evaluate.required_lift_percent?;
-        Some(self.against(decision).is_some_and(|found| found.lift_interval_percent.low >= required))
-    }
-}
-
-impl<'p> Controller<'p> {
-    /// The policy, or a baseline by its name in the project file; `None` where the process has none of that name.
-    pub fn named(
-        name: &str,
-        decision: &Decision,
-        policy: &'p Policy,
-        seed: u64,
-        lanes: usize,
-    ) -> Option<Self> {
-        if name == POLICY {
-            let drawn = !decision.project.evaluate.deterministic;
-            let draws = drawn.then(|| Draws(Stream::new(seed, "evaluation policy", 0)));
-            return Some(Self::Policy(policy.runner(lanes), draws));
-        }
-        Self::baseline(name, decision, seed)
-    }
-
-    /// A baseline by its name in the project file; `None` where the process has none of that name.
-    pub fn baseline(name: &str, decision: &Decision, seed: u64) -> Option<Self> {
-        Some(match name {
-            "random" => Self::Random(Stream::new(seed, "evaluation random", 0)),
-            name => Self::Heuristic(heuristic_named(decision.factory.heuristics(), name)?.clone()),
-        })
-    }
-
-    /// Decides in every environment.
-    pub fn decide(
-        &mut self,
-        environments: &Environments,
-        space: &ActionSpace,
-        Decisions { choices, values }: &mut Decisions,
-    ) {
-        let transition = environments.transition();
-        let lanes = environments.lanes();
-        let (features, signals) =
-            (transition.observations.len() / lanes, transition.current_signals.len() / lanes);
-        match (self, space) {
-            (Self::Policy(runner, draws), space) => {
-                let draws = draws.as_mut().map(|draws| draws as &mut dyn Draw);
-                if space.is_discrete() {
-                    runner.choose(&transition.observations, environments.allowed(), draws, choices);
-                } else {
-                    runner.control(&transition.observations, draws, values);
-                }
-            }
-            (Self::Heuristic(heuristic), space) => {
-                let width = if space.is_discrete() { 1 } else { space.len() };
-                let mut action = vec![0.0; width];
-                for lane in 0..lanes {
-                    let state = State {
-                        observation: &transition.observations[lane * features..(lane + 1) * features],
-                        signals: &transition.current_signals[lane * signals..(lane + 1) * signals],
-                        allowed: environments.allowed_in(lane),
-                    };
-                    (heuristic.decide)(&state, &mut action);
-                    if space.is_discrete() {
-                        choices[lane] = action[0] as u32;
-                    } else {
-                        values[lane * width..(lane + 1) * width].copy_from_slice(&action);
-                    }
-                }
-            }
-            (Self::Random(random), ActionSpace::Discrete { choices: names }) => {
-                for (lane, choice) in choices.iter_mut().enumerate() {
-                    let allowed = environments.allowed_in(lane);
-                    *choice = loop {
-                        let drawn = random.below(names.len() as u32);
-                        if allowed.is_empty() || allowed[drawn as usize] {
-                            break drawn;
-                        }
-                    };
-                }
-            }
-            (Self::Random(random), ActionSpace::Continuous { axes }) => {
-                for row in values.chunks_exact_mut(axes.len()) {
-                    for (value, axis) in row.iter_mut().zip(axes) {
-                        *value = random.uniform(axis.low, axis.high);
-                    }
-                }
-            }
-        }
-    }
-}
-
 impl Episodes {
-    /// Plays one episode in each of `lanes` environments; what a lane does after its first episode is not counted.
+    fn new(decision: &Decision) -> Self {
+        let active = decision.constraints();
+        Self {
+            first: 0,
+            returns: Vec::new(),
+            steps: Vec::new(),
+            terminated: Vec::new(),
+            signals: Vec::new(),
+            terms: Vec::new(),
+            actions: vec![0.0; decision.spec().action.len()],
+            constraints: vec![0; active.len()],
+            rewards: Vec::new(),
+            active,
+        }
+    }
+
+    /// Plays one episode in each of `lanes` environments; `false` where the process has no decider of that name.
     fn play(
         &mut self,
         decision: &Decision,
-        controller: &mut Controller<'_>,
+        (name, policy): (&str, &Policy),
         lanes: usize,
         seed: u64,
-    ) -> Result<(), PlayError> {
-        let space = &decision.spec().action;
-        let mut environments =
-            Environments::new(&decision.project, &decision.factory, lanes, seed, "evaluation")?;
-        let signal_count = decision.spec().signals.len();
-        let first = self.returns.len();
-        self.returns.resize(first + lanes, 0.0);
-        self.steps.resize(first + lanes, 0.0);
-        self.terminated.resize(first + lanes, false);
-        self.signals.resize((first + lanes) * signal_count, 0.0);
-        self.terms.resize(environments.term_names().len(), 0.0);
-        self.actions.resize(space.len(), 0.0);
-        self.constraints.resize(decision.project.constraints.len(), 0);
-        let mut open = vec![true; lanes];
-        let mut decisions = Decisions::new(space, lanes);
-        while open.contains(&true) {
-            for (lane, open) in open.iter().enumerate() {
-                if *open {
-                    environments.count_active(lane, &mut self.constraints);
-                }
-            }
-            controller.decide(&environments, space, &mut decisions);
-            environments.step(decisions.actions())?;
-            for (lane, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
-                let StepRecord { reward, outcome, signals } = environments.record(lane, &mut self.terms);
-                let index = first + lane;
-                self.returns[index] += reward;
-                self.steps[index] += 1.0;
-                self.rewards.push(reward);
-                let sums = &mut self.signals[index * signal_count..(index + 1) * signal_count];
-                sums.iter_mut().zip(signals).for_each(|(sum, signal)| *sum += f64::from(*signal));
-                if space.is_discrete() {
-                    self.actions[decisions.choices[lane] as usize] += 1.0;
-                } else {
-                    let row = &decisions.values[lane * space.len()..(lane + 1) * space.len()];
-                    self.actions.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
-                }
-                if outcome.is_over() {
-                    *open = false;
-                    self.terminated[index] = outcome == setpoint_process::process::Outcome::Terminated;
-                }
-            }
-        }
-        Ok(())
+    ) -> Result<bool, PlayError> {
+        let Some(mut decider) = deciders::named(name, decision, policy, seed, lanes) else {
+            return Ok(false);
+        };
+        let mut player = Player::new(decision, lanes, seed, "evaluation")?;
+        self.first = self.returns.len();
+        self.returns.resize(self.first + lanes, 0.0);
+        self.steps.resize(self.first + lanes, 0.0);
+        self.terminated.resize(self.first + lanes, false);
+        self.signals.resize((self.first + lanes) * decision.spec().signals.len(), 0.0);
+        self.terms.resize(player.term_names().len(), 0.0);
+        player.play(&mut decider, self)?;
+        Ok(true)
     }
 
     fn summarize(&self, decision: &Decision, name: &str, description: &str, seeds: usize) -> Subject {
@@ -508,5 +333,28 @@ impl Episodes {
             probability_of_improvement: probability_of_improvement(&self.returns, &other.returns),
             probability_interval: bootstrap(n, &mut random, chances),
         }
+    }
+}
+
+impl Observer for Episodes {
+    fn observe(&mut self, step: &Step<'_>) -> bool {
+        let episode = self.first + step.lane;
+        let active = self.active.active(step.state.observation, step.state.signals);
+        self.constraints.iter_mut().zip(active).for_each(|(count, active)| *count += u64::from(active));
+        self.returns[episode] += step.reward;
+        self.steps[episode] += 1.0;
+        self.rewards.push(step.reward);
+        self.terms.iter_mut().zip(step.terms).for_each(|(sum, term)| *sum += term);
+        let sums = &mut self.signals[episode * step.signals.len()..(episode + 1) * step.signals.len()];
+        sums.iter_mut().zip(step.signals).for_each(|(sum, signal)| *sum += f64::from(*signal));
+        match step.action {
+            Action::Discrete(choice) => self.actions[choice] += 1.0,
+            Action::Continuous(_) => {
+                let wanted = self.actions.iter_mut().zip(step.wanted);
+                wanted.for_each(|(sum, value)| *sum += f64::from(*value));
+            }
+        }
+        self.terminated[episode] = step.outcome == Outcome::Terminated;
+        !step.outcome.is_over()
     }
 }

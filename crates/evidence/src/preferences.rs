@@ -1,15 +1,15 @@
 //! Does the reward prefer what the project says that it must? Two ways to behave from the same beginnings, paired.
 
-use setpoint_decision::Project;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::preference::{Behaviour, Preference};
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::{ActionSpace, Axis};
+use setpoint_guard::decider::{ActionBuffer, Decider, States};
 use setpoint_random::Stream;
 
+use crate::deciders;
 use crate::decision::Decision;
-use crate::environments::Environments;
 use crate::error::PlayError;
-use crate::evaluate::{Controller, Decisions};
+use crate::player::{Player, Step};
 use setpoint_statistics::number;
 use setpoint_statistics::{Summary, mean};
 
@@ -38,13 +38,13 @@ pub fn preferences(decision: &Decision) -> Vec<Finding> {
 /// Plays both behaviours from the same beginnings. Constraints are left aside: the reward must be right by itself, or the
 /// policy leans on the guard all the time.
 pub fn try_out(decision: &Decision, preference: &Preference) -> Result<Trial, PlayError> {
-    let mut project = decision.project.clone();
-    project.constraints.clear();
-    let [preferred, other] = [&preference.prefer, &preference.over]
-        .map(|behaviour| play(decision, &project, preference, behaviour));
+    let mut unguarded = decision.clone();
+    unguarded.project.constraints.clear();
+    let [preferred, other] =
+        [&preference.prefer, &preference.over].map(|behaviour| play(&unguarded, preference, behaviour));
     let (preferred, other) = (preferred?, other?);
     let differences: Vec<f64> = preferred.returns.iter().zip(&other.returns).map(|(a, b)| a - b).collect();
-    let mut random = Stream::new(project.evaluate.seed, "bootstrap preference", 0);
+    let mut random = Stream::new(decision.project.evaluate.seed, "bootstrap preference", 0);
     let both = |index: usize| [preferred.terms[index], other.terms[index]];
     Ok(Trial {
         difference: Summary::of(&differences, &mut random),
@@ -60,96 +60,77 @@ struct Played {
     terms: Vec<f64>,
 }
 
-fn play(
-    decision: &Decision,
-    project: &Project,
-    preference: &Preference,
-    behaviour: &Behaviour,
-) -> Result<Played, PlayError> {
-    let (space, lanes) = (&decision.spec().action, preference.episodes as usize);
-    let seed = project.evaluate.seed;
-    let mut environments = Environments::new(project, &decision.factory, lanes, seed, "preference")?;
-    let mut script = Script::new(behaviour, decision, seed);
-    let names = environments.term_names().to_vec();
+fn play(decision: &Decision, preference: &Preference, behaviour: &Behaviour) -> Result<Played, PlayError> {
+    let (lanes, seed) = (preference.episodes as usize, decision.project.evaluate.seed);
+    let mut player = Player::new(decision, lanes, seed, "preference")?;
+    let mut decider = decider(behaviour, decision, lanes, seed);
+    let names = player.term_names().to_vec();
     let mut terms = vec![0.0; names.len()];
     let mut returns = vec![0.0; lanes];
-    let mut open = vec![true; lanes];
-    let mut unseen = vec![0.0; names.len()];
-    let mut decisions = Decisions::new(space, lanes);
-    let mut step = 0;
-    while open.contains(&true) && preference.steps.is_none_or(|steps| step < steps) {
-        script.decide(step as usize, &environments, space, &mut decisions);
-        environments.step(decisions.actions())?;
-        for lane in 0..lanes {
-            let sums = if open[lane] { &mut terms } else { &mut unseen };
-            let record = environments.record(lane, sums);
-            if open[lane] {
-                returns[lane] += record.reward;
-                open[lane] = !record.outcome.is_over();
-            }
-        }
-        step += 1;
-    }
+    player.play(&mut decider, &mut |step: &Step<'_>| {
+        returns[step.lane] += step.reward;
+        terms.iter_mut().zip(step.terms).for_each(|(sum, term)| *sum += term);
+        !step.outcome.is_over() && preference.steps.is_none_or(|steps| u64::from(step.count) < steps)
+    })?;
     terms.iter_mut().for_each(|sum| *sum /= lanes as f64);
     Ok(Played { returns, names, terms })
 }
 
-/// Who decides: a controller, or the same actions in every environment.
-enum Script<'a> {
-    Controller(Box<Controller<'a>>),
-    Choices(Vec<u32>),
-    Settings(Vec<f32>),
-}
-
-impl Script<'_> {
-    /// `bind` has checked all names.
-    fn new(behaviour: &Behaviour, decision: &Decision, seed: u64) -> Self {
-        let space = &decision.spec().action;
-        match behaviour {
-            Behaviour::Baseline(name) => {
-                let controller = Controller::baseline(name, decision, seed);
-                Self::Controller(Box::new(controller.expect("the project was bound to this process")))
-            }
-            Behaviour::Choices(actions) => {
-                let names = space.names();
-                let index =
-                    |action: &String| names.iter().position(|name| name == action).unwrap_or(0) as u32;
-                Self::Choices(actions.iter().map(index).collect())
-            }
-            Behaviour::Settings(settings) => {
-                let ActionSpace::Continuous { axes } = space else { return Self::Settings(Vec::new()) };
-                let value = |axis: &setpoint_decision::spec::Axis| {
-                    let set = settings.iter().find(|(name, _)| *name == axis.name);
-                    set.map_or(0.5 * (axis.low + axis.high), |(_, value)| *value as f32)
-                };
-                Self::Settings(axes.iter().map(value).collect())
-            }
+/// The decider of a behaviour. `bind` has checked all names.
+fn decider(behaviour: &Behaviour, decision: &Decision, lanes: usize, seed: u64) -> Box<dyn Decider> {
+    let space = &decision.spec().action;
+    match behaviour {
+        Behaviour::Baseline(name) => {
+            let baseline = deciders::baseline(name, decision, seed, lanes);
+            baseline.expect("the project was bound to this process")
+        }
+        Behaviour::Choices(actions) => {
+            let names = space.names();
+            let index = |action: &String| names.iter().position(|name| name == action).unwrap_or(0) as u32;
+            let choices = actions.iter().map(index).collect();
+            Box::new(Script { choices, settings: Vec::new(), taken: vec![0; lanes] })
+        }
+        Behaviour::Settings(given) => {
+            let value = |axis: &Axis| {
+                let set = given.iter().find(|(name, _)| *name == axis.name);
+                set.map_or(0.5 * (axis.low + axis.high), |(_, value)| *value as f32)
+            };
+            let settings = match space {
+                ActionSpace::Continuous { axes } => axes.iter().map(value).collect(),
+                ActionSpace::Discrete { .. } => Vec::new(),
+            };
+            Box::new(Script { choices: Vec::new(), settings, taken: vec![0; lanes] })
         }
     }
+}
 
-    /// A choice that the process does not allow just now is replaced by the first that it does.
-    fn decide(
-        &mut self,
-        step: usize,
-        environments: &Environments,
-        space: &ActionSpace,
-        decisions: &mut Decisions,
-    ) {
-        match self {
-            Self::Controller(controller) => controller.decide(environments, space, decisions),
-            Self::Choices(actions) => {
-                let wanted = actions[step.min(actions.len() - 1)];
-                for (lane, choice) in decisions.choices.iter_mut().enumerate() {
-                    let allowed = environments.allowed_in(lane);
-                    let possible = allowed.is_empty() || allowed[wanted as usize];
-                    let first = || allowed.iter().position(|allowed| *allowed).unwrap_or(0) as u32;
-                    *choice = if possible { wanted } else { first() };
-                }
+/// Takes the same actions in every lane: some choices one after another, of which the last is repeated, or always the same
+/// settings.
+struct Script {
+    choices: Vec<u32>,
+    settings: Vec<f32>,
+    /// Decisions of each lane's episode so far.
+    taken: Vec<usize>,
+}
+
+impl Decider for Script {
+    fn begin(&mut self, lane: usize) {
+        self.taken[lane] = 0;
+    }
+
+    /// A choice that the process does not allow just now is replaced by the first that it allows.
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        for (row, lane) in states.lanes.iter().enumerate() {
+            if self.choices.is_empty() {
+                actions.settings_mut(row).copy_from_slice(&self.settings);
+                continue;
             }
-            Self::Settings(settings) => {
-                let rows = decisions.values.chunks_exact_mut(settings.len());
-                rows.for_each(|row| row.copy_from_slice(settings));
-            }
+            let wanted = self.choices[self.taken[*lane].min(self.choices.len() - 1)];
+            self.taken[*lane] += 1;
+            let allowed = states.allowed(row);
+            let possible = allowed.is_empty() || allowed[wanted as usize];
+            let first = || allowed.iter().position(|allowed| *allowed).unwrap_or(0) as u32;
+            actions.choices[row] = if possible { wanted } else { first() };
         }
     }
 }
@@ -178,14 +159,14 @@ impl Trial {
         if self.holds() {
             return Finding::pass("reward test", format!("\"{name}\": {figures}"));
         }
-        let verdict = if interval.high < 0.0 {
+        let reason = if interval.high < 0.0 {
             format!("the reward prefers {over}")
         } else if interval.low == 0.0 && interval.high == 0.0 {
             "the reward makes no difference".to_owned()
         } else {
             "the interval holds 0: more episodes, or a clearer reward".to_owned()
         };
-        Finding::fail("reward test", format!("\"{name}\" does not hold, {verdict}: {figures}"))
+        Finding::fail("reward test", format!("\"{name}\" does not hold, {reason}: {figures}"))
     }
 
     /// What each term adds to the difference, the greatest first.

@@ -9,7 +9,7 @@ use setpoint_log::log::Log;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
-use setpoint_policy::manifest::{FORMAT, Manifest};
+use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::EPSILON;
 use setpoint_random::Stream;
 
@@ -38,7 +38,6 @@ fn soft_policy(decision: &Decision) -> Policy {
     network.initialize_orthogonal(&mut parameters, 1.5, 0.6, &mut || f64::from(random.normal()));
     let spec = decision.spec();
     let manifest = Manifest {
-        format: FORMAT,
         setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
         project: decision.project.charter.name.clone(),
         process: spec.kind.clone(),
@@ -55,7 +54,7 @@ fn soft_policy(decision: &Decision) -> Policy {
         clip_observation: None,
         normalization_epsilon: EPSILON,
     };
-    Policy { manifest, parameters, log_std: Vec::new(), normalizer: None }
+    Policy::new(manifest, parameters, Vec::new(), None)
 }
 
 const POLICIES: [&str; 3] = ["random", "line-manager, softened", "a soft network"];

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use setpoint_evidence::PlayError;
 use setpoint_files::FileError;
 use setpoint_guard::recommendation::NoRecommendation;
+use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_process::StateError;
 
 /// Why a training stopped or could not start.
@@ -54,6 +55,9 @@ pub enum TrainError {
         /// The newest checkpoint of the run that is whole.
         last_good: Option<PathBuf>,
     },
+    /// The policy file of a run that has ended was refused.
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
     /// The run folder belongs to a different training.
     #[error("{} was trained with other settings ({difference}); start a new run or give the same settings", folder.display())]
     OtherSettings {

@@ -75,39 +75,27 @@ pub struct DiscreteExploration {
     pub exploration_final_eps: f64,
     /// c of the UCB bonus, in units of value.
     pub exploration_ucb_c: f64,
-    /// ε for a policy that goes on learning in production; written into the policy file.
-    pub exploration_production_eps: f64,
 }
 
 impl DiscreteExploration {
     /// Reads its keys from an algorithm's table; absent ones take the given defaults.
     pub fn read(section: &Section<'_>, default: Self) -> Result<Self, Box<Diagnostic>> {
-        let exploration =
-            section.choice("exploration", &["epsilon", "boltzmann", "ucb"], "how it explores")?;
-        let decay = section.choice(
-            "exploration_decay",
-            &["linear", "exponential", "constant"],
-            "how ε or the temperature falls",
-        )?;
+        section.refuse_removed("exploration_production_eps", "nothing ever read it")?;
+        let strategies =
+            [("epsilon", Strategy::Epsilon), ("boltzmann", Strategy::Boltzmann), ("ucb", Strategy::Ucb)];
+        let decays =
+            [("linear", Decay::Linear), ("exponential", Decay::Exponential), ("constant", Decay::Constant)];
+        let exploration = section.one_of("exploration", &strategies, "how it explores")?;
+        let decay = section.one_of("exploration_decay", &decays, "how ε or the temperature falls")?;
+        let exploration = exploration.unwrap_or(default.exploration);
         let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
             Ok(section.number(key, range, meaning)?.unwrap_or(default))
-        };
-        let exploration = match exploration {
-            Some("boltzmann") => Strategy::Boltzmann,
-            Some("ucb") => Strategy::Ucb,
-            Some(_) => Strategy::Epsilon,
-            None => default.exploration,
         };
         let rate =
             || if exploration == Strategy::Epsilon { Range::between(0.0, 1.0) } else { Range::at_least(0.0) };
         Ok(Self {
             exploration,
-            exploration_decay: match decay {
-                Some("exponential") => Decay::Exponential,
-                Some("constant") => Decay::Constant,
-                Some(_) => Decay::Linear,
-                None => default.exploration_decay,
-            },
+            exploration_decay: decay.unwrap_or(default.exploration_decay),
             exploration_fraction: number(
                 "exploration_fraction",
                 Range::between(1e-6, 1.0),
@@ -132,12 +120,6 @@ impl DiscreteExploration {
                 default.exploration_ucb_c,
                 "weight of the UCB bonus",
             )?,
-            exploration_production_eps: number(
-                "exploration_production_eps",
-                Range::between(0.0, 1.0),
-                default.exploration_production_eps,
-                "ε of a policy that goes on learning in production",
-            )?,
         })
     }
 
@@ -161,7 +143,6 @@ impl Default for DiscreteExploration {
             exploration_initial_eps: 1.0,
             exploration_final_eps: 0.05,
             exploration_ucb_c: 1.0,
-            exploration_production_eps: 0.001,
         }
     }
 }
@@ -320,17 +301,17 @@ impl ActionNoise {
     /// Reads its keys from an algorithm's table.
     pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
-        let kinds = ["none", "normal", "ornstein-uhlenbeck"];
-        let kind = section.choice("action_noise", &kinds, "noise added to actions while training")?;
+        let kinds = [
+            ("none", NoiseKind::None),
+            ("normal", NoiseKind::Normal),
+            ("ornstein-uhlenbeck", NoiseKind::OrnsteinUhlenbeck),
+        ];
+        let kind = section.one_of("action_noise", &kinds, "noise added to actions while training")?;
         let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
             Ok(section.number(key, Range::at_least(0.0), meaning)?.unwrap_or(default))
         };
         Ok(Self {
-            action_noise: match kind {
-                Some("normal") => NoiseKind::Normal,
-                Some("ornstein-uhlenbeck") => NoiseKind::OrnsteinUhlenbeck,
-                _ => NoiseKind::None,
-            },
+            action_noise: kind.unwrap_or(default.action_noise),
             noise_sigma: number("noise_sigma", default.noise_sigma, "scale of the action noise, on [−1, 1]")?,
             noise_theta: number("noise_theta", default.noise_theta, "pull of the noise towards 0")?,
             noise_dt: number("noise_dt", default.noise_dt, "time step of the noise")?,

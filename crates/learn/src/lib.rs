@@ -1,33 +1,47 @@
 //! Learning: algorithms and the training loop.
 //!
 //! * [`problem`] – a decision with its algorithm's options; start here
-//! * [`algorithms`] – one file an algorithm
-//! * [`mod@train`] – the training loop; [`checkpoint`], [`metrics`], [`tensorboard`] – its files
+//! * [`algorithms`] – a file for each algorithm, and the list of their recipes
+//! * [`recipe`], [`recipes`], [`request`] – what an algorithm's file says of it, and how a project chooses
+//! * [`algorithm`], [`figures`] – what the trainer knows of an algorithm
+//! * [`trainer`] – collects, updates, writes, stops, round by round; [`mod@train`] – a whole training
+//! * [`run_files`], [`checkpoint`], [`metrics`], [`tensorboard`] – the files of a training
 //! * [`off_policy`], [`replay`], [`exploration`], [`critics`] – the shared pieces of learners from a replay buffer
 //! * [`offline`] – the shared pieces of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a log played back
-//! * [`rollout`], [`normalize`], [`schedule`], [`episodes`], [`pair`] – the pieces that algorithms share
+//! * [`hidden_layers`], [`learning_rate`], [`usual_ranges`], [`warnings`] – options, ranges and warnings that algorithms share
+//! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`] – other pieces that algorithms share
 
 use setpoint_process::Kind;
 
+pub mod actor_critic_exchange;
+pub mod algorithm;
 pub mod algorithms;
 pub mod checkpoint;
 pub mod critics;
 pub mod episodes;
 pub mod error;
 pub mod exploration;
+pub mod figures;
+pub mod hidden_layers;
 pub mod learned;
+pub mod learning_rate;
 pub mod metrics;
 pub mod normalize;
 pub mod off_policy;
 pub mod offline;
-pub mod pair;
 pub mod problem;
+pub mod recipe;
+pub mod recipes;
 pub mod replay;
 pub mod replayed;
+pub mod request;
 pub mod rollout;
-pub mod schedule;
+pub mod run_files;
 pub mod tensorboard;
 pub mod train;
+pub mod trainer;
+pub mod usual_ranges;
+pub mod warnings;
 
 /// The kinds of process that come from a log.
 pub const KINDS: [Kind; 2] = [

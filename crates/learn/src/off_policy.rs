@@ -13,11 +13,13 @@ use setpoint_process::StateError;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithms::{Algorithm, Figures, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot};
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
+use crate::figures::Figures;
 use crate::normalize::ObservationNormalizer;
 use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
+use crate::request::Request;
 use setpoint_evidence::environments::Environments;
 use setpoint_nn::network::Cores;
 
@@ -131,6 +133,15 @@ impl Collection {
         self.buffer_size as u64 * self.shape(spec, masked).bytes_per_transition() as u64
     }
 
+    /// Gradient steps of a training of so many environment steps.
+    pub fn total_gradient_steps(&self, total_steps: u64) -> u64 {
+        let collected = total_steps.saturating_sub(self.learning_starts);
+        match self.gradient_steps {
+            -1 => collected,
+            steps => collected / (self.train_freq * self.n_envs) as u64 * steps as u64,
+        }
+    }
+
     /// Why the buffer cannot be held in this machine's free memory, if it cannot.
     pub fn too_large(&self, spec: &Spec, masked: bool) -> Option<String> {
         let bytes = self.buffer_bytes(spec, masked);
@@ -235,7 +246,8 @@ struct State {
 
 impl<L: Learner> OffPolicy<L> {
     /// Around a learner.
-    pub fn new(learner: L, options: Collection, spec: &Spec, masked: bool, seed: u64, cores: Cores) -> Self {
+    pub fn new(learner: L, options: Collection, request: &Request<'_>, cores: Cores) -> Self {
+        let Request { spec, masked, seed, .. } = *request;
         // Without a second thread (a system may refuse one) everything is done in turn, with the same result.
         let pool = || rayon::ThreadPoolBuilder::new().num_threads(2).build().ok();
         let axes = match &spec.action {
@@ -424,27 +436,5 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         self.promised = Some(replay);
         self.state = state;
         Ok(())
-    }
-}
-
-/// Sums of figures since the last log line, by name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Means {
-    sums: Vec<f64>,
-    count: f64,
-}
-
-impl Means {
-    /// Adds one figure of each name.
-    pub fn add(&mut self, figures: &[f64]) {
-        self.sums.resize(figures.len(), 0.0);
-        self.sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
-        self.count += 1.0;
-    }
-
-    /// Their means under the given names; nothing if none was added.
-    pub fn take(&mut self, names: &[&'static str]) -> Figures {
-        let Self { sums, count } = std::mem::take(self);
-        names.iter().zip(sums).map(|(name, sum)| (*name, sum / count)).collect()
     }
 }

@@ -7,21 +7,26 @@ use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_evidence::Decision;
 use setpoint_policy::Policy;
-use setpoint_policy::manifest::{FORMAT, Manifest};
+use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
 use setpoint_process::preparation::Told;
 use setpoint_process::{Factory, Registry};
 
-use crate::algorithms::{Algorithm, Options, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot};
+use crate::algorithms::RECIPES;
 use crate::offline::Transitions;
+use crate::recipes::{ChosenOptions, Recipes};
+use crate::request::Request;
 
 /// A project with everything it names found and checked.
 #[derive(Clone)]
 pub struct Problem {
     /// The project with its process.
     pub decision: Decision,
+    /// The algorithms that it may be learnt with.
+    pub recipes: Recipes,
     /// The options of its algorithm.
-    pub options: Options,
+    pub options: ChosenOptions,
     /// The log that its algorithm learns from, where it learns from one.
     pub transitions: Option<Arc<Transitions>>,
 }
@@ -50,10 +55,23 @@ impl Problem {
 
     /// A decision with the algorithm that its project names.
     pub fn of(decision: Decision, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
+        Self::with_recipes(decision, &Recipes::new().with(RECIPES.iter().copied()), told)
+    }
+
+    /// A decision with the algorithm that its project names, one of these.
+    pub fn with_recipes(
+        decision: Decision,
+        recipes: &Recipes,
+        told: Told<'_>,
+    ) -> Result<Self, Box<Diagnostic>> {
         let (project, spec) = (&decision.project, decision.spec());
-        let mut options = Options::read(project)?;
-        options.resolve(&project.folder);
-        if let Some(reason) = options.mismatch(spec) {
+        if let Some(number) = Policy::unstorable(spec, &project.constraints) {
+            let title = format!("no policy file can hold a policy of the process {}: {number}", spec.kind);
+            let help = format!("give it a finite number: {} to {} are possible", f32::MIN, f32::MAX);
+            return Err(Diagnostic::without_origin(title, help));
+        }
+        let options = recipes.choose(project)?;
+        if let Some(reason) = recipes.mismatch(&options, spec) {
             let section = project.section("train");
             return Err(section.error(
                 "algorithm",
@@ -73,7 +91,7 @@ impl Problem {
                 "a few hundred thousand transitions are enough for most decisions",
             ));
         }
-        let mut problem = Self { decision, options, transitions: None };
+        let mut problem = Self { decision, recipes: recipes.clone(), options, transitions: None };
         if let Some(source) = problem.options.source() {
             let log = source.open(&problem.decision, told)?;
             problem.transitions = Some(Arc::new(Transitions::new(log, &problem.spec().action)));
@@ -89,8 +107,7 @@ impl Problem {
     /// The project file with every default written out; reading it back gives the same problem.
     pub fn resolved(&self) -> String {
         let mut table = self.decision.project.to_toml();
-        let options =
-            toml::Value::try_from(&self.options).expect("options are numbers, texts and lists of them");
+        let options = toml::Value::Table(self.options.written());
         if let Some(process) = table.get_mut("process").and_then(toml::Value::as_table_mut) {
             process.extend(self.decision.factory.parameters());
         }
@@ -101,16 +118,21 @@ impl Problem {
         toml::to_string_pretty(&table).expect("a project has only text keys")
     }
 
-    /// A fresh learner for a seed.
+    /// A fresh learner for a seed. `threads` changes its speed, never its result.
     pub fn learner(&self, seed: u64, threads: usize) -> Box<dyn Algorithm> {
-        self.options.learner(self.spec(), self.decision.is_masked(), seed, threads, self.transitions.as_ref())
+        self.options.learner(&Request {
+            spec: self.spec(),
+            masked: self.decision.is_masked(),
+            seed,
+            threads,
+            transitions: self.transitions.as_ref(),
+        })
     }
 
     /// Wraps a learner's numbers as a policy with its manifest.
     pub fn policy(&self, snapshot: Snapshot, seed: u64, steps: u64) -> Policy {
         let spec = self.spec();
         let manifest = Manifest {
-            format: FORMAT,
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
             project: self.decision.project.charter.name.clone(),
             process: spec.kind.clone(),
@@ -127,11 +149,6 @@ impl Problem {
             clip_observation: snapshot.normalizer.as_ref().map(|Normalizer { clip, .. }| *clip),
             normalization_epsilon: EPSILON,
         };
-        Policy {
-            manifest,
-            parameters: snapshot.parameters,
-            log_std: snapshot.log_std,
-            normalizer: snapshot.normalizer,
-        }
+        Policy::new(manifest, snapshot.parameters, snapshot.log_std, snapshot.normalizer)
     }
 }

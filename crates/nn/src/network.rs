@@ -20,13 +20,14 @@ impl From<WrongSize> for String {
 /// The part that a checkpoint holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trained {
-    /// The flat parameter slice.
+    /// The flat parameter slice: the network's, then those beside it.
     pub parameters: Vec<f32>,
     /// Its optimiser.
     pub optimizer: Adam<f32>,
 }
 
-/// A network that learns by Adam.
+/// A network that learns by Adam, with parameters beside it where an algorithm has some: log standard deviations, for
+/// example, which no layer holds.
 pub struct Network {
     /// Its shape.
     pub shape: Mlp,
@@ -34,21 +35,40 @@ pub struct Network {
     pub trained: Trained,
     workspace: Workspace<f32>,
     gradient: Vec<f32>,
+    /// How many parameters are the network's.
+    own: usize,
 }
 
 impl Network {
     /// Weights and biases uniform in ±1/√inputs (PyTorch's default, which Stable-Baselines3's off-policy learners use);
     /// Adam with ε = 10⁻⁸.
     pub fn new(shape: Mlp, rows_max: usize, weights: &mut Stream) -> Self {
-        let n = shape.parameters();
-        let mut parameters = vec![0.0; n];
-        shape.initialize_uniform(&mut parameters, &mut || f64::from(weights.unit()));
+        let mut network = Self::zeroed(shape, 0, rows_max, 1e-8);
+        network.shape.initialize_uniform(&mut network.trained.parameters, &mut || f64::from(weights.unit()));
+        network
+    }
+
+    /// All parameters 0, `beside` more than the network has; Adam with the given ε.
+    pub fn zeroed(shape: Mlp, beside: usize, rows_max: usize, epsilon: f64) -> Self {
+        let own = shape.parameters();
+        let n = own + beside;
         Self {
             workspace: shape.workspace(rows_max),
             gradient: vec![0.0; n],
-            trained: Trained { parameters, optimizer: Adam::new(n, 1e-8) },
+            trained: Trained { parameters: vec![0.0; n], optimizer: Adam::new(n, epsilon) },
+            own,
             shape,
         }
+    }
+
+    /// The shape and the network's own parameters, for initial weights.
+    pub fn own(&mut self) -> (&Mlp, &mut [f32]) {
+        (&self.shape, &mut self.trained.parameters[..self.own])
+    }
+
+    /// The parameters beside the network, and their gradient, which the caller fills in.
+    pub fn beside(&mut self) -> (&mut [f32], &mut [f32]) {
+        (&mut self.trained.parameters[self.own..], &mut self.gradient[self.own..])
     }
 
     /// Outputs `[rows, output]` for inputs `[rows, input]`.
@@ -65,12 +85,25 @@ impl Network {
         learning_rate: f64,
         max_norm: Option<f64>,
     ) -> f64 {
-        let Self { shape, trained, workspace, gradient } = self;
-        shape.backward(&trained.parameters, input, rows, workspace, output_gradient, gradient);
-        let squared = gradient::squared_norm(gradient);
+        let squared = self.find_gradient(input, rows, output_gradient);
         let scale = max_norm.map_or(1.0, |max_norm| gradient::clip_scale(squared, max_norm));
-        trained.optimizer.step(&mut trained.parameters, gradient, learning_rate, scale as f32);
+        self.step(learning_rate, scale);
         squared.sqrt()
+    }
+
+    /// dL/d parameters from dL/d output of the last [`Network::forward`]; gives the gradient's squared norm, that of the
+    /// parameters beside the network included.
+    pub fn find_gradient(&mut self, input: &[f32], rows: usize, output_gradient: &[f32]) -> f64 {
+        let Self { shape, trained, workspace, gradient, own } = self;
+        let own_gradient = &mut gradient[..*own];
+        shape.backward(&trained.parameters, input, rows, workspace, output_gradient, own_gradient);
+        gradient::squared_norm(gradient)
+    }
+
+    /// One step of Adam down `scale` times the gradient that [`Network::find_gradient`] found.
+    pub fn step(&mut self, learning_rate: f64, scale: f64) {
+        let Trained { parameters, optimizer } = &mut self.trained;
+        optimizer.step(parameters, &self.gradient, learning_rate, scale as f32);
     }
 
     /// dL/d input from dL/d output of the last [`Network::forward`].

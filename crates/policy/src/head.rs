@@ -24,13 +24,16 @@ impl Head {
     pub fn outputs(self, action: &ActionSpace) -> usize {
         match self {
             Self::SquashedGaussian => 2 * action.len(),
-            _ => action.len(),
+            Self::Categorical | Self::Values | Self::Gaussian | Self::Deterministic => action.len(),
         }
     }
 
     /// Whether it fits the kind of actions.
     pub fn fits(self, action: &ActionSpace) -> bool {
-        matches!(self, Self::Categorical | Self::Values) == action.is_discrete()
+        match self {
+            Self::Categorical | Self::Values => action.is_discrete(),
+            Self::Gaussian | Self::SquashedGaussian | Self::Deterministic => !action.is_discrete(),
+        }
     }
 }
 

@@ -1,20 +1,14 @@
 //! What a policy file says of itself: enough to run the policy without the project it came from.
 
-use serde::{Deserialize, Serialize};
 use setpoint_decision::constraint::Constraint;
 use setpoint_decision::spec::{ActionSpace, Feature, Signal};
 use setpoint_nn::mlp::Mlp;
 
 use crate::head::{Discretization, Head};
 
-/// Version of the policy file's layout; a reader refuses a newer one.
-pub const FORMAT: u32 = 1;
-
 /// Everything about a policy but its numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
-    /// Layout version, [`FORMAT`].
-    pub format: u32,
     /// Version of Setpoint that wrote the file.
     pub setpoint_version: String,
     /// `decision.name` of the project.

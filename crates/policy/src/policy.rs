@@ -1,15 +1,19 @@
 //! A trained policy and its inference.
 
+use std::ops::Deref;
+
 use setpoint_decision::spec::ActionSpace;
 use setpoint_nn::mlp::Workspace;
 use setpoint_nn::{categorical, gaussian};
+use setpoint_random::Stream;
 
 use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
+use crate::policy_file::Origin;
 
 /// The trained function with everything needed to run it: what a policy file holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// What it is, sees and decides.
     pub manifest: Manifest,
@@ -19,9 +23,31 @@ pub struct Policy {
     pub log_std: Vec<f32>,
     /// Statistics of the observations it was trained on, where they are normalised.
     pub normalizer: Option<Normalizer>,
+    /// The file that it was read from; its hash is the policy's.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Two policies are the same where they decide the same and say the same of themselves, whatever files they come from.
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.manifest == other.manifest
+            && self.parameters == other.parameters
+            && self.log_std == other.log_std
+            && self.normalizer == other.normalizer
+    }
 }
 
 impl Policy {
+    /// A policy from its parts: see the fields.
+    pub fn new(
+        manifest: Manifest,
+        parameters: Vec<f32>,
+        log_std: Vec<f32>,
+        normalizer: Option<Normalizer>,
+    ) -> Self {
+        Self { manifest, parameters, log_std, normalizer, origin: None }
+    }
+
     /// Standard deviations of a continuous policy's draws in one state, in the axes' units; 0 where nothing is drawn.
     pub fn deviations(&self, observation: &[f32]) -> Vec<f32> {
         let ActionSpace::Continuous { axes } = &self.manifest.action else { return Vec::new() };
@@ -35,7 +61,7 @@ impl Policy {
                 let slope = 1.0 - output[index].tanh().powi(2);
                 output[axes.len() + index].clamp(low as f32, high as f32).exp() * slope
             }
-            _ => 0.0,
+            Head::Deterministic | Head::Categorical | Head::Values => 0.0,
         };
         axes.iter().enumerate().map(|(index, axis)| unit(index) * 0.5 * (axis.high - axis.low)).collect()
     }
@@ -49,31 +75,33 @@ impl Policy {
         self.parameters.iter().chain(&self.log_std).all(|value| value.is_finite()) && normalizer_finite
     }
 
-    /// A runner with buffers for up to `rows_max` observations at once.
-    pub fn runner(&self, rows_max: usize) -> Runner<'_> {
-        let Manifest { network, discretization, .. } = &self.manifest;
-        // A table is looked up, not multiplied: it needs no buffers.
-        let workspace = discretization.is_none().then(|| network.workspace(rows_max));
-        Runner {
-            policy: self,
-            normalized: vec![0.0; if self.normalizer.is_some() { rows_max * network.input } else { 0 }],
-            output: vec![0.0; rows_max * network.output],
-            workspace,
-        }
+    /// A runner with buffers for up to `rows_max` observations at once, which borrows the policy.
+    pub fn runner(&self, rows_max: usize) -> Runner<&Self> {
+        Runner::new(self, rows_max)
     }
 }
 
-/// Where a policy that draws its actions takes its random numbers from.
+/// The source of the random numbers of a policy that draws its actions. Rows ask in their order.
 pub trait Draw {
-    /// Uniform in [0, 1).
-    fn uniform(&mut self) -> f32;
-    /// Standard normal.
-    fn normal(&mut self) -> f32;
+    /// Uniform in [0, 1), for one row.
+    fn uniform(&mut self, row: usize) -> f32;
+    /// Standard normal, for one row.
+    fn normal(&mut self, row: usize) -> f32;
 }
 
-/// Runs a policy without allocating.
-pub struct Runner<'p> {
-    policy: &'p Policy,
+/// All rows draw from one stream, one row after another.
+impl Draw for Stream {
+    fn uniform(&mut self, _row: usize) -> f32 {
+        self.unit()
+    }
+    fn normal(&mut self, _row: usize) -> f32 {
+        Self::normal(self)
+    }
+}
+
+/// Runs a policy without allocating. `P` borrows the policy (`&Policy`) or shares it (`Arc<Policy>`).
+pub struct Runner<P> {
+    policy: P,
     workspace: Option<Workspace<f32>>,
     normalized: Vec<f32>,
     output: Vec<f32>,
@@ -82,7 +110,22 @@ pub struct Runner<'p> {
 /// What a forbidden choice's value becomes: below any that training can give.
 const FORBIDDEN: f32 = f32::MIN;
 
-impl Runner<'_> {
+impl<P: Deref<Target = Policy>> Runner<P> {
+    /// A runner with buffers for up to `rows_max` observations at once.
+    pub fn new(policy: P, rows_max: usize) -> Self {
+        let Manifest { network, discretization, .. } = &policy.manifest;
+        // A table is looked up, not multiplied: it needs no buffers.
+        let workspace = discretization.is_none().then(|| network.workspace(rows_max));
+        let normalized = if policy.normalizer.is_some() { rows_max * network.input } else { 0 };
+        let output = vec![0.0; rows_max * network.output];
+        Self { normalized: vec![0.0; normalized], output, workspace, policy }
+    }
+
+    /// The policy that it runs.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The network's outputs `[rows, outputs]` for observations `[rows, features]`; see [`Head`] for what they mean.
     fn outputs(&mut self, observations: &[f32]) -> &mut [f32] {
         let Manifest { network, discretization, observation, .. } = &self.policy.manifest;
@@ -160,36 +203,41 @@ impl Runner<'_> {
         let choices = self.policy.manifest.network.output;
         let is_values = self.policy.manifest.head == Head::Values;
         let scores = self.scores(observations, allowed);
-        for (row, chosen) in scores.chunks_exact(choices).zip(chosen) {
+        for (row, (scores, chosen)) in scores.chunks_exact(choices).zip(chosen).enumerate() {
             *chosen = match &mut draw {
-                Some(draw) if !is_values => categorical::sample(row, draw.uniform()),
-                _ => categorical::mode(row),
+                Some(draw) if !is_values => categorical::sample(scores, draw.uniform(row)),
+                _ => categorical::mode(scores),
             } as u32;
         }
     }
 
     /// Writes the axes' values `[rows, axes]`, in their units and within their bounds, of a continuous decision: drawn
     /// from the distribution, or its centre where no draws are given.
+    ///
+    /// # Panics
+    /// If the policy's actions are choices.
     pub fn control(&mut self, observations: &[f32], mut draw: Option<&mut dyn Draw>, values: &mut [f32]) {
-        let policy = self.policy;
-        let head = policy.manifest.head;
+        self.outputs(observations);
+        let policy = &*self.policy;
         let ActionSpace::Continuous { axes } = &policy.manifest.action else {
             panic!("`control` is for continuous actions; this policy chooses")
         };
-        let width = policy.manifest.network.output;
-        let outputs = self.outputs(observations);
-        for (row, output) in values.chunks_exact_mut(axes.len()).zip(outputs.chunks_exact(width)) {
-            for (index, (value, axis)) in row.iter_mut().zip(axes).enumerate() {
-                let mut noise = || draw.as_mut().map_or(0.0, |draw| draw.normal());
+        let outputs = self.output.chunks_exact(policy.manifest.network.output);
+        for (row, (values, output)) in values.chunks_exact_mut(axes.len()).zip(outputs).enumerate() {
+            for (index, (value, axis)) in values.iter_mut().zip(axes).enumerate() {
+                let mut noise = || draw.as_mut().map_or(0.0, |draw| draw.normal(row));
                 let center = output[index];
-                let unbounded = match head {
+                let unbounded = match policy.manifest.head {
                     Head::Gaussian => center + policy.log_std[index].exp() * noise(),
                     Head::SquashedGaussian => {
                         let (low, high) = gaussian::LOG_STD_RANGE;
                         let log_std = output[axes.len() + index].clamp(low as f32, high as f32);
                         (center + log_std.exp() * noise()).tanh()
                     }
-                    _ => center.tanh(),
+                    Head::Deterministic => center.tanh(),
+                    Head::Categorical | Head::Values => {
+                        panic!("a head of choices on a policy for settings: its reader checks `Head::fits`")
+                    }
                 };
                 *value = gaussian::to_bounds(unbounded, axis.low, axis.high);
             }

@@ -1,13 +1,11 @@
 //! A factory makes environments of one process; [`Simulator`] is the factory of any process type.
 
-use std::sync::Arc;
-
 use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::Spec;
 
 use crate::heuristic::Heuristic;
-use crate::parameter::{self, Parameter};
+use crate::parameter;
 use crate::process::Process;
 use crate::registry::Request;
 use crate::vectorized::{Batch, ProcessError, Vectorized};
@@ -48,28 +46,33 @@ pub struct Simulator<P> {
 }
 
 impl<P: Process> Simulator<P> {
-    /// With the process's own limit of steps, or another.
+    /// With the process's own limit of steps, or another. The defaults of its parameters are the values that it has.
     pub fn new(prototype: P, max_steps: Option<u32>, heuristics: Vec<Heuristic>) -> Self {
         let mut spec = prototype.spec();
         spec.max_steps = max_steps.or(spec.max_steps);
-        spec.parameters = P::PARAMETERS.iter().map(Parameter::described).collect();
+        spec.parameters = parameter::described(&prototype);
         spec.heuristics = heuristics.iter().map(|heuristic| heuristic.name.to_owned()).collect();
         Self { prototype, spec, heuristics, parameters: toml::Table::new() }
     }
 
-    /// With the project's limit of steps and its values of [`Process::PARAMETERS`].
-    pub fn open(
-        mut prototype: P,
-        request: &Request<'_>,
-        heuristics: Vec<Heuristic>,
-    ) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-        let parameters = parameter::read(&mut prototype, &request.section)?;
-        Ok(Arc::new(Self::new(prototype, request.max_steps, heuristics).with_parameters(parameters)))
+    /// With the kind's name, the project's limit of steps and its values of [`Process::PARAMETERS`].
+    pub fn open(prototype: P, request: &Request<'_>) -> Result<Self, Box<Diagnostic>> {
+        let heuristics = prototype.heuristics();
+        let mut simulator = Self::new(prototype, request.max_steps, heuristics);
+        simulator.spec.kind = request.project.process.kind.clone();
+        simulator.parameters = parameter::read(&mut simulator.prototype, &request.section)?;
+        Ok(simulator)
     }
 
     /// With the process's own keys, every default filled in, as a run's project file keeps them.
     pub fn with_parameters(mut self, parameters: toml::Table) -> Self {
         self.parameters.extend(parameters);
+        self
+    }
+
+    /// With the defaults of another process of the type, where the project's values are in the prototype already.
+    pub fn with_defaults_of(mut self, other: &P) -> Self {
+        self.spec.parameters = parameter::described(other);
         self
     }
 }

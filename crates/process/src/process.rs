@@ -2,6 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::heuristic::Heuristic;
 use crate::parameter::Parameter;
 use crate::schedule::Bar;
 use setpoint_decision::spec::Spec;
@@ -14,6 +15,32 @@ pub enum Action<'a> {
     Discrete(usize),
     /// One value an axis of a continuous space, within its bounds.
     Continuous(&'a [f32]),
+}
+
+impl<'a> Action<'a> {
+    /// The index of the choice, for a process whose spec has choices.
+    ///
+    /// # Panics
+    /// If the action is made of settings: the spec says which of both a process is given.
+    #[inline(always)]
+    pub fn choice(self) -> usize {
+        match self {
+            Self::Discrete(choice) => choice,
+            Self::Continuous(_) => unreachable!("the spec has choices"),
+        }
+    }
+
+    /// One value an axis, for a process whose spec has settings.
+    ///
+    /// # Panics
+    /// If the action is a choice: the spec says which of both a process is given.
+    #[inline(always)]
+    pub fn settings(self) -> &'a [f32] {
+        match self {
+            Self::Continuous(values) => values,
+            Self::Discrete(_) => unreachable!("the spec has settings"),
+        }
+    }
 }
 
 /// How a step ended.
@@ -37,17 +64,28 @@ impl Outcome {
 
 /// A simulator of one episode at a time: no allocation, no reward, all randomness from the given stream.
 ///
-/// The serde bounds are what makes a killed training resume bit for bit: a checkpoint holds every process mid-episode.
+/// Three functions make a process: `spec`, `reset` and `step`. The serde bounds are what makes a killed training resume bit
+/// for bit: a checkpoint holds every process mid-episode.
 pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// Numbers of its dynamics that a project may set, randomise, or change by an event.
-    const PARAMETERS: &'static [Parameter] = &[];
+    const PARAMETERS: &'static [Parameter<Self>] = &[];
 
-    /// Observations, actions and signals: names, units, bounds.
+    /// Observations, actions and signals: names, units, bounds. Its `kind` may stay empty: it is the name under which the
+    /// registry knows the process.
     fn spec(&self) -> Spec;
 
+    /// Hand-written policies that an experienced person would recognise, the customary one first.
+    fn heuristics(&self) -> Vec<Heuristic> {
+        Vec::new()
+    }
+
+    /// Recomputes what follows from the parameters. Called after each change of a parameter.
+    fn parameters_changed(&mut self) {}
+
     /// Sets one of [`Process::PARAMETERS`], from the next step on; within its range.
-    fn set_parameter(&mut self, index: usize, _value: f64) {
-        unreachable!("this process has no parameter {index}")
+    fn set_parameter(&mut self, index: usize, value: f64) {
+        Self::PARAMETERS[index].set(self, value);
+        self.parameters_changed();
     }
 
     /// Begins an episode; writes its first observation and the signals of the state that the first decision sees

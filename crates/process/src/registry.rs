@@ -10,8 +10,9 @@ use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::section::Section;
 use setpoint_decision::{Diagnostic, Project};
 
-use crate::factory::Factory;
+use crate::factory::{Factory, Simulator};
 use crate::preparation::{Preparation, Told};
+use crate::process::Process;
 
 /// What a process is opened with.
 pub struct Request<'a> {
@@ -44,6 +45,11 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// A kind that a process type is. Its keys of `[process]` are the type's parameters.
+    pub const fn of<P: Process + Default>(name: &'static str) -> Self {
+        Self::new(name, open::<P>)
+    }
+
     /// A kind whose defaults make a whole process.
     pub const fn new(name: &'static str, open: Open) -> Self {
         Self { name, open, needs_keys: None }
@@ -53,6 +59,10 @@ impl Kind {
     pub const fn with_keys(name: &'static str, summary: &'static str, open: Open) -> Self {
         Self { name, open, needs_keys: Some(summary) }
     }
+}
+
+fn open<P: Process + Default>(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    Ok(Arc::new(Simulator::open(P::default(), request)?))
 }
 
 /// The kinds of process that a program offers, in the order in which it lists them.
@@ -135,5 +145,124 @@ impl Registry {
             progress: &|_| {},
         };
         Some((kind.open)(&request).expect("the defaults of a process are valid"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
+    use setpoint_random::Stream;
+
+    use super::*;
+    use crate::parameter::{Field, Parameter};
+    use crate::process::{Action, Outcome};
+
+    /// A tank that loses a litre a step; `LITRES` tells the types apart.
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Tank<const LITRES: u32> {
+        litres: f32,
+        halved: f32,
+    }
+
+    impl<const LITRES: u32> Default for Tank<LITRES> {
+        fn default() -> Self {
+            Self { litres: LITRES as f32 + 0.1, halved: 0.0 }
+        }
+    }
+
+    impl<const LITRES: u32> Process for Tank<LITRES> {
+        const PARAMETERS: &'static [Parameter<Self>] =
+            &[Parameter::new("litres", "l", (1.0, 900.0), "at the beginning", |tank| {
+                Field::F32(&mut tank.litres)
+            })];
+
+        fn parameters_changed(&mut self) {
+            self.halved = self.litres / 2.0;
+        }
+
+        fn spec(&self) -> Spec {
+            Spec {
+                observation: vec![Feature::new("half", "l", 0.0, 450.0, "half of the litres")],
+                action: ActionSpace::choices(&[("wait", "waits")]),
+                signals: vec![Signal::new("litres", "l", 0.0, 900.0, "litres in the tank")],
+                ..Spec::default()
+            }
+        }
+
+        fn reset(&mut self, _: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+            observation[0] = self.halved;
+            signals[0] = self.litres;
+        }
+
+        fn step(&mut self, _: Action<'_>, _: &mut Stream, _: &mut [f32], _: &mut [f32]) -> Outcome {
+            Outcome::Running
+        }
+    }
+
+    fn registry() -> Registry {
+        Registry::new().with([Kind::of::<Tank<300>>("tank"), Kind::of::<Tank<500>>("large-tank")])
+    }
+
+    fn project(process: &str) -> Project {
+        Project::from_text("test", &format!("[process]\n{process}\n[reward]\nlitres = 1.0\n"), &[]).unwrap()
+    }
+
+    fn opened(process: &str) -> Arc<dyn Factory> {
+        registry().open(&project(process), &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn a_later_kind_replaces_an_earlier_one_of_its_name_in_its_place() {
+        let names = |registry: &Registry| registry.kinds().iter().map(|kind| kind.name).collect::<Vec<_>>();
+        let litres = |registry: &Registry| {
+            registry.open_default("tank", None).map(|factory| factory.spec().parameters[0].default)
+        };
+        let replaced = registry().with([Kind::of::<Tank<700>>("tank"), Kind::of::<Tank<1>>("cup")]);
+        assert_eq!((names(&registry()), litres(&registry())), (vec!["tank", "large-tank"], Some(300.1)));
+        assert_eq!((names(&replaced), litres(&replaced)), (vec!["tank", "large-tank", "cup"], Some(700.1)));
+    }
+
+    #[test]
+    fn an_unknown_kind_is_told_the_nearest_or_all() {
+        let refused = |name: &str| {
+            let project = project(&format!("kind = \"{name}\""));
+            registry().open(&project, &mut |_| {}).err().expect("an unknown kind").to_string()
+        };
+        let near = refused("lage-tank");
+        assert!(
+            near.contains("no process `lage-tank`") && near.contains("did you mean `large-tank`?"),
+            "{near}"
+        );
+        let far = refused("oven");
+        assert!(far.contains("expected one of tank, large-tank"), "{far}");
+    }
+
+    #[test]
+    fn a_process_is_called_what_the_registry_calls_it() {
+        assert_eq!(opened("kind = \"large-tank\"").spec().kind, "large-tank");
+        assert_eq!(registry().open_default("tank", None).unwrap().spec().kind, "tank");
+    }
+
+    /// The default is told as the decimal that stands in the source, the project's value is set, and what follows from it
+    /// is recomputed: at once and when a running process is changed.
+    #[test]
+    fn a_parameter_is_read_where_the_process_keeps_it() {
+        let factory = opened("kind = \"tank\"\nlitres = 40.5");
+        assert_eq!(factory.spec().parameters[0].default, 300.1);
+        assert_eq!(factory.parameters()["litres"].as_float(), Some(40.5));
+        assert_eq!(opened("kind = \"tank\"").parameters()["litres"].as_float(), Some(300.1));
+        let mut batch = factory.batch(2, 0, "test").unwrap();
+        assert_eq!(batch.transition().observations, [20.25, 20.25]);
+        batch.set_parameter(1, 0, 8.0);
+        batch.reset().unwrap();
+        assert_eq!(batch.transition().observations, [20.25, 4.0]);
+    }
+
+    #[test]
+    fn a_key_that_is_no_parameter_is_refused() {
+        let refused = registry().open(&project("kind = \"tank\"\nliters = 3.0"), &mut |_| {}).err();
+        let refused = refused.expect("an unknown key").to_string();
+        assert!(refused.contains("did you mean `litres`?"), "{refused}");
     }
 }

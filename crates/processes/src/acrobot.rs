@@ -21,20 +21,15 @@
 //! −90.3 ± 0.4; Gymnasium calls −100 solved.
 
 use std::f64::consts::{PI, TAU};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 
 use crate::trigonometry::sin_cos;
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -68,13 +63,12 @@ struct Dynamics {
 }
 
 impl Dynamics {
-    fn with_derived(mut self) -> Self {
+    fn derive(&mut self) {
         let [first, second] = self.masses;
         let elbow = 0.25 * second + LINK_INERTIA;
         self.inertias = [0.25 * first + second + LINK_INERTIA + elbow, elbow];
         self.coupling = 0.5 * second;
         self.weights = [(0.5 * first + second) * self.gravity, 0.5 * second * self.gravity];
-        self
     }
 
     /// Velocities and accelerations in a state, under a torque in N·m.
@@ -115,7 +109,9 @@ impl Dynamics {
 impl Default for Dynamics {
     fn default() -> Self {
         let (inertias, coupling, weights) = ([0.0; 2], 0.0, [0.0; 2]);
-        Self { gravity: 9.8, masses: [1.0; 2], torque: 1.0, inertias, coupling, weights }.with_derived()
+        let mut dynamics = Self { gravity: 9.8, masses: [1.0; 2], torque: 1.0, inertias, coupling, weights };
+        dynamics.derive();
+        dynamics
     }
 }
 
@@ -153,30 +149,28 @@ fn wrapped(angle: f64) -> f64 {
     if angle.abs() > PI { angle - TAU * (angle / TAU).round() } else { angle }
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(Acrobot::default(), request, vec![energy_pumping()])
-}
-
 impl Process for Acrobot {
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::new("gravity", "m/s²", 9.8, (0.0, 100.0), "acceleration of free fall"),
-        Parameter::new("link_mass_1", "kg", 1.0, (0.01, 100.0), "mass of the link at the shoulder"),
-        Parameter::new("link_mass_2", "kg", 1.0, (0.01, 100.0), "mass of the link at the elbow"),
-        Parameter::new("torque", "N·m", 1.0, (0.0, 100.0), "the motor's torque"),
+    const PARAMETERS: &'static [Parameter<Self>] = &[
+        Parameter::new("gravity", "m/s²", (0.0, 100.0), "acceleration of free fall", |process| {
+            Field::F64(&mut process.dynamics.gravity)
+        }),
+        Parameter::new("link_mass_1", "kg", (0.01, 100.0), "mass of the link at the shoulder", |process| {
+            Field::F64(&mut process.dynamics.masses[0])
+        }),
+        Parameter::new("link_mass_2", "kg", (0.01, 100.0), "mass of the link at the elbow", |process| {
+            Field::F64(&mut process.dynamics.masses[1])
+        }),
+        Parameter::new("torque", "N·m", (0.0, 100.0), "the motor's torque", |process| {
+            Field::F64(&mut process.dynamics.torque)
+        }),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        let dynamics = &mut self.dynamics;
-        let parameter = match index {
-            0 => &mut dynamics.gravity,
-            1 => &mut dynamics.masses[0],
-            2 => &mut dynamics.masses[1],
-            3 => &mut dynamics.torque,
-            _ => unreachable!("the process has four parameters"),
-        };
-        *parameter = value;
-        self.dynamics = std::mem::take(dynamics).with_derived();
+    fn parameters_changed(&mut self) {
+        self.dynamics.derive();
+    }
+
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![energy_pumping()]
     }
 
     fn spec(&self) -> Spec {
@@ -185,7 +179,6 @@ impl Process for Acrobot {
             Feature::new(name, "rad/s", -limit as f32, limit as f32, description)
         };
         Spec {
-            kind: KIND.to_owned(),
             summary: "swing the tip of a two-link arm up with a motor at the elbow alone".to_owned(),
             source: "Sutton 1996, Sutton & Barto; Gymnasium's Acrobot-v1".to_owned(),
             observation: vec![
@@ -233,7 +226,7 @@ impl Process for Acrobot {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
+        let action = action.choice();
         let torque = (action as f64 - 1.0) * self.dynamics.torque;
         let [angle_1, angle_2, velocity_1, velocity_2] = self.dynamics.runge_kutta(self.state, torque);
         self.state = [

@@ -17,19 +17,13 @@
 //!
 //! Reference (uniform random, 12 seeds × 50 episodes): 94.2 ± 1.9 reward per step, 93.1 ± 1.4 units per hour.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Signal, Spec};
 
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -118,65 +112,61 @@ impl AssemblyLine {
     }
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(AssemblyLine::default(), request, vec![line_manager()])
-}
-
 impl Process for AssemblyLine {
-    const PARAMETERS: &'static [Parameter] = &[
+    const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new(
             "efficiency_gain",
             "1",
-            0.05,
             (0.0, 0.4),
             "most that reassigning operators raises efficiency by",
+            |process| Field::F32(&mut process.dynamics.efficiency_gain),
         ),
-        Parameter::new("speed_step", "1", 0.03, (0.0, 0.3), "change of speed when it is raised or lowered"),
+        Parameter::new(
+            "speed_step",
+            "1",
+            (0.0, 0.3),
+            "change of speed when it is raised or lowered",
+            |process| Field::F32(&mut process.dynamics.speed_step),
+        ),
         Parameter::new(
             "failure_per_speed",
             "1",
-            0.02,
             (0.0, 0.1),
             "failure probability added when speed is raised",
+            |process| Field::F32(&mut process.dynamics.failure_per_speed),
         ),
         Parameter::new(
             "maintenance_effect",
             "1",
-            0.03,
             (0.0, 0.2),
             "failure probability that maintenance takes away",
+            |process| Field::F32(&mut process.dynamics.maintenance_effect),
         ),
         Parameter::new(
             "cycle_time_drift",
             "s",
-            0.5,
             (0.0, 5.0),
             "most that a cycle time drifts in a step, either way",
+            |process| Field::F32(&mut process.dynamics.cycle_time_drift_s),
         ),
         Parameter::new(
             "failure_drift",
             "1",
-            0.01,
             (0.0, 0.1),
             "most that the failure probability drifts in a step",
+            |process| Field::F32(&mut process.dynamics.failure_drift),
         ),
-        Parameter::new("micro_stop_rate", "1", 0.5, (0.0, 1.0), "probability of a new micro-stop in a step"),
+        Parameter::new(
+            "micro_stop_rate",
+            "1",
+            (0.0, 1.0),
+            "probability of a new micro-stop in a step",
+            |process| Field::F32(&mut process.dynamics.micro_stop_rate),
+        ),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        let dynamics = &mut self.dynamics;
-        let parameter = match index {
-            0 => &mut dynamics.efficiency_gain,
-            1 => &mut dynamics.speed_step,
-            2 => &mut dynamics.failure_per_speed,
-            3 => &mut dynamics.maintenance_effect,
-            4 => &mut dynamics.cycle_time_drift_s,
-            5 => &mut dynamics.failure_drift,
-            6 => &mut dynamics.micro_stop_rate,
-            _ => unreachable!("the process has seven parameters"),
-        };
-        *parameter = value as f32;
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![line_manager()]
     }
 
     fn spec(&self) -> Spec {
@@ -226,7 +216,6 @@ impl Process for AssemblyLine {
             aggregate: Aggregate::Mean,
         };
         Spec {
-            kind: KIND.to_owned(),
             summary: "choose the next intervention on a 6-station line".to_owned(),
             source: "PolicyOpt_Assembly, \"REINFORCE decided\"".to_owned(),
             observation,
@@ -286,7 +275,7 @@ impl Process for AssemblyLine {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
+        let action = action.choice();
         match action {
             REASSIGN_OPERATOR => {
                 self.operator_efficiency += random.uniform(0.0, self.dynamics.efficiency_gain);

@@ -7,19 +7,13 @@
 //!
 //! Reference: uniform random −35 ± 2 in 23.8 steps, 6.5 % ideal; always ideal 205.7 ± 0.2 in 25.7 steps.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Signal, Spec};
 
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -59,34 +53,36 @@ impl Default for AssemblySetup {
     }
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(AssemblySetup::default(), request, vec![shortest_setup_first()])
-}
-
 impl Process for AssemblySetup {
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::new("base_time", "min", 1.0, (0.01, 60.0), "time of a set-up that changes nothing"),
-        Parameter::new("tool_time", "min", 0.5, (0.0, 60.0), "more time a tool further along"),
-        Parameter::new("parameter_time", "min", 0.3, (0.0, 60.0), "more time a parameter further along"),
+    const PARAMETERS: &'static [Parameter<Self>] = &[
+        Parameter::new(
+            "base_time",
+            "min",
+            (0.01, 60.0),
+            "time of a set-up that changes nothing",
+            |process| Field::F32(&mut process.base_minutes),
+        ),
+        Parameter::new("tool_time", "min", (0.0, 60.0), "more time a tool further along", |process| {
+            Field::F32(&mut process.tool_minutes)
+        }),
+        Parameter::new(
+            "parameter_time",
+            "min",
+            (0.0, 60.0),
+            "more time a parameter further along",
+            |process| Field::F32(&mut process.parameter_minutes),
+        ),
         Parameter::new(
             "shift",
             "min",
-            50.0,
             (1.0, 10_000.0),
             "an episode ends when more time than this has passed",
+            |process| Field::F32(&mut process.shift_minutes),
         ),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        let parameter = match index {
-            0 => &mut self.base_minutes,
-            1 => &mut self.tool_minutes,
-            2 => &mut self.parameter_minutes,
-            3 => &mut self.shift_minutes,
-            _ => unreachable!("the process has four parameters"),
-        };
-        *parameter = value as f32;
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![shortest_setup_first()]
     }
 
     fn spec(&self) -> Spec {
@@ -126,7 +122,6 @@ impl Process for AssemblySetup {
             + self.tool_minutes * (TOOLS - 1) as f32
             + self.parameter_minutes * (SETTINGS - 1) as f32;
         Spec {
-            kind: KIND.to_owned(),
             summary: "set up one station: which of 5 tools and 3 parameters comes next".to_owned(),
             source: "tutorial \"RL in Industry 4.0\"".to_owned(),
             observation,
@@ -163,7 +158,7 @@ impl Process for AssemblySetup {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
+        let action = action.choice();
         let (tool, parameter) = (action / SETTINGS, action % SETTINGS);
         let setup_minutes = self.base_minutes
             + self.tool_minutes * (tool as f32 - self.observed[0]).abs()

@@ -19,20 +19,15 @@
 //! is the greatest possible; Gymnasium calls 475 solved.
 
 use std::f64::consts::PI;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 
 use crate::trigonometry::sin_cos;
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -63,12 +58,11 @@ struct Dynamics {
 }
 
 impl Dynamics {
-    fn with_derived(mut self) -> Self {
+    fn derive(&mut self) {
         let total_mass_kg = self.cart_mass_kg + self.pole_mass_kg;
         self.pole_moment = self.pole_mass_kg * self.half_length_m;
         self.per_total_mass = 1.0 / total_mass_kg;
         self.moment_share = self.pole_moment / total_mass_kg;
-        self
     }
 }
 
@@ -76,7 +70,7 @@ impl Default for Dynamics {
     fn default() -> Self {
         let (gravity, cart_mass_kg, pole_mass_kg, half_length_m, push_n) = (9.8, 1.0, 0.1, 0.5, 10.0);
         let (pole_moment, per_total_mass, moment_share) = (0.0, 0.0, 0.0);
-        Self {
+        let mut dynamics = Self {
             gravity,
             cart_mass_kg,
             pole_mass_kg,
@@ -85,8 +79,9 @@ impl Default for Dynamics {
             pole_moment,
             per_total_mass,
             moment_share,
-        }
-        .with_derived()
+        };
+        dynamics.derive();
+        dynamics
     }
 }
 
@@ -115,38 +110,35 @@ impl CartPole {
     }
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(CartPole::default(), request, vec![proportional_derivative()])
-}
-
 impl Process for CartPole {
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::new("gravity", "m/s²", 9.8, (0.0, 100.0), "acceleration of free fall"),
-        Parameter::new("cart_mass", "kg", 1.0, (0.01, 100.0), "the cart's mass"),
-        Parameter::new("pole_mass", "kg", 0.1, (0.001, 100.0), "the pole's mass"),
+    const PARAMETERS: &'static [Parameter<Self>] = &[
+        Parameter::new("gravity", "m/s²", (0.0, 100.0), "acceleration of free fall", |process| {
+            Field::F64(&mut process.dynamics.gravity)
+        }),
+        Parameter::new("cart_mass", "kg", (0.01, 100.0), "the cart's mass", |process| {
+            Field::F64(&mut process.dynamics.cart_mass_kg)
+        }),
+        Parameter::new("pole_mass", "kg", (0.001, 100.0), "the pole's mass", |process| {
+            Field::F64(&mut process.dynamics.pole_mass_kg)
+        }),
         Parameter::new(
             "pole_half_length",
             "m",
-            0.5,
             (0.01, 20.0),
             "from the pole's foot to its centre of mass",
+            |process| Field::F64(&mut process.dynamics.half_length_m),
         ),
-        Parameter::new("push", "N", 10.0, (0.0, 1000.0), "force of a push"),
+        Parameter::new("push", "N", (0.0, 1000.0), "force of a push", |process| {
+            Field::F64(&mut process.dynamics.push_n)
+        }),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        let dynamics = &mut self.dynamics;
-        let parameter = match index {
-            0 => &mut dynamics.gravity,
-            1 => &mut dynamics.cart_mass_kg,
-            2 => &mut dynamics.pole_mass_kg,
-            3 => &mut dynamics.half_length_m,
-            4 => &mut dynamics.push_n,
-            _ => unreachable!("the process has five parameters"),
-        };
-        *parameter = value;
-        self.dynamics = std::mem::take(dynamics).with_derived();
+    fn parameters_changed(&mut self) {
+        self.dynamics.derive();
+    }
+
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![proportional_derivative()]
     }
 
     fn spec(&self) -> Spec {
@@ -154,7 +146,6 @@ impl Process for CartPole {
             Feature::new(name, unit, -high, high, description).ordinarily(0.0)
         };
         Spec {
-            kind: KIND.to_owned(),
             summary: "balance a pole on a cart by pushing the cart left or right".to_owned(),
             source: "Barto, Sutton & Anderson 1983; Gymnasium's CartPole-v1".to_owned(),
             // Twice the limits, as Gymnasium gives them, so that the state that ends an episode is within bounds.
@@ -201,7 +192,7 @@ impl Process for CartPole {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
+        let action = action.choice();
         let [position, velocity, angle, angular_velocity] = self.state;
         let Dynamics { gravity, half_length_m, push_n, pole_moment, per_total_mass, moment_share, .. } =
             self.dynamics;

@@ -17,19 +17,13 @@
 //!
 //! Reference (300 episodes): the heuristic −17.9 ± 0.3 a return, uniform random −1,504 ± 5, never an alarm −153.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -102,35 +96,26 @@ impl ConditionMonitoring {
     }
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(ConditionMonitoring::default(), request, vec![vibration_limit()])
-}
-
 impl Process for ConditionMonitoring {
-    const PARAMETERS: &'static [Parameter] = &[
+    const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new(
             "wear_rate",
             "1/h",
-            0.004,
             (0.0001, 0.1),
             "mean wear an hour at full load; 1 is a broken bearing",
+            |process| Field::F32(&mut process.wear_rate),
         ),
         Parameter::new(
             "vibration_noise",
             "mm/s",
-            0.6,
             (0.0, 5.0),
             "standard deviation of a vibration sample",
+            |process| Field::F32(&mut process.vibration_noise),
         ),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        match index {
-            0 => self.wear_rate = value as f32,
-            1 => self.vibration_noise = value as f32,
-            _ => unreachable!("the process has two parameters"),
-        }
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![vibration_limit()]
     }
 
     fn spec(&self) -> Spec {
@@ -138,7 +123,6 @@ impl Process for ConditionMonitoring {
             Signal::new(name, unit, 0.0, high, description).summarised_by(Aggregate::Total)
         };
         Spec {
-            kind: KIND.to_owned(),
             summary: "raise an alarm for a wearing bearing in time, and not for nothing".to_owned(),
             source: "gamma process of wear, van Noortwijk 2009; vibration as in ISO 20816-3".to_owned(),
             observation: vec![
@@ -205,7 +189,7 @@ impl Process for ConditionMonitoring {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
+        let action = action.choice();
         signals.fill(0.0);
         let [downtime, alarms, false_alarms, defects_found, breakdowns] = signals else {
             unreachable!("the spec has five signals")

@@ -35,7 +35,7 @@ use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spe
 use self::demand::Demand;
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{self, Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::registry::Request;
 use setpoint_random::Stream;
@@ -46,10 +46,6 @@ pub const KIND: &str = "inventory";
 const ECHELONS_MAX: usize = 6;
 const LEAD_TIME_MAX: f64 = 12.0;
 const COST_MAX: f64 = 1e6;
-const DEMAND_MEAN: f64 = 5.0;
-const DEMAND_MEANS: (f64, f64) = (0.1, 100.0);
-const BACKLOG_COST: f64 = 9.0;
-const BACKLOG_COST_MEANING: &str = "cost a unit and period of waiting, or a lost sale";
 
 /// What becomes of demand that is not met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +112,21 @@ pub struct Inventory {
     backlog: f32,
 }
 
+impl Default for Inventory {
+    /// A chain without stages: the process's parameters at their defaults.
+    fn default() -> Self {
+        Self {
+            mode: Mode::Backlog,
+            demand: Demand::new(5.0),
+            backlog_cost: 9.0,
+            order_max: 0.0,
+            backlog_max: 0.0,
+            stages: Vec::new(),
+            backlog: 0.0,
+        }
+    }
+}
+
 /// From `[process]`: `echelons`, `lead_times`, `demand_mean`, `holding_cost`, `backlog_cost`, `mode`, `order_max`,
 /// `base_stock_levels`.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
@@ -144,16 +155,9 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     if holding_costs.len() != echelons {
         return Err(one_each("holding_cost", holding_costs.len()));
     }
-    let backlog_cost = section
-        .number("backlog_cost", Range::between(0.0, COST_MAX), BACKLOG_COST_MEANING)?
-        .unwrap_or(BACKLOG_COST);
-    let demand_mean = section
-        .number(
-            "demand_mean",
-            Range::between(DEMAND_MEANS.0, DEMAND_MEANS.1),
-            "customers' demand a period, units (Poisson)",
-        )?
-        .unwrap_or(DEMAND_MEAN);
+    let mut process = Inventory::default();
+    let values = parameter::read(&mut process, section)?;
+    let demand_mean = process.demand.mean;
     let order_max = section
         .integer("order_max", Range::between(1.0, 10_000.0), "greatest order of a stage in a period, units")?
         .unwrap_or((demand_mean + 5.0 * demand_mean.sqrt()).ceil() as u64);
@@ -165,17 +169,11 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         on_hand: 0.0,
         in_transit: vec![0.0; lead_time as usize],
     };
-    let stages =
+    process.stages =
         lead_times.iter().zip(&holding_costs).map(|(lead_time, cost)| stage(*lead_time, *cost)).collect();
-    let mut process = Inventory {
-        mode: if mode == "backlog" { Mode::Backlog } else { Mode::LostSales },
-        demand: Demand::new(demand_mean),
-        backlog_cost: backlog_cost as f32,
-        order_max: order_max as f32,
-        backlog_max: (50.0 * demand_mean).ceil() as f32,
-        stages,
-        backlog: 0.0,
-    };
+    process.mode = if mode == "backlog" { Mode::Backlog } else { Mode::LostSales };
+    process.order_max = order_max as f32;
+    process.backlog_max = (50.0 * demand_mean).ceil() as f32;
     process.fill();
     let range = Range::between(0.0, 1e6);
     let given =
@@ -196,9 +194,9 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         [
             ("echelons", toml::Value::from(echelons as i64)),
             ("lead_times", integers(&lead_times)),
-            ("demand_mean", demand_mean.into()),
+            ("demand_mean", values["demand_mean"].clone()),
             ("holding_cost", holding_costs.into()),
-            ("backlog_cost", backlog_cost.into()),
+            ("backlog_cost", values["backlog_cost"].clone()),
             ("mode", mode.into()),
             ("order_max", toml::Value::from(order_max as i64)),
             ("base_stock_levels", integers(&level_list)),
@@ -206,14 +204,15 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         .map(|(key, value)| (key.to_owned(), value)),
     );
     let heuristics = vec![base_stock::heuristic(&process, levels)];
-    Ok(Arc::new(Simulator::new(process, request.max_steps, heuristics).with_parameters(parameters)))
+    let simulator = Simulator::new(process, request.max_steps, heuristics);
+    Ok(Arc::new(simulator.with_defaults_of(&Inventory::default()).with_parameters(parameters)))
 }
 
 impl Inventory {
     /// An ordinary state: the mean demand of a period in transit in each period, that of a lead time and one period on
     /// hand at each stage, nobody waiting. Where demand has grown beyond what a stage has room for, as much as there is.
     fn fill(&mut self) {
-        let mean = (self.demand.mean().round() as f32).min(self.order_max);
+        let mean = (self.demand.mean.round() as f32).min(self.order_max);
         for stage in &mut self.stages {
             let periods = stage.in_transit.len();
             let units = mean.min((stage.capacity / (2 * periods + 1) as f32).floor());
@@ -281,24 +280,26 @@ impl Inventory {
 }
 
 impl Process for Inventory {
-    const PARAMETERS: &'static [Parameter] = &[
-        // Room and the greatest order stay what they were planned for.
+    // Room and the greatest order stay what they were planned for.
+    const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new(
             "demand_mean",
             "units",
-            DEMAND_MEAN,
-            DEMAND_MEANS,
+            (0.1, 100.0),
             "customers' demand a period (Poisson)",
+            |process| Field::F64(&mut process.demand.mean),
         ),
-        Parameter::new("backlog_cost", "1", BACKLOG_COST, (0.0, COST_MAX), BACKLOG_COST_MEANING),
+        Parameter::new(
+            "backlog_cost",
+            "1",
+            (0.0, COST_MAX),
+            "cost a unit and period of waiting, or a lost sale",
+            |process| Field::F32(&mut process.backlog_cost),
+        ),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        match index {
-            0 => self.demand = Demand::new(value),
-            1 => self.backlog_cost = value as f32,
-            _ => unreachable!("the process has two parameters"),
-        }
+    fn parameters_changed(&mut self) {
+        self.demand = Demand::new(self.demand.mean);
     }
 
     fn spec(&self) -> Spec {
@@ -394,7 +395,7 @@ impl Process for Inventory {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Continuous(orders) = action else { unreachable!("the spec is continuous") };
+        let orders = action.settings();
         let demand = self.demand.draw(random) as f32;
         let period = self.period(|_, stage| orders[stage], demand);
         self.observe(observation);

@@ -153,7 +153,7 @@ impl Process for JobShop {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(job) = action else { unreachable!("the spec is discrete") };
+        let job = action.choice();
         let Self { instances, present, schedule, layout } = self;
         let instance = &instances[*present];
         let (makespan, bound) = (schedule.makespan, schedule.bound);

@@ -23,17 +23,17 @@ pub mod warehouse_picking;
 /// Every built-in process in the order in which it is listed, then those of Gymnasium.
 pub fn registry() -> Registry {
     Registry::new().with([
-        Kind::new(assembly_setup::KIND, assembly_setup::open),
-        Kind::new(assembly_line::KIND, assembly_line::open),
-        Kind::new(condition_monitoring::KIND, condition_monitoring::open),
+        Kind::of::<assembly_setup::AssemblySetup>(assembly_setup::KIND),
+        Kind::of::<assembly_line::AssemblyLine>(assembly_line::KIND),
+        Kind::of::<condition_monitoring::ConditionMonitoring>(condition_monitoring::KIND),
         Kind::new(inventory::KIND, inventory::open),
         Kind::new(warehouse_picking::KIND, warehouse_picking::open),
         Kind::new(job_shop::KIND, job_shop::open),
-        Kind::new(cart_pole::KIND, cart_pole::open),
-        Kind::new(acrobot::KIND, acrobot::open),
-        Kind::new(mountain_car::KIND, mountain_car::open),
-        Kind::new(mountain_car_continuous::KIND, mountain_car_continuous::open),
-        Kind::new(pendulum::KIND, pendulum::open),
+        Kind::of::<cart_pole::CartPole>(cart_pole::KIND),
+        Kind::of::<acrobot::Acrobot>(acrobot::KIND),
+        Kind::of::<mountain_car::MountainCar>(mountain_car::KIND),
+        Kind::of::<mountain_car_continuous::MountainCarContinuous>(mountain_car_continuous::KIND),
+        Kind::of::<pendulum::Pendulum>(pendulum::KIND),
         Kind::with_keys(gymnasium::KIND, gymnasium::SUMMARY, gymnasium::open),
     ])
 }

@@ -13,20 +13,14 @@
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −200, for it never arrives, the
 //! heuristic −119.4 ± 0.04; Gymnasium calls −110 solved.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 
 use crate::trigonometry::sin_cos;
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -71,35 +65,27 @@ impl MountainCar {
     }
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(MountainCar::default(), request, vec![momentum()])
-}
-
 impl Process for MountainCar {
-    const PARAMETERS: &'static [Parameter] = &[
+    const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new(
             "engine",
             "m/s²",
-            ENGINE,
             (0.0, 0.01),
             "acceleration by the engine, a step as a second",
+            |process| Field::F64(&mut process.engine),
         ),
-        Parameter::new("gravity", "m/s²", GRAVITY, (0.0, 0.025), "acceleration on the steepest slope"),
+        Parameter::new("gravity", "m/s²", (0.0, 0.025), "acceleration on the steepest slope", |process| {
+            Field::F64(&mut process.gravity)
+        }),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        match index {
-            0 => self.engine = value,
-            1 => self.gravity = value,
-            _ => unreachable!("the process has two parameters"),
-        }
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![momentum()]
     }
 
     fn spec(&self) -> Spec {
         let (left, right, speed) = (LEFT_END_M as f32, RIGHT_END_M as f32, TOP_SPEED as f32);
         Spec {
-            kind: KIND.to_owned(),
             summary: "drive an underpowered car out of a valley by gaining momentum first".to_owned(),
             source: "Moore 1990, Sutton 1996; Gymnasium's MountainCar-v0".to_owned(),
             observation: vec![
@@ -143,7 +129,7 @@ impl Process for MountainCar {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(action) = action else { unreachable!("the spec is discrete") };
+        let action = action.choice();
         let (_, cos) = sin_cos(3.0 * self.position);
         let acceleration = (action as f64 - 1.0) * self.engine - cos * self.gravity;
         self.velocity = (self.velocity + acceleration).clamp(-TOP_SPEED, TOP_SPEED);

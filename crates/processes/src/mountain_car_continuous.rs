@@ -16,20 +16,14 @@
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −33.1 ± 0.05, the heuristic
 //! 95.9 ± 0.01; Gymnasium calls 90 solved.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
 
 use crate::trigonometry::sin_cos;
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -39,7 +33,7 @@ const LEFT_END_M: f32 = -1.2;
 const RIGHT_END_M: f32 = 0.6;
 const GOAL_M: f32 = 0.45;
 const TOP_SPEED: f32 = 0.07;
-const ENGINE: f64 = 0.0015;
+const ENGINE: f32 = 0.0015;
 const GRAVITY: f64 = 0.0025;
 
 /// The car between two decisions.
@@ -60,7 +54,7 @@ impl Default for MountainCarContinuous {
 impl MountainCarContinuous {
     /// In the state `[x, v]`, in m and m/s.
     pub fn at([position, velocity]: [f32; 2]) -> Self {
-        Self { engine: ENGINE as f32, gravity: GRAVITY, position, velocity }
+        Self { engine: ENGINE, gravity: GRAVITY, position, velocity }
     }
 
     /// `[x, v]`, in m and m/s.
@@ -69,34 +63,26 @@ impl MountainCarContinuous {
     }
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(MountainCarContinuous::default(), request, vec![momentum()])
-}
-
 impl Process for MountainCarContinuous {
-    const PARAMETERS: &'static [Parameter] = &[
+    const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new(
             "engine",
             "m/s²",
-            ENGINE,
             (0.0, 0.015),
             "acceleration by the whole engine, a step as a second",
+            |process| Field::F32(&mut process.engine),
         ),
-        Parameter::new("gravity", "m/s²", GRAVITY, (0.0, 0.025), "acceleration on the steepest slope"),
+        Parameter::new("gravity", "m/s²", (0.0, 0.025), "acceleration on the steepest slope", |process| {
+            Field::F64(&mut process.gravity)
+        }),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        match index {
-            0 => self.engine = value as f32,
-            1 => self.gravity = value,
-            _ => unreachable!("the process has two parameters"),
-        }
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![momentum()]
     }
 
     fn spec(&self) -> Spec {
         Spec {
-            kind: KIND.to_owned(),
             summary: "drive an underpowered car out of a valley with as little effort as possible".to_owned(),
             source: "Moore 1990; Gymnasium's MountainCarContinuous-v0".to_owned(),
             observation: vec![

@@ -16,20 +16,15 @@
 //! −150.8 ± 0.9; Gymnasium gives no threshold.
 
 use std::f64::consts::{PI, TAU};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
 
 use crate::trigonometry::sin_cos;
-use setpoint_process::Factory;
 use setpoint_process::Heuristic;
 use setpoint_process::State;
-use setpoint_process::factory::Simulator;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 /// Its name in a project file.
@@ -90,32 +85,27 @@ fn within_half_a_turn(angle: f64) -> f64 {
     (angle + PI).rem_euclid(TAU) - PI
 }
 
-/// From `[process]`; its keys are its parameters.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    Simulator::open(Pendulum::default(), request, vec![swing_up_and_hold()])
-}
-
 impl Process for Pendulum {
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::new("gravity", "m/s²", 10.0, (0.0, 100.0), "acceleration of free fall"),
-        Parameter::new("mass", "kg", 1.0, (0.01, 100.0), "the rod's mass"),
-        Parameter::new("length", "m", 1.0, (0.05, 20.0), "the rod's length"),
+    const PARAMETERS: &'static [Parameter<Self>] = &[
+        Parameter::new("gravity", "m/s²", (0.0, 100.0), "acceleration of free fall", |process| {
+            Field::F64(&mut process.gravity)
+        }),
+        Parameter::new("mass", "kg", (0.01, 100.0), "the rod's mass", |process| {
+            Field::F64(&mut process.mass_kg)
+        }),
+        Parameter::new("length", "m", (0.05, 20.0), "the rod's length", |process| {
+            Field::F64(&mut process.length_m)
+        }),
     ];
 
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        match index {
-            0 => self.gravity = value,
-            1 => self.mass_kg = value,
-            2 => self.length_m = value,
-            _ => unreachable!("the process has three parameters"),
-        }
+    fn heuristics(&self) -> Vec<Heuristic> {
+        vec![swing_up_and_hold()]
     }
 
     fn spec(&self) -> Spec {
         let (half_turn, velocity) = (PI as f32, VELOCITY_LIMIT as f32);
         let greatest_cost = (PI * PI + 0.1 * VELOCITY_LIMIT * VELOCITY_LIMIT) as f32 + 0.004;
         Spec {
-            kind: KIND.to_owned(),
             summary: "swing a pendulum up and hold it upright with a weak motor".to_owned(),
             source: "classical control; Gymnasium's Pendulum-v1".to_owned(),
             observation: vec![

@@ -34,8 +34,7 @@ use self::layout::{Cell, DEPOT, DIRECTIONS, Layout};
 use self::others::Other;
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
-use setpoint_process::parameter;
-use setpoint_process::parameter::Parameter;
+use setpoint_process::parameter::{self, Field, Parameter};
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::registry::Request;
 use setpoint_random::Stream;
@@ -114,12 +113,14 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         others: Vec::new(),
     };
     let heuristics = vec![routing::nearest_item_first(process.view()), routing::s_shape(process.view())];
+    let defaults = process.clone();
     let mut parameters = parameter::read(&mut process, section)?;
     parameters.insert("level".to_owned(), toml::Value::from(name));
     for (key, value) in [("aisles", aisles), ("rows", rows), ("items", items), ("pickers", pickers)] {
         parameters.insert(key.to_owned(), toml::Value::from(value as i64));
     }
-    Ok(Arc::new(Simulator::new(process, request.max_steps, heuristics).with_parameters(parameters)))
+    let simulator = Simulator::new(process, request.max_steps, heuristics);
+    Ok(Arc::new(simulator.with_defaults_of(&defaults).with_parameters(parameters)))
 }
 
 impl WarehousePicking {
@@ -156,18 +157,13 @@ impl WarehousePicking {
 }
 
 impl Process for WarehousePicking {
-    const PARAMETERS: &'static [Parameter] = &[Parameter::new(
+    const PARAMETERS: &'static [Parameter<Self>] = &[Parameter::new(
         "others_picking_time",
         "s",
-        others::PICKING_STEPS as f64,
         (others::PICKING_STEPS_MIN as f64, 120.0),
         "how long the others stand at a location on average, in whole seconds",
+        |process| Field::U32(&mut process.picking_steps),
     )];
-
-    fn set_parameter(&mut self, index: usize, value: f64) {
-        assert_eq!(index, 0, "the process has one parameter");
-        self.picking_steps = value.round() as u32;
-    }
 
     fn spec(&self) -> Spec {
         let total = |name: &str, unit: &str, high: f32, description: &str| {

@@ -23,7 +23,7 @@ pub fn write_comparison(
 }
 
 fn page(comparison: &AlgorithmComparison, problems: &[Problem]) -> String {
-    let headline = format!("<p class=\"verdict\">{}</p>\n", escape(&comparison.recommendation.text()));
+    let headline = format!("<p class=\"headline\">{}</p>\n", escape(&comparison.recommendation.text()));
     let sections =
         [returns(comparison), learning(comparison), notes(comparison), provenance(comparison, problems)]
             .concat();

@@ -182,42 +182,6 @@ fn mean_probabilities(problem: &Problem, policy: &Policy) -> Result<Vec<f64>, Tr
     Ok(means)
 }
 
-/// The verdict in one sentence with its interval, for the page and for the terminal; `None` without a baseline.
-pub fn verdict(evaluation: &Evaluation, problem: &Problem) -> Option<String> {
-    let found = evaluation.against(&problem.decision)?;
-    let algorithm = problem.options.name().to_uppercase();
-    let reward = evaluation.policy.reward_per_step.mean;
-    let baseline = match found.baseline.as_str() {
-        "random" => "uniform random".to_owned(),
-        "heuristic" => "the heuristic".to_owned(),
-        name => format!("the baseline {name}"),
-    };
-    let interval = found.lift_interval_percent;
-    let (low, high) = (percent(interval.low), percent(interval.high));
-    let interval_text = format!("95\u{a0}% interval of the difference {low} to {high}");
-    let size = percent(found.lift_percent.abs());
-    let episodes = percent(100.0 * found.probability_of_improvement);
-    let sentence = if interval.low > 0.0 {
-        format!(
-            "{size} more than {baseline} ({interval_text}), and does better in {episodes} of pairs of episodes"
-        )
-    } else if interval.high < 0.0 {
-        format!("{size} less than {baseline} ({interval_text}): it is not better")
-    } else {
-        format!("which cannot be told apart from {baseline} ({interval_text})")
-    };
-    Some(format!("{algorithm} makes {reward:.1} reward per step, {sentence}."))
-}
-
-/// A percentage as people write it.
-fn percent(value: f64) -> String {
-    // 99.6 % is not 100 %.
-    let whole = value.abs() >= 10.0 && !(99.0..100.0).contains(&value);
-    let decimals = if whole { 0 } else { 1 };
-    // A number never leaves its sign on the next line.
-    format!("{value:.decimals$}\u{a0}%").replace('-', "−")
-}
-
 /// Writes the page of a run into its folder.
 pub fn write(problem: &Problem, folder: &RunFolder) -> Result<(), TrainError> {
     let report = Report::load(problem, folder)?;

@@ -3,7 +3,8 @@
 use crate::faults::faults;
 use crate::reward_tests::{probes, reward_tests};
 use crate::validation::validation;
-use crate::{Report, schedule, sections, verdict};
+use crate::{Report, schedule, sections};
+use setpoint_evidence::gate::{self, Gate, gate};
 use setpoint_page::{document, escape};
 
 /// The whole page.
@@ -30,14 +31,14 @@ pub fn render(report: &Report) -> String {
     document(&charter.name, "Setpoint report", &headline(report), &sections)
 }
 
-/// The verdict, and whether the gate was passed.
+/// The result in one sentence, and whether the gate was passed.
 fn headline(report: &Report) -> String {
     let problem = &report.problem;
     let mut html = String::new();
     if let Some(seeds) = &report.seeds {
         let reward = &seeds.reward_per_step;
         html += &format!(
-            "<p class=\"verdict\">Over {} seeds, {} makes {:.1} ± {:.1} reward per step (mean ± standard deviation; 95 % \
+            "<p class=\"headline\">Over {} seeds, {} makes {:.1} ± {:.1} reward per step (mean ± standard deviation; 95 % \
              interval of the mean {:.1} to {:.1}).</p>\n",
             seeds.runs.len(),
             escape(&problem.options.name().to_uppercase()),
@@ -46,20 +47,22 @@ fn headline(report: &Report) -> String {
             reward.interval.low,
             reward.interval.high
         );
-    } else if let Some(sentence) = report.evaluation.as_ref().and_then(|found| verdict(found, problem)) {
-        html += &format!("<p class=\"verdict\">{}</p>\n", escape(&sentence));
+    } else if let Some(sentence) =
+        report.evaluation.as_ref().and_then(|found| gate::sentence(found, &problem.decision))
+    {
+        html += &format!("<p class=\"headline\">{}</p>\n", escape(&sentence));
     } else {
-        html += "<p class=\"verdict\">This policy has not been compared with a baseline yet.</p>\n";
+        html += "<p class=\"headline\">This policy has not been compared with a baseline yet.</p>\n";
     }
-    let gate = report
+    let found = report
         .evaluation
         .as_ref()
         .filter(|_| report.seeds.is_none())
-        .and_then(|found| found.gate(&problem.decision));
-    if let (Some(passed), Some(required)) = (gate, problem.decision.project.evaluate.required_lift_percent) {
+        .and_then(|found| gate(found, &problem.decision));
+    if let Some(Gate { required_lift_percent, passed }) = found {
         let (class, word) = if passed { ("pass", "✓ Gate passed") } else { ("fail", "✗ Gate failed") };
         html += &format!(
-            "<p class=\"gate {class}\">{word}: the whole interval must lie at or above a lift of {required} %.</p>\n"
+            "<p class=\"gate {class}\">{word}: the whole interval must lie at or above a lift of {required_lift_percent} %.</p>\n"
         );
     }
     html

@@ -6,8 +6,9 @@ use setpoint_policy::Policy;
 use setpoint_process::schedule::Bar;
 
 use crate::Report;
-use setpoint_evidence::environments::Environments;
-use setpoint_evidence::evaluate::{Controller, Decisions, Evaluation, POLICY};
+use setpoint_evidence::deciders::{self, POLICY};
+use setpoint_evidence::evaluate::Evaluation;
+use setpoint_evidence::player::{Player, Step};
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
 use setpoint_page::axis::{short, ticks};
@@ -38,21 +39,14 @@ pub fn replay(
 }
 
 fn play(problem: &Problem, policy: &Policy, name: &str) -> Result<Vec<Bar>, TrainError> {
-    let (space, seed) = (&problem.spec().action, problem.decision.project.evaluate.seed);
-    let Some(mut controller) = Controller::named(name, &problem.decision, policy, seed, 1) else {
+    let (decision, seed) = (&problem.decision, problem.decision.project.evaluate.seed);
+    let Some(mut decider) = deciders::named(name, decision, policy, seed, 1) else {
         return Ok(Vec::new());
     };
-    let mut environments =
-        Environments::new(&problem.decision.project, &problem.decision.factory, 1, seed, "evaluation")?;
-    environments.keep_schedules();
-    let mut decisions = Decisions::new(space, 1);
-    loop {
-        controller.decide(&environments, space, &mut decisions);
-        environments.step(decisions.actions())?;
-        if environments.transition().outcomes[0].is_over() {
-            return Ok(environments.schedule(0).to_vec());
-        }
-    }
+    let mut player = Player::new(decision, 1, seed, "evaluation")?;
+    player.keep_schedules();
+    player.play(&mut decider, &mut |step: &Step<'_>| !step.outcome.is_over())?;
+    Ok(player.schedule(0).to_vec())
 }
 
 /// The section; empty where nothing is scheduled.

@@ -13,7 +13,7 @@ use setpoint_page::escape;
 use setpoint_page::{section, table};
 use setpoint_statistics::number;
 use setpoint_study::tune::importance::importance;
-use setpoint_study::tune::space::encode;
+use setpoint_study::tune::sampler::encode;
 use setpoint_study::tune::{Proof, Trial, by_merit};
 
 const WIDTH: f64 = 900.0;
@@ -36,7 +36,7 @@ pub fn write_search(
         || format!("Of {} trials the project's own settings were the best: keep them.", trials.len()),
         Proof::verdict,
     );
-    let headline = format!("<p class=\"verdict\">{}</p>\n", escape(&verdict));
+    let headline = format!("<p class=\"headline\">{}</p>\n", escape(&verdict));
     let search = Search::new(problem, ranges, trials);
     let sections =
         [search.settings(proof.is_some()), search.coordinates(), search.mattered(), search.table()].concat();
@@ -57,7 +57,7 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(problem: &'a Problem, ranges: &'a Ranges, trials: &'a [Trial]) -> Self {
         let order = by_merit(trials);
-        let own = toml::Value::try_from(&problem.options).expect("options are plain values");
+        let own = problem.options.written();
         let of = |trial: &&Trial| -> Vec<Option<f64>> {
             ranges
                 .iter()

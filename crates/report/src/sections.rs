@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::Report;
 use setpoint_evidence::evaluate::Subject;
+use setpoint_evidence::gate::against;
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
 use setpoint_page::escape;
@@ -172,7 +173,8 @@ pub fn learning(report: &Report) -> String {
 
 pub fn reward_terms(report: &Report) -> String {
     let Some(evaluation) = &report.evaluation else { return String::new() };
-    let against = evaluation.against(&report.problem.decision).map(|comparison| comparison.baseline.as_str());
+    let against =
+        against(evaluation, &report.problem.decision).map(|comparison| comparison.baseline.as_str());
     let baseline = evaluation.baselines.iter().find(|subject| Some(subject.name.as_str()) == against);
     let subjects: Vec<(&Subject, &str)> = baseline
         .map(|subject| (subject, "before"))

@@ -11,13 +11,14 @@ use setpoint_random::Stream;
 
 use crate::many_seeds::{Event, Member, SeedRun, SideBySide, train_members};
 use crate::suitability::suitability;
+use setpoint_evidence::Decision;
 use setpoint_files::FileError;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
-use setpoint_learn::algorithms::{ALGORITHMS, Description};
 use setpoint_learn::error::TrainError;
 use setpoint_learn::metrics::read_episodes;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::recipe::Recipe;
 use setpoint_statistics::{Summary, probability_of_improvement};
 
 mod curve;
@@ -25,10 +26,6 @@ mod recommendation;
 
 pub use curve::{Curve, CurvePoint};
 pub use recommendation::Recommendation;
-
-/// Left out unless they are named: references and special cases, which a first choice is seldom among.
-const ONLY_IF_NAMED: &[&str] =
-    &["reinforce", "q-learning", "bc", "iql", "epsilon-greedy", "ucb1", "lin-ucb", "thompson"];
 
 /// What is compared: `compare.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,9 +127,9 @@ impl Plan {
     /// that does not fit is refused.
     pub fn new(problem: &Problem, named: &[String], share: f64, seeds: u64) -> Result<Self, LeftOut> {
         let own = problem.options.name();
-        let is_default = |name: &str| name == own || !ONLY_IF_NAMED.contains(&name);
+        let is_default = |recipe: &&Recipe| recipe.name == own || recipe.is_first_choice;
         let names: Vec<&str> = match named {
-            [] => ALGORITHMS.iter().map(|listed| listed.name).filter(|name| is_default(name)).collect(),
+            [] => problem.recipes.list().iter().filter(is_default).map(|recipe| recipe.name).collect(),
             named => named.iter().map(String::as_str).collect(),
         };
         let mut problems: Vec<Problem> = Vec::new();
@@ -165,16 +162,14 @@ impl Plan {
     /// all learn from equally many steps.
     fn problem(problem: &Problem, name: &str, share: f64) -> Result<Problem, LeftOut> {
         let refuse = |reason: String| LeftOut { algorithm: name.to_owned(), reason };
-        if !ALGORITHMS.iter().any(|description| description.name == name) {
-            let names: Vec<&str> = ALGORITHMS.iter().map(|description| description.name).collect();
-            return Err(refuse(format!("there is no such algorithm; there are {}", names.join(", "))));
-        }
+        problem.recipes.find(name).map_err(|error| refuse(error.to_string()))?;
         let mut project = problem.decision.project.clone();
         project.train.algorithm = name.to_owned();
         project.train.total_steps = Self::steps(problem, share);
         project.train.total_episodes = None;
         project.train.target_return = None;
-        Problem::with(project, Arc::clone(&problem.decision.factory))
+        Decision::new(project, Arc::clone(&problem.decision.factory))
+            .and_then(|decision| Problem::with_recipes(decision, &problem.recipes, &mut |_| {}))
             .map_err(|diagnostic| refuse(diagnostic.title.clone()))
     }
 
@@ -270,7 +265,7 @@ impl Plan {
 
 impl AlgorithmResult {
     fn of(problem: &Problem, runs: &[SeedRun], folder: &RunFolder) -> Result<Self, FileError> {
-        let Description { name, on_policy, .. } = problem.options.description();
+        let Recipe { name, on_policy, .. } = problem.options.recipe();
         let returns: Vec<f64> = runs.iter().map(|run| run.evaluation.policy.episode_return.mean).collect();
         let rewards: Vec<f64> = runs.iter().map(|run| run.evaluation.policy.reward_per_step.mean).collect();
         let mut random =
@@ -332,8 +327,8 @@ mod tests {
             refused("cart-pole", "td3"),
             "td3 cannot be compared here: td3 learns settings; this process has choices: use ppo, dqn or sac"
         );
-        assert!(refused("pendulum", "ucb1").contains("continuous actions"));
-        assert!(refused("pendulum", "pop").contains("there is no such algorithm; there are ppo, dqn"));
+        assert!(refused("pendulum", "ucb1").contains("this process has settings: use ppo, sac, td3 or ddpg"));
+        assert!(refused("pendulum", "pop").contains("there is no algorithm `pop`; did you mean `ppo`?"));
     }
 
     #[test]

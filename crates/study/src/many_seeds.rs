@@ -81,8 +81,8 @@ pub enum Event {
 
 /// How trainings side by side are carried out; none of it changes a result.
 pub struct SideBySide<'a> {
-    /// How many at a time, a core each.
-    pub threads: usize,
+    /// How many trainings at once, a core each.
+    pub at_once: usize,
     /// Whether to go on from what their folders hold.
     pub resume: bool,
     /// Set to stop after the present updates.
@@ -91,12 +91,12 @@ pub struct SideBySide<'a> {
     pub stops_all: fn(&TrainError) -> bool,
 }
 
-/// Trains and evaluates `count` seeds from the project's on, `threads` at a time, each in its own folder below
+/// Trains and evaluates `count` seeds from the project's on, `at_once` at a time, each in its own folder below
 /// `folder`. Gives `None` when it was stopped; what was trained stays and is not trained again on resume.
 pub fn train_seeds(
     problem: &Problem,
     count: usize,
-    threads: usize,
+    at_once: usize,
     folder: Option<&RunFolder>,
     resume: bool,
     stop: &AtomicBool,
@@ -106,7 +106,7 @@ pub fn train_seeds(
     let members: Vec<Member<'_>> = (first..first + count as u64)
         .map(|seed| Member { problem, seed, folder: folder.map(|folder| folder.of_seed(seed)) })
         .collect();
-    let how = SideBySide { threads, resume, stop, stops_all: |_| true };
+    let how = SideBySide { at_once, resume, stop, stops_all: |_| true };
     let mut runs = Vec::with_capacity(count);
     let mut stopped = false;
     for end in train_members(&members, &how, observe) {
@@ -128,7 +128,7 @@ pub fn train_members(
     let (sender, receiver) = mpsc::channel();
     let mut ends: Vec<Option<Result<SeedRun, TrainError>>> = members.iter().map(|_| None).collect();
     std::thread::scope(|scope| {
-        for _ in 0..how.threads.clamp(1, members.len().max(1)) {
+        for _ in 0..how.at_once.clamp(1, members.len().max(1)) {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 loop {

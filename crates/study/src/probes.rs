@@ -14,8 +14,9 @@ use setpoint_decision::safety::Better;
 use setpoint_decision::spec::behind_number;
 use setpoint_random::Stream;
 
-use setpoint_evidence::environments::Environments;
-use setpoint_evidence::evaluate::{Controller, Decisions, Evaluation, Subject, evaluate};
+use setpoint_evidence::deciders::UniformRandom;
+use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate};
+use setpoint_evidence::player::{Player, Step};
 use setpoint_files::FileError;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
@@ -248,29 +249,22 @@ fn termination(problem: &Problem, policy: &Subject, baseline: &Subject, paid_for
 /// A term that makes up nearly all of the reward's variance while everything is tried.
 fn dominance(problem: &Problem) -> Result<Vec<Flag>, TrainError> {
     const LANES: usize = 32;
-    const STEPS: usize = 500;
-    let space = &problem.spec().action;
+    const STEPS: u32 = 500;
     let seed = problem.decision.project.evaluate.seed;
-    let mut environments =
-        Environments::new(&problem.decision.project, &problem.decision.factory, LANES, seed, "probe")?;
-    let names = environments.term_names().to_vec();
-    let mut random = Controller::Random(Stream::new(seed, "probe random", 0));
-    let mut decisions = Decisions::new(space, LANES);
-    let mut terms = vec![0.0; names.len()];
+    let mut player = Player::new(&problem.decision, LANES, seed, "probe")?;
+    let names = player.term_names().to_vec();
+    let stream = Stream::new(seed, "probe random", 0);
+    let mut random = UniformRandom::new(&problem.spec().action, LANES, stream);
     let (mut sums, mut squares) = (vec![0.0; names.len()], vec![0.0; names.len()]);
-    for _ in 0..STEPS {
-        random.decide(&environments, space, &mut decisions);
-        environments.step(decisions.actions())?;
-        for lane in 0..LANES {
-            terms.fill(0.0);
-            environments.record(lane, &mut terms);
-            for ((sum, square), term) in sums.iter_mut().zip(&mut squares).zip(&terms) {
-                *sum += term;
-                *square += term * term;
-            }
+    // Episode after episode: a lane goes on until it has taken all its steps.
+    player.play(&mut random, &mut |step: &Step<'_>| {
+        for ((sum, square), term) in sums.iter_mut().zip(&mut squares).zip(step.terms) {
+            *sum += term;
+            *square += term * term;
         }
-    }
-    let n = (LANES * STEPS) as f64;
+        step.count < STEPS
+    })?;
+    let n = LANES as f64 * f64::from(STEPS);
     let variances: Vec<f64> =
         sums.iter().zip(&squares).map(|(sum, square)| (square / n - (sum / n).powi(2)).max(0.0)).collect();
     let total: f64 = variances.iter().sum();

@@ -1,20 +1,15 @@
 //! Whether an algorithm suits its decision: settings that are allowed, and with which it hardly learns.
 //!
 //! Each finding is a warning that says what happens and what to write instead; nothing is refused here. What cannot work
-//! at all is refused where a [`Problem`] is made.
+//! at all is refused where a [`Problem`] is made. Here are the checks that hold for every algorithm; an algorithm's own are
+//! in its file ([`warnings`](setpoint_learn::recipe::LearnerOptions::warnings)).
 
-use setpoint_decision::charter::{Finding, RewardDelay};
+use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::Feature;
 
-use setpoint_learn::algorithms::{Options, ppo, q_learning, reinforce};
-use setpoint_learn::exploration::{ActionNoise, Decay, DiscreteExploration, NoiseKind, Strategy};
 use setpoint_learn::off_policy::{Collection, available_memory_bytes};
 use setpoint_learn::problem::Problem;
 
-/// With fewer updates than this, a schedule falls in too few stairs and most of what was collected is never used twice.
-const UPDATES_FEW: u64 = 5;
-/// A value learnt from fewer visits than this is mostly its initial value.
-const VISITS_FEW: f64 = 10.0;
 /// Features that reach further than this saturate a network that sees them as they are.
 const MAGNITUDE_LARGE: f32 = 100.0;
 
@@ -30,39 +25,8 @@ fn with_memory(problem: &Problem, free_bytes: Option<u64>) -> Vec<Finding> {
         findings.extend(replay(problem, collection, free_bytes));
     }
     findings.extend(scale(problem));
-    match &problem.options {
-        Options::Ppo(options) => findings.extend(rollouts(problem, options)),
-        Options::Reinforce(options) => findings.extend(monte_carlo(problem, options)),
-        Options::Dqn(options) => {
-            findings.extend(epsilon(problem, &options.exploration, options.collection.learning_starts));
-            let moves = problem.decision.project.train.total_steps;
-            findings.extend(target(options.target_update_interval, moves, "environment steps"));
-        }
-        Options::Sac(options) => {
-            let moves = gradient_steps(problem, &options.collection);
-            findings.extend(target(options.target_update_interval, moves, "gradient steps"));
-        }
-        Options::Td3(options) => findings.extend(noise(problem, &options.noise)),
-        Options::Ddpg(options) => findings.extend(noise(problem, &options.noise)),
-        Options::QLearning(options) => findings.extend(table(problem, options)),
-        Options::Bc(_) | Options::Iql(_) => {}
-        Options::Bandit(..) => findings.extend(consequences(problem)),
-    }
+    findings.extend(problem.options.warnings(&problem.decision));
     findings
-}
-
-/// A deterministic policy tries nothing of its own accord.
-fn noise(problem: &Problem, noise: &ActionNoise) -> Option<Finding> {
-    (noise.action_noise == NoiseKind::None || noise.noise_sigma == 0.0).then(|| {
-        let name = problem.options.name();
-        Finding::warn(
-            "exploration",
-            format!(
-                "{name} is deterministic and adds no noise to its actions: after learning_starts it hardly tries anything \
-                 new; write action_noise = \"normal\" and noise_sigma = 0.1 in [train.{name}]"
-            ),
-        )
-    })
 }
 
 fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -> Vec<Finding> {
@@ -95,116 +59,9 @@ fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -
     findings
 }
 
-/// Exploration that is over before the first gradient step.
-fn epsilon(problem: &Problem, exploration: &DiscreteExploration, starts: u64) -> Option<Finding> {
-    let DiscreteExploration { exploration: strategy, exploration_decay, exploration_fraction, .. } =
-        exploration;
-    let falls = *exploration_decay != Decay::Constant && *strategy != Strategy::Ucb;
-    let total_steps = problem.decision.project.train.total_steps;
-    let end = exploration_fraction * total_steps as f64;
-    // Where learning never starts, that is the warning.
-    (falls && end < starts as f64 && starts < total_steps).then(|| {
-        let name = problem.options.name();
-        Finding::warn(
-            "exploration",
-            format!(
-                "exploration has fallen to its last value after {end:.0} steps, but nothing is learnt before step {starts}: \
-                 the learner starts out greedy for values that it does not know; raise exploration_fraction above {:.2} \
-                 in [train.{name}], or lower what it waits for",
-                starts as f64 / total_steps as f64
-            ),
-        )
-    })
-}
-
-/// Targets that never move. `moves` counts what the interval is measured in, over the whole training.
-fn target(interval: u64, moves: u64, unit: &str) -> Option<Finding> {
-    (interval > moves && moves > 0).then(|| {
-        Finding::warn(
-            "target network",
-            format!(
-                "target_update_interval = {interval} {unit}, and there are only {moves}: the target network keeps its first \
-                 random weights and values never grow beyond one step; lower target_update_interval to a hundredth of them"
-            ),
-        )
-    })
-}
-
-/// Gradient steps of the whole training.
-fn gradient_steps(problem: &Problem, collection: &Collection) -> u64 {
-    let Collection { n_envs, train_freq, gradient_steps, learning_starts, .. } = collection;
-    let collected = problem.decision.project.train.total_steps.saturating_sub(*learning_starts);
-    match gradient_steps {
-        -1 => collected,
-        steps => collected / (train_freq * n_envs) as u64 * *steps as u64,
-    }
-}
-
-fn rollouts(problem: &Problem, options: &ppo::Options) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let ppo::Options { n_envs, n_steps, batch_size, .. } = options;
-    let rollout = n_envs * n_steps;
-    let total_steps = problem.decision.project.train.total_steps;
-    let updates = total_steps.div_ceil(rollout as u64);
-    if updates < UPDATES_FEW {
-        findings.push(Finding::warn(
-            "rollout",
-            format!(
-                "a rollout takes n_envs × n_steps = {rollout} steps, so {total_steps} steps make {updates} update(s); lower \
-                 n_steps in [train.ppo] to {} or less, or train for longer",
-                (total_steps / 20 / *n_envs as u64).max(1)
-            ),
-        ));
-    }
-    if rollout % batch_size != 0 {
-        findings.push(Finding::warn(
-            "minibatches",
-            format!(
-                "batch_size = {batch_size} does not divide the rollout of {rollout}: the last minibatch of every epoch has \
-                 {} samples and a noisier gradient; choose a divisor of n_envs × n_steps",
-                rollout % batch_size
-            ),
-        ));
-    }
-    if *batch_size == 1 && options.normalize_advantage {
-        findings.push(Finding::warn(
-            "minibatches",
-            "advantages are normalised within a minibatch, and one sample alone has always the advantage 0: raise \
-             batch_size in [train.ppo], or write normalize_advantage = false",
-        ));
-    }
-    findings
-}
-
-fn monte_carlo(problem: &Problem, options: &reinforce::Options) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let total_steps = problem.decision.project.train.total_steps;
-    if let Some(longest) = problem.spec().max_steps.filter(|longest| u64::from(*longest) > total_steps) {
-        findings.push(Finding::warn(
-            "episodes",
-            format!(
-                "reinforce learns when an episode ends, and one may last {longest} of the {total_steps} steps: raise \
-                 total_steps, lower max_steps in [process], or use ppo"
-            ),
-        ));
-    }
-    if !options.normalize_returns && !options.baseline {
-        findings.push(Finding::warn(
-            "variance",
-            "returns are neither normalised nor compared with a baseline, so that every action of a good episode counts as \
-             good: write normalize_returns = true or baseline = true in [train.reinforce]",
-        ));
-    }
-    findings
-}
-
 /// Networks want inputs of about one.
 fn scale(problem: &Problem) -> Option<Finding> {
-    let normalized = match &problem.options {
-        Options::Ppo(options) => options.normalize_observation,
-        Options::Reinforce(options) => options.normalize_observation,
-        options => options.collection()?.normalize_observation,
-    };
+    let normalized = problem.options.normalizes_observations()?;
     // Features without a finite range say nothing of what they usually are.
     let reach = |feature: &Feature| match feature.low.abs().max(feature.high.abs()) {
         f32::MAX => 0.0,
@@ -220,59 +77,6 @@ fn scale(problem: &Problem) -> Option<Finding> {
                 far.name,
                 reach(far),
                 problem.options.name()
-            ),
-        )
-    })
-}
-
-fn table(problem: &Problem, options: &q_learning::Options) -> Vec<Finding> {
-    let spec = problem.spec();
-    let total_steps = problem.decision.project.train.total_steps;
-    let starts = if q_learning::has_open_range(spec) { options.range_steps } else { 0 };
-    let mut findings: Vec<Finding> = epsilon(problem, &options.exploration, starts).into_iter().collect();
-    if starts >= total_steps {
-        findings.push(Finding::warn(
-            "learning starts",
-            format!(
-                "range_steps = {starts} of total_steps = {total_steps}: all of them go into finding the features' ranges; \
-                 lower range_steps in [train.q-learning]"
-            ),
-        ));
-    }
-    let entries = options.entries(spec).unwrap_or(usize::MAX);
-    let visits = total_steps as f64 / entries as f64;
-    if visits < VISITS_FEW {
-        findings.push(Finding::warn(
-            "table",
-            format!(
-                "{total_steps} steps for {entries} entries (cells × choices) are {visits:.1} visits of each: most are never \
-                 learnt; lower `bins` in [train.q-learning], train for longer, or use dqn, which learns across cells"
-            ),
-        ));
-    }
-    findings
-}
-
-/// A bandit credits a payoff to the arm that was just pulled.
-fn consequences(problem: &Problem) -> Option<Finding> {
-    let delayed = match problem.decision.project.charter.reward_delay {
-        None | Some(RewardDelay::SameStep | RewardDelay::Steps(0)) => None,
-        Some(delay) => Some(format!("the charter's reward_delay is \"{delay}\"")),
-    };
-    let long = match problem.spec().max_steps {
-        Some(1) => None,
-        Some(steps) => Some(format!("an episode has up to {steps} steps")),
-        None => Some("an episode may have many steps".to_owned()),
-    };
-    let reasons: Vec<String> = [delayed, long].into_iter().flatten().collect();
-    (!reasons.is_empty()).then(|| {
-        let name = problem.options.name();
-        Finding::warn(
-            "consequences",
-            format!(
-                "{}: what is done now may change what comes next, and {name} pays each action by its own \
-                 step alone; if it does, use dqn or ppo",
-                reasons.join(", and ")
             ),
         )
     })

@@ -10,7 +10,7 @@
 //! may well say that nothing better was found.
 
 pub mod importance;
-pub mod space;
+pub mod sampler;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -88,8 +88,8 @@ pub struct Plan<'a> {
     pub trials: usize,
     /// Seeds of the final figure.
     pub seeds: u64,
-    /// Cores to use.
-    pub threads: usize,
+    /// How many trainings at once, a core each.
+    pub at_once: usize,
     /// Where trials and final trainings keep their files.
     pub folder: &'a Path,
     /// Set to stop; what was found is kept.
@@ -156,7 +156,7 @@ impl Proof {
 /// What a project may search: its own ranges, or its algorithm's usual ones.
 pub fn ranges(problem: &Problem) -> Ranges {
     let own = &problem.decision.project.tuning;
-    if own.is_empty() { space::usual(problem.options.name()) } else { own.clone() }
+    if own.is_empty() { (problem.options.recipe().tuning)() } else { own.clone() }
 }
 
 impl Plan<'_> {
@@ -216,7 +216,7 @@ impl Plan<'_> {
         let mut trial = Trial { index, settings: Vec::new(), scores: Vec::new(), failed: None };
         if index > 0 {
             let order = by_merit(tried);
-            let own = toml::Value::try_from(&self.problem.options).expect("options are plain values");
+            let own = self.problem.options.written();
             let history: Vec<(Vec<f64>, f64)> = order
                 .iter()
                 .enumerate()
@@ -224,13 +224,13 @@ impl Plan<'_> {
                     let encoded = ranges.iter().map(|range| {
                         let set = trial.settings.iter().find(|(option, _)| *option == range.option);
                         let value = set.map(|(_, value)| value).or_else(|| own.get(&range.option));
-                        value.and_then(|value| space::encode(&range.values, value)).unwrap_or(f64::NAN)
+                        value.and_then(|value| sampler::encode(&range.values, value)).unwrap_or(f64::NAN)
                     });
                     (encoded.collect(), rank as f64)
                 })
                 .collect();
             let seed = self.problem.decision.project.train.seed;
-            let values = space::suggest(&ranges.to_vec(), &history, seed, index);
+            let values = sampler::suggest(&ranges.to_vec(), &history, seed, index);
             trial.settings = ranges.iter().map(|range| range.option.clone()).zip(values).collect();
         }
         trial
@@ -242,7 +242,7 @@ impl Plan<'_> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let waiting: Vec<Mutex<Trial>> = due.iter().map(|index| Mutex::new(tried[*index].clone())).collect();
         std::thread::scope(|scope| {
-            for _ in 0..self.threads.clamp(1, due.len().max(1)) {
+            for _ in 0..self.at_once.clamp(1, due.len().max(1)) {
                 let (sender, next, waiting) = (sender.clone(), &next, &waiting);
                 scope.spawn(move || {
                     while let Some(trial) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -331,7 +331,7 @@ impl Plan<'_> {
                 })
             })
             .collect();
-        let how = SideBySide { threads: self.threads, resume: true, stop: self.stop, stops_all: |_| true };
+        let how = SideBySide { at_once: self.at_once, resume: true, stop: self.stop, stops_all: |_| true };
         let mut taken = vec![None; members.len()];
         let ends = train_members(&members, &how, &mut |event| {
             if let Event::Progress { index, progress } = event {

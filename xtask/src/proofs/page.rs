@@ -15,42 +15,45 @@ use crate::Failure;
 const BEFORE: &str = "\
 # Learning proofs
 
-Do the algorithms learn what they are known to learn? Every ready project of a classical problem is trained by Setpoint
-and, from the same project file, by Stable-Baselines3 on the Gymnasium problem of the same dynamics; our own decisions are held
-against their baselines. `cargo xtask proofs` measures what is missing and writes this page; `--list` shows the rows, `--quick`
-is the short form that `.ci/run` ends with.
+This page shows whether the algorithms learn the problems that they are known to learn. Setpoint trains every ready project of a
+classical problem. Stable-Baselines3 trains from the same project file, on the Gymnasium problem with the same dynamics. The page
+compares Setpoint's own industrial decisions with their baselines. `cargo xtask proofs` measures the missing results and writes
+this page. `--list` shows the rows. `--quick` is the short form at the end of `.ci/run`.
 ";
 
 const AFTER: &str = "
-How to read it:
+How to read the table:
 
-- **A figure** is the interquartile mean over the trained seeds (n of them) of each one's mean over its evaluation episodes,
-  actions deterministic, on other episodes than those trained on; in brackets its 95 % bootstrap interval over the seeds
-  (2,000 resamples; Agarwal et al. 2021). With five seeds such an interval is rough, and narrower than it should be; with three it
-  is no more than their range.
-- **Floor**: what ours must come to at least, fixed before anything was measured; *reached* is judged on the interquartile mean.
-  A floor against baselines is judged against their own figures in the same evaluations.
-- **Beside Stable-Baselines3**: *not below* means that our interval does not lie wholly below its interval. It does not say that
-  the two are equal.
+- **A figure** summarises n trained seeds. Each seed has a mean over its evaluation episodes; the figure is the interquartile mean
+  of these means. Actions are deterministic, and the evaluation episodes differ from the training episodes. The brackets contain
+  the 95 % bootstrap interval over the seeds (2,000 resamples; Agarwal et al. 2021). With five seeds such an interval is rough, and
+  narrower than it should be. With three seeds it is no more than their range.
+- **Floor** is the least figure that Setpoint must reach. Each floor was fixed before any measurement. *Reached* compares the
+  interquartile mean with the floor. A floor against baselines uses the figures of the baselines in the same evaluations.
+- **Comparison** with Stable-Baselines3: *not below* means that Setpoint's interval does not lie wholly below the interval of
+  Stable-Baselines3. It does not mean that the two are equal.
 - **Published** figures are single runs of [rl-zoo3](https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md) (mean ± deviation over
-  evaluation episodes, not over seeds), as far as a row says so.
-- **Speed** is no matter of this page: several trainings share the machine with other work. docs/benchmarks.md measures it.
-- **Settings** are rl-zoo3's tuned ones, translated in `projects/*/setpoint.toml`; a key that is absent has Stable-Baselines3's
-  default in both. gSDE is not offered by Setpoint: where rl-zoo3 uses it, the project file says what stands in its place, for
-  both libraries alike. Two were chosen after measuring: cart-pole DQN's step size falls, for both libraries, because with
-  rl-zoo3's constant one both ended below the floor (249.6 and 407.6); and the walker's, see below.
-- **Lunar lander, bipedal walker and MuJoCo** are Gymnasium's own environments, ours stepped in Python workers
-  (docs/gymnasium.md). The lander and the walker stand beside published figures alone; their SAC networks are 128 wide where
-  rl-zoo3's are 400 and 300, for their cost. The walker's settings are the third ones that were tried. With the second ones,
-  returns of one step, three of five seeds walked, one fell and one stood still (193.1, below the floor). On the seed that
-  stood still two remedies were tried: a fixed entropy coefficient, which did not help, and returns of three steps, which did;
-  then all five were trained anew. MuJoCo's rows have CleanRL's settings for PPO, but four environments of 512 steps for its
-  one of 2,048, and half of the published steps; there Stable-Baselines3 is the measure, at equal settings, steps and seeds:
-  three, and five of HalfCheetah, where three left most open. CleanRL's figures are its trainings' returns, over three seeds.
-- **Differences that remain**: random numbers and initial weights are each library's own; PPO's continuous actions are learnt
-  on [−1, 1], for Stable-Baselines3 by Gymnasium's `RescaleAction`.
-- A change of a project's settings makes its results void; a change of the code does not: delete `docs/proofs.jsonl`
-  to measure everything anew.
+  evaluation episodes, not over seeds), where the row names rl-zoo3.
+- **Speed**: this page does not measure speed, because several trainings share the machine with other work. docs/benchmarks.md
+  measures speed.
+- **Options** are rl-zoo3's tuned options, translated in `projects/*/setpoint.toml`. An absent key has the default of
+  Stable-Baselines3 in both libraries. Setpoint does not offer gSDE. Where rl-zoo3 uses gSDE, the project file names the
+  replacement, which both libraries use. Two options were chosen after a measurement. The learning rate of cart-pole DQN falls, for
+  both libraries: with rl-zoo3's constant learning rate both ended below the floor (249.6 and 407.6). The next point describes the options
+  of the walker.
+- **Lunar lander, bipedal walker and MuJoCo** are Gymnasium's own environments. Setpoint steps them in Python workers
+  (docs/gymnasium.md). The lander and the walker are compared with published figures only. Their SAC networks are 128 wide,
+  rl-zoo3's are 400 and 300 wide; the narrow networks cost less. The walker's options are the third attempt. The second attempt used
+  returns of one step: three of five seeds walked, one seed fell and one seed stood still (193.1, below the floor). Two remedies were
+  tried on the seed that stood still. A fixed entropy coefficient did not help. Returns of three steps did help, and then all five
+  seeds were trained again. The MuJoCo rows use CleanRL's options for PPO, with two differences: four environments of 512 steps
+  instead of one environment of 2,048, and half of the published steps. These rows are measured against Stable-Baselines3, with equal
+  options, steps and seeds: three seeds, and five seeds for HalfCheetah, where three seeds left the result most uncertain. CleanRL's
+  figures are the returns of its trainings, over three seeds.
+- **Remaining differences**: each library has its own random numbers and initial weights. PPO learns continuous actions on
+  [−1, 1]; for Stable-Baselines3 Gymnasium's `RescaleAction` does the same.
+- If the options of a project change, its results become invalid. If the code changes, they stay valid: delete `docs/proofs.jsonl`
+  to measure everything again.
 ";
 
 /// Writes the page from all results that have the projects' present settings.
@@ -80,7 +83,7 @@ fn page(outcomes: &[&Outcome]) -> Result<String, std::fmt::Error> {
     }
     writeln!(
         page,
-        "\n| row | steps | figure | Setpoint | n | floor | reached | Stable-Baselines3 | n | beside it | published |"
+        "\n| row | steps | figure | Setpoint | n | floor | reached | Stable-Baselines3 | n | comparison | published |"
     )?;
     writeln!(page, "|---|---|---|---|---|---|---|---|---|---|---|")?;
     for row in ROWS {

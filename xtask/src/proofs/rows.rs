@@ -178,7 +178,7 @@ impl Bar {
             Self::None => "–".to_owned(),
             Self::Floor(floor) => format!("{sign} {}", super::page::short(floor)),
             Self::Beats(names) => format!("better than {} ({number})", names.join(", ")),
-            Self::Within(name, percent) => format!("{sign} {name} less {percent} % ({number})"),
+            Self::Within(name, percent) => format!("{sign} {name} minus {percent} % ({number})"),
         }
     }
 }

@@ -60,7 +60,7 @@ fn carry_out(
     let mut shown = Shown::new(total, &format!("{} trainings", plan.trainings()));
     let mut steps = vec![0; plan.trainings()];
     let how = SideBySide {
-        threads: cores(arguments.threads),
+        at_once: cores(arguments.threads),
         resume: arguments.resume,
         stop: &interrupt::STOP,
         stops_all: |error| !error.is_divergence(),

@@ -1,8 +1,9 @@
 //! `setpoint eval`
 
 use serde_json::json;
+use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate_into};
-use setpoint_learn::problem::Problem;
+use setpoint_evidence::gate::{self, Gate};
 
 use crate::arguments::Eval;
 use crate::output::{Failure, Output, Status, number, table};
@@ -17,24 +18,22 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let policy = policy_of(&folder, &problem)?;
     let evaluation = evaluate_into(&problem.decision, &policy, arguments.seeds, &folder)?;
     show(&evaluation, output);
-    let status = gate(&evaluation, &problem, output);
+    let status = gate(&evaluation, &problem.decision, output);
     output.document("eval", status, json!({ "run": folder.path, "evaluation": evaluation }));
     Ok(status)
 }
 
 /// Says whether the required lift is proved.
-pub fn gate(evaluation: &Evaluation, problem: &Problem, output: &Output) -> Status {
-    if let Some(verdict) = setpoint_report::verdict(evaluation, problem) {
-        output.line(format!("\n{verdict}"));
+pub fn gate(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Status {
+    if let Some(sentence) = gate::sentence(evaluation, decision) {
+        output.line(format!("\n{sentence}"));
     }
-    match (evaluation.gate(&problem.decision), problem.decision.project.evaluate.required_lift_percent) {
-        (Some(passed), Some(required)) => {
-            let word = if passed { "✓ gate passed" } else { "✗ gate failed" };
-            output.line(format!("{word}: the whole interval of the lift must be at least {required} %"));
-            if passed { Status::Done } else { Status::GateFailed }
-        }
-        _ => Status::Done,
-    }
+    let Some(Gate { required_lift_percent, passed }) = gate::gate(evaluation, decision) else {
+        return Status::Done;
+    };
+    let word = if passed { "✓ gate passed" } else { "✗ gate failed" };
+    output.line(format!("{word}: the whole interval of the lift must be at least {required_lift_percent} %"));
+    if passed { Status::Done } else { Status::GateFailed }
 }
 
 /// The tables of an evaluation.

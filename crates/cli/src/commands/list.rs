@@ -3,7 +3,9 @@
 use serde_json::json;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Parameter, Spec};
-use setpoint_learn::algorithms::{ALGORITHMS, Description, options_of};
+use setpoint_learn::algorithms::RECIPES;
+use setpoint_learn::recipe::Recipe;
+use setpoint_learn::recipes::Recipes;
 use setpoint_learn::{learned, replayed};
 
 use crate::arguments::{List, Listed};
@@ -144,7 +146,7 @@ fn describe(spec: &Spec, output: &Output) {
 const ALGORITHM_WIDTHS: [usize; 5] = [14, 10, 11, 10, 45];
 
 fn algorithms(output: &Output) -> Result<Status, Failure> {
-    let rows: Vec<Vec<String>> = ALGORITHMS
+    let rows: Vec<Vec<String>> = RECIPES
         .iter()
         .map(|algorithm| {
             // What comes behind the first words says why: it is shown with one algorithm in full.
@@ -152,7 +154,7 @@ fn algorithms(output: &Output) -> Result<Status, Failure> {
             vec![
                 algorithm.name.to_owned(),
                 policy(algorithm).to_owned(),
-                algorithm.actions.to_owned(),
+                algorithm.actions.to_string(),
                 efficiency.to_owned(),
                 algorithm.pick_when.to_owned(),
             ]
@@ -166,24 +168,18 @@ fn algorithms(output: &Output) -> Result<Status, Failure> {
     );
     output.line("\n`setpoint list algorithms NAME` shows one with all its options,");
     output.line("`setpoint compare PROJECT` tries those that fit on your decision");
-    output.document("list algorithms", Status::Done, json!({ "algorithms": ALGORITHMS }));
+    output.document("list algorithms", Status::Done, json!({ "algorithms": RECIPES }));
     Ok(Status::Done)
 }
 
-fn policy(algorithm: &Description) -> &'static str {
+fn policy(algorithm: &Recipe) -> &'static str {
     if algorithm.on_policy { "on-policy" } else { "off-policy" }
 }
 
 fn algorithm(name: &str, output: &Output) -> Result<Status, Failure> {
-    let found = ALGORITHMS.iter().find(|algorithm| algorithm.name == name).zip(options_of(name));
-    let Some((found, options)) = found else {
-        let names = || ALGORITHMS.iter().map(|algorithm| algorithm.name);
-        let hint = match nearest(name, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        return Err(Failure::Message(format!("there is no algorithm `{name}`; {hint}")));
-    };
+    let recipes = Recipes::new().with(RECIPES.iter().copied());
+    let found = recipes.find(name).map_err(|error| Failure::Message(error.to_string()))?;
+    let options = found.describe_options();
     let facts = [
         format!("{}: {}", found.name, found.summary),
         format!("source: {}", found.source),

@@ -43,7 +43,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     output.line("");
     let evaluation = evaluate_into(&problem.decision, &trained.policy, 1, &folder)?;
     eval::show(&evaluation, output);
-    let status = eval::gate(&evaluation, &problem, output);
+    let status = eval::gate(&evaluation, &problem.decision, output);
     report::write(&problem, &folder, output)?;
     output.document(
         "run",

@@ -3,7 +3,6 @@
 use serde_json::json;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
-use setpoint_learn::algorithms::Options;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, cores, train};
@@ -81,7 +80,7 @@ pub fn one(
         summary.return_best.map_or("–".into(), number),
     ));
     // What learns to do better than its log is not meant to decide as the log.
-    let cloned = problem.transitions.as_ref().filter(|_| matches!(problem.options, Options::Bc(_)));
+    let cloned = problem.transitions.as_ref().filter(|_| problem.options.imitates());
     if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {
         output.line(format!(
             "decides as the log in {:.1} % of {} held-out decisions:",

@@ -55,7 +55,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
         problem: &problem,
         trials: (arguments.trials as usize).max(tried.len()),
         seeds: arguments.seeds,
-        threads: cores(arguments.threads),
+        at_once: cores(arguments.threads),
         folder: &folder.path,
         stop: &interrupt::STOP,
     };

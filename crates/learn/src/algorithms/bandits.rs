@@ -21,12 +21,16 @@ use setpoint_process::StateError;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use super::{Algorithm, Description, Figures, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot};
 use crate::error::TrainError;
 use crate::exploration::{
     Decay, DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest, ucb_bonus,
 };
-use crate::off_policy::Means;
+use crate::figures::{Figures, Means};
+use crate::recipe::{LearnerOptions, Learns, Read, Recipe};
+use crate::request::Request;
+use setpoint_decision::charter::{Finding, RewardDelay};
+use setpoint_evidence::Decision;
 use setpoint_evidence::environments::Environments;
 
 mod arms;
@@ -38,41 +42,63 @@ use linear::LinearArm;
 /// Environment steps of an update.
 const UPDATE_STEPS: u64 = 1_000;
 
-const fn description(name: &'static str, summary: &'static str, source: &'static str) -> Description {
-    Description {
+const fn recipe(
+    name: &'static str,
+    class: &'static str,
+    summary: &'static str,
+    source: &'static str,
+    read: Read,
+) -> Recipe {
+    Recipe {
         name,
+        class,
         summary,
         on_policy: false,
-        actions: "discrete, masked",
+        actions: Learns::Choices,
         sample_efficiency: "very high, because nothing is learnt about consequences",
         pick_when: "what is done now does not change what comes next, or exploring is costly",
         source,
+        is_first_choice: false,
+        tuning: Vec::new,
+        read,
     }
 }
 
-/// The rows of `setpoint list algorithms`.
-pub const DESCRIPTIONS: [Description; 4] = [
-    description(
-        "epsilon-greedy",
-        "bandit: the arm with the best mean, but for a share ε",
-        "Sutton & Barto 2018, section 2.2",
-    ),
-    description(
-        "ucb1",
-        "bandit: the best mean plus a bonus for what is little known",
-        "Auer, Cesa-Bianchi & Fischer 2002",
-    ),
-    description(
-        "lin-ucb",
-        "contextual bandit: payoffs linear in the observation, plus a bonus",
-        "Li et al. 2010, arXiv 1003.0146",
-    ),
-    description(
-        "thompson",
-        "bandit: an arm as often as it is believed to be the best",
-        "Thompson 1933; Agrawal & Goyal 2013, arXiv 1209.3352",
-    ),
-];
+/// The recipe of the ε-greedy bandit.
+pub const EPSILON_GREEDY: Recipe = recipe(
+    "epsilon-greedy",
+    "EpsilonGreedy",
+    "bandit: the arm with the best mean, but for a share ε",
+    "Sutton & Barto 2018, section 2.2",
+    |section| Ok(Box::new(Options::read_epsilon_greedy(section)?)),
+);
+
+/// The recipe of UCB1.
+pub const UCB1: Recipe = recipe(
+    "ucb1",
+    "UCB1",
+    "bandit: the best mean plus a bonus for what is little known",
+    "Auer, Cesa-Bianchi & Fischer 2002",
+    |section| Ok(Box::new(Options::read_ucb1(section)?)),
+);
+
+/// The recipe of LinUCB.
+pub const LIN_UCB: Recipe = recipe(
+    "lin-ucb",
+    "LinUCB",
+    "contextual bandit: payoffs linear in the observation, plus a bonus",
+    "Li et al. 2010, arXiv 1003.0146",
+    |section| Ok(Box::new(Options::read_lin_ucb(section)?)),
+);
+
+/// The recipe of Thompson sampling.
+pub const THOMPSON: Recipe = recipe(
+    "thompson",
+    "Thompson",
+    "bandit: an arm as often as it is believed to be the best",
+    "Thompson 1933; Agrawal & Goyal 2013, arXiv 1209.3352",
+    |section| Ok(Box::new(Options::read_thompson(section)?)),
+);
 
 /// What a Thompson sampler believes of an arm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,60 +143,92 @@ pub enum Options {
 }
 
 impl Options {
-    /// Reads the table of one of the four.
-    pub fn read(name: &str, section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
-        let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
-            Ok(section.number(key, range, meaning)?.unwrap_or(default))
+    fn read_epsilon_greedy(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        // The guide's: from 0.3 down to 0.01.
+        let default = DiscreteExploration {
+            exploration_decay: Decay::Linear,
+            exploration_fraction: 1.0,
+            exploration_initial_eps: 0.3,
+            exploration_final_eps: 0.01,
+            ..DiscreteExploration::default()
         };
-        let ridge = || number("regularization", Range::positive(), 1.0, "how much the prior counts");
-        let options = match name {
-            "epsilon-greedy" => {
-                // The guide's: from 0.3 down to 0.01.
-                let default = DiscreteExploration {
-                    exploration_decay: Decay::Linear,
-                    exploration_fraction: 1.0,
-                    exploration_initial_eps: 0.3,
-                    exploration_final_eps: 0.01,
-                    ..DiscreteExploration::default()
-                };
-                Self::EpsilonGreedy(DiscreteExploration::read(&section, default)?)
-            }
-            "ucb1" => Self::Ucb1 {
-                c: number("c", Range::at_least(0.0), std::f64::consts::SQRT_2, "weight of the bonus")?,
-            },
-            "lin-ucb" => Self::LinUcb {
-                alpha: number("alpha", Range::at_least(0.0), 1.0, "weight of the bonus")?,
-                regularization: ridge()?,
-            },
-            _ => {
-                let belief = section.choice(
-                    "belief",
-                    &["gaussian", "beta", "linear"],
-                    "what it believes of an arm",
-                )?;
-                Self::Thompson {
-                    belief: match belief {
-                        Some("beta") => Belief::Beta,
-                        Some("linear") => Belief::Linear,
-                        _ => Belief::Gaussian,
-                    },
-                    payoff_sd: number(
-                        "payoff_sd",
-                        Range::positive(),
-                        1.0,
-                        "deviation of a payoff around its mean",
-                    )?,
-                    regularization: ridge()?,
-                }
-            }
-        };
-        section.finish()?;
-        Ok(options)
+        Ok(Self::EpsilonGreedy(DiscreteExploration::read(section, default)?))
+    }
+
+    fn read_ucb1(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let c = section.number("c", Range::at_least(0.0), "weight of the bonus")?;
+        Ok(Self::Ucb1 { c: c.unwrap_or(std::f64::consts::SQRT_2) })
+    }
+
+    fn read_lin_ucb(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let alpha = section.number("alpha", Range::at_least(0.0), "weight of the bonus")?.unwrap_or(1.0);
+        Ok(Self::LinUcb { alpha, regularization: read_regularization(section)? })
+    }
+
+    fn read_thompson(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let beliefs = [("gaussian", Belief::Gaussian), ("beta", Belief::Beta), ("linear", Belief::Linear)];
+        let belief = section.one_of("belief", &beliefs, "what it believes of an arm")?;
+        let payoff_sd =
+            section.number("payoff_sd", Range::positive(), "deviation of a payoff around its mean")?;
+        Ok(Self::Thompson {
+            belief: belief.unwrap_or_default(),
+            payoff_sd: payoff_sd.unwrap_or(1.0),
+            regularization: read_regularization(section)?,
+        })
+    }
+
+    /// Name of the bandit.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::EpsilonGreedy(_) => EPSILON_GREEDY.name,
+            Self::Ucb1 { .. } => UCB1.name,
+            Self::LinUcb { .. } => LIN_UCB.name,
+            Self::Thompson { .. } => THOMPSON.name,
+        }
     }
 
     fn is_linear(&self) -> bool {
         matches!(self, Self::LinUcb { .. } | Self::Thompson { belief: Belief::Linear, .. })
     }
+}
+
+/// Weight of the prior, for the bandits that have one.
+fn read_regularization(section: &Section<'_>) -> Result<f64, Box<Diagnostic>> {
+    Ok(section.number("regularization", Range::positive(), "how much the prior counts")?.unwrap_or(1.0))
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        Box::new(Bandit::new(self.clone(), request.spec, request.seed))
+    }
+
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        consequences(self.name(), decision).into_iter().collect()
+    }
+}
+
+/// A bandit credits a payoff to the arm that was just pulled.
+fn consequences(name: &str, decision: &Decision) -> Option<Finding> {
+    let delayed = match decision.project.charter.reward_delay {
+        None | Some(RewardDelay::SameStep | RewardDelay::Steps(0)) => None,
+        Some(delay) => Some(format!("the charter's reward_delay is \"{delay}\"")),
+    };
+    let long = match decision.spec().max_steps {
+        Some(1) => None,
+        Some(steps) => Some(format!("an episode has up to {steps} steps")),
+        None => Some("an episode may have many steps".to_owned()),
+    };
+    let reasons: Vec<String> = [delayed, long].into_iter().flatten().collect();
+    (!reasons.is_empty()).then(|| {
+        Finding::warn(
+            "consequences",
+            format!(
+                "{}: what is done now may change what comes next, and {name} pays each action by its own \
+                 step alone; if it does, use dqn or ppo",
+                reasons.join(", and ")
+            ),
+        )
+    })
 }
 
 /// The learner.
@@ -211,11 +269,13 @@ impl Bandit {
             Options::LinUcb { regularization, .. } | Options::Thompson { regularization, .. } => {
                 *regularization
             }
-            _ => 1.0,
+            Options::EpsilonGreedy(_) | Options::Ucb1 { .. } => 1.0,
         };
         let exploration = match &options {
             Options::EpsilonGreedy(exploration) => *exploration,
-            _ => DiscreteExploration::default(),
+            Options::Ucb1 { .. } | Options::LinUcb { .. } | Options::Thompson { .. } => {
+                DiscreteExploration::default()
+            }
         };
         let linear_arms = if options.is_linear() { choices } else { 0 };
         Self {

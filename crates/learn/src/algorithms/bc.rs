@@ -3,6 +3,7 @@
 //! Of choices the cross-entropy, of settings the likelihood of a Gaussian whose means are the network's and whose deviations
 //! are the axes'. One fifth of the episodes is held out; how well it does there is a figure of every update.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -16,23 +17,29 @@ use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
-use super::{Description, Figures, Snapshot};
-use crate::off_policy::Means;
+use crate::algorithm::{Algorithm, Snapshot};
+use crate::figures::{Figures, Means};
+use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
+use crate::learning_rate::{Schedule, read_schedule};
 use crate::offline::{OfflineLearner, Source, Transitions};
+use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
-use crate::schedule::Schedule;
+use crate::request::Request;
 use setpoint_nn::network::{Network, Trained};
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "bc",
+    class: "BC",
     summary: "behaviour cloning: does what the log's controller, or a hand-written rule, does",
     on_policy: false,
-    actions: "discrete and continuous",
+    actions: Learns::Logged,
     sample_efficiency: "needs a log and no steps",
     pick_when: "today's controller shall become a policy, as a baseline or to begin with",
     source: "Pomerleau 1989; Bain & Sammut 1995",
+    is_first_choice: false,
+    tuning: Vec::new,
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// `[train.bc]`.
@@ -53,20 +60,37 @@ pub struct Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = NetArch { pi: vec![64, 64], vf: vec![64, 64] };
         let options = Self {
-            source: Source::read(&section)?,
-            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+            source: Source::read(section)?,
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
                 .unwrap_or(Schedule::Constant(1e-3)),
             batch_size: section
                 .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?
                 .unwrap_or(128) as usize,
-            net_arch: read_net_arch(&section, &default)?.unwrap_or(default),
-            activation_fn: read_activation(&section)?.unwrap_or(Activation::Tanh),
+            net_arch: read_net_arch(section, &default)?.unwrap_or(default),
+            activation_fn: read_activation(section)?.unwrap_or(Activation::Tanh),
         };
-        section.finish()?;
         Ok(options)
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        Box::new(Bc::on(self, request.spec, request.log(), request.seed))
+    }
+
+    fn source(&self) -> Option<&Source> {
+        Some(&self.source)
+    }
+
+    fn imitates(&self) -> bool {
+        true
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        self.source.resolve(folder);
     }
 }
 

@@ -6,21 +6,31 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::Section;
 use setpoint_nn::mlp::Activation;
 
-use super::ppo::NetArch;
-use super::{Description, td3};
+use super::td3;
+use crate::algorithm::Algorithm;
 use crate::exploration::ActionNoise;
+use crate::hidden_layers::NetArch;
+use crate::learning_rate::Schedule;
 use crate::off_policy::Collection;
-use crate::schedule::Schedule;
+use crate::recipe::{LearnerOptions, Learns, Recipe};
+use crate::request::Request;
+use crate::warnings::missing_noise;
+use setpoint_decision::charter::Finding;
+use setpoint_evidence::Decision;
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "ddpg",
+    class: "DDPG",
     summary: "deep deterministic policy gradient: a deterministic policy that climbs a learnt value",
     on_policy: false,
-    actions: "continuous",
+    actions: Learns::Settings,
     sample_efficiency: "high: each step is learnt from many times",
     pick_when: "to compare with published DDPG figures; td3 is the same with its known faults mended",
     source: "Lillicrap et al. 2016, arXiv 1509.02971",
+    is_first_choice: true,
+    tuning: td3::usual_ranges,
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// `[train.ddpg]`: TD3's options without those that DDPG has not.
@@ -44,10 +54,9 @@ pub struct Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let td3::Options { learning_rate, collection, tau, noise, net_arch, activation_fn, .. } =
-            td3::Options::read_shared(&section)?;
-        section.finish()?;
+            td3::Options::read_shared(section)?;
         Ok(Self { learning_rate, collection, tau, noise, net_arch, activation_fn })
     }
 
@@ -66,5 +75,19 @@ impl Options {
             target_noise_clip: 0.0,
             n_critics: 1,
         }
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        self.as_td3().learner(request)
+    }
+
+    fn collection(&self) -> Option<&Collection> {
+        Some(&self.collection)
+    }
+
+    fn warnings(&self, _decision: &Decision) -> Vec<Finding> {
+        missing_noise(RECIPE.name, &self.noise).into_iter().collect()
     }
 }

@@ -15,24 +15,45 @@ use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use super::ppo::{read_activation, read_schedule, read_widths};
-use super::{Description, Figures, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot};
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest};
-use crate::off_policy::{Chosen, Collection, Learner, Means};
+use crate::figures::{Figures, Means};
+use crate::hidden_layers::{read_activation, read_widths};
+use crate::learning_rate::{Schedule, read_schedule};
+use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
+use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::priorities::Priorities;
 use crate::replay::{Batch, Replay};
-use crate::schedule::Schedule;
-use setpoint_nn::network::{Network, Target, Trained};
+use crate::request::Request;
+use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
+use crate::warnings::{early_end, still_target};
+use setpoint_decision::charter::Finding;
+use setpoint_evidence::Decision;
+use setpoint_nn::network::{Cores, Network, Target, Trained};
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "dqn",
+    class: "DQN",
     summary: "deep Q-learning: learns the value of each choice from remembered steps",
     on_policy: false,
-    actions: "discrete, masked",
+    actions: Learns::Choices,
     sample_efficiency: "high: each step is learnt from many times",
     pick_when: "choices, and steps of the process are slow or costly",
     source: "Mnih et al. 2015, doi 10.1038/nature14236",
+    is_first_choice: true,
+    tuning: || {
+        vec![
+            logarithmic("learning_rate", 1e-4, 1e-2),
+            gamma(),
+            counts("batch_size", &[32, 64, 128, 256]),
+            counts("train_freq", &[1, 4, 8, 16]),
+            counts("target_update_interval", &[100, 500, 1000, 5000]),
+            numbers("exploration_fraction", &[0.05, 0.1, 0.2, 0.4]),
+            numbers("exploration_final_eps", &[0.01, 0.03, 0.05, 0.1]),
+        ]
+    },
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// `[train.dqn]`.
@@ -101,7 +122,7 @@ impl Default for Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let unit = || Range::between(0.0, 1.0);
         let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
@@ -111,22 +132,22 @@ impl Options {
             Ok(section.boolean(key, meaning)?.unwrap_or(default))
         };
         let options = Self {
-            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
-            collection: Collection::read(&section, default.collection)?,
+            collection: Collection::read(section, default.collection)?,
             tau: number("tau", unit(), default.tau, "share by which the target network moves")?,
             target_update_interval: section
                 .integer("target_update_interval", Range::at_least(1.0), "steps between moves of the target")?
                 .unwrap_or(default.target_update_interval),
-            exploration: DiscreteExploration::read(&section, default.exploration)?,
+            exploration: DiscreteExploration::read(section, default.exploration)?,
             max_grad_norm: number(
                 "max_grad_norm",
                 Range::positive(),
                 default.max_grad_norm,
                 "greatest norm of the gradient",
             )?,
-            net_arch: read_widths(&section, "net_arch")?.unwrap_or(default.net_arch),
-            activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
+            net_arch: read_widths(section, "net_arch")?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
             double_q: flag(
                 "double_q",
                 default.double_q,
@@ -151,8 +172,25 @@ impl Options {
                 "importance weights at the start",
             )?,
         };
-        section.finish()?;
         Ok(options)
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        let learner = Dqn::new(self.clone(), request.spec, request.seed);
+        Box::new(OffPolicy::new(learner, self.collection.clone(), request, Cores::One))
+    }
+
+    fn collection(&self) -> Option<&Collection> {
+        Some(&self.collection)
+    }
+
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let early = early_end(RECIPE.name, decision, &self.exploration, self.collection.learning_starts);
+        let moves = decision.project.train.total_steps;
+        let still = still_target(self.target_update_interval, moves, "environment steps");
+        early.into_iter().chain(still).collect()
     }
 }
 

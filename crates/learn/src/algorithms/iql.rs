@@ -5,6 +5,7 @@
 //! imitates the log where that was better than V says. Defaults are the paper's (τ 0.7, β 3, weights up to 100, Polyak 0.005);
 //! rewards are divided by their standard deviation in the log, so that β means the same in every decision.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -16,24 +17,30 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use super::bc::{Actor, SavedActor};
-use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
-use super::{Description, Figures, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot};
 use crate::critics::{self, Critic, beside, each, least};
-use crate::off_policy::Means;
+use crate::figures::{Figures, Means};
+use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
+use crate::learning_rate::{Schedule, read_schedule};
 use crate::offline::{Offline, OfflineLearner, Source, Transitions};
+use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
-use crate::schedule::Schedule;
+use crate::request::Request;
 use setpoint_nn::network::{Cores, Network, Trained};
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "iql",
+    class: "IQL",
     summary: "implicit Q-learning: better than the log's controller, from its log alone",
     on_policy: false,
-    actions: "discrete and continuous",
+    actions: Learns::Logged,
     sample_efficiency: "needs a log and no steps",
     pick_when: "there is a log and no simulator, and the log tried more than one thing",
     source: "Kostrikov et al. 2021, arXiv 2110.06169",
+    is_first_choice: false,
+    tuning: Vec::new,
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// `[train.iql]`.
@@ -64,15 +71,15 @@ pub struct Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = NetArch { pi: vec![256, 256], vf: vec![256, 256] };
         let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
             Ok(section.number(key, range, meaning)?.unwrap_or(default))
         };
         let share = || Range::between(0.0, 1.0);
         let options = Self {
-            source: Source::read(&section)?,
-            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+            source: Source::read(section)?,
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
                 .unwrap_or(Schedule::Constant(3e-4)),
             batch_size: section
                 .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?
@@ -87,11 +94,28 @@ impl Options {
                 "how much more the policy imitates what was better",
             )?,
             weight_max: number("weight_max", Range::positive(), 100.0, "greatest weight of a row")?,
-            net_arch: read_net_arch(&section, &default)?.unwrap_or(default),
-            activation_fn: read_activation(&section)?.unwrap_or(Activation::Relu),
+            net_arch: read_net_arch(section, &default)?.unwrap_or(default),
+            activation_fn: read_activation(section)?.unwrap_or(Activation::Relu),
         };
-        section.finish()?;
         Ok(options)
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        Box::new(Iql::on(self, request.spec, request.log(), request.seed, request.cores()))
+    }
+
+    fn source(&self) -> Option<&Source> {
+        Some(&self.source)
+    }
+
+    fn gamma(&self) -> Option<f64> {
+        Some(self.gamma)
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        self.source.resolve(folder);
     }
 }
 

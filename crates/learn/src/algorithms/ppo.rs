@@ -8,114 +8,102 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Axis, Spec};
-use setpoint_nn::mlp::{Mlp, Workspace};
-use setpoint_nn::optimizer::Adam;
-use setpoint_nn::{categorical, gaussian, gradient};
+use setpoint_nn::mlp::Mlp;
+use setpoint_nn::network::{Network, Trained};
+use setpoint_nn::{categorical, gaussian};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use super::{Algorithm, Description, Figures, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
+use crate::figures::Figures;
 use crate::normalize::{ObservationNormalizer, RewardNormalizer};
-use crate::pair::{Exchange, Side};
+use crate::recipe::{Learns, Recipe};
 use crate::rollout::Rollout;
+use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 use setpoint_evidence::environments::Environments;
 
 mod losses;
 mod options;
+mod update;
 
-use losses::{ActorFigures, ActorLoss, CriticLoss};
+use losses::{ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
-pub use options::{NetArch, Options};
-pub(crate) use options::{read_activation, read_net_arch, read_schedule, read_widths};
+pub use options::Options;
+use update::{ActorHalf, CriticHalf, Minibatches, StepSize, Sums, update};
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "ppo",
+    class: "PPO",
     summary: "proximal policy optimisation: careful policy-gradient steps on fresh data",
     on_policy: true,
-    actions: "discrete, continuous, masked",
+    actions: Learns::Both,
     sample_efficiency: "low: each step is learnt from about ten times and forgotten",
     pick_when: "a simulator is at hand and fast; the first choice for most decisions",
     source: "Schulman et al. 2017, arXiv 1707.06347",
+    is_first_choice: true,
+    tuning: || {
+        vec![
+            logarithmic("learning_rate", 1e-4, 5e-3),
+            counts("n_steps", &[64, 128, 256, 512, 1024]),
+            counts("batch_size", &[64, 128, 256, 512]),
+            counts("n_epochs", &[3, 5, 10, 20]),
+            gamma(),
+            numbers("gae_lambda", &[0.8, 0.9, 0.95, 0.98]),
+            logarithmic("ent_coef", 1e-6, 1e-1),
+            numbers("clip_range", &[0.1, 0.2, 0.3]),
+        ]
+    },
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// Rows that the critic values at once after a rollout.
 const VALUE_ROWS: usize = 512;
-/// What the actor's side sends instead of a squared norm when the target KL was passed.
-const STOP: f64 = -1.0;
-
-/// One network with what is learnt of it and the buffers of a minibatch.
-struct Learner {
-    network: Mlp,
-    trained: Trained,
-    workspace: Workspace<f32>,
+/// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
+struct MinibatchNetwork {
+    /// A Gaussian actor's log standard deviations stand beside it.
+    network: Network,
     inputs: Vec<f32>,
     outputs: Vec<f32>,
     output_gradient: Vec<f32>,
-    gradient: Vec<f32>,
 }
 
-/// The part of a learner that a checkpoint holds.
-#[derive(Clone, Serialize, Deserialize)]
-struct Trained {
-    /// The network's parameters; a Gaussian actor's log standard deviations follow them.
-    parameters: Vec<f32>,
-    optimizer: Adam<f32>,
-}
-
-impl Learner {
-    fn new(network: Mlp, extra: usize, rows_max: usize) -> Self {
-        let parameters = network.parameters() + extra;
+impl MinibatchNetwork {
+    fn new(network: Network, rows_max: usize) -> Self {
+        let Mlp { input, output, .. } = network.shape;
         Self {
-            workspace: network.workspace(rows_max),
-            inputs: vec![0.0; rows_max * network.input],
-            outputs: vec![0.0; rows_max * network.output],
-            output_gradient: vec![0.0; rows_max * network.output],
-            gradient: vec![0.0; parameters],
-            trained: Trained { parameters: vec![0.0; parameters], optimizer: Adam::new(parameters, 1e-5) },
+            inputs: vec![0.0; rows_max * input],
+            outputs: vec![0.0; rows_max * output],
+            output_gradient: vec![0.0; rows_max * output],
             network,
         }
     }
 
-    /// Copies the observations of a minibatch side by side and runs the network on them.
-    fn forward(&mut self, observations: &[f32], indices: &[u32]) -> &mut [f32] {
-        let width = self.network.input;
+    /// Copies the observations of a minibatch side by side and runs the network on them; its outputs are in `outputs`.
+    fn forward(&mut self, observations: &[f32], indices: &[u32]) {
+        let Mlp { input: width, output, .. } = self.network.shape;
         for (row, index) in self.inputs.chunks_exact_mut(width).zip(indices) {
             row.copy_from_slice(&observations[*index as usize * width..][..width]);
         }
         let rows = indices.len();
-        let inputs = &self.inputs[..rows * width];
-        let output = self.network.forward(&self.trained.parameters, inputs, rows, &mut self.workspace);
-        let outputs = &mut self.outputs[..rows * self.network.output];
-        outputs.copy_from_slice(output);
-        outputs
+        let outputs = self.network.forward(&self.inputs[..rows * width], rows);
+        self.outputs[..rows * output].copy_from_slice(outputs);
     }
 
-    /// From `output_gradient` to `gradient`; returns the gradient's squared norm.
+    /// From `output_gradient` to the gradient of the parameters; gives its squared norm.
     fn backward(&mut self, rows: usize) -> f64 {
-        self.network.backward(
-            &self.trained.parameters,
-            &self.inputs[..rows * self.network.input],
-            rows,
-            &mut self.workspace,
-            &self.output_gradient[..rows * self.network.output],
-            &mut self.gradient[..self.network.parameters()],
-        );
-        gradient::squared_norm(&self.gradient)
-    }
-
-    fn apply(&mut self, learning_rate: f64, scale: f64) {
-        let Trained { parameters, optimizer } = &mut self.trained;
-        optimizer.step(parameters, &self.gradient, learning_rate, scale as f32);
+        let Mlp { input, output, .. } = self.network.shape;
+        let (inputs, gradient) = (&self.inputs[..rows * input], &self.output_gradient[..rows * output]);
+        self.network.find_gradient(inputs, rows, gradient)
     }
 }
 
-/// Everything that changes while training, beside the two networks: what a checkpoint must hold.
+/// Everything else that changes while training: what a checkpoint must hold beside the two networks.
 #[derive(Serialize, Deserialize)]
 struct State {
     observation_normalizer: Option<ObservationNormalizer>,
@@ -132,8 +120,8 @@ pub struct Ppo {
     axes: Vec<Axis>,
     masked: bool,
     threads: usize,
-    actor: Learner,
-    critic: Learner,
+    actor: MinibatchNetwork,
+    critic: MinibatchNetwork,
     state: State,
     rollout: Rollout,
     controls: Vec<f32>,
@@ -143,16 +131,6 @@ pub struct Ppo {
     not_greedy: usize,
     order: Vec<u32>,
     advantages: Vec<f32>,
-}
-
-/// What one update's losses were, averaged over its minibatches.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    actor: ActorFigures,
-    value_loss: f64,
-    gradient_norm: f64,
-    minibatches: f64,
-    epochs: usize,
 }
 
 impl Ppo {
@@ -171,26 +149,24 @@ impl Ppo {
         };
         let lanes = options.n_envs;
         let rows = options.batch_size.max(lanes).max(VALUE_ROWS);
-        let mut actor = Learner::new(shape(&options.net_arch.pi, spec.action.len()), axes.len(), rows);
-        let mut critic = Learner::new(shape(&options.net_arch.vf, 1), 0, rows);
-        for (index, (learner, output_gain)) in
-            [(&mut actor, 0.01), (&mut critic, 1.0)].into_iter().enumerate()
-        {
-            let mut weights = Stream::new(seed, "ppo weights", index as u64);
-            let mut normal = || f64::from(weights.normal());
-            // Gain √2 for hidden layers whatever the activation, as Stable-Baselines3 does.
-            let gain = std::f64::consts::SQRT_2;
-            let Learner { network, trained, .. } = learner;
-            let parameters = &mut trained.parameters[..network.parameters()];
+        let network = |index: u64, shape: Mlp, beside: usize, output_gain: f64| {
+            let mut network = Network::zeroed(shape, beside, rows, options.adam_epsilon);
+            let mut weights = Stream::new(seed, "ppo weights", index);
+            let (shape, parameters) = network.own();
             if options.ortho_init {
-                network.initialize_orthogonal(parameters, gain, output_gain, &mut normal);
+                // Gain √2 for hidden layers whatever the activation, as Stable-Baselines3 does.
+                let gain = std::f64::consts::SQRT_2;
+                shape.initialize_orthogonal(parameters, gain, output_gain, &mut || {
+                    f64::from(weights.normal())
+                });
             } else {
-                network.initialize_uniform(parameters, &mut || f64::from(weights.unit()));
+                shape.initialize_uniform(parameters, &mut || f64::from(weights.unit()));
             }
-            trained.optimizer.epsilon = options.adam_epsilon;
-        }
-        let log_std = actor.network.parameters();
-        actor.trained.parameters[log_std..].fill(options.log_std_init as f32);
+            MinibatchNetwork::new(network, rows)
+        };
+        let mut actor = network(0, shape(&options.net_arch.pi, spec.action.len()), axes.len(), 0.01);
+        let critic = network(1, shape(&options.net_arch.vf, 1), 0, 1.0);
+        actor.network.beside().0.fill(options.log_std_init as f32);
 
         let steps = options.n_steps;
         let masked = masked && axes.is_empty();
@@ -235,90 +211,103 @@ impl Ppo {
 
     /// Fills the rollout with `n_steps` steps of every environment.
     pub fn collect(&mut self, environments: &mut Environments) -> Result<(), TrainError> {
-        let Self { rollout, state, actor, .. } = self;
-        let lanes = rollout.lanes;
-        let features = actor.network.input;
         self.cut_off.clear();
         self.final_observations.clear();
         self.not_greedy = 0;
-        for step in 0..rollout.steps {
-            rollout.observations_at(step).copy_from_slice(&state.observations);
-            let range = rollout.lane_range(step);
-            let parameters = &actor.trained.parameters;
-            let output = actor.network.forward(parameters, &state.observations, lanes, &mut actor.workspace);
+        for step in 0..self.rollout.steps {
+            self.rollout.observations_at(step).copy_from_slice(&self.state.observations);
+            let MinibatchNetwork { network, outputs, .. } = &mut self.actor;
+            let found = network.forward(&self.state.observations, self.rollout.lanes);
+            outputs[..found.len()].copy_from_slice(found);
             if self.axes.is_empty() {
-                let choices = actor.network.output;
-                let logits = &mut actor.outputs[..lanes * choices];
-                logits.copy_from_slice(output);
-                let mask = if self.masked {
-                    let range = rollout.mask_range(step);
-                    rollout.allowed[range].copy_from_slice(environments.allowed());
-                    Some(environments.allowed())
-                } else {
-                    None
-                };
-                categorical::log_probabilities(logits, choices, mask);
-                for (row, index) in logits.chunks_exact(choices).zip(range.clone()) {
-                    let choice = categorical::sample(row, state.actions.unit());
-                    self.not_greedy += usize::from(!is_greedy(row, choice));
-                    rollout.choices[index] = choice as u32;
-                    rollout.log_probabilities[index] = row[choice];
-                }
-                environments.step(Actions::Discrete(&rollout.choices[range.clone()]))?;
+                self.choose(step, environments)?;
             } else {
-                let log_std = &parameters[actor.network.parameters()..];
-                let control_range = rollout.control_range(step);
-                let drawn = &mut rollout.controls[control_range];
-                let width = self.axes.len();
-                for (row, means) in output.chunks_exact(width).enumerate() {
-                    let drawn = &mut drawn[row * width..(row + 1) * width];
-                    for ((drawn, mean), log_std) in drawn.iter_mut().zip(means).zip(log_std) {
-                        *drawn = mean + log_std.exp() * state.actions.normal();
-                    }
-                    rollout.log_probabilities[range.start + row] =
-                        gaussian::log_probability(means, log_std, drawn);
-                }
-                for (index, control) in self.controls.iter_mut().enumerate() {
-                    let axis = &self.axes[index % width];
-                    *control = gaussian::to_bounds(drawn[index], axis.low, axis.high);
-                }
-                environments.step(Actions::Continuous(&self.controls))?;
+                self.control(step, environments)?;
             }
-
-            let transition = environments.transition();
-            Self::observe(state, &transition.observations);
-            let rewards = &mut rollout.rewards[range.clone()];
-            rewards.copy_from_slice(environments.rewards());
-            let over = transition.outcomes.iter().map(|outcome| outcome.is_over());
-            if let Some(normalizer) = &mut state.reward_normalizer {
-                normalizer.scale(rewards, over.clone());
-            }
-            for (lane, outcome) in transition.outcomes.iter().enumerate() {
-                rollout.over[range.start + lane] = f32::from(u8::from(outcome.is_over()));
-                if *outcome == Outcome::Truncated {
-                    let last = &transition.final_observations[lane * features..(lane + 1) * features];
-                    let start = self.final_observations.len();
-                    self.final_observations.extend_from_slice(last);
-                    if let Some(normalizer) = &state.observation_normalizer {
-                        normalizer.apply(last, &mut self.final_observations[start..]);
-                    }
-                    self.cut_off.push(range.start + lane);
-                }
-            }
+            self.record(step, environments);
         }
         Ok(())
+    }
+
+    /// Draws a choice for every environment from the actor's outputs and takes the step.
+    fn choose(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
+        let Self { rollout, state, actor, .. } = self;
+        let (range, choices) = (rollout.lane_range(step), actor.network.shape.output);
+        let logits = &mut actor.outputs[..rollout.lanes * choices];
+        let mask = if self.masked {
+            let range = rollout.mask_range(step);
+            rollout.allowed[range].copy_from_slice(environments.allowed());
+            Some(environments.allowed())
+        } else {
+            None
+        };
+        categorical::log_probabilities(logits, choices, mask);
+        for (row, index) in logits.chunks_exact(choices).zip(range.clone()) {
+            let choice = categorical::sample(row, state.actions.unit());
+            self.not_greedy += usize::from(!is_greedy(row, choice));
+            rollout.choices[index] = choice as u32;
+            rollout.log_probabilities[index] = row[choice];
+        }
+        environments.step(Actions::Discrete(&rollout.choices[range]))?;
+        Ok(())
+    }
+
+    /// Draws settings for every environment around the actor's outputs and takes the step.
+    fn control(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
+        let Self { rollout, state, actor, .. } = self;
+        let (range, width) = (rollout.lane_range(step), self.axes.len());
+        let (log_std, _) = actor.network.beside();
+        let control_range = rollout.control_range(step);
+        let drawn = &mut rollout.controls[control_range];
+        for (row, means) in actor.outputs[..range.len() * width].chunks_exact(width).enumerate() {
+            let drawn = &mut drawn[row * width..(row + 1) * width];
+            for ((drawn, mean), log_std) in drawn.iter_mut().zip(means).zip(&*log_std) {
+                *drawn = mean + log_std.exp() * state.actions.normal();
+            }
+            rollout.log_probabilities[range.start + row] = gaussian::log_probability(means, log_std, drawn);
+        }
+        for (index, control) in self.controls.iter_mut().enumerate() {
+            let axis = &self.axes[index % width];
+            *control = gaussian::to_bounds(drawn[index], axis.low, axis.high);
+        }
+        environments.step(Actions::Continuous(&self.controls))?;
+        Ok(())
+    }
+
+    /// Takes in what the environments gave: observations, rewards, ends, and the last observations of cut-off episodes.
+    fn record(&mut self, step: usize, environments: &Environments) {
+        let Self { rollout, state, .. } = self;
+        let (range, transition) = (rollout.lane_range(step), environments.transition());
+        Self::observe(state, &transition.observations);
+        let rewards = &mut rollout.rewards[range.clone()];
+        rewards.copy_from_slice(environments.rewards());
+        let over = transition.outcomes.iter().map(|outcome| outcome.is_over());
+        if let Some(normalizer) = &mut state.reward_normalizer {
+            normalizer.scale(rewards, over);
+        }
+        let features = self.actor.network.shape.input;
+        for (lane, outcome) in transition.outcomes.iter().enumerate() {
+            rollout.over[range.start + lane] = f32::from(u8::from(outcome.is_over()));
+            if *outcome == Outcome::Truncated {
+                let last = &transition.final_observations[lane * features..(lane + 1) * features];
+                let start = self.final_observations.len();
+                self.final_observations.extend_from_slice(last);
+                if let Some(normalizer) = &state.observation_normalizer {
+                    normalizer.apply(last, &mut self.final_observations[start..]);
+                }
+                self.cut_off.push(range.start + lane);
+            }
+        }
     }
 
     /// V of every state of the rollout, of the states after it, and of the states in which episodes were cut off.
     pub fn value(&mut self) {
         let Self { rollout, critic, state, .. } = self;
-        let width = critic.network.input;
+        let width = critic.network.shape.input;
         let n = rollout.len();
         let mut value = |observations: &[f32], values: &mut [f32]| {
             for (rows, values) in observations.chunks(VALUE_ROWS * width).zip(values.chunks_mut(VALUE_ROWS)) {
-                let parameters = &critic.trained.parameters;
-                let output = critic.network.forward(parameters, rows, values.len(), &mut critic.workspace);
-                values.copy_from_slice(output);
+                values.copy_from_slice(critic.network.forward(rows, values.len()));
             }
         };
         value(&rollout.observations, &mut rollout.values[..n]);
@@ -334,100 +323,43 @@ impl Ppo {
 
     /// `n_epochs` passes over the collected and valued rollout in shuffled minibatches: the part that benchmarks time.
     pub fn learn(&mut self, progress_remaining: f64) -> Result<(), TrainError> {
-        let diverged = TrainError::Diverged { what: "gradient", steps: 0 };
-        self.learn_sums(progress_remaining).map(|_| ()).map_err(|_| diverged)
+        self.update_networks(progress_remaining, 0).map(|_| ())
     }
 
-    fn learn_sums(&mut self, progress_remaining: f64) -> Result<Sums, f64> {
+    /// `steps` are the environment steps that an error names.
+    fn update_networks(&mut self, progress_remaining: f64, steps: u64) -> Result<Sums, TrainError> {
         let options = &self.options;
-        let n = self.rollout.len();
+        let samples = self.rollout.len();
         self.order.clear();
         for _ in 0..options.n_epochs {
             let start = self.order.len();
-            self.order.extend(0..n as u32);
+            self.order.extend(0..samples as u32);
             self.state.shuffles.shuffle(&mut self.order[start..]);
         }
-        let learning_rate = options.learning_rate.at(progress_remaining);
-        let actor_loss = ActorLoss {
+        let size = StepSize {
+            learning_rate: options.learning_rate.at(progress_remaining),
+            max_grad_norm: options.max_grad_norm,
+        };
+        let loss = ActorLoss {
             clip_range: options.clip_range.at(progress_remaining) as f32,
             entropy_coefficient: options.ent_coef as f32,
             normalize_advantage: options.normalize_advantage,
             masked: self.masked,
         };
-        let critic_loss = CriticLoss {
+        let kl_max = options.target_kl.map_or(f64::INFINITY, |target| 1.5 * target);
+        let actor = ActorHalf::new(&mut self.actor, loss, kl_max, &self.rollout, &mut self.advantages, size);
+        let loss = CriticLoss {
             coefficient: options.vf_coef as f32,
             clip_range: options.clip_range_vf.map(|range| range.at(progress_remaining) as f32),
         };
-        let minibatches = || {
-            self.order.chunks(n).enumerate().flat_map(|(epoch, order)| {
-                order.chunks(options.batch_size).map(move |indices| (epoch, indices))
-            })
-        };
-        let kl_max = options.target_kl.map_or(f64::INFINITY, |target| 1.5 * target);
-        let scale_of = |squared_norm: f64| gradient::clip_scale(squared_norm, options.max_grad_norm);
-        let Self { rollout, actor, critic, advantages, .. } = self;
-        let rollout = &*rollout;
-        let mut sums = Sums::default();
-
-        if self.threads < 2 {
-            for (epoch, indices) in minibatches() {
-                let figures = actor_loss.gradient(actor, rollout, indices, advantages);
-                if figures.approximate_kl > kl_max {
-                    break;
-                }
-                let actor_norm = actor.backward(indices.len());
-                let value_loss = critic_loss.gradient(critic, rollout, indices);
-                let squared_norm = actor_norm + critic.backward(indices.len());
-                let scale = scale_of(squared_norm);
-                actor.apply(learning_rate, scale);
-                critic.apply(learning_rate, scale);
-                sums.add(epoch, figures, value_loss, squared_norm)?;
-            }
-            return Ok(sums);
-        }
-
-        let exchange = Exchange::default();
-        let value_loss = std::thread::scope(|scope| {
-            let critic_side = scope.spawn(|| {
-                let _guard = exchange.guard();
-                let mut sum = 0.0;
-                for ((_, indices), round) in minibatches().zip(1..) {
-                    let loss = critic_loss.gradient(critic, rollout, indices);
-                    let own = critic.backward(indices.len());
-                    let Some(other) = exchange.meet(Side::Critic, round, own) else { break };
-                    if other == STOP {
-                        break;
-                    }
-                    critic.apply(learning_rate, scale_of(other + own));
-                    sum += loss;
-                }
-                sum
-            });
-            {
-                let _guard = exchange.guard();
-                for ((epoch, indices), round) in minibatches().zip(1..) {
-                    let figures = actor_loss.gradient(actor, rollout, indices, advantages);
-                    if figures.approximate_kl > kl_max {
-                        exchange.meet(Side::Actor, round, STOP);
-                        break;
-                    }
-                    let own = actor.backward(indices.len());
-                    let Some(other) = exchange.meet(Side::Actor, round, own) else { break };
-                    actor.apply(learning_rate, scale_of(own + other));
-                    // A gradient that is not finite is reported after the scope: both sides run to the end.
-                    let _ = sums.add(epoch, figures, 0.0, own + other);
-                }
-            }
-            match critic_side.join() {
-                Ok(sum) => sum,
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        });
-        sums.value_loss = value_loss;
-        if sums.gradient_norm.is_finite() && value_loss.is_finite() {
+        let critic = CriticHalf::new(&mut self.critic, loss, &self.rollout, size);
+        let minibatches = Minibatches { order: &self.order, samples, batch_size: options.batch_size };
+        let sums = update(actor, critic, minibatches, self.threads > 1);
+        // Gradients that are not finite are reported at the end: both halves go on to it.
+        if sums.gradient_norm.is_finite() && sums.value_loss.is_finite() {
             Ok(sums)
         } else {
-            Err(sums.gradient_norm)
+            Err(TrainError::Diverged { what: "gradient", steps })
         }
     }
 
@@ -466,24 +398,6 @@ impl Ppo {
     }
 }
 
-impl Sums {
-    /// `Err` with the squared norm when it is not finite.
-    fn add(
-        &mut self,
-        epoch: usize,
-        actor: ActorFigures,
-        value_loss: f64,
-        squared_norm: f64,
-    ) -> Result<(), f64> {
-        self.actor.accumulate(&actor);
-        self.value_loss += value_loss;
-        self.gradient_norm += squared_norm.sqrt();
-        self.minibatches += 1.0;
-        self.epochs = epoch + 1;
-        if squared_norm.is_finite() { Ok(()) } else { Err(squared_norm) }
-    }
-}
-
 impl Algorithm for Ppo {
     fn lanes(&self) -> usize {
         self.options.n_envs
@@ -498,8 +412,7 @@ impl Algorithm for Ppo {
         self.collect(environments)?;
         self.value();
         let explained_variance = self.explained_variance();
-        let diverged = TrainError::Diverged { what: "gradient", steps: environments.steps() };
-        let sums = self.learn_sums(progress_remaining).map_err(|_| diverged)?;
+        let sums = self.update_networks(progress_remaining, environments.steps())?;
         let n = sums.minibatches.max(1.0);
         let mut figures = Figures::from([
             ("policy_loss", sums.actor.policy_loss / n),
@@ -517,7 +430,7 @@ impl Algorithm for Ppo {
             let decisions = self.rollout.steps * self.rollout.lanes;
             figures.insert("not_greedy_percent", 100.0 * self.not_greedy as f64 / decisions as f64);
         } else {
-            let log_std = &self.actor.trained.parameters[self.actor.network.parameters()..];
+            let (log_std, _) = self.actor.network.beside();
             let mean =
                 log_std.iter().map(|log_std| f64::from(log_std.exp())).sum::<f64>() / log_std.len() as f64;
             figures.insert("standard_deviation", mean);
@@ -526,37 +439,28 @@ impl Algorithm for Ppo {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let (parameters, log_std) = self.actor.trained.parameters.split_at(self.actor.network.parameters());
+        let Network { shape, trained, .. } = &self.actor.network;
+        let (parameters, log_std) = trained.parameters.split_at(shape.parameters());
+        let head = if log_std.is_empty() { Head::Categorical } else { Head::Gaussian };
+        let normalizer = self.state.observation_normalizer.as_ref().map(ObservationNormalizer::freeze);
         Snapshot {
-            network: self.actor.network.clone(),
-            parameters: parameters.to_vec(),
-            head: if log_std.is_empty() { Head::Categorical } else { Head::Gaussian },
-            discretization: None,
             log_std: log_std.to_vec(),
-            normalizer: self.state.observation_normalizer.as_ref().map(ObservationNormalizer::freeze),
+            normalizer,
+            ..Snapshot::of_network(shape.clone(), parameters.to_vec(), head)
         }
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(&self.actor.trained, &self.critic.trained, &self.state))
-            .map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&(&self.actor.network.trained, &self.critic.network.trained, &self.state))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (actor, critic, state): (Trained, Trained, State) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        let fits = |learner: &Learner, trained: &Trained| {
-            let n = learner.trained.parameters.len();
-            trained.parameters.len() == n
-                && trained.optimizer.first.len() == n
-                && trained.optimizer.second.len() == n
-        };
-        let same_size = state.observations.len() == self.state.observations.len();
-        if !fits(&self.actor, &actor) || !fits(&self.critic, &critic) || !same_size {
-            return Err(StateError::new("its networks have other sizes than this project's".to_owned()));
+        let (actor, critic, state): (Trained, Trained, State) = from_bytes(bytes)?;
+        if state.observations.len() != self.state.observations.len() {
+            return Err(StateError::new("it has other observations or environments than this project"));
         }
-        self.actor.trained = actor;
-        self.critic.trained = critic;
+        self.actor.network.restore(actor).map_err(StateError::new)?;
+        self.critic.network.restore(critic).map_err(StateError::new)?;
         self.state = state;
         Ok(())
     }

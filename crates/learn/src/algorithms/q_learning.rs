@@ -15,29 +15,40 @@ use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use super::ppo::read_schedule;
-use super::{Algorithm, Description, Figures, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot};
 use crate::error::TrainError;
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, any_allowed, greatest};
-use crate::off_policy::Means;
-use crate::schedule::Schedule;
+use crate::figures::{Figures, Means};
+use crate::learning_rate::{Schedule, read_schedule};
+use crate::recipe::{LearnerOptions, Learns, Recipe};
+use crate::request::Request;
+use crate::usual_ranges::{self, logarithmic};
+use crate::warnings::early_end;
+use setpoint_decision::charter::Finding;
+use setpoint_evidence::Decision;
 use setpoint_evidence::environments::Environments;
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "q-learning",
+    class: "QLearning",
     summary: "tabular Q-learning on a grid over the observation",
     on_policy: false,
-    actions: "discrete, masked",
+    actions: Learns::Choices,
     sample_efficiency: "low: every cell learns for itself",
     pick_when: "a handful of features, and a table that people can read and check; as a reference",
     source: "Watkins 1989; Sutton & Barto 2018, section 6.5",
+    is_first_choice: false,
+    tuning: || vec![logarithmic("learning_rate", 1e-2, 5e-1), usual_ranges::gamma()],
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// Greatest number of table entries.
 const ENTRIES_MAX: usize = 1 << 24;
 /// Environment steps of an update.
 const UPDATE_STEPS: u64 = 1_000;
+/// A value learnt from fewer visits than this is mostly its initial value.
+const VISITS_FEW: f64 = 10.0;
 /// A range wider than this is none.
 const FINITE: f32 = 1e6;
 
@@ -74,11 +85,11 @@ impl Default for Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let options = Self {
             learning_rate: read_schedule(
-                &section,
+                section,
                 "learning_rate",
                 Range::positive(),
                 "share of the error learnt",
@@ -96,9 +107,8 @@ impl Options {
             initial_value: section
                 .number("initial_value", Range::any(), "value of what is not known yet")?
                 .unwrap_or(default.initial_value),
-            exploration: DiscreteExploration::read(&section, default.exploration)?,
+            exploration: DiscreteExploration::read(section, default.exploration)?,
         };
-        section.finish()?;
         Ok(options)
     }
 
@@ -115,9 +125,18 @@ impl Options {
     pub fn entries(&self, spec: &Spec) -> Option<usize> {
         entries(&self.bins_of(spec.observation.len())?, spec)
     }
+}
 
-    /// Why a table cannot hold this decision, if it cannot.
-    pub fn mismatch(&self, spec: &Spec) -> Option<String> {
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        Box::new(QLearning::new(self.clone(), request.spec, request.seed))
+    }
+
+    fn gamma(&self) -> Option<f64> {
+        Some(self.gamma)
+    }
+
+    fn mismatch(&self, spec: &Spec) -> Option<String> {
         let features = spec.observation.len();
         let Some(bins) = self.bins_of(features) else {
             let given = self.bins.len();
@@ -133,6 +152,35 @@ impl Options {
             )
         })
     }
+
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let spec = decision.spec();
+        let total_steps = decision.project.train.total_steps;
+        let starts = if has_open_range(spec) { self.range_steps } else { 0 };
+        let mut findings: Vec<Finding> =
+            early_end(RECIPE.name, decision, &self.exploration, starts).into_iter().collect();
+        if starts >= total_steps {
+            findings.push(Finding::warn(
+                "learning starts",
+                format!(
+                    "range_steps = {starts} of total_steps = {total_steps}: all of them go into finding the features' ranges; \
+                     lower range_steps in [train.q-learning]"
+                ),
+            ));
+        }
+        let entries = self.entries(spec).unwrap_or(usize::MAX);
+        let visits = total_steps as f64 / entries as f64;
+        if visits < VISITS_FEW {
+            findings.push(Finding::warn(
+                "table",
+                format!(
+                    "{total_steps} steps for {entries} entries (cells × choices) are {visits:.1} visits of each: most are never \
+                     learnt; lower `bins` in [train.q-learning], train for longer, or use dqn, which learns across cells"
+                ),
+            ));
+        }
+        findings
+    }
 }
 
 fn entries(bins: &[u32], spec: &Spec) -> Option<usize> {
@@ -145,7 +193,7 @@ fn is_open(feature: &Feature) -> bool {
 }
 
 /// Whether the range of some feature must be found by looking, for `range_steps` steps.
-pub fn has_open_range(spec: &Spec) -> bool {
+fn has_open_range(spec: &Spec) -> bool {
     spec.observation.iter().any(is_open)
 }
 
@@ -229,7 +277,7 @@ impl QLearning {
         let transition = environments.transition();
         let next = match transition.outcomes[0] {
             Outcome::Running => &transition.observations,
-            _ => &transition.final_observations,
+            Outcome::Terminated | Outcome::Truncated => &transition.final_observations,
         };
         let next_cell = self.state.grid.cell(next);
         let next_row = &self.values[next_cell * choices..(next_cell + 1) * choices];

@@ -17,23 +17,33 @@ use setpoint_process::StateError;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use super::ppo::{read_activation, read_schedule, read_widths};
-use super::{Algorithm, Description, Figures, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot};
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
+use crate::figures::Figures;
+use crate::hidden_layers::{read_activation, read_widths};
+use crate::learning_rate::{Schedule, read_schedule};
 use crate::normalize::ObservationNormalizer;
-use crate::schedule::Schedule;
+use crate::recipe::{LearnerOptions, Learns, Recipe};
+use crate::request::Request;
+use crate::usual_ranges::{self, logarithmic};
+use setpoint_decision::charter::Finding;
+use setpoint_evidence::Decision;
 use setpoint_evidence::environments::Environments;
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "reinforce",
+    class: "Reinforce",
     summary: "REINFORCE: Monte-Carlo policy gradient, by default with a linear policy whose weights people can read",
     on_policy: true,
-    actions: "discrete, masked",
+    actions: Learns::Choices,
     sample_efficiency: "very low: each episode is learnt from once",
     pick_when: "a readable linear policy matters more than the last per cent; teaching; a first look",
     source: "Williams 1992; Sutton & Barto 2018, section 13.3",
+    is_first_choice: false,
+    tuning: || vec![logarithmic("learning_rate", 1e-4, 1e-1), usual_ranges::gamma()],
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// Every so many steps the entropy of the decision is taken for the log: a mean needs no more, and logarithms cost time.
@@ -103,24 +113,26 @@ impl Default for Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
-        let update = section.choice("update", &["step", "episode"], "how often the weights move")?;
-        let optimizer = section.choice("optimizer", &["sgd", "adam"], "how a gradient moves the weights")?;
+        let updates = [("step", Update::Step), ("episode", Update::Episode)];
+        let update = section.one_of("update", &updates, "how often the weights move")?;
+        let optimizers = [("sgd", Optimizer::Sgd), ("adam", Optimizer::Adam)];
+        let optimizer = section.one_of("optimizer", &optimizers, "how a gradient moves the weights")?;
         let flag = |key, default, meaning| -> Result<bool, Box<Diagnostic>> {
             Ok(section.boolean(key, meaning)?.unwrap_or(default))
         };
         let options = Self {
-            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "step size")?
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "step size")?
                 .unwrap_or(default.learning_rate),
             gamma: section
                 .number("gamma", Range::between(0.0, 1.0), "discount per step")?
                 .unwrap_or(default.gamma),
             normalize_returns: flag("normalize_returns", default.normalize_returns, "normalise returns")?,
-            net_arch: read_widths(&section, "net_arch")?.unwrap_or(default.net_arch),
-            activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
-            update: if update == Some("episode") { Update::Episode } else { Update::Step },
-            optimizer: if optimizer == Some("adam") { Optimizer::Adam } else { Optimizer::Sgd },
+            net_arch: read_widths(section, "net_arch")?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
+            update: update.unwrap_or(default.update),
+            optimizer: optimizer.unwrap_or(default.optimizer),
             baseline: flag("baseline", default.baseline, "subtract a learned state value")?,
             baseline_learning_rate: section
                 .number("baseline_learning_rate", Range::positive(), "the baseline's step size")?
@@ -131,8 +143,43 @@ impl Options {
                 "normalise observations by running statistics",
             )?,
         };
-        section.finish()?;
         Ok(options)
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        Box::new(Reinforce::new(self.clone(), request.spec, request.masked, request.seed))
+    }
+
+    fn gamma(&self) -> Option<f64> {
+        Some(self.gamma)
+    }
+
+    fn normalizes_observations(&self) -> Option<bool> {
+        Some(self.normalize_observation)
+    }
+
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let total_steps = decision.project.train.total_steps;
+        if let Some(longest) = decision.spec().max_steps.filter(|longest| u64::from(*longest) > total_steps) {
+            findings.push(Finding::warn(
+                "episodes",
+                format!(
+                    "reinforce learns when an episode ends, and one may last {longest} of the {total_steps} steps: raise \
+                     total_steps, lower max_steps in [process], or use ppo"
+                ),
+            ));
+        }
+        if !self.normalize_returns && !self.baseline {
+            findings.push(Finding::warn(
+                "variance",
+                "returns are neither normalised nor compared with a baseline, so that every action of a good episode counts as \
+                 good: write normalize_returns = true or baseline = true in [train.reinforce]",
+            ));
+        }
+        findings
     }
 }
 

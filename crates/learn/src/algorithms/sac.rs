@@ -17,26 +17,45 @@ use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use super::ppo::{NetArch, read_activation, read_net_arch, read_schedule};
-use super::{Description, Figures, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot};
 use crate::critics::{self, Critic, beside, each, least};
 use crate::exploration::{ActionNoise, NoiseSource};
-use crate::off_policy::{Chosen, Collection, Learner, Means};
+use crate::figures::{Figures, Means};
+use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
+use crate::learning_rate::{Schedule, read_schedule};
+use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
+use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
-use crate::schedule::Schedule;
+use crate::request::Request;
+use crate::usual_ranges::{counts, gamma, logarithmic};
+use crate::warnings::still_target;
+use setpoint_decision::charter::Finding;
+use setpoint_evidence::Decision;
 use setpoint_nn::network::{Cores, Halves, Network, Trained};
 
 pub mod discrete;
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "sac",
+    class: "SAC",
     summary: "soft actor–critic: a stochastic policy that climbs learnt values and keeps trying",
     on_policy: false,
-    actions: "continuous, discrete, masked",
+    actions: Learns::Both,
     sample_efficiency: "highest: each step is learnt from many times, and exploration looks after itself",
     pick_when: "settings rather than choices, and steps of the process are slow or costly",
     source: "Haarnoja et al. 2018, arXiv 1812.05905",
+    is_first_choice: true,
+    tuning: || {
+        vec![
+            logarithmic("learning_rate", 1e-4, 5e-3),
+            gamma(),
+            logarithmic("tau", 1e-3, 5e-2),
+            counts("batch_size", &[64, 128, 256]),
+            counts("learning_starts", &[100, 1000, 5000]),
+        ]
+    },
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
 /// `ent_coef`: fixed, or tuned from an initial value (`"auto"`, `"auto_0.1"`).
@@ -155,7 +174,7 @@ impl Default for Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let target_entropy = if section.is_string("target_entropy") {
             section.choice("target_entropy", &["auto"], "entropy to aim at, in nats")?;
@@ -164,23 +183,45 @@ impl Options {
             section.number("target_entropy", Range::any(), "entropy to aim at, in nats, or \"auto\"")?
         };
         let options = Self {
-            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
-            collection: Collection::read(&section, default.collection)?,
+            collection: Collection::read(section, default.collection)?,
             tau: section
                 .number("tau", Range::between(0.0, 1.0), "share by which the target networks move")?
                 .unwrap_or(default.tau),
             target_update_interval: section
                 .integer("target_update_interval", Range::at_least(1.0), "gradient steps between moves")?
                 .unwrap_or(default.target_update_interval),
-            ent_coef: EntropyCoefficient::read(&section)?.unwrap_or(default.ent_coef),
+            ent_coef: EntropyCoefficient::read(section)?.unwrap_or(default.ent_coef),
             target_entropy,
-            noise: ActionNoise::read(&section)?,
-            net_arch: read_net_arch(&section, &default.net_arch)?.unwrap_or(default.net_arch),
-            activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
+            noise: ActionNoise::read(section)?,
+            net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
         };
-        section.finish()?;
         Ok(options)
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        let (Request { spec, seed, .. }, cores) = (request, request.cores());
+        let collection = self.collection.clone();
+        if spec.action.is_discrete() {
+            let learner = discrete::DiscreteSac::new(self.clone(), spec, *seed, cores);
+            Box::new(OffPolicy::new(learner, collection, request, cores))
+        } else {
+            let learner = Sac::new(self.clone(), spec, *seed, cores);
+            Box::new(OffPolicy::new(learner, collection, request, cores))
+        }
+    }
+
+    fn collection(&self) -> Option<&Collection> {
+        Some(&self.collection)
+    }
+
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let moves = self.collection.total_gradient_steps(decision.project.train.total_steps);
+        still_target(self.target_update_interval, moves, "gradient steps").into_iter().collect()
     }
 }
 

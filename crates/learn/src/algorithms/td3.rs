@@ -14,25 +14,48 @@ use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use super::ppo::{NetArch, read_activation, read_schedule};
-use super::{Description, Figures, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot};
 use crate::critics::{self, Critic, beside, each, least};
 use crate::exploration::{ActionNoise, NoiseSource};
-use crate::off_policy::{Chosen, Collection, Learner, Means};
+use crate::figures::{Figures, Means};
+use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
+use crate::learning_rate::{Schedule, read_schedule};
+use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
+use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
-use crate::schedule::Schedule;
+use crate::request::Request;
+use crate::usual_ranges::{counts, gamma, logarithmic};
+use crate::warnings::missing_noise;
+use setpoint_decision::charter::Finding;
+use setpoint_decision::tuning::Ranges;
+use setpoint_evidence::Decision;
 use setpoint_nn::network::{Cores, Halves, Network, Target, Trained};
 
-/// The row of `setpoint list algorithms`.
-pub const DESCRIPTION: Description = Description {
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
     name: "td3",
+    class: "TD3",
     summary: "twin delayed DDPG: a deterministic policy that climbs the lesser of two learnt values",
     on_policy: false,
-    actions: "continuous",
+    actions: Learns::Settings,
     sample_efficiency: "high: each step is learnt from many times",
     pick_when: "settings rather than choices, costly steps, and a policy without chance is wanted",
     source: "Fujimoto et al. 2018, arXiv 1802.09477",
+    is_first_choice: true,
+    tuning: usual_ranges,
+    read: |section| Ok(Box::new(Options::read(section)?)),
 };
+
+/// What `setpoint tune` usually searches, for DDPG too.
+pub(super) fn usual_ranges() -> Ranges {
+    vec![
+        logarithmic("learning_rate", 1e-4, 5e-3),
+        gamma(),
+        logarithmic("tau", 1e-3, 5e-2),
+        counts("batch_size", &[64, 128, 256]),
+        counts("learning_starts", &[100, 1000, 5000]),
+    ]
+}
 
 /// `[train.td3]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,14 +115,7 @@ impl Default for Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
-        let options = Self::read_open(&section)?;
-        section.finish()?;
-        Ok(options)
-    }
-
-    /// Reads what TD3 and DDPG share, and what TD3 has beyond; leaves the section open.
-    pub(super) fn read_open(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let shared = Self::read_shared(section)?;
         let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
@@ -123,6 +139,7 @@ impl Options {
         })
     }
 
+    /// Reads the options that DDPG has too.
     pub(super) fn read_shared(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         Ok(Self {
@@ -133,11 +150,26 @@ impl Options {
                 .number("tau", Range::between(0.0, 1.0), "share by which the target networks move")?
                 .unwrap_or(default.tau),
             noise: ActionNoise::read(section)?,
-            net_arch: super::ppo::read_net_arch(section, &default.net_arch)?
-                .unwrap_or(default.net_arch.clone()),
+            net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch.clone()),
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
             ..default
         })
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        let cores = request.cores();
+        let learner = Td3::new(self.clone(), request.spec, request.seed, cores);
+        Box::new(OffPolicy::new(learner, self.collection.clone(), request, cores))
+    }
+
+    fn collection(&self) -> Option<&Collection> {
+        Some(&self.collection)
+    }
+
+    fn warnings(&self, _decision: &Decision) -> Vec<Finding> {
+        missing_noise(RECIPE.name, &self.noise).into_iter().collect()
     }
 }
 

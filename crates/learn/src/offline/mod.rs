@@ -16,8 +16,9 @@ use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use crate::algorithms::{Algorithm, Figures, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot};
 use crate::error::TrainError;
+use crate::figures::Figures;
 use crate::normalize::ObservationNormalizer;
 use crate::replay::Batch;
 use setpoint_evidence::Decision;

@@ -40,7 +40,7 @@ pub fn search(process: &Inventory) -> Vec<f32> {
     let mut chain = process.clone();
     let mut levels = newsvendor(process);
     let mut best = mean_cost(&mut chain, &levels, &demand);
-    let mut stride = (process.demand.mean().sqrt() / 2.0).floor().max(1.0) as f32;
+    let mut stride = (process.demand.mean.sqrt() / 2.0).floor().max(1.0) as f32;
     loop {
         let mut has_improved = false;
         for direction in directions(levels.len()) {
@@ -86,7 +86,7 @@ fn newsvendor(process: &Inventory) -> Vec<f32> {
     (0..stages.len())
         .map(|stage| {
             periods += stages[stage].in_transit.len();
-            let mean = process.demand.mean() * periods as f64;
+            let mean = process.demand.mean * periods as f64;
             let above = holding(stage + 1);
             let fractile = |cost: f64| ((shortage + above) / (shortage + cost).max(1e-9)).clamp(0.01, 0.999);
             let lower = poisson_quantile(mean, fractile(holding(0).max(above)));

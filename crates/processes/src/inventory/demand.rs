@@ -7,7 +7,8 @@ use setpoint_random::Stream;
 /// Demand of a period, in whole units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
-    mean: f64,
+    /// Units a period.
+    pub mean: f64,
     /// Probability of no demand at all.
     none: f64,
 }
@@ -17,11 +18,6 @@ impl Demand {
     pub fn new(mean: f64) -> Self {
         assert!(mean > 0.0 && mean <= 100.0, "demand_mean is checked where it is read");
         Self { mean, none: (-mean).exp() }
-    }
-
-    /// Units a period.
-    pub fn mean(&self) -> f64 {
-        self.mean
     }
 
     /// No draw exceeds this: the mean and ten standard deviations, and ten more for small means.

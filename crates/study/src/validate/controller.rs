@@ -10,7 +10,7 @@ use setpoint_nn::mlp::Activation;
 use setpoint_policy::Policy;
 use setpoint_random::Stream;
 
-use setpoint_learn::algorithms::Snapshot;
+use setpoint_learn::algorithm::Snapshot;
 use setpoint_learn::algorithms::bc::Actor;
 use setpoint_learn::offline::Transitions;
 use setpoint_learn::problem::Problem;

@@ -1,19 +1,19 @@
 //! The simulator beside the log: from its own first states, under the log's own actions or under a clone of who took them.
 
 use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_guard::decider::{ActionBuffer, Decider, States};
+use setpoint_guard::policy_decider::PolicyDecider;
 use setpoint_log::read::Resolution;
 use setpoint_log::{Log, LoggedEpisode};
 use setpoint_policy::Policy;
-use setpoint_policy::policy::Runner;
-use setpoint_process::disturbed::{Difficulty, Disturbed};
-use setpoint_process::process::Outcome;
+use setpoint_process::process::{Action, Outcome};
 use setpoint_process::reward::RewardFunction;
 use setpoint_random::Stream;
 
 use setpoint_evidence::Decision;
 use setpoint_evidence::PlayError;
-use setpoint_evidence::evaluate::{Decisions, Draws};
 use setpoint_evidence::logs::ended;
+use setpoint_evidence::player::{Observer, Player, Step};
 
 /// What its random streams are for.
 const PURPOSE: &str = "validation";
@@ -21,98 +21,152 @@ const PURPOSE: &str = "validation";
 const LANES: usize = 256;
 
 /// Plays an episode beside every logged one: its actions, or those of `clone`. It is shorter where the simulator came to an end
-/// of its own before, or does not allow what was logged; beside an episode that ended by itself a clone may go on for as long as
-/// the longest one. Constraints are left aside: what was done was done.
+/// of its own before, or does not allow the logged action; beside an episode that ended by itself a clone may go on for as long
+/// as the longest episode. Constraints are left aside: the plant took these actions without them.
 pub fn play(decision: &Decision, logged: &Log, clone: Option<&Policy>, seed: u64) -> Result<Log, PlayError> {
-    let spec = decision.spec();
-    let reward = RewardFunction::new(&decision.project.reward, spec);
+    let mut unguarded = decision.clone();
+    unguarded.project.constraints.clear();
     let lanes = LANES.min(logged.episodes.len()).max(1);
-    let (project, factory) = (&decision.project, decision.factory.as_ref());
-    let mut batch = if project.evaluate.disturbed {
-        let level = Difficulty::Fixed(project.evaluation_level());
-        Disturbed::batch(project, factory, lanes, seed, PURPOSE, level)?
-    } else {
-        factory.batch(lanes, seed, PURPOSE)?
-    };
-    let mut simulated = Log::new(spec);
-    let mut decisions = Decisions::new(&spec.action, lanes);
-    let mut terms = vec![0.0; reward.names().len()];
-    let mut clone = clone.map(|policy| policy.runner(1));
-    let mut draws = Draws(Stream::new(seed, "validation draws", 0));
+    let mut player = Player::new(&unguarded, lanes, seed, PURPOSE)?;
+    let mut cloned = clone
+        .map(|policy| PolicyDecider::stochastic(policy, lanes, Stream::new(seed, "validation draws", 0)));
     let lengths = match &clone {
         None => logged.episodes.iter().map(|episode| episode.rows.len()).collect(),
         Some(_) => lengths_of(logged),
     };
+    let mut simulated = Log::new(decision.spec());
     for (chunk, episodes) in logged.episodes.chunks(lanes).enumerate() {
+        let first = chunk * lanes;
         for lane in 0..episodes.len() {
-            let random = Stream::new(seed, PURPOSE, (chunk * lanes + lane) as u64);
-            batch.reset_lane(lane, Some(random))?;
+            player.begin(lane, Stream::new(seed, PURPOSE, (first + lane) as u64))?;
         }
-        let mut played: Vec<Log> = episodes.iter().map(|_| Log::new(spec)).collect();
-        let mut ended: Vec<Option<bool>> = vec![None; episodes.len()];
-        let mut steps = vec![false; lanes];
-        let mut action = vec![0.0; logged.width];
-        loop {
-            steps.fill(false);
-            let transition = batch.transition();
-            for (lane, episode) in episodes.iter().enumerate() {
-                let own = &mut played[lane];
-                if ended[lane].is_some() || own.rows() == lengths[chunk * lanes + lane] {
-                    continue;
-                }
-                let features = logged.features;
-                let seen = &transition.observations[lane * features..(lane + 1) * features];
-                match &mut clone {
-                    None => action.copy_from_slice(logged.action(episode.rows.start + own.rows())),
-                    Some(runner) => {
-                        decide(
-                            runner,
-                            &spec.action,
-                            seen,
-                            lane,
-                            &transition.allowed,
-                            &mut draws,
-                            &mut action,
-                        );
-                    }
-                }
-                if !write(&action, &spec.action, lane, &transition.allowed, &mut decisions) {
-                    ended[lane] = Some(false);
-                    continue;
-                }
-                own.observations.extend_from_slice(seen);
-                own.actions.extend_from_slice(&action);
-                steps[lane] = true;
-            }
-            if !steps.contains(&true) {
-                break;
-            }
-            batch.step_where(decisions.actions(), &steps)?;
-            let transition = batch.transition();
-            for lane in (0..episodes.len()).filter(|lane| steps[*lane]) {
-                let own = &mut played[lane];
-                let width = logged.signals_per_row;
-                let signals = &transition.signals[lane * width..(lane + 1) * width];
-                // The time limit is the log's end, which is paid nothing here.
-                let outcome = match transition.outcomes[lane] {
-                    Outcome::Truncated => Outcome::Running,
-                    outcome => outcome,
-                };
-                own.signals.extend_from_slice(signals);
-                own.rewards.push(reward.evaluate(signals, outcome, &mut terms));
-                own.probabilities.push(f64::NAN);
-                own.lines.push(0);
-                if transition.outcomes[lane].is_over() {
-                    ended[lane] = Some(outcome == Outcome::Terminated);
-                }
-            }
+        let lengths = &lengths[first..first + episodes.len()];
+        let mut beside = Beside::new(decision, logged, episodes, lengths, clone.is_none());
+        match &mut cloned {
+            None => player.play(&mut Recorded::new(decision, logged, episodes), &mut beside)?,
+            Some(clone) => player.play(clone, &mut beside)?,
         }
-        for (own, ended) in played.iter().zip(ended) {
+        for (own, ended) in beside.played.iter().zip(beside.ended) {
             let episode = LoggedEpisode { rows: 0..own.rows(), terminated: ended };
             simulated.append_episode(own, &episode);
         }
     }
     Ok(simulated)
+}
+
+/// Writes down the simulator's episodes beside the logged ones.
+struct Beside<'l> {
+    logged: &'l Log,
+    /// The logged episode of each lane.
+    episodes: &'l [LoggedEpisode],
+    /// Whether the logged actions are played, rather than those of a clone.
+    is_recorded: bool,
+    /// Steps that each lane may take.
+    lengths: &'l [usize],
+    reward: RewardFunction,
+    terms: Vec<f64>,
+    played: Vec<Log>,
+    /// Whether each lane's episode ended by itself; `None` where it was only as long as it may be.
+    ended: Vec<Option<bool>>,
+}
+
+impl<'l> Beside<'l> {
+    fn new(
+        decision: &Decision,
+        logged: &'l Log,
+        episodes: &'l [LoggedEpisode],
+        lengths: &'l [usize],
+        is_recorded: bool,
+    ) -> Self {
+        let reward = RewardFunction::new(&decision.project.reward, decision.spec());
+        Self {
+            logged,
+            episodes,
+            lengths,
+            is_recorded,
+            terms: vec![0.0; reward.names().len()],
+            reward,
+            played: episodes.iter().map(|_| Log::new(decision.spec())).collect(),
+            ended: vec![None; episodes.len()],
+        }
+    }
+}
+
+impl Observer for Beside<'_> {
+    fn observe(&mut self, step: &Step<'_>) -> bool {
+        let (lane, own) = (step.lane, &mut self.played[step.lane]);
+        match step.action {
+            // The action as it was logged: the simulator may have had to limit a setting.
+            _ if self.is_recorded => {
+                own.actions
+                    .extend_from_slice(self.logged.action(self.episodes[lane].rows.start + own.rows()));
+            }
+            Action::Discrete(choice) => own.actions.push(choice as f32),
+            Action::Continuous(settings) => own.actions.extend_from_slice(settings),
+        }
+        own.observations.extend_from_slice(step.state.observation);
+        // The time limit is the log's end, which is no event here.
+        let outcome = match step.outcome {
+            Outcome::Truncated => Outcome::Running,
+            outcome => outcome,
+        };
+        own.signals.extend_from_slice(step.signals);
+        own.rewards.push(self.reward.evaluate(step.signals, outcome, &mut self.terms));
+        own.probabilities.push(f64::NAN);
+        own.lines.push(0);
+        if step.outcome.is_over() {
+            self.ended[lane] = Some(outcome == Outcome::Terminated);
+        }
+        self.ended[lane].is_none() && own.rows() < self.lengths[lane]
+    }
+
+    fn declined(&mut self, lane: usize) {
+        self.ended[lane] = Some(false);
+    }
+}
+
+/// A recorded controller: each lane takes the actions of a logged episode, one after another. It declines where the episode
+/// has no more actions, or where the process does not allow its choice.
+struct Recorded<'l> {
+    logged: &'l Log,
+    episodes: &'l [LoggedEpisode],
+    space: &'l ActionSpace,
+    /// Decisions of each lane so far.
+    taken: Vec<usize>,
+}
+
+impl<'l> Recorded<'l> {
+    fn new(decision: &'l Decision, logged: &'l Log, episodes: &'l [LoggedEpisode]) -> Self {
+        Self { logged, episodes, space: &decision.spec().action, taken: vec![0; episodes.len()] }
+    }
+}
+
+impl Decider for Recorded<'_> {
+    fn begin(&mut self, lane: usize) {
+        self.taken[lane] = 0;
+    }
+
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        for (row, lane) in states.lanes.iter().enumerate() {
+            let Some(logged) = self.episodes[*lane].rows.clone().nth(self.taken[*lane]) else {
+                actions.declined[row] = true;
+                continue;
+            };
+            self.taken[*lane] += 1;
+            let action = self.logged.action(logged);
+            match self.space {
+                ActionSpace::Discrete { .. } => {
+                    let (choice, allowed) = (action[0] as usize, states.allowed(row));
+                    actions.choices[row] = choice as u32;
+                    actions.declined[row] = !(allowed.is_empty() || allowed[choice]);
+                }
+                ActionSpace::Continuous { axes } => {
+                    let settings = actions.settings_mut(row).iter_mut().zip(action).zip(axes);
+                    settings.for_each(|((value, logged), axis)| *value = logged.clamp(axis.low, axis.high));
+                }
+            }
+        }
+    }
 }
 
 /// Steps that a clone may take beside each episode: as many as were logged, or, where the episode ended by itself, as the
@@ -121,55 +175,6 @@ fn lengths_of(logged: &Log) -> Vec<usize> {
     let longest = logged.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0);
     let length = |(episode, ended): (&LoggedEpisode, bool)| if ended { longest } else { episode.rows.len() };
     logged.episodes.iter().zip(ended(logged)).map(length).collect()
-}
-
-/// A draw of the clone's, in the numbers of a log.
-fn decide(
-    runner: &mut Runner<'_>,
-    space: &ActionSpace,
-    seen: &[f32],
-    lane: usize,
-    allowed: &[bool],
-    draws: &mut Draws,
-    action: &mut [f32],
-) {
-    match space {
-        ActionSpace::Discrete { choices } => {
-            let own = if allowed.is_empty() {
-                allowed
-            } else {
-                &allowed[lane * choices.len()..(lane + 1) * choices.len()]
-            };
-            let mut choice = [0];
-            runner.choose(seen, own, Some(draws), &mut choice);
-            action[0] = choice[0] as f32;
-        }
-        ActionSpace::Continuous { .. } => runner.control(seen, Some(draws), action),
-    }
-}
-
-/// Writes a logged action for one environment; `false` where the process does not allow it now.
-fn write(
-    action: &[f32],
-    space: &ActionSpace,
-    lane: usize,
-    allowed: &[bool],
-    Decisions { choices, values }: &mut Decisions,
-) -> bool {
-    match space {
-        ActionSpace::Discrete { choices: all } => {
-            let choice = action[0] as usize;
-            choices[lane] = choice as u32;
-            allowed.is_empty() || allowed[lane * all.len() + choice]
-        }
-        ActionSpace::Continuous { axes } => {
-            let row = &mut values[lane * axes.len()..(lane + 1) * axes.len()];
-            for ((value, logged), axis) in row.iter_mut().zip(action).zip(axes) {
-                *value = logged.clamp(axis.low, axis.high);
-            }
-            true
-        }
-    }
 }
 
 /// The simulator's log with its numbers rounded as the plant's are: rounding alone makes steps of its own.

@@ -237,7 +237,7 @@ fn sentence(validation: &Validation) -> String {
     }
     let subject = match validation.verdict {
         Verdict::Doubtful => "It is doubtful whether the simulator does what the log shows".to_owned(),
-        _ => subject,
+        Verdict::Consistent | Verdict::Inconsistent => subject,
     };
     let named: Vec<&str> =
         validation.reasons.iter().take(NAMED).map(|reason| reason.sentence.as_str()).collect();

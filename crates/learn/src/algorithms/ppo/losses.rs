@@ -3,7 +3,7 @@
 use setpoint_nn::real::Real;
 use setpoint_nn::{categorical, gaussian};
 
-use super::Learner;
+use super::MinibatchNetwork;
 use crate::rollout::Rollout;
 
 /// One sample of the clipped surrogate.
@@ -87,7 +87,7 @@ impl ActorLoss {
     /// Runs the actor on a minibatch and leaves dL/d output in the learner (and dL/d log σ in its gradient).
     pub fn gradient(
         &self,
-        actor: &mut Learner,
+        actor: &mut MinibatchNetwork,
         rollout: &Rollout,
         indices: &[u32],
         advantages: &mut [f32],
@@ -116,12 +116,12 @@ impl ActorLoss {
 
     fn categorical(
         &self,
-        actor: &mut Learner,
+        actor: &mut MinibatchNetwork,
         rollout: &Rollout,
         indices: &[u32],
         advantages: &mut [f32],
     ) -> ActorFigures {
-        let choices = actor.network.output;
+        let choices = actor.network.shape.output;
         let share = 1.0 / indices.len() as f32;
         let outputs = &mut actor.outputs[..indices.len() * choices];
         if self.masked {
@@ -153,16 +153,15 @@ impl ActorLoss {
 
     fn gaussian(
         &self,
-        actor: &mut Learner,
+        actor: &mut MinibatchNetwork,
         rollout: &Rollout,
         indices: &[u32],
         advantages: &[f32],
     ) -> ActorFigures {
-        let axes = actor.network.output;
+        let axes = actor.network.shape.output;
         let share = 1.0 / indices.len() as f32;
-        let parameters = actor.network.parameters();
-        let log_std = &actor.trained.parameters[parameters..];
-        let log_std_gradient = &mut actor.gradient[parameters..];
+        let (log_std, log_std_gradient) = actor.network.beside();
+        let log_std = &*log_std;
         // d H / d log σ = 1 for each axis, in every row alike.
         log_std_gradient.fill(-self.entropy_coefficient);
         let mut figures = ActorFigures::default();
@@ -219,7 +218,7 @@ pub(super) struct CriticLoss {
 
 impl CriticLoss {
     /// Runs the critic on a minibatch and leaves dL/d output in the learner; returns the mean squared error.
-    pub fn gradient(&self, critic: &mut Learner, rollout: &Rollout, indices: &[u32]) -> f64 {
+    pub fn gradient(&self, critic: &mut MinibatchNetwork, rollout: &Rollout, indices: &[u32]) -> f64 {
         critic.forward(&rollout.observations, indices);
         let share = self.coefficient / indices.len() as f32;
         let mut sum = 0.0;

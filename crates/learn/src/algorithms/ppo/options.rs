@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
+use setpoint_evidence::Decision;
 use setpoint_nn::mlp::Activation;
 
-use crate::schedule::Schedule;
+use super::Ppo;
+use crate::algorithm::Algorithm;
+use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
+use crate::learning_rate::{Schedule, read_schedule};
+use crate::recipe::LearnerOptions;
+use crate::request::Request;
 
-/// Widths of the hidden layers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetArch {
-    /// Of the policy network.
-    pub pi: Vec<usize>,
-    /// Of the value network.
-    pub vf: Vec<usize>,
-}
+/// With fewer updates than this, a schedule falls in too few stairs and most of what was collected is never used twice.
+const UPDATES_FEW: u64 = 5;
 
 /// `[train.ppo]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +102,7 @@ impl Default for Options {
 
 impl Options {
     /// Reads the section; absent keys take their defaults.
-    pub fn read(section: Section<'_>) -> Result<Self, Box<Diagnostic>> {
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let unit = || Range::between(0.0, 1.0);
         let at_least_zero = || Range::at_least(0.0);
@@ -120,13 +121,13 @@ impl Options {
             n_steps: count("n_steps", default.n_steps, "steps of each environment between updates")?,
             batch_size: count("batch_size", default.batch_size, "samples of a minibatch")?,
             n_epochs: count("n_epochs", default.n_epochs, "passes over each rollout")?,
-            learning_rate: read_schedule(&section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
             gamma: number("gamma", unit(), default.gamma, "discount per step")?,
             gae_lambda: number("gae_lambda", unit(), default.gae_lambda, "λ of advantage estimation")?,
-            clip_range: read_schedule(&section, "clip_range", Range::positive(), "clip of the ratio")?
+            clip_range: read_schedule(section, "clip_range", Range::positive(), "clip of the ratio")?
                 .unwrap_or(default.clip_range),
-            clip_range_vf: read_schedule(&section, "clip_range_vf", Range::positive(), "clip of the value")?,
+            clip_range_vf: read_schedule(section, "clip_range_vf", Range::positive(), "clip of the value")?,
             normalize_advantage: flag(
                 "normalize_advantage",
                 default.normalize_advantage,
@@ -141,8 +142,8 @@ impl Options {
                 "greatest norm of the gradient",
             )?,
             target_kl: section.number("target_kl", Range::positive(), "limit of the KL divergence")?,
-            net_arch: read_net_arch(&section, &default.net_arch)?.unwrap_or(default.net_arch),
-            activation_fn: read_activation(&section)?.unwrap_or(default.activation_fn),
+            net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
             ortho_init: flag("ortho_init", default.ortho_init, "orthogonal initial weights")?,
             log_std_init: number(
                 "log_std_init",
@@ -199,62 +200,57 @@ impl Options {
                 "lower batch_size or raise n_steps",
             ));
         }
-        section.finish()?;
         Ok(options)
     }
 }
 
-/// A number, or a schedule such as `"linear_3e-4"`.
-pub(crate) fn read_schedule(
-    section: &Section<'_>,
-    key: &'static str,
-    range: Range,
-    meaning: &'static str,
-) -> Result<Option<Schedule>, Box<Diagnostic>> {
-    if !section.is_string(key) {
-        return Ok(section.number(key, range, meaning)?.map(Schedule::Constant));
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        let Request { spec, masked, seed, threads, .. } = request;
+        Box::new(Ppo::new(self.clone(), spec, *masked, *seed, *threads))
     }
-    let Some(text) = section.string(key, meaning)? else { return Ok(None) };
-    match Schedule::parse(&text) {
-        Some(schedule) if range.contains(schedule.start()) => Ok(Some(schedule)),
-        _ => Err(section.error(
-            key,
-            &format!("`{text}` is not a schedule"),
-            &format!("expected {range}, or a text such as \"linear_3e-4\" ({meaning})"),
-            "`linear_X` falls from X at the start to 0 at the end of training",
-        )),
+
+    fn gamma(&self) -> Option<f64> {
+        Some(self.gamma)
     }
-}
 
-pub(crate) fn read_widths(
-    section: &Section<'_>,
-    key: &'static str,
-) -> Result<Option<Vec<usize>>, Box<Diagnostic>> {
-    let widths = section.integers(key, Range::between(1.0, 4096.0), "widths of hidden layers")?;
-    Ok(widths.map(|widths| widths.into_iter().map(|width| width as usize).collect()))
-}
-
-/// `[64, 64]` for both networks, or `{ pi = [64, 64], vf = [64, 64] }` (`qf` for critics is the same as `vf`).
-pub(crate) fn read_net_arch(
-    section: &Section<'_>,
-    default: &NetArch,
-) -> Result<Option<NetArch>, Box<Diagnostic>> {
-    if !section.is_table("net_arch") {
-        return Ok(read_widths(section, "net_arch")?.map(|widths| NetArch { pi: widths.clone(), vf: widths }));
+    fn normalizes_observations(&self) -> Option<bool> {
+        Some(self.normalize_observation)
     }
-    let table = section.table("net_arch")?;
-    let net_arch = NetArch {
-        pi: read_widths(&table, "pi")?.unwrap_or(default.pi.clone()),
-        vf: match read_widths(&table, "vf")? {
-            Some(widths) => widths,
-            None => read_widths(&table, "qf")?.unwrap_or(default.vf.clone()),
-        },
-    };
-    table.finish()?;
-    Ok(Some(net_arch))
-}
 
-pub(crate) fn read_activation(section: &Section<'_>) -> Result<Option<Activation>, Box<Diagnostic>> {
-    let name = section.choice("activation_fn", &["tanh", "relu"], "activation of hidden layers")?;
-    Ok(name.map(|name| if name == "relu" { Activation::Relu } else { Activation::Tanh }))
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let Self { n_envs, n_steps, batch_size, .. } = self;
+        let rollout = n_envs * n_steps;
+        let total_steps = decision.project.train.total_steps;
+        let updates = total_steps.div_ceil(rollout as u64);
+        if updates < UPDATES_FEW {
+            findings.push(Finding::warn(
+                "rollout",
+                format!(
+                    "a rollout takes n_envs × n_steps = {rollout} steps, so {total_steps} steps make {updates} update(s); lower \
+                     n_steps in [train.ppo] to {} or less, or train for longer",
+                    (total_steps / 20 / *n_envs as u64).max(1)
+                ),
+            ));
+        }
+        if rollout % batch_size != 0 {
+            findings.push(Finding::warn(
+                "minibatches",
+                format!(
+                    "batch_size = {batch_size} does not divide the rollout of {rollout}: the last minibatch of every epoch has \
+                     {} samples and a noisier gradient; choose a divisor of n_envs × n_steps",
+                    rollout % batch_size
+                ),
+            ));
+        }
+        if *batch_size == 1 && self.normalize_advantage {
+            findings.push(Finding::warn(
+                "minibatches",
+                "advantages are normalised within a minibatch, and one sample alone has always the advantage 0: raise \
+                 batch_size in [train.ppo], or write normalize_advantage = false",
+            ));
+        }
+        findings
+    }
 }

@@ -10,10 +10,11 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use super::{Options, Temperature};
-use crate::algorithms::{Figures, Snapshot};
+use crate::algorithm::Snapshot;
 use crate::critics::{self, Critic, each, least};
 use crate::exploration::is_greedy;
-use crate::off_policy::{Chosen, Learner, Means};
+use crate::figures::{Figures, Means};
+use crate::off_policy::{Chosen, Learner};
 use crate::replay::Batch;
 use setpoint_nn::network::{Cores, Network, Trained};
 

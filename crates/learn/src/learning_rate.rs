@@ -1,6 +1,8 @@
-//! Values that change with the progress of training.
+//! The learning rate over the training, and other values that fall with its progress, such as a clip range.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::section::{Range, Section};
 
 /// A value over the remaining share of training (Stable-Baselines3's `progress_remaining`, from 1 to 0).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,6 +56,28 @@ impl<'de> Deserialize<'de> for Schedule {
             Written::Text(text) => Self::parse(&text)
                 .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a schedule"))),
         }
+    }
+}
+
+/// A number, or a schedule such as `"linear_3e-4"`.
+pub fn read_schedule(
+    section: &Section<'_>,
+    key: &'static str,
+    range: Range,
+    meaning: &'static str,
+) -> Result<Option<Schedule>, Box<Diagnostic>> {
+    if !section.is_string(key) {
+        return Ok(section.number(key, range, meaning)?.map(Schedule::Constant));
+    }
+    let Some(text) = section.string(key, meaning)? else { return Ok(None) };
+    match Schedule::parse(&text) {
+        Some(schedule) if range.contains(schedule.start()) => Ok(Some(schedule)),
+        _ => Err(section.error(
+            key,
+            &format!("`{text}` is not a schedule"),
+            &format!("expected {range}, or a text such as \"linear_3e-4\" ({meaning})"),
+            "`linear_X` falls from X at the start to 0 at the end of training",
+        )),
     }
 }
 

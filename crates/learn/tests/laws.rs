@@ -9,41 +9,67 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, train};
 use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
 
-/// Every algorithm with a process that it can learn, and settings that make a training short.
-const SMALL: &[(&str, &str, &str)] = &[
-    ("ppo", "cart-pole", "n_envs = 4\nn_steps = 64\nnet_arch = [16]\nn_epochs = 2"),
-    ("ppo", "pendulum", "n_envs = 2\nn_steps = 128\nnet_arch = [16]\nn_epochs = 2"),
-    ("reinforce", "cart-pole", ""),
-    ("dqn", "cart-pole", "net_arch = [16, 16]\ntarget_update_interval = 100\nbuffer_size = 900"),
-    (
+/// An algorithm with a process that it can learn, options that make a training short, and steps of three updates or more.
+struct Row {
+    algorithm: &'static str,
+    process: &'static str,
+    options: &'static str,
+    steps: u64,
+}
+
+const fn row(algorithm: &'static str, process: &'static str, options: &'static str) -> Row {
+    Row { algorithm, process, options, steps: 3_000 }
+}
+
+/// A row for an algorithm that learns from a log: its updates take more rows than others take steps.
+const fn logged(algorithm: &'static str, options: &'static str) -> Row {
+    Row { algorithm, process: "assembly-line", options, steps: 70_000 }
+}
+
+const ROWS: &[Row] = &[
+    row("ppo", "cart-pole", "n_envs = 4\nn_steps = 64\nnet_arch = [16]\nn_epochs = 2"),
+    row("ppo", "pendulum", "n_envs = 2\nn_steps = 128\nnet_arch = [16]\nn_epochs = 2"),
+    row("reinforce", "cart-pole", ""),
+    row("dqn", "cart-pole", "net_arch = [16, 16]\ntarget_update_interval = 100\nbuffer_size = 900"),
+    row(
         "dqn",
         "job-shop",
         "net_arch = [16]\ndouble_q = true\ndueling = true\nn_steps = 3\nprioritized_replay = true\nn_envs = 3",
     ),
-    ("sac", "pendulum", "net_arch = [16, 16]\nbatch_size = 32\nn_envs = 2\nnormalize_observation = true"),
-    ("sac", "cart-pole", "net_arch = [16, 16]\nbatch_size = 32\nlearning_starts = 500"),
-    (
+    row("sac", "pendulum", "net_arch = [16, 16]\nbatch_size = 32\nn_envs = 2\nnormalize_observation = true"),
+    row("sac", "cart-pole", "net_arch = [16, 16]\nbatch_size = 32\nlearning_starts = 500"),
+    row(
         "td3",
         "pendulum",
         "net_arch = [16, 16]\nbatch_size = 31\naction_noise = \"ornstein-uhlenbeck\"\nbuffer_size = 1500",
     ),
-    (
+    row(
         "ddpg",
         "pendulum",
         "net_arch = [16, 16]\nbatch_size = 32\naction_noise = \"normal\"\ntrain_freq = 4\ngradient_steps = -1",
     ),
-    ("q-learning", "cart-pole", "bins = [4]"),
-    ("epsilon-greedy", "assembly-setup", ""),
-    ("ucb1", "assembly-setup", ""),
-    ("lin-ucb", "assembly-setup", ""),
-    ("thompson", "assembly-setup", "belief = \"linear\""),
+    row("q-learning", "cart-pole", "bins = [4]"),
+    logged("bc", "source = \"line-manager\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64"),
+    logged("iql", "source = \"random\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64"),
+    row("epsilon-greedy", "assembly-setup", ""),
+    row("ucb1", "assembly-setup", ""),
+    row("lin-ucb", "assembly-setup", ""),
+    row("thompson", "assembly-setup", "belief = \"linear\""),
 ];
+
+#[test]
+fn every_recipe_has_a_row_here() {
+    for recipe in RECIPES {
+        assert!(ROWS.iter().any(|row| row.algorithm == recipe.name), "{}", recipe.name);
+    }
+}
 
 fn problem(algorithm: &str, kind: &str, options: &str, steps: u64) -> Problem {
     let factory = setpoint_processes::open_kind(kind, None).unwrap();
@@ -72,17 +98,20 @@ fn run(problem: &Problem, folder: Option<&Path>, resume: bool, threads: usize, s
 
 #[test]
 fn every_algorithm_goes_on_bit_for_bit_after_a_stop_on_any_number_of_threads() {
-    for (algorithm, kind, options) in SMALL {
-        let problem = problem(algorithm, kind, options, 3_000);
+    for Row { algorithm, process, options, steps } in ROWS {
+        let problem = problem(algorithm, process, options, *steps);
         let whole = run(&problem, None, false, 1, u64::MAX);
         let folder = tempfile::tempdir().unwrap();
         // Stopped twice, the second time on two threads.
         let part = run(&problem, Some(folder.path()), false, 1, 1);
-        assert_eq!(part.summary.ending, Ending::Interrupted, "{algorithm} on {kind}");
+        assert_eq!(part.summary.ending, Ending::Interrupted, "{algorithm} on {process}");
         run(&problem, Some(folder.path()), true, 2, 2);
         let resumed = run(&problem, Some(folder.path()), true, 2, u64::MAX);
         assert_eq!(resumed.summary.ending, Ending::Completed);
-        assert!(whole.policy.to_bytes() == resumed.policy.to_bytes(), "{algorithm} on {kind} ends elsewhere");
+        assert!(
+            whole.policy.to_bytes() == resumed.policy.to_bytes(),
+            "{algorithm} on {process} ends elsewhere"
+        );
         assert_eq!(whole.summary.return_mean_100, resumed.summary.return_mean_100);
         // The resolved file reads back as the same problem.
         let text = std::fs::read_to_string(RunFolder::at(folder.path()).project_file()).unwrap();
@@ -357,7 +386,7 @@ fn what_does_not_suit_is_refused_before_it_starts() {
     };
     for algorithm in ["dqn", "q-learning", "ucb1", "reinforce"] {
         let message = refused(&pendulum(algorithm));
-        assert!(message.contains("continuous") && message.contains("ppo"), "{message}");
+        assert!(message.contains("has settings: use ppo, sac, td3 or ddpg"), "{message}");
     }
     let message =
         refused("[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1\n[train]\nalgorithm = \"td3\"\n");
@@ -368,4 +397,20 @@ fn what_does_not_suit_is_refused_before_it_starts() {
         "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1\n[train]\nalgorithm = \"q-learning\"\n",
     );
     assert!(message.contains("too many entries"), "{message}");
+    // Names: that of the algorithm, and those of the tables, whether chosen or not.
+    let message = refused(&pendulum("ppp"));
+    assert!(
+        message.contains("`algorithm` of [train] cannot be \"ppp\"")
+            && message.contains("did you mean `ppo`?")
+    );
+    let message = refused(&format!("{}[train.dqm]\ngamma = 0.9\n", pendulum("ppo")));
+    assert!(
+        message.contains("unknown key `dqm` in [train]") && message.contains("did you mean `dqn`?"),
+        "{message}"
+    );
+    let message = refused(&format!("{}[train.dqn]\ngama = 0.9\n", pendulum("ppo")));
+    assert!(
+        message.contains("unknown key `gama` in [train.dqn]") && message.contains("`gamma`?"),
+        "{message}"
+    );
 }

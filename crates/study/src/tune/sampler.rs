@@ -1,4 +1,4 @@
-//! What may be searched, and the next settings to try: tree-structured Parzen estimators (Bergstra et al. 2011), one an
+//! The next settings to try: tree-structured Parzen estimators (Bergstra et al. 2011), one an
 //! option, over settings that were tried before.
 
 use setpoint_decision::tuning::{Range, Ranges, Values};
@@ -10,54 +10,6 @@ use tpe::{TpeOptimizerBuilder, categorical_range, histogram_estimator, parzen_es
 const EVEN_TRIALS: usize = 8;
 /// Share of the trials that are taken for good ones.
 const GOOD_SHARE: f64 = 0.25;
-
-/// Ranges of options that usually matter, where a project gives none; empty where there are none for an algorithm.
-pub fn usual(algorithm: &str) -> Ranges {
-    let log = |option: &str, low, high| Range {
-        option: option.to_owned(),
-        values: Values::Between { low, high, log: true, whole: false },
-    };
-    let numbers = |option: &str, values: &[f64]| Range {
-        option: option.to_owned(),
-        values: Values::OneOf(values.iter().map(|value| Value::Float(*value)).collect()),
-    };
-    let counts = |option: &str, values: &[i64]| Range {
-        option: option.to_owned(),
-        values: Values::OneOf(values.iter().map(|value| Value::Integer(*value)).collect()),
-    };
-    let gamma = || numbers("gamma", &[0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999]);
-    match algorithm {
-        "ppo" => vec![
-            log("learning_rate", 1e-4, 5e-3),
-            counts("n_steps", &[64, 128, 256, 512, 1024]),
-            counts("batch_size", &[64, 128, 256, 512]),
-            counts("n_epochs", &[3, 5, 10, 20]),
-            gamma(),
-            numbers("gae_lambda", &[0.8, 0.9, 0.95, 0.98]),
-            log("ent_coef", 1e-6, 1e-1),
-            numbers("clip_range", &[0.1, 0.2, 0.3]),
-        ],
-        "dqn" => vec![
-            log("learning_rate", 1e-4, 1e-2),
-            gamma(),
-            counts("batch_size", &[32, 64, 128, 256]),
-            counts("train_freq", &[1, 4, 8, 16]),
-            counts("target_update_interval", &[100, 500, 1000, 5000]),
-            numbers("exploration_fraction", &[0.05, 0.1, 0.2, 0.4]),
-            numbers("exploration_final_eps", &[0.01, 0.03, 0.05, 0.1]),
-        ],
-        "sac" | "td3" | "ddpg" => vec![
-            log("learning_rate", 1e-4, 5e-3),
-            gamma(),
-            log("tau", 1e-3, 5e-2),
-            counts("batch_size", &[64, 128, 256]),
-            counts("learning_starts", &[100, 1000, 5000]),
-        ],
-        "reinforce" => vec![log("learning_rate", 1e-4, 1e-1), gamma()],
-        "q-learning" => vec![log("learning_rate", 1e-2, 5e-1), gamma()],
-        _ => Vec::new(),
-    }
-}
 
 /// A value as estimators see it: its number (or logarithm), or its place in the list.
 pub fn encode(values: &Values, value: &Value) -> Option<f64> {

@@ -1,0 +1,38 @@
+//! `[process]`: which process is controlled, and how long its episodes are.
+
+use toml::{Table, Value};
+
+use crate::Diagnostic;
+use crate::section::{Range, Section};
+
+/// `[process]`, as far as every process has it; its own keys are read by the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessChoice {
+    /// Which one; `setpoint list processes`.
+    pub kind: String,
+    /// Steps after which an episode is truncated; the process's own limit where absent.
+    pub max_steps: Option<u32>,
+}
+
+pub(crate) fn read(section: &Section<'_>) -> Result<ProcessChoice, Box<Diagnostic>> {
+    let steps = Range::between(1.0, f64::from(u32::MAX));
+    let max_steps = section.integer("max_steps", steps, "steps after which an episode is cut off")?;
+    let kind = section.string("kind", "the process that is controlled")?.ok_or_else(|| {
+        section.error(
+            "kind",
+            "the project file names no process",
+            "expected kind = \"…\" in [process]",
+            "`setpoint list processes` shows what there is",
+        )
+    })?;
+    Ok(ProcessChoice { kind, max_steps: max_steps.map(|steps| steps as u32) })
+}
+
+/// `written` is the table as the file holds it: the process has read and checked its own keys, and they stay.
+pub(crate) fn to_toml(process: &ProcessChoice, mut written: Table) -> Table {
+    written.insert("kind".into(), Value::String(process.kind.clone()));
+    if let Some(steps) = process.max_steps {
+        written.insert("max_steps".into(), Value::Integer(i64::from(steps)));
+    }
+    written
+}

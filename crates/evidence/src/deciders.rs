@@ -1,0 +1,165 @@
+//! Deciders by their names in a project file: the policy, uniform random, and the process's heuristics.
+
+use setpoint_decision::spec::ActionSpace;
+use setpoint_guard::decider::{ActionBuffer, ChoiceProbabilities, Decider, States};
+use setpoint_guard::draws::LaneDraws;
+use setpoint_guard::policy_decider::PolicyDecider;
+use setpoint_policy::Policy;
+use setpoint_process::{Heuristic, State};
+use setpoint_random::Stream;
+
+use crate::decision::Decision;
+
+/// The name of the policy among the deciders of an evaluation.
+pub const POLICY: &str = "policy";
+/// The name of the baseline that takes every allowed action equally often.
+pub const RANDOM: &str = "random";
+
+/// The policy as the project's evaluation runs it (`evaluate.deterministic`), or a baseline; `None` where the process has no
+/// baseline of that name.
+pub fn named<'p>(
+    name: &str,
+    decision: &Decision,
+    policy: &'p Policy,
+    seed: u64,
+    lanes: usize,
+) -> Option<Box<dyn Decider + 'p>> {
+    if name != POLICY {
+        return baseline(name, decision, seed, lanes).map(|baseline| baseline as Box<dyn Decider>);
+    }
+    Some(Box::new(if decision.project.evaluate.deterministic {
+        PolicyDecider::deterministic(policy, lanes)
+    } else {
+        PolicyDecider::stochastic(policy, lanes, Stream::new(seed, "evaluation policy", 0))
+    }))
+}
+
+/// A baseline by its name in the project file; `None` where the process has no baseline of that name.
+pub fn baseline(name: &str, decision: &Decision, seed: u64, lanes: usize) -> Option<Box<dyn Decider>> {
+    let space = &decision.spec().action;
+    if name == RANDOM {
+        let stream = Stream::new(seed, "evaluation random", 0);
+        return Some(Box::new(UniformRandom::new(space, lanes, stream)));
+    }
+    let heuristic = heuristic_named(decision.factory.heuristics(), name)?;
+    Some(Box::new(HeuristicDecider::new(heuristic.clone(), space)))
+}
+
+/// `heuristic` is the first of a process's heuristics; the others go by their names.
+pub fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
+    if name == "heuristic" {
+        heuristics.first()
+    } else {
+        heuristics.iter().find(|heuristic| heuristic.name == name)
+    }
+}
+
+/// A hand-written policy that decides.
+pub struct HeuristicDecider {
+    heuristic: Heuristic,
+    discrete: bool,
+    action: Vec<f32>,
+}
+
+impl HeuristicDecider {
+    /// For any number of lanes.
+    pub fn new(heuristic: Heuristic, space: &ActionSpace) -> Self {
+        let discrete = space.is_discrete();
+        Self { heuristic, discrete, action: vec![0.0; if discrete { 1 } else { space.len() }] }
+    }
+
+    fn ask(&mut self, states: &States<'_>, row: usize) -> &[f32] {
+        let state = State {
+            observation: states.observation(row),
+            signals: states.signals(row),
+            allowed: states.allowed(row),
+        };
+        (self.heuristic.decide)(&state, &mut self.action);
+        &self.action
+    }
+}
+
+impl Decider for HeuristicDecider {
+    fn begin(&mut self, _lane: usize) {}
+
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        for row in 0..states.rows() {
+            let discrete = self.discrete;
+            let action = self.ask(states, row);
+            if discrete {
+                actions.choices[row] = action[0] as u32;
+            } else {
+                actions.settings_mut(row).copy_from_slice(action);
+            }
+        }
+    }
+}
+
+impl ChoiceProbabilities for HeuristicDecider {
+    fn probabilities(&mut self, states: &States<'_>, probabilities: &mut [f64]) {
+        let choices = probabilities.len() / states.rows();
+        for (row, probabilities) in probabilities.chunks_exact_mut(choices).enumerate() {
+            probabilities.fill(0.0);
+            probabilities[self.ask(states, row)[0] as usize] = 1.0;
+        }
+    }
+}
+
+/// Takes every allowed choice, or every value between the bounds of a setting, equally often.
+pub struct UniformRandom {
+    space: ActionSpace,
+    draws: LaneDraws,
+}
+
+impl UniformRandom {
+    /// With the random numbers of `stream`, for so many lanes.
+    pub fn new(space: &ActionSpace, lanes: usize, stream: Stream) -> Self {
+        let numbers = if space.is_discrete() { 1 } else { space.len() };
+        Self { space: space.clone(), draws: LaneDraws::new(stream, lanes, numbers) }
+    }
+}
+
+impl Decider for UniformRandom {
+    fn begin(&mut self, _lane: usize) {}
+
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        let mut round = self.draws.round(states.lanes);
+        match &self.space {
+            ActionSpace::Discrete { choices } => {
+                for (row, choice) in actions.choices.iter_mut().enumerate() {
+                    let allowed = states.allowed(row);
+                    // One draw a decision, whatever is forbidden: the draws of other lanes stay where they are.
+                    *choice = match allowed.iter().filter(|allowed| **allowed).count() {
+                        0 => round.stream(row).below(choices.len() as u32),
+                        count => {
+                            let place = round.stream(row).below(count as u32) as usize;
+                            let open = allowed.iter().enumerate().filter(|(_, allowed)| **allowed);
+                            open.map(|(choice, _)| choice as u32).nth(place).unwrap_or(0)
+                        }
+                    };
+                }
+            }
+            ActionSpace::Continuous { axes } => {
+                for row in 0..states.rows() {
+                    for (value, axis) in actions.settings_mut(row).iter_mut().zip(axes) {
+                        *value = round.stream(row).uniform(axis.low, axis.high);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl ChoiceProbabilities for UniformRandom {
+    fn probabilities(&mut self, states: &States<'_>, probabilities: &mut [f64]) {
+        let choices = probabilities.len() / states.rows();
+        for (row, probabilities) in probabilities.chunks_exact_mut(choices).enumerate() {
+            let allowed = states.allowed(row);
+            let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
+            let count = (0..choices).filter(|choice| is_allowed(*choice)).count() as f64;
+            for (choice, probability) in probabilities.iter_mut().enumerate() {
+                *probability = if is_allowed(choice) { 1.0 / count } else { 0.0 };
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The player: steps processes under a decider, episode by episode, and shows every step to an observer.
+//!
+//! Evaluations, fault matrices, preferences, probes, recorded logs, validations and schedules are observers of this one
+//! loop. A lane whose episode has ended stands still until all lanes have ended.
+
+use setpoint_decision::Project;
+use setpoint_decision::spec::ActionSpace;
+use setpoint_guard::constrained::Constrained;
+use setpoint_guard::constraints::ConstraintSet;
+use setpoint_guard::decider::{ActionBuffer, Decider, States};
+use setpoint_process::disturbed::{Difficulty, Disturbed};
+use setpoint_process::process::{Action, Outcome};
+use setpoint_process::reward::RewardFunction;
+use setpoint_process::schedule::Bar;
+use setpoint_process::vectorized::{Actions, Batch};
+use setpoint_process::{Factory, State};
+use setpoint_random::Stream;
+
+use crate::decision::Decision;
+use crate::error::PlayError;
+
+/// One step of one lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The lane.
+    pub lane: usize,
+    /// Steps that the lane took since [`Player::play`] was called, with this one.
+    pub count: u32,
+    /// The state in which the decider decided; `allowed` is what the process allowed, without the constraints.
+    pub state: State<'a>,
+    /// The action that was taken, after the constraints.
+    pub action: Action<'a>,
+    /// The settings that the decider wanted, before the constraints; empty where the action is a choice.
+    pub wanted: &'a [f32],
+    /// The probability with which the choice was drawn; NaN where the decider does not say.
+    pub probability: f64,
+    /// The reward.
+    pub reward: f64,
+    /// Each term of the reward.
+    pub terms: &'a [f64],
+    /// How the step ended.
+    pub outcome: Outcome,
+    /// The signals that the process measured in this step.
+    pub signals: &'a [f32],
+}
+
+/// Whoever looks at the steps of a play.
+pub trait Observer {
+    /// Looks at a step, lane by lane in every round; gives whether the lane goes on. A lane that goes on after the end of its
+    /// episode begins its next episode.
+    fn observe(&mut self, step: &Step<'_>) -> bool;
+
+    /// The decider has no action for the present state of a lane: the lane stops without a step.
+    fn declined(&mut self, _lane: usize) {}
+}
+
+impl<F: FnMut(&Step<'_>) -> bool> Observer for F {
+    fn observe(&mut self, step: &Step<'_>) -> bool {
+        self(step)
+    }
+}
+
+/// Processes that step together, with the reward and the constraints of their project.
+pub struct Player {
+    batch: Box<dyn Batch>,
+    reward: RewardFunction,
+    constraints: ConstraintSet,
+    space: ActionSpace,
+    features: usize,
+    signals: usize,
+    /// Lanes in which an episode goes on.
+    open: Vec<bool>,
+    /// Steps of each lane in this play.
+    counts: Vec<u32>,
+    asked: Asked,
+    actions: ActionBuffer,
+    /// One action for every lane, as the batch takes them.
+    all: ActionBuffer,
+    terms: Vec<f64>,
+}
+
+/// The states in which the decider is asked, one row for each open lane.
+#[derive(Default)]
+struct Asked {
+    lanes: Vec<usize>,
+    observations: Vec<f32>,
+    signals: Vec<f32>,
+    allowed: Vec<bool>,
+}
+
+impl Asked {
+    fn states(&self) -> States<'_> {
+        let Self { lanes, observations, signals, allowed } = self;
+        States { lanes, observations, signals, allowed }
+    }
+}
+
+/// Processes of a project, disturbed as its evaluation says; lane `i` draws from the stream (seed, purpose, i).
+pub(crate) fn batch(
+    project: &Project,
+    factory: &dyn Factory,
+    lanes: usize,
+    seed: u64,
+    purpose: &str,
+) -> Result<Box<dyn Batch>, PlayError> {
+    Ok(if project.evaluate.disturbed {
+        let level = Difficulty::Fixed(project.evaluation_level());
+        Disturbed::batch(project, factory, lanes, seed, purpose, level)?
+    } else {
+        factory.batch(lanes, seed, purpose)?
+    })
+}
+
+impl Player {
+    /// Prepares `lanes` processes of a decision, disturbed as its evaluation says; lane `i` draws from the stream
+    /// (seed, purpose, i).
+    pub fn new(decision: &Decision, lanes: usize, seed: u64, purpose: &str) -> Result<Self, PlayError> {
+        let spec = decision.spec();
+        let reward = RewardFunction::new(&decision.project.reward, spec);
+        Ok(Self {
+            batch: batch(&decision.project, decision.factory.as_ref(), lanes, seed, purpose)?,
+            constraints: decision.constraints(),
+            space: spec.action.clone(),
+            features: spec.observation.len(),
+            signals: spec.signals.len(),
+            open: vec![false; lanes],
+            counts: vec![0; lanes],
+            asked: Asked::default(),
+            actions: ActionBuffer::new(&spec.action, lanes),
+            all: ActionBuffer::new(&spec.action, lanes),
+            terms: vec![0.0; reward.names().len()],
+            reward,
+        })
+    }
+
+    /// Names of the reward's terms.
+    pub fn term_names(&self) -> &[String] {
+        self.reward.names()
+    }
+
+    /// Begins an episode in one lane, which draws from `random` from now on. The next [`Player::play`] steps only the lanes
+    /// in which an episode was begun.
+    pub fn begin(&mut self, lane: usize, random: Stream) -> Result<(), PlayError> {
+        self.batch.reset_lane(lane, Some(random))?;
+        self.open[lane] = true;
+        Ok(())
+    }
+
+    /// From now on keeps the schedule of each lane's last finished episode.
+    pub fn keep_schedules(&mut self) {
+        self.batch.keep_schedules();
+    }
+
+    /// What ran where and when in a lane's last finished episode; empty where nothing is kept or scheduled.
+    pub fn schedule(&self, lane: usize) -> &[Bar] {
+        self.batch.schedule(lane)
+    }
+
+    /// Steps every lane until the observer lets none of them go on. Where no episode was begun by [`Player::begin`], an
+    /// episode begins in every lane.
+    pub fn play(&mut self, decider: &mut dyn Decider, observer: &mut dyn Observer) -> Result<(), PlayError> {
+        if !self.open.contains(&true) {
+            self.batch.reset()?;
+            self.open.fill(true);
+        }
+        self.counts.fill(0);
+        let mut decider = Constrained::new(decider, self.constraints.clone(), &self.space, self.open.len());
+        let open = self.open.iter().enumerate().filter(|(_, open)| **open);
+        open.for_each(|(lane, _)| decider.begin(lane));
+        for round in 0.. {
+            self.look();
+            if self.asked.lanes.is_empty() {
+                break;
+            }
+            self.actions.clear(self.asked.lanes.len());
+            decider.decide(&self.asked.states(), &mut self.actions);
+            if let Some(row) = decider.stuck().first() {
+                return Err(PlayError::NothingAllowed { lane: self.asked.lanes[*row], step: round });
+            }
+            self.step(observer)?;
+            self.show(&mut decider, observer, round)?;
+        }
+        Ok(())
+    }
+
+    /// Gathers the states of the open lanes.
+    fn look(&mut self) {
+        let Self { asked, batch, open, features, signals, .. } = self;
+        let transition = batch.transition();
+        let choices = transition.allowed.len() / open.len().max(1);
+        asked.lanes.clear();
+        asked.observations.clear();
+        asked.signals.clear();
+        asked.allowed.clear();
+        for lane in (0..open.len()).filter(|lane| open[*lane]) {
+            let row = |width: usize| lane * width..(lane + 1) * width;
+            asked.lanes.push(lane);
+            asked.observations.extend_from_slice(&transition.observations[row(*features)]);
+            asked.signals.extend_from_slice(&transition.current_signals[row(*signals)]);
+            asked.allowed.extend_from_slice(&transition.allowed[row(choices)]);
+        }
+    }
+
+    /// Takes the actions in their lanes.
+    fn step(&mut self, observer: &mut dyn Observer) -> Result<(), PlayError> {
+        let Self { asked, actions, all, open, batch, space, .. } = self;
+        for (row, lane) in asked.lanes.iter().enumerate() {
+            if actions.declined[row] {
+                open[*lane] = false;
+                observer.declined(*lane);
+            } else if space.is_discrete() {
+                all.choices[*lane] = actions.choices[row];
+            } else {
+                all.settings_mut(*lane).copy_from_slice(actions.settings(row));
+            }
+        }
+        let taken = if space.is_discrete() {
+            Actions::Discrete(&all.choices)
+        } else {
+            Actions::Continuous(&all.settings)
+        };
+        if open.contains(&true) {
+            batch.step_where(taken, if open.contains(&false) { open } else { &[] })?;
+        }
+        Ok(())
+    }
+
+    /// Shows the steps to the observer.
+    fn show(
+        &mut self,
+        decider: &mut Constrained<&mut dyn Decider>,
+        observer: &mut dyn Observer,
+        round: u64,
+    ) -> Result<(), PlayError> {
+        let Self { asked, actions, open, counts, batch, reward, terms, features, signals, space, .. } = self;
+        let transition = batch.transition();
+        let axes = if space.is_discrete() { 0 } else { space.len() };
+        let states = asked.states();
+        for (row, lane) in asked.lanes.iter().copied().enumerate() {
+            if !open[lane] {
+                continue;
+            }
+            let outcome = transition.outcomes[lane];
+            let measured = &transition.signals[lane * *signals..(lane + 1) * *signals];
+            let next = &transition.observations[lane * *features..(lane + 1) * *features];
+            let reward = reward.evaluate(measured, outcome, terms);
+            // A sum is finite only if every part is (or parts overflow, which is as bad).
+            if !(reward + f64::from(next.iter().sum::<f32>())).is_finite() {
+                return Err(PlayError::NotFinite { what: "an observation or a reward", lane, step: round });
+            }
+            counts[lane] += 1;
+            let goes_on = observer.observe(&Step {
+                lane,
+                count: counts[lane],
+                state: State {
+                    observation: states.observation(row),
+                    signals: states.signals(row),
+                    allowed: states.allowed(row),
+                },
+                action: match axes {
+                    0 => Action::Discrete(actions.choices[row] as usize),
+                    _ => Action::Continuous(actions.settings(row)),
+                },
+                wanted: &decider.wanted()[row * axes..(row + 1) * axes],
+                probability: actions.probabilities[row],
+                reward,
+                terms,
+                outcome,
+                signals: measured,
+            });
+            open[lane] = goes_on;
+            if goes_on && outcome.is_over() {
+                decider.begin(lane);
+            }
+        }
+        Ok(())
+    }
+}

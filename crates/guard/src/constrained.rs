@@ -1,0 +1,86 @@
+//! A decider behind constraints: forbidden choices are never taken, settings are limited.
+
+use setpoint_decision::spec::ActionSpace;
+
+use crate::constraints::ConstraintSet;
+use crate::decider::{ActionBuffer, Decider, States};
+
+/// A decider whose actions keep the constraints, whatever it would like to do. It declines where the constraints and the
+/// process together leave no choice.
+pub struct Constrained<D> {
+    decider: D,
+    constraints: ConstraintSet,
+    /// Choices; 0 where actions are settings.
+    choices: usize,
+    /// `[rows, choices]` what process and constraints allow.
+    allowed: Vec<bool>,
+    /// `[rows, axes]` the settings before the constraints limited them.
+    wanted: Vec<f32>,
+    /// Rows in which no choice is left.
+    stuck: Vec<usize>,
+}
+
+impl<D: Decider> Constrained<D> {
+    /// Puts a decider of up to `lanes` lanes behind constraints.
+    pub fn new(decider: D, constraints: ConstraintSet, space: &ActionSpace, lanes: usize) -> Self {
+        let (choices, axes) = if space.is_discrete() { (space.len(), 0) } else { (0, space.len()) };
+        Self {
+            decider,
+            constraints,
+            choices,
+            allowed: Vec::with_capacity(lanes * choices),
+            wanted: Vec::with_capacity(lanes * axes),
+            stuck: Vec::with_capacity(lanes),
+        }
+    }
+
+    /// `[rows, axes]` the settings of the last decisions before the constraints limited them; empty for choices.
+    pub fn wanted(&self) -> &[f32] {
+        &self.wanted
+    }
+
+    /// Rows of the last decisions in which process and constraints left no choice.
+    pub fn stuck(&self) -> &[usize] {
+        &self.stuck
+    }
+
+    /// What process and constraints allow together.
+    fn mask(&mut self, states: &States<'_>) {
+        self.allowed.clear();
+        self.stuck.clear();
+        if self.choices == 0 || (self.constraints.is_empty() && states.allowed.is_empty()) {
+            return;
+        }
+        self.allowed.resize(states.rows() * self.choices, true);
+        for (row, allowed) in self.allowed.chunks_exact_mut(self.choices).enumerate() {
+            self.constraints.mask(states.observation(row), states.signals(row), allowed);
+            let own = states.allowed(row);
+            allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
+            if !allowed.contains(&true) {
+                // The decider is asked all the same: its other rows count.
+                allowed.fill(true);
+                self.stuck.push(row);
+            }
+        }
+    }
+}
+
+impl<D: Decider> Decider for Constrained<D> {
+    fn begin(&mut self, lane: usize) {
+        self.decider.begin(lane);
+    }
+
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        self.mask(states);
+        self.decider.decide(&States { allowed: &self.allowed, ..*states }, actions);
+        self.stuck.iter().for_each(|row| actions.declined[*row] = true);
+        self.wanted.clear();
+        self.wanted.extend_from_slice(&actions.settings);
+        if self.choices == 0 && !self.constraints.is_empty() {
+            for row in 0..states.rows() {
+                let (observation, signals) = (states.observation(row), states.signals(row));
+                self.constraints.clip(observation, signals, actions.settings_mut(row));
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The gradient steps of an update. Actor and critic share nothing but the norm of their joint gradient: they go through the
+//! minibatches in turn on one core, or side by side on two, with the same result.
+
+use setpoint_nn::gradient;
+
+use super::MinibatchNetwork;
+use super::losses::{ActorFigures, ActorLoss, CriticLoss};
+use crate::actor_critic_exchange::{Exchange, Side};
+use crate::rollout::Rollout;
+
+/// What the actor's half gives instead of a squared norm when the target KL was passed.
+const STOP: f64 = -1.0;
+
+/// What one update's losses were, summed over its minibatches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    pub actor: ActorFigures,
+    pub value_loss: f64,
+    pub gradient_norm: f64,
+    pub minibatches: f64,
+    pub epochs: usize,
+}
+
+/// Adam's step size, and the greatest norm of the joint gradient.
+#[derive(Clone, Copy)]
+pub(super) struct StepSize {
+    pub learning_rate: f64,
+    pub max_grad_norm: f64,
+}
+
+impl StepSize {
+    /// Steps down the gradient that was found; `squared_norm` is that of both halves together.
+    fn step(self, network: &mut MinibatchNetwork, squared_norm: f64) {
+        let scale = gradient::clip_scale(squared_norm, self.max_grad_norm);
+        network.network.step(self.learning_rate, scale);
+    }
+}
+
+/// The samples of a rollout in shuffled minibatches, epoch by epoch.
+#[derive(Clone, Copy)]
+pub(super) struct Minibatches<'a> {
+    /// Every epoch's order of the samples, one after another.
+    pub order: &'a [u32],
+    pub samples: usize,
+    pub batch_size: usize,
+}
+
+/// Samples of one gradient step.
+#[derive(Clone, Copy)]
+struct Minibatch<'a> {
+    epoch: usize,
+    /// Its number in the update, from 1 on.
+    round: u64,
+    indices: &'a [u32],
+}
+
+impl<'a> Minibatches<'a> {
+    fn each(self) -> impl Iterator<Item = Minibatch<'a>> {
+        let epochs = self.order.chunks(self.samples).enumerate();
+        let minibatches = epochs.flat_map(move |(epoch, order)| {
+            order.chunks(self.batch_size).map(move |indices| (epoch, indices))
+        });
+        minibatches.zip(1..).map(|((epoch, indices), round)| Minibatch { epoch, round, indices })
+    }
+}
+
+/// One of the two networks on its way through the minibatches.
+trait Half {
+    /// Finds the gradient of a minibatch; gives its squared norm, or [`STOP`].
+    fn find_gradient(&mut self, indices: &[u32]) -> f64;
+
+    /// Steps down the gradient, clipped by the squared norm of both halves.
+    fn step(&mut self, epoch: usize, squared_norm: f64);
+}
+
+/// Leads a half through the minibatches. `meet` gives the other half's squared norm for this one's, `None` where the other
+/// half broke off.
+fn descend(
+    half: &mut impl Half,
+    minibatches: Minibatches<'_>,
+    mut meet: impl FnMut(Minibatch<'_>, f64) -> Option<f64>,
+) {
+    for minibatch in minibatches.each() {
+        let own = half.find_gradient(minibatch.indices);
+        let Some(other) = meet(minibatch, own) else { break };
+        if own == STOP || other == STOP {
+            break;
+        }
+        half.step(minibatch.epoch, own + other);
+    }
+}
+
+/// The policy's half.
+pub(super) struct ActorHalf<'a> {
+    network: &'a mut MinibatchNetwork,
+    loss: ActorLoss,
+    /// The update ends where the approximate KL divergence passes this.
+    kl_max: f64,
+    rollout: &'a Rollout,
+    advantages: &'a mut [f32],
+    size: StepSize,
+    /// Figures of the present minibatch.
+    present: ActorFigures,
+    sums: Sums,
+}
+
+impl<'a> ActorHalf<'a> {
+    pub fn new(
+        network: &'a mut MinibatchNetwork,
+        loss: ActorLoss,
+        kl_max: f64,
+        rollout: &'a Rollout,
+        advantages: &'a mut [f32],
+        size: StepSize,
+    ) -> Self {
+        let (present, sums) = (ActorFigures::default(), Sums::default());
+        Self { network, loss, kl_max, rollout, advantages, size, present, sums }
+    }
+}
+
+impl Half for ActorHalf<'_> {
+    fn find_gradient(&mut self, indices: &[u32]) -> f64 {
+        self.present = self.loss.gradient(self.network, self.rollout, indices, self.advantages);
+        if self.present.approximate_kl > self.kl_max { STOP } else { self.network.backward(indices.len()) }
+    }
+
+    fn step(&mut self, epoch: usize, squared_norm: f64) {
+        self.size.step(self.network, squared_norm);
+        self.sums.actor.accumulate(&self.present);
+        self.sums.gradient_norm += squared_norm.sqrt();
+        self.sums.minibatches += 1.0;
+        self.sums.epochs = epoch + 1;
+    }
+}
+
+/// The values' half.
+pub(super) struct CriticHalf<'a> {
+    network: &'a mut MinibatchNetwork,
+    loss: CriticLoss,
+    rollout: &'a Rollout,
+    size: StepSize,
+    /// Loss of the present minibatch.
+    present: f64,
+    sum: f64,
+}
+
+impl<'a> CriticHalf<'a> {
+    pub fn new(
+        network: &'a mut MinibatchNetwork,
+        loss: CriticLoss,
+        rollout: &'a Rollout,
+        size: StepSize,
+    ) -> Self {
+        Self { network, loss, rollout, size, present: 0.0, sum: 0.0 }
+    }
+}
+
+impl Half for CriticHalf<'_> {
+    fn find_gradient(&mut self, indices: &[u32]) -> f64 {
+        self.present = self.loss.gradient(self.network, self.rollout, indices);
+        self.network.backward(indices.len())
+    }
+
+    fn step(&mut self, _epoch: usize, squared_norm: f64) {
+        self.size.step(self.network, squared_norm);
+        self.sum += self.present;
+    }
+}
+
+/// Leads both halves through the minibatches.
+pub(super) fn update(
+    mut actor: ActorHalf<'_>,
+    mut critic: CriticHalf<'_>,
+    minibatches: Minibatches<'_>,
+    two_cores: bool,
+) -> Sums {
+    if two_cores {
+        side_by_side(&mut actor, &mut critic, minibatches);
+    } else {
+        // The critic takes its whole step where the actor hands over its norm.
+        descend(&mut actor, minibatches, |Minibatch { epoch, indices, .. }, norm| {
+            if norm == STOP {
+                return None;
+            }
+            let own = critic.find_gradient(indices);
+            critic.step(epoch, norm + own);
+            Some(own)
+        });
+    }
+    Sums { value_loss: critic.sum, ..actor.sums }
+}
+
+fn side_by_side(actor: &mut ActorHalf<'_>, critic: &mut CriticHalf<'_>, minibatches: Minibatches<'_>) {
+    let exchange = Exchange::default();
+    std::thread::scope(|scope| {
+        let critic_side = scope.spawn(|| {
+            let _guard = exchange.guard();
+            descend(critic, minibatches, |minibatch, norm| {
+                exchange.meet(Side::Critic, minibatch.round, norm)
+            });
+        });
+        {
+            let _guard = exchange.guard();
+            descend(actor, minibatches, |minibatch, norm| exchange.meet(Side::Actor, minibatch.round, norm));
+        }
+        if let Err(panic) = critic_side.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}

@@ -1,0 +1,195 @@
+//! A recipe: all that the program knows of an algorithm, in one value.
+//!
+//! An algorithm's file ends in a constant of type [`Recipe`]. Lists, checks, comparisons, searches and the classes of the
+//! Python package follow from it.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+use setpoint_decision::charter::Finding;
+use setpoint_decision::section::{Key, Section};
+use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::tuning::Ranges;
+use setpoint_decision::{Diagnostic, Project};
+use setpoint_evidence::Decision;
+
+use crate::algorithm::Algorithm;
+use crate::off_policy::Collection;
+use crate::offline::Source;
+use crate::request::Request;
+
+/// What an algorithm is, when to pick it, and how its table in the project file becomes a learner.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Recipe {
+    /// Its name in the project file, in kebab case.
+    pub name: &'static str,
+    /// Name of its class in the Python package.
+    pub class: &'static str,
+    /// What it is.
+    pub summary: &'static str,
+    /// Whether it learns from its present policy's data alone.
+    pub on_policy: bool,
+    /// Actions that it learns.
+    pub actions: Learns,
+    /// How much it learns from each step of the process.
+    pub sample_efficiency: &'static str,
+    /// When to pick it.
+    pub pick_when: &'static str,
+    /// Where it was published.
+    pub source: &'static str,
+    /// Whether `setpoint compare` trains it where no algorithm is named. References and special cases are trained only
+    /// when they are named.
+    #[serde(skip)]
+    pub is_first_choice: bool,
+    /// Ranges of the options that usually matter, for `setpoint tune`; empty where there are none.
+    #[serde(skip)]
+    pub tuning: fn() -> Ranges,
+    /// Reads its table. [`Recipe::options`] refuses unknown keys afterwards.
+    #[serde(skip)]
+    pub read: Read,
+}
+
+/// Reads the options of an algorithm from its table; absent keys take their defaults.
+pub type Read = fn(&Section<'_>) -> Result<Box<dyn LearnerOptions>, Box<Diagnostic>>;
+
+/// Actions that an algorithm learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learns {
+    /// Choices, of which constraints may forbid some.
+    Choices,
+    /// Settings.
+    Settings,
+    /// Choices, of which constraints may forbid some, and settings.
+    Both,
+    /// Choices and settings as a log holds them.
+    Logged,
+}
+
+impl Learns {
+    /// Whether it learns the actions of this space.
+    pub fn include(self, space: &ActionSpace) -> bool {
+        match self {
+            Self::Choices => space.is_discrete(),
+            Self::Settings => !space.is_discrete(),
+            Self::Both | Self::Logged => true,
+        }
+    }
+}
+
+impl fmt::Display for Learns {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Choices => "discrete, masked",
+            Self::Settings => "continuous",
+            Self::Both => "discrete, continuous, masked",
+            Self::Logged => "discrete, continuous",
+        })
+    }
+}
+
+impl Serialize for Learns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Options as a table of a project file. Every type that can be serialised has it.
+pub trait Written {
+    /// Every option with its value.
+    fn written(&self) -> toml::Table;
+}
+
+impl<T: Serialize> Written for T {
+    fn written(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("options are numbers, texts and lists of them")
+    }
+}
+
+/// The options of an algorithm, every default filled in.
+pub trait LearnerOptions: Written + fmt::Debug + Send + Sync {
+    /// A fresh learner.
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm>;
+
+    /// Why these options cannot learn this decision, if they cannot. Kinds of actions are compared beforehand.
+    fn mismatch(&self, spec: &Spec) -> Option<String> {
+        let _ = spec;
+        None
+    }
+
+    /// The discount per step; `None` for an algorithm that looks no further than its step: a bandit, a clone.
+    fn gamma(&self) -> Option<f64> {
+        self.collection().map(|collection| collection.gamma)
+    }
+
+    /// The options of collecting into a replay buffer, where it has one.
+    fn collection(&self) -> Option<&Collection> {
+        None
+    }
+
+    /// Whether observations are normalised; `None` where their scale does not matter, or where they always are.
+    fn normalizes_observations(&self) -> Option<bool> {
+        self.collection().map(|collection| collection.normalize_observation)
+    }
+
+    /// Where the log comes from that it learns from, where it learns from a log.
+    fn source(&self) -> Option<&Source> {
+        None
+    }
+
+    /// Whether the policy is meant to decide as its log did.
+    fn imitates(&self) -> bool {
+        false
+    }
+
+    /// Makes file names independent of where the project file stands.
+    fn resolve(&mut self, folder: &Path) {
+        let _ = folder;
+    }
+
+    /// Settings that are allowed, and with which it hardly learns this decision.
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let _ = decision;
+        Vec::new()
+    }
+}
+
+/// An option of an algorithm, as `setpoint list algorithms NAME` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OptionDescription {
+    /// Its key in `[train.<algorithm>]`.
+    pub name: &'static str,
+    /// Its value where the project file says nothing; `None` where that is to leave something out.
+    pub default: Option<toml::Value>,
+    /// Values that it may have, in words.
+    pub expected: String,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+impl Recipe {
+    /// Reads its table of a project.
+    pub fn options(&self, project: &Project) -> Result<Box<dyn LearnerOptions>, Box<Diagnostic>> {
+        let section = project.section(&format!("train.{}", self.name));
+        let options = (self.read)(&section)?;
+        section.finish()?;
+        Ok(options)
+    }
+
+    /// Every option with its default, in the order of its reader.
+    pub fn describe_options(&self) -> Vec<OptionDescription> {
+        let project = Project::of_kind("none");
+        let asked = RefCell::new(Vec::new());
+        let section = project.section(&format!("train.{}", self.name)).noting(&asked);
+        let options = (self.read)(&section).expect("defaults are within their ranges");
+        let defaults = options.written();
+        let describe = |Key { name, expected, meaning }: Key| OptionDescription {
+            default: defaults.get(name).cloned(),
+            name,
+            expected,
+            meaning,
+        };
+        asked.into_inner().into_iter().map(describe).collect()
+    }
+}

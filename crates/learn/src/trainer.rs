@@ -1,0 +1,464 @@
+//! The trainer: collects, updates, writes metrics and checkpoints, and says when a training ends. The command line and the
+//! Python package drive the same trainer.
+//!
+//! A training is done in sittings: one for a command, one for each call of `learn` in Python. A sitting is a row of rounds
+//! ([`Trainer::round`]), until a round says that it has ended.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use setpoint_policy::Policy;
+use setpoint_process::StateError;
+
+use crate::algorithm::{Algorithm, Horizon};
+use crate::episodes::EpisodeStatistics;
+use crate::error::TrainError;
+use crate::figures::Figures;
+use crate::metrics::MetricsLine;
+use crate::problem::Problem;
+use crate::run_files::RunFiles;
+use setpoint_evidence::environments::Environments;
+use setpoint_files::atomic;
+use setpoint_files::run_folder::RunFolder;
+
+/// What a progress line shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Environment steps taken and to take.
+    pub steps: u64,
+    /// Environment steps in all.
+    pub total_steps: u64,
+    /// Updates done.
+    pub updates: u64,
+    /// Episodes finished.
+    pub episodes: u64,
+    /// Mean return of the last 100 episodes.
+    pub moving_return: Option<f64>,
+    /// Greatest of it so far.
+    pub best_return: Option<f64>,
+    /// Environment steps taken before this sitting, for rates.
+    pub steps_before: u64,
+    /// The present level of the curriculum, counted from 1, and how many there are; `None` without one.
+    pub level: Option<(usize, usize)>,
+}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All steps (or episodes) were taken.
+    Completed,
+    /// The moving return reached `train.target_return`.
+    TargetReached,
+    /// It was asked to stop; a checkpoint waits.
+    Interrupted,
+}
+
+/// A training's end: `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Why it ended.
+    pub ending: Ending,
+    /// The seed.
+    pub seed: u64,
+    /// Environment steps taken.
+    pub steps: u64,
+    /// Updates done.
+    pub updates: u64,
+    /// Episodes finished.
+    pub episodes: u64,
+    /// Mean return of the last 100 episodes.
+    pub return_mean_100: Option<f64>,
+    /// Greatest of it.
+    pub return_best: Option<f64>,
+    /// Time spent training, in s, over all sittings.
+    pub wall_seconds: f64,
+    /// Version of Setpoint.
+    pub setpoint_version: String,
+}
+
+/// What a training gives.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The policy as it stands at the end.
+    pub policy: Policy,
+    /// How it went.
+    pub summary: Summary,
+    /// Where its files are.
+    pub folder: Option<RunFolder>,
+}
+
+/// When a sitting ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Goal {
+    /// Environment steps of the present environments, those of earlier sittings included.
+    pub total_steps: u64,
+    /// Episodes finished.
+    pub total_episodes: Option<u64>,
+    /// Mean return of the last 100 episodes, on the last level of the curriculum.
+    pub target_return: Option<f64>,
+}
+
+/// The result of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// The learner collected and learned once.
+    Updated,
+    /// The sitting has ended; nothing was done.
+    Ended(Ending),
+}
+
+/// A learner with the environments in which it learns.
+pub struct Trainer {
+    problem: Problem,
+    learner: Box<dyn Algorithm>,
+    /// `None` until the first sitting.
+    environments: Option<Environments>,
+    statistics: EpisodeStatistics,
+    updates: u64,
+    /// Environment steps in environments that were replaced.
+    former_steps: u64,
+    /// How often environments were begun: every time they draw from their own streams.
+    beginnings: u64,
+    /// The learner's figures of the last update.
+    figures: Figures,
+    sitting: Sitting,
+    files: Option<RunFiles>,
+}
+
+/// What belongs to one sitting alone.
+struct Sitting {
+    goal: Goal,
+    steps_before: u64,
+    wall_seconds_before: f64,
+    started: Instant,
+    /// Steps and time of the last line of metrics.
+    last_line: (u64, f64),
+    /// Updates at the last checkpoint.
+    last_checkpoint: u64,
+    /// Time that the sitting took, in s, once it has ended.
+    took_seconds: Option<f64>,
+}
+
+impl Sitting {
+    fn new(goal: Goal, steps: u64, wall_seconds: f64, updates: u64) -> Self {
+        Self {
+            goal,
+            steps_before: steps,
+            wall_seconds_before: wall_seconds,
+            started: Instant::now(),
+            last_line: (steps, wall_seconds),
+            last_checkpoint: updates,
+            took_seconds: None,
+        }
+    }
+
+    /// Time spent training, in s, over all sittings.
+    fn wall_seconds(&self) -> f64 {
+        self.wall_seconds_before + self.took_seconds.unwrap_or_else(|| self.started.elapsed().as_secs_f64())
+    }
+}
+
+/// −Σ p ln p of counts, in nats.
+fn entropy(counts: &[f64], total: f64) -> f64 {
+    let share = |count: &&f64| **count > 0.0;
+    -counts.iter().filter(share).map(|count| count / total * (count / total).ln()).sum::<f64>()
+}
+
+impl Trainer {
+    /// A fresh learner of a problem, with the problem's seed. It leaves no files, and has no environments yet:
+    /// [`Trainer::sit`] makes them.
+    pub fn new(problem: &Problem, threads: usize) -> Self {
+        let settings = &problem.decision.project.train;
+        let goal = Goal {
+            total_steps: settings.total_steps,
+            total_episodes: settings.total_episodes,
+            target_return: settings.target_return,
+        };
+        Self {
+            learner: problem.learner(settings.seed, threads),
+            problem: problem.clone(),
+            environments: None,
+            statistics: EpisodeStatistics::default(),
+            updates: 0,
+            former_steps: 0,
+            beginnings: 0,
+            figures: Figures::new(),
+            sitting: Sitting::new(goal, 0, 0.0, 0),
+            files: None,
+        }
+    }
+
+    /// A training that leaves no files, in one sitting until the goals of the project.
+    pub fn without_files(problem: &Problem, threads: usize) -> Result<Self, TrainError> {
+        let mut trainer = Self::new(problem, threads);
+        trainer.begin()?;
+        Ok(trainer)
+    }
+
+    /// A training with its files in a run folder, in one sitting until the goals of the project; with `resume` it goes on
+    /// from the folder's newest checkpoint.
+    pub fn in_folder(
+        problem: &Problem,
+        threads: usize,
+        folder: &RunFolder,
+        resume: bool,
+    ) -> Result<Self, TrainError> {
+        let mut trainer = Self::new(problem, threads);
+        let mut environments = trainer.next_environments()?;
+        let restored = RunFiles::open(problem, folder, resume, trainer.learner.as_mut(), &mut environments)?;
+        let goal = trainer.sitting.goal;
+        let mut wall_seconds = 0.0;
+        if let Some(checkpoint) = restored.checkpoint {
+            (trainer.updates, wall_seconds) = (checkpoint.updates, checkpoint.wall_seconds);
+            trainer.statistics = checkpoint.episodes;
+        }
+        trainer.sitting = Sitting::new(goal, environments.steps(), wall_seconds, trainer.updates);
+        trainer.environments = Some(environments);
+        trainer.files = Some(restored.files);
+        Ok(trainer)
+    }
+
+    /// Begins new environments, where there are none yet or `reset` asks for them, and a sitting of `steps` environment
+    /// steps in them.
+    pub fn sit(&mut self, steps: u64, reset: bool) -> Result<(), TrainError> {
+        if reset || self.environments.is_none() {
+            self.begin()?;
+        }
+        let before = self.environments.as_ref().map_or(0, Environments::steps);
+        let goal = Goal { total_steps: before + steps, total_episodes: None, target_return: None };
+        self.sitting = Sitting::new(goal, before, self.sitting.wall_seconds(), self.updates);
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), TrainError> {
+        // The old environments go first: environments outside of this program may not be there twice.
+        self.former_steps = self.steps();
+        self.environments = None;
+        let environments = self.next_environments()?;
+        self.learner.begin(&environments);
+        self.environments = Some(environments);
+        Ok(())
+    }
+
+    fn next_environments(&mut self) -> Result<Environments, TrainError> {
+        let purpose = match self.beginnings {
+            0 => "training".to_owned(),
+            beginning => format!("training {beginning}"),
+        };
+        let (project, factory) = (&self.problem.decision.project, &self.problem.decision.factory);
+        let lanes = self.learner.lanes();
+        let environments = Environments::for_training(project, factory, lanes, project.train.seed, &purpose)?;
+        self.beginnings += 1;
+        Ok(environments)
+    }
+
+    /// Collects and learns once, with metrics and checkpoint where they are due; or says that the sitting has ended.
+    pub fn round(&mut self, stop: &AtomicBool) -> Result<Round, TrainError> {
+        if let Some(ending) = self.ending(stop) {
+            self.sitting.took_seconds = Some(self.sitting.started.elapsed().as_secs_f64());
+            return Ok(Round::Ended(ending));
+        }
+        self.update()?;
+        if self.updates.is_multiple_of(self.problem.decision.project.train.log_every_updates) {
+            self.log()?;
+        }
+        let since = self.updates - self.sitting.last_checkpoint;
+        if since >= self.problem.decision.project.train.checkpoint_every_updates {
+            self.checkpoint()?;
+        }
+        Ok(Round::Updated)
+    }
+
+    fn ending(&self, stop: &AtomicBool) -> Option<Ending> {
+        let goal = &self.sitting.goal;
+        let Some(environments) = &self.environments else { return Some(Ending::Completed) };
+        let all_episodes = goal.total_episodes.is_some_and(|total| self.statistics.count >= total);
+        if environments.steps() >= goal.total_steps || all_episodes {
+            return Some(Ending::Completed);
+        }
+        // A return on an easier level is not the one that was asked for.
+        let is_hardest = environments.is_at_the_last_level();
+        if goal.target_return.is_some_and(|target| is_hardest && self.statistics.has_reached(target)) {
+            return Some(Ending::TargetReached);
+        }
+        stop.load(Ordering::Relaxed).then_some(Ending::Interrupted)
+    }
+
+    fn update(&mut self) -> Result<(), TrainError> {
+        let goal = &self.sitting.goal;
+        let Some(environments) = &mut self.environments else { return Ok(()) };
+        let mut progress = environments.steps() as f64 / goal.total_steps as f64;
+        if let Some(total) = goal.total_episodes {
+            progress = progress.max(self.statistics.count as f64 / total as f64);
+        }
+        let horizon = Horizon { remaining: (1.0 - progress).max(0.0), total_steps: goal.total_steps };
+        let files = &mut self.files;
+        let updated = self.learner.update(environments, horizon);
+        // An error about numbers tells from where one can go on.
+        self.figures = updated.map_err(|error| match files {
+            Some(files) => files.stopped(error),
+            None => error,
+        })?;
+        self.updates += 1;
+        let mut finished = Vec::new();
+        environments.take_finished(&mut finished);
+        for episode in finished {
+            self.statistics.add(episode);
+            if let Some(files) = files {
+                files.episode(&episode)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins new sums, and writes the old ones where there are files.
+    fn log(&mut self) -> Result<(), TrainError> {
+        let Some(environments) = &mut self.environments else { return Ok(()) };
+        let stretch = self.statistics.take_stretch();
+        let Some(files) = &mut self.files else {
+            environments.clear_tally();
+            return Ok(());
+        };
+        let (steps, wall_seconds) = (environments.steps(), self.sitting.wall_seconds());
+        let (last_steps, last_seconds) =
+            std::mem::replace(&mut self.sitting.last_line, (steps, wall_seconds));
+        let mut figures = self.figures.clone();
+        let levels = environments.standings();
+        if let Some(present) = levels.len().checked_sub(1) {
+            figures.insert("curriculum_level", present as f64);
+            figures.insert("forgotten_levels", levels.iter().filter(|level| level.forgotten).count() as f64);
+        }
+        let level_returns =
+            levels.iter().filter_map(|level| Some((level.name.to_owned(), level.mean?))).collect();
+        let tally = environments.tally();
+        let n = tally.steps.max(1) as f64;
+        let terms = environments.term_names().iter().zip(&tally.terms);
+        let line = MetricsLine {
+            update: self.updates,
+            steps,
+            wall_seconds,
+            steps_per_second: (steps - last_steps) as f64 / (wall_seconds - last_seconds).max(1e-9),
+            episodes: self.statistics.count,
+            return_mean: stretch.map(|stretch| stretch.mean),
+            return_min: stretch.map(|stretch| stretch.min),
+            return_max: stretch.map(|stretch| stretch.max),
+            return_sd: stretch.map(|stretch| stretch.sd),
+            return_mean_100: self.statistics.moving(),
+            return_best: self.statistics.best,
+            episode_steps_mean: stretch.map(|stretch| stretch.steps_mean),
+            reward_terms: terms.map(|(name, sum)| (name.clone(), sum / n)).collect(),
+            action_distribution: tally.actions.iter().map(|count| count / n).collect(),
+            action_entropy: self.problem.spec().action.is_discrete().then(|| entropy(&tally.actions, n)),
+            constraint_hits_percent: tally.constraints.iter().map(|hits| 100.0 * *hits as f64 / n).collect(),
+            level_returns,
+            learner: figures
+                .into_iter()
+                .filter(|(_, value)| value.is_finite())
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<BTreeMap<_, _>>(),
+        };
+        environments.clear_tally();
+        Ok(files.metrics(&line)?)
+    }
+
+    fn checkpoint(&mut self) -> Result<(), TrainError> {
+        let moment = (self.updates, self.sitting.wall_seconds());
+        let (Some(environments), Some(files)) = (&self.environments, &mut self.files) else { return Ok(()) };
+        files.checkpoint(self.learner.as_ref(), environments, &self.statistics, moment)?;
+        self.sitting.last_checkpoint = self.updates;
+        Ok(())
+    }
+
+    /// The problem that it learns.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Environment steps of all sittings.
+    pub fn steps(&self) -> u64 {
+        self.former_steps + self.environments.as_ref().map_or(0, Environments::steps)
+    }
+
+    /// The learner's figures of the last update.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// How far the sitting has come.
+    pub fn progress(&self) -> Progress {
+        let curriculum = self.problem.decision.project.curriculum.as_ref();
+        let standings =
+            || self.environments.as_ref().map_or(0, |environments| environments.standings().len());
+        Progress {
+            steps: self.environments.as_ref().map_or(0, Environments::steps),
+            total_steps: self.sitting.goal.total_steps,
+            updates: self.updates,
+            episodes: self.statistics.count,
+            moving_return: self.statistics.moving(),
+            best_return: self.statistics.best,
+            steps_before: self.sitting.steps_before,
+            level: curriculum.map(|curriculum| (standings(), curriculum.levels.len())),
+        }
+    }
+
+    /// The policy as it stands.
+    pub fn policy(&self) -> Policy {
+        let seed = self.problem.decision.project.train.seed;
+        self.problem.policy(self.learner.snapshot(), seed, self.steps())
+    }
+
+    /// What the learner needs to go on learning in new environments (optimisers, statistics, draws), without replay buffer.
+    pub fn save(&self) -> Result<Vec<u8>, StateError> {
+        let learner = self.learner.save()?;
+        let saved = (learner, &self.statistics, self.updates, self.steps(), self.beginnings);
+        postcard::to_stdvec(&saved).map_err(|error| StateError::new(error.to_string()))
+    }
+
+    /// Puts back what [`Trainer::save`] gave.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (learner, statistics, updates, steps, beginnings): (Vec<u8>, _, _, _, _) =
+            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        self.learner.load(&learner)?;
+        // The buffer is not saved: it fills again.
+        let _ = self.learner.replay_to_restore();
+        self.environments = None;
+        (self.statistics, self.updates, self.former_steps, self.beginnings) =
+            (statistics, updates, steps, beginnings);
+        Ok(())
+    }
+
+    /// Writes the last checkpoint, the policy and the summary.
+    pub fn finish(mut self, ending: Ending) -> Result<Trained, TrainError> {
+        if self.updates > self.sitting.last_checkpoint || ending == Ending::Interrupted {
+            self.checkpoint()?;
+        }
+        let policy = self.policy();
+        let summary = Summary {
+            ending,
+            seed: self.problem.decision.project.train.seed,
+            steps: self.steps(),
+            updates: self.updates,
+            episodes: self.statistics.count,
+            return_mean_100: self.statistics.moving(),
+            return_best: self.statistics.best,
+            wall_seconds: self.sitting.wall_seconds(),
+            setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let folder = self.files.map(|files| files.folder().clone());
+        if let Some(folder) = &folder {
+            // The policy first: a summary says that all is there.
+            atomic::replace(&folder.policy(), &policy.to_bytes())?;
+            let text = serde_json::to_string_pretty(&summary).expect("a summary has only text keys");
+            if ending == Ending::Interrupted {
+                let _ = fs::remove_file(folder.summary());
+            } else {
+                atomic::replace(&folder.summary(), text.as_bytes())?;
+            }
+        }
+        Ok(Trained { policy, summary, folder })
+    }
+}

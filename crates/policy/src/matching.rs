@@ -1,0 +1,102 @@
+//! Whether a policy fits a process: by names, units and bounds, in order. Descriptions are for people and do not count.
+
+use std::fmt::Display;
+
+use setpoint_decision::spec::{ActionSpace, Axis, Choice, Feature, Signal, Spec};
+
+use crate::policy::Policy;
+
+impl Policy {
+    /// The first thing in which a process differs from the one that the policy was trained for; `None` where it fits.
+    ///
+    /// A policy fits where its process has the same kind, the same features in the same order (name, unit, bounds, scale) and
+    /// the same choices or settings in the same order (name; unit and bounds of a setting). Signals are found by their names:
+    /// both may have signals that the other has not, such as `model_uncertainty` of a learned process. A signal that both
+    /// have must have the same unit and bounds, and the process must have every signal that a constraint of the policy reads.
+    pub fn mismatch(&self, spec: &Spec) -> Option<String> {
+        let manifest = &self.manifest;
+        let differs = differing("process", "kind", &manifest.process, &spec.kind)
+            .or_else(|| features(&manifest.observation, &spec.observation))
+            .or_else(|| actions(&manifest.action, &spec.action))
+            .or_else(|| self.signals(&spec.signals))?;
+        Some(format!("the policy does not fit the project's process: {differs}"))
+    }
+
+    fn signals(&self, there: &[Signal]) -> Option<String> {
+        let manifest = &self.manifest;
+        let has = |name: &str| there.iter().any(|signal| signal.name == name);
+        let is_shown = |name: &str| manifest.observation.iter().any(|feature| feature.name == name);
+        let read = manifest.constraints.iter().map(|constraint| constraint.when.subject.name());
+        if let Some(name) = read.filter(|name| !is_shown(name)).find(|name| !has(name)) {
+            return Some(format!("it has no signal `{name}`, which a constraint of the policy reads"));
+        }
+        manifest.signals.iter().find_map(|own| {
+            let other = there.iter().find(|other| other.name == own.name)?;
+            let what = format!("signal `{}`", own.name);
+            differing(&what, "unit", &own.unit, &other.unit)
+                .or_else(|| bounds(&what, (own.low, own.high), (other.low, other.high)))
+        })
+    }
+}
+
+fn features(own: &[Feature], there: &[Feature]) -> Option<String> {
+    let names =
+        |features: &[Feature]| features.iter().map(|feature| feature.name.clone()).collect::<Vec<_>>();
+    in_order("feature", &names(own), &names(there)).or_else(|| {
+        own.iter().zip(there).find_map(|(own, other)| {
+            let what = format!("feature `{}`", own.name);
+            differing(&what, "unit", &own.unit, &other.unit)
+                .or_else(|| bounds(&what, (own.low, own.high), (other.low, other.high)))
+                .or_else(|| differing(&what, "scale", own.scale, other.scale))
+                .or_else(|| differing(&what, "offset", own.offset, other.offset))
+        })
+    })
+}
+
+fn actions(own: &ActionSpace, there: &ActionSpace) -> Option<String> {
+    match (own, there) {
+        (ActionSpace::Discrete { choices: own }, ActionSpace::Discrete { choices: there }) => {
+            let names =
+                |choices: &[Choice]| choices.iter().map(|choice| choice.name.clone()).collect::<Vec<_>>();
+            in_order("choice", &names(own), &names(there))
+        }
+        (ActionSpace::Continuous { axes: own }, ActionSpace::Continuous { axes: there }) => {
+            let names = |axes: &[Axis]| axes.iter().map(|axis| axis.name.clone()).collect::<Vec<_>>();
+            in_order("setting", &names(own), &names(there)).or_else(|| {
+                own.iter().zip(there).find_map(|(own, other)| {
+                    let what = format!("setting `{}`", own.name);
+                    differing(&what, "unit", &own.unit, &other.unit)
+                        .or_else(|| bounds(&what, (own.low, own.high), (other.low, other.high)))
+                })
+            })
+        }
+        (ActionSpace::Discrete { .. }, ActionSpace::Continuous { .. }) => {
+            Some("the policy takes choices, the process has settings".into())
+        }
+        (ActionSpace::Continuous { .. }, ActionSpace::Discrete { .. }) => {
+            Some("the policy gives settings, the process has choices".into())
+        }
+    }
+}
+
+/// The first name that is missing, new, or at another place.
+fn in_order(what: &str, own: &[String], there: &[String]) -> Option<String> {
+    if let Some(name) = own.iter().find(|name| !there.contains(name)) {
+        return Some(format!("it has no {what} `{name}`, which the policy was trained with"));
+    }
+    if let Some(name) = there.iter().find(|name| !own.contains(name)) {
+        return Some(format!("it has the {what} `{name}`, which the policy was not trained with"));
+    }
+    let place = (0..own.len().max(there.len())).find(|place| own.get(*place) != there.get(*place))?;
+    let name = |names: &[String]| names.get(place).map_or("nothing".to_owned(), |name| format!("`{name}`"));
+    Some(format!("{what} {} is {} for the policy, and {} there", place + 1, name(own), name(there)))
+}
+
+fn bounds(what: &str, own: (f32, f32), there: (f32, f32)) -> Option<String> {
+    differing(what, "lower bound", own.0, there.0).or_else(|| differing(what, "upper bound", own.1, there.1))
+}
+
+fn differing<T: PartialEq + Display>(what: &str, property: &str, own: T, there: T) -> Option<String> {
+    (own != there)
+        .then(|| format!("the policy was trained for {what} with {property} {own}, there it is {there}"))
+}

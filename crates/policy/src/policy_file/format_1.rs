@@ -1,0 +1,20 @@
+//! The digest of format 1: BLAKE3 over the manifest's text, then over name, length and bytes of each of the policy's tensors.
+//!
+//! The writer of format 1 took the digest over the very text that it stored. Its own reader took it over a text that it wrote
+//! again from parsed numbers, which were not always exact, and so refused some files that were whole. This reader takes the
+//! stored text; it accepts every file that the old reader accepted, for there both texts are the same.
+
+use super::load::File;
+
+/// The digest of the stored bytes.
+pub fn digest(manifest: &str, file: &File<'_>, names: &[String]) -> Result<String, String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(manifest.as_bytes());
+    for name in names {
+        let bytes = file.bytes(name)?;
+        hasher.update(name.as_bytes());
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}

@@ -1,0 +1,168 @@
+//! The bytes of a policy file to the policy.
+
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::stored::StoredManifest;
+use super::{
+    BYTES_MAX, FORMAT, METADATA_KEY, Origin, PolicyFileError, Refusal, check, digest, extra_name, format_1,
+};
+use crate::head::Head;
+use crate::manifest::Manifest;
+use crate::normalizer::Normalizer;
+use crate::policy::Policy;
+
+/// The metadata: the manifest's text stays as it is stored.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    manifest: &'a RawValue,
+    blake3: String,
+}
+
+/// What a manifest of any format, also of a later one, begins with.
+#[derive(Deserialize)]
+struct Version {
+    format: u64,
+    setpoint_version: Option<String>,
+}
+
+/// The parsed `safetensors` file.
+pub struct File<'a>(SafeTensors<'a>);
+
+impl Policy {
+    /// Reads and verifies a policy file.
+    pub fn load(path: &Path) -> Result<Self, PolicyFileError> {
+        let read = |source| PolicyFileError::Read { path: path.to_owned(), source };
+        let refused = |refusal| PolicyFileError::Refused { path: path.to_owned(), refusal };
+        let length = std::fs::metadata(path).map_err(read)?.len();
+        if length > BYTES_MAX {
+            let reason = format!("it has {length} bytes; a policy has at most {BYTES_MAX}");
+            return Err(refused(Refusal::Damaged(reason)));
+        }
+        Self::from_bytes(&std::fs::read(path).map_err(read)?).map_err(refused)
+    }
+
+    /// Parses and verifies a policy file's bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| format!("it does not parse as safetensors ({error}); it may be cut short"))?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+        let header = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|metadata| metadata.get(METADATA_KEY))
+            .ok_or("it is a safetensors file without Setpoint's manifest".to_owned())?;
+        let unreadable = |error: serde_json::Error| format!("its manifest is not valid: {error}");
+        let Header { manifest: text, blake3 } = serde_json::from_str(header).map_err(unreadable)?;
+        // The version is looked at before the rest, so that a newer file is called newer and not broken.
+        let Version { format, setpoint_version } = serde_json::from_str(text.get()).map_err(unreadable)?;
+        if format > u64::from(FORMAT) {
+            let written_by = setpoint_version.unwrap_or_else(|| "of a later version".to_owned());
+            return Err(Refusal::Newer { format, written_by });
+        }
+        let damaged = || {
+            "its checksum does not match its content: it was changed or damaged after it was written"
+                .to_owned()
+        };
+        if format == 2 && !digest::holds(bytes, &blake3) {
+            return Err(damaged().into());
+        }
+        let stored: StoredManifest = serde_json::from_str(text.get()).map_err(unreadable)?;
+        if let Some(number) = check::not_finite(&stored) {
+            return Err(Refusal::Damaged(format!("its manifest is not valid: {number}")));
+        }
+        let manifest = Manifest::try_from(stored)?;
+        check::shape(&manifest)?;
+        let file = File(file);
+        if format == 1 && format_1::digest(text.get(), &file, &tensor_names(&manifest))? != blake3 {
+            return Err(damaged().into());
+        }
+        let mut policy = file.policy(manifest)?;
+        if !policy.is_finite() {
+            return Err("it holds a number that is not finite".to_owned().into());
+        }
+        policy.origin =
+            Some(Origin { file: blake3::hash(bytes), rewritten: blake3::hash(&policy.to_bytes()) });
+        Ok(policy)
+    }
+
+    /// What [`Policy::to_bytes_with`] put beside a policy under a name, if it did.
+    pub fn extra<'b>(bytes: &'b [u8], name: &str) -> Option<&'b [u8]> {
+        let file = SafeTensors::deserialize(bytes).ok()?;
+        let tensor = file.tensor(&extra_name(name)).ok()?;
+        (tensor.dtype() == Dtype::U8).then(|| tensor.data())
+    }
+}
+
+impl<'a> File<'a> {
+    fn policy(&self, manifest: Manifest) -> Result<Policy, String> {
+        let mut parameters = vec![0.0; manifest.network.parameters()];
+        for (index, layer) in manifest.network.layers().into_iter().enumerate() {
+            let (weights, bias) = (layer.weights.clone(), layer.bias.clone());
+            parameters[weights.clone()]
+                .copy_from_slice(&self.float32(&format!("policy.{index}.weight"), weights.len())?);
+            parameters[bias.clone()]
+                .copy_from_slice(&self.float32(&format!("policy.{index}.bias"), bias.len())?);
+        }
+        let log_std = match manifest.head {
+            Head::Gaussian => self.float32("policy.log_std", manifest.action.len())?,
+            Head::Categorical | Head::Values | Head::SquashedGaussian | Head::Deterministic => Vec::new(),
+        };
+        let features = manifest.observation.len();
+        let normalizer = match manifest.clip_observation {
+            None => None,
+            Some(clip) => Some(Normalizer {
+                mean: self.float64("observation.mean", features)?,
+                variance: self.float64("observation.variance", features)?,
+                clip,
+                epsilon: manifest.normalization_epsilon,
+            }),
+        };
+        Ok(Policy::new(manifest, parameters, log_std, normalizer))
+    }
+
+    /// The bytes of a tensor.
+    pub fn bytes(&self, name: &str) -> Result<&'a [u8], String> {
+        self.0.tensor(name).map(|tensor| tensor.data()).map_err(|_| format!("the tensor `{name}` is missing"))
+    }
+
+    fn numbers(&self, name: &str, dtype: Dtype, expected: usize) -> Result<&'a [u8], String> {
+        let tensor = self.0.tensor(name).map_err(|_| format!("the tensor `{name}` is missing"))?;
+        let found: usize = tensor.shape().iter().product();
+        if tensor.dtype() != dtype || found != expected {
+            return Err(format!(
+                "the tensor `{name}` holds {found} numbers of type {:?}; expected {expected} of {dtype:?}",
+                tensor.dtype()
+            ));
+        }
+        Ok(tensor.data())
+    }
+
+    fn float32(&self, name: &str, expected: usize) -> Result<Vec<f32>, String> {
+        let (numbers, _) = self.numbers(name, Dtype::F32, expected)?.as_chunks();
+        Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    }
+
+    fn float64(&self, name: &str, expected: usize) -> Result<Vec<f64>, String> {
+        let (numbers, _) = self.numbers(name, Dtype::F64, expected)?.as_chunks();
+        Ok(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+    }
+}
+
+/// The names of a policy's tensors, in the order in which they are written.
+fn tensor_names(manifest: &Manifest) -> Vec<String> {
+    let layers = 0..=manifest.network.hidden.len();
+    let mut names: Vec<String> =
+        layers.flat_map(|index| [format!("policy.{index}.weight"), format!("policy.{index}.bias")]).collect();
+    if manifest.head == Head::Gaussian {
+        names.push("policy.log_std".to_owned());
+    }
+    if manifest.clip_observation.is_some() {
+        names.extend(["observation.mean", "observation.variance"].map(str::to_owned));
+    }
+    names
+}

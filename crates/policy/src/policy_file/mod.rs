@@ -1,0 +1,125 @@
+//! The policy file: one `safetensors` file. Its metadata holds the manifest and a BLAKE3 digest; its tensors hold the numbers.
+//!
+//! | format | written by | the digest covers |
+//! |---|---|---|
+//! | 2 | this version | every byte of the file, with zeros in place of the digest's own 64 digits |
+//! | 1 | 0.1.0 before its release | the manifest's text and the policy's tensors |
+//!
+//! Both digests cover bytes as they are stored; no reader writes a manifest again in order to check it. The bytes depend on
+//! the policy alone (no time, no path), so two trainings that end alike leave identical files. Golden files in
+//! `tests/golden` hold both formats.
+//!
+//! * [`mod@save`], [`mod@load`] – a policy to bytes and back
+//! * [`stored`] – the manifest as the file holds it, apart from the types that the program works with
+//! * [`digest`] – the digest of format 2; [`format_1`] – the digest of format 1
+//! * [`check`] – which manifests are refused
+
+mod check;
+mod digest;
+mod format_1;
+mod load;
+mod save;
+mod stored;
+
+use std::path::PathBuf;
+
+use safetensors::tensor::Dtype;
+
+use crate::policy::Policy;
+
+/// Number of the layout that [`Policy::to_bytes`] writes; a reader refuses a greater one.
+pub const FORMAT: u32 = 2;
+/// A file larger than this is no policy of ours; refused before it is read.
+const BYTES_MAX: u64 = 1 << 30;
+/// The metadata's only key.
+const METADATA_KEY: &str = "setpoint";
+
+/// Why a policy file was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyFileError {
+    /// The file could not be read.
+    #[error("cannot read the policy file {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file was read; its bytes are refused.
+    #[error("{} is not a usable policy file: {refusal}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+impl PolicyFileError {
+    /// Whether a newer version of Setpoint reads the file: there is nothing to mend then.
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Refused { refusal: Refusal::Newer { .. }, .. })
+    }
+}
+
+/// Why the bytes of a policy file were refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A later version wrote them.
+    #[error(
+        "it has format {format}; this Setpoint ({}) reads formats up to {FORMAT}. Use Setpoint {written_by} or newer, \
+         which reads it",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The format that was found.
+        format: u64,
+        /// Version of Setpoint that wrote it.
+        written_by: String,
+    },
+    /// They are no policy, or not those that were written.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Damaged(reason)
+    }
+}
+
+impl Policy {
+    /// The hash of the policy: BLAKE3, in hex, of the bytes of its file. A policy that was read from a file has the hash of
+    /// that file, in whatever format it is; another policy has the hash of the file that [`Policy::to_bytes`] makes.
+    pub fn hash(&self) -> String {
+        let rewritten = blake3::hash(&self.to_bytes());
+        let hash = match &self.origin {
+            // The fields are public: a policy that was changed since it was read is no longer the file's.
+            Some(origin) if origin.rewritten == rewritten => origin.file,
+            _ => rewritten,
+        };
+        hash.to_hex().to_string()
+    }
+}
+
+/// Where a policy was read from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// Hash of the file's bytes.
+    file: blake3::Hash,
+    /// Hash of the bytes that [`Policy::to_bytes`] gives right after reading.
+    rewritten: blake3::Hash,
+}
+
+/// A tensor of the file.
+struct Tensor {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+/// The name of a tensor that holds bytes beside the policy.
+fn extra_name(name: &str) -> String {
+    format!("beside.{name}")
+}
