@@ -14,27 +14,12 @@ import os as _os
 import sys as _sys
 
 from setpoint import envs as _envs
+from setpoint import models as _models
 from setpoint._host import EnvironmentFailed
 from setpoint._native import __version__
 from setpoint.envs import ProcessEnv, ProcessVectorEnv, make_vec_env
 from setpoint.evaluation import evaluate_policy
-from setpoint.models import (
-    BC,
-    DDPG,
-    DQN,
-    IQL,
-    PPO,
-    SAC,
-    TD3,
-    UCB1,
-    EpsilonGreedy,
-    LinUCB,
-    Model,
-    Policy,
-    QLearning,
-    Reinforce,
-    Thompson,
-)
+from setpoint.models import *  # noqa: F403
 from setpoint.process import Process
 from setpoint.projects import Evaluation, Project, Run
 
@@ -43,29 +28,15 @@ _os.environ.setdefault("SETPOINT_PYTHON", _sys.executable)
 _envs.register()
 
 __all__ = [
-    "BC",
-    "DDPG",
-    "DQN",
-    "IQL",
-    "PPO",
-    "SAC",
-    "TD3",
-    "UCB1",
     "EnvironmentFailed",
-    "EpsilonGreedy",
     "Evaluation",
-    "LinUCB",
-    "Model",
-    "Policy",
     "Process",
     "ProcessEnv",
     "ProcessVectorEnv",
     "Project",
-    "QLearning",
-    "Reinforce",
     "Run",
-    "Thompson",
     "__version__",
     "evaluate_policy",
     "make_vec_env",
 ]
+__all__ += _models.__all__

@@ -15,12 +15,12 @@ __all__ = [
     "Learner",
     "Policy",
     "__version__",
-    "algorithms",
     "command_line",
     "evaluate",
     "extra",
     "kinds",
     "options_of",
+    "recipes",
     "train",
 ]
 
@@ -37,9 +37,9 @@ _Callback: TypeAlias = Callable[[dict[str, Any]], object]
 
 def command_line(arguments: list[str]) -> int: ...
 def kinds() -> list[str]: ...
-def algorithms() -> list[str]: ...
 def extra(bytes: bytes, name: str) -> bytes | None: ...
 def options_of(algorithm: str) -> str: ...
+def recipes() -> str: ...
 def train(
     project: str | PathLike[str],
     overrides: list[str],

@@ -51,10 +51,10 @@ mod _native {
         setpoint_policy::Policy::extra(bytes, name).map(|found| pyo3::types::PyBytes::new(py, found))
     }
 
-    /// Names of the algorithms, in the order they are listed.
+    /// The recipes of the algorithms as JSON, in the order they are listed: name, class, summary, actions, source …
     #[pyfunction]
-    fn algorithms() -> Vec<&'static str> {
-        setpoint_learn::algorithms::RECIPES.iter().map(|recipe| recipe.name).collect()
+    fn recipes() -> PyResult<String> {
+        crate::description::to_json(&setpoint_learn::algorithms::RECIPES)
     }
 
     /// An algorithm's options as JSON: name, default, what is expected, what it means.

@@ -134,7 +134,7 @@ def test_an_environment_with_wrappers_and_one_with_parts():
         (lambda: setpoint.PPO("MlpPolicy", "cart-pole", learning_rate=lambda share: share), TypeError, "linear_"),
         (lambda: setpoint.PPO("CnnPolicy", "cart-pole"), ValueError, "MlpPolicy"),
         (lambda: setpoint.PPO("MlpPolicy", "cart-pole", device="cuda"), ValueError, "cpu"),
-        (lambda: setpoint.DQN("MlpPolicy", "Pendulum-v1"), ValueError, "sac, td3, ddpg or ppo"),
+        (lambda: setpoint.DQN("MlpPolicy", "Pendulum-v1"), ValueError, "ppo, sac, td3 or ddpg"),
         (lambda: setpoint.TD3("MlpPolicy", "CartPole-v1"), ValueError, "ppo, dqn or sac"),
         (lambda: setpoint.PPO("MlpPolicy", gym.make("CartPole-v1"), n_envs=4), ValueError, "1 environments were given"),
         (lambda: setpoint.PPO("MlpPolicy", "NoSuchThing-v0"), gym.error.Error, "NoSuchThing"),

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 
 use self::results::{Outcome, Who};
-use self::rows::{Bar, QUICK, ROWS, Row};
+use self::rows::{QUICK, ROWS, Row, Target};
 use crate::{Failure, machine, peers};
 
 mod page;
@@ -268,7 +268,7 @@ impl Workshop {
         let (training, evaluation) = (&trained["training"], &evaluated["evaluation"]);
         let figure = row.figure.of(&evaluation["policy"]).ok_or("the evaluation lacks the row's figure")?;
         let bar = row.bar.of(row.figure, evaluation);
-        if bar.is_none() && row.bar != Bar::None {
+        if bar.is_none() && row.bar != Target::None {
             return Err("the evaluation lacks the row's baseline".into());
         }
         let version = training["setpoint_version"].as_str().unwrap_or("of unknown version");
@@ -292,7 +292,7 @@ impl Workshop {
                 .args([row.algorithm, &steps.to_string(), &task.seed.to_string()])
                 .current_dir(&self.root),
         )?;
-        let bar = if let Bar::Floor(floor) = row.bar { Some(floor) } else { None };
+        let bar = if let Target::Floor(floor) = row.bar { Some(floor) } else { None };
         Ok(Measured {
             figure: line["return"].as_f64().ok_or("no return")?,
             bar,

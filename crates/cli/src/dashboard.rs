@@ -3,8 +3,8 @@
 //! It reads the run's `metrics.jsonl` and knows nothing else of the training, so it shows one's own run and one that another
 //! terminal trains alike (`setpoint watch`).
 
-mod course;
 mod panel;
+mod run_metrics;
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 
-use self::course::Course;
 use self::panel::{HEIGHT, Panel};
+use self::run_metrics::RunMetrics;
 
 /// Between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
@@ -24,7 +24,7 @@ const WIDTH_MIN: u16 = 72;
 
 /// Lines on the terminal that are drawn anew four times a second.
 pub struct Dashboard {
-    course: Course,
+    metrics: RunMetrics,
     panel: Panel,
     /// Keeps the lines together.
     _screen: MultiProgress,
@@ -46,7 +46,7 @@ impl Dashboard {
         let line = |_| screen.add(ProgressBar::new_spinner().with_style(style.clone()));
         let lines = (0..HEIGHT).map(line).collect();
         let panel = Panel::new(problem, folder);
-        Some(Self { course: Course::new(folder), panel, _screen: screen, lines, drawn: Instant::now() })
+        Some(Self { metrics: RunMetrics::new(folder), panel, _screen: screen, lines, drawn: Instant::now() })
     }
 
     /// Reads what is new; draws it now and then.
@@ -58,10 +58,10 @@ impl Dashboard {
 
     /// Draws it now.
     pub fn draw(&mut self) {
-        self.course.read();
+        self.metrics.read();
         let columns = Term::stderr().size_checked().map_or(WIDTH_MIN, |(_, columns)| columns);
         // One column stays free, or the terminal would wrap.
-        let text = self.panel.lines(&self.course, usize::from(columns) - 1);
+        let text = self.panel.lines(&self.metrics, usize::from(columns) - 1);
         for (line, text) in self.lines.iter().zip(text) {
             line.set_message(text);
         }

@@ -18,7 +18,7 @@ mod progress;
 mod study_file;
 mod target;
 
-use arguments::{Arguments, Command};
+use arguments::Arguments;
 use output::Output;
 
 /// The kinds of process of Setpoint itself.
@@ -43,25 +43,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -
         }
     };
     let output = Output::new(arguments.json);
-    let result = match &arguments.command {
-        Command::New(arguments) => commands::new::run(arguments, registry, &output),
-        Command::Check(arguments) => commands::check::run(arguments, registry, &output),
-        Command::List(arguments) => commands::list::run(arguments, registry, &output),
-        Command::Train(arguments) => commands::train::run(arguments, registry, &output),
-        Command::Compare(arguments) => commands::compare::run(arguments, registry, &output),
-        Command::Tune(arguments) => commands::tune::run(arguments, registry, &output),
-        Command::Eval(arguments) => commands::eval::run(arguments, registry, &output),
-        Command::Faults(arguments) => commands::faults::run(arguments, registry, &output),
-        Command::Validate(arguments) => commands::validate::run(arguments, registry, &output),
-        Command::Ope(arguments) => commands::ope::run(arguments, registry, &output),
-        Command::Diagnose(arguments) => commands::diagnose::run(arguments, registry, &output),
-        Command::Recommend(arguments) => commands::recommend::run(arguments, registry, &output),
-        Command::Report(arguments) => commands::report::run(arguments, registry, &output),
-        Command::Watch(arguments) => commands::watch::run(arguments, registry, &output),
-        Command::Run(arguments) => commands::run::run(arguments, registry, &output),
-        Command::Completions { shell } => commands::completions::run(*shell),
-    };
-    match result {
+    match commands::run(&arguments.command, registry, &output) {
         Ok(status) => status as u8,
         Err(failure) => {
             output.failure(&failure);

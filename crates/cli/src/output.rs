@@ -191,6 +191,15 @@ pub fn number(value: f64) -> String {
     text.strip_prefix('-').map_or(text.clone(), |rest| format!("−{rest}"))
 }
 
+/// `1234567` as `1,234,567`.
+pub fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |rest| ("−", rest));
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    format!("{sign}{}", groups.join(","))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,12 +9,13 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::train::Progress;
 
 use crate::dashboard::Dashboard;
+use crate::output::thousands;
 
 /// Between two lines where there is no terminal.
 pub const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One training's progress on standard error.
-pub struct Shown {
+pub struct ProgressDisplay {
     dashboard: Option<Dashboard>,
     bar: Option<ProgressBar>,
     started: Instant,
@@ -22,7 +23,7 @@ pub struct Shown {
     label: String,
 }
 
-impl Shown {
+impl ProgressDisplay {
     pub fn new(total_steps: u64, label: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total_steps);
@@ -101,13 +102,4 @@ impl Shown {
             bar.finish_and_clear();
         }
     }
-}
-
-/// `1234567` as `1,234,567`.
-pub fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |rest| ("−", rest));
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    format!("{sign}{}", groups.join(","))
 }

@@ -41,7 +41,7 @@ impl Levels {
 
 /// What a sensor does to what it measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
+pub enum SensorError {
     /// `noise`: a normal error of this standard deviation in every sample.
     Noise,
     /// `bias`: a constant error, drawn for every episode from U(−most, most).
@@ -69,7 +69,7 @@ pub enum Disturbance {
     /// A sensor errs.
     Sensor {
         /// How.
-        error: Error,
+        error: SensorError,
         /// By how much.
         size: Levels,
         /// Whether sizes are in the features' units (else in shares of their spans).
@@ -130,10 +130,10 @@ impl Disturbance {
     /// Its word in the project file.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Sensor { error: Error::Noise, .. } => "noise",
-            Self::Sensor { error: Error::Bias, .. } => "bias",
-            Self::Sensor { error: Error::Drift, .. } => "drift",
-            Self::Sensor { error: Error::Quantisation, .. } => "quantisation",
+            Self::Sensor { error: SensorError::Noise, .. } => "noise",
+            Self::Sensor { error: SensorError::Bias, .. } => "bias",
+            Self::Sensor { error: SensorError::Drift, .. } => "drift",
+            Self::Sensor { error: SensorError::Quantisation, .. } => "quantisation",
             Self::ObservationDelay { .. } => "observation-delay",
             Self::ActuationDelay { .. } => "actuation-delay",
             Self::Dropout { .. } => "dropout",
@@ -213,7 +213,7 @@ pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance>
             .strings("features", "features that it concerns; all of them where absent")?
             .unwrap_or_default())
     };
-    let sensor = |error: Error, key: &'static str, meaning: &'static str| -> Checked<Disturbance> {
+    let sensor = |error: SensorError, key: &'static str, meaning: &'static str| -> Checked<Disturbance> {
         let words = ["span", "natural"];
         let unit = section.choice("unit", &words, "of sizes: shares of a feature's span, or its own unit")?;
         Ok(Disturbance::Sensor {
@@ -236,10 +236,10 @@ pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance>
         Ok(steps)
     };
     let disturbance = match kind {
-        "noise" => sensor(Error::Noise, "sd", "standard deviation of the error of a sample")?,
-        "bias" => sensor(Error::Bias, "most", "greatest constant error, drawn for every episode")?,
-        "drift" => sensor(Error::Drift, "per_step", "how much the error grows in a step")?,
-        "quantisation" => sensor(Error::Quantisation, "step", "values are whole multiples of it")?,
+        "noise" => sensor(SensorError::Noise, "sd", "standard deviation of the error of a sample")?,
+        "bias" => sensor(SensorError::Bias, "most", "greatest constant error, drawn for every episode")?,
+        "drift" => sensor(SensorError::Drift, "per_step", "how much the error grows in a step")?,
+        "quantisation" => sensor(SensorError::Quantisation, "step", "values are whole multiples of it")?,
         "observation-delay" => Disturbance::ObservationDelay { steps: whole_steps()? },
         "actuation-delay" => Disturbance::ActuationDelay { steps: whole_steps()?, idle: idle(section)? },
         "dropout" => Disturbance::Dropout {
@@ -351,10 +351,10 @@ pub(crate) fn to_toml(disturbance: &Disturbance) -> Table {
     match disturbance {
         Disturbance::Sensor { error, size, natural, features } => {
             let key = match error {
-                Error::Noise => "sd",
-                Error::Bias => "most",
-                Error::Drift => "per_step",
-                Error::Quantisation => "step",
+                SensorError::Noise => "sd",
+                SensorError::Bias => "most",
+                SensorError::Drift => "per_step",
+                SensorError::Quantisation => "step",
             };
             insert(key, size.to_toml());
             insert("unit", if *natural { "natural" } else { "span" }.into());

@@ -7,7 +7,7 @@ use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_guard::constraints::ConstraintSet;
 use setpoint_policy::Policy;
-use setpoint_process::preparation::Told;
+use setpoint_process::preparation::OnProgress;
 use setpoint_process::{Factory, Registry};
 
 /// A project with the process that it names.
@@ -26,14 +26,18 @@ impl Decision {
         path: &Path,
         overrides: &[String],
         registry: &Registry,
-        told: Told<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
-        Self::open(Project::load(path, overrides)?, registry, told)
+        Self::open(Project::load(path, overrides)?, registry, progress)
     }
 
     /// Opens the process of a project.
-    pub fn open(project: Project, registry: &Registry, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
-        let factory = registry.open(&project, told)?;
+    pub fn open(
+        project: Project,
+        registry: &Registry,
+        progress: OnProgress<'_>,
+    ) -> Result<Self, Box<Diagnostic>> {
+        let factory = registry.open(&project, progress)?;
         Self::new(project, factory)
     }
 

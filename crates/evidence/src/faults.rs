@@ -4,7 +4,7 @@
 //! disturbances is left out of it: the matrix asks how far one may go.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::disturbance::{Disturbance, Error, Levels, span};
+use setpoint_decision::disturbance::{Disturbance, Levels, SensorError, span};
 use setpoint_policy::Policy;
 use setpoint_random::Stream;
 
@@ -158,7 +158,7 @@ fn faults(noise: f64, delay: u32, dropout: f64, noisy: &[String]) -> Vec<Disturb
     let mut faults = Vec::new();
     if noise > 0.0 && !noisy.is_empty() {
         faults.push(Disturbance::Sensor {
-            error: Error::Noise,
+            error: SensorError::Noise,
             size: Levels(vec![noise]),
             natural: false,
             features: noisy.to_vec(),

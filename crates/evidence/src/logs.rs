@@ -12,7 +12,7 @@ use setpoint_log::log::{Log, LoggedEpisode};
 use setpoint_log::read::ReadError;
 use setpoint_log::table::Format;
 
-use setpoint_process::preparation::{Preparation, Told};
+use setpoint_process::preparation::{OnProgress, Preparation};
 
 mod record;
 
@@ -20,9 +20,14 @@ pub use record::record;
 
 /// Reads a log of a process by the project's `[data]`. Where there is none, the columns must bear the process's own names
 /// (`action`, `reward`, `episode` … for the rest). A log whose faults would make wrong figures is refused.
-pub fn load(project: &Project, spec: &Spec, path: &Path, told: Told<'_>) -> Result<Log, Box<Diagnostic>> {
-    let told = &mut |rows| told(Preparation::Reading { rows });
-    let mut read = |data: Option<&Data>| setpoint_log::read(path, data, spec, &project.reward, told);
+pub fn load(
+    project: &Project,
+    spec: &Spec,
+    path: &Path,
+    progress: OnProgress<'_>,
+) -> Result<Log, Box<Diagnostic>> {
+    let progress = &mut |rows| progress(Preparation::Reading { rows });
+    let mut read = |data: Option<&Data>| setpoint_log::read(path, data, spec, &project.reward, progress);
     let mut reading = read(project.data.as_ref());
     if let (None, Err(ReadError::Unmapped(unmapped))) = (&project.data, &reading) {
         let is_own = |(name, column): &(String, String)| name == column;

@@ -6,12 +6,10 @@ use setpoint_evidence::action_distribution::ActionDistribution;
 use setpoint_evidence::logs::record;
 use setpoint_evidence::off_policy_evaluation::{Behaviour, Report, Settings, estimate};
 use setpoint_log::log::Log;
-use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::Policy;
-use setpoint_policy::head::Head;
-use setpoint_policy::manifest::Manifest;
-use setpoint_policy::normalizer::EPSILON;
-use setpoint_random::Stream;
+
+mod sample;
+use sample::policy;
 
 /// Steps that count: so few that a log of 300 episodes holds enough of what the policies below would have done.
 const STEPS: usize = 6;
@@ -28,33 +26,6 @@ fn decision(more: &str) -> Decision {
         &mut |_| {},
     )
     .unwrap()
-}
-
-/// A network with random weights whose logits are small: near random, and other in every state.
-fn soft_policy(decision: &Decision) -> Policy {
-    let network = Mlp { input: 11, hidden: vec![16], output: 6, activation: Activation::Tanh };
-    let mut parameters = vec![0.0; network.parameters()];
-    let mut random = Stream::new(5, "soft policy", 0);
-    network.initialize_orthogonal(&mut parameters, 1.5, 0.6, &mut || f64::from(random.normal()));
-    let spec = decision.spec();
-    let manifest = Manifest {
-        setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
-        project: decision.project.charter.name.clone(),
-        process: spec.kind.clone(),
-        algorithm: "none".to_owned(),
-        seed: 0,
-        steps: 0,
-        observation: spec.observation.clone(),
-        action: spec.action.clone(),
-        signals: spec.signals.clone(),
-        constraints: decision.project.constraints.clone(),
-        network,
-        head: Head::Categorical,
-        discretization: None,
-        clip_observation: None,
-        normalization_epsilon: EPSILON,
-    };
-    Policy::new(manifest, parameters, Vec::new(), None)
 }
 
 const POLICIES: [&str; 3] = ["random", "line-manager, softened", "a soft network"];
@@ -86,7 +57,7 @@ fn truth(decision: &Decision, policy: &Policy, name: &str) -> f64 {
 /// refusal holds nothing.
 fn coverage(logs: u64, behaviour: Behaviour) -> Vec<(String, u64)> {
     let decision = decision("");
-    let policy = soft_policy(&decision);
+    let policy = policy(&decision);
     let mut rows = Vec::new();
     for name in POLICIES {
         let truth = truth(&decision, &policy, name);

@@ -6,13 +6,14 @@
 //! * [`algorithm`], [`figures`] – what the trainer knows of an algorithm
 //! * [`trainer`] – collects, updates, writes, stops, round by round; [`mod@train`] – a whole training
 //! * [`run_files`], [`checkpoint`], [`metrics`], [`tensorboard`] – the files of a training
-//! * [`off_policy`], [`replay`], [`exploration`], [`critics`] – the shared pieces of learners from a replay buffer
+//! * [`off_policy`], [`replay`], [`exploration`], [`critics`], [`actor_critic`] – the shared pieces of learners from a replay buffer
 //! * [`offline`] – the shared pieces of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a log played back
 //! * [`hidden_layers`], [`learning_rate`], [`usual_ranges`], [`warnings`] – options, ranges and warnings that algorithms share
 //! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`] – other pieces that algorithms share
 
 use setpoint_process::Kind;
 
+pub mod actor_critic;
 pub mod actor_critic_exchange;
 pub mod algorithm;
 pub mod algorithms;

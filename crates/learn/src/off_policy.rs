@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::{ActionSpace, Axis, Spec};
+use setpoint_evidence::environments::Environments;
 use setpoint_nn::gaussian;
+use setpoint_nn::network::Cores;
 use setpoint_process::StateError;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
 use crate::figures::Figures;
 use crate::normalize::ObservationNormalizer;
 use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
 use crate::request::Request;
-use setpoint_evidence::environments::Environments;
-use setpoint_nn::network::Cores;
 
 /// Environment steps of an update, about.
 const UPDATE_STEPS: usize = 1_000;
@@ -425,13 +425,11 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(self.learner.save()?, self.replay.state(), &self.state))
-            .map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&(self.learner.save()?, self.replay.state(), &self.state))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (learner, replay, state): (Vec<u8>, ReplayState, State) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let (learner, replay, state): (Vec<u8>, ReplayState, State) = from_bytes(bytes)?;
         self.learner.load(&learner)?;
         self.promised = Some(replay);
         self.state = state;

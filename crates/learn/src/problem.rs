@@ -9,7 +9,7 @@ use setpoint_evidence::Decision;
 use setpoint_policy::Policy;
 use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
-use setpoint_process::preparation::Told;
+use setpoint_process::preparation::OnProgress;
 use setpoint_process::{Factory, Registry};
 
 use crate::algorithm::{Algorithm, Snapshot};
@@ -38,9 +38,9 @@ impl Problem {
         path: &Path,
         overrides: &[String],
         registry: &Registry,
-        told: Told<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
-        Self::of(Decision::load(path, overrides, registry, told)?, told)
+        Self::of(Decision::load(path, overrides, registry, progress)?, progress)
     }
 
     /// Finds the project's process and algorithm and checks every name against them.
@@ -54,15 +54,15 @@ impl Problem {
     }
 
     /// A decision with the algorithm that its project names.
-    pub fn of(decision: Decision, told: Told<'_>) -> Result<Self, Box<Diagnostic>> {
-        Self::with_recipes(decision, &Recipes::new().with(RECIPES.iter().copied()), told)
+    pub fn of(decision: Decision, progress: OnProgress<'_>) -> Result<Self, Box<Diagnostic>> {
+        Self::with_recipes(decision, &Recipes::new().with(RECIPES.iter().copied()), progress)
     }
 
     /// A decision with the algorithm that its project names, one of these.
     pub fn with_recipes(
         decision: Decision,
         recipes: &Recipes,
-        told: Told<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
         let (project, spec) = (&decision.project, decision.spec());
         if let Some(number) = Policy::unstorable(spec, &project.constraints) {
@@ -93,7 +93,7 @@ impl Problem {
         }
         let mut problem = Self { decision, recipes: recipes.clone(), options, transitions: None };
         if let Some(source) = problem.options.source() {
-            let log = source.open(&problem.decision, told)?;
+            let log = source.open(&problem.decision, progress)?;
             problem.transitions = Some(Arc::new(Transitions::new(log, &problem.spec().action)));
         }
         Ok(problem)

@@ -6,6 +6,7 @@ use crate::table::Format;
 
 pub mod clock;
 pub mod column;
+pub mod expected;
 pub mod reward;
 pub mod rows;
 pub mod swapped;
@@ -122,6 +123,11 @@ impl Times {
             advice: advice.into(),
         })
     }
+}
+
+/// The middle of sorted numbers; `None` of nothing.
+pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
+    sorted.get(sorted.len() / 2).copied()
 }
 
 /// A number as messages show it: five digits.

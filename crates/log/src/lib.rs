@@ -1,7 +1,8 @@
 //! Data from plants: logs of decisions, read, audited and cut into episodes. No learning.
 //!
 //! * [`log`] – decisions, episode by episode; what everything else takes
-//! * [`mod@read`] – a CSV or Parquet file becomes a log in one pass; start here. [`table`], [`encoding`], [`value`], [`time`] – its pieces
+//! * [`mod@read`] – a CSV or Parquet file becomes a log in one pass; start here. [`table`] (delimiter, decimal
+//!   comma), [`encoding`], [`time`] – its pieces
 //! * [`mapping`] – which column is what, and a proposal where the project does not say
 //! * [`audit`] – what is wrong with a log: one finding a fault, with its column, first line and what to do
 
@@ -13,7 +14,6 @@ pub mod mapping;
 pub mod read;
 pub mod table;
 pub mod time;
-pub mod value;
 
 pub use error::LogError;
 pub use log::{Log, LoggedEpisode};

@@ -42,6 +42,17 @@ pub struct LoggedEpisode {
     pub terminated: Option<bool>,
 }
 
+/// The step between two neighbouring numbers of a log, in the numbers that [`Log`] holds; 0 where none is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resolution {
+    /// One a feature.
+    pub features: Vec<f64>,
+    /// One a signal.
+    pub signals: Vec<f64>,
+    /// Of the reward.
+    pub reward: f64,
+}
+
 impl Log {
     /// Without rows, of a process.
     pub fn new(spec: &Spec) -> Self {

@@ -9,19 +9,20 @@ use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 
 use crate::audit::clock::{Advance, Clock};
-use crate::audit::column::{Column, Expected};
+use crate::audit::column::Column;
+use crate::audit::expected::Expected;
 use crate::audit::rows::Duplicates;
 use crate::audit::{Audit, Finding, Times, reward};
 use crate::error::LogError;
-use crate::log::{Log, LoggedEpisode};
+use crate::log::{Log, LoggedEpisode, Resolution};
 use crate::mapping::{Mapping, Unmapped, map};
+use crate::table::cell::boolean;
 use crate::table::{self, Table};
-use crate::value::boolean;
 
 mod findings;
 
 /// Rows between two calls of the caller.
-const TOLD_EVERY: u64 = 1 << 16;
+const ROWS_PER_CALL: u64 = 1 << 16;
 
 /// A log and what is wrong with it.
 #[derive(Clone, Debug)]
@@ -32,17 +33,6 @@ pub struct Reading {
     pub resolution: Resolution,
     /// What is wrong.
     pub audit: Audit,
-}
-
-/// The step between two neighbouring numbers of a log, in the numbers that [`Log`] holds; 0 where none is known.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resolution {
-    /// One a feature.
-    pub features: Vec<f64>,
-    /// One a signal.
-    pub signals: Vec<f64>,
-    /// Of the reward.
-    pub reward: f64,
 }
 
 /// Why there is no log.
@@ -90,7 +80,7 @@ pub fn read(
     data: Option<&Data>,
     spec: &Spec,
     paid: &Reward,
-    told: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64),
 ) -> Result<Reading, ReadError> {
     let mut table = table::open(path)?;
     let mapping = map(data, &table.header, spec).map_err(ReadError::Unmapped)?;
@@ -110,8 +100,8 @@ pub fn read(
             reader.ragged.note(line);
             reader.broken = true;
         }
-        if rows.is_multiple_of(TOLD_EVERY) {
-            told(rows);
+        if rows.is_multiple_of(ROWS_PER_CALL) {
+            progress(rows);
         }
     }
     if rows == 0 {

@@ -1,4 +1,5 @@
-//! A table in a file: its header, and its rows one after another, as text whatever the file's format is.
+//! A table in a file: its header, and its rows one after another, as text whatever the file's format is. The delimiter
+//! between columns is found in `delimited`, decimal commas are read in [`cell`].
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,9 +8,10 @@ use std::path::{Path, PathBuf};
 use csv::{ByteRecord, Position};
 use serde::{Deserialize, Serialize};
 
+use self::cell::{Cell, cell};
 use crate::error::LogError;
-use crate::value::{Cell, cell};
 
+pub mod cell;
 mod delimited;
 mod parquet;
 

@@ -5,7 +5,8 @@
 //! * [`optimizer`], [`gradient`] – Adam, plain descent, Polyak averages; norms and clipping
 //! * [`network`] – a network with its optimiser and buffers, its halves on two cores, its target
 //! * [`initialize`] – orthogonal and zero weights
-//! * [`matmul`] – products of small matrices; [`real`] – f32 to train with, f64 to check gradients
+//! * [`matmul`] – products of small matrices; [`number`] – f32 to train with, f64 to check gradients;
+//!   [`real`], [`vector`] – the registers of each machine level
 //!
 //! Hot loops are compiled for several machine levels and chosen at run time, so that a plain release build is as fast
 //! as one for the machine at hand. A row's result never depends on the other rows of its batch, bit for bit.
@@ -19,6 +20,7 @@ mod level;
 pub mod matmul;
 pub mod mlp;
 pub mod network;
+pub mod number;
 pub mod optimizer;
 pub mod real;
 pub mod transpose;

@@ -1,9 +1,9 @@
 //! Vectors of numbers that live in registers, one implementation a machine level.
 
-use crate::real::Real;
+use crate::number::Number;
 
 /// A few numbers that are worked on at once.
-pub trait Vector<T: Real>: Copy {
+pub trait Vector<T: Number>: Copy {
     /// How many.
     const LANES: usize;
 
@@ -37,7 +37,7 @@ pub trait Vector<T: Real>: Copy {
 }
 
 /// Eight lanes, so that eight of them are a square block.
-pub trait Square<T: Real>: Vector<T> {
+pub trait Square<T: Number>: Vector<T> {
     /// The transpose of eight rows.
     ///
     /// # Safety
@@ -49,7 +49,7 @@ pub trait Square<T: Real>: Vector<T> {
 #[derive(Clone, Copy)]
 pub struct Array<T, const N: usize>([T; N]);
 
-impl<T: Real, const N: usize> Vector<T> for Array<T, N> {
+impl<T: Number, const N: usize> Vector<T> for Array<T, N> {
     const LANES: usize = N;
 
     #[inline(always)]
@@ -96,7 +96,7 @@ impl<T: Real, const N: usize> Vector<T> for Array<T, N> {
     }
 }
 
-impl<T: Real> Square<T> for Array<T, 8> {
+impl<T: Number> Square<T> for Array<T, 8> {
     #[inline(always)]
     unsafe fn transpose(rows: [Self; 8]) -> [Self; 8] {
         std::array::from_fn(|column| Self(std::array::from_fn(|row| rows[row].0[column])))

@@ -9,15 +9,15 @@
 //! Every environment draws from streams of its own, so a disturbed batch is as reproducible as a clean one, and everything
 //! is part of the saved state.
 
-mod lane;
 mod plan;
+mod sensors_and_actuators;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::spec::Spec;
 
-use self::lane::Lane;
 pub use self::plan::Plan;
+use self::sensors_and_actuators::SensorsAndActuators;
 use crate::Factory;
 use crate::process::Outcome;
 use crate::vectorized::{Actions, Batch, ProcessError, StateError, Transition};
@@ -41,7 +41,7 @@ pub struct Disturbed {
     plan: Plan,
     difficulty: Difficulty,
     level: usize,
-    lanes: Vec<Lane>,
+    lanes: Vec<SensorsAndActuators>,
     /// Levels of the episodes that finished last, one a lane.
     finished_levels: Vec<usize>,
     transition: Transition,
@@ -54,7 +54,7 @@ pub struct Disturbed {
 struct Saved {
     inner: Vec<u8>,
     level: usize,
-    lanes: Vec<Lane>,
+    lanes: Vec<SensorsAndActuators>,
     finished_levels: Vec<usize>,
     transition: Transition,
 }
@@ -94,7 +94,7 @@ impl Disturbed {
                 Difficulty::Fixed(level) => level,
                 Difficulty::Rising { .. } => 0,
             },
-            lanes: (0..lanes).map(|lane| Lane::new(&plan, stream(lane))).collect(),
+            lanes: (0..lanes).map(|lane| SensorsAndActuators::new(&plan, stream(lane))).collect(),
             finished_levels: vec![0; lanes],
             transition: Transition::new(spec, lanes),
             choices: vec![0; if width == 0 { lanes } else { 0 }],
@@ -237,7 +237,7 @@ impl Batch for Disturbed {
         self.inner.keep_schedules();
     }
 
-    fn schedule(&self, lane: usize) -> &[crate::schedule::Bar] {
+    fn schedule(&self, lane: usize) -> &[crate::gantt::Bar] {
         self.inner.schedule(lane)
     }
 

@@ -4,7 +4,7 @@
 //! * [`vectorized`] – many environments that step together; [`registry`] – from a project's `kind` to a process
 //! * [`parameter`] – numbers of the dynamics that projects set, randomise and disturb; [`disturbed`] – noise, delays, loss
 //! * [`factory`], [`heuristic`] – environments and baselines of a process; [`preparation`] – the progress of slow ones
-//! * [`schedule`] – what ran where and when, for processes that schedule
+//! * [`gantt`] – what ran where and when, for processes that schedule
 //! * [`reward`] – signals × weights; [`conformance`] – what every process must keep
 //!
 //! Nothing here learns.
@@ -12,13 +12,13 @@
 pub mod conformance;
 pub mod disturbed;
 pub mod factory;
+pub mod gantt;
 pub mod heuristic;
 pub mod parameter;
 pub mod preparation;
 pub mod process;
 pub mod registry;
 pub mod reward;
-pub mod schedule;
 pub mod vectorized;
 
 pub use factory::Factory;

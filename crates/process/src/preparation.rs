@@ -1,4 +1,4 @@
-//! What takes its time before a problem is ready: a log is read, a process is learnt from it.
+//! The progress of slow preparations: a log is read, a process is learnt from it.
 
 use std::fmt;
 
@@ -19,8 +19,8 @@ pub enum Preparation {
     },
 }
 
-/// Who hears of it, now and then.
-pub type Told<'a> = &'a mut dyn FnMut(Preparation);
+/// A function that is called with the progress from time to time.
+pub type OnProgress<'a> = &'a mut dyn FnMut(Preparation);
 
 impl fmt::Display for Preparation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,9 +2,9 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::gantt::Bar;
 use crate::heuristic::Heuristic;
 use crate::parameter::Parameter;
-use crate::schedule::Bar;
 use setpoint_decision::spec::Spec;
 use setpoint_random::Stream;
 

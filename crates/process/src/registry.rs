@@ -11,7 +11,7 @@ use setpoint_decision::section::Section;
 use setpoint_decision::{Diagnostic, Project};
 
 use crate::factory::{Factory, Simulator};
-use crate::preparation::{Preparation, Told};
+use crate::preparation::{OnProgress, Preparation};
 use crate::process::Process;
 
 /// What a process is opened with.
@@ -104,7 +104,11 @@ impl Registry {
     }
 
     /// The process that a project names. Unknown kinds and unknown keys of `[process]` are refused.
-    pub fn open(&self, project: &Project, told: Told<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+    pub fn open(
+        &self,
+        project: &Project,
+        progress: OnProgress<'_>,
+    ) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
         let section = project.section("process");
         section.allow("kind");
         section.allow("max_steps");
@@ -118,14 +122,14 @@ impl Registry {
             let help = format!("processes: {}; `setpoint list processes` describes them", names.join(", "));
             return Err(section.error("kind", &format!("there is no process `{name}`"), &label, &help));
         };
-        let told = RefCell::new(told);
+        let progress = RefCell::new(progress);
         let request = Request {
             section,
             folder: &project.folder,
             max_steps: project.process.max_steps,
             project,
             registry: self,
-            progress: &|preparation| (told.borrow_mut())(preparation),
+            progress: &|preparation| (progress.borrow_mut())(preparation),
         };
         let factory = (kind.open)(&request)?;
         request.section.finish()?;

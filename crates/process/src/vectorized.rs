@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Spec};
 
+use crate::gantt::Bar;
 use crate::process::{Action, Outcome, Process};
-use crate::schedule::Bar;
 use setpoint_random::Stream;
 
 /// One action for every lane.
@@ -140,7 +140,7 @@ pub trait Batch: Send {
 
 /// A batch of one process type.
 pub struct Vectorized<P> {
-    lanes: Vec<Lane<P>>,
+    lanes: Vec<Environment<P>>,
     transition: Transition,
     features: usize,
     signals: usize,
@@ -154,7 +154,7 @@ pub struct Vectorized<P> {
 
 /// One environment.
 #[derive(Clone, Serialize, Deserialize)]
-struct Lane<P> {
+struct Environment<P> {
     process: P,
     random: Stream,
     steps: u32,
@@ -165,7 +165,7 @@ impl<P: Process> Vectorized<P> {
     /// `max_steps` of the spec truncates episodes.
     pub fn new(prototype: &P, spec: &Spec, lanes: usize, seed: u64, purpose: &str) -> Self {
         let (features, signals) = (spec.observation.len(), spec.signals.len());
-        let lane = |index: usize| Lane {
+        let lane = |index: usize| Environment {
             process: prototype.clone(),
             random: Stream::new(seed, purpose, index as u64),
             steps: 0,
@@ -196,7 +196,7 @@ impl<P: Process> Vectorized<P> {
         let Transition { observations, signals, current_signals, outcomes, .. } = &mut self.transition;
         let observation = &mut observations[lane * self.features..(lane + 1) * self.features];
         let own = lane * self.signals..(lane + 1) * self.signals;
-        let Lane { process, random, steps } = &mut self.lanes[lane];
+        let Environment { process, random, steps } = &mut self.lanes[lane];
         process.reset(random, observation, &mut current_signals[own.clone()]);
         *steps = 0;
         signals[own.clone()].copy_from_slice(&current_signals[own]);
@@ -322,9 +322,9 @@ impl<P: Process> Batch for Vectorized<P> {
     }
 
     fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
-        let (lanes, transition): (Vec<Lane<P>>, Transition) =
+        let (lanes, transition): (Vec<Environment<P>>, Transition) =
             postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
-        let sizes = |lanes: &Vec<Lane<P>>, transition: &Transition| {
+        let sizes = |lanes: &Vec<Environment<P>>, transition: &Transition| {
             let Transition { observations, signals, current_signals, outcomes, final_observations, allowed } =
                 transition;
             [

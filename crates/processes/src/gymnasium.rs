@@ -2,7 +2,7 @@
 //!
 //! A project names the environment by its id or by the class that makes it; the environment's own reward is the signal
 //! `reward`. Each worker is a Python process with some of the environments ([`worker`]), actions and results lie in a
-//! file in memory ([`shared`]), and all workers step side by side ([`batch`]). What the environments are is what they
+//! file in memory ([`shared`]), and all workers step side by side ([`worker_batch`]). What the environments are is what they
 //! say of themselves ([`description`]).
 //!
 //! Their state stays in Python: a checkpoint holds the seeds' streams alone, and a training that is resumed begins new
@@ -27,11 +27,11 @@ use description::Description;
 pub mod description;
 
 #[cfg(unix)]
-pub mod batch;
-#[cfg(unix)]
 pub mod shared;
 #[cfg(unix)]
 pub mod worker;
+#[cfg(unix)]
+pub mod worker_batch;
 
 /// Its name in a project file.
 pub const KIND: &str = "gymnasium";
@@ -179,7 +179,7 @@ impl Factory for Environments {
     #[cfg(unix)]
     fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>> {
         let Self { settings, description, .. } = self;
-        Ok(Box::new(batch::Workers::start(settings, description, lanes, seed, purpose)?))
+        Ok(Box::new(worker_batch::WorkerBatch::start(settings, description, lanes, seed, purpose)?))
     }
 
     #[cfg(not(unix))]
@@ -227,17 +227,18 @@ fn describe(_: &Settings, section: &Section<'_>) -> Result<Description, Box<Diag
 /// What an environment says of itself, or which key of `[process]` is to blame that it says nothing.
 #[cfg(unix)]
 fn describe(settings: &Settings, section: &Section<'_>) -> Result<Description, Box<Diagnostic>> {
-    use worker::{Starting, Trouble};
+    use worker::{StartingWorker, WorkerError};
 
     let about = if settings.id.is_some() { "id" } else { "entry" };
-    let described = Starting::new(settings, 0..1, None).and_then(|starting| starting.ready(settings.timeout));
+    let described =
+        StartingWorker::new(settings, 0..1, None).and_then(|starting| starting.ready(settings.timeout));
     let trouble = match described {
         Ok((_, description, _)) => return Ok(description),
         Err(trouble) => trouble,
     };
     let called = settings.called();
     Err(match trouble {
-        Trouble::Refused(refusal) => {
+        WorkerError::Refused(refusal) => {
             let key =
                 ["python", "entry", "kwargs"].into_iter().find(|key| *key == refusal.about).unwrap_or("id");
             let wanted = settings.id.as_ref().or(settings.entry.as_ref());
@@ -248,14 +249,14 @@ fn describe(settings: &Settings, section: &Section<'_>) -> Result<Description, B
             };
             section.error(key, &refusal.title, &label, &refusal.help)
         }
-        Trouble::Failed(failure) => {
+        WorkerError::Failed(failure) => {
             section.error(about, &format!("{called}: {}", failure.reason), "it failed when it was made", "")
         }
-        Trouble::Died(how) => {
+        WorkerError::Died(how) => {
             let title = format!("the worker with {called} has died: {how}");
             section.error(about, &title, "it died when it was made", "")
         }
-        Trouble::Hung(_) => {
+        WorkerError::Hung(_) => {
             let title = format!("{called} was not made in time");
             section.error(about, &title, "it took longer than two minutes and `timeout_s`", "")
         }

@@ -28,9 +28,9 @@ use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
 
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
+use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::registry::Request;
-use setpoint_process::schedule::Bar;
 use setpoint_random::Stream;
 
 use dispatch::PartialSchedule;

@@ -8,7 +8,7 @@
 //! 1. the picker takes its step: `north`, `south`, `east`, `west` where there is floor (the mask forbids the rest), or
 //!    `wait`. Where another picker stands, or is about to step, they collide: the picker stays where it was;
 //! 2. items beside the picker are picked; a finished order at the depot is exchanged for the next;
-//! 3. the others take the step they announced, unless somebody stands there, and announce their next one (`others`).
+//! 3. the others take the step they announced, unless somebody stands there, and announce their next one (`other_pickers`).
 //!
 //! Aisles are too narrow to pass. Reward of the source: −1 a metre walked, +100 an item picked, −50 a collision. Time has
 //! no price of its own, but an episode is a fixed number of steps: who waits picks less.
@@ -18,8 +18,9 @@
 //! picks some 50 items, and its ways are about 5 % longer than the shortest ones (exact, 150 orders of 8 items).
 
 mod features;
+mod heuristics;
 mod layout;
-mod others;
+mod other_pickers;
 mod routing;
 
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use setpoint_decision::spec::{ActionSpace, Aggregate, Signal, Spec};
 
 use self::features::{Scene, View};
 use self::layout::{Cell, DEPOT, DIRECTIONS, Layout};
-use self::others::Other;
+use self::other_pickers::OtherPicker;
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
 use setpoint_process::parameter::{self, Field, Parameter};
@@ -78,7 +79,7 @@ pub struct WarehousePicking {
     heading: Cell,
     /// Cells of the open items, the nearest first.
     open: Vec<Cell>,
-    others: Vec<Other>,
+    others: Vec<OtherPicker>,
 }
 
 /// From `[process]`: `level`, and what it sets: `aisles`, `rows`, `items`, `pickers`; and its parameters.
@@ -105,14 +106,15 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         layout: Layout { aisles: aisles as i32, rows: rows as i32 },
         items_per_order: items as usize,
         pickers: pickers as usize,
-        picking_steps: others::PICKING_STEPS,
+        picking_steps: other_pickers::PICKING_STEPS,
         max_steps: level.max_steps,
         picker: DEPOT,
         heading: Cell::default(),
         open: Vec::new(),
         others: Vec::new(),
     };
-    let heuristics = vec![routing::nearest_item_first(process.view()), routing::s_shape(process.view())];
+    let heuristics =
+        vec![heuristics::nearest_item_first(process.view()), heuristics::s_shape(process.view())];
     let defaults = process.clone();
     let mut parameters = parameter::read(&mut process, section)?;
     parameters.insert("level".to_owned(), toml::Value::from(name));
@@ -160,7 +162,7 @@ impl Process for WarehousePicking {
     const PARAMETERS: &'static [Parameter<Self>] = &[Parameter::new(
         "others_picking_time",
         "s",
-        (others::PICKING_STEPS_MIN as f64, 120.0),
+        (other_pickers::PICKING_STEPS_MIN as f64, 120.0),
         "how long the others stand at a location on average, in whole seconds",
         |process| Field::U32(&mut process.picking_steps),
     )];
@@ -209,10 +211,10 @@ impl Process for WarehousePicking {
                 (random.below(self.layout.east() as u32 + 1), random.below(self.layout.north() as u32 + 1));
             let at = Cell { x: x as i32, y: y as i32 };
             if self.layout.is_floor(at) && at != DEPOT && self.others.iter().all(|other| other.at != at) {
-                self.others.push(Other::new(at, others::random_location(self.layout, random)));
+                self.others.push(OtherPicker::new(at, other_pickers::random_location(self.layout, random)));
             }
         }
-        others::announce(self.layout, &mut self.others, self.picker, self.picking_steps, random);
+        other_pickers::announce(self.layout, &mut self.others, self.picker, self.picking_steps, random);
         self.view().write(&self.scene(), observation);
         signals.fill(0.0);
     }
@@ -246,7 +248,7 @@ impl Process for WarehousePicking {
             self.next_order(random);
         }
         self.sort_items();
-        others::walk(self.layout, &mut self.others, self.picker, self.picking_steps, random);
+        other_pickers::walk(self.layout, &mut self.others, self.picker, self.picking_steps, random);
         self.view().write(&self.scene(), observation);
         Outcome::Running
     }
@@ -255,7 +257,7 @@ impl Process for WarehousePicking {
         for (allowed, direction) in allowed.iter_mut().zip(DIRECTIONS) {
             *allowed = self.layout.is_floor(self.picker.after(direction));
         }
-        allowed[routing::WAIT] = true;
+        allowed[heuristics::WAIT] = true;
     }
 }
 

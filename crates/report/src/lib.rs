@@ -5,7 +5,7 @@ use setpoint_guard::given_state::GivenState;
 use setpoint_guard::recommend;
 use setpoint_guard::recommendation::Recommendation;
 use setpoint_policy::Policy;
-use setpoint_process::schedule::Bar;
+use setpoint_process::gantt::Bar;
 
 use setpoint_evidence::environments::Environments;
 use setpoint_evidence::evaluate::Evaluation;
@@ -24,9 +24,9 @@ use setpoint_study::validate::{EVIDENCE, Validation};
 
 mod comparison;
 mod faults;
+mod gantt;
 mod page;
 mod reward_tests;
-mod schedule;
 mod search;
 mod sections;
 mod validation;
@@ -104,7 +104,7 @@ impl Report {
             _ => None,
         };
         let schedules = match (&policy, &evaluation) {
-            (Some(policy), Some(evaluation)) => schedule::replay(problem, policy, evaluation)?,
+            (Some(policy), Some(evaluation)) => gantt::replay(problem, policy, evaluation)?,
             _ => Vec::new(),
         };
         let tried =

@@ -3,7 +3,7 @@
 use crate::faults::faults;
 use crate::reward_tests::{probes, reward_tests};
 use crate::validation::validation;
-use crate::{Report, schedule, sections};
+use crate::{Report, gantt, sections};
 use setpoint_evidence::gate::{self, Gate, gate};
 use setpoint_page::{document, escape};
 
@@ -15,7 +15,7 @@ pub fn render(report: &Report) -> String {
         sections::seeds(report),
         sections::comparison(report),
         validation(report),
-        schedule::section(report),
+        gantt::section(report),
         sections::learning(report),
         sections::reward_terms(report),
         reward_tests(report),
@@ -66,4 +66,32 @@ fn headline(report: &Report) -> String {
         );
     }
     html
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A new section is a function in a file of its own, its module in `lib.rs`, and a line in [`super::render`].
+    #[test]
+    fn every_section_stands_on_the_page_once() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let page = read(&folder.join("page.rs"));
+        let list = page.split_once("= [").unwrap().1.split_once(']').unwrap().0;
+        let mut sections = 0;
+        for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+            for declared in read(&file).split("\npub fn ").skip(1).filter(|_| stem != "page") {
+                let Some((name, _)) = declared.split_once("(report: &Report) -> String") else { continue };
+                // What precedes belongs to another function.
+                let Some(name) = Some(name).filter(|name| !name.contains('(')) else { continue };
+                let line = |call: &str| list.lines().filter(|line| line.trim() == call).count();
+                let calls = line(&format!("{name}(report),")) + line(&format!("{stem}::{name}(report),"));
+                assert_eq!(calls, 1, "{name} of {stem}.rs");
+                sections += 1;
+            }
+        }
+        assert_eq!(sections, list.matches("(report)").count());
+    }
 }

@@ -172,7 +172,7 @@ fn sparse_reward(course: &Course<'_>) -> Option<Symptom> {
 fn short_discount(course: &Course<'_>) -> Option<Symptom> {
     let gamma = course.problem.options.gamma()?;
     let horizon = 1.0 / (1.0 - gamma).max(1e-12);
-    let (delay, whence) = match course.problem.decision.project.charter.reward_delay? {
+    let (delay, cause) = match course.problem.decision.project.charter.reward_delay? {
         RewardDelay::SameStep => return None,
         RewardDelay::Steps(steps) => (f64::from(steps), "the charter's reward_delay"),
         RewardDelay::EndOfEpisode => {
@@ -184,7 +184,7 @@ fn short_discount(course: &Course<'_>) -> Option<Symptom> {
     (delay > 3.0 * horizon).then(|| Symptom {
         name: "discount too short",
         evidence: format!(
-            "gamma = {gamma} looks {horizon:.0} steps ahead; {delay:.0} steps are {whence}: {:.1} % of the reward is left",
+            "gamma = {gamma} looks {horizon:.0} steps ahead; {delay:.0} steps are {cause}: {:.1} % of the reward is left",
             100.0 * gamma.powf(delay)
         ),
         experiment: format!(

@@ -89,21 +89,21 @@ pub fn validate(
     problem: &Problem,
     reading: &Reading,
     seed: u64,
-    told: &mut dyn FnMut(&'static str),
+    progress: &mut dyn FnMut(&'static str),
 ) -> Result<Validation, PlayError> {
     let decision = &problem.decision;
     let logged = gap::with_rewards(pieces::chosen(&reading.log, decision.spec().max_steps), decision);
-    told("playing the log's actions");
+    progress("playing the log's actions");
     let simulated = play::play(decision, &logged, None, seed)?;
-    let played = compared(decision, reading, &logged, simulated, None, seed, told);
+    let played = compared(decision, reading, &logged, simulated, None, seed, progress);
     if played.verdict == Verdict::Consistent {
         return Ok(played);
     }
-    told("learning who decided in the log");
+    progress("learning who decided in the log");
     let Some((policy, controller)) = controller::clone_of(problem, &logged, seed) else { return Ok(played) };
-    told("letting a clone of who decided play");
+    progress("letting a clone of who decided play");
     let simulated = play::play(decision, &logged, Some(&policy), seed)?;
-    let cloned = compared(decision, reading, &logged, simulated, Some(controller), seed, told);
+    let cloned = compared(decision, reading, &logged, simulated, Some(controller), seed, progress);
     let rank = |found: &Validation| (found.verdict, found.reasons.len());
     Ok(if rank(&cloned) < rank(&played) { cloned } else { played })
 }
@@ -116,21 +116,21 @@ fn compared(
     mut simulated: Log,
     controller: Option<Controller>,
     seed: u64,
-    told: &mut dyn FnMut(&'static str),
+    progress: &mut dyn FnMut(&'static str),
 ) -> Validation {
     let data = decision.project.data.clone().unwrap_or_default();
     play::forget_unknown(&mut simulated, logged);
     let (episodes, rows) = (logged.episodes.len(), logged.rows());
     let both = pieces::Both::cut(logged.clone(), simulated);
-    told("comparing distributions");
+    progress("comparing distributions");
     let distributions = distribution::compare(decision.spec(), &both, &reading.resolution, seed);
-    told("comparing what actions change");
+    progress("comparing what actions change");
     let rounded = play::rounded(&both.simulated, &reading.resolution);
     let stepped = pieces::Both { simulated: rounded, ..both.clone() };
     let changes = dynamics::changes(decision.spec(), &stepped);
     let lags = dynamics::lags(decision.spec(), &stepped);
     let predictions = dynamics::predictions(decision.spec(), &stepped);
-    told("comparing what is paid");
+    progress("comparing what is paid");
     let mut random = Stream::new(seed, "validation bootstrap", 0);
     let mut validation = Validation {
         project: decision.project.charter.name.clone(),

@@ -9,7 +9,7 @@ use setpoint_random::Stream;
 use setpoint_statistics::{Interval, bootstrap, interquartile_mean};
 
 use super::results::{self, Outcome, Who};
-use super::rows::{ROWS, Row};
+use super::rows::{ROWS, Row, short};
 use crate::Failure;
 
 const BEFORE: &str = "\
@@ -168,17 +168,6 @@ fn line(row: &Row, outcomes: &[&Outcome]) -> String {
     )
 }
 
-/// Four digits or so, with a true minus.
-pub fn short(value: f64) -> String {
-    let text = match value.abs() {
-        magnitude if magnitude >= 1000.0 => format!("{value:.0}"),
-        magnitude if magnitude >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    };
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    text.replace('-', "−")
-}
-
 /// `1,000,000`
 fn thousands(value: u64) -> String {
     let digits = value.to_string();
@@ -230,8 +219,6 @@ mod tests {
 
     #[test]
     fn numbers_as_people_write_them() {
-        let written = [475.0, -151.96, -0.5, 1226.4, 0.0].map(short);
-        assert_eq!(written, ["475", "−152", "−0.5", "1226", "0"]);
         assert_eq!([999, 1_000, 1_000_000].map(thousands), ["999", "1,000", "1,000,000"]);
     }
 }

@@ -13,7 +13,7 @@ pub enum Figure {
 
 /// What the figure is held against.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Bar {
+pub enum Target {
     /// Nothing: the row is there for the comparison with the peer.
     None,
     /// A number.
@@ -33,7 +33,7 @@ pub struct Row {
     /// Environment steps; the project's own where absent.
     pub steps: Option<u64>,
     pub figure: Figure,
-    pub bar: Bar,
+    pub bar: Target,
     /// Whether Stable-Baselines3 can be trained on the same problem.
     pub peer: bool,
     /// What others published, and where.
@@ -46,7 +46,7 @@ const fn classical(
     project: &'static str,
     algorithm: &'static str,
     steps: u64,
-    bar: Bar,
+    bar: Target,
     published: &'static str,
 ) -> Row {
     Row { name, project, algorithm, steps: Some(steps), figure: Figure::Return, bar, peer: true, published }
@@ -61,11 +61,11 @@ const fn solved(
     floor: f64,
     published: &'static str,
 ) -> Row {
-    Row { peer: false, ..classical(name, project, algorithm, steps, Bar::Floor(floor), published) }
+    Row { peer: false, ..classical(name, project, algorithm, steps, Target::Floor(floor), published) }
 }
 
 /// A row on one of our own decisions, against its baselines.
-const fn industrial(project: &'static str, figure: Figure, bar: Bar, published: &'static str) -> Row {
+const fn industrial(project: &'static str, figure: Figure, bar: Target, published: &'static str) -> Row {
     Row { name: project, project, algorithm: "ppo", steps: None, figure, bar, peer: false, published }
 }
 
@@ -75,28 +75,28 @@ const RULES: &[&str] = &["mwkr", "spt", "lpt", "mopnr", "fifo"];
 /// In the order in which they are measured: what takes longest comes last.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    classical("cart-pole-ppo", "cart-pole", "ppo", 100_000, Bar::Floor(475.0), "500.0 ± 0.0, rl-zoo3"),
-    classical("cart-pole-dqn", "cart-pole", "dqn", 50_000, Bar::Floor(475.0), "500.0 ± 0.0, rl-zoo3"),
-    classical("pendulum-td3", "pendulum", "td3", 20_000, Bar::Floor(-200.0), "−151.9 ± 90.2, rl-zoo3"),
-    classical("pendulum-sac", "pendulum", "sac", 20_000, Bar::Floor(-200.0), "−157.0 ± 88.7, rl-zoo3"),
-    classical("pendulum-ddpg", "pendulum", "ddpg", 20_000, Bar::Floor(-200.0), "−152.1 ± 94.3, rl-zoo3"),
-    classical("mountain-car-dqn", "mountain-car", "dqn", 120_000, Bar::Floor(-130.0), "−100.8 ± 9.9, rl-zoo3"),
-    classical("mountain-car-continuous-sac", "mountain-car-continuous", "sac", 50_000, Bar::Floor(90.0),
+    classical("cart-pole-ppo", "cart-pole", "ppo", 100_000, Target::Floor(475.0), "500.0 ± 0.0, rl-zoo3"),
+    classical("cart-pole-dqn", "cart-pole", "dqn", 50_000, Target::Floor(475.0), "500.0 ± 0.0, rl-zoo3"),
+    classical("pendulum-td3", "pendulum", "td3", 20_000, Target::Floor(-200.0), "−151.9 ± 90.2, rl-zoo3"),
+    classical("pendulum-sac", "pendulum", "sac", 20_000, Target::Floor(-200.0), "−157.0 ± 88.7, rl-zoo3"),
+    classical("pendulum-ddpg", "pendulum", "ddpg", 20_000, Target::Floor(-200.0), "−152.1 ± 94.3, rl-zoo3"),
+    classical("mountain-car-dqn", "mountain-car", "dqn", 120_000, Target::Floor(-130.0), "−100.8 ± 9.9, rl-zoo3"),
+    classical("mountain-car-continuous-sac", "mountain-car-continuous", "sac", 50_000, Target::Floor(90.0),
               "94.7 ± 1.1, rl-zoo3 (with gSDE)"),
-    classical("acrobot-dqn", "acrobot", "dqn", 100_000, Bar::None, "−76.6 ± 11.8, rl-zoo3"),
-    classical("pendulum-ppo", "pendulum", "ppo", 100_000, Bar::None, "−172.2 ± 104.2, rl-zoo3 (with gSDE)"),
-    classical("acrobot-ppo", "acrobot", "ppo", 1_000_000, Bar::Floor(-95.0), "−73.5 ± 18.2, rl-zoo3"),
-    classical("mountain-car-ppo", "mountain-car", "ppo", 1_000_000, Bar::None, "−110.4 ± 19.5, rl-zoo3"),
+    classical("acrobot-dqn", "acrobot", "dqn", 100_000, Target::None, "−76.6 ± 11.8, rl-zoo3"),
+    classical("pendulum-ppo", "pendulum", "ppo", 100_000, Target::None, "−172.2 ± 104.2, rl-zoo3 (with gSDE)"),
+    classical("acrobot-ppo", "acrobot", "ppo", 1_000_000, Target::Floor(-95.0), "−73.5 ± 18.2, rl-zoo3"),
+    classical("mountain-car-ppo", "mountain-car", "ppo", 1_000_000, Target::None, "−110.4 ± 19.5, rl-zoo3"),
     solved("lunar-lander-ppo", "lunar-lander", "ppo", 1_000_000, 200.0, "242.1 ± 31.8, rl-zoo3 (v2)"),
     solved("lunar-lander-continuous-sac", "lunar-lander-continuous", "sac", 500_000, 250.0, "260.4 ± 65.5, rl-zoo3 (v2)"),
     solved("bipedal-walker-sac", "bipedal-walker", "sac", 400_000, 280.0, "297.7 ± 33.1 after 500,000, rl-zoo3 (with gSDE)"),
-    classical("half-cheetah-ppo", "half-cheetah", "ppo", 500_000, Bar::None, "1443 ± 46 after 1,000,000, CleanRL (v4)"),
-    classical("hopper-ppo", "hopper", "ppo", 500_000, Bar::None, "2383 ± 272 after 1,000,000, CleanRL (v4)"),
-    classical("walker2d-ppo", "walker2d", "ppo", 500_000, Bar::None, "2288 ± 572 after 1,000,000, CleanRL (v4)"),
-    industrial("job-shop-ft06", Figure::Signal("makespan"), Bar::Floor(55.0), "55, the proven optimum"),
-    industrial("job-shop", Figure::Signal("makespan"), Bar::Beats(RULES), "620.2, the optima's mean"),
-    industrial("warehouse-picking", Figure::Return, Bar::Beats(&["nearest-item-first", "s-shape"]), "–"),
-    industrial("inventory", Figure::Return, Bar::Within("base-stock", 5.0),
+    classical("half-cheetah-ppo", "half-cheetah", "ppo", 500_000, Target::None, "1443 ± 46 after 1,000,000, CleanRL (v4)"),
+    classical("hopper-ppo", "hopper", "ppo", 500_000, Target::None, "2383 ± 272 after 1,000,000, CleanRL (v4)"),
+    classical("walker2d-ppo", "walker2d", "ppo", 500_000, Target::None, "2288 ± 572 after 1,000,000, CleanRL (v4)"),
+    industrial("job-shop-ft06", Figure::Signal("makespan"), Target::Floor(55.0), "55, the proven optimum"),
+    industrial("job-shop", Figure::Signal("makespan"), Target::Beats(RULES), "620.2, the optima's mean"),
+    industrial("warehouse-picking", Figure::Return, Target::Beats(&["nearest-item-first", "s-shape"]), "–"),
+    industrial("inventory", Figure::Return, Target::Within("base-stock", 5.0),
                "base-stock is optimal, Clark & Scarf 1960"),
 ];
 
@@ -105,8 +105,8 @@ pub const ROWS: &[Row] = &[
 /// does not, whatever another machine's rounding does.
 #[rustfmt::skip]
 pub const QUICK: &[Row] = &[
-    classical("cart-pole-ppo, quick", "cart-pole", "ppo", 100_000, Bar::Floor(475.0), "–"),
-    classical("pendulum-sac, quick", "pendulum", "sac", 5_000, Bar::Floor(-300.0), "–"),
+    classical("cart-pole-ppo, quick", "cart-pole", "ppo", 100_000, Target::Floor(475.0), "–"),
+    classical("pendulum-sac, quick", "pendulum", "sac", 5_000, Target::Floor(-300.0), "–"),
 ];
 
 impl Figure {
@@ -138,7 +138,7 @@ impl Figure {
     }
 }
 
-impl Bar {
+impl Target {
     /// The number that the figure must come to in this evaluation: a floor, or what the baselines reached. `None` where
     /// there is no bar, or its baseline is missing.
     pub fn of(self, figure: Figure, evaluation: &Value) -> Option<f64> {
@@ -172,15 +172,26 @@ impl Bar {
 
     /// Its words in the table, with the number that it came to.
     pub fn words(self, figure: Figure, bar: Option<f64>) -> String {
-        let number = bar.map_or_else(|| "–".to_owned(), super::page::short);
+        let number = bar.map_or_else(|| "–".to_owned(), short);
         let sign = if figure.sign() > 0.0 { "≥" } else { "≤" };
         match self {
             Self::None => "–".to_owned(),
-            Self::Floor(floor) => format!("{sign} {}", super::page::short(floor)),
+            Self::Floor(floor) => format!("{sign} {}", short(floor)),
             Self::Beats(names) => format!("better than {} ({number})", names.join(", ")),
             Self::Within(name, percent) => format!("{sign} {name} minus {percent} % ({number})"),
         }
     }
+}
+
+/// Four digits or so, with a true minus.
+pub fn short(value: f64) -> String {
+    let text = match value.abs() {
+        magnitude if magnitude >= 1000.0 => format!("{value:.0}"),
+        magnitude if magnitude >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    };
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    text.replace('-', "−")
 }
 
 #[cfg(test)]
@@ -198,15 +209,21 @@ mod tests {
     fn bars_take_the_best_baseline_and_know_which_way_is_better() {
         let evaluation = json!({ "baselines": [subject("a", -100.0, 7.0), subject("b", -90.0, 8.0)] });
         let cost = Figure::Signal("cost");
-        let both = Bar::Beats(&["a", "b"]);
+        let both = Target::Beats(&["a", "b"]);
         assert_eq!(both.of(Figure::Return, &evaluation), Some(-90.0));
         assert_eq!(both.of(cost, &evaluation), Some(7.0));
-        assert_eq!(Bar::Within("a", 5.0).of(Figure::Return, &evaluation), Some(-105.0));
-        assert_eq!(Bar::Within("a", 10.0).of(cost, &evaluation), Some(7.7));
-        assert_eq!(Bar::Beats(&["a", "c"]).of(cost, &evaluation), None, "a baseline is missing");
+        assert_eq!(Target::Within("a", 5.0).of(Figure::Return, &evaluation), Some(-105.0));
+        assert_eq!(Target::Within("a", 10.0).of(cost, &evaluation), Some(7.7));
+        assert_eq!(Target::Beats(&["a", "c"]).of(cost, &evaluation), None, "a baseline is missing");
         assert!(!both.is_reached(cost, 7.0, 7.0) && both.is_reached(cost, 6.9, 7.0));
-        assert!(Bar::Floor(475.0).is_reached(Figure::Return, 475.0, 475.0));
-        assert!(!Bar::Floor(55.0).is_reached(cost, 55.1, 55.0));
+        assert!(Target::Floor(475.0).is_reached(Figure::Return, 475.0, 475.0));
+        assert!(!Target::Floor(55.0).is_reached(cost, 55.1, 55.0));
+    }
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        let written = [475.0, -151.96, -0.5, 1226.4, 0.0].map(short);
+        assert_eq!(written, ["475", "−152", "−0.5", "1226", "0"]);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
 fn probes(problem: &Problem, steps: Option<u64>, runs: &Path) -> Result<Vec<Finding>, Failure> {
     interrupt::listen();
     let steps = steps.unwrap_or_else(|| probes::steps(problem));
-    // Shown on a terminal only.
+    // ProgressDisplay on a terminal only.
     let bar = ProgressBar::new(1).with_prefix("probing the reward");
     if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:28.cyan/dim} {pos}/{len} trainings") {
         bar.set_style(style.progress_chars("━━╌"));

@@ -9,8 +9,8 @@ use setpoint_study::many_seeds::{Event, SideBySide};
 
 use crate::arguments::Compare;
 use crate::interrupt;
-use crate::output::{Failure, Output, Status, number, table};
-use crate::progress::{Shown, thousands};
+use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::progress::ProgressDisplay;
 use crate::target::{folder_to_compare, problem_to_compare};
 use setpoint_process::Registry;
 
@@ -57,7 +57,7 @@ fn carry_out(
         settings.seeds
     ));
     let total = settings.steps * plan.trainings() as u64;
-    let mut shown = Shown::new(total, &format!("{} trainings", plan.trainings()));
+    let mut shown = ProgressDisplay::new(total, &format!("{} trainings", plan.trainings()));
     let mut steps = vec![0; plan.trainings()];
     let how = SideBySide {
         at_once: cores(arguments.threads),

@@ -37,7 +37,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
         delay: arguments.delay.clone(),
         dropout: arguments.dropout.clone(),
     };
-    // Shown on a terminal only.
+    // ProgressDisplay on a terminal only.
     let bar = ProgressBar::new(1).with_prefix("faults");
     if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:28.cyan/dim} {pos}/{len} combinations") {
         bar.set_style(style.progress_chars("━━╌"));

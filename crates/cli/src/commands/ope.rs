@@ -22,8 +22,8 @@ const WIDTH: usize = 100;
 pub fn run(arguments: &Ope, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = preparing::load(&arguments.project.project, registry, &arguments.project.set)?;
     let mut preparing = Preparing::new();
-    let told = &mut |preparation| preparing.tell(preparation);
-    let log = logs::load(&problem.decision.project, problem.spec(), &arguments.data, told)?;
+    let progress = &mut |preparation| preparing.tell(preparation);
+    let log = logs::load(&problem.decision.project, problem.spec(), &arguments.data, progress)?;
     drop(preparing);
     let judged = Judged::find(arguments, &problem, registry)?;
     let mut target = match &judged {

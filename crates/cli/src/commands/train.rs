@@ -10,8 +10,8 @@ use setpoint_study::many_seeds::{Event, Seeds, train_seeds};
 
 use crate::arguments::Train;
 use crate::interrupt;
-use crate::output::{Failure, Output, Status, number, table};
-use crate::progress::{Shown, thousands};
+use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::progress::ProgressDisplay;
 use crate::target::{folder_to_train, problem_to_train};
 use setpoint_process::Registry;
 
@@ -48,9 +48,9 @@ pub fn one(
     let settings = &problem.decision.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
     let mut shown = if arguments.plain {
-        Shown::new(settings.total_steps, &label)
+        ProgressDisplay::new(settings.total_steps, &label)
     } else {
-        Shown::of_run(problem, folder, &label)
+        ProgressDisplay::of_run(problem, folder, &label)
     };
     let result = train(
         problem,
@@ -101,7 +101,7 @@ pub fn seeds(
 ) -> Result<Option<Seeds>, Failure> {
     let count = arguments.seeds as usize;
     let total = problem.decision.project.train.total_steps * arguments.seeds;
-    let mut shown = Shown::new(total, &format!("{} × {count} seeds", problem.options.name()));
+    let mut shown = ProgressDisplay::new(total, &format!("{} × {count} seeds", problem.options.name()));
     let mut steps = vec![0; count];
     let result = train_seeds(
         problem,

@@ -15,7 +15,7 @@ use crate::arguments::Tune;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table};
 use crate::preparing;
-use crate::progress::Shown;
+use crate::progress::ProgressDisplay;
 use crate::study_file::StudyFile;
 use setpoint_process::Registry;
 
@@ -104,7 +104,7 @@ fn carry_out(
     output: &Output,
 ) -> Result<Option<Found>, Failure> {
     let total = plan.steps();
-    let mut shown = Shown::new(total, "tune");
+    let mut shown = ProgressDisplay::new(total, "tune");
     let (mut steps, mut unkept) = (0, None);
     let mut best: Option<f64> = None;
     let failed = AtomicBool::new(false);

@@ -17,9 +17,8 @@ use setpoint_study::validate::verdict::{Reason, Verdict};
 use setpoint_study::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
 
 use crate::arguments::Validate;
-use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::output::{Failure, Output, Status, number, table, thousands, wrapped};
 use crate::preparing;
-use crate::progress::thousands;
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
@@ -30,13 +29,13 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let problem = preparing::load(&given.project, registry, &given.set)?;
     let path = log_of(arguments, &problem)?;
     let seed = arguments.seed.unwrap_or(problem.decision.project.evaluate.seed);
-    // Shown on a terminal only.
+    // ProgressDisplay on a terminal only.
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
     let project = &problem.decision.project;
-    let told =
+    let progress =
         &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));
-    let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, told);
+    let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, progress);
     let validation = match reading {
         Ok(reading) => {
             // An episode is as long as the log's.

@@ -5,9 +5,8 @@ use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
 
-use super::course::Course;
-use crate::output::number;
-use crate::progress::thousands;
+use super::run_metrics::RunMetrics;
+use crate::output::{number, thousands};
 
 /// Rows of the return's chart.
 const CHART: usize = 6;
@@ -67,13 +66,13 @@ impl Panel {
     }
 
     /// [`HEIGHT`] lines of at most `width` columns.
-    pub fn lines(&self, course: &Course, width: usize) -> Vec<String> {
+    pub fn lines(&self, metrics: &RunMetrics, width: usize) -> Vec<String> {
         let mut lines = vec![style(&self.title).bold().to_string()];
         let empty = MetricsLine::default();
-        let last = course.last.as_ref().unwrap_or(&empty);
+        let last = metrics.last.as_ref().unwrap_or(&empty);
         lines.push(self.progress(last, width));
         lines.push(String::new());
-        lines.extend(returns(course, width));
+        lines.extend(returns(metrics, width));
         lines.push(String::new());
         lines.extend(self.bars(last, width));
         lines.push(String::new());
@@ -142,9 +141,9 @@ impl Panel {
 }
 
 /// A title and [`CHART`] rows: the mean return of the last 100 episodes over the steps.
-fn returns(course: &Course, width: usize) -> Vec<String> {
+fn returns(metrics: &RunMetrics, width: usize) -> Vec<String> {
     let values: Vec<f64> =
-        course.returns.iter().map(|(_, value)| *value).filter(|value| value.is_finite()).collect();
+        metrics.returns.iter().map(|(_, value)| *value).filter(|value| value.is_finite()).collect();
     let (Some(now), Some(best)) = (values.last(), values.iter().copied().reduce(f64::max)) else {
         let mut lines = vec![style("return: no episode has ended yet").dim().to_string()];
         lines.resize(1 + CHART, String::new());
@@ -241,8 +240,8 @@ mod tests {
         Panel::new(&problem, &RunFolder::at("runs/x"))
     }
 
-    fn plain(course: &Course, width: usize) -> Vec<String> {
-        let lines = panel().lines(course, width);
+    fn plain(metrics: &RunMetrics, width: usize) -> Vec<String> {
+        let lines = panel().lines(metrics, width);
         assert_eq!(lines.len(), HEIGHT);
         assert!(lines.iter().all(|line| measure_text_width(line) <= width), "{lines:#?}");
         lines.iter().map(|line| console::strip_ansi_codes(line).trim_end().to_owned()).collect()
@@ -250,11 +249,11 @@ mod tests {
 
     #[test]
     fn it_shows_where_a_training_stands_at_any_width() {
-        let mut course = Course::default();
-        assert!(plain(&course, 80)[1].contains("waiting for the first update"));
-        course.returns = (0..300).map(|index| (index, f64::from(index as u32))).collect();
+        let mut metrics = RunMetrics::default();
+        assert!(plain(&metrics, 80)[1].contains("waiting for the first update"));
+        metrics.returns = (0..300).map(|index| (index, f64::from(index as u32))).collect();
         let terms = [("throughput_uph", 170.0), ("wip", -17.0)].map(|(name, value)| (name.to_owned(), value));
-        course.last = Some(MetricsLine {
+        metrics.last = Some(MetricsLine {
             steps: 150_000,
             steps_per_second: 45_000.0,
             reward_terms: terms.into(),
@@ -264,7 +263,7 @@ mod tests {
             ..MetricsLine::default()
         });
         for width in [72, 80, 119, 240] {
-            let lines = plain(&course, width);
+            let lines = plain(&metrics, width);
             assert!(
                 lines[1].ends_with("150,000 of 600,000 steps · 45,000 steps/s · 10 s left"),
                 "{}",
@@ -276,9 +275,9 @@ mod tests {
             assert!(lines.iter().any(|line| line.starts_with("throughput_uph  170.0 █")), "{lines:#?}");
             assert!(lines.iter().any(|line| line.contains("reassign_operator") && line.contains("50.0 % █")));
         }
-        assert!(plain(&course, 120)[HEIGHT - 1].starts_with("entropy 1.25 · forbid increase_speed"));
+        assert!(plain(&metrics, 120)[HEIGHT - 1].starts_with("entropy 1.25 · forbid increase_speed"));
         // A curve rises: no column is lower than the one before it.
-        let top = plain(&course, 80);
+        let top = plain(&metrics, 80);
         let heights: Vec<usize> = (AXIS + 2..79)
             .map(|column| {
                 let filled = |row: usize| top[4 + row].chars().nth(column).is_some_and(|cell| cell != ' ');

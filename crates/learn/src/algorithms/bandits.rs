@@ -13,15 +13,18 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::charter::{Finding, RewardDelay};
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
+use setpoint_evidence::Decision;
+use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::error::TrainError;
 use crate::exploration::{
     Decay, DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest, ucb_bonus,
@@ -29,9 +32,6 @@ use crate::exploration::{
 use crate::figures::{Figures, Means};
 use crate::recipe::{LearnerOptions, Learns, Read, Recipe};
 use crate::request::Request;
-use setpoint_decision::charter::{Finding, RewardDelay};
-use setpoint_evidence::Decision;
-use setpoint_evidence::environments::Environments;
 
 mod arms;
 mod linear;
@@ -438,11 +438,11 @@ impl Algorithm for Bandit {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&self.state).map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&self.state)
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let state: State = postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let state: State = from_bytes(bytes)?;
         let sizes =
             |state: &State| (state.arms.len(), state.linear.iter().map(LinearArm::width).collect::<Vec<_>>());
         if sizes(&state) != sizes(&self.state) {

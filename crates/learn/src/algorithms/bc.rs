@@ -11,13 +11,14 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::network::{Network, Trained};
 use setpoint_nn::optimizer::Adam;
 use setpoint_nn::{categorical, gaussian};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
@@ -25,7 +26,6 @@ use crate::offline::{OfflineLearner, Source, Transitions};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
 use crate::request::Request;
-use setpoint_nn::network::{Network, Trained};
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -323,13 +323,11 @@ impl OfflineLearner for Bc {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(self.actor.saved(), &self.means))
-            .map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&(self.actor.saved(), &self.means))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (actor, means): (SavedActor, Means) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let (actor, means): (SavedActor, Means) = from_bytes(bytes)?;
         self.actor.restore(actor)?;
         self.means = means;
         Ok(())

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::charter::Finding;
 use setpoint_decision::section::Section;
+use setpoint_evidence::Decision;
 use setpoint_nn::mlp::Activation;
 
 use super::td3;
@@ -15,8 +17,6 @@ use crate::off_policy::Collection;
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::request::Request;
 use crate::warnings::missing_noise;
-use setpoint_decision::charter::Finding;
-use setpoint_evidence::Decision;
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {

@@ -8,14 +8,17 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
+use setpoint_evidence::Decision;
 use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::network::{Cores, Network, Target, Trained};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{read_activation, read_widths};
@@ -27,9 +30,6 @@ use crate::replay::{Batch, Replay};
 use crate::request::Request;
 use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 use crate::warnings::{early_end, still_target};
-use setpoint_decision::charter::Finding;
-use setpoint_evidence::Decision;
-use setpoint_nn::network::{Cores, Network, Target, Trained};
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -429,13 +429,11 @@ impl Learner for Dqn {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(&self.network.trained, &self.target.parameters, &self.state))
-            .map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&(&self.network.trained, &self.target.parameters, &self.state))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (network, target, state): (Trained, Vec<f32>, State) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let (network, target, state): (Trained, Vec<f32>, State) = from_bytes(bytes)?;
         self.network.restore(network).map_err(StateError::new)?;
         self.target.restore(target).map_err(StateError::new)?;
         self.state = state;

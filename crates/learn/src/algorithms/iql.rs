@@ -13,11 +13,12 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::network::{Cores, Network, Trained};
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use super::bc::{Actor, SavedActor};
-use crate::algorithm::{Algorithm, Snapshot};
+use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
 use crate::critics::{self, Critic, beside, each, least};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
@@ -26,7 +27,6 @@ use crate::offline::{Offline, OfflineLearner, Source, Transitions};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
 use crate::request::Request;
-use setpoint_nn::network::{Cores, Network, Trained};
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -252,18 +252,12 @@ impl OfflineLearner for Iql {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(
-            self.actor.saved(),
-            &self.value.trained,
-            critics::saved(&self.critics),
-            &self.means,
-        ))
-        .map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&(self.actor.saved(), &self.value.trained, critics::saved(&self.critics), &self.means))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (actor, value, critics, means): (SavedActor, Trained, Vec<critics::Saved>, Means) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+            from_bytes(bytes)?;
         self.actor.restore(actor)?;
         self.value.restore(value).map_err(StateError::new)?;
         critics::restore(&mut self.critics, critics)?;

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Axis, Spec};
+use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::Mlp;
 use setpoint_nn::network::{Network, Trained};
 use setpoint_nn::{categorical, gaussian};
@@ -25,7 +26,6 @@ use crate::normalize::{ObservationNormalizer, RewardNormalizer};
 use crate::recipe::{Learns, Recipe};
 use crate::rollout::Rollout;
 use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
-use setpoint_evidence::environments::Environments;
 
 mod losses;
 mod options;

@@ -6,8 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::{Feature, Spec};
+use setpoint_evidence::Decision;
+use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::{Discretization, Head};
 use setpoint_process::StateError;
@@ -15,7 +18,7 @@ use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot};
+use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::error::TrainError;
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, any_allowed, greatest};
 use crate::figures::{Figures, Means};
@@ -24,9 +27,6 @@ use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::request::Request;
 use crate::usual_ranges::{self, logarithmic};
 use crate::warnings::early_end;
-use setpoint_decision::charter::Finding;
-use setpoint_evidence::Decision;
-use setpoint_evidence::environments::Environments;
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -347,12 +347,11 @@ impl Algorithm for QLearning {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(&self.values, &self.state)).map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&(&self.values, &self.state))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (values, state): (Vec<f32>, State) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let (values, state): (Vec<f32>, State) = from_bytes(bytes)?;
         if values.len() != self.values.len() || state.grid.bins != self.state.grid.bins {
             return Err(StateError::new("its table has another size than this project's"));
         }

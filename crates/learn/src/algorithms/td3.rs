@@ -7,15 +7,20 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
-use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_decision::tuning::Ranges;
+use setpoint_evidence::Decision;
+use setpoint_nn::mlp::Activation;
+use setpoint_nn::network::{Cores, Halves, Network, Target};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
+use crate::actor_critic::{ActorCritic, Widths};
 use crate::algorithm::{Algorithm, Snapshot};
-use crate::critics::{self, Critic, beside, each, least};
+use crate::critics::{Critic, beside};
 use crate::exploration::{ActionNoise, NoiseSource};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
@@ -26,10 +31,6 @@ use crate::replay::Batch;
 use crate::request::Request;
 use crate::usual_ranges::{counts, gamma, logarithmic};
 use crate::warnings::missing_noise;
-use setpoint_decision::charter::Finding;
-use setpoint_decision::tuning::Ranges;
-use setpoint_evidence::Decision;
-use setpoint_nn::network::{Cores, Halves, Network, Target, Trained};
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -176,13 +177,11 @@ impl LearnerOptions for Options {
 /// The learner.
 pub struct Td3 {
     options: Options,
-    cores: Cores,
     axes: usize,
-    actor: Network,
+    networks: ActorCritic<Vec<Critic>>,
     actor_target: Target,
     actor_halves: Halves,
     target_halves: Halves,
-    critics: Vec<Critic>,
     critic_halves: Halves,
     state: State,
     /// `[rows, axes]`
@@ -209,22 +208,17 @@ impl Td3 {
     pub fn new(options: Options, spec: &Spec, seed: u64, cores: Cores) -> Self {
         let (features, axes) = (spec.observation.len(), spec.action.len());
         let rows = options.collection.batch_size.max(options.collection.n_envs);
-        let activation = options.activation_fn;
-        let shape =
-            |input, hidden: &[usize], output| Mlp { input, hidden: hidden.to_vec(), output, activation };
-        let stream = |index| Stream::new(seed, "td3 weights", index);
-        let actor = Network::new(shape(features, &options.net_arch.pi, axes), rows, &mut stream(0));
-        let critic = |index: usize| {
-            let shape = shape(features + axes, &options.net_arch.vf, 1);
-            let network = Network::new(shape, rows, &mut Stream::new(seed, "td3 weights", 1 + index as u64));
-            Critic::new(network, rows)
-        };
-        let critics: Vec<Critic> = (0..options.n_critics).map(critic).collect();
+        let widths =
+            Widths { features, actor_outputs: axes, critic_inputs: features + axes, critic_outputs: 1 };
+        let layers = (&options.net_arch, options.activation_fn);
+        let networks = ActorCritic::new(widths, layers, rows, (seed, "td3 weights"), cores, |critic| {
+            (0..options.n_critics).map(critic).collect::<Vec<_>>()
+        });
         Self {
-            actor_target: Target::of(&actor, 1),
-            actor_halves: Halves::new(&actor.shape, rows),
-            target_halves: Halves::new(&actor.shape, rows),
-            critic_halves: Halves::new(&critics[0].network.shape, rows),
+            actor_target: Target::of(&networks.actor, 1),
+            actor_halves: Halves::new(&networks.actor.shape, rows),
+            target_halves: Halves::new(&networks.actor.shape, rows),
+            critic_halves: Halves::new(&networks.critics[0].network.shape, rows),
             state: State {
                 noise: NoiseSource::new(options.noise, options.collection.n_envs * axes, seed),
                 smoothing: Stream::new(seed, "target noise", 0),
@@ -238,17 +232,15 @@ impl Td3 {
             input_gradient: vec![0.0; rows * (features + axes)],
             action_gradient: vec![0.0; rows * axes],
             targets: vec![0.0; rows],
-            actor,
-            critics,
+            networks,
             options,
-            cores,
             axes,
         }
     }
 
     /// y = r + γ min_i Q'_i(s', clip(π'(s') + clip(ε, ±c), ±1)) (Fujimoto et al. 2018, equation 14).
     fn estimate_targets(&mut self, batch: &Batch) {
-        let (rows, axes, cores) = (batch.rows, self.axes, self.cores);
+        let (rows, axes, cores) = (batch.rows, self.axes, self.networks.cores);
         let Target { shape, parameters, .. } = &self.actor_target;
         self.target_halves.forward(
             shape,
@@ -267,33 +259,31 @@ impl Td3 {
             }
         }
         beside(&batch.next_observations, &self.actions, axes, rows, &mut self.next_inputs);
-        let inputs = &self.next_inputs[..];
-        each(&mut self.critics, cores, |critic| critic.estimate_by_target(inputs, rows));
+        self.networks.estimate_by_targets(&self.next_inputs, rows);
         for row in 0..rows {
-            self.targets[row] = batch.rewards[row] + batch.discounts[row] * least(&self.critics, row);
+            self.targets[row] = batch.rewards[row] + batch.discounts[row] * self.networks.least(row);
         }
     }
 
     /// Each critic down the mean of (Q_i(s, a) − y)².
     fn learn_critics(&mut self, batch: &Batch, learning_rate: f64) -> f64 {
-        let (rows, cores) = (batch.rows, self.cores);
+        let rows = batch.rows;
         beside(&batch.observations, &batch.controls, self.axes, rows, &mut self.inputs);
-        let (inputs, targets) = (&self.inputs[..], &self.targets[..rows]);
-        each(&mut self.critics, cores, |critic| critic.regress(inputs, &[], targets, 1.0, learning_rate));
-        self.critics.iter().map(|critic| critic.loss).sum()
+        let towards = (&self.inputs[..], &[][..], &self.targets[..rows]);
+        self.networks.regress(towards, 1.0, learning_rate, |_| {})
     }
 
     /// L = −mean Q_1(s, π(s)), and dL/d parameters of the actor, which its halves keep, through the critic's gradient with
     /// respect to the action (Silver et al. 2014).
     fn policy_gradient(&mut self, batch: &Batch) -> f64 {
-        let (rows, axes, cores) = (batch.rows, self.axes, self.cores);
-        let Network { shape, trained, .. } = &self.actor;
+        let (rows, axes, cores) = (batch.rows, self.axes, self.networks.cores);
+        let Network { shape, trained, .. } = &self.networks.actor;
         let parameters = &trained.parameters;
         self.actor_halves.forward(shape, parameters, &batch.observations, rows, cores, &mut self.actions);
         let actions = &mut self.actions[..rows * axes];
         actions.iter_mut().for_each(|action| *action = action.tanh());
         beside(&batch.observations, actions, axes, rows, &mut self.inputs);
-        let Critic { network: critic, values, gradient, .. } = &mut self.critics[0];
+        let Critic { network: critic, values, gradient, .. } = &mut self.networks.critics[0];
         let (critic_shape, critic_parameters) = (&critic.shape, &critic.trained.parameters);
         self.critic_halves.forward(critic_shape, critic_parameters, &self.inputs, rows, cores, values);
         let loss = -values[..rows].iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64;
@@ -323,7 +313,7 @@ impl Td3 {
 impl Learner for Td3 {
     fn act(&mut self, observations: &[f32], _allowed: &[bool], _progress_remaining: f64, chosen: Chosen<'_>) {
         let rows = chosen.controls.len() / self.axes;
-        let outputs = self.actor.forward(observations, rows);
+        let outputs = self.networks.actor.forward(observations, rows);
         for (control, output) in chosen.controls.iter_mut().zip(outputs) {
             *control = output.tanh();
         }
@@ -344,11 +334,11 @@ impl Learner for Td3 {
         self.state.gradient_steps += 1;
         if self.state.gradient_steps.is_multiple_of(self.options.policy_delay) {
             let policy_loss = self.policy_gradient(batch);
-            let norm = self.actor.apply(self.actor_halves.gradient(), learning_rate);
+            let norm = self.networks.actor.apply(self.actor_halves.gradient(), learning_rate);
             self.state.actor_means.add(&[policy_loss, norm]);
             let tau = self.options.tau;
-            self.actor_target.follow(&self.actor, tau);
-            each(&mut self.critics, self.cores, |critic| critic.follow(tau));
+            self.actor_target.follow(&self.networks.actor, tau);
+            self.networks.follow(tau);
             if !norm.is_finite() {
                 return Err("policy gradient");
             }
@@ -364,28 +354,16 @@ impl Learner for Td3 {
     }
 
     fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            network: self.actor.shape.clone(),
-            parameters: self.actor.trained.parameters.clone(),
-            head: Head::Deterministic,
-            discretization: None,
-            log_std: Vec::new(),
-            normalizer: None,
-        }
+        self.networks.snapshot(Head::Deterministic)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        let critics = critics::saved(&self.critics);
-        postcard::to_stdvec(&(&self.actor.trained, &self.actor_target.parameters, critics, &self.state))
-            .map_err(|error| StateError::new(error.to_string()))
+        self.networks.save(&(&self.actor_target.parameters, &self.state))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (actor, actor_target, critics, state): (Trained, Vec<f32>, Vec<critics::Saved>, State) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        self.actor.restore(actor).map_err(StateError::new)?;
+        let (actor_target, state): (Vec<f32>, State) = self.networks.load(bytes)?;
         self.actor_target.restore(actor_target).map_err(StateError::new)?;
-        critics::restore(&mut self.critics, critics)?;
         self.state = state;
         Ok(())
     }
@@ -407,11 +385,11 @@ mod tests {
         let gradient = td3.actor_halves.gradient().to_vec();
         assert!(gradient.iter().any(|slope| slope.abs() > 1e-2));
         for (index, gradient) in gradient.iter().enumerate() {
-            let parameter = td3.actor.trained.parameters[index];
+            let parameter = td3.networks.actor.trained.parameters[index];
             let mut shifted = |by: f32| {
-                td3.actor.trained.parameters[index] = parameter + by;
+                td3.networks.actor.trained.parameters[index] = parameter + by;
                 let loss = td3.policy_gradient(&batch);
-                td3.actor.trained.parameters[index] = parameter;
+                td3.networks.actor.trained.parameters[index] = parameter;
                 loss
             };
             let numeric = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
@@ -429,9 +407,9 @@ mod tests {
         batch.discounts = vec![0.9, 0.0];
         td3.estimate_targets(&batch);
         let mut inputs = batch.next_observations[..3].to_vec();
-        inputs.push(td3.actor.forward(&batch.next_observations[..3], 1)[0].tanh());
+        inputs.push(td3.networks.actor.forward(&batch.next_observations[..3], 1)[0].tanh());
         let values: Vec<f32> =
-            td3.critics.iter_mut().map(|critic| critic.network.forward(&inputs, 1)[0]).collect();
+            td3.networks.critics.iter_mut().map(|critic| critic.network.forward(&inputs, 1)[0]).collect();
         assert!((td3.targets[0] - (batch.rewards[0] + 0.9 * values[0].min(values[1]))).abs() < 1e-6);
         assert_eq!(td3.targets[1], batch.rewards[1], "what terminated is worth its reward alone");
 

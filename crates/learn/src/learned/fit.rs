@@ -13,7 +13,7 @@ use super::ends;
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
 use setpoint_evidence::logs::ended;
 use setpoint_nn::network::Network;
-use setpoint_process::preparation::{Preparation, Told};
+use setpoint_process::preparation::{OnProgress, Preparation};
 
 /// Rows of a gradient step.
 const BATCH: usize = 256;
@@ -47,7 +47,7 @@ struct Rows {
 }
 
 /// Learns a process from a log; `like` is the spec that the log was read with. The error says what is missing.
-pub fn fit(spec: &Spec, like: &Spec, log: &Log, told: Told<'_>) -> Result<Model, String> {
+pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Result<Model, String> {
     let layout = Layout::of(spec);
     let (seen, unseen) = split(log);
     if unseen.is_empty() {
@@ -99,7 +99,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, told: Told<'_>) -> Result<Model,
         layout,
     };
     let rows = gather(&model, log, &measured, &transitions);
-    model.members = learn_all(&model, &rows, told);
+    model.members = learn_all(&model, &rows, progress);
     judge(&mut model, log, &measured, &unseen);
     Ok(model)
 }
@@ -164,7 +164,7 @@ fn gather(model: &Model, log: &Log, measured: &[usize], transitions: &[(usize, S
 }
 
 /// All networks, side by side: each has its own random numbers, so that it is the same on any number of cores.
-fn learn_all(model: &Model, rows: &Rows, told: Told<'_>) -> Vec<Vec<f32>> {
+fn learn_all(model: &Model, rows: &Rows, progress: OnProgress<'_>) -> Vec<Vec<f32>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MEMBERS);
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
@@ -192,7 +192,7 @@ fn learn_all(model: &Model, rows: &Rows, told: Told<'_>) -> Vec<Vec<f32>> {
                 Some((member, parameters)) => members[member] = parameters,
                 None => {
                     passes += 1;
-                    told(Preparation::Learning { passes, of });
+                    progress(Preparation::Learning { passes, of });
                 }
             }
         }

@@ -72,10 +72,10 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     if let Some(model) = file::load(&keys.model, &hash) {
         return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
     }
-    let told = &mut |preparation| (request.progress)(preparation);
-    let log = logs::load(project, factory.spec(), &keys.log, told)?;
+    let progress = &mut |preparation| (request.progress)(preparation);
+    let log = logs::load(project, factory.spec(), &keys.log, progress)?;
     let spec = spec_of(factory.spec(), &log);
-    let model = fit::fit(&spec, factory.spec(), &log, told).map_err(|what| {
+    let model = fit::fit(&spec, factory.spec(), &log, progress).map_err(|what| {
         let title = format!("no process can be learnt from {}: {what}", keys.log.display());
         project.section("process").error("log", &title, "too little to learn from", "log more episodes")
     })?;

@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::ActionSpace;
-use setpoint_log::log::Log;
-use setpoint_policy::normalizer::Normalizer;
-use setpoint_process::StateError;
-use setpoint_random::Stream;
-
-use crate::algorithm::{Algorithm, Horizon, Snapshot};
-use crate::error::TrainError;
-use crate::figures::Figures;
-use crate::normalize::ObservationNormalizer;
-use crate::replay::Batch;
 use setpoint_evidence::Decision;
 use setpoint_evidence::action_distribution::ActionDistribution;
 use setpoint_evidence::environments::Environments;
 use setpoint_evidence::logs::{ended, load, place, record};
-use setpoint_process::preparation::Told;
+use setpoint_log::log::Log;
+use setpoint_policy::normalizer::Normalizer;
+use setpoint_process::StateError;
+use setpoint_process::preparation::OnProgress;
+use setpoint_random::Stream;
+
+use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::error::TrainError;
+use crate::figures::Figures;
+use crate::normalize::ObservationNormalizer;
+use crate::replay::Batch;
 
 pub mod agreement;
 
@@ -84,11 +84,11 @@ impl Source {
     }
 
     /// Reads the log, or has it played: always from the same seed, so that all trainings of a project learn from one log.
-    pub fn open(&self, decision: &Decision, told: Told<'_>) -> Result<Log, Box<Diagnostic>> {
+    pub fn open(&self, decision: &Decision, progress: OnProgress<'_>) -> Result<Log, Box<Diagnostic>> {
         let name = decision.project.train.algorithm.as_str();
         let section = decision.project.section(&format!("train.{name}"));
         let log = match (&self.log, &self.source) {
-            (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), told)?,
+            (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), progress)?,
             (None, Some(source)) => {
                 if !decision.spec().action.is_discrete() {
                     let title = format!("`source` plays choices; {} has settings", decision.spec().kind);
@@ -309,13 +309,11 @@ impl<L: OfflineLearner> Algorithm for Offline<L> {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(self.learner.save()?, &self.draws))
-            .map_err(|error| StateError::new(error.to_string()))
+        to_bytes(&(self.learner.save()?, &self.draws))
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (learner, draws): (Vec<u8>, Stream) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
+        let (learner, draws): (Vec<u8>, Stream) = from_bytes(bytes)?;
         self.learner.load(&learner)?;
         self.draws = draws;
         Ok(())

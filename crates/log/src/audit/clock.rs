@@ -143,24 +143,7 @@ impl Clock {
     /// What is wrong with it. `lines` are those of the rows.
     pub fn findings(&self, lines: &[u64]) -> Vec<Finding> {
         let name = Some(self.name.as_str());
-        let usual = self.usual();
-        let (mut back, mut twice, mut gaps, mut uneven) =
-            (Times::default(), Times::default(), Times::default(), Times::default());
-        let (mut longest, mut longest_line) = (0.0_f64, 0);
-        for (pause, line) in self.pauses.iter().zip(lines) {
-            if *pause < 0.0 {
-                back.note(*line);
-            } else if *pause == 0.0 {
-                twice.note(*line);
-            } else if self.is_gap(*pause, usual) {
-                gaps.note(*line);
-                if *pause > longest {
-                    (longest, longest_line) = (*pause, *line);
-                }
-            } else if (pause - usual).abs() > 0.5 * usual {
-                uneven.note(*line);
-            }
-        }
+        let pauses = self.pauses(lines);
         let mut findings = Vec::new();
         findings.extend(self.unreadable.finding(
             Severity::Error,
@@ -169,21 +152,64 @@ impl Clock {
             format!("`{}` holds what is no time, first \"{}\"", self.name, self.example),
             "write a number, RFC 3339, or YYYY-MM-DD HH:MM:SS",
         ));
-        findings.extend(back.finding(
+        findings.extend(pauses.back.finding(
             Severity::Error,
             "unordered-rows",
             name,
             format!("`{}` goes back within an episode", self.name),
             "sort the log by episode and time; it is cut into pieces there",
         ));
-        findings.extend(twice.finding(
+        findings.extend(pauses.twice.finding(
             Severity::Warning,
             "repeated-time",
             name,
             format!("`{}` stands still within an episode", self.name),
             "see whether two sources wrote the same moment; keep one row a decision",
         ));
-        let words = if self.timestamps {
+        findings.extend(self.gaps_finding(&pauses));
+        if pauses.uneven.count as f64 > IRREGULAR_SHARE * lines.len() as f64 {
+            let usual = duration(pauses.usual);
+            findings.extend(pauses.uneven.finding(
+                Severity::Warning,
+                "irregular-times",
+                name,
+                format!("rows of `{}` are usually {usual} apart, but often are not", self.name),
+                "log one row a decision; a step of the simulator is a step of fixed length",
+            ));
+        }
+        findings.extend(self.daylight.finding(
+            Severity::Warning,
+            "daylight-saving",
+            name,
+            format!("`{}` leaps by one hour: local time with daylight saving", self.name),
+            "log in UTC, or with the zone: 2026-03-29T03:00:00+02:00",
+        ));
+        findings.extend(self.zones_finding());
+        findings
+    }
+
+    fn pauses(&self, lines: &[u64]) -> Pauses {
+        let mut found = Pauses { usual: self.usual(), ..Pauses::default() };
+        for (pause, line) in self.pauses.iter().zip(lines) {
+            if *pause < 0.0 {
+                found.back.note(*line);
+            } else if *pause == 0.0 {
+                found.twice.note(*line);
+            } else if self.is_gap(*pause, found.usual) {
+                found.gaps.note(*line);
+                if *pause > found.longest {
+                    (found.longest, found.longest_line) = (*pause, *line);
+                }
+            } else if (pause - found.usual).abs() > 0.5 * found.usual {
+                found.uneven.note(*line);
+            }
+        }
+        found
+    }
+
+    fn gaps_finding(&self, pauses: &Pauses) -> Option<Finding> {
+        let Pauses { usual, longest, longest_line, .. } = *pauses;
+        let sentence = if self.timestamps {
             format!(
                 "`{}` leaves gaps, the longest {} before line {longest_line}, where rows are usually {} apart",
                 self.name,
@@ -197,31 +223,13 @@ impl Clock {
                 shown(longest / usual - 1.0)
             )
         };
-        findings.extend(gaps.finding(
+        pauses.gaps.finding(
             Severity::Warning,
             "gap",
-            name,
-            words,
+            Some(&self.name),
+            sentence,
             "episodes are cut there: what happened in between is not known",
-        ));
-        if uneven.count as f64 > IRREGULAR_SHARE * lines.len() as f64 {
-            findings.extend(uneven.finding(
-                Severity::Warning,
-                "irregular-times",
-                name,
-                format!("rows of `{}` are usually {} apart, but often are not", self.name, duration(usual)),
-                "log one row a decision; a step of the simulator is a step of fixed length",
-            ));
-        }
-        findings.extend(self.daylight.finding(
-            Severity::Warning,
-            "daylight-saving",
-            name,
-            format!("`{}` leaps by one hour: local time with daylight saving", self.name),
-            "log in UTC, or with the zone: 2026-03-29T03:00:00+02:00",
-        ));
-        findings.extend(self.zones_finding());
-        findings
+        )
     }
 
     fn zones_finding(&self) -> Option<Finding> {
@@ -263,6 +271,19 @@ impl Clock {
             "see whether two sources are mixed; the times are compared in UTC, which is right only if both zones are",
         )
     }
+}
+
+/// The pauses between rows, sorted by what is wrong with them.
+#[derive(Default)]
+struct Pauses {
+    /// The median pause.
+    usual: f64,
+    back: Times,
+    twice: Times,
+    gaps: Times,
+    uneven: Times,
+    longest: f64,
+    longest_line: u64,
 }
 
 /// Seconds as people say them.

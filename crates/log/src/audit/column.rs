@@ -1,7 +1,8 @@
 //! One column of numbers, watched as it is read: what is missing, what is no number, what lies out of range, what is stuck.
 
+use super::expected::Expected;
 use super::{Finding, Severity, Times, shown, units};
-use crate::value::{Cell, cell};
+use crate::table::cell::{Cell, cell};
 
 /// Values that quantiles are taken from; of more, every second, fourth … one.
 const SAMPLE: usize = 4_096;
@@ -13,21 +14,6 @@ const STUCK_ROWS: u64 = 25;
 const STUCK_FACTOR: u64 = 4;
 /// Runs are counted by their length up to this.
 const RUNS: usize = 1_024;
-
-/// What a column should hold.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Expected {
-    /// Feature, signal or action, as the project calls it.
-    pub what: String,
-    /// Unit of the natural value.
-    pub unit: String,
-    /// Least and greatest possible value, in the column's numbers.
-    pub range: Option<(f64, f64)>,
-    /// An ordinary value, in the column's numbers.
-    pub reference: Option<f64>,
-    /// `other = value × scale + offset`: the same as the policy sees it, or in its unit, whichever the column is not.
-    pub otherwise: Option<(f64, f64)>,
-}
 
 /// A sample of a stream: every n-th value, n growing as it must.
 #[derive(Clone, Debug, Default)]
@@ -62,11 +48,6 @@ impl Sample {
         values.sort_by(f64::total_cmp);
         values
     }
-}
-
-/// The middle of sorted numbers; `None` of nothing.
-pub fn median(sorted: &[f64]) -> Option<f64> {
-    sorted.get(sorted.len() / 2).copied()
 }
 
 /// A column and what was seen of it.

@@ -4,8 +4,7 @@ use setpoint_decision::project::Reward;
 use setpoint_decision::spec::Spec;
 
 use super::{Finding, RewardCheck, Severity, Times, shown};
-use crate::log::Log;
-use crate::read::Resolution;
+use crate::log::{Log, Resolution};
 
 /// What the finding is called.
 pub const KIND: &str = "reward";
@@ -63,17 +62,7 @@ pub fn check(
         }
     }
     if rows < 2 {
-        let note = Finding {
-            severity: Severity::Note,
-            kind: "reward-unknown".to_owned(),
-            column: Some(column.to_owned()),
-            line: None,
-            count: 0,
-            sentence: "the reward cannot be recomputed: signals that it pays for are not in the log"
-                .to_owned(),
-            advice: "log them and name their columns in [data.signals]".to_owned(),
-        };
-        return (None, Some(note));
+        return (None, Some(unknown(column)));
     }
     let n = rows as f64;
     let variance = (squares - sum * sum / n).max(f64::MIN_POSITIVE);
@@ -85,9 +74,23 @@ pub fn check(
         rounding,
         reproduced: beyond.count as f64 <= SHARE * n,
     };
-    if check.reproduced {
-        return (Some(check), None);
+    let finding = if check.reproduced { None } else { differs(&check, beyond, column) };
+    (Some(check), finding)
+}
+
+fn unknown(column: &str) -> Finding {
+    Finding {
+        severity: Severity::Note,
+        kind: "reward-unknown".to_owned(),
+        column: Some(column.to_owned()),
+        line: None,
+        count: 0,
+        sentence: "the reward cannot be recomputed: signals that it pays for are not in the log".to_owned(),
+        advice: "log them and name their columns in [data.signals]".to_owned(),
     }
+}
+
+fn differs(check: &RewardCheck, beyond: Times, column: &str) -> Option<Finding> {
     let severity = if check.r_squared < R_SQUARED { Severity::Error } else { Severity::Warning };
     let sentence = format!(
         "`{column}` is not what [reward] makes of the logged signals: it differs by {} on average and by up to {} (R² {}), \
@@ -99,6 +102,5 @@ pub fn check(
     );
     let advice =
         "set the weights that the log was paid by, or leave `reward` out of [data]: it is then computed";
-    let finding = beyond.finding(severity, KIND, Some(column), sentence, advice);
-    (Some(check), finding)
+    beyond.finding(severity, KIND, Some(column), sentence, advice)
 }

@@ -1,7 +1,7 @@
 //! Two columns that each hold what belongs into the other, told by their ranges.
 
-use super::column::{Column, median};
-use super::{Finding, Severity, Times};
+use super::column::Column;
+use super::{Finding, Severity, Times, median};
 
 /// A column is looked at when more than this share of it lies beyond its range.
 const BEYOND: f64 = 0.05;

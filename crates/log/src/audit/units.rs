@@ -1,6 +1,7 @@
 //! Values out of range that would be within it in another unit: thousandths, minutes, percent, Fahrenheit, natural values.
 
-use super::column::{Expected, median};
+use super::expected::Expected;
+use super::median;
 
 /// Which slip explains it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -53,19 +53,7 @@ impl Reader<'_> {
             "an episode goes on after another began".to_owned(),
             "sort the log by episode and time; each part counts as an episode of its own",
         ));
-        let mut short = Times::default();
-        self.log
-            .episodes
-            .iter()
-            .filter(|episode| episode.rows.len() == 1)
-            .for_each(|episode| short.note(self.log.lines[episode.rows.start]));
-        findings.extend(short.finding(
-            if short.count * 2 > self.log.episodes.len() as u64 { Severity::Error } else { Severity::Warning },
-            "short-episodes",
-            None,
-            format!("{} of {} episodes have one row", short.count, self.log.episodes.len()),
-            "see whether `episode` names the right column: nothing is known of what an action leads to in them",
-        ));
+        findings.extend(self.short_episodes());
         findings.extend(self.improbable.finding(
             Severity::Error,
             "probability",
@@ -81,6 +69,22 @@ impl Reader<'_> {
             "write true or false, or 1 or 0",
         ));
         findings
+    }
+
+    fn short_episodes(&self) -> Option<Finding> {
+        let mut short = Times::default();
+        self.log
+            .episodes
+            .iter()
+            .filter(|episode| episode.rows.len() == 1)
+            .for_each(|episode| short.note(self.log.lines[episode.rows.start]));
+        short.finding(
+            if short.count * 2 > self.log.episodes.len() as u64 { Severity::Error } else { Severity::Warning },
+            "short-episodes",
+            None,
+            format!("{} of {} episodes have one row", short.count, self.log.episodes.len()),
+            "see whether `episode` names the right column: nothing is known of what an action leads to in them",
+        )
     }
 
     /// What is wrong with columns, by themselves and beside each other.

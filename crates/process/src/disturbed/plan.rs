@@ -1,6 +1,6 @@
 //! A project's disturbances with every name resolved to an index.
 
-use setpoint_decision::disturbance::{Distribution, Disturbance, Error, Levels, idle_choice, span};
+use setpoint_decision::disturbance::{Distribution, Disturbance, Levels, SensorError, idle_choice, span};
 use setpoint_decision::spec::{ActionSpace, Feature, Spec};
 
 use crate::Factory;
@@ -8,7 +8,7 @@ use crate::Factory;
 /// An error of one feature's sensor.
 #[derive(Clone, Debug)]
 pub(super) struct Sensor {
-    pub(super) error: Error,
+    pub(super) error: SensorError,
     pub(super) feature: usize,
     /// Size of the error as the policy sees the feature, a level.
     pub(super) size: Vec<f32>,

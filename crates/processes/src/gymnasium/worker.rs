@@ -50,14 +50,14 @@ pub struct Worker {
 }
 
 /// A worker that was started and has not told yet what its environments are.
-pub struct Starting {
+pub struct StartingWorker {
     process: Process,
     lanes: Range<usize>,
 }
 
 /// Why a worker did not do what it was asked.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum WorkerError {
     /// Its environments cannot be made.
     Refused(Refusal),
     /// An environment raised, or gave what its spaces do not allow.
@@ -99,14 +99,14 @@ struct Answer {
     failed: Option<Failure>,
 }
 
-impl Starting {
+impl StartingWorker {
     /// The batch's lanes that it will hold.
     pub fn lanes(&self) -> Range<usize> {
         self.lanes.clone()
     }
 
     /// Starts a worker for some lanes; whether its choices are masked is told where it is known.
-    pub fn new(settings: &Settings, lanes: Range<usize>, masked: Option<bool>) -> Result<Self, Trouble> {
+    pub fn new(settings: &Settings, lanes: Range<usize>, masked: Option<bool>) -> Result<Self, WorkerError> {
         let mut process = Process::start(settings)?;
         let request = json!({
             "sources": { "env_worker": WORKER, "_host": HOST, "_spaces": SPACES },
@@ -125,8 +125,8 @@ impl Starting {
     }
 
     /// Waits for what its environments are, and gives it the memory that they write to.
-    pub fn ready(mut self, timeout: Duration) -> Result<(Worker, Description, Layout), Trouble> {
-        let failed = |reason: String| Trouble::Failed(Failure { lane: None, episode: None, reason });
+    pub fn ready(mut self, timeout: Duration) -> Result<(Worker, Description, Layout), WorkerError> {
+        let failed = |reason: String| WorkerError::Failed(Failure { lane: None, episode: None, reason });
         let answer = self.process.answer(timeout.max(START), || None)?;
         let Some(mut description) = answer.and_then(|answer| answer.description) else {
             return Err(failed("the worker did not describe its environments".to_owned()));
@@ -146,12 +146,12 @@ impl Starting {
 
 impl Worker {
     /// Asks for something; [`Worker::wait`] tells when it is done.
-    pub fn say(&mut self, line: &str) -> Result<(), Trouble> {
+    pub fn say(&mut self, line: &str) -> Result<(), WorkerError> {
         self.process.say(line)
     }
 
     /// Waits until it is done; each environment may take as long as `timeout`.
-    pub fn wait(&mut self, timeout: Duration) -> Result<(), Trouble> {
+    pub fn wait(&mut self, timeout: Duration) -> Result<(), WorkerError> {
         let Self { process, shared, .. } = self;
         process.answer(timeout, || shared.present_lane()).map(|_| ())
     }
@@ -173,9 +173,9 @@ struct Process {
 }
 
 impl Process {
-    fn start(settings: &Settings) -> Result<Self, Trouble> {
+    fn start(settings: &Settings) -> Result<Self, WorkerError> {
         let io = |error: std::io::Error| {
-            Trouble::Failed(Failure {
+            WorkerError::Failed(Failure {
                 lane: None,
                 episode: None,
                 reason: format!("no line to a worker: {error}"),
@@ -197,7 +197,7 @@ impl Process {
             }
         }
         let mut child = command.spawn().map_err(|error| {
-            Trouble::Refused(Refusal {
+            WorkerError::Refused(Refusal {
                 about: "python".to_owned(),
                 title: format!("the Python `{}` cannot be started: {error}", settings.python.display()),
                 help: "name one that has gymnasium and numpy in `python`, or in the variable SETPOINT_PYTHON"
@@ -219,7 +219,7 @@ impl Process {
         Ok(Self { child, line: BufReader::new(ours), text: Vec::new(), last_lines, errors_read })
     }
 
-    fn say(&mut self, line: &str) -> Result<(), Trouble> {
+    fn say(&mut self, line: &str) -> Result<(), WorkerError> {
         let mut text = Vec::with_capacity(line.len() + 1);
         text.extend_from_slice(line.as_bytes());
         text.push(b'\n');
@@ -235,7 +235,7 @@ impl Process {
         &mut self,
         timeout: Duration,
         present: impl Fn() -> Option<usize>,
-    ) -> Result<Option<Answer>, Trouble> {
+    ) -> Result<Option<Answer>, WorkerError> {
         let slice = (timeout / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
         if self.line.get_ref().read_timeout().ok().flatten() != Some(slice) {
             let _ = self.line.get_ref().set_read_timeout(Some(slice));
@@ -255,7 +255,7 @@ impl Process {
                         (lane, since) = (now, Instant::now());
                     } else if since.elapsed() >= timeout {
                         let _ = self.child.kill();
-                        return Err(Trouble::Hung(lane));
+                        return Err(WorkerError::Hung(lane));
                     }
                 }
                 Ok(_) | Err(_) => return Err(self.died()),
@@ -267,17 +267,17 @@ impl Process {
         let unreadable = |error: serde_json::Error| {
             let text = String::from_utf8_lossy(&self.text);
             let reason = format!("the worker answered `{}`: {error}", text.trim_end());
-            Trouble::Failed(Failure { lane: None, episode: None, reason })
+            WorkerError::Failed(Failure { lane: None, episode: None, reason })
         };
         match serde_json::from_slice(&self.text).map_err(unreadable)? {
-            Answer { refused: Some(refusal), .. } => Err(Trouble::Refused(refusal)),
-            Answer { failed: Some(failure), .. } => Err(Trouble::Failed(failure)),
+            Answer { refused: Some(refusal), .. } => Err(WorkerError::Refused(refusal)),
+            Answer { failed: Some(failure), .. } => Err(WorkerError::Failed(failure)),
             answer => Ok(Some(answer)),
         }
     }
 
     /// How it ended, and what it said last.
-    fn died(&mut self) -> Trouble {
+    fn died(&mut self) -> WorkerError {
         let status = match self.ended_within(Duration::from_secs(1)) {
             Some(status) => status.to_string(),
             None => {
@@ -289,7 +289,7 @@ impl Process {
         let _ = self.errors_read.recv_timeout(Duration::from_millis(200));
         let lines = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
         let said: Vec<&str> = lines.iter().map(String::as_str).collect();
-        Trouble::Died(if said.is_empty() {
+        WorkerError::Died(if said.is_empty() {
             format!("{status}; it said nothing")
         } else {
             format!("{status}; its last words:\n  {}", said.join("\n  "))

@@ -4,7 +4,7 @@
 use setpoint_decision::spec::Feature;
 
 use super::layout::{Cell, DEPOT, DIRECTIONS, Layout};
-use super::others::Other;
+use super::other_pickers::OtherPicker;
 
 /// How far along an aisle another picker is noticed, m.
 const SIGHT_M: i32 = 10;
@@ -28,7 +28,7 @@ pub struct View {
     pub layout: Layout,
     /// Items of an order.
     pub items: usize,
-    /// Other pickers.
+    /// OtherPicker pickers.
     pub pickers: usize,
 }
 
@@ -42,7 +42,7 @@ pub struct Scene<'a> {
     /// Cells of the open items, the nearest first.
     pub items: &'a [Cell],
     /// The other pickers, in any order.
-    pub others: &'a [Other],
+    pub others: &'a [OtherPicker],
 }
 
 impl Scene<'_> {
@@ -72,6 +72,15 @@ impl View {
                 "walk through the rest of the order, nearest item first",
             ),
         ];
+        self.add_directions(&mut features);
+        self.add_aisles(&mut features);
+        self.add_items(&mut features);
+        self.add_other_pickers(&mut features);
+        features
+    }
+
+    /// Four ways on: free cells, detours and other pickers.
+    fn add_directions(self, features: &mut Vec<Feature>) {
         for name in DIRECTION_NAMES {
             let mut add = |what: &str, unit, high, description: String| {
                 features.push(Feature::new(&format!("{name}_{what}"), unit, 0.0, high, &description));
@@ -118,6 +127,11 @@ impl View {
                 "whether that picker steps this way (1) or away (−1); 0 for aside, standing or none",
             ));
         }
+    }
+
+    /// Items and other pickers of each aisle.
+    fn add_aisles(self, features: &mut Vec<Feature>) {
+        let (north, items) = (self.layout.north() as f32, self.items as f32);
         for aisle in 1..=self.layout.aisles {
             let mut add = |what: &str, unit, high, description: String| {
                 features.push(Feature::new(&format!("aisle_{aisle}_{what}"), unit, 0.0, high, &description));
@@ -127,6 +141,12 @@ impl View {
             add("last", "m", north, format!("y of the northernmost open item of aisle {aisle}, 0 if none"));
             add("pickers", "1", self.pickers as f32, format!("other pickers in aisle {aisle}"));
         }
+    }
+
+    /// The open items, the nearest first.
+    fn add_items(self, features: &mut Vec<Feature>) {
+        let (east, north) = (self.layout.east() as f32, self.layout.north() as f32);
+        let longest = self.layout.longest_walk() as f32;
         for item in 1..=self.items {
             let mut add = |what: &str, low, high, description: &str| {
                 let description = format!("{description}, {item}. nearest open item or else the depot");
@@ -136,6 +156,11 @@ impl View {
             add("north", -north, north, "metres north of the picker");
             add("walk", 0.0, longest, "shortest walk");
         }
+    }
+
+    /// The other pickers, the nearest first.
+    fn add_other_pickers(self, features: &mut Vec<Feature>) {
+        let (east, north) = (self.layout.east() as f32, self.layout.north() as f32);
         for other in 1..=self.pickers {
             let mut add = |what: &str, unit, reach: f32, description: &str| {
                 let description = format!("{description}, {other}. nearest other picker");
@@ -147,7 +172,6 @@ impl View {
             add("heading_x", "1", 1.0, "next move: 1 east, −1 west, 0 for none");
             add("heading_y", "1", 1.0, "next move: 1 north, −1 south, 0 for none");
         }
-        features
     }
 
     fn aisles_at(self) -> usize {
@@ -214,7 +238,7 @@ impl View {
             }
             let order = self.order_walk(cell, items);
             shortest_order = shortest_order.min(order);
-            let ahead = |other: &Other| {
+            let ahead = |other: &OtherPicker| {
                 let (x, y) = (other.at.x - picker.x, other.at.y - picker.y);
                 let metres = x * direction.x + y * direction.y;
                 // In a straight line with nothing but floor between.
@@ -283,7 +307,7 @@ impl View {
         for features in observation.chunks_exact_mut(OF_PICKER) {
             let Some(next) = (0..others.len()).map(key).filter(|key| *key > last).min() else { return };
             last = next;
-            let Other { at, next, .. } = others[next.1];
+            let OtherPicker { at, next, .. } = others[next.1];
             let values = [at.x - picker.x, at.y - picker.y, next.x - at.x, next.y - at.y];
             for (feature, value) in features.iter_mut().zip(values) {
                 *feature = value as f32;

@@ -10,10 +10,10 @@ const NORTH: usize = 0;
 const EAST: usize = 2;
 
 /// Three aisles of 4 m at x = 0, 3 and 6; cross aisles at y = 0, 1 and y = 6, 7.
-fn warehouse(picker: (i32, i32), items: &[(i32, i32)], others: Vec<Other>) -> WarehousePicking {
+fn warehouse(picker: (i32, i32), items: &[(i32, i32)], others: Vec<OtherPicker>) -> WarehousePicking {
     let cell = |(x, y): (i32, i32)| Cell { x, y };
     WarehousePicking {
-        picking_steps: others::PICKING_STEPS,
+        picking_steps: other_pickers::PICKING_STEPS,
         layout: Layout { aisles: 3, rows: 4 },
         items_per_order: items.len(),
         pickers: others.len(),
@@ -65,15 +65,18 @@ fn routes_of_both_heuristics_by_hand() {
     let items = [(0, 4), (3, 2), (6, 3)];
     let mut floor = warehouse((0, 0), &items, vec![]);
     let view = floor.view();
-    let nearest = route(&mut floor, &routing::nearest_item_first(view));
+    let nearest = route(&mut floor, &heuristics::nearest_item_first(view));
     assert_eq!(nearest.len(), 26);
     assert!(nearest.iter().all(|cell| cell.y < 6), "it never goes by the back");
-    let s_shape = route(&mut warehouse((0, 0), &items, vec![]), &routing::s_shape(view));
+    let s_shape = route(&mut warehouse((0, 0), &items, vec![]), &heuristics::s_shape(view));
     assert_eq!(s_shape.len(), 28);
     assert_eq!(s_shape[5], Cell { x: 0, y: 6 }, "out at the back");
     assert_eq!(s_shape[8], Cell { x: 3, y: 6 });
     // With the last item in the first aisle: in and out again, 2 × 4 m.
-    assert_eq!(route(&mut warehouse((0, 0), &[(0, 4)], vec![]), &routing::s_shape(view_of_one())).len(), 8);
+    assert_eq!(
+        route(&mut warehouse((0, 0), &[(0, 4)], vec![]), &heuristics::s_shape(view_of_one())).len(),
+        8
+    );
 }
 
 fn view_of_one() -> View {
@@ -113,17 +116,17 @@ fn items_beside_the_picker_are_picked_and_orders_exchanged_at_the_depot() {
 fn collisions_with_who_stands_there_and_with_who_is_about_to() {
     let at = |x, y| Cell { x, y };
     // One who stands in the next cell.
-    let mut floor = warehouse((3, 2), &[(0, 2)], vec![Other::new(at(3, 3), at(3, 3))]);
+    let mut floor = warehouse((3, 2), &[(0, 2)], vec![OtherPicker::new(at(3, 3), at(3, 3))]);
     assert_eq!(step(&mut floor, NORTH), [0.0, 0.0, 1.0, 0.0, 1.0]);
     assert_eq!(floor.picker, at(3, 2));
     // One who announced the cell between them, and takes it.
-    let mut coming = Other::new(at(3, 4), at(3, 2));
+    let mut coming = OtherPicker::new(at(3, 4), at(3, 2));
     coming.next = at(3, 3);
     let mut floor = warehouse((3, 2), &[(0, 2)], vec![coming]);
     assert_eq!(step(&mut floor, NORTH), [0.0, 0.0, 1.0, 0.0, 1.0]);
     assert_eq!((floor.picker, floor.others[0].at), (at(3, 2), at(3, 3)));
     // Waiting is no collision: the other stops.
-    assert_eq!(step(&mut floor, routing::WAIT), [0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(step(&mut floor, heuristics::WAIT), [0.0, 0.0, 0.0, 0.0, 1.0]);
     assert_eq!(floor.others[0].at, at(3, 3));
 }
 

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
 use setpoint_log::Log;
-use setpoint_log::read::Resolution;
+use setpoint_log::log::Resolution;
 use setpoint_random::Stream;
 
 use super::pieces::Both;

@@ -3,7 +3,7 @@
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_guard::decider::{ActionBuffer, Decider, States};
 use setpoint_guard::policy_decider::PolicyDecider;
-use setpoint_log::read::Resolution;
+use setpoint_log::log::Resolution;
 use setpoint_log::{Log, LoggedEpisode};
 use setpoint_policy::Policy;
 use setpoint_process::process::{Action, Outcome};

@@ -152,30 +152,40 @@ impl Options {
                 "initial log standard deviation of continuous actions",
             )?,
             adam_epsilon: number("adam_epsilon", Range::positive(), default.adam_epsilon, "Adam's ε")?,
-            normalize_observation: flag(
-                "normalize_observation",
-                default.normalize_observation,
-                "normalise observations by running statistics",
-            )?,
-            normalize_reward: flag(
-                "normalize_reward",
-                default.normalize_reward,
-                "scale rewards by the running deviation of the return",
-            )?,
-            clip_observation: number(
+            ..Self::read_normalization(section)?
+        };
+        options.check_sizes(section)?;
+        Ok(options)
+    }
+
+    /// The options that Stable-Baselines3's users know of `VecNormalize`; the others are as they are by default.
+    fn read_normalization(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        let limit = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
+            Ok(section.number(key, Range::positive(), meaning)?.unwrap_or(default))
+        };
+        let observation = "normalise observations by running statistics";
+        let reward = "scale rewards by the running deviation of the return";
+        Ok(Self {
+            normalize_observation: section
+                .boolean("normalize_observation", observation)?
+                .unwrap_or(default.normalize_observation),
+            normalize_reward: section
+                .boolean("normalize_reward", reward)?
+                .unwrap_or(default.normalize_reward),
+            clip_observation: limit(
                 "clip_observation",
-                Range::positive(),
                 default.clip_observation,
                 "greatest magnitude of a normalised feature",
             )?,
-            clip_reward: number(
-                "clip_reward",
-                Range::positive(),
-                default.clip_reward,
-                "greatest magnitude of a scaled reward",
-            )?,
-        };
-        let rollout = options.n_envs.saturating_mul(options.n_steps);
+            clip_reward: limit("clip_reward", default.clip_reward, "greatest magnitude of a scaled reward")?,
+            ..default
+        })
+    }
+
+    /// Refuses rollouts and minibatches of impossible sizes.
+    fn check_sizes(&self, section: &Section<'_>) -> Result<(), Box<Diagnostic>> {
+        let rollout = self.n_envs.saturating_mul(self.n_steps);
         if rollout < 2 {
             return Err(section.error(
                 "n_steps",
@@ -192,15 +202,15 @@ impl Options {
                 "lower n_steps or n_envs",
             ));
         }
-        if options.batch_size > rollout {
+        if self.batch_size > rollout {
             return Err(section.error(
                 "batch_size",
-                &format!("a minibatch of {} is larger than the rollout of {rollout}", options.batch_size),
+                &format!("a minibatch of {} is larger than the rollout of {rollout}", self.batch_size),
                 &format!("at most n_envs × n_steps = {rollout}"),
                 "lower batch_size or raise n_steps",
             ));
         }
-        Ok(options)
+        Ok(())
     }
 }
 

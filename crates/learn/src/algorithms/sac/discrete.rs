@@ -4,27 +4,25 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
 use setpoint_nn::categorical;
-use setpoint_nn::mlp::Mlp;
+use setpoint_nn::network::Cores;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use super::{Options, Temperature};
+use crate::actor_critic::{ActorCritic, Widths};
 use crate::algorithm::Snapshot;
-use crate::critics::{self, Critic, each, least};
+use crate::critics::{Critic, each};
 use crate::exploration::is_greedy;
 use crate::figures::{Figures, Means};
 use crate::off_policy::{Chosen, Learner};
 use crate::replay::Batch;
-use setpoint_nn::network::{Cores, Network, Trained};
 
 /// The learner for choices.
 pub struct DiscreteSac {
     options: Options,
-    cores: Cores,
     choices: usize,
-    actor: Network,
-    critics: [Critic; 2],
+    networks: ActorCritic<[Critic; 2]>,
     state: State,
     log_probabilities: Vec<f32>,
     targets: Vec<f32>,
@@ -47,22 +45,16 @@ impl DiscreteSac {
     pub fn new(options: Options, spec: &Spec, seed: u64, cores: Cores) -> Self {
         let choices = spec.action.len();
         let rows = options.collection.batch_size.max(options.collection.n_envs);
-        let shape = |hidden: &[usize]| Mlp {
-            input: spec.observation.len(),
-            hidden: hidden.to_vec(),
-            output: choices,
-            activation: options.activation_fn,
-        };
-        let weights = |index| Stream::new(seed, "sac weights", index);
-        let actor = Network::new(shape(&options.net_arch.pi), rows, &mut weights(0));
-        let critic = |index: usize| {
-            let network = Network::new(shape(&options.net_arch.vf), rows, &mut weights(1 + index as u64));
-            Critic::new(network, rows)
-        };
+        let features = spec.observation.len();
+        let widths =
+            Widths { features, actor_outputs: choices, critic_inputs: features, critic_outputs: choices };
+        let layers = (&options.net_arch, options.activation_fn);
+        let networks = ActorCritic::new(widths, layers, rows, (seed, "sac weights"), cores, |critic| {
+            [critic(0), critic(1)]
+        });
         // 98 % of the greatest entropy that so many choices can have (Christodoulou 2019, table 2).
         let target_entropy = options.target_entropy.unwrap_or(0.98 * (choices as f64).ln());
         Self {
-            critics: std::array::from_fn(critic),
             state: State {
                 temperature: Temperature::new(options.ent_coef, target_entropy),
                 actions: Stream::new(seed, "sac actions", 0),
@@ -74,18 +66,52 @@ impl DiscreteSac {
             log_probabilities: vec![0.0; rows * choices],
             targets: vec![0.0; rows],
             output_gradient: vec![0.0; rows * choices],
-            actor,
+            networks,
             choices,
             options,
-            cores,
         }
     }
 
     /// log π of every choice, `[rows, choices]`.
     fn policy(&mut self, observations: &[f32], rows: usize, allowed: &[bool]) {
         let logits = &mut self.log_probabilities[..rows * self.choices];
-        logits.copy_from_slice(self.actor.forward(observations, rows));
+        logits.copy_from_slice(self.networks.actor.forward(observations, rows));
         categorical::log_probabilities(logits, self.choices, (!allowed.is_empty()).then_some(allowed));
+    }
+
+    /// y = r + γ Σ_a π(a|s') (min_i Q'_i(s', a) − α log π(a|s'))
+    fn estimate_targets(&mut self, batch: &Batch, alpha: f32) {
+        let (rows, choices) = (batch.rows, self.choices);
+        self.policy(&batch.next_observations, rows, &batch.next_allowed);
+        self.networks.estimate_by_targets(&batch.next_observations, rows);
+        for row in 0..rows {
+            let mut soft = 0.0;
+            for index in row * choices..(row + 1) * choices {
+                let log = self.log_probabilities[index];
+                let p = log.exp();
+                soft += if p > 0.0 { p * (self.networks.least(index) - alpha * log) } else { 0.0 };
+            }
+            self.targets[row] = batch.rewards[row] + batch.discounts[row] * soft;
+        }
+    }
+
+    /// The policy's loss, its gradient with respect to the logits (into `output_gradient`), and the policy's mean entropy.
+    fn policy_loss(&mut self, batch: &Batch, alpha: f32) -> (f64, f64) {
+        let (rows, choices) = (batch.rows, self.choices);
+        self.policy(&batch.observations, rows, &batch.allowed);
+        let ActorCritic { critics, cores, .. } = &mut self.networks;
+        each(critics, *cores, |critic| critic.estimate(&batch.observations, rows));
+        let (mut policy_loss, mut entropy) = (0.0, 0.0);
+        for row in 0..rows {
+            let range = row * choices..(row + 1) * choices;
+            let logs = &self.log_probabilities[range.clone()];
+            let least = |choice: usize| self.networks.least(row * choices + choice);
+            let gradient = &mut self.output_gradient[range];
+            policy_loss += f64::from(policy_gradient(logs, least, alpha, gradient)) / rows as f64;
+            gradient.iter_mut().for_each(|slot| *slot /= rows as f32);
+            entropy += f64::from(categorical::entropy(logs)) / rows as f64;
+        }
+        (policy_loss, entropy)
     }
 }
 
@@ -126,45 +152,16 @@ impl Learner for DiscreteSac {
         let (rows, choices) = (batch.rows, self.choices);
         let learning_rate = self.options.learning_rate.at(progress_remaining);
         let alpha = self.state.temperature.alpha() as f32;
-        // y = r + γ Σ_a π(a|s') (min_i Q'_i(s', a) − α log π(a|s'))
-        self.policy(&batch.next_observations, rows, &batch.next_allowed);
-        each(&mut self.critics, self.cores, |critic| {
-            critic.estimate_by_target(&batch.next_observations, rows)
-        });
-        for row in 0..rows {
-            let mut soft = 0.0;
-            for index in row * choices..(row + 1) * choices {
-                let log = self.log_probabilities[index];
-                let p = log.exp();
-                soft += if p > 0.0 { p * (least(&self.critics, index) - alpha * log) } else { 0.0 };
-            }
-            self.targets[row] = batch.rewards[row] + batch.discounts[row] * soft;
-        }
-        let targets = &self.targets[..rows];
-        each(&mut self.critics, self.cores, |critic| {
-            critic.regress(&batch.observations, &batch.choices, targets, 0.5, learning_rate);
-        });
-        let value_loss: f64 = self.critics.iter().map(|critic| critic.loss).sum();
-
-        self.policy(&batch.observations, rows, &batch.allowed);
-        each(&mut self.critics, self.cores, |critic| critic.estimate(&batch.observations, rows));
-        let (mut policy_loss, mut entropy) = (0.0, 0.0);
-        for row in 0..rows {
-            let range = row * choices..(row + 1) * choices;
-            let logs = &self.log_probabilities[range.clone()];
-            let least = |choice: usize| least(&self.critics, row * choices + choice);
-            let gradient = &mut self.output_gradient[range];
-            policy_loss += f64::from(policy_gradient(logs, least, alpha, gradient)) / rows as f64;
-            gradient.iter_mut().for_each(|slot| *slot /= rows as f32);
-            entropy += f64::from(categorical::entropy(logs)) / rows as f64;
-        }
+        self.estimate_targets(batch, alpha);
+        let towards = (&batch.observations[..], &batch.choices[..], &self.targets[..rows]);
+        let value_loss = self.networks.regress(towards, 0.5, learning_rate, |_| {});
+        let (policy_loss, entropy) = self.policy_loss(batch, alpha);
         let gradient = &self.output_gradient[..rows * choices];
-        let norm = self.actor.learn(&batch.observations, rows, gradient, learning_rate, None);
+        let norm = self.networks.actor.learn(&batch.observations, rows, gradient, learning_rate, None);
         self.state.temperature.step(-entropy, learning_rate);
         self.state.gradient_steps += 1;
         if self.state.gradient_steps.is_multiple_of(self.options.target_update_interval) {
-            let tau = self.options.tau;
-            each(&mut self.critics, self.cores, |critic| critic.follow(tau));
+            self.networks.follow(self.options.tau);
         }
         self.state.means.add(&[value_loss, policy_loss, f64::from(alpha), entropy, norm]);
         if value_loss.is_finite() && norm.is_finite() { Ok(()) } else { Err("value loss") }
@@ -181,27 +178,15 @@ impl Learner for DiscreteSac {
     }
 
     fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            network: self.actor.shape.clone(),
-            parameters: self.actor.trained.parameters.clone(),
-            head: Head::Categorical,
-            discretization: None,
-            log_std: Vec::new(),
-            normalizer: None,
-        }
+        self.networks.snapshot(Head::Categorical)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_stdvec(&(&self.actor.trained, critics::saved(&self.critics), &self.state))
-            .map_err(|error| StateError::new(error.to_string()))
+        self.networks.save(&self.state)
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (actor, critics, state): (Trained, Vec<critics::Saved>, State) =
-            postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
-        self.actor.restore(actor).map_err(StateError::new)?;
-        critics::restore(&mut self.critics, critics)?;
-        self.state = state;
+        self.state = self.networks.load(bytes)?;
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ const DRAWS: usize = 6;
 
 /// Another picker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Other {
+pub struct OtherPicker {
     /// Where it stands.
     pub at: Cell,
     /// The cell it is about to enter; `at` if it stays.
@@ -31,7 +31,7 @@ pub struct Other {
     blocked: u8,
 }
 
-impl Other {
+impl OtherPicker {
     /// On its way to `goal`.
     pub fn new(at: Cell, goal: Cell) -> Self {
         Self { at, next: at, goal, picking: 0, blocked: 0 }
@@ -52,7 +52,7 @@ fn location_elsewhere(layout: Layout, from: Cell, random: &mut Stream) -> Cell {
 }
 
 /// Where somebody goes who has waited long enough; `is_open` tells whether the first step towards a goal is free.
-fn give_way(layout: Layout, other: Other, random: &mut Stream, is_open: impl Fn(Cell) -> bool) -> Cell {
+fn give_way(layout: Layout, other: OtherPicker, random: &mut Stream, is_open: impl Fn(Cell) -> bool) -> Cell {
     if layout.is_between_racks(other.at) {
         let ends = [layout.front_lane(), layout.back_lane()].map(|y| Cell { x: other.at.x, y });
         return ends.into_iter().find(|end| is_open(*end)).unwrap_or(other.goal);
@@ -62,9 +62,15 @@ fn give_way(layout: Layout, other: Other, random: &mut Stream, is_open: impl Fn(
 }
 
 /// All of them take the step they announced, if it is still free, and announce the next one.
-pub fn walk(layout: Layout, others: &mut [Other], picker: Cell, picking_steps: u32, random: &mut Stream) {
+pub fn walk(
+    layout: Layout,
+    others: &mut [OtherPicker],
+    picker: Cell,
+    picking_steps: u32,
+    random: &mut Stream,
+) {
     for index in 0..others.len() {
-        let Other { at, next, picking, .. } = others[index];
+        let OtherPicker { at, next, picking, .. } = others[index];
         if picking > 0 {
             continue;
         }
@@ -79,7 +85,13 @@ pub fn walk(layout: Layout, others: &mut [Other], picker: Cell, picking_steps: u
 }
 
 /// Each decides what it does next.
-pub fn announce(layout: Layout, others: &mut [Other], picker: Cell, picking_steps: u32, random: &mut Stream) {
+pub fn announce(
+    layout: Layout,
+    others: &mut [OtherPicker],
+    picker: Cell,
+    picking_steps: u32,
+    random: &mut Stream,
+) {
     for index in 0..others.len() {
         let mut other = others[index];
         other.next = other.at;
@@ -112,7 +124,7 @@ pub fn announce(layout: Layout, others: &mut [Other], picker: Cell, picking_step
     }
 }
 
-fn is_free(others: &[Other], picker: Cell, cell: Cell) -> bool {
+fn is_free(others: &[OtherPicker], picker: Cell, cell: Cell) -> bool {
     cell != picker && others.iter().all(|other| other.at != cell)
 }
 
@@ -126,8 +138,9 @@ mod tests {
     #[test]
     fn they_keep_to_the_floor_and_never_share_a_cell_or_step_into_the_picker() {
         let mut random = Stream::new(3, "others", 0);
-        let mut others: Vec<Other> =
-            (0..8).map(|aisle| Other::new(Cell { x: aisle, y: 0 }, LAYOUT.beside(aisle % 4, 0))).collect();
+        let mut others: Vec<OtherPicker> = (0..8)
+            .map(|aisle| OtherPicker::new(Cell { x: aisle, y: 0 }, LAYOUT.beside(aisle % 4, 0)))
+            .collect();
         let picker = LAYOUT.beside(1, 2);
         announce(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
         let mut moves = 0;
@@ -149,7 +162,7 @@ mod tests {
     #[test]
     fn a_picker_walks_picks_and_walks_on() {
         let mut random = Stream::new(4, "others", 0);
-        let mut others = [Other::new(LAYOUT.beside(0, 0), LAYOUT.beside(0, 3))];
+        let mut others = [OtherPicker::new(LAYOUT.beside(0, 0), LAYOUT.beside(0, 3))];
         announce(LAYOUT, &mut others, FAR, PICKING_STEPS, &mut random);
         for row in 1..=3 {
             assert_eq!(others[0].next, LAYOUT.beside(0, row));
@@ -167,7 +180,7 @@ mod tests {
     #[test]
     fn head_on_between_racks_it_gives_way() {
         let mut random = Stream::new(5, "others", 0);
-        let mut others = [Other::new(LAYOUT.beside(0, 3), LAYOUT.beside(0, 0))];
+        let mut others = [OtherPicker::new(LAYOUT.beside(0, 3), LAYOUT.beside(0, 0))];
         let picker = LAYOUT.beside(0, 2);
         announce(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
         for _ in 0..PATIENCE {

@@ -1,16 +1,17 @@
-//! One environment's sensors, lines and surprises.
+//! The sensors and actuators of one environment: errors, delays and losses of samples, delays and losses of actions, and
+//! events.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::disturbance::{Distribution, Error};
+use setpoint_decision::disturbance::{Distribution, SensorError};
 
 use super::plan::{Draw, Plan};
 use setpoint_random::Stream;
 
-/// What lies between one environment and its policy.
+/// The sensors and actuators between one environment and its policy, and the random numbers of their errors.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Lane {
+pub(super) struct SensorsAndActuators {
     pub(super) random: Stream,
     level: usize,
     /// Of each sensor error: this episode's constant part, in [−1, 1] of its size.
@@ -31,7 +32,7 @@ pub(super) struct Lane {
     parameters: Vec<f64>,
 }
 
-impl Lane {
+impl SensorsAndActuators {
     pub(super) fn new(plan: &Plan, random: Stream) -> Self {
         Self {
             random,
@@ -51,11 +52,11 @@ impl Lane {
         self.level
     }
 
-    /// Whether another lane has the same disturbances around it.
+    /// Whether another environment has the same disturbances around it.
     pub(super) fn fits(&self, other: &Self) -> bool {
-        let shape = |lane: &Self| {
-            let lost: Vec<usize> = lane.lost.iter().map(Vec::len).collect();
-            (lane.offsets.len(), lane.held.len(), lost, lane.lasting.len(), lane.parameters.len())
+        let shape = |one: &Self| {
+            let lost: Vec<usize> = one.lost.iter().map(Vec::len).collect();
+            (one.offsets.len(), one.held.len(), lost, one.lasting.len(), one.parameters.len())
         };
         shape(self) == shape(other)
     }
@@ -66,9 +67,9 @@ impl Lane {
         self.samples = 0;
         for (offset, sensor) in self.offsets.iter_mut().zip(&plan.sensors) {
             *offset = match sensor.error {
-                Error::Bias => self.random.uniform(-1.0, 1.0),
-                Error::Drift => 1.0 - 2.0 * self.random.below(2) as f32,
-                Error::Noise | Error::Quantisation => 0.0,
+                SensorError::Bias => self.random.uniform(-1.0, 1.0),
+                SensorError::Drift => 1.0 - 2.0 * self.random.below(2) as f32,
+                SensorError::Noise | SensorError::Quantisation => 0.0,
             };
         }
         self.travelling.clear();
@@ -122,11 +123,11 @@ impl Lane {
             let size = sensor.size[self.level.min(sensor.size.len() - 1)];
             let value = &mut seen[sensor.feature];
             match sensor.error {
-                Error::Noise => *value += size * self.random.normal(),
-                Error::Bias => *value += size * offset,
-                Error::Drift => *value += size * offset * self.samples as f32,
-                Error::Quantisation if size > 0.0 => *value = (*value / size).round() * size,
-                Error::Quantisation => {}
+                SensorError::Noise => *value += size * self.random.normal(),
+                SensorError::Bias => *value += size * offset,
+                SensorError::Drift => *value += size * offset * self.samples as f32,
+                SensorError::Quantisation if size > 0.0 => *value = (*value / size).round() * size,
+                SensorError::Quantisation => {}
             }
         }
         for (value, (low, high)) in seen.iter_mut().zip(&plan.bounds) {

@@ -1,4 +1,4 @@
-//! What one cell of a table says: a number, nothing, or something else.
+//! What one cell of a table says: a number with a decimal point or a decimal comma, nothing, or something else.
 
 /// A cell of a column of numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use setpoint_policy::Policy;
-use setpoint_process::schedule::Bar;
+use setpoint_process::gantt::Bar;
 
 use crate::Report;
 use setpoint_evidence::deciders::{self, POLICY};

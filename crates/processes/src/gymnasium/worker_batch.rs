@@ -9,23 +9,22 @@ use serde::{Deserialize, Serialize};
 use super::Settings;
 use super::description::Description;
 use super::shared::Sizes;
-use super::worker::{Failure, Starting, Trouble, Worker};
+use super::worker::{Failure, StartingWorker, Worker, WorkerError};
 use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::{Actions, Batch, ProcessError, StateError, Transition};
 use setpoint_random::Stream;
 
-/// A worker that dies so often without a step in between is not started again.
-const DEATHS_MAX: u32 = 3;
+mod restart;
 
 type Done = Result<(), Box<ProcessError>>;
 
 /// Environments in workers.
-pub struct Workers {
+pub struct WorkerBatch {
     settings: Arc<Settings>,
     /// What every worker's environments must be.
     description: Arc<Description>,
-    workers: Vec<Crewed>,
-    lanes: Vec<Lane>,
+    workers: Vec<WorkerWithDeaths>,
+    lanes: Vec<SeededLane>,
     transition: Transition,
     features: usize,
     signals: usize,
@@ -39,28 +38,28 @@ pub struct Workers {
 }
 
 /// A worker and how often in a row it died.
-struct Crewed {
+struct WorkerWithDeaths {
     worker: Worker,
     deaths: u32,
 }
 
 /// What is kept of an environment: everything else lies in its worker.
 #[derive(Clone, Serialize, Deserialize)]
-struct Lane {
+struct SeededLane {
     /// Where its seeds come from.
     random: Stream,
     /// Steps it has taken in all.
     steps: u64,
 }
 
-impl Lane {
+impl SeededLane {
     /// The next seed: Gymnasium's are not negative, and some environments keep them in 32 bits.
     fn seed(&mut self) -> u32 {
         (self.random.next_u64() >> 33) as u32
     }
 }
 
-impl Workers {
+impl WorkerBatch {
     /// Starts workers for `lanes` environments and begins an episode in each, seeded from the stream (seed, purpose, i).
     pub fn start(
         settings: &Arc<Settings>,
@@ -72,7 +71,7 @@ impl Workers {
         let spec = super::description::spec(description, None);
         let (features, signals) = (spec.observation.len(), spec.signals.len());
         let masked = if spec.masked { spec.action.len() } else { 0 };
-        let lane = |index: usize| Lane { random: Stream::new(seed, purpose, index as u64), steps: 0 };
+        let lane = |index: usize| SeededLane { random: Stream::new(seed, purpose, index as u64), steps: 0 };
         let mut batch = Self {
             settings: Arc::clone(settings),
             description: Arc::clone(description),
@@ -89,15 +88,15 @@ impl Workers {
         // All are started before the first is waited for: imports are the longest part of it.
         let starting: Vec<_> = shares(lanes, settings.workers_for(lanes))
             .map(|share| {
-                Starting::new(settings, share.clone(), Some(description.masked)).map_err(|e| (share, e))
+                StartingWorker::new(settings, share.clone(), Some(description.masked)).map_err(|e| (share, e))
             })
             .collect();
         for starting in starting {
             let worker = match starting {
-                Ok(starting) => batch.crew(starting),
-                Err((lanes, trouble)) => Err(batch.error(lanes, trouble)),
+                Ok(starting) => batch.admit(starting),
+                Err((lanes, error)) => Err(batch.error(lanes, error)),
             }?;
-            batch.workers.push(Crewed { worker, deaths: 0 });
+            batch.workers.push(WorkerWithDeaths { worker, deaths: 0 });
         }
         let seeds = batch.lanes.iter_mut().map(|lane| Some(lane.seed())).collect::<Vec<_>>();
         batch.begin(&seeds)?;
@@ -105,16 +104,16 @@ impl Workers {
     }
 
     /// Waits for a worker that was started and holds it to what the others are.
-    fn crew(&self, starting: Starting) -> Result<Worker, Box<ProcessError>> {
+    fn admit(&self, starting: StartingWorker) -> Result<Worker, Box<ProcessError>> {
         let lanes = starting.lanes();
         let (worker, description, layout) =
-            starting.ready(self.settings.timeout).map_err(|trouble| self.error(lanes.clone(), trouble))?;
+            starting.ready(self.settings.timeout).map_err(|error| self.error(lanes.clone(), error))?;
         let sizes = self.sizes(lanes.len());
         if description != *self.description || !sizes.fit(&layout) {
             let reason =
                 "its environments have other spaces than when the project was opened: spaces must not change";
             let failure = Failure { lane: None, episode: None, reason: reason.to_owned() };
-            return Err(self.error(lanes, Trouble::Failed(failure)));
+            return Err(self.error(lanes, WorkerError::Failed(failure)));
         }
         Ok(worker)
     }
@@ -134,8 +133,8 @@ impl Workers {
             let timeout = self.settings.timeout;
             match self.workers[index].worker.wait(timeout) {
                 Ok(()) => {}
-                Err(Trouble::Died(how)) => self.revive(index, how)?,
-                Err(trouble) => return Err(self.broken_by(index, trouble)),
+                Err(WorkerError::Died(how)) => self.restart(index, how)?,
+                Err(error) => return Err(self.broken_by(index, error)),
             }
             self.read(index)?;
         }
@@ -157,46 +156,9 @@ impl Workers {
         line
     }
 
-    /// Starts a dead worker again and begins new episodes in its lanes, until it lives or has died too often.
-    fn revive(&mut self, index: usize, how: String) -> Done {
-        let mut how = how;
-        loop {
-            let lanes = self.workers[index].worker.lanes.clone();
-            self.workers[index].deaths += 1;
-            let deaths = self.workers[index].deaths;
-            if deaths >= DEATHS_MAX {
-                let reason = format!("{how}\nIt died {deaths} times without a step in between");
-                return Err(self.broken_by(index, Trouble::Died(reason)));
-            }
-            eprintln!(
-                "{}: worker {index} with {} has died: {how}\nit is started again; the episodes of its environments \
-                 were cut off",
-                self.settings.called(),
-                these(&lanes),
-            );
-            let starting = Starting::new(&self.settings, lanes.clone(), Some(self.description.masked));
-            let crewed = match starting {
-                Ok(starting) => self.crew(starting),
-                Err(trouble) => Err(self.error(lanes.clone(), trouble)),
-            };
-            self.workers[index].worker = crewed.inspect_err(|error| self.broken = Some(error.clone()))?;
-            let mut seeds = vec![None; self.lanes.len()];
-            for lane in lanes {
-                seeds[lane] = Some(self.lanes[lane].seed());
-            }
-            let line = self.reset_line(index, &seeds);
-            let worker = &mut self.workers[index].worker;
-            match worker.say(&line).and_then(|()| worker.wait(self.settings.timeout)) {
-                Ok(()) => return Ok(()),
-                Err(Trouble::Died(again)) => how = again,
-                Err(trouble) => return Err(self.broken_by(index, trouble)),
-            }
-        }
-    }
-
     /// Reads what a worker's environments gave.
     fn read(&mut self, index: usize) -> Done {
-        let Crewed { worker, .. } = &mut self.workers[index];
+        let WorkerWithDeaths { worker, .. } = &mut self.workers[index];
         let sizes = Sizes {
             lanes: worker.lanes.len(),
             features: self.features,
@@ -206,36 +168,24 @@ impl Workers {
         let first = worker.lanes.start;
         worker.shared.read_results(&sizes, first, &mut self.transition).map_err(|error| {
             let reason = format!("its results cannot be read: {error}");
-            self.broken_by(index, Trouble::Failed(Failure { lane: None, episode: None, reason }))
+            self.broken_by(index, WorkerError::Failed(Failure { lane: None, episode: None, reason }))
         })
     }
 
-    /// The episodes of a worker that died in a step, cut off at the last thing that was seen of them.
-    fn cut_off(&mut self, index: usize, how: String) -> Done {
-        let lanes = self.workers[index].worker.lanes.clone();
-        let features = lanes.start * self.features..lanes.end * self.features;
-        let last = self.transition.observations[features.clone()].to_vec();
-        self.revive(index, how)?;
-        self.read(index)?;
-        self.transition.final_observations[features].copy_from_slice(&last);
-        // Nobody knows what the step was worth.
-        self.transition.signals[lanes.start * self.signals..lanes.end * self.signals].fill(0.0);
-        self.transition.outcomes[lanes].fill(Outcome::Truncated);
-        Ok(())
-    }
-
     /// An error of a worker, in the batch's terms.
-    fn error(&self, lanes: Range<usize>, trouble: Trouble) -> Box<ProcessError> {
+    fn error(&self, lanes: Range<usize>, error: WorkerError) -> Box<ProcessError> {
         let workers = shares(self.lanes.len(), self.settings.workers_for(self.lanes.len()));
         let number = workers.take_while(|share| share.start < lanes.start).count();
-        let (lane, reason) = match trouble {
-            Trouble::Refused(refusal) => (None, format!("{}. {}", refusal.title, refusal.help)),
-            Trouble::Failed(Failure { lane, episode, reason }) => match episode {
+        let (lane, reason) = match error {
+            WorkerError::Refused(refusal) => (None, format!("{}. {}", refusal.title, refusal.help)),
+            WorkerError::Failed(Failure { lane, episode, reason }) => match episode {
                 Some(episode) if episode > 1 => (lane, format!("{reason} (in its episode {episode})")),
                 _ => (lane, reason),
             },
-            Trouble::Died(how) => (None, format!("worker {number} with {} has died: {how}", these(&lanes))),
-            Trouble::Hung(lane) => {
+            WorkerError::Died(how) => {
+                (None, format!("worker {number} with {} has died: {how}", these(&lanes)))
+            }
+            WorkerError::Hung(lane) => {
                 let seconds = self.settings.timeout.as_secs_f64();
                 let reason = format!(
                     "a step or reset took more than {seconds} s; worker {number} with {} was ended. `timeout_s` in \
@@ -251,8 +201,8 @@ impl Workers {
     }
 
     /// An error after which the batch can do nothing any more.
-    fn broken_by(&mut self, index: usize, trouble: Trouble) -> Box<ProcessError> {
-        let error = self.error(self.workers[index].worker.lanes.clone(), trouble);
+    fn broken_by(&mut self, index: usize, error: WorkerError) -> Box<ProcessError> {
+        let error = self.error(self.workers[index].worker.lanes.clone(), error);
         self.broken = Some(error.clone());
         error
     }
@@ -262,8 +212,8 @@ impl Workers {
     }
 
     /// Tells a worker to step, and with which actions.
-    fn ask(&mut self, index: usize, actions: Actions<'_>, steps: &[bool]) -> Result<(), Trouble> {
-        let Crewed { worker, .. } = &mut self.workers[index];
+    fn ask(&mut self, index: usize, actions: Actions<'_>, steps: &[bool]) -> Result<(), WorkerError> {
+        let WorkerWithDeaths { worker, .. } = &mut self.workers[index];
         let lanes = worker.lanes.clone();
         let own = match actions {
             Actions::Discrete(choices) => Actions::Discrete(&choices[lanes.clone()]),
@@ -273,7 +223,7 @@ impl Workers {
         };
         let unwritten = |error: std::io::Error| {
             let reason = format!("its actions cannot be written: {error}");
-            Trouble::Failed(Failure { lane: None, episode: None, reason })
+            WorkerError::Failed(Failure { lane: None, episode: None, reason })
         };
         worker.shared.write_actions(own).map_err(unwritten)?;
         if steps.is_empty() {
@@ -284,7 +234,7 @@ impl Workers {
     }
 }
 
-impl Batch for Workers {
+impl Batch for WorkerBatch {
     fn lanes(&self) -> usize {
         self.lanes.len()
     }
@@ -305,7 +255,7 @@ impl Batch for Workers {
             self.lanes[lane].random = random;
             self.lanes[lane].seed()
         });
-        let index = self.workers.iter().position(|crewed| crewed.worker.lanes.contains(&lane));
+        let index = self.workers.iter().position(|found| found.worker.lanes.contains(&lane));
         let index = index.expect("every lane has a worker");
         let worker = &mut self.workers[index].worker;
         let seed = seed.map_or("-".to_owned(), |seed| seed.to_string());
@@ -316,8 +266,8 @@ impl Batch for Workers {
                 self.transition.outcomes[lane] = Outcome::Running;
                 Ok(())
             }
-            Err(Trouble::Died(how)) => self.cut_off(index, how),
-            Err(trouble) => Err(self.broken_by(index, trouble)),
+            Err(WorkerError::Died(how)) => self.cut_off(index, how),
+            Err(error) => Err(self.broken_by(index, error)),
         }
     }
 
@@ -340,8 +290,8 @@ impl Batch for Workers {
         for index in 0..self.workers.len() {
             match self.ask(index, actions, steps) {
                 // A worker that is dead is seen when it is waited for.
-                Ok(()) | Err(Trouble::Died(_)) => {}
-                Err(trouble) => return Err(self.broken_by(index, trouble)),
+                Ok(()) | Err(WorkerError::Died(_)) => {}
+                Err(error) => return Err(self.broken_by(index, error)),
             }
         }
         for index in 0..self.workers.len() {
@@ -350,8 +300,8 @@ impl Batch for Workers {
                     self.workers[index].deaths = 0;
                     self.read(index)?;
                 }
-                Err(Trouble::Died(how)) => self.cut_off(index, how)?,
-                Err(trouble) => return Err(self.broken_by(index, trouble)),
+                Err(WorkerError::Died(how)) => self.cut_off(index, how)?,
+                Err(error) => return Err(self.broken_by(index, error)),
             }
         }
         for (index, lane) in self.lanes.iter_mut().enumerate() {
@@ -371,7 +321,7 @@ impl Batch for Workers {
 
     /// Begins new episodes, with seeds that follow from those that were used before.
     fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
-        let lanes: Vec<Lane> =
+        let lanes: Vec<SeededLane> =
             postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
         if lanes.len() != self.lanes.len() {
             let (found, expected) = (lanes.len(), self.lanes.len());

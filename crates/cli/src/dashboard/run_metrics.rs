@@ -9,7 +9,7 @@ use setpoint_learn::metrics::MetricsLine;
 
 /// The log lines of a run, as far as they are whole.
 #[derive(Default)]
-pub struct Course {
+pub struct RunMetrics {
     path: PathBuf,
     bytes: u64,
     /// What follows the last whole line.
@@ -20,7 +20,7 @@ pub struct Course {
     pub last: Option<MetricsLine>,
 }
 
-impl Course {
+impl RunMetrics {
     pub fn new(folder: &RunFolder) -> Self {
         Self { path: folder.metrics(), ..Self::default() }
     }
@@ -71,19 +71,19 @@ mod tests {
     fn a_log_is_read_as_it_grows_and_anew_when_it_is_cut() {
         let root = tempfile::tempdir().unwrap();
         let folder = RunFolder::at(root.path());
-        let mut course = Course::new(&folder);
-        course.read();
-        assert!(course.last.is_none(), "nothing is there yet");
+        let mut metrics = RunMetrics::new(&folder);
+        metrics.read();
+        assert!(metrics.last.is_none(), "nothing is there yet");
         let (first, second) = (line(10), line(20));
         let mut file = File::create(folder.metrics()).unwrap();
         write!(file, "{first}\n{}", &second[..15]).unwrap();
-        course.read();
-        assert_eq!(course.returns, [(10, 10.0)], "half a line waits for its rest");
+        metrics.read();
+        assert_eq!(metrics.returns, [(10, 10.0)], "half a line waits for its rest");
         writeln!(file, "{}", &second[15..]).unwrap();
-        course.read();
-        assert_eq!(course.returns, [(10, 10.0), (20, 20.0)]);
+        metrics.read();
+        assert_eq!(metrics.returns, [(10, 10.0), (20, 20.0)]);
         std::fs::write(folder.metrics(), format!("{first}\n")).unwrap();
-        course.read();
-        assert_eq!((course.returns.as_slice(), course.last.unwrap().steps), ([(10, 10.0)].as_slice(), 10));
+        metrics.read();
+        assert_eq!((metrics.returns.as_slice(), metrics.last.unwrap().steps), ([(10, 10.0)].as_slice(), 10));
     }
 }

@@ -1,0 +1,318 @@
+//! The one loop in which deciders play, and the deciders themselves.
+
+use setpoint_decision::Project;
+use setpoint_evidence::Decision;
+use setpoint_evidence::deciders::{POLICY, UniformRandom, baseline, named};
+use setpoint_evidence::evaluate::evaluate;
+use setpoint_evidence::gate::{Gate, gate, sentence};
+use setpoint_evidence::player::{Observer, Player, Step};
+use setpoint_guard::constrained::Constrained;
+use setpoint_guard::decider::{ActionBuffer, ChoiceProbabilities, Decider, States};
+use setpoint_process::process::Action;
+use setpoint_random::Stream;
+
+mod sample;
+use sample::policy;
+
+const LINE: &str = "[process]\nkind = \"assembly-line\"\n[reward]\nthroughput_uph = 1.2\nmicro_stops = -4.0\n\
+    on_terminated = -200.0\n[evaluate]\ndeterministic = false\nepisodes = 30\nbaselines = [\"random\", \"heuristic\"]\n";
+const GUARDED: &str = "[[constraint]]\nwhen = { signal = \"wip\", above = 8.0 }\nforbid = [\"increase_speed\", \"no_action\"]\n";
+const SHOP: &str = "[process]\nkind = \"job-shop\"\ninstance = \"ft06\"\n[reward]\nmakespan_bound = -1.0\n\
+    [evaluate]\nbaselines = [\"random\"]\n";
+const CART: &str = "[process]\nkind = \"cart-pole\"\n[reward]\nstep = 1.0\n";
+const PENDULUM: &str = "[process]\nkind = \"pendulum\"\n[reward]\ncost = -1.0\n";
+
+fn decision(text: &str) -> Decision {
+    let project = Project::from_text("test", text, &[]).unwrap();
+    Decision::open(project, &setpoint_processes::registry(), &mut |_| {}).unwrap()
+}
+
+/// Everything that can be seen of a step, bit by bit.
+fn bits(step: &Step<'_>) -> Vec<u64> {
+    let action: Vec<f32> = match step.action {
+        Action::Discrete(choice) => vec![choice as f32],
+        Action::Continuous(settings) => settings.to_vec(),
+    };
+    let floats = action.iter().chain(step.state.observation).chain(step.signals);
+    floats.map(|value| u64::from(value.to_bits())).chain([step.reward.to_bits()]).collect()
+}
+
+/// The steps of each lane, of which an episode is begun in `lanes` only.
+fn steps_of(decision: &Decision, name: &str, count: usize, lanes: &[usize]) -> Vec<Vec<Vec<u64>>> {
+    let policy = policy(decision);
+    let mut decider = named(name, decision, &policy, 7, count).unwrap();
+    let mut player = Player::new(decision, count, 7, "test").unwrap();
+    for lane in lanes {
+        player.begin(*lane, Stream::new(7, "test", *lane as u64)).unwrap();
+    }
+    let mut seen = vec![Vec::new(); count];
+    player
+        .play(&mut decider, &mut |step: &Step<'_>| {
+            seen[step.lane].push(bits(step));
+            assert_eq!(seen[step.lane].len(), step.count as usize);
+            !step.outcome.is_over()
+        })
+        .unwrap();
+    seen
+}
+
+/// Episodes of unequal lengths, masks, constraints, draws: a lane's episode is the same whether other lanes play or not.
+#[test]
+fn a_lane_plays_the_same_episode_whatever_other_lanes_do() {
+    let guarded = format!("{LINE}{GUARDED}");
+    for (text, names) in [
+        (CART, &[POLICY, "random", "heuristic"][..]),
+        (&guarded, &[POLICY, "random", "heuristic"]),
+        (SHOP, &[POLICY, "random"]),
+        (PENDULUM, &["random"]),
+    ] {
+        let decision = decision(text);
+        for name in names {
+            let all: Vec<usize> = (0..6).collect();
+            let together = steps_of(&decision, name, 6, &all);
+            assert!(together.iter().all(|lane| !lane.is_empty()));
+            for lane in 0..6 {
+                let alone = steps_of(&decision, name, 6, &[lane]);
+                assert!(alone[lane] == together[lane], "{name} in lane {lane} of {text}");
+                assert_eq!(alone.iter().map(Vec::len).sum::<usize>(), alone[lane].len());
+            }
+        }
+    }
+}
+
+/// Counts how often each lane begins, and how many rows are asked.
+struct Counting<D> {
+    decider: D,
+    begun: Vec<u32>,
+    rows: Vec<usize>,
+}
+
+impl<D: Decider> Decider for Counting<D> {
+    fn begin(&mut self, lane: usize) {
+        self.begun[lane] += 1;
+        self.decider.begin(lane);
+    }
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        self.rows.push(states.rows());
+        self.decider.decide(states, actions);
+    }
+}
+
+#[test]
+fn ended_lanes_are_not_asked_and_lanes_that_go_on_begin_again() {
+    let decision = decision(CART);
+    let counting = || Counting {
+        decider: baseline("random", &decision, 1, 5).unwrap(),
+        begun: vec![0; 5],
+        rows: Vec::new(),
+    };
+    let mut once = counting();
+    let mut steps = 0;
+    let mut player = Player::new(&decision, 5, 1, "test").unwrap();
+    let observe = &mut |step: &Step<'_>| {
+        steps += 1;
+        !step.outcome.is_over()
+    };
+    player.play(&mut once, observe).unwrap();
+    assert_eq!(once.begun, [1; 5]);
+    assert_eq!(once.rows.iter().sum::<usize>(), steps);
+    assert!(once.rows.is_sorted_by(|a, b| a >= b) && once.rows[0] == 5 && once.rows[once.rows.len() - 1] < 5);
+
+    let mut on = counting();
+    let mut ends = vec![0; 5];
+    player
+        .play(&mut on, &mut |step: &Step<'_>| {
+            ends[step.lane] += u32::from(step.outcome.is_over() && step.count < 200);
+            step.count < 200
+        })
+        .unwrap();
+    assert_eq!(on.rows, [5; 200]);
+    assert!(ends.iter().all(|ends| *ends > 1));
+    assert_eq!(on.begun, ends.iter().map(|ends| ends + 1).collect::<Vec<_>>());
+}
+
+/// Declines in lane 1 after two steps.
+struct Reluctant(Vec<u32>);
+
+impl Decider for Reluctant {
+    fn begin(&mut self, lane: usize) {
+        self.0[lane] = 0;
+    }
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        for (row, lane) in states.lanes.iter().enumerate() {
+            actions.choices[row] = 0;
+            actions.declined[row] = *lane == 1 && self.0[1] == 2;
+            self.0[*lane] += 1;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    steps: [u32; 3],
+    declined: Vec<usize>,
+}
+
+impl Observer for Seen {
+    fn observe(&mut self, step: &Step<'_>) -> bool {
+        self.steps[step.lane] += 1;
+        step.count < 4
+    }
+    fn declined(&mut self, lane: usize) {
+        self.declined.push(lane);
+    }
+}
+
+#[test]
+fn a_lane_whose_decider_declines_stops_without_a_step() {
+    let mut seen = Seen::default();
+    let mut player = Player::new(&decision(LINE), 3, 1, "test").unwrap();
+    player.play(&mut Reluctant(vec![0; 3]), &mut seen).unwrap();
+    assert_eq!((seen.steps, &seen.declined[..]), ([4, 2, 4], &[1][..]));
+}
+
+#[test]
+fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_an_error() {
+    let guarded = decision(&format!("{LINE}{GUARDED}"));
+    let forbidden = ["increase_speed", "no_action"]
+        .map(|name| guarded.spec().action.names().iter().position(|known| *known == name).unwrap());
+    let wip = guarded.spec().signals.iter().position(|signal| signal.name == "wip").unwrap();
+    let (mut active, mut free) = (0, 0);
+    let mut decider = baseline("random", &guarded, 1, 20).unwrap();
+    let observe = &mut |step: &Step<'_>| {
+        let Action::Discrete(choice) = step.action else { panic!("the line takes choices") };
+        // `wip` is a feature too: the guard reads it there, to the last bit that an f32 holds.
+        if step.state.signals[wip] > 8.001 {
+            active += 1;
+            assert!(!forbidden.contains(&choice));
+        } else if step.state.signals[wip] < 7.999 {
+            free += u32::from(forbidden.contains(&choice));
+        }
+        !step.outcome.is_over()
+    };
+    Player::new(&guarded, 20, 1, "test").unwrap().play(&mut decider, observe).unwrap();
+    assert!(active > 50 && free > 50, "{active} {free}");
+
+    let all = guarded.spec().action.names().join("\", \"");
+    let stuck = decision(&format!(
+        "{LINE}[[constraint]]\nwhen = {{ signal = \"wip\", above = 8.0 }}\nforbid = [\"{all}\"]\n"
+    ));
+    let mut decider = baseline("random", &stuck, 1, 20).unwrap();
+    let observe = &mut |step: &Step<'_>| !step.outcome.is_over();
+    let error = Player::new(&stuck, 20, 1, "test").unwrap().play(&mut decider, observe).unwrap_err();
+    assert!(error.to_string().contains("no action of environment"), "{error}");
+}
+
+/// A limit on a setting: the action is limited, the wish is kept.
+#[test]
+fn settings_are_limited_and_the_wish_is_kept() {
+    let decision = decision(&format!(
+        "{PENDULUM}[[constraint]]\nwhen = {{ feature = \"angle_cosine\", above = -2.0 }}\n\
+         clip = {{ action = \"torque\", high = 0.5 }}\n"
+    ));
+    let mut decider = baseline("random", &decision, 1, 4).unwrap();
+    let (mut greatest, mut wish) = (f32::MIN, f32::MIN);
+    let observe = &mut |step: &Step<'_>| {
+        let Action::Continuous(settings) = step.action else { panic!("the pendulum takes settings") };
+        assert_eq!(settings[0], step.wanted[0].min(0.5));
+        (greatest, wish) = (greatest.max(settings[0]), wish.max(step.wanted[0]));
+        !step.outcome.is_over()
+    };
+    Player::new(&decision, 4, 1, "test").unwrap().play(&mut decider, observe).unwrap();
+    assert!(greatest == 0.5 && wish > 1.9, "{greatest} {wish}");
+}
+
+/// 30,000 draws of three allowed choices: each share lies within six standard errors of a third.
+#[test]
+fn uniform_random_takes_every_allowed_choice_equally_often() {
+    let space = decision(LINE).spec().action.clone();
+    let allowed = [true, false, true, false, false, true].repeat(3);
+    let (lanes, observations) = ([0, 2, 3], [0.0; 3]);
+    let states = States { lanes: &lanes, observations: &observations, signals: &[], allowed: &allowed };
+    let mut random = UniformRandom::new(&space, 5, Stream::new(2, "test", 0));
+    let mut actions = ActionBuffer::new(&space, 5);
+    let mut counts = [0.0; 6];
+    for _ in 0..10_000 {
+        actions.clear(3);
+        random.decide(&states, &mut actions);
+        actions.choices.iter().for_each(|choice| counts[*choice as usize] += 1.0 / 30_000.0);
+    }
+    let mut expected = [0.0; 6 * 3];
+    random.probabilities(&states, &mut expected);
+    for (count, expected) in counts.iter().zip(expected) {
+        assert!(f64::abs(count - expected) < 6.0 * (2.0 / 9.0 / 30_000.0_f64).sqrt(), "{counts:?}");
+    }
+}
+
+/// A decider behind constraints declines where nothing is left, and answers in its other rows.
+#[test]
+fn a_constrained_decider_declines_where_no_choice_is_left() {
+    let decision = decision(LINE);
+    let space = &decision.spec().action;
+    let inner = UniformRandom::new(space, 2, Stream::new(2, "test", 0));
+    let mut decider = Constrained::new(inner, decision.constraints(), space, 2);
+    let mut allowed = vec![false; 12];
+    allowed[10] = true;
+    let observations = vec![0.0; 2 * decision.spec().observation.len()];
+    let states = States { lanes: &[0, 1], observations: &observations, signals: &[], allowed: &allowed };
+    let mut actions = ActionBuffer::new(space, 2);
+    actions.clear(2);
+    decider.decide(&states, &mut actions);
+    assert_eq!(
+        (&actions.declined[..], actions.choices[1], decider.stuck()),
+        (&[true, false][..], 4, &[0][..])
+    );
+}
+
+/// The first episode of an evaluation, played alone: schedules show the episode that was measured.
+#[test]
+fn an_evaluation_measures_what_the_player_shows() {
+    let decision = decision(LINE);
+    let policy = policy(&decision);
+    let evaluation = evaluate(&decision, &policy, 2).unwrap();
+    for (subject, name) in
+        std::iter::once(&evaluation.policy).chain(&evaluation.baselines).zip([POLICY, "random", "heuristic"])
+    {
+        let mut returns = vec![0.0; 60];
+        for seed in 0..2 {
+            let first = 30 * seed as usize;
+            let mut decider = named(name, &decision, &policy, seed, 30).unwrap();
+            let observe = &mut |step: &Step<'_>| {
+                returns[first + step.lane] += step.reward;
+                !step.outcome.is_over()
+            };
+            Player::new(&decision, 30, seed, "evaluation").unwrap().play(&mut decider, observe).unwrap();
+        }
+        assert_eq!(subject.episode_return.mean, returns.iter().sum::<f64>() / 60.0, "{name}");
+    }
+}
+
+#[test]
+fn the_gate_wants_the_whole_interval() {
+    let decision = decision(&format!("{LINE}against = \"heuristic\"\nrequired_lift_percent = 5\n"));
+    let mut evaluation = evaluate(&decision, &policy(&decision), 1).unwrap();
+    let lift = |low: f64, high: f64| {
+        move |evaluation: &mut setpoint_evidence::evaluate::Evaluation| {
+            evaluation.comparisons[1].lift_interval_percent = setpoint_statistics::Interval { low, high };
+        }
+    };
+    let words = [
+        "less than the heuristic",
+        "cannot be told apart",
+        "more than the heuristic",
+        "more than the heuristic",
+    ];
+    for ((low, high), (passed, words)) in [(-9.0, -1.0), (-1.0, 9.0), (4.9, 9.0), (5.0, 9.0)]
+        .into_iter()
+        .zip([false, false, false, true].into_iter().zip(words))
+    {
+        lift(low, high)(&mut evaluation);
+        assert_eq!(gate(&evaluation, &decision), Some(Gate { required_lift_percent: 5.0, passed }), "{low}");
+        assert!(sentence(&evaluation, &decision).unwrap().contains(words), "{low}");
+    }
+    evaluation.comparisons.clear();
+    assert!(!gate(&evaluation, &decision).unwrap().passed && sentence(&evaluation, &decision).is_none());
+    let mut free = decision.clone();
+    free.project.evaluate.required_lift_percent = None;
+    assert_eq!(gate(&evaluation, &free), None);
+}

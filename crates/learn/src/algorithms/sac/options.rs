@@ -1,0 +1,125 @@
+//! Options of SAC: Stable-Baselines3's names and defaults.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Diagnostic;
+use setpoint_decision::charter::Finding;
+use setpoint_decision::section::{Range, Section};
+use setpoint_evidence::Decision;
+use setpoint_nn::mlp::Activation;
+
+use super::temperature::EntropyCoefficient;
+use super::{Sac, discrete};
+use crate::algorithm::Algorithm;
+use crate::exploration::ActionNoise;
+use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
+use crate::learning_rate::{Schedule, read_schedule};
+use crate::off_policy::{Collection, OffPolicy};
+use crate::recipe::LearnerOptions;
+use crate::request::Request;
+use crate::warnings::still_target;
+
+/// `[train.sac]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Adam's step size, for all networks and the entropy coefficient.
+    pub learning_rate: Schedule,
+    /// Buffer, batch and rhythm.
+    #[serde(flatten)]
+    pub collection: Collection,
+    /// Share by which the target networks move.
+    pub tau: f64,
+    /// Gradient steps between moves of the target networks.
+    pub target_update_interval: u64,
+    /// Weight of the policy's entropy.
+    pub ent_coef: EntropyCoefficient,
+    /// Entropy that an automatic coefficient aims at, in nats; automatic where absent: −axes, or 0.98 log(choices).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_entropy: Option<f64>,
+    /// Noise added to actions while training; the policy explores by itself, so there is none by default.
+    #[serde(flatten)]
+    pub noise: ActionNoise,
+    /// Widths of the hidden layers: `pi` of the actor, `vf` of the critics.
+    pub net_arch: NetArch,
+    /// Activation of the hidden layers.
+    pub activation_fn: Activation,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            learning_rate: Schedule::Constant(3e-4),
+            collection: Collection {
+                n_envs: 1,
+                buffer_size: 1_000_000,
+                learning_starts: 100,
+                batch_size: 256,
+                gamma: 0.99,
+                train_freq: 1,
+                gradient_steps: 1,
+                n_steps: 1,
+                normalize_observation: false,
+                clip_observation: 10.0,
+            },
+            tau: 0.005,
+            target_update_interval: 1,
+            ent_coef: EntropyCoefficient::Auto(1.0),
+            target_entropy: None,
+            noise: ActionNoise::default(),
+            net_arch: NetArch { pi: vec![256, 256], vf: vec![256, 256] },
+            activation_fn: Activation::Relu,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the section; absent keys take their defaults.
+    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let default = Self::default();
+        let target_entropy = if section.is_string("target_entropy") {
+            section.choice("target_entropy", &["auto"], "entropy to aim at, in nats")?;
+            None
+        } else {
+            section.number("target_entropy", Range::any(), "entropy to aim at, in nats, or \"auto\"")?
+        };
+        let options = Self {
+            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+                .unwrap_or(default.learning_rate),
+            collection: Collection::read(section, default.collection)?,
+            tau: section
+                .number("tau", Range::between(0.0, 1.0), "share by which the target networks move")?
+                .unwrap_or(default.tau),
+            target_update_interval: section
+                .integer("target_update_interval", Range::at_least(1.0), "gradient steps between moves")?
+                .unwrap_or(default.target_update_interval),
+            ent_coef: EntropyCoefficient::read(section)?.unwrap_or(default.ent_coef),
+            target_entropy,
+            noise: ActionNoise::read(section)?,
+            net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
+            activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
+        };
+        Ok(options)
+    }
+}
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        let (Request { spec, seed, .. }, cores) = (request, request.cores());
+        let collection = self.collection.clone();
+        if spec.action.is_discrete() {
+            let learner = discrete::DiscreteSac::new(self.clone(), spec, *seed, cores);
+            Box::new(OffPolicy::new(learner, collection, request, cores))
+        } else {
+            let learner = Sac::new(self.clone(), spec, *seed, cores);
+            Box::new(OffPolicy::new(learner, collection, request, cores))
+        }
+    }
+
+    fn collection(&self) -> Option<&Collection> {
+        Some(&self.collection)
+    }
+
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let moves = self.collection.total_gradient_steps(decision.project.train.total_steps);
+        still_target(self.target_update_interval, moves, "gradient steps").into_iter().collect()
+    }
+}

@@ -1,0 +1,510 @@
+"""What every model is: it learns, decides, is saved and read back. :mod:`setpoint.models` has a class for each algorithm."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import cache
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeAlias
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import SyncVectorEnv, VectorEnv
+from numpy.typing import NDArray
+
+from setpoint import _native
+from setpoint._host import EnvironmentHost
+from setpoint._watch import Watch
+from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
+from setpoint.envs import ProcessEnv, ProcessVectorEnv, kind_of
+
+Environment: TypeAlias = "str | gym.Env[Any, Any] | VectorEnv[Any, Any, Any] | Sequence[Callable[[], gym.Env[Any, Any]]]"
+Callback: TypeAlias = "CallbackFunction | BaseCallback | Sequence[CallbackFunction | BaseCallback] | None"
+
+# Wrappers that change nothing of what an environment gives.
+_TRANSPARENT = (gym.wrappers.OrderEnforcing, gym.wrappers.PassiveEnvChecker)
+
+
+class _Source:
+    """Where a model learns: a process by its description, or environments in Python by their host."""
+
+    def __init__(self, env: Environment, count: int | None, check_bounds: bool):
+        self.host: EnvironmentHost | None = None
+        self.name: str
+        self.count = 1 if count is None else count
+        process = _process_of(env)
+        if process is not None:
+            self.description, own_count = process
+            self.name = self.description["process"]["kind"]
+            if own_count is not None:
+                self._agree(count, own_count)
+            return
+        if isinstance(env, str):
+            spec_id = env
+            make: list[Callable[[], gym.Env[Any, Any]]]
+            make = [lambda: gym.make(spec_id, disable_env_checker=True) for _ in range(self.count)]
+            self.name = env
+        elif isinstance(env, SyncVectorEnv):
+            make = [_given(single) for single in env.envs]
+            self.name = env.spec.id if env.spec is not None else type(env.envs[0].unwrapped).__name__
+            self._agree(count, len(make))
+        elif isinstance(env, VectorEnv):
+            raise TypeError(
+                f"{type(env).__name__} keeps its environments elsewhere; give their id and n_envs, a list of functions that "
+                "make them, or a SyncVectorEnv"
+            )
+        elif isinstance(env, gym.Env):
+            make = [_given(env)]
+            self.name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+            self._agree(count, 1)
+        elif hasattr(env, "envs"):  # Stable-Baselines3's DummyVecEnv
+            make = [_given(single) for single in env.envs]
+            self.name = type(make[0]().unwrapped).__name__
+            self._agree(count, len(make))
+        else:
+            make = [single for single in env if callable(single)] if isinstance(env, Sequence) else []
+            if not make or len(make) != len(env):
+                raise TypeError(f"{env!r} is no environment: give an id, a gymnasium.Env, or functions that make one")
+            self.name = ""
+            self._agree(count, len(make))
+        self.host = EnvironmentHost(make, name=self.name, check_bounds=check_bounds)
+        self.name = self.host.name
+        self.description = {"process": {"kind": "gymnasium", "id": self.name}, "reward": {"reward": 1.0}}
+
+    def _agree(self, asked: int | None, there: int) -> None:
+        if asked is not None and asked != there:
+            raise ValueError(f"n_envs is {asked}, but {there} environments were given")
+        self.count = there
+
+
+def _given(env: gym.Env[Any, Any]) -> Callable[[], gym.Env[Any, Any]]:
+    return lambda: env
+
+
+def _process_of(env: Environment) -> tuple[dict[str, Any], int | None] | None:
+    """The description of a built-in process (and how many of it were given), if it is one with nothing around it."""
+    if isinstance(env, str):
+        kind = kind_of(env)
+        return None if kind is None else ({"process": {"kind": kind}}, None)
+    while isinstance(env, _TRANSPARENT):
+        env = env.env
+    if isinstance(env, ProcessEnv):
+        return env.processes.description, 1
+    if isinstance(env, ProcessVectorEnv):
+        return env.processes.description, env.num_envs
+    return None
+
+
+class Policy:
+    """A trained policy, as a policy file holds it: decides, and cannot learn.
+
+    :ivar manifest: what it sees, decides and was made by
+    """
+
+    def __init__(self, native: _native.Policy) -> None:
+        self._native = native
+        self._draws = np.random.default_rng()
+        self.manifest: dict[str, Any] = json.loads(native.manifest())
+        self.discrete: bool = self.manifest["action"]["type"] == "discrete"
+        self.features = len(self.manifest["observation"])
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Policy:
+        """Reads and verifies a policy file.
+
+        :raises OSError: where it cannot be read
+        :raises ValueError: where it is no policy file, or was damaged
+        """
+        return cls(_native.Policy.load(path))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the policy file that the command line and :meth:`load` read."""
+        _replace(Path(path), self._native.to_bytes())
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+        action_masks: NDArray[Any] | None = None,
+        seed: int | None = None,
+    ) -> tuple[Any, None]:
+        """An action for an observation ``(features,)``, or one for each of several ``(rows, features)``.
+
+        :param deterministic: the most probable choice (the centre of the axes) instead of a draw
+        :param action_masks: which choices are allowed, of shape ``(choices,)`` or ``(rows, choices)``
+        :param seed: of the draws
+        :return: an index (or an array of them), or the axes' values in their units; and ``None``, for there is no state
+        """
+        rows = np.ascontiguousarray(observation, np.float32)
+        single = rows.ndim < 2
+        if rows.shape[-1:] != (self.features,):
+            raise ValueError(f"an observation has {self.features} features; the shape {rows.shape} was given")
+        draws = None
+        if not deterministic:
+            draws = int(self._draws.integers(2**63)) if seed is None else seed
+        flat = rows.reshape(-1)
+        if self.discrete:
+            allowed = None if action_masks is None else np.asarray(action_masks, np.bool_).reshape(-1).tolist()
+            choices = self._native.choose(flat, allowed, draws)
+            return (int(choices[0]) if single else choices), None
+        values = self._native.control(flat, draws).reshape(-1, len(self.manifest["action"]["axes"]))
+        return (values[0] if single else values), None
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Policy], tuple[bytes]]:
+        return _policy_from_bytes, (self._native.to_bytes(),)
+
+
+def _policy_from_bytes(content: bytes) -> Policy:
+    return Policy(_native.Policy.from_bytes(content))
+
+
+class Model:
+    """A learner and what it has learnt. Use :class:`setpoint.PPO`, :class:`setpoint.SAC` and the others.
+
+    :param policy: ``"MlpPolicy"``, the only kind there is
+    :param env: where it learns; ``None`` for a model that only decides
+    :param n_envs: how many environments, where ``env`` is an id
+    :param seed: of everything that is drawn; the same seed gives the same model, whatever the number of threads
+    :param policy_kwargs: ``net_arch`` and ``activation_fn`` as Stable-Baselines3 takes them (``"tanh"`` or ``"relu"``)
+    :param threads: cores to use; all where 0
+    :param verbose: 1 prints a line of figures every few seconds
+    :param device: ``"cpu"`` or ``"auto"``
+    :param check_bounds: refuse observations outside of the bounds that an environment in Python declares
+    :param timeout_s: seconds that a step or a reset of an environment in Python may take while the model learns; ``math.inf`` to
+        wait for ever, with a debugger in it for example
+    :param data: for algorithms that learn from a log: which column of it is what, as ``[data]`` of a project file says it
+    :param options: the algorithm's own, with Stable-Baselines3's names: ``setpoint list algorithms NAME`` explains each
+    :raises TypeError: for an option that the algorithm does not have
+    :raises ValueError: for a value out of range, or an environment that the algorithm cannot learn
+    """
+
+    algorithm: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        policy: str = "MlpPolicy",
+        env: Environment | None = None,
+        *,
+        n_envs: int | None = None,
+        seed: int | None = 0,
+        policy_kwargs: dict[str, Any] | None = None,
+        threads: int = 0,
+        verbose: int = 0,
+        device: str = "auto",
+        check_bounds: bool = True,
+        timeout_s: float = 60.0,
+        data: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s must be more than 0, not {timeout_s}")
+        if policy != "MlpPolicy":
+            raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: other networks are not offered")
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"device must be 'cpu' or 'auto', not {device!r}: models learn on the processor")
+        self.verbose = verbose
+        self.seed = 0 if seed is None else seed
+        self.options = _checked(self.algorithm, {**options, **_network(policy_kwargs)})
+        self._threads = threads
+        self._check_bounds = check_bounds
+        self._timeout_s = timeout_s
+        self._source: _Source | None = None
+        self._native: _native.Learner | None = None
+        self._decides: Policy | None = None
+        self._state: bytes | None = None
+        self._description: dict[str, Any] = {}
+        self._data = data
+        if env is not None:
+            self.set_env(env, n_envs=n_envs)
+
+    @property
+    def num_timesteps(self) -> int:
+        """Environment steps that it has learnt from."""
+        return 0 if self._native is None else self._native.steps()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as it stands."""
+        if self._decides is None:
+            self._decides = Policy(self._learner().policy())
+        return self._decides
+
+    def set_env(self, env: Environment, n_envs: int | None = None) -> None:
+        """Learns in other environments from now on; their spaces must be the same. What was learnt is kept."""
+        state = self._state if self._native is None else self._native.save()
+        takes_count = "n_envs" in _option_names(self.algorithm)
+        if not takes_count and n_envs not in (None, 1):
+            raise ValueError(f"{self.algorithm} learns in one environment, n_envs is {n_envs}")
+        if n_envs is None and isinstance(env, str) and takes_count:
+            n_envs = _default(self.algorithm, "n_envs")
+        source = _Source(env, n_envs, self._check_bounds)
+        data = {} if self._data is None else {"data": self._data}
+        if not takes_count and source.count != 1:
+            raise ValueError(f"{self.algorithm} learns in one environment, {source.count} were given")
+        options = {**self.options, **({"n_envs": source.count} if takes_count else {})}
+        self._description = {
+            **source.description,
+            **data,
+            "train": {"algorithm": self.algorithm, "seed": self.seed, self.algorithm: options},
+        }
+        native = _native.Learner(json.dumps(self._description), source.host, self._threads)
+        if state is not None:
+            native.restore(state)
+        self._source, self._native, self._state = source, native, None
+
+    def get_env(self) -> EnvironmentHost | None:
+        """What steps the environments, where they are written in Python."""
+        return None if self._source is None else self._source.host
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: Callback = None,
+        log_interval: int = 1,
+        tb_log_name: str = "",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Takes environment steps and learns from them.
+
+        :param total_timesteps: how many; an algorithm that collects in rounds may take a round more
+        :param callback: looks on after every update, see :mod:`setpoint.callbacks`
+        :param reset_num_timesteps: begin new episodes and schedules; ``False`` goes on where the last call ended
+        :param progress_bar: draw one on standard error
+        :raises EnvironmentFailed: where an environment raised, or gave what it must not
+        :raises RuntimeError: where the learner's numbers left the finite range
+        """
+        native = self._learner()
+        own: list[BaseCallback] = [_Bar(total_timesteps)] if progress_bar else []
+        own += [_Lines(self.algorithm)] if self.verbose else []
+        every: list[CallbackFunction | BaseCallback]
+        if callback is None:
+            every = []
+        elif isinstance(callback, Sequence):
+            every = list(callback)
+        else:
+            every = [callback]
+        together = CallbackList([*every, *own])
+        together.model = self
+        together.on_training_start()
+
+        def look(figures: dict[str, Any]) -> bool:
+            self._decides = None
+            return together(figures)
+
+        try:
+            with Watch(self.get_env(), self._timeout_s):
+                native.learn(total_timesteps, look if every or own else None, reset_num_timesteps)
+        finally:
+            self._decides = None
+            together.on_training_end()
+        return self
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
+    ) -> tuple[Any, None]:
+        """As :meth:`Policy.predict`, for observations and actions as the model's environment has them."""
+        host = None if self._source is None else self._source.host
+        if host is None:
+            return self.policy.predict(observation, deterministic=deterministic, action_masks=action_masks)
+        rows, single = _rows(host, observation)
+        chosen, _ = self.policy.predict(rows, deterministic=deterministic, action_masks=action_masks)
+        actions = host.actions.read(chosen)
+        return (actions[0] if single else np.array(actions)), None
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes a policy file, which the command line reads too, with what :meth:`load` needs to go on learning. The replay
+        buffer is left out."""
+        _replace(Path(path), self._to_bytes())
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], env: Environment | None = None, **keywords: Any) -> Self:
+        """Reads a model back, to decide, or to learn in ``env``. A policy file of the command line decides.
+
+        :param keywords: as the class takes them (``seed``, ``threads``, ``n_envs`` …); they win over what was saved
+        """
+        return cls._from_bytes(Path(path).read_bytes(), env, fspath(path), keywords)
+
+    def _to_bytes(self) -> bytes:
+        state = self._state if self._native is None else self._native.save()
+        model = {"class": type(self).__name__, "seed": self.seed, "options": self.options, "project": self._description}
+        extras = {"model": json.dumps(model).encode()}
+        if state is not None:
+            extras["learner"] = state
+        return self.policy._native.to_bytes_with(extras)
+
+    @classmethod
+    def _from_bytes(cls, content: bytes, env: Environment | None, name: str, keywords: dict[str, Any]) -> Self:
+        policy = Policy(_native.Policy.from_bytes(content))
+        if policy.manifest["algorithm"] != cls.algorithm:
+            raise ValueError(f"{name} was learnt by {policy.manifest['algorithm']}, not by {cls.algorithm}")
+        written = _native.extra(content, "model")
+        saved = {} if written is None else json.loads(written)
+        options = {**saved.get("options", {}), **{key: keywords[key] for key in keywords if key not in _GENERAL}}
+        own = {"seed": saved.get("seed", 0), "data": saved.get("project", {}).get("data")}
+        general = {**own, **{key: keywords[key] for key in keywords if key in _GENERAL}}
+        count = general.pop("n_envs", None)
+        model = cls(**general, **options)
+        model._state = _native.extra(content, "learner")
+        model._description = saved.get("project", {})
+        model._decides = policy
+        if env is not None:
+            if count is None and isinstance(env, str):
+                count = model._description.get("train", {}).get(cls.algorithm, {}).get("n_envs")
+            model.set_env(env, n_envs=count)
+        return model
+
+    def __reduce__(self) -> tuple[Callable[[type[Model], bytes], Model], tuple[type[Model], bytes]]:
+        return _model_from_bytes, (type(self), self._to_bytes())
+
+    def _learner(self) -> _native.Learner:
+        if self._native is None:
+            raise RuntimeError("this model has no environment: give it one with set_env(env)")
+        return self._native
+
+
+_GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "timeout_s", "data", "policy", "policy_kwargs")
+
+
+def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32], bool]:
+    """Observations of an environment as rows of features, and whether there was but one.
+
+    Several are an array with one dimension more than the space has, or a list of observations.
+    """
+    space = host.observation_space
+    if isinstance(space, (gym.spaces.Dict, gym.spaces.Tuple)):
+        single = not isinstance(observation, list)
+        several = [observation] if single else observation
+    else:
+        single = np.ndim(observation) == len(space.shape or ())
+        several = [observation] if single else list(observation)
+    rows = np.zeros((len(several), host.observations.size), np.float32)
+    for row, given in zip(rows, several):
+        host.observations.write(given, row)
+    return rows, single
+
+
+def _model_from_bytes(cls: type[Model], content: bytes) -> Model:
+    return cls._from_bytes(content, None, "the pickled model", {})
+
+
+@cache
+def _described(algorithm: str) -> list[dict[str, Any]]:
+    described: list[dict[str, Any]] = json.loads(_native.options_of(algorithm))
+    return described
+
+
+def _option_names(algorithm: str) -> list[str]:
+    return [option["name"] for option in _described(algorithm)]
+
+
+def _default(algorithm: str, name: str) -> Any:
+    return next(option["default"] for option in _described(algorithm) if option["name"] == name)
+
+
+def _checked(algorithm: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are given, as a project file takes them; one that the algorithm does not have is refused."""
+    known = _option_names(algorithm)
+    for name, value in options.items():
+        if name not in known or name == "n_envs":
+            near = get_close_matches(name, known, 1)
+            advice = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
+            raise TypeError(f"{algorithm} has no option {name!r}: {advice}")
+        if callable(value):
+            raise TypeError(f'{name} cannot be a function; a falling one is written "linear_3e-4"')
+    return {name: _plain(value) for name, value in options.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers, texts, lists and dictionaries of Python's own."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return value
+
+
+def _network(policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """Stable-Baselines3's ``policy_kwargs`` as options."""
+    options = dict(policy_kwargs or {})
+    for name in options:
+        if name not in ("net_arch", "activation_fn"):
+            raise TypeError(f"policy_kwargs may hold net_arch and activation_fn, not {name!r}")
+    activation = options.get("activation_fn")
+    if activation is not None and not isinstance(activation, str):
+        # A class such as torch.nn.Tanh, by its name: PyTorch is not needed to say which one is meant.
+        options["activation_fn"] = activation.__name__.lower()
+    architecture = options.get("net_arch")
+    if isinstance(architecture, dict) and "qf" in architecture:
+        options["net_arch"] = {"pi": architecture["pi"], "vf": architecture["qf"]}
+    return options
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+class _Bar(BaseCallback):
+    """A progress bar on standard error."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self.total = total
+        self.started = time.monotonic()
+
+    def on_update(self) -> bool:
+        share = min(self.num_timesteps / self.total, 1.0)
+        seconds = time.monotonic() - self.started
+        filled = int(share * 30)
+        mean = self.figures["return_mean_100"]
+        shown = "–" if mean is None else f"{mean:.1f}"
+        rate = self.num_timesteps / max(seconds, 1e-9)
+        print(
+            f"\r[{'=' * filled}{' ' * (30 - filled)}] {share:4.0%}  {rate:,.0f} steps/s  return {shown}",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+        return True
+
+    def on_training_end(self) -> None:
+        print(file=sys.stderr)
+
+
+class _Lines(BaseCallback):
+    """A line of figures every few seconds."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.last = float("-inf")
+
+    def on_update(self) -> bool:
+        now = time.monotonic()
+        if now - self.last >= 5.0 or self.num_timesteps >= self.figures["total_steps"]:
+            self.last = now
+            own = {"total_steps", "updates"}
+            shown = ", ".join(
+                f"{name} {value:,.4g}" for name, value in self.figures.items() if name not in own and value is not None
+            )
+            print(f"{self.name}: {shown}")
+        return True
