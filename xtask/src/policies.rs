@@ -58,6 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => None,
     };
     let projects = arguments.projects.clone().unwrap_or_else(|| root.join("projects"));
+    let projects = fs::canonicalize(&projects).map_err(|error| format!("{}: {error}", projects.display()))?;
     let binary = match &arguments.binary {
         Some(binary) => fs::canonicalize(binary).map_err(|error| format!("{}: {error}", binary.display()))?,
         None => built(root)?,
@@ -146,7 +147,11 @@ fn train(row: &Row, projects: &Path, binary: &Path, folder: &Path) -> Result<Out
     for change in row.overrides() {
         command.arg("--set").arg(change);
     }
-    let output = command.output()?;
+    if let Some(python) = rows::python() {
+        command.env(rows::PYTHON, python);
+    }
+    // Some environments write logs where the program runs.
+    let output = command.current_dir(folder.parent().ok_or("a run lies in a folder")?).output()?;
     if output.status.success() {
         return hashes(&fs::read(folder.join("policy.safetensors"))?);
     }

@@ -61,6 +61,9 @@ const VARIANTS: [Variant; 5] = [
 /// The log of the assembly line, in the folder that `SETPOINT_DATA` names.
 const LOG: &str = "assembly_line_log.csv";
 
+/// The variable that names a Python with Gymnasium.
+pub const PYTHON: &str = "SETPOINT_PYTHON";
+
 /// One training.
 pub struct Row {
     /// A folder below `projects`.
@@ -174,6 +177,15 @@ pub fn absent(row: &Row, table: &toml::Table) -> Option<String> {
             Some(format!("{python} cannot make {id}: {}", text.lines().last().unwrap_or_default()))
         }
         Err(error) => Some(format!("{python}, a Python with Gymnasium (SETPOINT_PYTHON): {error}")),
+    }
+}
+
+/// The value of the variable, the same for every working folder: a path is absolute, a name stays as it is.
+pub fn python() -> Option<String> {
+    let python = std::env::var(PYTHON).ok()?;
+    match python.contains('/') {
+        true => Some(std::path::absolute(&python).map_or(python, |path| path.display().to_string())),
+        false => Some(python),
     }
 }
 
