@@ -167,8 +167,7 @@ pub fn absent(row: &Row, table: &toml::Table) -> Option<String> {
     }
     let id = process.get("id")?.as_str()?;
     let own = process.get("python").and_then(toml::Value::as_str).map(str::to_owned);
-    let python =
-        own.or_else(|| std::env::var("SETPOINT_PYTHON").ok()).unwrap_or_else(|| "python3".to_owned());
+    let python = own.or_else(python).unwrap_or_else(|| "python3".to_owned());
     let program = "import sys, numpy, gymnasium; gymnasium.make(sys.argv[1]).close()";
     match Command::new(&python).args(["-c", program, id]).output() {
         Ok(output) if output.status.success() => None,
