@@ -10,9 +10,11 @@ use crate::Failure;
 
 mod list;
 mod rows;
+mod sha256;
 
 use list::{List, Outcome};
 use rows::Row;
+use sha256::sha256;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -155,7 +157,7 @@ fn train(row: &Row, projects: &Path, binary: &Path, folder: &Path) -> Result<Out
     if output.status.success() {
         return hashes(&fs::read(folder.join("policy.safetensors"))?);
     }
-    let text = String::from_utf8_lossy(&output.stderr).replace('\t', " ");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let error = text.lines().find(|line| line.starts_with("error")).or(text.lines().last());
     let error = error.unwrap_or("no message").trim_start_matches("error: ").to_owned();
     // Bad input: the program refuses it before it makes the folder of the run.
@@ -170,8 +172,7 @@ fn hashes(file: &[u8]) -> Result<Outcome, Failure> {
     let header = file.first_chunk().ok_or("the policy file has no header")?;
     let begin = usize::try_from(u64::from_le_bytes(*header))?.saturating_add(8);
     let tensors = file.get(begin..).ok_or("the policy file ends within its header")?;
-    let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex()[..32].to_owned();
-    Ok(Outcome::Policy { file: hash(file), tensors: hash(tensors) })
+    Ok(Outcome::Policy { file: sha256(file), tensors: sha256(tensors) })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::Failure;
 /// The result of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Hashes of the whole policy file and of its tensors.
+    /// SHA-256 of the whole policy file and of its tensors.
     Policy { file: String, tensors: String },
     /// The program refuses the pair before the training: the algorithm does not learn the actions of the process.
     Refused(String),
@@ -21,46 +21,43 @@ pub enum Outcome {
 /// Results by the name of the row.
 pub type List = BTreeMap<String, Outcome>;
 
-/// The first line of a list: results differ between levels of the machine and between seeds.
-fn head(seed: &str) -> String {
-    format!("# {}, seed {seed}", level())
-}
-
-/// The list as text, columns with tabulators between them.
+/// The list as text, a line for each row: name, seed, level of the machine, and the two hashes or a word and the reason.
 pub fn write(list: &List, seed: &str) -> String {
-    let mut text = head(seed) + "\n";
+    let mut text = String::new();
     for (name, outcome) in list {
-        let _ = match outcome {
-            Outcome::Policy { file, tensors } => writeln!(text, "{name}\t{file}\t{tensors}"),
-            Outcome::Refused(reason) => writeln!(text, "{name}\trefused\t{reason}"),
-            Outcome::Failed(reason) => writeln!(text, "{name}\tfailed\t{reason}"),
-            Outcome::Skipped(reason) => writeln!(text, "{name}\tskipped\t{reason}"),
+        let (first, second) = match outcome {
+            Outcome::Policy { file, tensors } => (file.as_str(), tensors),
+            Outcome::Refused(reason) => ("refused", reason),
+            Outcome::Failed(reason) => ("failed", reason),
+            Outcome::Skipped(reason) => ("skipped", reason),
         };
+        let second = second.replace('\t', " ");
+        let _ = writeln!(text, "{name}\t{seed}\t{}\t{first}\t{second}", level());
     }
     text
 }
 
-/// Reads a list of this level and seed.
+/// Reads a list of this seed and level: results differ between levels of the machine and between seeds.
 pub fn read(text: &str, seed: &str) -> Result<List, Failure> {
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default();
-    if first != head(seed) {
-        return Err(format!("the list begins with `{first}`, expected `{}`", head(seed)).into());
-    }
-    lines.map(line).collect()
+    text.lines().map(|line| read_line(line, seed)).collect()
 }
 
-fn line(line: &str) -> Result<(String, Outcome), Failure> {
-    let columns: Vec<&str> = line.split('\t').collect();
-    let outcome = match columns[..] {
-        [_, "refused"] => Outcome::Refused(String::new()),
-        [_, "refused", reason] => Outcome::Refused(reason.to_owned()),
-        [_, "failed", reason] => Outcome::Failed(reason.to_owned()),
-        [_, "skipped", reason] => Outcome::Skipped(reason.to_owned()),
-        [_, file, tensors] => Outcome::Policy { file: file.to_owned(), tensors: tensors.to_owned() },
-        _ => return Err(format!("the line `{line}` has neither two hashes nor a reason").into()),
+fn read_line(line: &str, own_seed: &str) -> Result<(String, Outcome), Failure> {
+    let [name, seed, machine, first, second] = line.split('\t').collect::<Vec<_>>()[..] else {
+        return Err(format!("the line `{line}` has not the five columns of a row").into());
     };
-    Ok((columns[0].to_owned(), outcome))
+    if (seed, machine) != (own_seed, level()) {
+        let own = level();
+        return Err(format!("{name} has seed {seed} on {machine}, expected seed {own_seed} on {own}").into());
+    }
+    let reason = second.to_owned();
+    let outcome = match first {
+        "refused" => Outcome::Refused(reason),
+        "failed" => Outcome::Failed(reason),
+        "skipped" => Outcome::Skipped(reason),
+        _ => Outcome::Policy { file: first.to_owned(), tensors: second.to_owned() },
+    };
+    Ok((name.to_owned(), outcome))
 }
 
 /// The machine's level, as `nn` chooses it: a fused multiply-add rounds once where two instructions round twice.
@@ -167,9 +164,10 @@ mod tests {
     fn a_list_reads_back() {
         let list = example();
         assert_eq!(read(&write(&list, "3"), "3").unwrap(), list);
-        assert!(read("# another machine, seed 3\na/ppo\t1\t2\n", "3").is_err());
-        assert!(read(&write(&list, "4"), "3").is_err());
-        assert!(read(&(head("3") + "\na/ppo\n"), "3").is_err());
+        assert!(write(&list, "3").starts_with(&format!("a/ppo\t3\t{}\t1\tt\nb/dqn\t3\t", level())));
+        assert!(read(&write(&list, "4"), "3").is_err(), "another seed");
+        assert!(read("a/ppo\t3\tanother machine\t1\tt\n", "3").is_err());
+        assert!(read("a/ppo\n", "3").is_err());
     }
 
     #[test]
