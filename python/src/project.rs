@@ -79,7 +79,7 @@ pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64)
     }
     let stop = AtomicBool::new(false);
     let work = |_: Reporter<()>| -> Result<Evaluation, TrainError> {
-        let evaluation = evaluate_into(&problem.decision, &policy, seeds, &folder)?;
+        let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder)?;
         setpoint_report::write(&problem, &folder)?;
         Ok(evaluation)
     };

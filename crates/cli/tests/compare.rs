@@ -68,7 +68,18 @@ fn a_comparison_ranks_recommends_and_is_not_done_twice() {
     assert_eq!(found["baselines"].as_array().unwrap().len(), 2);
 
     let evidence = std::fs::read(run.join("evidence/compare.json")).unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&evidence).unwrap(), found);
+    let mut evidence: Value = serde_json::from_slice(&evidence).unwrap();
+    let body = evidence.as_object_mut().unwrap();
+    assert_eq!(body.remove("format"), Some(Value::from(1)));
+    let hashes = body.remove("hashes").unwrap();
+    assert_eq!(evidence, found);
+    assert_eq!(hashes["projects"].as_array().unwrap().len(), results.len());
+    assert_eq!(hashes["policies"].as_array().unwrap().len(), 2 * results.len());
+    for policy in hashes["policies"].as_array().unwrap() {
+        let file = run.join(policy["name"].as_str().unwrap()).join("policy.safetensors");
+        let hash = blake3::hash(&std::fs::read(file).unwrap()).to_hex().to_string();
+        assert_eq!(policy["hash"], Value::from(hash));
+    }
     let page = std::fs::read_to_string(run.join("compare.html")).unwrap();
     assert!(page.contains("class=\"series s2\"") && page.contains("class=\"band s0\""));
     assert!(!page.contains("http://") && !page.contains("https://"), "the page asks the network for nothing");

@@ -8,7 +8,6 @@ use setpoint_decision::Project;
 use setpoint_decision::curriculum::Curriculum;
 use setpoint_guard::constraints::ConstraintSet;
 use setpoint_process::disturbed::{Difficulty, Disturbed};
-use setpoint_process::gantt::Bar;
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
 use setpoint_process::vectorized::{Actions, Batch, Transition};

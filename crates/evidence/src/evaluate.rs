@@ -10,8 +10,8 @@ use setpoint_random::Stream;
 use crate::deciders::{self, POLICY, heuristic_named};
 use crate::decision::Decision;
 use crate::error::PlayError;
+use crate::evidence_file::{self, Hashes};
 use crate::player::{Observer, Player, Step};
-use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_statistics::{Interval, Summary, bootstrap, mean, probability_of_improvement, ratio};
 
@@ -147,17 +147,17 @@ struct Episodes {
     rewards: Vec<f64>,
 }
 
-/// Evaluates as [`evaluate`] does and keeps the evidence with the run.
+/// Evaluates as [`evaluate`] does and keeps the evidence with the run; `resolved` is the project's text.
 pub fn evaluate_into(
     decision: &Decision,
+    resolved: &str,
     policy: &Policy,
     seeds: u64,
     folder: &RunFolder,
 ) -> Result<Evaluation, PlayError> {
     let evaluation = evaluate(decision, policy, seeds)?;
-    atomic::create_folder(&folder.path.join("evidence"))?;
-    let text = serde_json::to_string_pretty(&evaluation).expect("an evaluation has only text keys");
-    atomic::replace(&folder.evidence("evaluation"), text.as_bytes())?;
+    let hashes = Hashes::default().policy(POLICY, policy).project(&decision.project.charter.name, resolved);
+    evidence_file::write(&folder.evidence("evaluation"), &hashes, &evaluation)?;
     Ok(evaluation)
 }
 

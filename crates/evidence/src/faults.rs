@@ -11,7 +11,8 @@ use setpoint_random::Stream;
 use crate::decision::Decision;
 use crate::error::PlayError;
 use crate::evaluate::returns;
-use setpoint_files::atomic;
+use crate::evidence_file::{self, Hashes};
+use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_statistics::{Interval, bootstrap, mean};
 
@@ -205,8 +206,6 @@ fn cell(
 }
 
 /// Keeps the matrix with a run.
-pub fn keep(matrix: &FaultMatrix, folder: &RunFolder) -> Result<(), PlayError> {
-    atomic::create_folder(&folder.path.join("evidence"))?;
-    let text = serde_json::to_string_pretty(matrix).expect("a matrix has only text keys");
-    Ok(atomic::replace(&folder.evidence("faults"), text.as_bytes())?)
+pub fn keep(matrix: &FaultMatrix, hashes: &Hashes, folder: &RunFolder) -> Result<(), FileError> {
+    evidence_file::write(&folder.evidence("faults"), hashes, matrix)
 }

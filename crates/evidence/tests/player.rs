@@ -19,7 +19,7 @@ const LINE: &str = "[process]\nkind = \"assembly-line\"\n[reward]\nthroughput_up
 const GUARDED: &str = "[[constraint]]\nwhen = { signal = \"wip\", above = 8.0 }\nforbid = [\"increase_speed\", \"no_action\"]\n";
 const SHOP: &str = "[process]\nkind = \"job-shop\"\ninstance = \"ft06\"\n[reward]\nmakespan_bound = -1.0\n\
     [evaluate]\nbaselines = [\"random\"]\n";
-const CART: &str = "[process]\nkind = \"cart-pole\"\n[reward]\nstep = 1.0\n";
+const CART: &str = "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1.0\n";
 const PENDULUM: &str = "[process]\nkind = \"pendulum\"\n[reward]\ncost = -1.0\n";
 
 fn decision(text: &str) -> Decision {
@@ -193,9 +193,11 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
     Player::new(&guarded, 20, 1, "test").unwrap().play(&mut decider, observe).unwrap();
     assert!(active > 50 && free > 50, "{active} {free}");
 
-    let all = guarded.spec().action.names().join("\", \"");
+    // In the end only the job is left that must not be taken.
+    let shop = decision(SHOP);
+    let (job, signal) = (shop.spec().action.names()[0], &shop.spec().signals[0].name);
     let stuck = decision(&format!(
-        "{LINE}[[constraint]]\nwhen = {{ signal = \"wip\", above = 8.0 }}\nforbid = [\"{all}\"]\n"
+        "{SHOP}[[constraint]]\nwhen = {{ signal = \"{signal}\", above = -1.0 }}\nforbid = [\"{job}\"]\n"
     ));
     let mut decider = baseline("random", &stuck, 1, 20).unwrap();
     let observe = &mut |step: &Step<'_>| !step.outcome.is_over();
@@ -274,8 +276,8 @@ fn an_evaluation_measures_what_the_player_shows() {
         std::iter::once(&evaluation.policy).chain(&evaluation.baselines).zip([POLICY, "random", "heuristic"])
     {
         let mut returns = vec![0.0; 60];
-        for seed in 0..2 {
-            let first = 30 * seed as usize;
+        for index in 0..2 {
+            let (first, seed) = (30 * index, evaluation.seeds[index]);
             let mut decider = named(name, &decision, &policy, seed, 30).unwrap();
             let observe = &mut |step: &Step<'_>| {
                 returns[first + step.lane] += step.reward;

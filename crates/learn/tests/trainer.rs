@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicBool;
 use setpoint_decision::Project;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Ending, TrainOptions, train};
+use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
 use setpoint_learn::trainer::{Round, Trainer};
 
 static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn problem(algorithm: &str) -> Problem {
     let text = format!(
-        "[process]\nkind = \"cart-pole\"\n[reward]\nstep = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
+        "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
          total_steps = 4096\nseed = 3\nlog_every_updates = 2\n"
     );
     let project = Project::from_text("cart", &text, &[]).unwrap();
@@ -39,15 +39,13 @@ fn a_sitting_learns_what_a_whole_training_learns() {
     for algorithm in ["ppo", "dqn"] {
         let problem = problem(algorithm);
         let folder = tempfile::tempdir().unwrap();
-        let options = |folder: Option<RunFolder>| TrainOptions {
-            folder,
-            resume: false,
-            threads: 1,
-            stop: &GO_ON,
-            progress: &mut |_| {},
+        let trained = |folder: Option<RunFolder>| {
+            let progress = &mut |_: &Progress| {};
+            train(&problem, TrainOptions { folder, resume: false, threads: 1, stop: &GO_ON, progress })
+                .unwrap()
         };
-        let with_files = train(&problem, options(Some(RunFolder::at(folder.path())))).unwrap();
-        let without = train(&problem, options(None)).unwrap();
+        let with_files = trained(Some(RunFolder::at(folder.path())));
+        let without = trained(None);
         let mut trainer = Trainer::new(&problem, 1);
         let rounds = sit(&mut trainer, 4096, true);
         assert_eq!(trainer.policy().to_bytes(), with_files.policy.to_bytes(), "{algorithm}");

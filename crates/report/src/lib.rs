@@ -1,5 +1,6 @@
 //! `report.html`: one self-contained page that a process engineer can read, on paper and on a phone.
 
+use serde::de::DeserializeOwned;
 use setpoint_decision::preference::Preference;
 use setpoint_guard::given_state::GivenState;
 use setpoint_guard::recommend;
@@ -9,6 +10,7 @@ use setpoint_process::gantt::Bar;
 
 use setpoint_evidence::environments::Environments;
 use setpoint_evidence::evaluate::Evaluation;
+use setpoint_evidence::evidence_file;
 use setpoint_evidence::faults::FaultMatrix;
 use setpoint_evidence::preferences::{Trial, try_out};
 use setpoint_files::FileError;
@@ -71,7 +73,7 @@ pub struct Report {
 impl Report {
     /// Gathers what a run folder holds. A folder of several seeds shows the first one's policy and all curves.
     pub fn load(problem: &Problem, folder: &RunFolder) -> Result<Self, TrainError> {
-        let seeds: Option<Seeds> = read_json(folder, "seeds")?;
+        let seeds: Option<Seeds> = read_evidence(folder, "seeds")?;
         let members: Vec<RunFolder> = match &seeds {
             None => vec![folder.clone()],
             Some(seeds) => seeds.runs.iter().map(|run| folder.of_seed(run.seed)).collect(),
@@ -83,10 +85,10 @@ impl Report {
             .map(|member| read_episodes(&member.episodes()))
             .collect::<Result<Vec<_>, FileError>>()?;
         let evaluation = match &seeds {
-            None => read_json(folder, "evaluation")?,
+            None => read_evidence(folder, "evaluation")?,
             Some(seeds) => seeds.runs.first().map(|run| run.evaluation.clone()),
         };
-        let validation = read_json(folder, EVIDENCE)?;
+        let validation = read_evidence(folder, EVIDENCE)?;
         let training = match &seeds {
             Some(seeds) => seeds.runs.first().map(|run| run.training.clone()),
             None if folder.summary().is_file() => {
@@ -111,14 +113,14 @@ impl Report {
             |preference: &Preference| Ok((preference.clone(), try_out(&problem.decision, preference)?));
         let trials =
             problem.decision.project.preferences.iter().map(tried).collect::<Result<_, TrainError>>()?;
-        let probed = Probed::of_run(problem, folder);
+        let probed = Probed::of_run(problem, folder)?;
         let problem = problem.clone();
         Ok(Self {
             problem,
             training,
             curves,
             evaluation,
-            faults: read_json(folder, "faults")?,
+            faults: read_evidence(folder, "faults")?,
             validation,
             seeds,
             probabilities,
@@ -131,16 +133,8 @@ impl Report {
     }
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<Option<T>, FileError> {
-    let path = folder.evidence(name);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let parse = |text: String| {
-        serde_json::from_str(&text)
-            .map_err(|error| FileError::on("read", &path)(std::io::Error::other(error)))
-    };
-    parse(RunFolder::read(&path)?).map(Some)
+fn read_evidence<T: DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<Option<T>, FileError> {
+    evidence_file::read(&folder.evidence(name))
 }
 
 /// The policy's answer in each scenario of the project.

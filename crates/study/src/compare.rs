@@ -12,6 +12,7 @@ use setpoint_random::Stream;
 use crate::many_seeds::{Event, Member, SeedRun, SideBySide, train_members};
 use crate::suitability::suitability;
 use setpoint_evidence::Decision;
+use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_files::FileError;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
@@ -84,6 +85,25 @@ pub struct AlgorithmComparison {
     pub left_out: Vec<LeftOut>,
     /// Mean return per episode of the project's baselines.
     pub baselines: Vec<BaselineReturn>,
+}
+
+impl AlgorithmComparison {
+    /// Keeps the evidence with the comparison: of each algorithm its project and, of each seed, its policy.
+    pub fn keep(&self, plan: &Plan, folder: &RunFolder) -> Result<(), FileError> {
+        let mut hashes = Hashes::default();
+        for (algorithm, problem) in self.settings.algorithms.iter().zip(&plan.problems) {
+            hashes = hashes.project(algorithm, &problem.resolved());
+            let runs = RunFolder::at(folder.path.join(algorithm));
+            for seed in self.settings.seed..self.settings.seed + self.settings.seeds {
+                let policy = runs.of_seed(seed).policy();
+                // A training that failed has none.
+                if policy.is_file() {
+                    hashes = hashes.policy_file(&format!("{algorithm}/seed-{seed}"), &policy)?;
+                }
+            }
+        }
+        evidence_file::write(&folder.evidence("compare"), &hashes, self)
+    }
 }
 
 /// What a baseline makes.

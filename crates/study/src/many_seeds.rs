@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
 use setpoint_evidence::evaluate::{Evaluation, evaluate};
+use setpoint_evidence::evidence_file::{self, Hashes};
+use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
@@ -25,6 +27,19 @@ pub struct Seeds {
     pub episode_return: Summary,
     /// Each signal's mean over seeds: name, unit, mean ± sd.
     pub signals: Vec<SignalOverSeeds>,
+}
+
+impl Seeds {
+    /// Keeps the evidence with the run that holds a folder of each seed.
+    pub fn keep(&self, problem: &Problem, folder: &RunFolder) -> Result<(), FileError> {
+        let project = &problem.decision.project.charter.name;
+        let mut hashes = Hashes::default().project(project, &problem.resolved());
+        for run in &self.runs {
+            let policy = folder.of_seed(run.seed).policy();
+            hashes = hashes.policy_file(&format!("seed-{}", run.seed), &policy)?;
+        }
+        evidence_file::write(&folder.evidence("seeds"), &hashes, self)
+    }
 }
 
 /// A signal over seeds.

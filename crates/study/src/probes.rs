@@ -16,9 +16,9 @@ use setpoint_random::Stream;
 
 use setpoint_evidence::deciders::UniformRandom;
 use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate};
+use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_evidence::player::{Player, Step};
 use setpoint_files::FileError;
-use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
@@ -64,17 +64,17 @@ impl Probed {
         Self { asked: asked(problem), steps, flags }
     }
 
-    /// Keeps it beside the runs of the decision.
-    pub fn keep(&self, folder: &Path) -> Result<(), FileError> {
-        atomic::create_folder(folder)?;
-        let text = serde_json::to_string_pretty(self).expect("flags are texts");
-        atomic::replace(&folder.join(FILE_NAME), text.as_bytes())
+    /// Keeps it beside the runs of the decision. The policies of the short trainings are not kept, so no hash names them.
+    pub fn keep(&self, problem: &Problem, folder: &Path) -> Result<(), FileError> {
+        let hashes = Hashes::default().project(&problem.decision.project.charter.name, &problem.resolved());
+        evidence_file::write(&folder.join(FILE_NAME), &hashes, self)
     }
 
     /// What was found for a run's decision; `None` where it was never probed, or was another one then.
-    pub fn of_run(problem: &Problem, folder: &RunFolder) -> Option<Self> {
-        let text = std::fs::read_to_string(folder.path.parent()?.join(FILE_NAME)).ok()?;
-        serde_json::from_str(&text).ok().filter(|probed: &Self| probed.asked == asked(problem))
+    pub fn of_run(problem: &Problem, folder: &RunFolder) -> Result<Option<Self>, FileError> {
+        let Some(runs) = folder.path.parent() else { return Ok(None) };
+        let probed: Option<Self> = evidence_file::read(&runs.join(FILE_NAME))?;
+        Ok(probed.filter(|probed| probed.asked == asked(problem)))
     }
 }
 

@@ -10,15 +10,16 @@
 //! seen, a clone of who decided plays too ([`controller`]), and the better of both judgements holds: a wrong simulator fits
 //! neither.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use setpoint_log::audit::Audit;
 use setpoint_log::{Log, Reading};
 use setpoint_random::Stream;
 
+use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_evidence::{Decision, PlayError};
 use setpoint_files::FileError;
-use setpoint_files::atomic;
-use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 
 pub mod controller;
@@ -165,13 +166,12 @@ pub fn longer_than_episodes(decision: &Decision, log: &Log) -> Option<u32> {
     decision.spec().max_steps.is_some_and(|steps| steps < longest).then_some(longest)
 }
 
-/// Keeps the evidence with a run.
-pub fn keep(validation: &Validation, folder: &RunFolder) -> Result<(), FileError> {
-    atomic::create_folder(&folder.path.join("evidence"))?;
-    atomic::replace(&folder.evidence(EVIDENCE), text(validation).as_bytes())
+/// The hashes of the project, by its resolved text, and of the log that it was compared with.
+pub fn hashes(problem: &Problem, log: &Path) -> Result<Hashes, FileError> {
+    Hashes::default().project(&problem.decision.project.charter.name, &problem.resolved()).data(log)
 }
 
-/// As it is stored.
-pub fn text(validation: &Validation) -> String {
-    serde_json::to_string_pretty(validation).expect("a validation has only text keys")
+/// Keeps the evidence in a file: that of the name [`EVIDENCE`] in a run, or another.
+pub fn keep(validation: &Validation, hashes: &Hashes, path: &Path) -> Result<(), FileError> {
+    evidence_file::write(path, hashes, validation)
 }

@@ -223,7 +223,7 @@ fn the_same_seed_gives_the_same_evidence_and_it_reads_back() {
     let reading = log_of(Fault::None, 30, 3);
     let [one, two] = [5, 5].map(|seed| compared(Fault::None, &reading, seed));
     assert_eq!(one, two);
-    let text = setpoint_study::validate::text(&one);
+    let text = setpoint_evidence::evidence_file::text(&Default::default(), &one);
     let again: Validation = serde_json::from_str(&text).unwrap();
     // Reading decimals may move the last bit of a number.
     assert_eq!((again.verdict, &again.sentence, &again.reasons), (one.verdict, &one.sentence, &one.reasons));

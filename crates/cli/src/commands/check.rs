@@ -71,7 +71,7 @@ fn probes(problem: &Problem, steps: Option<u64>, runs: &Path) -> Result<Vec<Find
     let flags = flags?;
     if !interrupt::STOP.load(Ordering::Relaxed) {
         let folder = RunFolder::all_of(runs, &problem.decision.project.charter.name);
-        probes::Probed::new(problem, steps, flags.clone()).keep(&folder)?;
+        probes::Probed::new(problem, steps, flags.clone()).keep(problem, &folder)?;
     }
     let of = |flag: &probes::Flag| {
         let subject = format!("probe: {}", flag.name);

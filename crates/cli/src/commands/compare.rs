@@ -1,7 +1,6 @@
 //! `setpoint compare`: several algorithms on one decision, and which to take.
 
 use serde_json::json;
-use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::train::cores;
 use setpoint_study::compare::{AlgorithmComparison, Plan};
@@ -27,10 +26,7 @@ pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<
         output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
         return Ok(Status::Interrupted);
     };
-    atomic::create_folder(&folder.path.join("evidence"))?;
-    let text =
-        serde_json::to_string_pretty(&comparison).map_err(|error| Failure::Message(error.to_string()))?;
-    atomic::replace(&folder.evidence("compare"), text.as_bytes())?;
+    comparison.keep(&plan, &folder)?;
     setpoint_report::write_comparison(&comparison, &plan.problems, &folder)?;
     show(&comparison, output);
     output.line(format!("page: {}", folder.comparison_page().display()));

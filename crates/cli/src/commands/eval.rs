@@ -16,7 +16,8 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
         arguments.episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect();
     let problem = problem_of(&folder, registry, &overrides)?;
     let policy = policy_of(&folder, &problem)?;
-    let evaluation = evaluate_into(&problem.decision, &policy, arguments.seeds, &folder)?;
+    let evaluation =
+        evaluate_into(&problem.decision, &problem.resolved(), &policy, arguments.seeds, &folder)?;
     show(&evaluation, output);
     let status = gate(&evaluation, &problem.decision, output);
     output.document("eval", status, json!({ "run": folder.path, "evaluation": evaluation }));

@@ -2,8 +2,11 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use setpoint_evidence::Hashes;
 use setpoint_evidence::faults::{Cell, FaultMatrix, Grid, Tolerance, fault_matrix, keep};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::problem::Problem;
+use setpoint_policy::Policy;
 
 use crate::arguments::{Faults, RunArguments};
 use crate::output::{Failure, Output, Status, number, table};
@@ -14,6 +17,10 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let folder = run_folder(&arguments.run, registry)?;
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
+    let named = |hashes: Hashes, folder: &RunFolder, problem: &Problem, policy: &Policy| {
+        hashes.policy(&name_of(folder), policy).project(&name_of(folder), &problem.resolved())
+    };
+    let mut hashes = named(Hashes::default(), &folder, &problem, &policy);
     let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];
     if let Some(run) = &arguments.beside {
         let beside =
@@ -26,6 +33,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
                 beside.path.display()
             )));
         }
+        hashes = named(hashes, &beside, &other, &policy);
         // Both play the first one's decision: its reward, constraints and dynamics.
         let mut shared = problem.decision.clone();
         shared.project.disturbances.clone_from(&other.decision.project.disturbances);
@@ -49,7 +57,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let matrix = fault_matrix(&policies, &grid, arguments.episodes, done);
     bar.finish_and_clear();
     let matrix = matrix?;
-    keep(&matrix, &folder)?;
+    keep(&matrix, &hashes, &folder)?;
     setpoint_report::write(&problem, &folder)?;
     show(&matrix, output);
     output.line(format!("\nheat map: {}", folder.report().display()));

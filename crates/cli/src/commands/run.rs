@@ -41,7 +41,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         return Ok(train::interrupted(&folder, output));
     }
     output.line("");
-    let evaluation = evaluate_into(&problem.decision, &trained.policy, 1, &folder)?;
+    let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder)?;
     eval::show(&evaluation, output);
     let status = eval::gate(&evaluation, &problem.decision, output);
     report::write(&problem, &folder, output)?;

@@ -122,9 +122,7 @@ pub fn seeds(
     );
     shown.finish();
     let Some(seeds) = result? else { return Ok(None) };
-    atomic::create_folder(&folder.path.join("evidence")).map_err(Failure::from)?;
-    let text = serde_json::to_string_pretty(&seeds).map_err(|error| Failure::Message(error.to_string()))?;
-    atomic::replace(&folder.evidence("seeds"), text.as_bytes())?;
+    seeds.keep(problem, folder)?;
     atomic::replace(&folder.project_file(), problem.resolved().as_bytes())?;
     let reward = &seeds.reward_per_step;
     let mut rows =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::json;
 use setpoint_decision::data;
-use setpoint_files::atomic;
+use setpoint_evidence::Hashes;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_log::audit::{Audit, Severity};
@@ -14,7 +14,7 @@ use setpoint_log::mapping::Unmapped;
 use setpoint_log::read::ReadError;
 use setpoint_study::validate::dynamics::Change;
 use setpoint_study::validate::verdict::{Reason, Verdict};
-use setpoint_study::validate::{EVIDENCE, Validation, gap, keep, longer_than_episodes, text, validate};
+use setpoint_study::validate::{EVIDENCE, Validation, gap, hashes, keep, longer_than_episodes, validate};
 
 use crate::arguments::Validate;
 use crate::output::{Failure, Output, Status, number, table, thousands, wrapped};
@@ -55,7 +55,7 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let validation = validation?;
     show_audit(&validation.audit, output);
     show(&validation, output);
-    let evidence = store(arguments, &problem, &validation, output)?;
+    let evidence = store(arguments, &problem, &hashes(&problem, &path)?, &validation, output)?;
     let status = match validation.verdict {
         Verdict::Inconsistent => Status::GateFailed,
         Verdict::Consistent | Verdict::Doubtful => Status::Done,
@@ -98,11 +98,12 @@ fn proposal(path: &Path, unmapped: &Unmapped) -> String {
 fn store(
     arguments: &Validate,
     problem: &Problem,
+    hashes: &Hashes,
     validation: &Validation,
     output: &Output,
 ) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = &arguments.output {
-        atomic::replace(path, text(validation).as_bytes())?;
+        keep(validation, hashes, path)?;
         output.line(format!("evidence: {}", path.display()));
         return Ok(Some(path.clone()));
     }
@@ -111,8 +112,8 @@ fn store(
         output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
         return Ok(None);
     };
-    keep(validation, &folder)?;
     let path = folder.evidence(EVIDENCE);
+    keep(validation, hashes, &path)?;
     output.line(format!("evidence: {} (`setpoint report` shows it)", path.display()));
     Ok(Some(path))
 }
