@@ -7,101 +7,197 @@ use crate::circles::Uses;
 
 /// The line above the drawing.
 const TITLE: &str = "Crates, and which may use which";
-/// They may use every crate and are not drawn.
-const FREE: [&str; 2] = ["benches", "xtask"];
+/// The line of the page that names the crates which are not drawn.
+const FREE: &str = "may use every crate";
 
-/// The arrows of the drawing: the fenced block under its title, lines such as `a, b → c, d` (`–` for no arrow).
-pub fn drawn(text: &str) -> Result<Uses, String> {
-    let mut lines = text.lines().skip_while(|line| !line.contains(TITLE));
-    let inside = lines.by_ref().skip_while(|line| !line.starts_with("```text")).skip(1);
-    let mut uses = Uses::new();
-    for line in inside.take_while(|line| !line.starts_with("```")) {
-        let (from, to) = line.split_once('→').ok_or_else(|| format!("no arrow in the line `{line}`"))?;
-        let names = |list: &str| -> Vec<String> {
-            list.split(',').map(|name| name.trim().to_owned()).filter(|name| name != "–").collect()
-        };
-        for from in names(from) {
-            if uses.insert(from.clone(), names(to).into_iter().collect()).is_some() {
-                return Err(format!("{from} is drawn twice"));
+/// The drawing of the page.
+#[derive(Debug)]
+pub struct Map {
+    /// The arrows.
+    pub uses: Uses,
+    /// Crates that may use every crate and are not drawn.
+    free: BTreeSet<String>,
+}
+
+impl Map {
+    /// Reads the fenced block under its title, lines such as `a, b → c, d` (`–` for no arrow). A note in parentheses
+    /// is no part of a name.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mut map = Self { uses: Uses::new(), free: free(text) };
+        let below = text.lines().skip_while(|line| !line.contains(TITLE));
+        let inside = below.skip_while(|line| !line.starts_with("```text")).skip(1);
+        for line in inside.take_while(|line| !line.starts_with("```")) {
+            let (from, to) = line.split_once('→').ok_or_else(|| format!("no arrow in the line `{line}`"))?;
+            for from in names(from) {
+                if map.uses.insert(from.clone(), names(to).into_iter().collect()).is_some() {
+                    return Err(format!("{from} is drawn twice"));
+                }
             }
         }
-    }
-    if uses.is_empty() { Err(format!("there is no drawing under the line `{TITLE}`")) } else { Ok(uses) }
-}
-
-/// Folders of all crates that are drawn.
-pub fn crates(root: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(root.join("crates"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|folder| folder.join("Cargo.toml").is_file())
-        .collect();
-    folders.push(root.join("python"));
-    folders.sort();
-    folders
-}
-
-/// The arrows of the manifests: dependencies on crates of the workspace, without those of tests.
-pub fn manifests(root: &Path) -> Uses {
-    crates(root)
-        .iter()
-        .map(|folder| {
-            let text = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-            let table: toml::Table = text.parse().unwrap();
-            let name = drawn_name(table["package"]["name"].as_str().unwrap()).unwrap();
-            let dependencies = table.get("dependencies").and_then(toml::Value::as_table);
-            let uses = dependencies.into_iter().flatten().filter_map(|(package, _)| drawn_name(package));
-            (name, uses.collect())
-        })
-        .collect()
-}
-
-/// A package's name in the drawing; `None` for a crate of others.
-fn drawn_name(package: &str) -> Option<String> {
-    match package {
-        "setpoint" => Some("cli".to_owned()),
-        _ => package.strip_prefix("setpoint-").map(str::to_owned),
-    }
-}
-
-/// What is in one of the two and not in the other.
-pub fn differences(drawn: &Uses, manifests: &Uses) -> Vec<String> {
-    let none = BTreeSet::new();
-    let names: BTreeSet<&String> = drawn.keys().chain(manifests.keys()).collect();
-    let mut wrong = Vec::new();
-    for name in names.into_iter().filter(|name| !FREE.contains(&name.as_str())) {
-        let (drawn, found) = (drawn.get(name).unwrap_or(&none), manifests.get(name).unwrap_or(&none));
-        if !manifests.contains_key(name) {
-            wrong.push(format!("{name} is drawn, and there is no such crate"));
+        if map.uses.is_empty() {
+            Err(format!("there is no drawing under the line `{TITLE}`"))
+        } else {
+            Ok(map)
         }
-        wrong.extend(
-            found.difference(drawn).map(|to| {
-                format!("{name} → {to} is in the manifest of {name}, and the map does not allow it")
-            }),
-        );
-        wrong.extend(
-            drawn.difference(found).map(|to| format!("{name} → {to} is drawn, and the manifest lacks it")),
-        );
     }
+}
+
+fn names(list: &str) -> Vec<String> {
+    let name = |text: &str| text.split('(').next().unwrap_or_default().trim().to_owned();
+    list.split(',').map(name).filter(|name| !name.is_empty() && name != "–").collect()
+}
+
+/// The names in backticks before the words of the exemption.
+fn free(text: &str) -> BTreeSet<String> {
+    let line = text.lines().find_map(|line| line.split_once(FREE));
+    let sentence = line.map_or("", |(before, _)| before.rsplit(". ").next().unwrap_or_default());
+    sentence.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// A crate of the workspace.
+#[derive(Clone, Debug)]
+pub struct Crate {
+    /// The name in the drawing.
+    pub name: String,
+    pub folder: PathBuf,
+    /// Crates of the workspace in its `[dependencies]`; those of tests do not count.
+    pub uses: BTreeSet<String>,
+}
+
+/// The crates of the workspace: its members, a `*` at the end of a path included.
+pub fn crates(root: &Path) -> Vec<Crate> {
+    let workspace = manifest(root);
+    let members = workspace["workspace"]["members"].as_array().unwrap();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for member in members.iter().map(|member| member.as_str().unwrap()) {
+        match member.strip_suffix("/*") {
+            Some(parent) => folders.extend(
+                std::fs::read_dir(root.join(parent))
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path())
+                    .filter(|folder| folder.join("Cargo.toml").is_file()),
+            ),
+            None => folders.push(root.join(member)),
+        }
+    }
+    folders.sort();
+    let manifests: Vec<(PathBuf, toml::Table)> =
+        folders.into_iter().map(|folder| (folder.clone(), manifest(&folder))).collect();
+    let own: BTreeSet<String> = manifests
+        .iter()
+        .map(|(_, manifest)| manifest["package"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    let read = |(folder, manifest): (PathBuf, toml::Table)| Crate {
+        name: drawn_name(manifest["package"]["name"].as_str().unwrap()),
+        folder,
+        uses: packages(&manifest)
+            .filter(|package| own.contains(package))
+            .map(|package| drawn_name(&package))
+            .collect(),
+    };
+    manifests.into_iter().map(read).collect()
+}
+
+fn manifest(folder: &Path) -> toml::Table {
+    let path = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Packages of the sections `[dependencies]`, for every machine and for one kind of machine.
+fn packages(manifest: &toml::Table) -> impl Iterator<Item = String> {
+    let machines = manifest.get("target").and_then(toml::Value::as_table);
+    let tables = machines
+        .into_iter()
+        .flat_map(|machines| machines.values().map(|machine| machine.get("dependencies")));
+    let tables = std::iter::once(manifest.get("dependencies")).chain(tables);
+    tables
+        .flatten()
+        .filter_map(toml::Value::as_table)
+        .flatten()
+        .map(|(name, value)| value.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned())
+}
+
+/// A package's name in the drawing.
+fn drawn_name(package: &str) -> String {
+    match package {
+        "setpoint" => "cli".to_owned(),
+        _ => package.strip_prefix("setpoint-").unwrap_or(package).to_owned(),
+    }
+}
+
+/// The arrows and the crates that only the drawing has, or only the manifests, each with its file.
+pub fn differences(map: &Map, crates: &[Crate]) -> Vec<String> {
+    let none = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for found in crates.iter().filter(|found| !map.free.contains(&found.name)) {
+        let (name, file) = (&found.name, found.folder.join("Cargo.toml"));
+        let file = file.display();
+        let drawn = map.uses.get(name).unwrap_or_else(|| {
+            wrong.push(format!("{name} has a manifest, {file}, and ARCHITECTURE.md does not draw it"));
+            &none
+        });
+        let more = found.uses.difference(drawn);
+        wrong.extend(more.map(|to| format!("{name} → {to} is in {file}, and ARCHITECTURE.md forbids it")));
+        let fewer = drawn.difference(&found.uses);
+        wrong.extend(fewer.map(|to| format!("{name} → {to} is in ARCHITECTURE.md, and {file} lacks it")));
+    }
+    let lost = map.uses.keys().filter(|name| !crates.iter().any(|found| found.name == **name));
+    wrong.extend(lost.map(|name| format!("{name} is in ARCHITECTURE.md, and there is no such crate")));
     wrong
 }
 
-#[test]
-fn a_forbidden_arrow_a_missing_arrow_and_a_missing_crate_are_found() {
-    let text = format!(
-        "# Title\n## {TITLE}\nwords\n```text\na    → b, c\nb, c → –\nd → b\n```\n```text\nx → y\n```\n"
-    );
-    let drawn = drawn(&text).unwrap();
-    assert_eq!(drawn.len(), 4, "{drawn:?}");
-    assert!(differences(&drawn, &drawn).is_empty());
-    let mut manifests = drawn.clone();
-    manifests.get_mut("b").unwrap().insert("a".to_owned());
-    manifests.get_mut("a").unwrap().remove("c");
-    manifests.remove("d");
-    let wrong = differences(&drawn, &manifests);
-    assert_eq!(wrong.len(), 4, "{wrong:?}");
-    assert!(wrong.iter().any(|line| line.starts_with("b → a is in the manifest")));
-    assert!(wrong.iter().any(|line| line.starts_with("a → c is drawn")));
-    assert!(wrong.iter().any(|line| line.starts_with("d is drawn")));
-    assert!(self::drawn("# Title\n").is_err());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circles::circles;
+
+    fn example(arrows: &str) -> Map {
+        let text = format!(
+            "# Title\n## {TITLE}\nwords\n```text\n{arrows}```\nAn arrow. `x` and `y` {FREE}; `z` not.\n"
+        );
+        Map::read(&(text + "```text\nx → y\n```\n")).unwrap()
+    }
+
+    fn built(crates: &[(&str, &[&str])]) -> Vec<Crate> {
+        let built = |(name, uses): &(&str, &[&str])| Crate {
+            name: (*name).to_owned(),
+            folder: Path::new("crates").join(name),
+            uses: uses.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        crates.iter().map(built).collect()
+    }
+
+    #[test]
+    fn a_forbidden_arrow_a_missing_arrow_and_a_missing_crate_are_found() {
+        let map = example("a (door)    → b, c\nb, c → –\n");
+        let same = [("a", ["b", "c"].as_slice()), ("b", &[]), ("c", &[]), ("x", &["a"]), ("y", &[])];
+        assert_eq!(differences(&map, &built(&same)), [""; 0]);
+        let wrong = differences(&map, &built(&[("a", &["b"]), ("b", &["a"]), ("e", &[])]));
+        let expected = [
+            "a → c is in ARCHITECTURE.md, and crates/a/Cargo.toml lacks it",
+            "b → a is in crates/b/Cargo.toml, and ARCHITECTURE.md forbids it",
+            "e has a manifest, crates/e/Cargo.toml, and ARCHITECTURE.md does not draw it",
+            "c is in ARCHITECTURE.md, and there is no such crate",
+        ];
+        assert_eq!(wrong, expected);
+    }
+
+    #[test]
+    fn a_circle_and_a_broken_drawing_are_found() {
+        assert!(circles(&example("a → b\nb → c\nc → –\n").uses).is_empty());
+        assert_eq!(circles(&example("a → b\nb, c → a\n").uses).len(), 1);
+        assert!(Map::read("# Title\n").is_err());
+        assert!(Map::read(&format!("{TITLE}\n```text\na, b\n```\n")).is_err());
+        assert!(Map::read(&format!("{TITLE}\n```text\na → –\na → –\n```\n")).is_err());
+    }
+
+    #[test]
+    fn packages_of_tests_do_not_count() {
+        let text = "[dependencies]\nsetpoint-a.workspace = true\nb = { package = \"setpoint-b\", path = \"b\" }\n\
+                    [dev-dependencies]\nsetpoint-c = \"1\"\n[target.'cfg(unix)'.dependencies]\nsetpoint-d = \"1\"\n";
+        let found: Vec<String> =
+            packages(&text.parse().unwrap()).map(|package| drawn_name(&package)).collect();
+        assert_eq!(found, ["a", "b", "d"]);
+    }
 }

@@ -1,75 +1,121 @@
-//! The modules of a crate, a file each, and which uses which.
+//! The modules of a crate, a file each, and the modules that each module uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::circles::Uses;
-use crate::source::{Reference, references};
+use crate::circles::{Uses, circles, part, shortest};
+use crate::source::{Reference, Source};
+
+/// A re-export of a re-export is followed so many times.
+const EXPORTS_MAX: usize = 8;
 
 /// Files by their module path: `""` for the root, `a::b` for `a/b.rs` and `a/b/mod.rs`.
 pub struct Modules {
-    files: BTreeMap<String, Vec<Reference>>,
+    sources: BTreeMap<String, Source>,
+    /// Paths of the files, for messages.
+    files: BTreeMap<String, String>,
+}
+
+/// Files that use each other, and the shortest circle among them.
+#[derive(Debug)]
+pub struct Circle {
+    group: BTreeSet<String>,
+    way: Vec<String>,
 }
 
 impl Modules {
-    /// Reads every file under `src`.
-    pub fn read(src: &Path) -> Self {
-        let mut files = BTreeMap::new();
+    /// Reads every file under `src`; messages name the files as seen from `root`. Programs beside a library are crates
+    /// of their own and stay out.
+    pub fn read(root: &Path, src: &Path) -> Self {
+        let has_library = src.join("lib.rs").is_file();
+        let mut texts = BTreeMap::new();
         let mut open = vec![src.to_owned()];
         while let Some(folder) = open.pop() {
             for entry in std::fs::read_dir(&folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
+                let is_program = folder == src && (path.ends_with("bin") || path.ends_with("main.rs"));
+                if is_program && has_library {
+                    continue;
+                } else if path.is_dir() {
                     open.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let file = path.strip_prefix(root).unwrap_or(&path).display().to_string();
                     let name = module(path.strip_prefix(src).unwrap());
-                    files.insert(name, std::fs::read_to_string(&path).unwrap());
+                    texts.insert(name, (file, std::fs::read_to_string(&path).unwrap()));
                 }
             }
         }
-        Self::of(&files)
+        Self::of(texts)
     }
 
-    /// Of texts by module path.
-    pub fn of(texts: &BTreeMap<String, String>) -> Self {
-        // Files of tests are no part of the program.
-        let is_test = |name: &String| name.rsplit("::").next() == Some("tests");
-        let files = texts.iter().filter(|(name, _)| !is_test(name));
-        Self { files: files.map(|(name, text)| (name.clone(), references(text))).collect() }
-    }
-
-    /// Who uses whom; a parent and its child may use each other.
-    pub fn uses(&self) -> Uses {
-        let mut uses = Uses::new();
-        for (name, references) in &self.files {
-            let targets: BTreeSet<String> = references
-                .iter()
-                .filter_map(|reference| self.target(name, &reference.path, 0))
-                .filter(|target| !is_family(name, target))
-                .collect();
-            uses.insert(name.clone(), targets);
+    /// Modules from their files and texts; modules of tests are no part of the program.
+    fn of(texts: BTreeMap<String, (String, String)>) -> Self {
+        let (mut sources, mut files) = (BTreeMap::new(), BTreeMap::new());
+        for (name, (file, text)) in texts {
+            sources.insert(name.clone(), Source::read(&text));
+            files.insert(name, file);
         }
-        uses
+        let child = |parent: &String, name: &String| [parts(parent), vec![name]].concat().join("::");
+        let tests: Vec<String> = sources
+            .iter()
+            .flat_map(|(parent, source)| source.tests.iter().map(move |name| child(parent, name)))
+            .collect();
+        sources.retain(|name, _| !tests.iter().any(|test| is_within(name, test)));
+        Self { sources, files }
     }
 
-    /// A circle with the lines that make it.
-    pub fn explain(&self, circle: &BTreeSet<String>) -> String {
-        let mut text = circle.iter().cloned().collect::<Vec<_>>().join(" ↔ ");
-        for name in circle {
-            for reference in &self.files[name] {
-                let target = self.target(name, &reference.path, 0);
-                if let Some(target) =
-                    target.filter(|target| circle.contains(target) && !is_family(name, target))
-                {
-                    let path = reference.path.join("::");
-                    text.push_str(&format!("\n    {name}, line {}: {path} (in {target})", reference.line));
+    /// The modules that each module uses. A parent that only re-exports an item of a child does not use the child.
+    fn uses(&self) -> Uses {
+        let uses = |(name, source): (&String, &Source)| {
+            let used = source.references.iter().filter_map(|reference| self.used(name, reference));
+            (name.clone(), used.collect())
+        };
+        self.sources.iter().map(uses).collect()
+    }
+
+    /// The other module that a reference uses.
+    fn used(&self, from: &str, reference: &Reference) -> Option<String> {
+        let target = self.target(from, &reference.path, 0)?;
+        let is_shown = reference.is_public && is_within(&target, from);
+        (target != from && !is_shown).then_some(target)
+    }
+
+    /// The circles. A parent and the modules below it may use each other.
+    pub fn circles(&self) -> Vec<Circle> {
+        let mut found = Vec::new();
+        forbidden(&self.uses(), &mut found);
+        found
+    }
+
+    /// The files of a circle with the lines that make it.
+    pub fn explain(&self, circle: &Circle) -> String {
+        let file = |name: &String| self.files[name].as_str();
+        let way: Vec<&str> = circle.way.iter().map(file).collect();
+        let mut text = way.join(" → ");
+        for pair in circle.way.windows(2) {
+            for reference in &self.sources[&pair[0]].references {
+                if self.used(&pair[0], reference).as_ref() == Some(&pair[1]) {
+                    let (line, path) = (reference.line, reference.path.join("::"));
+                    text.push_str(&format!(
+                        "\n    {}:{line} uses {path} of {}",
+                        file(&pair[0]),
+                        file(&pair[1])
+                    ));
                 }
             }
+        }
+        if circle.group.len() + 1 > circle.way.len() {
+            let files: Vec<&str> = circle.group.iter().map(file).collect();
+            text.push_str(&format!(
+                "\n    these {} files reach each other: {}",
+                files.len(),
+                files.join(", ")
+            ));
         }
         text
     }
 
-    /// The file that holds what a path names; a re-export leads to the file behind it.
+    /// The module that defines the item of a path. A name that a module imports leads to the module behind it.
     fn target(&self, from: &str, path: &[String], depth: usize) -> Option<String> {
         let mut at: Vec<&str> = match path.first()?.as_str() {
             "crate" => Vec::new(),
@@ -81,9 +127,8 @@ impl Modules {
             match first.as_str() {
                 "super" => drop(at.pop()),
                 name => {
-                    let mut deeper = at.clone();
-                    deeper.push(name);
-                    if !self.files.contains_key(&deeper.join("::")) {
+                    let deeper = [at.as_slice(), &[name]].concat();
+                    if !self.sources.contains_key(&deeper.join("::")) {
                         break;
                     }
                     at = deeper;
@@ -92,13 +137,51 @@ impl Modules {
             rest = more;
         }
         let module = at.join("::");
-        let exported = rest.first().and_then(|name| {
-            let same = |reference: &&Reference| reference.exported && reference.path.last() == Some(name);
-            self.files.get(&module)?.iter().find(same)
-        });
-        match exported {
-            Some(reference) if depth < 5 => self.target(&module, &reference.path, depth + 1),
-            _ => self.files.contains_key(&module).then_some(module),
+        let source = self.sources.get(&module)?;
+        if let [name, more @ ..] = rest
+            && depth < EXPORTS_MAX
+            && !source.items.contains(name)
+        {
+            let behind = |path: &[String]| self.target(&module, &[path, more].concat(), depth + 1);
+            if let Some(import) = source.references.iter().find(|import| import.name.as_ref() == Some(name)) {
+                return behind(&import.path);
+            }
+            let mut globs = source.references.iter().filter(|import| import.name.as_deref() == Some("*"));
+            if let Some(path) = globs.find_map(|glob| self.in_glob(&module, glob, name, depth)) {
+                return behind(&path);
+            }
+        }
+        Some(module)
+    }
+
+    /// The path of an item that `use path::*` brings, where the module of that path has the item.
+    fn in_glob(&self, module: &str, glob: &Reference, name: &String, depth: usize) -> Option<Vec<String>> {
+        let path = glob.path.split_last()?.1;
+        let target = self.target(module, path, depth + 1).filter(|target| target != module)?;
+        let source = &self.sources[&target];
+        let has = source.items.contains(name)
+            || source.references.iter().any(|import| import.is_public && import.name.as_ref() == Some(name));
+        has.then(|| [path, std::slice::from_ref(name)].concat())
+    }
+}
+
+/// Collects the circles that are no family: a module and modules below it alone. Within a family a child may use the
+/// module on top; without those uses the rest must have no circle.
+fn forbidden(uses: &Uses, found: &mut Vec<Circle>) {
+    for group in circles(uses) {
+        let inside = part(uses, |from, to| group.contains(from) && group.contains(to));
+        match group.iter().find(|top| group.iter().all(|name| is_within(name, top))) {
+            Some(top) => forbidden(&part(&inside, |_, to| to != top), found),
+            None => {
+                let ways = inside.iter().flat_map(|(from, to)| to.iter().map(move |to| (from, to)));
+                let strangers = ways.filter(|(from, to)| !is_within(from, to) && !is_within(to, from));
+                let back = strangers.filter_map(|(from, to)| {
+                    let way = shortest(&inside, to, from)?;
+                    Some(std::iter::once(from.clone()).chain(way).collect::<Vec<String>>())
+                });
+                let way = back.min_by_key(Vec::len).expect("a group without a top has strangers");
+                found.push(Circle { group, way });
+            }
         }
     }
 }
@@ -107,56 +190,114 @@ fn parts(module: &str) -> Vec<&str> {
     module.split("::").filter(|part| !part.is_empty()).collect()
 }
 
-/// Whether one is the other, or holds it.
-fn is_family(one: &str, other: &str) -> bool {
-    let (one, other) = (parts(one), parts(other));
-    one.starts_with(&other) || other.starts_with(&one)
+/// Whether a module is another one or lies below it.
+fn is_within(module: &str, parent: &str) -> bool {
+    parts(module).starts_with(&parts(parent))
 }
 
 fn module(path: &Path) -> String {
     let path = path.with_extension("");
     let mut parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
-    if matches!(parts.last(), Some(&("mod" | "lib" | "main"))) {
+    if parts.last() == Some(&"mod") || matches!(parts[..], ["lib" | "main"]) {
         parts.pop();
     }
     parts.join("::")
 }
 
 #[cfg(test)]
-fn crate_of(files: &[(&str, &str)]) -> Modules {
-    Modules::of(&files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
-}
+mod tests {
+    use super::*;
 
-#[test]
-fn two_files_that_need_each_other_are_a_circle_and_a_parent_with_its_child_is_none() {
-    use crate::circles::circles;
-    let family = crate_of(&[
-        ("", "pub mod a;"),
-        ("a", "use crate::a::b::B;"),
-        ("a::b", "use super::A; use crate::Root;"),
-    ]);
-    assert!(circles(&family.uses()).is_empty());
-    let circle = crate_of(&[
-        ("", ""),
-        ("a", "use crate::b::B;"),
-        ("b", "fn f() { crate::a::g() }"),
-        ("c", "use crate::a::A;"),
-    ]);
-    let found = circles(&circle.uses());
-    assert_eq!(found.len(), 1);
-    let text = circle.explain(&found[0]);
-    assert!(text.starts_with("a ↔ b") && text.contains("b, line 1: crate::a::g (in a)"), "{text}");
-}
+    fn explained(files: &[(&str, &str)]) -> Vec<String> {
+        let file = |name: &str| (format!("src/{name}.rs"), String::new()).0;
+        let texts = files.iter().map(|(name, text)| ((*name).to_owned(), (file(name), (*text).to_owned())));
+        let modules = Modules::of(texts.collect());
+        modules.circles().iter().map(|circle| modules.explain(circle)).collect()
+    }
 
-#[test]
-fn a_re_export_leads_to_the_file_behind_it() {
-    use crate::circles::circles;
-    // `c` uses a type of `a::b` by the name of its parent; `a` itself uses `c`. Only through `a` it would be a circle.
-    let modules = crate_of(&[
-        ("", ""),
-        ("a", "pub use b::B; use crate::c::C;"),
-        ("a::b", ""),
-        ("c", "use crate::a::B;"),
-    ]);
-    assert!(circles(&modules.uses()).is_empty());
+    #[test]
+    fn two_files_that_use_each_other_are_a_circle() {
+        let files = [
+            ("", "mod a; mod b; mod c;"),
+            ("a", "use crate::b::B;"),
+            ("b", "\nfn f() { crate::a::g() }"),
+            ("c", "use crate::a::A;"),
+        ];
+        let expected = "src/a.rs → src/b.rs → src/a.rs\n    src/a.rs:1 uses crate::b::B of src/b.rs\n    \
+                        src/b.rs:2 uses crate::a::g of src/a.rs";
+        assert_eq!(explained(&files), [expected]);
+    }
+
+    #[test]
+    fn a_family_is_no_circle() {
+        // `a::c` uses `a::b` and both use `a`, which uses both; all use the root.
+        let files = [
+            ("", "mod a; pub use a::A; struct Root;"),
+            ("a", "mod b; mod c; use b::B; fn f() { c::g() } struct A;"),
+            ("a::b", "use super::A; use crate::Root;"),
+            ("a::c", "use super::{A, b::B}; use crate::Root;"),
+        ];
+        assert_eq!(explained(&files), [""; 0]);
+        // Brothers that use each other are a circle within the family.
+        let mut brothers = files;
+        brothers[2].1 = "use super::c::C;";
+        let found = explained(&brothers);
+        assert!(
+            found.len() == 1 && found[0].starts_with("src/a::b.rs → src/a::c.rs → src/a::b.rs"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_circle_over_a_child_is_a_circle() {
+        let files = [
+            ("", ""),
+            ("a", "mod b; fn f() { b::g() } struct A;"),
+            ("a::b", "use crate::c::C;"),
+            ("c", "use crate::a::A;"),
+        ];
+        let found = explained(&files);
+        assert!(
+            found.len() == 1 && found[0].contains("src/a.rs:1 uses self::b::g of src/a::b.rs"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_name_leads_to_the_file_that_defines_it() {
+        // `c` uses items of `a::b` by names that `a` gives; `a` uses `c`. It would be a circle if `a` had the items.
+        let circle = |text: &str, used: &str| {
+            let parent = format!("mod b; {text} use crate::c::C;");
+            let user = format!("use crate::a::{used};");
+            let files = [("", ""), ("a", parent.as_str()), ("a::b", "pub struct B;"), ("c", user.as_str())];
+            !explained(&files).is_empty()
+        };
+        assert!(!circle("pub use b::B;", "B"));
+        assert!(!circle("pub use b::B as D;", "D"));
+        assert!(!circle("pub use b::*;", "B"));
+        assert!(!circle("pub(crate) use self::b;", "b::B"));
+        assert!(circle("pub use b::B; pub struct A;", "A"));
+        assert!(circle("pub use b::*;", "A"));
+    }
+
+    #[test]
+    fn modules_of_tests_are_no_part_of_the_program() {
+        let files = [
+            ("", "mod a; mod b;"),
+            ("a", "#[cfg(test)] mod fixtures; use crate::b::B;"),
+            ("a::fixtures", "use crate::b::B;"),
+            ("b", "#[cfg(test)] mod tests { use crate::a::A; }"),
+        ];
+        assert_eq!(explained(&files), [""; 0]);
+    }
+
+    #[test]
+    fn paths_of_files_are_paths_of_modules() {
+        let name = |path: &str| module(Path::new(path));
+        assert_eq!(
+            (name("lib.rs"), name("a/mod.rs"), name("a/b.rs")),
+            (String::new(), "a".into(), "a::b".into())
+        );
+        assert_eq!(name("a/main.rs"), "a::main");
+    }
 }

@@ -1,89 +1,171 @@
-//! What a Rust file refers to: its text without comments, strings and tests, as tokens, and the paths in it.
+//! The paths, imports and items of a Rust file.
 
-/// A path that begins with `crate`, `self` or `super`, and whether a `pub use` re-exports it.
+use std::collections::BTreeSet;
+
+use crate::text::{bare, split_tests};
+
+/// A path that begins with `crate`, `self` or `super`. A path of a child module begins with `self`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reference {
     pub path: Vec<String>,
-    pub exported: bool,
+    /// The name that a `use` at the top of the file gives to the item.
+    pub name: Option<String>,
+    /// Whether that `use` is public, also to the crate alone.
+    pub is_public: bool,
     pub line: usize,
 }
 
-/// Every path of a file, the groups of `use` unfolded.
-pub fn references(text: &str) -> Vec<Reference> {
-    let tokens = tokens(&without_tests(&bare(text)));
-    let mut found = Vec::new();
-    let mut exported = false;
-    let mut at = 0;
-    while at < tokens.len() {
-        let (token, line) = &tokens[at];
+/// A file without its tests.
+#[derive(Debug, Default)]
+pub struct Source {
+    pub references: Vec<Reference>,
+    /// Names of the items at the top of the file.
+    pub items: BTreeSet<String>,
+    /// Child modules that only tests have.
+    pub tests: BTreeSet<String>,
+}
+
+impl Source {
+    pub fn read(text: &str) -> Self {
+        let (program, tests) = split_tests(&bare(text));
+        let tokens = tokens(&program);
+        let mut reader = Reader { children: children(&tokens), tokens, ..Reader::default() };
+        while reader.at < reader.tokens.len() {
+            reader.step();
+        }
+        Self { tests: children(&self::tokens(&tests)), ..reader.source }
+    }
+}
+
+/// Names of the modules that a file declares, `mod name;`.
+fn children(tokens: &[(String, usize)]) -> BTreeSet<String> {
+    let declared = |three: &&[(String, usize)]| three[0].0 == "mod" && three[2].0 == ";";
+    tokens.windows(3).filter(declared).map(|three| three[1].0.clone()).collect()
+}
+
+#[derive(Default)]
+struct Reader {
+    tokens: Vec<(String, usize)>,
+    children: BTreeSet<String>,
+    at: usize,
+    /// Open braces.
+    depth: usize,
+    /// Depths of the open modules that the file holds itself, `mod name { … }`.
+    inline: Vec<usize>,
+    source: Source,
+}
+
+impl Reader {
+    fn token(&self, at: usize) -> &str {
+        self.tokens.get(at).map_or("", |token| token.0.as_str())
+    }
+
+    fn step(&mut self) {
+        let (at, token) = (self.at, self.token(self.at).to_owned());
         match token.as_str() {
-            "use" => {
-                exported = at > 0 && matches!(tokens[at - 1].0.as_str(), "pub" | ")");
-                at += 1;
-                // A path of a child: `pub use child::Item`.
-                let first = tokens.get(at).map_or("", |token| token.0.as_str());
-                if exported && first.starts_with(char::is_alphabetic) && !is_start(first) {
-                    at = unfold(&tokens, at, &["self".to_owned()], exported, *line, &mut found);
+            "{" => self.depth += 1,
+            "}" => {
+                self.depth = self.depth.saturating_sub(1);
+                self.inline.retain(|depth| *depth <= self.depth);
+            }
+            "mod" if self.token(at + 2) == "{" => self.inline.push(self.depth + 1),
+            "fn" | "struct" | "enum" | "trait" | "type" | "const" | "static" | "union" | "mod"
+                if self.depth == 0 =>
+            {
+                let name = self.token(at + 1).to_owned();
+                self.source.items.insert(name);
+            }
+            "use" if self.starts_path(at + 1) || self.token(at + 1) == "{" => {
+                let is_public = at > 0 && matches!(self.token(at - 1), "pub" | ")");
+                self.at = at + 1;
+                return self.path(&[], Some(is_public));
+            }
+            _ if self.token(at + 1) == "::" && self.starts_path(at) => return self.path(&[], None),
+            _ => {}
+        }
+        self.at += 1;
+    }
+
+    /// Whether a path of this crate begins here, not in the middle of another path.
+    fn starts_path(&self, at: usize) -> bool {
+        let token = self.token(at);
+        let is_child = self.inline.is_empty() && self.children.contains(token);
+        (is_start(token) || is_child) && (at == 0 || self.token(at - 1) != "::")
+    }
+
+    /// Reads a path and the groups in it; `import` tells that a `use` stands before it and whether it is public.
+    fn path(&mut self, before: &[String], import: Option<bool>) {
+        let line = self.tokens[self.at].1;
+        let mut path = before.to_vec();
+        loop {
+            match self.token(self.at) {
+                "{" => {
+                    self.at += 1;
+                    while !matches!(self.token(self.at), "}" | "") {
+                        match self.token(self.at) {
+                            "," | "::" => self.at += 1,
+                            _ => self.path(&path, import),
+                        }
+                    }
+                    self.at += 1;
+                    return;
                 }
+                name if name == "*" || is_name(name) => path.push(name.to_owned()),
+                // The sign is no part of a path.
+                _ => break,
             }
-            ";" => {
-                exported = false;
-                at += 1;
+            self.at += 1;
+            if self.token(self.at) != "::" {
+                break;
             }
-            start if is_start(start) && tokens.get(at + 1).is_some_and(|next| next.0 == "::") => {
-                at = unfold(&tokens, at, &[], exported, *line, &mut found);
-            }
-            _ => at += 1,
+            self.at += 1;
+        }
+        if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
+            path.pop();
+        }
+        let mut name = path.last().cloned();
+        if self.token(self.at) == "as" && import.is_some() {
+            name = Some(self.token(self.at + 1).to_owned());
+            self.at += 2;
+        }
+        if path.len() == before.len() {
+            self.at += 1;
+        }
+        self.add(path, name.filter(|_| import.is_some() && self.depth == 0), import == Some(true), line);
+    }
+
+    fn add(&mut self, mut path: Vec<String>, name: Option<String>, is_public: bool, line: usize) {
+        if path.first().is_some_and(|first| self.children.contains(first) && self.inline.is_empty()) {
+            path.insert(0, "self".to_owned());
+        }
+        // A group may begin with names of other crates.
+        if !path.first().is_some_and(|first| is_start(first)) {
+            return;
+        }
+        if let Some(path) = out_of_inline(path, self.inline.len()) {
+            self.source.references.push(Reference { path, name, is_public, line });
         }
     }
-    found
+}
+
+/// A path in a module that the file holds itself, seen from the file; `None` where the path stays in that module.
+fn out_of_inline(path: Vec<String>, depth: usize) -> Option<Vec<String>> {
+    if depth == 0 || path[0] == "crate" {
+        return Some(path);
+    }
+    let supers = path.iter().take_while(|part| *part == "super").count();
+    match supers.checked_sub(depth)? {
+        0 => Some(std::iter::once("self".to_owned()).chain(path[supers..].iter().cloned()).collect()),
+        _ => Some(path[depth..].to_vec()),
+    }
 }
 
 fn is_start(token: &str) -> bool {
     matches!(token, "crate" | "self" | "super")
 }
 
-/// Reads a path and the groups in it; gives the place behind.
-fn unfold(
-    tokens: &[(String, usize)],
-    mut at: usize,
-    before: &[String],
-    exported: bool,
-    line: usize,
-    found: &mut Vec<Reference>,
-) -> usize {
-    let mut path = before.to_vec();
-    loop {
-        match tokens.get(at).map(|token| token.0.as_str()) {
-            Some("{") => {
-                at += 1;
-                while tokens.get(at).is_some_and(|token| token.0 != "}") {
-                    at = match tokens[at].0.as_str() {
-                        "," => at + 1,
-                        _ => unfold(tokens, at, &path, exported, line, found),
-                    };
-                }
-                return at + 1;
-            }
-            Some(name)
-                if name == "*" || name.starts_with(|first: char| first.is_alphabetic() || first == '_') =>
-            {
-                path.push(name.to_owned());
-                at += 1;
-            }
-            _ => break,
-        }
-        if tokens.get(at).is_none_or(|token| token.0 != "::") {
-            break;
-        }
-        at += 1;
-    }
-    // `as name` renames what was read.
-    if tokens.get(at).is_some_and(|token| token.0 == "as") {
-        at += 2;
-    }
-    found.push(Reference { path, exported, line });
-    at.max(1)
+fn is_name(token: &str) -> bool {
+    token.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
 /// Names, `::` and single signs, each with its line.
@@ -109,115 +191,64 @@ fn tokens(text: &str) -> Vec<(String, usize)> {
     tokens
 }
 
-/// Without comments, strings and characters; line breaks stay.
-fn bare(text: &str) -> String {
-    let signs: Vec<char> = text.chars().collect();
-    let mut bare = String::new();
-    let mut at = 0;
-    let keep_breaks =
-        |bare: &mut String, part: &[char]| bare.extend(part.iter().filter(|sign| **sign == '\n'));
-    while at < signs.len() {
-        let rest = &signs[at..];
-        let length = match rest {
-            ['/', '/', ..] => rest.iter().position(|sign| *sign == '\n').unwrap_or(rest.len()),
-            ['/', '*', ..] => {
-                rest.windows(2).position(|pair| pair == ['*', '/']).map_or(rest.len(), |end| end + 2)
-            }
-            ['r', '"', ..] | ['r', '#', ..] if !is_name_before(&signs, at) => raw_string(rest),
-            ['"', ..] => string(rest),
-            ['\'', '\\', ..] => {
-                2 + rest[2..].iter().skip(1).position(|sign| *sign == '\'').map_or(0, |end| end + 2)
-            }
-            ['\'', _, '\'', ..] => 3,
-            _ => 0,
-        };
-        if length == 0 {
-            bare.push(signs[at]);
-            at += 1;
-        } else {
-            keep_breaks(&mut bare, &rest[..length.min(rest.len())]);
-            bare.push(' ');
-            at += length;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<(String, Option<String>, bool, usize)> {
+        let references = Source::read(text).references.into_iter();
+        references.map(|found| (found.path.join("::"), found.name, found.is_public, found.line)).collect()
     }
-    bare
-}
 
-fn is_name_before(signs: &[char], at: usize) -> bool {
-    at > 0 && (signs[at - 1].is_alphanumeric() || signs[at - 1] == '_')
-}
-
-/// Length of the string at the start of `rest`.
-fn string(rest: &[char]) -> usize {
-    let mut at = 1;
-    while at < rest.len() {
-        match rest[at] {
-            '\\' => at += 2,
-            '"' => return at + 1,
-            _ => at += 1,
-        }
+    fn expected(list: &[(&str, Option<&str>, bool, usize)]) -> Vec<(String, Option<String>, bool, usize)> {
+        let own = |name: &Option<&str>| name.map(str::to_owned);
+        list.iter()
+            .map(|(path, name, public, line)| ((*path).to_owned(), own(name), *public, *line))
+            .collect()
     }
-    rest.len()
-}
 
-/// Length of the raw string at the start of `rest`, 0 where none begins.
-fn raw_string(rest: &[char]) -> usize {
-    let fences = rest[1..].iter().take_while(|sign| **sign == '#').count();
-    if rest.get(1 + fences) != Some(&'"') {
-        return 0;
+    #[test]
+    fn paths_are_found_and_comments_strings_and_tests_are_not() {
+        let text = "use crate::a::{self, B, c::{D, E as F}, *};\n// crate::comment::X\nlet s = \"crate::string::X\";\n\
+                    fn f() { use crate::i::J; super::g::h::<T>(); $crate::m!() }\nuse {crate::k::L, std::fmt};\n\
+                    #[cfg(test)]\nmod tests { use crate::test::X; }\npub(crate) use crate::z::Y;";
+        let paths = [
+            ("crate::a", Some("a"), false, 1),
+            ("crate::a::B", Some("B"), false, 1),
+            ("crate::a::c::D", Some("D"), false, 1),
+            ("crate::a::c::E", Some("F"), false, 1),
+            ("crate::a::*", Some("*"), false, 1),
+            ("crate::i::J", None, false, 4),
+            ("super::g::h", None, false, 4),
+            ("crate::m", None, false, 4),
+            ("crate::k::L", Some("L"), false, 5),
+            ("crate::z::Y", Some("Y"), true, 8),
+        ];
+        assert_eq!(found(text), expected(&paths));
     }
-    let mut end = vec!['"'];
-    end.extend(std::iter::repeat_n('#', fences));
-    let begin = 2 + fences;
-    rest[begin..]
-        .windows(end.len())
-        .position(|part| part == end)
-        .map_or(rest.len(), |at| begin + at + end.len())
-}
 
-/// Without what stands behind `#[cfg(test)]`: an item, to its closing brace or semicolon.
-fn without_tests(text: &str) -> String {
-    let mut left = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("#[cfg(test)]") {
-        left.push_str(&rest[..at]);
-        let behind = &rest[at..];
-        let mut depth = 0;
-        let end = behind.char_indices().find_map(|(index, sign)| {
-            match sign {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
-            }
-            (depth == 0 && matches!(sign, '}' | ';')).then_some(index + 1)
-        });
-        let end = end.unwrap_or(behind.len());
-        left.extend(behind[..end].chars().filter(|sign| *sign == '\n'));
-        rest = &behind[end..];
+    #[test]
+    fn paths_of_children_and_of_modules_in_the_file_are_seen_from_the_file() {
+        let text = "mod child;\npub use child::Item;\nfn f() { child::g(); other::child::g() }\nmod inline {\n\
+                    use super::{A, super::B};\nuse self::C;\nmod deeper { use super::D; use super::super::E; }\n}\n\
+                    use super::F;";
+        let paths = [
+            ("self::child::Item", Some("Item"), true, 2),
+            ("self::child::g", None, false, 3),
+            ("self::A", None, false, 5),
+            ("super::B", None, false, 5),
+            ("self::E", None, false, 7),
+            ("super::F", Some("F"), false, 9),
+        ];
+        assert_eq!(found(text), expected(&paths));
     }
-    left + rest
-}
 
-#[test]
-fn paths_are_found_and_comments_strings_and_tests_are_not() {
-    let text = "use crate::a::{B, c::{D, E as F}, *};\n// crate::comment::X\nlet s = \"crate::string::X\"; let c = '\"';\n\
-                let r = r#\"crate::raw::\"X\"#;\nfn f() { super::g::h(); $crate::m!() }\npub use child::Item;\n\
-                #[cfg(test)]\nmod tests { use crate::test::X; }\npub(crate) use crate::z::Y;";
-    let found: Vec<(String, bool, usize)> = references(text)
-        .into_iter()
-        .map(|found| (found.path.join("::"), found.exported, found.line))
-        .collect();
-    let expected = [
-        ("crate::a::B", false, 1),
-        ("crate::a::c::D", false, 1),
-        ("crate::a::c::E", false, 1),
-        ("crate::a::*", false, 1),
-        ("super::g::h", false, 5),
-        ("crate::m", false, 5),
-        ("self::child::Item", true, 6),
-        ("crate::z::Y", true, 9),
-    ];
-    let expected: Vec<(String, bool, usize)> =
-        expected.iter().map(|(path, exported, line)| ((*path).to_owned(), *exported, *line)).collect();
-    assert_eq!(found, expected);
+    #[test]
+    fn items_and_modules_of_tests_are_found() {
+        let source = Source::read(
+            "struct A;\nimpl A { fn b() {} }\npub const fn c() {}\n#[cfg(test)]\nmod d;\nmod e {}",
+        );
+        assert!(source.items.contains("A") && source.items.contains("c") && !source.items.contains("b"));
+        assert_eq!(source.tests, BTreeSet::from(["d".to_owned()]));
+    }
 }
