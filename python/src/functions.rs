@@ -22,7 +22,7 @@ pub fn kinds() -> Vec<&'static str> {
     registry().complete().collect()
 }
 
-/// What stands beside the policy in a policy file's bytes under a name; `None` where nothing does.
+/// The bytes that a policy file holds under a name in addition to the policy; `None` if there are none.
 #[pyfunction]
 pub fn extra<'py>(py: Python<'py>, bytes: &[u8], name: &str) -> Option<Bound<'py, PyBytes>> {
     setpoint_policy::Policy::extra(bytes, name).map(|found| PyBytes::new(py, found))
