@@ -8,6 +8,18 @@ use setpoint_nn::optimizer::Adam;
 use setpoint_nn::transpose::transpose;
 
 fn main() {
+    products();
+    loops();
+    actor_and_value();
+    off_policy_critic();
+}
+
+fn repeat(name: &str, work: &mut dyn FnMut()) {
+    let seconds = median_seconds(31, || (0..1000).for_each(|_| work()));
+    print(name, seconds * 1e3, "us");
+}
+
+fn products() {
     for (m, n, k) in [
         (64, 64, 64),
         (64, 64, 8),
@@ -35,10 +47,10 @@ fn main() {
         let transposed = time(View::transposed(&a, m));
         print(&format!("matmul transposed {m}x{n}x{k}"), flops / transposed * 1e-9, "GFLOP/s");
     }
-    let repeat = |name: &str, work: &mut dyn FnMut()| {
-        let seconds = median_seconds(31, || (0..1000).for_each(|_| work()));
-        print(name, seconds * 1e3, "us");
-    };
+}
+
+/// Element-wise work of an update.
+fn loops() {
     let (from, mut to) = (vec![0.5_f32; 4096], vec![0.0_f32; 4096]);
     repeat("transpose 64x64", &mut || transpose(64, 64, &from, std::hint::black_box(&mut to)));
     let parameters_count = 5_700;
@@ -51,6 +63,10 @@ fn main() {
         rows.copy_from_slice(&logits);
         categorical::log_probabilities(&mut rows, 15, None);
     });
+}
+
+/// The networks of PPO, at its batch and at its four environments.
+fn actor_and_value() {
     for output in [15, 1] {
         let network = Mlp { input: 8, hidden: vec![64, 64], output, activation: Activation::Tanh };
         let parameters: Vec<f32> = (0..network.parameters()).map(|i| (i as f32 * 0.7).sin() * 0.1).collect();
@@ -68,7 +84,10 @@ fn main() {
             std::hint::black_box(network.forward(&parameters, &input, 4, &mut workspace));
         });
     }
-    // An off-policy critic: what SAC and TD3 spend their time on.
+}
+
+/// What SAC and TD3 spend their time on.
+fn off_policy_critic() {
     let critic = Mlp { input: 4, hidden: vec![256, 256], output: 1, activation: Activation::Relu };
     let parameters: Vec<f32> = (0..critic.parameters()).map(|i| (i as f32 * 0.7).sin() * 0.1).collect();
     let (rows, multiply_adds) = (256, (4 * 256 + 256 * 256 + 256) as f64);

@@ -14,6 +14,8 @@ use crate::level::{Level, level};
 use crate::real::Real;
 use crate::vector::Vector;
 
+mod tile;
+
 /// A matrix as a slice with strides.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, T> {
@@ -249,100 +251,6 @@ impl<T: Real> Problem<'_, T> {
         }
         if row < self.m {
             self.tile::<V, WIDE, 1>(row, panel, c);
-        }
-    }
-
-    /// `ROWS` × (`WIDE` vectors) of the result, in registers from start to end.
-    #[inline(always)]
-    fn tile<V: Vector<T>, const WIDE: usize, const ROWS: usize>(
-        &self,
-        row: usize,
-        panel: Panel<T>,
-        c: &mut [T],
-    ) {
-        let View { values: a, row_stride, column_stride } = self.a;
-        let Panel { column, depth: (first, last), b, stride, padded, begin, ends } = panel;
-        // Numbers of each vector that lie in the matrix: all but in the last vectors of the last panel.
-        let counts: [usize; WIDE] =
-            std::array::from_fn(|wide| (self.n - column).saturating_sub(wide * V::LANES).min(V::LANES));
-        let mut sums = [[V::splat(T::ZERO); WIDE]; ROWS];
-        // SAFETY: `matmul` has checked that A, B, C, the start and the activations hold m × k, k × n, m × n, n (or no)
-        // and m × n numbers with these strides; rows stay below m (`rows`), columns below n (`counts`), the inner index
-        // below k. A padded panel holds `last − first` written rows of WIDE whole vectors. The vector type is that of the
-        // machine's level.
-        unsafe {
-            if begin == Begin::Present {
-                for (index, sums) in sums.iter_mut().enumerate() {
-                    let from = c.as_ptr().add((row + index) * self.n + column);
-                    for (wide, sum) in sums.iter_mut().enumerate() {
-                        if counts[wide] > 0 {
-                            *sum = V::load(from.wrapping_add(wide * V::LANES), counts[wide]);
-                        }
-                    }
-                }
-            } else if !self.sums.start.is_empty() {
-                for (wide, count) in counts.iter().enumerate() {
-                    if *count > 0 {
-                        let start = V::load(self.sums.start.as_ptr().add(column + wide * V::LANES), *count);
-                        for sums in &mut sums {
-                            sums[wide] = start;
-                        }
-                    }
-                }
-            }
-            // One pointer a row and one offset for all of them: the loop is then nothing but loads and products. Both
-            // may step past the end after the last round, where they are not read.
-            let rows: [*const T; ROWS] =
-                std::array::from_fn(|index| a.as_ptr().add((row + index) * row_stride));
-            let mut offset = first * column_stride;
-            let mut from = b;
-            let whole = padded || counts[WIDE - 1] == V::LANES;
-            if whole {
-                for _ in first..last {
-                    let b: [V; WIDE] =
-                        std::array::from_fn(|wide| V::load(from.add(wide * V::LANES), V::LANES));
-                    for (sums, row) in sums.iter_mut().zip(rows) {
-                        let factor = V::splat(*row.add(offset));
-                        for (sum, b) in sums.iter_mut().zip(b) {
-                            *sum = factor.multiply_add(b, *sum);
-                        }
-                    }
-                    from = from.wrapping_add(stride);
-                    offset += column_stride;
-                }
-            } else {
-                for _ in first..last {
-                    let b: [V; WIDE] =
-                        std::array::from_fn(|wide| V::load(from.wrapping_add(wide * V::LANES), counts[wide]));
-                    for (sums, row) in sums.iter_mut().zip(rows) {
-                        let factor = V::splat(*row.add(offset));
-                        for (sum, b) in sums.iter_mut().zip(b) {
-                            *sum = factor.multiply_add(b, *sum);
-                        }
-                    }
-                    from = from.wrapping_add(stride);
-                    offset += column_stride;
-                }
-            }
-            let finish = if ends { self.sums.finish } else { Finish::Plain };
-            for (index, sums) in sums.iter().enumerate() {
-                let at = (row + index) * self.n + column;
-                let to = c.as_mut_ptr().add(at);
-                for (wide, sum) in sums.iter().enumerate() {
-                    let count = counts[wide];
-                    if count > 0 {
-                        let sum = match finish {
-                            Finish::Plain => *sum,
-                            Finish::Relu => sum.relu(),
-                            Finish::WherePositive(made) => {
-                                let made = made.as_ptr().wrapping_add(at + wide * V::LANES);
-                                sum.where_positive(V::load(made, count))
-                            }
-                        };
-                        sum.store(to.wrapping_add(wide * V::LANES), count);
-                    }
-                }
-            }
         }
     }
 }

@@ -112,6 +112,62 @@ impl AssemblyLine {
     }
 }
 
+fn features() -> Vec<Feature> {
+    let feature =
+        |name: &str, unit: &str, description: &str, (low, high), scale, offset, reference| Feature {
+            name: name.to_owned(),
+            unit: unit.to_owned(),
+            description: description.to_owned(),
+            low,
+            high,
+            scale,
+            offset,
+            reference,
+        };
+    let mut observation: Vec<Feature> = (1..=STATIONS)
+        .map(|station| {
+            let (name, description) = (format!("ct_{station}"), format!("cycle time of station {station}"));
+            feature(&name, "s", &description, (0.0, 1.0), 25.0, 20.0, 0.46)
+        })
+        .collect();
+    observation.extend([
+        feature("wip", "parts", "work in progress", (0.0, 1.0), WIP_MAX, 0.0, 0.25),
+        feature("speed", "1", "line speed against rated speed", (0.41, 1.0), SPEED_MAX, 0.0, 0.75),
+        feature("failure_prob", "1", "probability of a failure", (0.0, 0.25), 1.0, 0.0, 0.085),
+        feature(
+            "micro_stops",
+            "stops",
+            "micro-stops waiting to be cleared",
+            (0.0, 1.0),
+            MICRO_STOPS_MAX,
+            0.0,
+            0.2,
+        ),
+        feature("operator_efficiency", "1", "efficiency of the operators", (0.6, 1.0), 1.0, 0.0, 0.85),
+    ]);
+    observation
+}
+
+fn signals() -> Vec<Signal> {
+    let signal = |name: &str, unit: &str, description: &str, low, high| Signal {
+        name: name.to_owned(),
+        unit: unit.to_owned(),
+        description: description.to_owned(),
+        low,
+        high,
+        aggregate: Aggregate::Mean,
+    };
+    vec![
+        signal("throughput_uph", "1/h", "units per hour", 0.0, 216.0),
+        signal("micro_stops", "stops", "micro-stops waiting to be cleared", 0.0, MICRO_STOPS_MAX),
+        signal("wip", "parts", "work in progress", 0.0, WIP_MAX),
+        signal("failure_prob", "1", "probability of a failure", 0.0, 0.25),
+        signal("mean_cycle_time", "s", "mean cycle time of the stations", 20.0, 45.0),
+        signal("speed", "1", "line speed against rated speed", 0.5, SPEED_MAX),
+        signal("operator_efficiency", "1", "efficiency of the operators", 0.6, 1.0),
+    ]
+}
+
 impl Process for AssemblyLine {
     const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new(
@@ -170,55 +226,14 @@ impl Process for AssemblyLine {
     }
 
     fn spec(&self) -> Spec {
-        let feature =
-            |name: &str, unit: &str, description: &str, (low, high), scale, offset, reference| Feature {
-                name: name.to_owned(),
-                unit: unit.to_owned(),
-                description: description.to_owned(),
-                low,
-                high,
-                scale,
-                offset,
-                reference,
-            };
-        let mut observation: Vec<Feature> = (1..=STATIONS)
-            .map(|station| {
-                let (name, description) =
-                    (format!("ct_{station}"), format!("cycle time of station {station}"));
-                feature(&name, "s", &description, (0.0, 1.0), 25.0, 20.0, 0.46)
-            })
-            .collect();
-        observation.extend([
-            feature("wip", "parts", "work in progress", (0.0, 1.0), WIP_MAX, 0.0, 0.25),
-            feature("speed", "1", "line speed against rated speed", (0.41, 1.0), SPEED_MAX, 0.0, 0.75),
-            feature("failure_prob", "1", "probability of a failure", (0.0, 0.25), 1.0, 0.0, 0.085),
-            feature(
-                "micro_stops",
-                "stops",
-                "micro-stops waiting to be cleared",
-                (0.0, 1.0),
-                MICRO_STOPS_MAX,
-                0.0,
-                0.2,
-            ),
-            feature("operator_efficiency", "1", "efficiency of the operators", (0.6, 1.0), 1.0, 0.0, 0.85),
-        ]);
         let choice = |name: &str, description: &str| Choice {
             name: name.to_owned(),
             description: description.to_owned(),
         };
-        let signal = |name: &str, unit: &str, description: &str, low, high| Signal {
-            name: name.to_owned(),
-            unit: unit.to_owned(),
-            description: description.to_owned(),
-            low,
-            high,
-            aggregate: Aggregate::Mean,
-        };
         Spec {
             summary: "choose the next intervention on a 6-station line".to_owned(),
             source: "PolicyOpt_Assembly, \"REINFORCE decided\"".to_owned(),
-            observation,
+            observation: features(),
             action: ActionSpace::Discrete {
                 choices: vec![
                     choice("reassign_operator", "raises efficiency, clears one micro-stop"),
@@ -229,15 +244,7 @@ impl Process for AssemblyLine {
                     choice("no_action", "leaves the line alone"),
                 ],
             },
-            signals: vec![
-                signal("throughput_uph", "1/h", "units per hour", 0.0, 216.0),
-                signal("micro_stops", "stops", "micro-stops waiting to be cleared", 0.0, MICRO_STOPS_MAX),
-                signal("wip", "parts", "work in progress", 0.0, WIP_MAX),
-                signal("failure_prob", "1", "probability of a failure", 0.0, 0.25),
-                signal("mean_cycle_time", "s", "mean cycle time of the stations", 20.0, 45.0),
-                signal("speed", "1", "line speed against rated speed", 0.5, SPEED_MAX),
-                signal("operator_efficiency", "1", "efficiency of the operators", 0.6, 1.0),
-            ],
+            signals: signals(),
             max_steps: Some(100),
             reward: [("throughput_uph", 1.2), ("micro_stops", -4.0), ("wip", -1.5), ("failure_prob", -10.0)]
                 .map(|(name, weight)| (name.to_owned(), weight))

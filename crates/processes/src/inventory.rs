@@ -30,6 +30,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::Range;
+use setpoint_decision::section::Section;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
 
 use self::demand::Demand;
@@ -131,30 +132,8 @@ impl Default for Inventory {
 /// `base_stock_levels`.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = &request.section;
-    let echelons = section
-        .integer("echelons", Range::between(1.0, ECHELONS_MAX as f64), "stages of the serial supply chain")?
-        .unwrap_or(2) as usize;
-    let one_each = |key: &str, found: usize| {
-        let title = format!("`{key}` has {found} values for {echelons} echelons");
-        section.error(key, &title, &format!("expected {echelons}"), "one a stage, the customers' first")
-    };
-    let lead_times = section
-        .integers("lead_times", Range::between(0.0, LEAD_TIME_MAX), "periods from an order to its arrival")?
-        .unwrap_or_else(|| vec![2; echelons]);
-    if lead_times.len() != echelons {
-        return Err(one_each("lead_times", lead_times.len()));
-    }
-    // Value is added on the way to the customer: a unit costs most to hold where it is sold.
-    let holding_costs = section
-        .number_list(
-            "holding_cost",
-            Range::between(0.0, COST_MAX),
-            "cost a unit on hand and period, a stage",
-        )?
-        .unwrap_or_else(|| (1..=echelons).map(|stage| 1.0 / stage as f64).collect());
-    if holding_costs.len() != echelons {
-        return Err(one_each("holding_cost", holding_costs.len()));
-    }
+    let Chain { lead_times, holding_costs } = Chain::read(section)?;
+    let echelons = lead_times.len();
     let mut process = Inventory::default();
     let values = read_parameters(&mut process, section)?;
     let demand_mean = process.demand.mean;
@@ -181,7 +160,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     if let Some(levels) = &given
         && levels.len() != echelons
     {
-        return Err(one_each("base_stock_levels", levels.len()));
+        return Err(one_each(section, "base_stock_levels", levels.len(), echelons));
     }
     let levels = match given {
         Some(levels) => levels.into_iter().map(|level| level as f32).collect(),
@@ -208,7 +187,107 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     Ok(Arc::new(simulator.with_defaults_of(&Inventory::default()).with_parameters(parameters)))
 }
 
+/// The stages as the project describes them, the customers' first.
+struct Chain {
+    lead_times: Vec<u64>,
+    holding_costs: Vec<f64>,
+}
+
+impl Chain {
+    fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        let echelons = section
+            .integer(
+                "echelons",
+                Range::between(1.0, ECHELONS_MAX as f64),
+                "stages of the serial supply chain",
+            )?
+            .unwrap_or(2) as usize;
+        let lead_times = section
+            .integers(
+                "lead_times",
+                Range::between(0.0, LEAD_TIME_MAX),
+                "periods from an order to its arrival",
+            )?
+            .unwrap_or_else(|| vec![2; echelons]);
+        if lead_times.len() != echelons {
+            return Err(one_each(section, "lead_times", lead_times.len(), echelons));
+        }
+        // Value is added on the way to the customer: a unit costs most to hold where it is sold.
+        let holding_costs = section
+            .number_list(
+                "holding_cost",
+                Range::between(0.0, COST_MAX),
+                "cost a unit on hand and period, a stage",
+            )?
+            .unwrap_or_else(|| (1..=echelons).map(|stage| 1.0 / stage as f64).collect());
+        if holding_costs.len() != echelons {
+            return Err(one_each(section, "holding_cost", holding_costs.len(), echelons));
+        }
+        Ok(Self { lead_times, holding_costs })
+    }
+}
+
+fn one_each(section: &Section<'_>, key: &str, found: usize, echelons: usize) -> Box<Diagnostic> {
+    let title = format!("`{key}` has {found} values for {echelons} echelons");
+    section.error(key, &title, &format!("expected {echelons}"), "one a stage, the customers' first")
+}
+
 impl Inventory {
+    fn features(&self) -> Vec<Feature> {
+        let mut observation = vec![
+            Feature::new("backlog", "units", 0.0, self.backlog_max, "units that customers wait for")
+                .ordinarily(0.0),
+        ];
+        let mut filled = self.clone();
+        filled.fill();
+        let mut highest = 0.0;
+        for (index, stage) in filled.stages.iter().enumerate() {
+            let number = index + 1;
+            let mut add = |name: String, low: f32, high: f32, ordinary: f32, description: String| {
+                observation.push(Feature::new(&name, "units", low, high, &description).ordinarily(ordinary));
+            };
+            highest += stage.capacity;
+            add(
+                format!("echelon_position_{number}"),
+                -self.backlog_max,
+                highest,
+                filled.echelon_position(index),
+                format!("on hand and in transit at stage {number} and below, less the backlog"),
+            );
+            let description = format!("on hand at stage {number}");
+            add(format!("on_hand_{number}"), 0.0, stage.capacity, stage.on_hand, description);
+            for (periods, units) in stage.in_transit.iter().enumerate() {
+                let description = match periods {
+                    0 => format!("arrives at stage {number} in the coming period"),
+                    _ => format!("arrives at stage {number} {periods} periods after the coming one"),
+                };
+                add(format!("in_transit_{number}_{periods}"), 0.0, self.order_max, *units, description);
+            }
+        }
+        observation
+    }
+
+    fn signals(&self) -> Vec<Signal> {
+        let holding_max = self.stages.iter().map(|stage| stage.holding_cost * stage.capacity).sum();
+        let highest = self.stages.iter().map(|stage| stage.capacity).sum();
+        let demand_max = self.demand.max() as f32;
+        let shortage_max = self.backlog_cost * (self.backlog_max + demand_max);
+        let shop_max = self.stages[0].capacity;
+        [
+            Signal::new("holding_cost", "1", 0.0, holding_max, "cost of units on hand at all stages"),
+            Signal::new("shortage_cost", "1", 0.0, shortage_max, "cost of units waited for or lost"),
+            Signal::new("on_hand", "units", 0.0, highest, "units on hand at all stages"),
+            Signal::new("backlog", "units", 0.0, self.backlog_max, "units that customers wait for"),
+            Signal::new("lost_sales", "units", 0.0, demand_max, "units that customers went elsewhere for"),
+            Signal::new("demand", "units", 0.0, demand_max, "units that customers asked for"),
+            Signal::new("sold", "units", 0.0, shop_max, "units that customers got"),
+            Signal::new("ordered", "units", 0.0, self.order_max, "units bought from the outside supplier"),
+        ]
+        .into_iter()
+        .map(|signal| signal.summarised_by(Aggregate::Mean))
+        .collect()
+    }
+
     /// An ordinary state: the mean demand of a period in transit in each period, that of a lead time and one period on
     /// hand at each stage, nobody waiting. Where demand has grown beyond what a stage has room for, as much as there is.
     fn fill(&mut self) {
@@ -303,36 +382,6 @@ impl Process for Inventory {
     }
 
     fn spec(&self) -> Spec {
-        let mut observation = vec![
-            Feature::new("backlog", "units", 0.0, self.backlog_max, "units that customers wait for")
-                .ordinarily(0.0),
-        ];
-        let mut filled = self.clone();
-        filled.fill();
-        let mut highest = 0.0;
-        for (index, stage) in filled.stages.iter().enumerate() {
-            let number = index + 1;
-            let mut add = |name: String, low: f32, high: f32, ordinary: f32, description: String| {
-                observation.push(Feature::new(&name, "units", low, high, &description).ordinarily(ordinary));
-            };
-            highest += stage.capacity;
-            add(
-                format!("echelon_position_{number}"),
-                -self.backlog_max,
-                highest,
-                filled.echelon_position(index),
-                format!("on hand and in transit at stage {number} and below, less the backlog"),
-            );
-            let description = format!("on hand at stage {number}");
-            add(format!("on_hand_{number}"), 0.0, stage.capacity, stage.on_hand, description);
-            for (periods, units) in stage.in_transit.iter().enumerate() {
-                let description = match periods {
-                    0 => format!("arrives at stage {number} in the coming period"),
-                    _ => format!("arrives at stage {number} {periods} periods after the coming one"),
-                };
-                add(format!("in_transit_{number}_{periods}"), 0.0, self.order_max, *units, description);
-            }
-        }
         let axis = |stage: usize| {
             let description = match self.stages.len() {
                 last if stage == last => format!("units that stage {stage} orders from the outside supplier"),
@@ -340,41 +389,13 @@ impl Process for Inventory {
             };
             Axis::new(&format!("order_{stage}"), "units", 0.0, self.order_max, &description)
         };
-        let holding_max = self.stages.iter().map(|stage| stage.holding_cost * stage.capacity).sum();
-        let demand_max = self.demand.max() as f32;
-        let shortage_max = self.backlog_cost * (self.backlog_max + demand_max);
-        let shop_max = self.stages[0].capacity;
         Spec {
             kind: KIND.to_owned(),
             summary: format!("what each of {} stages of a supply chain orders", self.stages.len()),
             source: "Clark & Scarf 1960; Snyder & Shen, Fundamentals of Supply Chain Theory".to_owned(),
-            observation,
+            observation: self.features(),
             action: ActionSpace::Continuous { axes: (1..=self.stages.len()).map(axis).collect() },
-            signals: vec![
-                Signal::new("holding_cost", "1", 0.0, holding_max, "cost of units on hand at all stages"),
-                Signal::new("shortage_cost", "1", 0.0, shortage_max, "cost of units waited for or lost"),
-                Signal::new("on_hand", "units", 0.0, highest, "units on hand at all stages"),
-                Signal::new("backlog", "units", 0.0, self.backlog_max, "units that customers wait for"),
-                Signal::new(
-                    "lost_sales",
-                    "units",
-                    0.0,
-                    demand_max,
-                    "units that customers went elsewhere for",
-                ),
-                Signal::new("demand", "units", 0.0, demand_max, "units that customers asked for"),
-                Signal::new("sold", "units", 0.0, shop_max, "units that customers got"),
-                Signal::new(
-                    "ordered",
-                    "units",
-                    0.0,
-                    self.order_max,
-                    "units bought from the outside supplier",
-                ),
-            ]
-            .into_iter()
-            .map(|signal| signal.summarised_by(Aggregate::Mean))
-            .collect(),
+            signals: self.signals(),
             max_steps: Some(100),
             reward: vec![("holding_cost".to_owned(), -1.0), ("shortage_cost".to_owned(), -1.0)],
             ..Spec::default()

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use setpoint_decision::diagnostic::nearest;
-use setpoint_decision::spec::{ActionSpace, Parameter, Spec};
+use setpoint_decision::spec::{ActionSpace, Feature, Parameter, Signal, Spec};
 use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::recipe::Recipe;
 use setpoint_learn::recipes::Recipes;
@@ -71,75 +71,74 @@ fn processes(kind: Option<&str>, registry: &Registry, output: &Output) -> Result
 
 fn describe(spec: &Spec, output: &Output) {
     output.line(format!("{}: {}\nsource: {}\n", spec.kind, spec.summary, spec.source));
-    let features: Vec<Vec<String>> = spec
-        .observation
-        .iter()
-        .map(|feature| {
-            let bound = |value: f32| match value {
-                f32::MAX => "∞".to_owned(),
-                f32::MIN => "−∞".to_owned(),
-                value => number(value.into()),
-            };
-            let range = |low: f32, high: f32| format!("{} … {}", bound(low), bound(high));
-            vec![
-                feature.name.clone(),
-                range(feature.low, feature.high),
-                range(feature.natural(feature.low), feature.natural(feature.high)),
-                feature.unit.clone(),
-                feature.description.clone(),
-            ]
-        })
-        .collect();
-    output.line(format!("{}\n", table(&["feature", "policy sees", "is", "unit", "meaning"], &features)));
-    let actions: Vec<Vec<String>> = match &spec.action {
+    let features = table(&["feature", "policy sees", "is", "unit", "meaning"], &features(spec));
+    output.line(format!("{features}\n"));
+    output.line(format!("{}\n", table(&["action", "meaning"], &actions(spec))));
+    output.line(table(&["signal", "unit", "source's weight", "meaning"], &signals(spec)));
+    if !spec.parameters.is_empty() {
+        let parameters =
+            table(&["parameter of [process]", "default", "range", "unit", "meaning"], &parameters(spec));
+        output.line(format!("\n{parameters}"));
+    }
+    if let Some(steps) = spec.max_steps {
+        output.line(format!("\nepisodes are cut off after {steps} steps"));
+    }
+}
+
+fn features(spec: &Spec) -> Vec<Vec<String>> {
+    let bound = |value: f32| match value {
+        f32::MAX => "∞".to_owned(),
+        f32::MIN => "−∞".to_owned(),
+        value => number(value.into()),
+    };
+    let range = |low: f32, high: f32| format!("{} … {}", bound(low), bound(high));
+    let row = |feature: &Feature| {
+        vec![
+            feature.name.clone(),
+            range(feature.low, feature.high),
+            range(feature.natural(feature.low), feature.natural(feature.high)),
+            feature.unit.clone(),
+            feature.description.clone(),
+        ]
+    };
+    spec.observation.iter().map(row).collect()
+}
+
+fn actions(spec: &Spec) -> Vec<Vec<String>> {
+    match &spec.action {
         ActionSpace::Discrete { choices } => {
             choices.iter().map(|choice| vec![choice.name.clone(), choice.description.clone()]).collect()
         }
         ActionSpace::Continuous { axes } => axes
             .iter()
             .map(|axis| {
-                vec![
-                    axis.name.clone(),
-                    format!("{} … {} {}: {}", axis.low, axis.high, axis.unit, axis.description),
-                ]
+                let meaning = format!("{} … {} {}: {}", axis.low, axis.high, axis.unit, axis.description);
+                vec![axis.name.clone(), meaning]
             })
             .collect(),
+    }
+}
+
+fn signals(spec: &Spec) -> Vec<Vec<String>> {
+    let row = |signal: &Signal| {
+        let weight = spec.reward.iter().find(|(name, _)| *name == signal.name);
+        vec![
+            signal.name.clone(),
+            signal.unit.clone(),
+            weight.map_or(String::new(), |(_, weight)| weight.to_string()),
+            signal.description.clone(),
+        ]
     };
-    output.line(format!("{}\n", table(&["action", "meaning"], &actions)));
-    let signals: Vec<Vec<String>> = spec
-        .signals
-        .iter()
-        .map(|signal| {
-            let weight = spec.reward.iter().find(|(name, _)| *name == signal.name);
-            vec![
-                signal.name.clone(),
-                signal.unit.clone(),
-                weight.map_or(String::new(), |(_, weight)| weight.to_string()),
-                signal.description.clone(),
-            ]
-        })
-        .collect();
-    output.line(table(&["signal", "unit", "source's weight", "meaning"], &signals));
-    if !spec.parameters.is_empty() {
-        let parameter = |parameter: &Parameter| {
-            let Parameter { name, unit, description, default, low, high } = parameter;
-            vec![
-                name.clone(),
-                default.to_string(),
-                format!("{low} … {high}"),
-                unit.clone(),
-                description.clone(),
-            ]
-        };
-        let rows: Vec<Vec<String>> = spec.parameters.iter().map(parameter).collect();
-        output.line(format!(
-            "\n{}",
-            table(&["parameter of [process]", "default", "range", "unit", "meaning"], &rows)
-        ));
-    }
-    if let Some(steps) = spec.max_steps {
-        output.line(format!("\nepisodes are cut off after {steps} steps"));
-    }
+    spec.signals.iter().map(row).collect()
+}
+
+fn parameters(spec: &Spec) -> Vec<Vec<String>> {
+    let row = |parameter: &Parameter| {
+        let Parameter { name, unit, description, default, low, high } = parameter;
+        let range = format!("{low} … {high}");
+        vec![name.clone(), default.to_string(), range, unit.clone(), description.clone()]
+    };
+    spec.parameters.iter().map(row).collect()
 }
 
 /// Widths of the columns; with the gaps between them 100 characters, as wide as a terminal may be taken to be.

@@ -1,6 +1,5 @@
 //! `setpoint new`: a commented project file.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -77,89 +76,114 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
 
 /// The file's text: every section, every key that people change, what it means, and its default.
 fn template(name: &str, spec: &Spec, keys: &str) -> String {
-    let mut text = String::new();
+    [charter(name, spec), process(spec, keys), reward(spec), rules(spec), training(), evaluation(spec)]
+        .join("\n\n")
+        + "\n"
+}
+
+fn charter(name: &str, spec: &Spec) -> String {
     let name = toml::Value::String(name.to_owned());
-    let mut line = |line: &str| {
-        let _ = writeln!(text, "{line}");
-    };
-    line(&format!(
-        "# One decision: {}.\n# `setpoint check` reads it critically, `setpoint run` goes the whole way.\n",
-        spec.summary
-    ));
-    line("[decision]                     # the charter: five questions to answer before anything is trained");
-    line(&format!("name         = {name}"));
-    line("# controls     = \"…\"           # what exactly is controlled, and how often?");
-    line("# mode         = \"advisory\"    # or \"automatic\", which needs at least one [[constraint]]");
-    line(
-        "# reward_delay = \"same step\"   # or \"12 steps\", or \"end of episode\": how soon does the reward show?",
-    );
-    line("# deployment   = \"…\"           # how is it deployed without re-architecting the plant?");
-    line("# success      = \"…\"           # what lift on one process proves it?\n");
-    line("[process]");
-    line(format!("kind = \"{}\"\n{keys}", spec.kind).trim_end());
-    match spec.max_steps.filter(|_| keys.is_empty()) {
+    format!(
+        r#"# One decision: {summary}.
+# `setpoint check` reads it critically, `setpoint run` goes the whole way.
+
+[decision]                     # the charter: five questions to answer before anything is trained
+name         = {name}
+# controls     = "…"           # what exactly is controlled, and how often?
+# mode         = "advisory"    # or "automatic", which needs at least one [[constraint]]
+# reward_delay = "same step"   # or "12 steps", or "end of episode": how soon does the reward show?
+# deployment   = "…"           # how is it deployed without re-architecting the plant?
+# success      = "…"           # what lift on one process proves it?"#,
+        summary = spec.summary
+    )
+}
+
+fn process(spec: &Spec, keys: &str) -> String {
+    let kind = &spec.kind;
+    let max_steps = match spec.max_steps.filter(|_| keys.is_empty()) {
         Some(steps) => {
-            line(&format!("max_steps = {steps}                # steps after which an episode is cut off\n"))
+            format!("max_steps = {steps}                # steps after which an episode is cut off")
         }
-        None => line(
-            "# max_steps = 100              # steps after which an episode is cut off; the process's own by default\n",
-        ),
-    }
-    line("[reward]                       # signals × weights; each term is logged on its own");
+        None => "# max_steps = 100              # steps after which an episode is cut off; the process's own by default"
+            .to_owned(),
+    };
+    format!("[process]\nkind = \"{kind}\"\n{keys}{max_steps}")
+}
+
+fn reward(spec: &Spec) -> String {
+    let mut text =
+        "[reward]                       # signals × weights; each term is logged on its own\n".to_owned();
     for signal in &spec.signals {
         let weight = spec.reward.iter().find(|(name, _)| *name == signal.name);
-        let meaning = format!("{} ({})", signal.description, signal.unit);
-        match weight {
-            Some((_, weight)) => line(&format!("{} = {weight:?}    # {meaning}", signal.name)),
-            None => line(&format!("# {} = 0.0    # {meaning}", signal.name)),
-        }
+        let (name, meaning) = (&signal.name, format!("{} ({})", signal.description, signal.unit));
+        let line = match weight {
+            Some((_, weight)) => format!("{name} = {weight:?}    # {meaning}\n"),
+            None => format!("# {name} = 0.0    # {meaning}\n"),
+        };
+        text += &line;
     }
-    line(&format!(
-        "on_terminated = {:?}         # once, when the process ends the episode",
-        spec.on_terminated
-    ));
-    line(&format!("on_truncated = {:?}          # once, when the episode is cut off\n", spec.on_truncated));
-    let (signal, action) = (&spec.signals[0], spec.action.names()[0].to_owned());
-    line("# [[constraint]]               # holds in training, in evaluation and at the plant alike");
-    line(&format!("# when   = {{ signal = \"{}\", above = {} }}", signal.name, signal.high));
-    if spec.action.is_discrete() {
-        line(&format!("# forbid = [\"{action}\"]\n"));
+    let (terminated, truncated) = (spec.on_terminated, spec.on_truncated);
+    text += &format!("on_terminated = {terminated:?}         # once, when the process ends the episode\n");
+    text += &format!("on_truncated = {truncated:?}          # once, when the episode is cut off");
+    text
+}
+
+/// A constraint and two scenarios as comments, with names of the process.
+fn rules(spec: &Spec) -> String {
+    let (signal, action, feature) = (&spec.signals[0], spec.action.names()[0], &spec.observation[0]);
+    let (rule, over) = if spec.action.is_discrete() {
+        (format!("# forbid = [\"{action}\"]"), format!("actions = [\"{action}\"]"))
     } else {
-        line(&format!("# clip   = {{ action = \"{action}\", high = 0.0 }}\n"));
-    }
-    line("# [[scenario]]                 # a state to ask `setpoint recommend` about, as the policy sees it");
-    line("# name = \"an ordinary morning\"");
-    let feature = &spec.observation[0];
-    line(&format!(
-        "# set  = {{ {} = {} }}           # {}; the others stand at their reference values\n",
-        feature.name, feature.reference, feature.description
-    ));
-    line("# [[scenario]]                 # what the reward must prefer: `setpoint check` tries both");
-    line("# name   = \"doing something pays\"");
-    line("# prefer = { policy = \"random\" }");
-    if spec.action.is_discrete() {
-        line(&format!("# over   = {{ actions = [\"{action}\"] }}\n"));
-    } else {
-        line(&format!("# over   = {{ settings = {{ {action} = 0.0 }} }}\n"));
-    }
-    line("[train]");
-    line("algorithm   = \"ppo\"            # `setpoint list algorithms` tells when to pick which");
-    line("total_steps = 100_000");
-    line("seed        = 0");
-    line("# target_return = 0.0          # stop once the mean return of 100 episodes reaches this");
-    line("# checkpoint_every_updates = 10");
-    line("# log_every_updates = 1\n");
-    line("[train.ppo]                    # Stable-Baselines3's names and defaults");
+        let rule = format!("# clip   = {{ action = \"{action}\", high = 0.0 }}");
+        (rule, format!("settings = {{ {action} = 0.0 }}"))
+    };
+    format!(
+        r#"# [[constraint]]               # holds in training, in evaluation and at the plant alike
+# when   = {{ signal = "{signal}", above = {high} }}
+{rule}
+
+# [[scenario]]                 # a state to ask `setpoint recommend` about, as the policy sees it
+# name = "an ordinary morning"
+# set  = {{ {feature} = {reference} }}           # {description}; the others stand at their reference values
+
+# [[scenario]]                 # what the reward must prefer: `setpoint check` tries both
+# name   = "doing something pays"
+# prefer = {{ policy = "random" }}
+# over   = {{ {over} }}"#,
+        signal = signal.name,
+        high = signal.high,
+        feature = feature.name,
+        reference = feature.reference,
+        description = feature.description,
+    )
+}
+
+fn training() -> String {
+    let mut text = r#"[train]
+algorithm   = "ppo"            # `setpoint list algorithms` tells when to pick which
+total_steps = 100_000
+seed        = 0
+# target_return = 0.0          # stop once the mean return of 100 episodes reaches this
+# checkpoint_every_updates = 10
+# log_every_updates = 1
+
+[train.ppo]                    # Stable-Baselines3's names and defaults"#
+        .to_owned();
     let defaults = toml::Value::try_from(setpoint_learn::algorithms::ppo::Options::default());
     if let Ok(toml::Value::Table(defaults)) = defaults {
         for (key, value) in defaults {
-            line(&format!("# {key} = {value}"));
+            text += &format!("\n# {key} = {value}");
         }
     }
-    line("\n[evaluate]");
-    line("episodes  = 100                # policy and baselines meet the same ones");
-    let baselines = if spec.heuristics.is_empty() { "[\"random\"]" } else { "[\"random\", \"heuristic\"]" };
-    line(&format!("baselines = {baselines}"));
-    line("# required_lift_percent = 10   # a gate: the lift's whole 95 % interval must lie above");
     text
+}
+
+fn evaluation(spec: &Spec) -> String {
+    let baselines = if spec.heuristics.is_empty() { r#"["random"]"# } else { r#"["random", "heuristic"]"# };
+    format!(
+        "[evaluate]
+episodes  = 100                # policy and baselines meet the same ones
+baselines = {baselines}
+# required_lift_percent = 10   # a gate: the lift's whole 95 % interval must lie above"
+    )
 }

@@ -93,21 +93,16 @@ impl Segments {
         state: ReplayState,
         folder: &Path,
     ) -> Result<(), TrainError> {
-        let refuse = |path: &Path, reason: String| TrainError::Checkpoint {
-            path: path.to_owned(),
-            reason,
-            last_good: None,
-        };
-        let lanes = replay.shape.lanes;
+        let lanes = replay.shape.lanes as u64;
+        let slots = replay.capacity_steps as u64 * lanes;
+        let held = (state.steps * lanes).saturating_sub(slots)..state.steps * lanes;
         let features = replay.shape.features;
-        let slots = (replay.capacity_steps * lanes) as u64;
-        let held = (state.steps * lanes as u64).saturating_sub(slots)..state.steps * lanes as u64;
         let cuts_fit = state.cuts.iter().all(|(place, last)| held.contains(place) && last.len() == features);
-        if state.head.observations.len() != lanes * features || !cuts_fit {
+        if state.head.observations.len() != replay.shape.lanes * features || !cuts_fit {
             return Err(refuse(folder, "its replay buffer has another shape than this project's".into()));
         }
-        let wanted_from = state.steps.saturating_sub(replay.capacity_steps as u64);
-        let mut reached = wanted_from;
+        let from = state.steps.saturating_sub(replay.capacity_steps as u64);
+        let mut wanted = Wanted { from, to: state.steps, reached: from };
         *self = Self::default();
         for path in list(folder)? {
             if first_step(&path).is_none_or(|first| first >= state.steps) {
@@ -115,51 +110,17 @@ impl Segments {
                 continue;
             }
             let bytes = fs::read(&path).map_err(FileError::on("read", &path))?;
-            let mut rest = bytes.as_slice();
-            while !rest.is_empty() {
-                let before = bytes.len() - rest.len();
-                if is_of_another_format(rest) {
-                    let reason = format!(
-                        "its block at byte {before} has another format than this Setpoint ({}) reads; resume with the \
-                         Setpoint that wrote it",
-                        env!("CARGO_PKG_VERSION")
-                    );
-                    return Err(refuse(&path, reason));
-                }
-                // A block that a kill cut short lies behind the checkpoint, or the checkpoint would not have been written.
-                let Some(Written { hash, payload, after }) = split_block(rest) else { break };
-                let whole = blake3::hash(payload).as_bytes() == hash;
-                let block: Option<Block> = if whole { postcard::from_bytes(payload).ok() } else { None };
-                let Some(block) = block.filter(|block| block.fits(replay.shape)) else {
-                    return Err(refuse(
-                        &path,
-                        format!("its block at byte {before} does not match its checksum"),
-                    ));
-                };
-                let end = block.first_step + (block.rewards.len() / lanes) as u64;
-                if end > state.steps {
-                    break;
-                }
-                if end > wanted_from {
-                    if block.first_step > reached {
-                        let missing =
-                            format!("steps {reached} to {} are missing before it", block.first_step);
-                        return Err(refuse(&path, missing));
-                    }
-                    replay.put(&block, wanted_from);
-                    reached = end;
-                }
-                rest = after;
-            }
-            let good = (bytes.len() - rest.len()) as u64;
-            if !rest.is_empty() {
-                let cut = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(good));
+            let good = read_blocks(&path, &bytes, replay, &mut wanted)?;
+            if good < bytes.len() {
+                let file = OpenOptions::new().write(true).open(&path);
+                let cut = file.and_then(|file| file.set_len(good as u64));
                 cut.map_err(FileError::on("cut off", &path))?;
             }
-            self.current = Some((path, good));
+            self.current = Some((path, good as u64));
         }
-        if reached < state.steps {
-            let missing = format!("its replay buffer ends at step {reached}, expected {}", state.steps);
+        if wanted.reached < state.steps {
+            let (reached, expected) = (wanted.reached, state.steps);
+            let missing = format!("its replay buffer ends at step {reached}, expected {expected}");
             return Err(refuse(folder, missing));
         }
         replay.steps = state.steps;
@@ -169,6 +130,59 @@ impl Segments {
         self.checkpoints.push_back(state.steps);
         Ok(())
     }
+}
+
+/// The steps that a restored buffer holds, and how far it has them.
+struct Wanted {
+    from: u64,
+    to: u64,
+    reached: u64,
+}
+
+fn refuse(path: &Path, reason: String) -> TrainError {
+    TrainError::Checkpoint { path: path.to_owned(), reason, last_good: None }
+}
+
+/// Puts the blocks of a segment into the buffer; returns the length of those that the checkpoint knows.
+fn read_blocks(
+    path: &Path,
+    bytes: &[u8],
+    replay: &mut Replay,
+    wanted: &mut Wanted,
+) -> Result<usize, TrainError> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let before = bytes.len() - rest.len();
+        if is_of_another_format(rest) {
+            let reason = format!(
+                "its block at byte {before} has another format than this Setpoint ({}) reads; resume with the Setpoint \
+                 that wrote it",
+                env!("CARGO_PKG_VERSION")
+            );
+            return Err(refuse(path, reason));
+        }
+        // A block that a kill cut short lies behind the checkpoint, or the checkpoint would not have been written.
+        let Some(Written { hash, payload, after }) = split_block(rest) else { break };
+        let whole = blake3::hash(payload).as_bytes() == hash;
+        let block: Option<Block> = if whole { postcard::from_bytes(payload).ok() } else { None };
+        let Some(block) = block.filter(|block| block.fits(replay.shape)) else {
+            return Err(refuse(path, format!("its block at byte {before} does not match its checksum")));
+        };
+        let end = block.first_step + (block.rewards.len() / replay.shape.lanes) as u64;
+        if end > wanted.to {
+            break;
+        }
+        if end > wanted.from {
+            if block.first_step > wanted.reached {
+                let (reached, found) = (wanted.reached, block.first_step);
+                return Err(refuse(path, format!("steps {reached} to {found} are missing before it")));
+            }
+            replay.put(&block, wanted.from);
+            wanted.reached = end;
+        }
+        rest = after;
+    }
+    Ok(bytes.len() - rest.len())
 }
 
 impl Replay {
