@@ -30,6 +30,7 @@ pub mod ends;
 pub mod file;
 pub mod fit;
 pub mod model;
+mod stored;
 
 use batch::LearnedBatch;
 use ends::{ENDED_MIN, End, Ends};
