@@ -126,6 +126,10 @@ impl Factory for Replayed {
         ])
     }
 
+    fn files(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.file)
+    }
+
     fn findings(&self) -> Vec<Finding> {
         let message = format!(
             "{} decisions in {} episodes; what is done changes nothing: for trying what stands around a policy, not for learning one",

@@ -66,7 +66,9 @@ impl Probed {
 
     /// Keeps it beside the runs of the decision. The policies of the short trainings are not kept, so no hash names them.
     pub fn keep(&self, problem: &Problem, folder: &Path) -> Result<(), FileError> {
-        let hashes = Hashes::default().project(&problem.decision.project.charter.name, &problem.resolved());
+        let (decision, resolved) = (&problem.decision, problem.resolved());
+        let hashes =
+            Hashes::default().project(&decision.project.charter.name, &resolved, &*decision.factory)?;
         evidence_file::write(&folder.join(FILE_NAME), &hashes, self)
     }
 

@@ -237,6 +237,10 @@ impl Factory for Learned {
         entries.into_iter().map(|(key, value)| (key.to_owned(), toml::Value::String(value))).collect()
     }
 
+    fn files(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.keys.log)
+    }
+
     fn findings(&self) -> Vec<Finding> {
         let Model { fit, .. } = &*self.model;
         let worst = fit.explained.iter().map(|(_, share)| *share).fold(f64::INFINITY, f64::min);
