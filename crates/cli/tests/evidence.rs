@@ -84,7 +84,7 @@ fn an_evaluation_names_the_hashes_of_the_files_that_its_process_was_made_from() 
     let named = || json!([{ "name": "shop.txt", "hash": hash(&root.path().join("shop.txt")) }]);
     assert_eq!(data(), named());
     let before = named();
-    std::fs::write(root.path().join("shop.txt"), "2 2\n0 3 1 2\n1 4 0 2\n").unwrap();
+    std::fs::write(root.path().join("shop.txt"), "2 2\n0 3 1 2\n1 4 0 1\n# checked\n").unwrap();
     done(root.path(), &["eval", "run"]);
     assert_ne!(named(), before);
     assert_eq!(data(), named());
