@@ -1,4 +1,4 @@
-//! Every evidence file names the hashes of what it speaks of, and a reader refuses a format that it does not know.
+//! Every evidence file names the hashes of its sources, and a reader refuses an unknown format.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,4 +1,4 @@
-//! `setpoint ope`: a log is judged, refused, or wrong, and the exit status says which.
+//! `setpoint ope`: the exit status for a good log, too little data, and a wrong log.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// 120 episodes of three steps whose choices go round: whatever was done, each step is paid 90 and the choice's number.
+/// 120 episodes of three steps whose choices rotate. The reward of a step is 90 plus the number of the choice.
 fn log(folder: &Path) -> PathBuf {
     let mut text =
         "ct_norm_s1,ct_norm_s2,ct_norm_s3,ct_norm_s4,ct_norm_s5,ct_norm_s6,wip_norm,speed_norm,failure_prob,\
