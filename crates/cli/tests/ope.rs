@@ -66,7 +66,7 @@ fn a_log_is_judged_refused_or_wrong() {
 
     for (more, expected) in [
         (&["--policy", "line-manger"][..], "no file or folder `line-manger`"),
-        (&["--policy", "random", "--steps", "4"], "its longest has 3"),
+        (&["--policy", "random", "--steps", "4"], "its longest episode has 3"),
         (&["--policy", "random", "--gamma", "1.5"], "a discount is 0 to 1"),
         (&["--policy", "random", "--behaviour", "logged"], "expected more than 0"),
     ] {

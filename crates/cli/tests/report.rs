@@ -80,7 +80,7 @@ fn the_report_opens_without_complaint_and_fits_a_phone() {
             let (dom, console) = open(&browser, &run.join("report.html"), 1200, dark);
             assert_eq!(console, "", "{name}");
             assert!(dom.contains("reward per step") && dom.contains("class=\"headline\""), "{name}");
-            assert!(dom.contains("<svg") && dom.contains("How it was obtained"), "{name}");
+            assert!(dom.contains("<svg") && dom.contains("How this result was obtained"), "{name}");
             assert_eq!(dom.contains("<h2>Weights</h2>"), name.ends_with("reinforce"));
         }
         let (dom, console) = open(&browser, &frame, 1200, false);

@@ -66,7 +66,9 @@ fn a_search_is_the_same_on_any_cores_goes_on_and_is_proved_apart() {
     assert_eq!(proof["own"].as_array().unwrap().len(), 2);
     assert!(proof["difference"].as_f64().unwrap() > 0.0, "{proof}");
     let page = std::fs::read_to_string(folder.path().join("one/tune.html")).unwrap();
-    for expected in ["Better:", "What mattered", "learning_rate", "<polyline class=\"best\"", "[train.ppo]"] {
+    for expected in
+        ["Better:", "Importance of the options", "learning_rate", "<polyline class=\"best\"", "[train.ppo]"]
+    {
         assert!(page.contains(expected), "the page lacks {expected}");
     }
 

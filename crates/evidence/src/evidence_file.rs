@@ -1,11 +1,11 @@
-//! Evidence files: JSON that begins with its format and with the hashes of the policies, projects and data it speaks of.
+//! Evidence files: JSON that begins with its format and with the hashes of its policies, projects and data.
 //!
 //! `{"format": 1, "hashes": {"policies": [{"name": …, "hash": …}], "projects": […], "data": […]}, …}`, then the keys of the
 //! measurement itself. Every hash is BLAKE3, in hex: of a policy file's bytes, of a resolved project's text, of a log file's
 //! bytes. Files from before format 1 begin with the measurement; they are read too. A newer format is refused.
 //!
-//! The measurements' own types ([`crate::evaluate::Evaluation`] and others) are the format: their keys stand in
-//! `docs/json.md`, and golden files in the tests of each crate hold them.
+//! The types of the measurements ([`crate::evaluate::Evaluation`] and others) define the format: `docs/json.md` lists their
+//! keys, and golden files in the tests of each crate contain them.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,7 +18,7 @@ use setpoint_policy::Policy;
 /// Number of the layout that [`write()`] writes.
 pub const FORMAT: u32 = 1;
 
-/// What a measurement speaks of.
+/// The sources of a measurement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
     /// Policies, each by the hash of its file.
@@ -39,26 +39,26 @@ pub struct Named {
 }
 
 impl Hashes {
-    /// With a policy.
+    /// Adds a policy.
     pub fn policy(mut self, name: &str, policy: &Policy) -> Self {
         self.policies.push(Named { name: name.to_owned(), hash: policy.hash() });
         self
     }
 
-    /// With a policy by its file.
+    /// Adds a policy by its file.
     pub fn policy_file(mut self, name: &str, path: &Path) -> Result<Self, FileError> {
         self.policies.push(Named { name: name.to_owned(), hash: of_file(path)? });
         Ok(self)
     }
 
-    /// With a project by its resolved text.
+    /// Adds a project by its resolved text.
     pub fn project(mut self, name: &str, resolved: &str) -> Self {
         let hash = blake3::hash(resolved.as_bytes()).to_hex().to_string();
         self.projects.push(Named { name: name.to_owned(), hash });
         self
     }
 
-    /// With a log.
+    /// Adds a log.
     pub fn data(mut self, path: &Path) -> Result<Self, FileError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         self.data.push(Named { name, hash: of_file(path)? });
@@ -95,7 +95,7 @@ pub fn text(hashes: &Hashes, measured: &impl Serialize) -> String {
     serde_json::to_string_pretty(&stored).expect("a measurement is a struct with text keys")
 }
 
-/// Writes a measurement, with its folder where there is none.
+/// Writes a measurement, and creates its folder if needed.
 pub fn write(path: &Path, hashes: &Hashes, measured: &impl Serialize) -> Result<(), FileError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         atomic::create_folder(folder)?;
@@ -103,7 +103,7 @@ pub fn write(path: &Path, hashes: &Hashes, measured: &impl Serialize) -> Result<
     atomic::replace(path, text(hashes, measured).as_bytes())
 }
 
-/// Reads a measurement; `None` where there is no file.
+/// Reads a measurement; `None` if there is no file.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
     if !path.is_file() {
         return Ok(None);
