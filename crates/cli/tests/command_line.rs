@@ -1,44 +1,12 @@
-//! The interface for people and programs: exit status, one JSON document, clear errors, complete files.
+//! The interface for people and programs: exit status, one JSON document, clear errors.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
-fn projects() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects")
-}
+use binary::{json, projects, setpoint, stderr, text, trained};
 
-fn setpoint(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_setpoint")).args(arguments).output().unwrap()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("not one JSON document: {error}\n{}", String::from_utf8_lossy(&output.stdout))
-    })
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// A short training of the assembly line in a folder.
-fn trained(folder: &Path) -> String {
-    let run = folder.join("run");
-    let project = projects().join("assembly-line");
-    let arguments = ["train", text(&project), "--steps", "8192", "--run-dir", text(&run), "--json"];
-    let output = setpoint(&[&arguments[..], &["--set", "train.checkpoint_every_updates=1"]].concat());
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let document = json(&output);
-    assert_eq!(document["command"], "train");
-    assert_eq!(document["training"]["steps"], 8192);
-    text(&run).to_owned()
-}
+mod binary;
 
 #[test]
 fn a_new_project_is_whole_but_its_charter_must_be_answered() {
@@ -328,142 +296,6 @@ fn recommend_honours_constraints_and_refuses_impossible_states() {
     assert_eq!(nothing.status.code(), Some(2));
     assert!(stderr(&nothing).contains("no choice is left"), "{}", stderr(&nothing));
     assert!(stderr(&impossible(&["no_acton"])).contains("did you mean `no_action`?"));
-}
-
-#[test]
-fn damaged_files_are_refused_and_the_last_good_one_is_named() {
-    let root = tempfile::tempdir().unwrap();
-    let run = PathBuf::from(trained(root.path()));
-    let project = projects().join("assembly-line");
-    let mut checkpoints: Vec<PathBuf> =
-        std::fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    checkpoints.sort();
-    let (newest, good) = (checkpoints.pop().unwrap(), checkpoints.pop().unwrap());
-    let good_name = good.file_name().unwrap().to_str().unwrap();
-
-    let policy = run.join("policy.safetensors");
-    let whole = std::fs::read(&policy).unwrap();
-    let mut broken = whole.clone();
-    let middle = broken.len() / 2;
-    broken[middle] ^= 1;
-    std::fs::write(&policy, &broken).unwrap();
-    let output = setpoint(&["eval", text(&run)]);
-    assert_eq!(output.status.code(), Some(2));
-    let newest_name = newest.file_name().unwrap().to_str().unwrap();
-    assert!(
-        stderr(&output).contains("checksum") && stderr(&output).contains(newest_name),
-        "{}",
-        stderr(&output)
-    );
-
-    // The command of the message repairs it.
-    let resume = [
-        "train",
-        text(&project),
-        "--steps",
-        "8192",
-        "--run-dir",
-        text(&run),
-        "--set",
-        "train.checkpoint_every_updates=1",
-        "--resume",
-    ];
-    assert_eq!(setpoint(&resume).status.code(), Some(0));
-    assert_eq!(std::fs::read(&policy).unwrap(), whole);
-
-    std::fs::remove_file(&policy).unwrap();
-    let mut damaged = std::fs::read(&newest).unwrap();
-    damaged.truncate(damaged.len() / 2);
-    std::fs::write(&newest, damaged).unwrap();
-    let output = setpoint(&resume);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains(good_name), "{}", stderr(&output));
-    std::fs::remove_file(&newest).unwrap();
-    assert_eq!(setpoint(&resume).status.code(), Some(0));
-    assert_eq!(std::fs::read(&policy).unwrap(), whole);
-
-    let mut other = resume.to_vec();
-    other[3] = "9000";
-    let output = setpoint(&other);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("total_steps = 8192"), "{}", stderr(&output));
-}
-
-/// A full device refuses the write; the files of the run stay whole. `/dev/full` plays the full disk.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_full_disk_gives_a_clear_error_and_leaves_earlier_files_whole() {
-    let root = tempfile::tempdir().unwrap();
-    let run = PathBuf::from(trained(root.path()));
-    let policy = std::fs::read(run.join("policy.safetensors")).unwrap();
-    std::os::unix::fs::symlink("/dev/full", run.join("report.html.tmp")).unwrap();
-    let output = setpoint(&["report", text(&run)]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("report.html") && stderr(&output).contains("free some space"),
-        "{}",
-        stderr(&output)
-    );
-    assert!(!run.join("report.html").exists());
-    assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), policy);
-}
-
-/// The disk fills up in the middle of a training: the last checkpoint stays complete. With space again the training
-/// continues from it to the same end.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_disk_that_fills_up_while_training_costs_nothing_but_time() {
-    let root = tempfile::tempdir().unwrap();
-    let expected = std::fs::read(Path::new(&trained(root.path())).join("policy.safetensors")).unwrap();
-    let run = root.path().join("filled");
-    let checkpoints = run.join("checkpoints");
-    std::fs::create_dir_all(&checkpoints).unwrap();
-    std::os::unix::fs::symlink("/dev/full", checkpoints.join("00000003.checkpoint.tmp")).unwrap();
-    let project = projects().join("assembly-line");
-    let arguments = [
-        "train",
-        text(&project),
-        "--steps",
-        "8192",
-        "--resume",
-        "--run-dir",
-        text(&run),
-        "--set",
-        "train.checkpoint_every_updates=1",
-    ];
-    let output = setpoint(&arguments);
-    assert_eq!(output.status.code(), Some(2));
-    let message = stderr(&output);
-    assert!(message.contains("00000003.checkpoint") && message.contains("free some space"), "{message}");
-    assert!(checkpoints.join("00000002.checkpoint").is_file() && !run.join("policy.safetensors").exists());
-    // The failed write has cleaned up after itself; the device has space again.
-    assert_eq!(setpoint(&arguments).status.code(), Some(0));
-    assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), expected);
-}
-
-/// `/sys` takes no new folders, not even from root: a place that can be read and not written.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_read_only_place_gives_a_clear_error() {
-    let project = projects().join("assembly-setup");
-    let output = setpoint(&["train", text(&project), "--run-dir", "/sys/setpoint-run"]);
-    assert_eq!(output.status.code(), Some(2));
-    let message = stderr(&output);
-    assert!(message.contains("cannot create the folder /sys/setpoint-run"), "{message}");
-    assert!(message.contains("choose a folder that can be written with --run-dir"), "{message}");
-}
-
-/// A run folder that cannot be made: its parent is a file.
-#[test]
-fn an_impossible_run_folder_gives_a_clear_error() {
-    let root = tempfile::tempdir().unwrap();
-    let file = root.path().join("file");
-    std::fs::write(&file, "x").unwrap();
-    let run = file.join("run");
-    let output = setpoint(&["train", text(&projects().join("assembly-setup")), "--run-dir", text(&run)]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("cannot create the folder"), "{}", stderr(&output));
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "x");
 }
 
 #[test]

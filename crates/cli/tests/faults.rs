@@ -1,13 +1,12 @@
 //! `setpoint faults` and `setpoint watch` on a real run.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn setpoint(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_setpoint")).current_dir(folder).args(arguments).output().unwrap()
-}
+use binary::setpoint_in as setpoint;
+
+mod binary;
 
 fn trained(folder: &Path, project: &str, run: &str, more: &[&str]) {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects").join(project);

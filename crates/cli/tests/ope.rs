@@ -2,18 +2,15 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
-use serde_json::Value;
+use binary::{json, projects, setpoint, text};
+
+mod binary;
 
 fn ope(log: &Path, more: &[&str]) -> Output {
-    let project: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects/assembly-line");
-    let arguments = ["ope", project.to_str().unwrap(), "--data", log.to_str().unwrap()];
-    Command::new(env!("CARGO_BIN_EXE_setpoint")).args(arguments).args(more).output().unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
+    let project = projects().join("assembly-line");
+    setpoint(&[&["ope", text(&project), "--data", text(log)], more].concat())
 }
 
 /// 120 episodes of three steps whose choices rotate. The reward of a step is 90 plus the number of the choice.

@@ -2,32 +2,18 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
 use setpoint_process::vectorized::Actions;
 use setpoint_processes::open_kind;
 use setpoint_random::Stream;
 
+use binary::{json, setpoint_in as setpoint, stderr, text as path};
+
+mod binary;
+
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects/assembly-line")
-}
-
-/// Runs in a folder of its own, where no run is found.
-fn setpoint(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_setpoint")).current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
 }
 
 /// A log of the built-in line with random actions; `lag` steps pass before an action acts.

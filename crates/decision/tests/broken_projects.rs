@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Parameter, Signal, Spec};
 
-/// The assembly line's names, units and bounds.
-fn spec() -> Spec {
+fn features() -> Vec<Feature> {
     let feature = |(name, unit, scale, offset): (String, &str, f32, f32)| Feature {
         name,
         unit: unit.into(),
@@ -29,6 +28,11 @@ fn spec() -> Spec {
     ] {
         features.push((name.into(), unit, scale, 0.0));
     }
+    features.into_iter().map(feature).collect()
+}
+
+/// The assembly line's names, units and bounds.
+fn spec() -> Spec {
     let choice = |name: &str| Choice { name: name.into(), description: String::new() };
     let signal = |(name, unit): (&str, &str)| Signal {
         name: name.into(),
@@ -42,7 +46,7 @@ fn spec() -> Spec {
         kind: "assembly-line".into(),
         summary: String::new(),
         source: String::new(),
-        observation: features.into_iter().map(feature).collect(),
+        observation: features(),
         masked: false,
         deterministic: false,
         action: ActionSpace::Discrete {

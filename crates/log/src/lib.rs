@@ -14,6 +14,8 @@ pub mod mapping;
 pub mod read;
 pub mod table;
 pub mod time;
+#[cfg(feature = "parquet")]
+mod time_as_text;
 
 pub use error::LogError;
 pub use log::{Log, LoggedEpisode};

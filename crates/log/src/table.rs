@@ -13,6 +13,7 @@ use crate::error::LogError;
 
 pub mod cell;
 mod delimited;
+#[cfg_attr(not(feature = "parquet"), path = "table/no_parquet.rs")]
 mod parquet;
 
 const NAME_A_FILE: &str = "name a CSV or Parquet file with --data or file = \"…\" in [data]";
@@ -51,7 +52,7 @@ pub struct Table {
 }
 
 enum Rows {
-    Delimited(delimited::Rows),
+    Delimited(Box<delimited::Rows>),
     Parquet(parquet::Rows),
 }
 
@@ -75,7 +76,7 @@ pub fn open(path: &Path) -> Result<Table, LogError> {
         (header, Format::Parquet, Rows::Parquet(rows))
     } else {
         let (header, rows) = delimited::open(path, file)?;
-        (header, Format::Csv, Rows::Delimited(rows))
+        (header, Format::Csv, Rows::Delimited(Box::new(rows)))
     };
     check_header(path, &header, format)?;
     Ok(Table { path: path.to_owned(), header, format, rows })

@@ -10,7 +10,6 @@ use setpoint_random::Stream;
 use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
-use crate::policy_file::Origin;
 
 /// The trained function with everything needed to run it: what a policy file holds.
 #[derive(Clone, Debug)]
@@ -25,6 +24,15 @@ pub struct Policy {
     pub normalizer: Option<Normalizer>,
     /// The file that it was read from; its hash is the policy's.
     pub(crate) origin: Option<Origin>,
+}
+
+/// The file that a policy was read from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// Hash of the file's bytes.
+    pub file: blake3::Hash,
+    /// Hash of the bytes that [`Policy::to_bytes`] gives right after reading.
+    pub rewritten: blake3::Hash,
 }
 
 /// Two policies are the same where they decide the same and say the same of themselves, whatever files they come from.

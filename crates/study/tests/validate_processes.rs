@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::{ActionSpace, Signal, Spec};
 use setpoint_learn::problem::Problem;
 use setpoint_log::Reading;
 use setpoint_process::State;
@@ -37,15 +37,19 @@ enum Who {
     Controller,
 }
 
-/// A log, with the process's own names as columns.
-fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
-    let spec = problem.spec();
-    let signals: Vec<_> = spec
-        .signals
+/// Signals that are neither features nor actions by their names.
+fn signals_of_their_own(spec: &Spec) -> Vec<&Signal> {
+    spec.signals
         .iter()
         .filter(|signal| spec.observation.iter().all(|feature| feature.name != signal.name))
         .filter(|signal| !spec.action.names().contains(&signal.name.as_str()))
-        .collect();
+        .collect()
+}
+
+/// A log, every column by the process's own names.
+fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
+    let spec = problem.spec();
+    let signals = signals_of_their_own(spec);
     let mut names: Vec<&str> = spec.observation.iter().map(|feature| feature.name.as_str()).collect();
     match &spec.action {
         ActionSpace::Discrete { .. } => names.push("action"),

@@ -8,7 +8,9 @@
 //! arXiv 1910.07207), in [`discrete`].
 
 use serde::{Deserialize, Serialize};
+use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::Spec;
+use setpoint_evidence::Decision;
 use setpoint_nn::gaussian::{squashed_gradient, squashed_sample};
 use setpoint_nn::network::{Cores, Halves, Network};
 use setpoint_policy::head::Head;
@@ -16,19 +18,22 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use crate::actor_critic::{ActorCritic, Widths};
-use crate::algorithm::Snapshot;
+use crate::algorithm::{Algorithm, Snapshot};
 use crate::critics::{Critic, beside};
 use crate::exploration::NoiseSource;
 use crate::figures::{Figures, Means};
-use crate::off_policy::{Chosen, Learner};
-use crate::recipe::{Learns, Recipe};
+use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
+use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
+use crate::request::Request;
 use crate::usual_ranges::{counts, gamma, logarithmic};
+use crate::warnings::still_target;
 
 pub mod discrete;
 mod options;
 mod temperature;
 
+use discrete::DiscreteSac;
 pub use options::Options;
 pub use temperature::{EntropyCoefficient, Temperature};
 
@@ -54,6 +59,29 @@ pub const RECIPE: Recipe = Recipe {
     },
     read: |section| Ok(Box::new(Options::read(section)?)),
 };
+
+impl LearnerOptions for Options {
+    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
+        let (Request { spec, seed, .. }, cores) = (request, request.cores());
+        let collection = self.collection.clone();
+        if spec.action.is_discrete() {
+            let learner = DiscreteSac::new(self.clone(), spec, *seed, cores);
+            Box::new(OffPolicy::new(learner, collection, request, cores))
+        } else {
+            let learner = Sac::new(self.clone(), spec, *seed, cores);
+            Box::new(OffPolicy::new(learner, collection, request, cores))
+        }
+    }
+
+    fn collection(&self) -> Option<&Collection> {
+        Some(&self.collection)
+    }
+
+    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
+        let moves = self.collection.total_gradient_steps(decision.project.train.total_steps);
+        still_target(self.target_update_interval, moves, "gradient steps").into_iter().collect()
+    }
+}
 
 /// The rows of a batch in which one critic is the lesser of the two, and what it says of the actions there.
 struct Lesser {

@@ -18,7 +18,7 @@ use ::parquet::schema::types::Type;
 use csv::{ByteRecord, Position};
 
 use crate::error::LogError;
-use crate::time;
+use crate::time_as_text;
 
 /// A file of this format begins, and ends, with these bytes.
 pub(super) const MARK: &[u8] = b"PAR1";
@@ -110,14 +110,20 @@ fn write(text: &mut String, field: &Field, column: Column) {
         (Field::Float(value), _) => write!(text, "{value}"),
         (Field::Double(value), _) => write!(text, "{value}"),
         (Field::Date(days), _) => {
-            time::write(text, i64::from(*days) * 86_400, 0, 1, false);
+            time_as_text::write(text, i64::from(*days) * 86_400, 0, 1, false);
             Ok(())
         }
         (
             Field::Long(value) | Field::TimestampMillis(value) | Field::TimestampMicros(value),
             Column::Time { per_second, utc },
         ) => {
-            time::write(text, value.div_euclid(per_second), value.rem_euclid(per_second), per_second, utc);
+            time_as_text::write(
+                text,
+                value.div_euclid(per_second),
+                value.rem_euclid(per_second),
+                per_second,
+                utc,
+            );
             Ok(())
         }
         (other, _) => write!(text, "{other}"),

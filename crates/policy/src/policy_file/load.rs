@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::stored::StoredManifest;
-use super::{BYTES_MAX, FORMAT, METADATA_KEY, Origin, PolicyFileError, Refusal, check, extra_name, format_1};
+use super::{BYTES_MAX, FORMAT, METADATA_KEY, PolicyFileError, Refusal, check, extra_name, format_1};
 use crate::digest;
 use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
-use crate::policy::Policy;
+use crate::policy::{Origin, Policy};
 
 /// The metadata: the manifest's text stays as it is stored.
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct Version {
 }
 
 /// The parsed `safetensors` file.
-pub struct File<'a>(SafeTensors<'a>);
+struct File<'a>(SafeTensors<'a>);
 
 impl Policy {
     /// Reads and verifies a policy file.
@@ -77,7 +77,7 @@ impl Policy {
         let manifest = Manifest::try_from(stored)?;
         check::shape(&manifest)?;
         let file = File(file);
-        if format == 1 && format_1::digest(text.get(), &file, &tensor_names(&manifest))? != blake3 {
+        if format == 1 && format_1::digest(text.get(), &file.policy_tensors(&manifest)?) != blake3 {
             return Err(damaged().into());
         }
         let mut policy = file.policy(manifest)?;
@@ -124,9 +124,13 @@ impl<'a> File<'a> {
         Ok(Policy::new(manifest, parameters, log_std, normalizer))
     }
 
-    /// The bytes of a tensor.
-    pub fn bytes(&self, name: &str) -> Result<&'a [u8], String> {
-        self.0.tensor(name).map(|tensor| tensor.data()).map_err(|_| format!("the tensor `{name}` is missing"))
+    /// The names and bytes of the policy's tensors, in the order in which they are written.
+    fn policy_tensors(&self, manifest: &Manifest) -> Result<Vec<(String, &'a [u8])>, String> {
+        let tensor = |name: String| match self.0.tensor(&name) {
+            Ok(tensor) => Ok((name, tensor.data())),
+            Err(_) => Err(format!("the tensor `{name}` is missing")),
+        };
+        tensor_names(manifest).into_iter().map(tensor).collect()
     }
 
     fn numbers(&self, name: &str, dtype: Dtype, expected: usize) -> Result<&'a [u8], String> {

@@ -101,15 +101,6 @@ impl Policy {
     }
 }
 
-/// Where a policy was read from.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    /// Hash of the file's bytes.
-    file: blake3::Hash,
-    /// Hash of the bytes that [`Policy::to_bytes`] gives right after reading.
-    rewritten: blake3::Hash,
-}
-
 /// A tensor of the file.
 struct Tensor {
     name: String,

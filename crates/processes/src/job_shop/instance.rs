@@ -293,70 +293,73 @@ mod tests {
         assert_eq!(instance.job(1), [operation(1, 4), operation(0, 0)]);
     }
 
+    /// A text and the message about it.
+    const FAULTS: &[(&str, &str)] = &[
+        ("", "1:1 there is no instance in this file | expected a line `jobs machines`"),
+        ("# only\n", "1:7 there is no instance in this file | expected a line `jobs machines`"),
+        (
+            "2 2 2\n",
+            "1:1 the first line has 3 words, not two | expected the number of jobs and the number of machines",
+        ),
+        ("0 2\n", "1:1 the number of jobs cannot be 0 | expected at least 1"),
+        ("2 0\n", "1:3 the number of machines cannot be 0 | expected at least 1"),
+        (
+            "two 2\n",
+            "1:1 the number of jobs cannot be `two` | expected the number of jobs, a whole number from 0 to \
+             4294967295",
+        ),
+        (
+            "5001 2\n",
+            "1:1 5001 jobs on 2 machines are too many | expected at most 10000 operations (jobs × machines)",
+        ),
+        (
+            "4000000000 4000000000\n",
+            "1:1 4000000000 jobs on 4000000000 machines are too many | expected at most 10000 operations (jobs × \
+             machines)",
+        ),
+        ("2 2\n0 3 1 2\n", "2:8 only 1 of the 2 jobs have a row | expected the row of job_1"),
+        (
+            "1 2\n0 3\n",
+            "2:4 the row of job_0 has 2 numbers, not 4 | expected more: 2 pairs of machine and duration",
+        ),
+        (
+            "1 2\n0 3 1 2 7\n",
+            "2:9 the row of job_0 has 5 numbers, not 4 | expected the end of the row: 2 pairs of machine and \
+             duration",
+        ),
+        (
+            "1 2\n0 3 0 2\n",
+            "2:5 job_0 visits machine 0 twice | expected a machine that it has not visited yet",
+        ),
+        (
+            "1 2\n0 3 2 2\n",
+            "2:5 the machine cannot be `2` | expected the machine, a whole number from 0 to 1",
+        ),
+        (
+            "1 2\n0 -3 1 2\n",
+            "2:3 the duration cannot be `-3` | expected the duration, a whole number from 0 to 16777216",
+        ),
+        (
+            "1 2\n0 2.5 1 2\n",
+            "2:3 the duration cannot be `2.5` | expected the duration, a whole number from 0 to 16777216",
+        ),
+        (
+            "1 2\n0 16777216 1 1\n",
+            "2:15 all durations together are 16777217 | at most 16777216 in all, or times would not be exact: use \
+             a coarser unit of time",
+        ),
+        ("1 1\n0 3\nthank you\n", "3:1 something follows the last job's row | expected the end of the file"),
+    ];
+
     #[test]
     fn each_fault_is_named_where_it_stands() {
-        for (text, expected) in [
-            ("", "1:1 there is no instance in this file | expected a line `jobs machines`"),
-            ("# only\n", "1:7 there is no instance in this file | expected a line `jobs machines`"),
-            (
-                "2 2 2\n",
-                "1:1 the first line has 3 words, not two | expected the number of jobs and the number of machines",
-            ),
-            ("0 2\n", "1:1 the number of jobs cannot be 0 | expected at least 1"),
-            ("2 0\n", "1:3 the number of machines cannot be 0 | expected at least 1"),
-            (
-                "two 2\n",
-                "1:1 the number of jobs cannot be `two` | expected the number of jobs, a whole number from 0 to \
-                 4294967295",
-            ),
-            (
-                "5001 2\n",
-                "1:1 5001 jobs on 2 machines are too many | expected at most 10000 operations (jobs × machines)",
-            ),
-            (
-                "4000000000 4000000000\n",
-                "1:1 4000000000 jobs on 4000000000 machines are too many | expected at most 10000 operations (jobs × \
-                 machines)",
-            ),
-            ("2 2\n0 3 1 2\n", "2:8 only 1 of the 2 jobs have a row | expected the row of job_1"),
-            (
-                "1 2\n0 3\n",
-                "2:4 the row of job_0 has 2 numbers, not 4 | expected more: 2 pairs of machine and duration",
-            ),
-            (
-                "1 2\n0 3 1 2 7\n",
-                "2:9 the row of job_0 has 5 numbers, not 4 | expected the end of the row: 2 pairs of machine and \
-                 duration",
-            ),
-            (
-                "1 2\n0 3 0 2\n",
-                "2:5 job_0 visits machine 0 twice | expected a machine that it has not visited yet",
-            ),
-            (
-                "1 2\n0 3 2 2\n",
-                "2:5 the machine cannot be `2` | expected the machine, a whole number from 0 to 1",
-            ),
-            (
-                "1 2\n0 -3 1 2\n",
-                "2:3 the duration cannot be `-3` | expected the duration, a whole number from 0 to 16777216",
-            ),
-            (
-                "1 2\n0 2.5 1 2\n",
-                "2:3 the duration cannot be `2.5` | expected the duration, a whole number from 0 to 16777216",
-            ),
-            (
-                "1 2\n0 16777216 1 1\n",
-                "2:15 all durations together are 16777217 | at most 16777216 in all, or times would not be exact: use \
-                 a coarser unit of time",
-            ),
-            (
-                "1 1\n0 3\nthank you\n",
-                "3:1 something follows the last job's row | expected the end of the file",
-            ),
-        ] {
-            assert_eq!(error(text), expected, "{text:?}");
+        for (text, expected) in FAULTS {
+            assert_eq!(error(text), *expected, "{text:?}");
         }
-        // No text of these pieces, however it is put together, does any harm.
+    }
+
+    #[test]
+    fn no_text_of_these_pieces_does_harm() {
         let pieces = ["0", "1", "2", " ", "\n", "#", "-1", "é", "18446744073709551616", "\t"];
         let mut random = setpoint_random::Stream::new(1, "hostile instances", 0);
         for _ in 0..20_000 {

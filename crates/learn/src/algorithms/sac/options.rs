@@ -2,21 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
-use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
-use setpoint_evidence::Decision;
 use setpoint_nn::mlp::Activation;
 
 use super::temperature::EntropyCoefficient;
-use super::{Sac, discrete};
-use crate::algorithm::Algorithm;
 use crate::exploration::ActionNoise;
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
-use crate::off_policy::{Collection, OffPolicy};
-use crate::recipe::LearnerOptions;
-use crate::request::Request;
-use crate::warnings::still_target;
+use crate::off_policy::Collection;
 
 /// `[train.sac]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,28 +91,5 @@ impl Options {
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
         };
         Ok(options)
-    }
-}
-
-impl LearnerOptions for Options {
-    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
-        let (Request { spec, seed, .. }, cores) = (request, request.cores());
-        let collection = self.collection.clone();
-        if spec.action.is_discrete() {
-            let learner = discrete::DiscreteSac::new(self.clone(), spec, *seed, cores);
-            Box::new(OffPolicy::new(learner, collection, request, cores))
-        } else {
-            let learner = Sac::new(self.clone(), spec, *seed, cores);
-            Box::new(OffPolicy::new(learner, collection, request, cores))
-        }
-    }
-
-    fn collection(&self) -> Option<&Collection> {
-        Some(&self.collection)
-    }
-
-    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
-        let moves = self.collection.total_gradient_steps(decision.project.train.total_steps);
-        still_target(self.target_update_interval, moves, "gradient steps").into_iter().collect()
     }
 }

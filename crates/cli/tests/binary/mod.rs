@@ -1,0 +1,53 @@
+//! The binary as people and programs run it.
+// Each test file compiles this module and uses a part of it.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The ready projects.
+pub fn projects() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects")
+}
+
+/// Runs the binary.
+pub fn setpoint(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_setpoint")).args(arguments).output().unwrap()
+}
+
+/// Runs the binary in a folder of its own, where it finds no earlier run.
+pub fn setpoint_in(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_setpoint")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The one document on standard output.
+pub fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("not one JSON document: {error}\n{}", String::from_utf8_lossy(&output.stdout))
+    })
+}
+
+/// What was printed for people.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A short training of the assembly line in a folder.
+pub fn trained(folder: &Path) -> String {
+    let run = folder.join("run");
+    let project = projects().join("assembly-line");
+    let arguments = ["train", text(&project), "--steps", "8192", "--run-dir", text(&run), "--json"];
+    let output = setpoint(&[&arguments[..], &["--set", "train.checkpoint_every_updates=1"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let document = json(&output);
+    assert_eq!(document["command"], "train");
+    assert_eq!(document["training"]["steps"], 8192);
+    text(&run).to_owned()
+}
