@@ -32,7 +32,7 @@ fn damaged_files_are_refused_and_the_last_good_one_is_named() {
         stderr(&output)
     );
 
-    // The named command mends it.
+    // The command of the message repairs it.
     let resume = [
         "train",
         text(&project),

@@ -1,7 +1,7 @@
 //! Golden checkpoints: a training that an earlier version began is resumed and ends as that version would have ended it.
 //!
 //! Container, environments, learner, replay buffer and statistics are all read. A change of any of their layouts fails here: it needs a new
-//! number of the container and a reader of the old one. The policies beside them were written by that version (in format 1).
+//! number of the container and a reader of the old one. The golden policies were written by that version (in format 1).
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -46,7 +46,7 @@ fn signals_of_their_own(spec: &Spec) -> Vec<&Signal> {
         .collect()
 }
 
-/// A log, every column by the process's own names.
+/// A log, with the process's own names as columns.
 fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
     let spec = problem.spec();
     let signals = signals_of_their_own(spec);
