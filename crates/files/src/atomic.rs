@@ -1,4 +1,4 @@
-//! Files that survive a kill or a full disk: written beside the old one, synced, then renamed over it.
+//! Files that survive a kill or a full disk: written next to the old file, synced, then renamed over it.
 
 use std::fs::{self, File};
 use std::io::Write;
