@@ -77,7 +77,7 @@ fn side_by_side(tables: &str) -> Vec<Vec<Look>> {
         assert_eq!(
             with.transition().signals,
             without.transition().signals,
-            "the reward is paid for the truth"
+            "the reward uses the true values"
         );
         assert_eq!(with.transition().outcomes, without.transition().outcomes);
     }
