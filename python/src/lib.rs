@@ -45,7 +45,7 @@ mod _native {
         setpoint::registry().complete().collect()
     }
 
-    /// What stands beside the policy in a policy file's bytes under a name; `None` where nothing does.
+    /// Additional bytes with a name in a policy file's bytes; `None` if there are none.
     #[pyfunction]
     fn extra<'py>(py: Python<'py>, bytes: &[u8], name: &str) -> Option<Bound<'py, pyo3::types::PyBytes>> {
         setpoint_policy::Policy::extra(bytes, name).map(|found| pyo3::types::PyBytes::new(py, found))

@@ -63,8 +63,8 @@ pub fn train(
     Ok((folder.path.clone(), to_json(&trained.summary)?))
 }
 
-/// Evaluates a run's policy against the project's baselines; gives the evaluation as JSON and keeps it with the run, as the
-/// report that is written anew.
+/// Evaluates a run's policy against the project's baselines; returns the evaluation as JSON, stores it in the run,
+/// and writes the run's report again.
 #[pyfunction]
 #[pyo3(signature = (run, episodes=None, seeds=1))]
 pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64) -> PyResult<String> {

@@ -18,7 +18,7 @@ def log(tmp_path_factory):
     draws = np.random.default_rng(3)
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["x", "x_dot", "theta", "theta_dot", "pushed", "paid", "run", "upright"])
+        writer.writerow(["x", "x_dot", "theta", "theta_dot", "pushed", "earned", "run", "upright"])
         for episode in range(60):
             observation, _ = env.reset(seed=episode)
             over = False
@@ -36,7 +36,7 @@ def _rule(observation) -> int:
 
 COLUMNS = {
     "action": "pushed",
-    "reward": "paid",
+    "reward": "earned",
     "episode": "run",
     "features": {
         "cart_position": "x",
