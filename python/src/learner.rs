@@ -120,7 +120,7 @@ impl Learner {
         }
     }
 
-    /// The policy as it stands.
+    /// The present policy.
     fn policy(&self, py: Python<'_>) -> Policy {
         py.detach(|| self.lock().policy().into())
     }
@@ -132,7 +132,7 @@ impl Learner {
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Puts back what [`Learner::save`] gave.
+    /// Restores the state of [`Learner::save`].
     fn restore(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
         py.detach(|| self.lock().load(bytes))
             .map_err(|error| PyValueError::new_err(format!("this is not the state of such a model: {error}")))

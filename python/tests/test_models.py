@@ -109,7 +109,7 @@ def test_a_model_without_an_environment_decides_and_says_what_it_lacks(tmp_path)
     assert read.predict(np.zeros(4))[0] in (0, 1)
     with pytest.raises(RuntimeError, match="set_env"):
         read.learn(100)
-    with pytest.raises(ValueError, match="learnt by ppo, not by dqn"):
+    with pytest.raises(ValueError, match="learned by ppo, not by dqn"):
         setpoint.DQN.load(tmp_path / "policy.safetensors")
 
 

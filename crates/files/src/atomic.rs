@@ -58,7 +58,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy");
         replace(&path, b"old").unwrap();
-        // A folder in the temporary file's place makes the write fail, whoever runs the test.
+        // A folder in the temporary file's place makes the write fail, also for root.
         fs::create_dir(folder.path().join("policy.tmp")).unwrap();
         let error = replace(&path, b"new").unwrap_err();
         assert!(error.to_string().contains("cannot write"), "{error}");

@@ -48,10 +48,10 @@ impl Network {
         network
     }
 
-    /// All parameters 0, with `beside` additional parameters; Adam with the given ε.
-    pub fn zeroed(shape: Mlp, beside: usize, rows_max: usize, epsilon: f64) -> Self {
+    /// All parameters 0, with `additional` more parameters than the network; Adam with the given ε.
+    pub fn zeroed(shape: Mlp, additional: usize, rows_max: usize, epsilon: f64) -> Self {
         let own = shape.parameters();
-        let n = own + beside;
+        let n = own + additional;
         Self {
             workspace: shape.workspace(rows_max),
             gradient: vec![0.0; n],
