@@ -1,4 +1,4 @@
-"""The common part of all models: they learn, decide, are saved and loaded. :mod:`setpoint.models` has a class for each algorithm."""
+"""The common part of all models: they learn, decide, are saved and loaded. :mod:`setpoint.models` has their classes."""
 
 from __future__ import annotations
 
@@ -185,8 +185,8 @@ class Model:
     :param verbose: 1 prints a line of figures every few seconds
     :param device: ``"cpu"`` or ``"auto"``
     :param check_bounds: refuse observations outside of the bounds that an environment in Python declares
-    :param timeout_s: time limit, in seconds, of a step or a reset of an environment in Python during the learning; ``math.inf`` to
-        wait for ever, for example in a debugger
+    :param timeout_s: time limit, in seconds, of a step or a reset of an environment in Python during the learning;
+        ``math.inf`` waits for ever, for example in a debugger
     :param data: for algorithms that learn from a log: the meaning of its columns, like ``[data]`` of a project file
     :param options: the algorithm's own, with Stable-Baselines3's names: ``setpoint list algorithms NAME`` explains each
     :raises TypeError: for an option that the algorithm does not have

@@ -19,9 +19,9 @@ CallbackFunction = Callable[[Figures], object]
 
 
 class BaseCallback:
-    """A base class. ``self.model`` is the model; ``self.figures`` has the figures of the last update: ``steps`` and ``total_steps`` of this call
-    of ``learn``, ``updates``, ``episodes``, ``return_mean_100`` (``None`` before the first episode ended), and the
-    algorithm's own (losses, entropy …)."""
+    """A base class. ``self.model`` is the model; ``self.figures`` has the figures of the last update: ``steps`` and
+    ``total_steps`` of this call of ``learn``, ``updates``, ``episodes``, ``return_mean_100`` (``None`` before the first
+    episode ended), and the algorithm's own (losses, entropy …)."""
 
     def __init__(self) -> None:
         self.model: Model | None = None

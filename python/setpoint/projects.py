@@ -50,7 +50,7 @@ class Comparison:
     """The policy against a baseline, on the same episodes.
 
     :ivar lift_percent: difference of reward per step, in percent of the baseline's
-    :ivar probability_of_improvement: probability that an episode of the policy returns more than an episode of the baseline, in [0, 1]
+    :ivar probability_of_improvement: probability that an episode of the policy returns more than one of the baseline
     """
 
     baseline: str

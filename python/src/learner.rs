@@ -125,7 +125,8 @@ impl Learner {
         py.detach(|| self.lock().policy().into())
     }
 
-    /// The state of the learner to continue the learning (optimisers, statistics, draws), without replay buffer and environments.
+    /// The state of the learner to continue the learning (optimisers, statistics, draws), without replay buffer and
+    /// environments.
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = py.detach(|| self.lock().save());
         let bytes = bytes.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;

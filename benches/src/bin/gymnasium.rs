@@ -1,6 +1,6 @@
 //! An environment of Gymnasium through Python workers: `gymnasium [ID [LANES [WORKERS]]]`, 8 of `CartPole-v1` in 2 workers
-//! by default; needs a Python with gymnasium (`SETPOINT_PYTHON`). `python benches/gymnasium_direct.py` measures the cost of the same
-//! steps in Python alone.
+//! by default; needs a Python with gymnasium (`SETPOINT_PYTHON`). `python benches/gymnasium_direct.py` measures the cost of
+//! the same steps in Python alone.
 
 use std::time::Instant;
 

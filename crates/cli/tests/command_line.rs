@@ -189,7 +189,7 @@ fn bad_input_exits_2_with_one_error_document() {
         ),
         (vec!["check", text(&project), "--set", "process.stations=6"], "unknown key `stations`"),
         (vec!["list", "processes", "assembly"], "there is no process `assembly`"),
-        (vec!["list", "processes", "gymnasium"], "depends on the environment that a project names"),
+        (vec!["list", "processes", "gymnasium"], "depend on the environment that a project names"),
         (vec!["new", "/nowhere/lander", "--process", "gymnasium"], "`gymnasium` needs an environment"),
         (vec!["list", "algorithms", "pop"], "there is no algorithm `pop`; did you mean `ppo`?"),
         (

@@ -14,7 +14,8 @@ use crate::section::{Range, Section};
 pub struct Curriculum {
     /// Their names.
     pub levels: Vec<String>,
-    /// A level is mastered when the mean return of its last `episodes` episodes is above this; one number for each level but the last.
+    /// A level is mastered when the mean return of its last `episodes` episodes is above this; one number for each level
+    /// but the last.
     pub advance_above: Option<Levels>,
     /// Environment steps after which the next level begins in any case; one number for each level but the last.
     pub advance_after: Option<Vec<u64>>,

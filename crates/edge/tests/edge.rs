@@ -1,4 +1,5 @@
-//! The interface for people and programs: tables, one JSON document, exit status, clear errors; and the parts that the program leaves out.
+//! The interface for people and programs: tables, one JSON document, exit status, clear errors; and the parts that the
+//! program leaves out.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -4,7 +4,8 @@
 //! * [`player`] – the one loop in which a decider plays; its observers measure. [`deciders`] – deciders by name
 //! * [`environments`] – processes for learning, with reward, constraints and the sums for logs
 //! * [`progression`] – the levels of a curriculum during a training
-//! * [`mod@evaluate`] – the policy against its baselines, [`mod@gate`] – whether the evaluation proves the required lift; [`faults`] – the policy under noise, delay and loss of samples
+//! * [`mod@evaluate`] – the policy against its baselines, [`mod@gate`] – whether the evaluation proves the required lift;
+//!   [`faults`] – the policy under noise, delay and loss of samples
 //! * [`evidence_file`] – files of evidence, with the hashes of their policies, projects and data
 //! * [`preferences`] – whether the reward prefers the behaviour that the project demands
 //! * [`logs`], [`action_distribution`], [`off_policy_evaluation`] – logs of decisions, and estimates of another policy's return

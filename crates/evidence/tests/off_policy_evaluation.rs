@@ -1,4 +1,5 @@
-//! Off-policy evaluation against the truth: the return of a policy in the simulator, and its estimates from the logs of another policy.
+//! Off-policy evaluation against the truth: the return of a policy in the simulator, and its estimates from the logs of
+//! another policy.
 
 use setpoint_decision::Project;
 use setpoint_evidence::Decision;

@@ -1,6 +1,7 @@
 //! Constraints in executable form: names resolved to indices, rules turned into action masks and clips.
 //!
-//! The same code runs in training, in evaluation and in front of the plant, so the constraints of the training also guard the policy.
+//! The same code runs in training, in evaluation and in front of the plant, so the constraints of the training also guard
+//! the policy.
 
 use setpoint_decision::constraint::{Constraint, Effect, Subject};
 use setpoint_decision::spec::{ActionSpace, Feature, Signal};

@@ -2,7 +2,8 @@
 //!
 //! No I/O, no clock, no allocation in steady state.
 //!
-//! * [`decider`] – the trait of deciders; [`policy_decider`] – a policy as a decider, [`constrained`] – any decider with constraints
+//! * [`decider`] – the trait of deciders; [`policy_decider`] – a policy as a decider, [`constrained`] – any decider with
+//!   constraints
 //! * [`constraints`] – action masks and clips, the same in training, in evaluation and at the plant
 //! * [`mod@recommendation`] – ranked actions or settings under the constraints; [`drivers`] – the reasons for them
 //! * [`draws`] – random numbers for the lanes of a decider; [`given_state`] – a state that people give

@@ -6,8 +6,10 @@
 //! * [`algorithm`], [`figures`] – the interface of an algorithm for the trainer
 //! * [`trainer`] – collects, updates, writes and stops, round by round; [`mod@train`] – a whole training
 //! * [`run_files`], [`checkpoint`], [`metrics`], [`tensorboard`] – the files of a training
-//! * [`off_policy`], [`replay`], [`exploration`], [`critics`], [`actor_critic`] – the shared parts of learners with a replay buffer
-//! * [`offline`] – the shared parts of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a log as a process
+//! * [`off_policy`], [`replay`], [`exploration`], [`critics`], [`actor_critic`] – the shared parts of learners with a
+//!   replay buffer
+//! * [`offline`] – the shared parts of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a
+//!   log as a process
 //! * [`hidden_layers`], [`learning_rate`], [`usual_ranges`], [`warnings`] – options, ranges and warnings that algorithms share
 //! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`] – other parts that algorithms share
 

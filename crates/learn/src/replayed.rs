@@ -127,7 +127,8 @@ impl Factory for Replayed {
 
     fn findings(&self) -> Vec<Finding> {
         let message = format!(
-            "{} decisions in {} episodes; actions have no effect: use it to test the parts around a policy, not to learn a policy",
+            "{} decisions in {} episodes; actions have no effect: use it to test the parts around a policy, not to learn a \
+             policy",
             self.log.rows(),
             self.log.episodes.len()
         );

@@ -27,7 +27,8 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Begins a file in a folder. If the training continues from `step`, readers drop the records of older files about later steps.
+    /// Begins a file in a folder. If the training continues from `step`, readers drop the records of older files about
+    /// later steps.
     pub fn create(folder: &Path, action_names: Vec<String>, step: u64) -> Result<Self, FileError> {
         atomic::create_folder(folder)?;
         let seconds = now();
@@ -125,7 +126,8 @@ fn varint(into: &mut Vec<u8>, mut value: u64) {
     into.push(value as u8);
 }
 
-/// CRC-32C (Castagnoli), in the masked form of the record format: a plain checksum would be unsafe for data that contains checksums.
+/// CRC-32C (Castagnoli), in the masked form of the record format: a plain checksum would be unsafe for data that contains
+/// checksums.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }

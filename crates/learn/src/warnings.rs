@@ -50,8 +50,9 @@ pub fn still_target(interval: u64, moves: u64, unit: &str) -> Option<Finding> {
         Finding::warn(
             "target network",
             format!(
-                "target_update_interval = {interval} {unit}, and there are only {moves}: the target network keeps its first \
-                 random weights and values never cover more than one step; lower target_update_interval to a hundredth of that number"
+                "target_update_interval = {interval} {unit}, and there are only {moves}: the target network keeps its \
+                 first random weights and values never cover more than one step; lower target_update_interval to a \
+                 hundredth of that number"
             ),
         )
     })

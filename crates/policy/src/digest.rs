@@ -1,5 +1,5 @@
-//! A digest of a `safetensors` file, stored in the file itself: BLAKE3 over every byte of the file, with zeros in place of the digest's
-//! own 64 digits in the file's header.
+//! A digest of a `safetensors` file, stored in the file itself: BLAKE3 over every byte of the file, with zeros in place of
+//! the digest's own 64 digits in the file's header.
 
 use std::ops::Range;
 

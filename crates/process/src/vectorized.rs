@@ -67,7 +67,8 @@ impl StateError {
     }
 }
 
-/// A process outside of this program failed: an environment raised an exception, hung, or gave wrong values. Built-in processes never do.
+/// A process outside of this program failed: an environment raised an exception, hung, or gave wrong values. Built-in
+/// processes never do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{process}, {}: {reason}", place(lane, step))]
 pub struct ProcessError {
@@ -105,8 +106,8 @@ pub trait Batch: Send {
     fn step(&mut self, actions: Actions<'_>) -> Result<(), Box<ProcessError>> {
         self.step_where(actions, &[])
     }
-    /// Takes one action in every lane whose `steps` is true; the others do not change, and their outcome is `Running`. All lanes
-    /// step if `steps` is empty.
+    /// Takes one action in every lane whose `steps` is true; the others do not change, and their outcome is `Running`. All
+    /// lanes step if `steps` is empty.
     ///
     /// # Panics
     /// Like [`Batch::step`].

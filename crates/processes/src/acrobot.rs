@@ -56,7 +56,8 @@ struct Dynamics {
     torque: f64,
     /// Inertia about the shoulder with the second link at a right angle, and of the second link about the elbow.
     inertias: [f64; 2],
-    /// The part of both that depends on the second link's angle: its mass × the first link's length × the distance to its centre of mass.
+    /// The part of both that depends on the second link's angle: its mass × the first link's length × the distance to its
+    /// centre of mass.
     coupling: f64,
     /// Torques of gravity on a level first link, and on a level second one, N·m.
     weights: [f64; 2],

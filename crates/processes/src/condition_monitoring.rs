@@ -10,8 +10,9 @@
 //! | 0 `stay_quiet` | the machine runs; at w ≥ 1 the bearing breaks: 12 h of downtime, a new bearing |
 //! | 1 `raise_alarm` | people stop and inspect the machine: 1 h of downtime. At w ≥ 0.5 they see the wear and replace the bearing: 2 h more, and a defect found. Below it is a false alarm |
 //!
-//! An episode is 1,000 hours with a new or half-worn bearing (w in U(0, 0.5)) and a load that changes sometimes, in
-//! [0.5, 1.5]. The reward is −1 per hour of downtime, −2 per false alarm, which costs trust, and −30 per breakdown, which is a danger.
+//! An episode is 1,000 hours with a new or half-worn bearing (w in U(0, 0.5)) and a load that changes sometimes, in [0.5,
+//! 1.5]. The reward is −1 per hour of downtime, −2 per false alarm, which costs trust, and −30 per breakdown, which is a
+//! danger.
 //!
 //! A reward for *alarms*, or for defects found, gives many alarms: it is the standard example of reward hacking.
 //!

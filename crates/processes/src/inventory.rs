@@ -5,8 +5,8 @@
 //! stock. Demand is Poisson. One step is one period; in it, in this order:
 //! 1. every stage orders, at the same time, from the state in the observation. Orders are rounded to whole units
 //!    and limited to the room of the stage (`capacity` − on hand − in transit to it);
-//! 2. suppliers ship at once: the outside supplier everything, a stage its units on hand. The missing units are neither shipped nor
-//!    owed: the stage below may order it again;
+//! 2. suppliers ship at once: the outside supplier everything, a stage its units on hand. The missing units are neither
+//!    shipped nor owed: the stage below may order it again;
 //! 3. units that were shipped to stage `j` `lead_times[j]` periods ago arrive; with a lead time of 0, the units of this period;
 //! 4. customers come. `backlog` mode: unmet demand waits, and is served before newer demand. `lost-sales` mode: unmet
 //!    demand is lost;

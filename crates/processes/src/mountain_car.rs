@@ -7,8 +7,9 @@
 //! v ← clip(v + 0.001·a − 0.0025·cos 3x, ±0.07)        x ← clip(x + v, −1.2, 0.6)
 //! ```
 //!
-//! and v = 0 when the car reaches the left end (the engine's 0.001 and gravity's 0.0025 are parameters of `[process]`). An episode begins at rest with x in U(−0.6, −0.4), terminates at
-//! x ≥ 0.5 with v ≥ 0 and is truncated after 200 steps. The reward is −1 per step, including the last step.
+//! and v = 0 when the car reaches the left end (the engine's 0.001 and gravity's 0.0025 are parameters of `[process]`). An
+//! episode begins at rest with x in U(−0.6, −0.4), terminates at x ≥ 0.5 with v ≥ 0 and is truncated after 200 steps. The
+//! reward is −1 per step, including the last step.
 //!
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −200, because it never arrives, the
 //! heuristic −119.4 ± 0.04; Gymnasium calls −110 solved.

@@ -7,11 +7,12 @@
 //! v ← clip(v + 0.0015·a − 0.0025·cos 3x, ±0.07)        x ← clip(x + v, −1.2, 0.6)
 //! ```
 //!
-//! and v = 0 when the car reaches the left end (0.0015 and 0.0025 are parameters of `[process]`). An episode begins at rest with x in U(−0.6, −0.4), terminates at
-//! x ≥ 0.45 with v ≥ 0 and is truncated after 999 steps. The reward is −0.1·a² per step and +100 at the goal.
+//! and v = 0 when the car reaches the left end (0.0015 and 0.0025 are parameters of `[process]`). An episode begins at rest
+//! with x in U(−0.6, −0.4), terminates at x ≥ 0.45 with v ≥ 0 and is truncated after 999 steps. The reward is −0.1·a² per
+//! step and +100 at the goal.
 //!
-//! Gymnasium stores this state in f32, only in this one of its classical problems, and so do we: the trajectories are the same bit
-//! for bit.
+//! Gymnasium stores this state in f32, only in this one of its classical problems, and so do we: the trajectories are the
+//! same bit for bit.
 //!
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −33.1 ± 0.05, the heuristic
 //! 95.9 ± 0.01; Gymnasium calls 90 solved.

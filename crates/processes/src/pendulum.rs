@@ -1,8 +1,9 @@
-//! `pendulum`: swing a pendulum up and hold it, with a motor that is too weak to lift it at once (the classical problem of control
-//! theory; the same dynamics as Gymnasium's `Pendulum-v1`).
+//! `pendulum`: swing a pendulum up and hold it, with a motor that is too weak to lift it at once (the classical problem of
+//! control theory; the same dynamics as Gymnasium's `Pendulum-v1`).
 //!
 //! State: angle θ (rad, 0 = upright) and angular velocity θ̇ (rad/s); the policy sees cos θ, sin θ and θ̇. A rod of 1 kg
-//! and 1 m hangs by its end, g = 10 m/s² (mass, length and gravity are parameters of `[process]`); with the torque u ∈ [−2, 2] N·m, in steps of 0.05 s:
+//! and 1 m hangs by its end, g = 10 m/s² (mass, length and gravity are parameters of `[process]`); with the torque u ∈ [−2,
+//! 2] N·m, in steps of 0.05 s:
 //!
 //! ```text
 //! θ̇ ← clip(θ̇ + 0.05·(3·g/(2·l)·sin θ + 3/(m·l²)·u), ±8)        θ ← θ + 0.05·θ̇

@@ -151,7 +151,8 @@ impl WarehousePicking {
         }
     }
 
-    /// Brings the nearest items to the front; equal distances are ordered by position, so that the order depends only on the state.
+    /// Brings the nearest items to the front; equal distances are ordered by position, so that the order depends only on
+    /// the state.
     fn sort_items(&mut self) {
         let (layout, picker) = (self.layout, self.picker);
         self.open.sort_unstable_by_key(|item| (layout.walk(picker, *item), *item));

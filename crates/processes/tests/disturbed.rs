@@ -382,10 +382,10 @@ fn a_saved_state_goes_on_bit_for_bit() {
         assert_eq!(original.transition(), restored.transition());
     }
     let fewer = batch(EVERYTHING, LANES - 1, RISING).load(&state).unwrap_err().to_string();
-    assert!(fewer.contains("another number of environments"), "{fewer}");
+    assert!(fewer.contains("different number of environments"), "{fewer}");
     let other =
         disturbed("[[disturbance]]\nkind = \"noise\"\nsd = 0.1\n").load(&state).unwrap_err().to_string();
-    assert!(other.contains("other disturbances"), "{other}");
+    assert!(other.contains("different disturbances"), "{other}");
 }
 
 #[test]

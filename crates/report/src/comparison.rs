@@ -62,9 +62,10 @@ fn returns(comparison: &AlgorithmComparison) -> String {
     let seeds = comparison.settings.seeds;
     let few = if seeds < 5 { " With so few seeds it is close to the range from worst to best." } else { "" };
     let body = format!(
-        "<p>Mean over {seeds} seed{}, each trained on {} environment steps and evaluated on the same {} episodes; the small \
-         figures are the 95 % bootstrap interval of the mean.{few} “Beats the next”: the share of pairs of seeds in which an algorithm \
-         returns more than the algorithm below it. Steps per second and seconds refer to one training on one core.</p>\n{}",
+        "<p>Mean over {seeds} seed{}, each trained on {} environment steps and evaluated on the same {} episodes; the \
+         small figures are the 95 % bootstrap interval of the mean.{few} “Beats the next”: the share of pairs of seeds in \
+         which an algorithm returns more than the algorithm below it. Steps per second and seconds refer to one training \
+         on one core.</p>\n{}",
         if seeds == 1 { "" } else { "s" },
         grouped(comparison.settings.steps as f64),
         comparison.episodes_per_seed,

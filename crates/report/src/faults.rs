@@ -21,9 +21,9 @@ pub fn faults(report: &Report) -> String {
     let (low, high) = values()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let mut body = format!(
-        "<p>Mean return over {} episodes, with the same seeds in every cell, when the policy's sensors have errors (noise as a share of each \
-         feature's span), when the policy sees the state of some steps before, and when samples are lost and it sees the last sample again. \
-         The darker, the better; all maps share one scale.</p>\n",
+        "<p>Mean return over {} episodes, with the same seeds in every cell, when the policy's sensors have errors (noise \
+         as a share of each feature's span), when the policy sees the state of some steps before, and when samples are \
+         lost and it sees the last sample again. The darker, the better; all maps share one scale.</p>\n",
         matrix.episodes
     );
     if !matrix.without_noise.is_empty() {

@@ -62,7 +62,8 @@ fn headline(report: &Report) -> String {
     if let Some(Gate { required_lift_percent, passed }) = found {
         let (class, word) = if passed { ("pass", "✓ Gate passed") } else { ("fail", "✗ Gate failed") };
         html += &format!(
-            "<p class=\"gate {class}\">{word}: the whole interval of the lift must lie at or above {required_lift_percent} %.</p>\n"
+            "<p class=\"gate {class}\">{word}: the whole interval of the lift must lie at or above {required_lift_percent} \
+             %.</p>\n"
         );
     }
     html

@@ -55,8 +55,9 @@ pub fn probes(report: &Report) -> String {
     };
     let rows: Vec<Vec<String>> = probed.flags.iter().map(row).collect();
     let body = format!(
-        "<p>Trainings of {steps} steps, without constraints, on the whole reward and on each of its terms alone, and the symptoms of \
-         their policies. ✗ marks a fault of the reward; look at the other symptoms.</p>\n<div class=\"prose\">{}</div>",
+        "<p>Trainings of {steps} steps, without constraints, on the whole reward and on each of its terms alone, and the \
+         symptoms of their policies. ✗ marks a fault of the reward; look at the other symptoms.</p>\n<div \
+         class=\"prose\">{}</div>",
         table(&["symptom", "behaviour"].map(str::to_owned), &rows)
     );
     section("Reward-hacking probes", &body)

@@ -100,7 +100,8 @@ impl<'a> Search<'a> {
         let x = |axis: usize| SIDE + (WIDTH - 2.0 * SIDE) * axis as f64 / (axes - 1) as f64;
         let y = |share: f64| HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share;
         let mut svg = format!(
-            "<svg class=\"trials\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Trials as lines over their options\">"
+            "<svg class=\"trials\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Trials as lines over their \
+             options\">"
         );
         // The best trial is drawn last, over the others.
         for (place, (encoded, score)) in self.encoded.iter().zip(&self.scores).enumerate().rev() {
@@ -146,8 +147,9 @@ impl<'a> Search<'a> {
         }
         svg += "</svg>";
         let body = format!(
-            "<p>Each line is a trial; darker is better. The right axis shows its mean return after a ninth of the steps, which all trials \
-             reached. The thick line is the trial that was best in the end.</p>\n<div class=\"scroll\">{svg}</div>\n"
+            "<p>Each line is a trial; darker is better. The right axis shows its mean return after a ninth of the steps, \
+             which all trials reached. The thick line is the trial that was best in the end.</p>\n<div \
+             class=\"scroll\">{svg}</div>\n"
         );
         section("Trials", &body)
     }
@@ -176,8 +178,8 @@ impl<'a> Search<'a> {
         };
         let rows: Vec<Vec<String>> = shares.iter().map(row).collect();
         let body = format!(
-            "<p>Share of the variance of the return (after a ninth of the steps) that lies between an option's values, minus the share of \
-             chance. The figure does not show effects of combinations.</p>\n{}",
+            "<p>Share of the variance of the return (after a ninth of the steps) that lies between an option's values, \
+             minus the share of chance. The figure does not show effects of combinations.</p>\n{}",
             table(&["option", "share", ""].map(str::to_owned), &rows)
         );
         section("Importance of the options", &body)

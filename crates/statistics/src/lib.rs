@@ -174,9 +174,9 @@ mod tests {
         assert_eq!(ratio(&[10.0, 20.0], &[1.0, 4.0], &[0, 1, 1]), 50.0 / 9.0);
     }
 
-    /// How often nominal 95 % intervals contain the true value, over 10,000 experiments of 20 numbers: the percentile bootstrap is
-    /// known to cover less in small samples. The standard error of a share is about 0.25 %; the bands below are 1 % wide
-    /// about what was measured (2026-11-21).
+    /// How often nominal 95 % intervals contain the true value, over 10,000 experiments of 20 numbers: the percentile
+    /// bootstrap is known to cover less in small samples. The standard error of a share is about 0.25 %; the bands below
+    /// are 1 % wide about what was measured (2026-11-21).
     #[test]
     fn coverage_of_every_statistic_in_small_samples() {
         const EXPERIMENTS: u64 = 10_000;

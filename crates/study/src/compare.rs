@@ -88,7 +88,8 @@ pub struct AlgorithmComparison {
 }
 
 impl AlgorithmComparison {
-    /// Stores the evidence in the folder of the comparison, with the hashes of each algorithm's project and of each seed's policy.
+    /// Stores the evidence in the folder of the comparison, with the hashes of each algorithm's project and of each seed's
+    /// policy.
     pub fn keep(&self, plan: &Plan, folder: &RunFolder) -> Result<(), FileError> {
         let mut hashes = Hashes::default();
         for (algorithm, problem) in self.settings.algorithms.iter().zip(&plan.problems) {
@@ -322,9 +323,9 @@ mod tests {
     fn plan(process: &str, algorithm: &str, named: &[&str]) -> Result<Plan, LeftOut> {
         let signal = if process == "cart-pole" { "upright" } else { "cost" };
         let text = format!(
-            "[reward]\n{signal} = 1\n[process]\nkind = \"{process}\"\n[train]\nalgorithm = \"{algorithm}\"\ntotal_episodes = 5\n\
-             [train.dqn]\ngamma = 0.5\nbuffer_size = 1000\n[train.sac]\nbuffer_size = 1000\n[train.td3]\n\
-             buffer_size = 1000\n[train.ddpg]\nbuffer_size = 1000"
+            "[reward]\n{signal} = 1\n[process]\nkind = \"{process}\"\n[train]\nalgorithm = \"{algorithm}\"\ntotal_episodes \
+             = 5\n[train.dqn]\ngamma = 0.5\nbuffer_size = 1000\n[train.sac]\nbuffer_size = 1000\n[train.td3]\nbuffer_size \
+             = 1000\n[train.ddpg]\nbuffer_size = 1000"
         );
         let problem =
             Problem::new(Project::from_text("test", &text, &[]).unwrap(), &setpoint_processes::registry())

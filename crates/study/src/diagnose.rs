@@ -126,8 +126,8 @@ fn forgetting(course: &Course<'_>) -> Option<Symptom> {
             returns.join(", ")
         ),
         experiment: format!(
-            "raise curriculum.rehearsal (it is {}): more episodes on the earlier levels; or let the policy distinguish levels by \
-             a feature, if the plant can",
+            "raise curriculum.rehearsal (it is {}): more episodes on the earlier levels; or let the policy distinguish \
+             levels by a feature, if the plant can",
             curriculum.rehearsal
         ),
     })

@@ -64,7 +64,8 @@ impl Probed {
         Self { asked: asked(problem), steps, flags }
     }
 
-    /// Stores the results in the folder of the decision's runs. The policies of the short trainings are not stored, so there is no hash of them.
+    /// Stores the results in the folder of the decision's runs. The policies of the short trainings are not stored, so
+    /// there is no hash of them.
     pub fn keep(&self, problem: &Problem, folder: &Path) -> Result<(), FileError> {
         let hashes = Hashes::default().project(&problem.decision.project.charter.name, &problem.resolved());
         evidence_file::write(&folder.join(FILE_NAME), &hashes, self)
@@ -172,7 +173,8 @@ fn judge(problem: &Problem, found: &Evaluation, objective: &str, by_the_whole_re
         flag(
             "one action",
             format!(
-                "trained on {objective}, the policy takes {} in {:.0} % of its decisions: do you want to automate that decision?",
+                "trained on {objective}, the policy takes {} in {:.0} % of its decisions: do you want to automate that \
+                 decision?",
                 action.name,
                 action.percent.unwrap_or(100.0)
             ),
@@ -227,8 +229,8 @@ fn termination(problem: &Problem, policy: &Subject, baseline: &Subject, objectiv
     let (own, other) = (policy.terminated_percent, baseline.terminated_percent);
     if bonus > 0.0 && own > other + 20.0 && bonus > 0.2 * policy.episode_return.mean.abs() {
         return Some(format!(
-            "trained on {objective}, the policy ends {own:.0} % of its episodes ({} {other:.0} %), for {bonus} each, which is {:.0} % of \
-             the return of an episode: is the end worth its bonus?",
+            "trained on {objective}, the policy ends {own:.0} % of its episodes ({} {other:.0} %), for {bonus} each, which \
+             is {:.0} % of the return of an episode: is the end worth its bonus?",
             baseline.name,
             100.0 * bonus / policy.episode_return.mean.abs().max(1e-9)
         ));
@@ -239,8 +241,8 @@ fn termination(problem: &Problem, policy: &Subject, baseline: &Subject, objectiv
     );
     (longer && less && policy.episode_return.mean > baseline.episode_return.mean).then(|| {
         format!(
-            "trained on {objective}, the policy prolongs episodes to {:.0} steps ({} {:.0}) at less reward per step: a long episode \
-             earns more than good work",
+            "trained on {objective}, the policy prolongs episodes to {:.0} steps ({} {:.0}) at less reward per step: a \
+             long episode earns more than good work",
             policy.episode_steps.mean, baseline.name, baseline.episode_steps.mean
         )
     })

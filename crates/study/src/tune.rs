@@ -136,8 +136,8 @@ impl Proof {
         let (own, tuned) = (mean(self.own.iter().copied()), mean(self.tuned.iter().copied()));
         let Interval { low, high } = self.interval;
         let figures = format!(
-            "over {} fresh seeds the tuned options return {tuned:.1} and the project's own {own:.1}, a difference of {:.1} [{low:.1}, \
-             {high:.1}]",
+            "over {} fresh seeds the tuned options return {tuned:.1} and the project's own {own:.1}, a difference of {:.1} \
+             [{low:.1}, {high:.1}]",
             self.own.len(),
             self.difference
         );

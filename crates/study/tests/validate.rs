@@ -1,6 +1,7 @@
 //! The assembly line against logs of it: its own, the source's, and the logs of faulty simulators.
 //!
-//! SETPOINT_DATA names the folder of the source's log; the default is a folder outside of the repository. Tests that need the log are skipped with a message without it.
+//! SETPOINT_DATA names the folder of the source's log; the default is a folder outside of the repository. Tests that need
+//! the log are skipped with a message without it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

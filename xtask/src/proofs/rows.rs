@@ -100,9 +100,9 @@ pub const ROWS: &[Row] = &[
                "base-stock is optimal, Clark & Scarf 1960"),
 ];
 
-/// The trainings of `--quick`, ours alone: about a minute. Cart-pole is the whole row (its step size falls to 0, so that fewer steps
-/// are another training); the pendulum has a quarter of its steps, and a floor that a broken learner misses and a correct learner
-/// does not, whatever another machine's rounding does.
+/// The trainings of `--quick`, ours alone: about a minute. Cart-pole is the whole row (its step size falls to 0, so that
+/// fewer steps are another training); the pendulum has a quarter of its steps, and a floor that a broken learner misses and
+/// a correct learner does not, whatever another machine's rounding does.
 #[rustfmt::skip]
 pub const QUICK: &[Row] = &[
     classical("cart-pole-ppo, quick", "cart-pole", "ppo", 100_000, Target::Floor(475.0), "–"),

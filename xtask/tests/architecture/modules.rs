@@ -165,8 +165,8 @@ impl Modules {
     }
 }
 
-/// Collects the circles that are not a family: a family is a module with the modules below it. Within a family a child may use the
-/// module on top; without those uses the rest must have no circle.
+/// Collects the circles that are not a family: a family is a module with the modules below it. Within a family a child may
+/// use the module on top; without those uses the rest must have no circle.
 fn forbidden(uses: &Uses, found: &mut Vec<Circle>) {
     for group in circles(uses) {
         let inside = part(uses, |from, to| group.contains(from) && group.contains(to));

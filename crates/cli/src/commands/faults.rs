@@ -100,7 +100,8 @@ fn loss(tolerance: &Tolerance) -> Option<String> {
     let lost = 100.0 * (clean.episode_return - worst.episode_return) / clean.episode_return.abs();
     lost.is_finite().then(|| {
         format!(
-            "worst: {} with noise of {:.0} %, a delay of {} steps, {:.0} % of samples lost: {lost:.0} % less than without faults",
+            "worst: {} with noise of {:.0} %, a delay of {} steps, {:.0} % of samples lost: {lost:.0} % less than without \
+             faults",
             number(worst.episode_return),
             100.0 * worst.noise,
             worst.delay,

@@ -43,15 +43,15 @@ fn processes(kind: Option<&str>, registry: &Registry, output: &Output) -> Result
         }
         Some(learned::KIND | replayed::KIND) => {
             return Err(Failure::Message(
-                "features, actions and signals depend on the log that a project names; `setpoint check PROJECT --json` shows it \
-                 (docs/guide.md)"
+                "features, actions and signals depend on the log that a project names; `setpoint check PROJECT --json` \
+                 shows them (docs/guide.md)"
                     .to_owned(),
             ));
         }
         Some(kind) if dependent().any(|(name, _)| name == kind) => {
             return Err(Failure::Message(format!(
-                "features, actions and signals of `{kind}` depend on the environment that a project names; `setpoint check PROJECT --json` \
-                 shows it (docs/gymnasium.md)"
+                "features, actions and signals of `{kind}` depend on the environment that a project names; `setpoint check \
+                 PROJECT --json` shows them (docs/gymnasium.md)"
             )));
         }
         Some(kind) => {
@@ -162,8 +162,8 @@ fn algorithms(output: &Output) -> Result<Status, Failure> {
     let header = ["algorithm", "learns", "actions", "efficiency", "use it if"];
     output.line(wrapped_table(&header, &ALGORITHM_WIDTHS, &rows));
     output.line(
-        "\nefficiency: how much an algorithm learns from each step of the process. on-policy: from new steps only;\noff-policy: \
-         also from stored steps, more per step but slower per second.",
+        "\nefficiency: how much an algorithm learns from each step of the process.\non-policy: from new steps only; \
+         off-policy: also from stored steps, more per step but slower per second.",
     );
     output.line("\n`setpoint list algorithms NAME` shows an algorithm with all its options,");
     output.line("`setpoint compare PROJECT` tries the algorithms that fit your decision");

@@ -28,8 +28,8 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     let searched = ranges(&problem);
     if searched.is_empty() {
         return Err(Failure::Message(format!(
-            "{} has no usual options to search: name options, for example [tune.ranges] learning_rate = {{ low = 1e-4, high = 1e-2, log = \
-             true }}",
+            "{} has no usual options to search: name options, for example [tune.ranges] learning_rate = {{ low = 1e-4, \
+             high = 1e-2, log = true }}",
             problem.options.name()
         )));
     }

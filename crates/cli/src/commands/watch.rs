@@ -21,8 +21,8 @@ pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<St
     let problem = problem_of(&folder, registry, &[])?;
     let Some(mut dashboard) = Dashboard::new(&problem, &folder) else {
         return Err(Failure::Message(
-            "`setpoint watch` needs a terminal of at least 72 columns and 24 rows; metrics.jsonl and tensorboard/ in the run folder \
-             contain the same figures"
+            "`setpoint watch` needs a terminal of at least 72 columns and 24 rows; metrics.jsonl and tensorboard/ in the \
+             run folder contain the same figures"
                 .to_owned(),
         ));
     };

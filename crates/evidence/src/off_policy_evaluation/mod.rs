@@ -126,7 +126,8 @@ pub fn estimate(
     };
     if behaviour == Behaviour::Estimated {
         report.notes.push(
-            "the logging policy's probabilities are estimated from the log: the intervals do not contain the error of this estimate"
+            "the logging policy's probabilities are estimated from the log: the intervals do not contain the error of this \
+             estimate"
                 .to_owned(),
         );
     }
@@ -146,7 +147,8 @@ pub fn estimate(
 fn refuse_unsuited(decision: &Decision, log: &Log) -> Result<(), Box<Diagnostic>> {
     let spec = decision.spec();
     let reason = if !spec.action.is_discrete() {
-        "off-policy evaluation needs a policy with choices: a policy that gives settings would hardly ever repeat a logged setting"
+        "off-policy evaluation needs a policy with choices: a policy that gives settings would hardly ever repeat a logged \
+         setting"
     } else if spec.masked {
         "the process forbids choices in some states, and the log does not contain the allowed choices"
     } else if log.episodes.len() < 2 {

@@ -136,7 +136,8 @@ impl Trajectories {
         }
         if log.episodes.iter().any(|episode| episode.terminated.is_none()) {
             self.notes.push(
-                "the log does not state which episodes ended by themselves: every episode shorter than the longest counts as ended"
+                "the log does not state which episodes ended by themselves: every episode shorter than the longest counts \
+                 as ended"
                     .to_owned(),
             );
         }

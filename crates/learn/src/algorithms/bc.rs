@@ -158,7 +158,8 @@ impl Actor {
         loss
     }
 
-    /// For choices the share of rows whose most probable choice is the logged choice; for settings the root mean square error on [−1, 1].
+    /// For choices the share of rows whose most probable choice is the logged choice; for settings the root mean square
+    /// error on [−1, 1].
     pub fn held_out_figure(&mut self, held_out: &Batch) -> (&'static str, f64) {
         let width = self.network.shape.output;
         let rows_max = self.outputs.len() / width;

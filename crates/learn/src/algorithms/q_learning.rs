@@ -174,8 +174,9 @@ impl LearnerOptions for Options {
             findings.push(Finding::warn(
                 "table",
                 format!(
-                    "{total_steps} steps for {entries} entries (cells × choices) give {visits:.1} visits of each: most entries never \
-                     learn; lower `bins` in [train.q-learning], train for longer, or use dqn, which learns across cells"
+                    "{total_steps} steps for {entries} entries (cells × choices) give {visits:.1} visits of each: most \
+                     entries never learn; lower `bins` in [train.q-learning], train for longer, or use dqn, which learns \
+                     across cells"
                 ),
             ));
         }

@@ -53,7 +53,8 @@ impl Limit {
         let feature = &spec.observation[self.feature];
         let (extreme, side) = if self.above { ("high", "above") } else { ("low", "below") };
         format!(
-            "before their ends, {} was close to its {extreme}est value (p = {:.0e}), so episodes end {side} {}, where the log has no data",
+            "before their ends, {} was close to its {extreme}est value (p = {:.0e}), so episodes end {side} {}, where the \
+             log has no data",
             feature.name,
             self.p_value,
             feature.natural(self.value)

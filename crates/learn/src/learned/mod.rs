@@ -9,7 +9,8 @@
 //! states the condition. Without it, an episode ends when a feature that was extreme before the log's few ends leaves the
 //! range of the log.
 //!
-//! * [`model`] – the ensemble; [`fit`] – its training; [`ends`] – when an episode ends by itself; [`mod@file`] – its file; [`batch`] – environments that step in it
+//! * [`model`] – the ensemble; [`fit`] – its training; [`ends`] – when an episode ends by itself; [`mod@file`] – its file;
+//!   [`batch`] – environments that step in it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -187,7 +188,8 @@ impl Learned {
     }
 }
 
-/// The heuristics of a process for a process that has some of its signals: each heuristic reads signals by their index in its own process.
+/// The heuristics of a process for a process that has some of its signals: each heuristic reads signals by their index in
+/// its own process.
 pub(crate) fn heuristics_of(like: &dyn Factory, spec: &Spec) -> Vec<Heuristic> {
     let places: Vec<Option<usize>> = like
         .spec()

@@ -13,7 +13,8 @@ const SETTLING: usize = 100;
 
 /// Orders up to `levels`, one per stage, from the customers up.
 pub fn heuristic(process: &Inventory, levels: Vec<f32>) -> Heuristic {
-    // The indices of the echelon positions in the observation: after the backlog, with the other features of each stage between them.
+    // The indices of the echelon positions in the observation: after the backlog, with the other features of each stage
+    // between them.
     let mut positions = [0; ECHELONS_MAX];
     let mut next = 1;
     for (position, stage) in positions.iter_mut().zip(&process.stages) {

@@ -41,8 +41,8 @@ fn play(chain: &mut Inventory, orders: &[f32], demand: f32) -> Period {
 #[test]
 fn periods_by_hand() {
     let mut chain = chain(Mode::Backlog, &[(1, 4.0), (2, 6.0)]);
-    // Period 0: stage 1 orders 8, but only 6 are on hand and shipped, to arrive in period 1; stage 2 orders 5 outside, to arrive in
-    // period 2. Five customers, four units: one customer waits. No unit on hand; 9 for the waiting customer.
+    // Period 0: stage 1 orders 8, but only 6 are on hand and shipped, to arrive in period 1; stage 2 orders 5 outside, to
+    // arrive in period 2. Five customers, four units: one customer waits. No unit on hand; 9 for the waiting customer.
     let period = play(&mut chain, &[8.2, 4.6], 5.0);
     assert_eq!((period.sold, period.lost, period.ordered), (4.0, 0.0, 5.0));
     assert_eq!((period.holding_cost, period.shortage_cost), (0.0, 9.0));

@@ -1,7 +1,7 @@
 //! Job-shop instances: the standard text format, and the built-in classical instances.
 //!
-//! The format (Beasley's OR-Library, JSPLIB): lines that begin with `#` are comments; the first other line gives the
-//! number of jobs and of machines; then follows one row per job, with one pair `machine duration` per operation, in the job's own
+//! The format (Beasley's OR-Library, JSPLIB): lines that begin with `#` are comments; the first other line gives the number
+//! of jobs and of machines; then follows one row per job, with one pair `machine duration` per operation, in the job's own
 //! order. Machines are counted from 0, and each job visits each of them once.
 
 use std::fs::File;
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::diagnostic::Origin;
 
-/// Greatest number of operations (jobs × machines) of an instance: five times Taillard's (1993) largest, 100 jobs on 20 machines.
+/// Greatest number of operations (jobs × machines) of an instance: five times Taillard's (1993) largest, 100 jobs on 20
+/// machines.
 pub const OPERATIONS_MAX: usize = 10_000;
 /// Greatest sum of all durations of an instance: up to 2²⁴, every time of every schedule is exact in an `f32`.
 pub const WORK_MAX: u32 = 1 << 24;

@@ -1,5 +1,6 @@
-//! Dispatching rules: the rules by which shop floors choose the next job by hand (surveyed by Panwalkar & Iskander 1977, "A survey of
-//! scheduling rules", Operations Research 25(1)). Each rule sees only the observation; of equal jobs, the lowest counts.
+//! Dispatching rules: the rules by which shop floors choose the next job by hand (surveyed by Panwalkar & Iskander 1977, "A
+//! survey of scheduling rules", Operations Research 25(1)). Each rule sees only the observation; of equal jobs, the lowest
+//! counts.
 
 use std::cmp::Ordering;
 

@@ -174,8 +174,8 @@ fn about_steps(validation: &Validation) -> Vec<Reason> {
     for prediction in &validation.predictions {
         if let Some(verdict) = beyond(prediction.log - prediction.transferred, LOSS) {
             let sentence = format!(
-                "a predictor of {} that was fitted on the simulator explains {} of the variance in the log; a predictor that was \
-                 fitted on the log explains {}",
+                "a predictor of {} that was fitted on the simulator explains {} of the variance in the log; a predictor \
+                 that was fitted on the log explains {}",
                 prediction.feature,
                 number(prediction.transferred),
                 number(prediction.log)

@@ -125,7 +125,8 @@ impl ActorLoss {
         let share = 1.0 / indices.len() as f32;
         let outputs = &mut actor.outputs[..indices.len() * choices];
         if self.masked {
-            // Masks of a minibatch lie scattered in the rollout; masked decisions are the minority, so row by row is fast enough.
+            // Masks of a minibatch lie scattered in the rollout; masked decisions are the minority, so row by row is fast
+            // enough.
             for (row, index) in outputs.chunks_exact_mut(choices).zip(indices) {
                 let allowed = &rollout.allowed[*index as usize * choices..][..choices];
                 categorical::log_probabilities(row, choices, Some(allowed));
