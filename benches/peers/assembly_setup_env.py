@@ -5,7 +5,7 @@ import numpy as np
 
 
 class AssemblySetup(gymnasium.Env):
-    """5 tools × 3 parameters; see crates/process/src/builtin/assembly_setup.rs for dynamics and source."""
+    """5 tools × 3 parameters; see crates/processes/src/assembly_setup.rs for dynamics and source."""
 
     def __init__(self):
         self.observation_space = gymnasium.spaces.Box(0.0, 1.0, (8,), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Line:
-    """See crates/process/src/builtin/assembly_line.rs for dynamics and source."""
+    """See crates/processes/src/assembly_line.rs for dynamics and source."""
 
     def __init__(self, rng):
         self.rng = rng

@@ -1,7 +1,8 @@
 """Setpoint: reinforcement learning for one industrial decision at a time.
 
 * :mod:`setpoint.envs`: built-in processes as Gymnasium environments, one at a time or thousands at once. They are registered
-  on import: ``gymnasium.make("setpoint/AssemblyLine-v0")``.
+  on import: ``gymnasium.make("setpoint/AssemblyLine-v0")``. Your own processes in Rust are added if you install your native
+  module (``docs/python.md``, section 6).
 * :mod:`setpoint.models`: the learners, with Stable-Baselines3's names: :class:`PPO`, :class:`SAC` …
 * :mod:`setpoint.projects`: the folder of a project: :class:`Project`, :class:`Run`.
 * :mod:`setpoint.process`: your own processes, with named features, actions and signals.
@@ -12,6 +13,11 @@ The command line ``setpoint`` comes with the package.
 
 import os as _os
 import sys as _sys
+
+from setpoint import _own_native
+
+# The modules below find the processes and classes in `setpoint._native`.
+_own_native.install()
 
 from setpoint import envs as _envs
 from setpoint import models as _models

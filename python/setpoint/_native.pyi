@@ -1,4 +1,4 @@
-"""The native half of the package. Private: use the modules around it."""
+"""The native half of the package, or the user's own module in its place. Private: use the modules around it."""
 
 from collections.abc import Callable
 from os import PathLike

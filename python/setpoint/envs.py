@@ -1,4 +1,4 @@
-"""Built-in processes as Gymnasium environments.
+"""Processes as Gymnasium environments: the built-in ones, and those of your own native module.
 
 ``gymnasium.make("setpoint/AssemblyLine-v0")`` gives a :class:`ProcessEnv`, ``gymnasium.make_vec("setpoint/AssemblyLine-v0",
 num_envs=4096)`` a :class:`ProcessVectorEnv` that steps all of them at once in native code. Keyword arguments are those of
@@ -29,18 +29,18 @@ _INFO_SIGNALS, _INFO_TERMS, _INFO_MASK = "signals", "reward_terms", "action_mask
 
 
 def environment_id(kind: str) -> str:
-    """The Gymnasium id of a built-in process: ``assembly-line`` becomes ``setpoint/AssemblyLine-v0``."""
+    """The Gymnasium id of a process: ``assembly-line`` becomes ``setpoint/AssemblyLine-v0``."""
     return f"setpoint/{''.join(word.capitalize() for word in kind.split('-'))}-v0"
 
 
 def kind_of(id: str) -> str | None:
-    """The built-in process of a Gymnasium id (or of a process's own name), if there is one."""
+    """The process of a Gymnasium id (or of a process's own name), if there is one."""
     kinds = _native.kinds()
     return next((kind for kind in kinds if id in (kind, environment_id(kind))), None)
 
 
 def register() -> None:
-    """Registers every built-in process with Gymnasium. The import of the package calls it."""
+    """Registers every process with Gymnasium. The import of the package calls it."""
     for kind in _native.kinds():
         gym.register(
             id=environment_id(kind),

@@ -9,6 +9,8 @@ use setpoint_decision::{Diagnostic, Project};
 use setpoint_learn::error::TrainError;
 use setpoint_process::ProcessError;
 
+use crate::registry::registry;
+
 /// A project from the JSON form of its file. Without `reward` it is that of the process's source.
 pub fn project(json: &str) -> Result<Project, PyErr> {
     let mut value: serde_json::Value =
@@ -17,7 +19,7 @@ pub fn project(json: &str) -> Result<Project, PyErr> {
         // A process from a log has the reward of the process like it.
         let process = &value["process"];
         let kind = process["like"].as_str().or(process["kind"].as_str());
-        let factory = kind.and_then(|kind| setpoint::registry().open_default(kind, None));
+        let factory = kind.and_then(|kind| registry().open_default(kind, None));
         value["reward"] =
             factory.map_or_else(|| json!({ "none": 0.0 }), |factory| source_reward(factory.spec()));
     }

@@ -13,6 +13,7 @@ use setpoint_process::vectorized::{Actions, Batch};
 use setpoint_random::Stream;
 
 use crate::description::{failed, project, refused, to_json};
+use crate::registry::registry;
 
 /// The stream from which an environment draws that was reset with a seed: the same alone and in any vector.
 const PURPOSE: &str = "gymnasium";
@@ -67,9 +68,8 @@ impl Environments {
             return Err(PyValueError::new_err("at least one environment is needed"));
         }
         let project = project(description)?;
-        let factory = py
-            .detach(|| setpoint::registry().open(&project, &mut |_| {}))
-            .map_err(|error| refused(&error))?;
+        let factory =
+            py.detach(|| registry().open(&project, &mut |_| {})).map_err(|error| refused(&error))?;
         project.bind(factory.spec()).map_err(|error| refused(&error))?;
         let reward = RewardFunction::new(&project.reward, factory.spec());
         let batch = py.detach(|| factory.batch(lanes, 0, PURPOSE)).map_err(|error| failed(&error))?;

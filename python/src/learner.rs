@@ -14,6 +14,7 @@ use setpoint_learn::trainer::{Round, Trainer};
 use crate::description::{broke_off, project, refused, to_json};
 use crate::host::{Failure, Host};
 use crate::policy::Policy;
+use crate::registry::registry;
 use crate::waiting::{self, Reporter};
 
 /// A model: what `setpoint.PPO` and its siblings hold.
@@ -51,7 +52,7 @@ impl Learner {
         let project = project(description)?;
         // Detached, for what learns from a log reads it now.
         let (problem, failure) = match host {
-            None => (py.detach(|| Problem::new(project, &setpoint::registry())), None),
+            None => (py.detach(|| Problem::new(project, registry())), None),
             Some(host) => {
                 let host = Host::new(&host)?;
                 let failure = host.failure();

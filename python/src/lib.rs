@@ -1,74 +1,66 @@
 //! The native half of the Python package: what `setpoint/*.py` wraps with types, names and documentation.
 //!
+//! A library, so that a crate of your own makes a module with a process more: [`native_module!`]. `python/native` makes the
+//! module of the package itself, `setpoint._native`; `examples/own-process` shows another one.
+//!
 //! * `environments` – processes that step together; `host` – environments written in Python, as a process
 //! * `learner` – an algorithm with its environments; `policy` – a policy file
 //! * `project` – train and evaluate a project's folder; `description` – projects that Python describes as JSON
+//! * `functions` – the command line, and lists of processes and algorithms; `registry` – the kinds of process of this module
 //! * `waiting` – long work on a thread of its own while Python stays responsive
 //!
-//! Private to the package: names and signatures follow the needs of the Python side.
+//! The module is private to the package: names and signatures follow the needs of the Python side.
 
 use pyo3::prelude::*;
+use setpoint_process::Registry;
 
 mod description;
 mod environments;
+mod functions;
 mod host;
 mod learner;
 mod policy;
 mod project;
+mod registry;
 mod waiting;
 
-/// The extension module. It needs no global lock: every class is frozen, and what changes lies behind locks of its own.
-#[pymodule(gil_used = false)]
-mod _native {
-    use std::ffi::OsString;
+#[doc(hidden)]
+pub use pyo3;
 
-    use pyo3::prelude::*;
+/// Defines the extension module `$name` over the kinds of process of `$registry`, an expression of type
+/// [`setpoint::process::Registry`]. `$name` is the last part of the module's name in Python, and the name of the `cdylib`:
+///
+/// ```ignore
+/// setpoint_python::native_module!(_native, setpoint::registry().with([batch_oven::KIND]));
+/// ```
+///
+/// The Python package uses the module if a distribution names it in the entry point group `setpoint.native`.
+#[macro_export]
+macro_rules! native_module {
+    ($name:ident, $registry:expr) => {
+        /// The module. It needs no global lock: every class is frozen, and what changes lies behind locks of its own.
+        #[$crate::pyo3::pymodule(gil_used = false, crate = "::setpoint_python::pyo3")]
+        fn $name(
+            module: &$crate::pyo3::Bound<'_, $crate::pyo3::types::PyModule>,
+        ) -> $crate::pyo3::PyResult<()> {
+            $crate::fill(module, $registry)
+        }
+    };
+}
 
-    #[pymodule_export]
-    use crate::environments::Environments;
-    #[pymodule_export]
-    use crate::learner::Learner;
-    #[pymodule_export]
-    use crate::policy::Policy;
-    #[pymodule_export]
-    use crate::project::{evaluate, train};
-
-    /// Runs the command line; gives its exit status.
-    #[pyfunction]
-    fn command_line(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-        py.detach(|| setpoint::run(arguments, &setpoint::registry()))
-    }
-
-    /// Names of the built-in processes, in the order they are listed.
-    #[pyfunction]
-    fn kinds() -> Vec<&'static str> {
-        setpoint::registry().complete().collect()
-    }
-
-    /// Additional bytes with a name in a policy file's bytes; `None` if there are none.
-    #[pyfunction]
-    fn extra<'py>(py: Python<'py>, bytes: &[u8], name: &str) -> Option<Bound<'py, pyo3::types::PyBytes>> {
-        setpoint_policy::Policy::extra(bytes, name).map(|found| pyo3::types::PyBytes::new(py, found))
-    }
-
-    /// The recipes of the algorithms as JSON, in the order they are listed: name, class, summary, actions, source …
-    #[pyfunction]
-    fn recipes() -> PyResult<String> {
-        crate::description::to_json(&setpoint_learn::algorithms::RECIPES)
-    }
-
-    /// An algorithm's options as JSON: name, default, what is expected, what it means.
-    #[pyfunction]
-    fn options_of(algorithm: &str) -> PyResult<String> {
-        let recipe = setpoint_learn::algorithms::RECIPES.iter().find(|recipe| recipe.name == algorithm);
-        let options = recipe.map(|recipe| recipe.describe_options()).ok_or_else(|| {
-            pyo3::exceptions::PyValueError::new_err(format!("there is no algorithm `{algorithm}`"))
-        })?;
-        crate::description::to_json(&options)
-    }
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
-    }
+/// Adds the classes and functions to a module that [`native_module!`] defines.
+#[doc(hidden)]
+pub fn fill(module: &Bound<'_, PyModule>, registry: Registry) -> PyResult<()> {
+    registry::set(registry);
+    module.add_class::<environments::Environments>()?;
+    module.add_class::<learner::Learner>()?;
+    module.add_class::<policy::Policy>()?;
+    module.add_function(wrap_pyfunction!(functions::command_line, module)?)?;
+    module.add_function(wrap_pyfunction!(functions::extra, module)?)?;
+    module.add_function(wrap_pyfunction!(functions::kinds, module)?)?;
+    module.add_function(wrap_pyfunction!(functions::options_of, module)?)?;
+    module.add_function(wrap_pyfunction!(functions::recipes, module)?)?;
+    module.add_function(wrap_pyfunction!(project::evaluate, module)?)?;
+    module.add_function(wrap_pyfunction!(project::train, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

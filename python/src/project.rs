@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use setpoint_evidence::evaluate::{Evaluation, evaluate_into};
+use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
@@ -15,6 +15,7 @@ use setpoint_learn::train::{Progress, TrainOptions, Trained, cores};
 use setpoint_policy::Policy;
 
 use crate::description::{broke_off, refused, to_json};
+use crate::registry::registry;
 use crate::waiting::{self, Reporter};
 
 /// Trains a project's policy into a run folder; gives the folder and the summary as JSON. `callback` is given a dictionary
@@ -33,7 +34,7 @@ pub fn train(
     callback: Option<Bound<'_, PyAny>>,
 ) -> PyResult<(PathBuf, String)> {
     let problem = py
-        .detach(|| Problem::load(&project, &overrides, &setpoint::registry(), &mut |_| {}))
+        .detach(|| Problem::load(&project, &overrides, registry(), &mut |_| {}))
         .map_err(|error| refused(&error))?;
     let name = &problem.decision.project.charter.name;
     let folder =
@@ -63,26 +64,25 @@ pub fn train(
     Ok((folder.path.clone(), to_json(&trained.summary)?))
 }
 
-/// Evaluates a run's policy against the project's baselines; returns the evaluation as JSON, stores it in the run,
-/// and writes the run's report again.
+/// Evaluates a run's policy against the project's baselines, stores the evidence in the run and writes the report. Returns
+/// the text of the evidence file, with the hashes.
 #[pyfunction]
 #[pyo3(signature = (run, episodes=None, seeds=1))]
 pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64) -> PyResult<String> {
     let folder = RunFolder::at(&run);
     let overrides: Vec<String> =
         episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect();
-    let problem = Problem::load(&folder.project_file(), &overrides, &setpoint::registry(), &mut |_| {})
+    let problem = Problem::load(&folder.project_file(), &overrides, registry(), &mut |_| {})
         .map_err(|error| refused(&error))?;
     let policy = Policy::load(&folder.policy()).map_err(|error| PyValueError::new_err(error.to_string()))?;
     if let Some(reason) = problem.decision.refuses(&policy) {
         return Err(PyValueError::new_err(reason));
     }
     let stop = AtomicBool::new(false);
-    let work = |_: Reporter<()>| -> Result<Evaluation, TrainError> {
-        let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder)?;
+    let work = |_: Reporter<()>| -> Result<String, TrainError> {
+        evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder)?;
         setpoint_report::write(&problem, &folder)?;
-        Ok(evaluation)
+        Ok(RunFolder::read(&folder.evidence("evaluation"))?)
     };
-    let evaluation = waiting::run(py, &stop, work, |_, ()| Ok(true))?.map_err(|error| broke_off(&error))?;
-    to_json(&evaluation)
+    waiting::run(py, &stop, work, |_, ()| Ok(true))?.map_err(|error| broke_off(&error))
 }

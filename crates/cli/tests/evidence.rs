@@ -70,6 +70,26 @@ fn an_evaluation_names_the_hashes_of_its_policy_and_its_project() {
     assert!(words.contains("evaluation.json") && words.contains("format 2"), "{words}");
 }
 
+/// An instance in a file: the figures rest on it.
+#[test]
+fn an_evaluation_names_the_hashes_of_the_files_that_its_process_was_made_from() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("shop.txt"), "2 2\n0 3 1 2\n1 4 0 1\n").unwrap();
+    let process = "kind = \"job-shop\"\ninstance = \"shop.txt\"";
+    let text = format!("[process]\n{process}\n[reward]\nmakespan = -1.0\n[evaluate]\nbaselines = []\n");
+    std::fs::write(root.path().join("setpoint.toml"), text).unwrap();
+    done(root.path(), &[&["train", ".", "--run-dir", "run"][..], &SMALL].concat());
+    done(root.path(), &["eval", "run"]);
+    let data = || document(&root.path().join("run/evidence/evaluation.json"))["hashes"]["data"].clone();
+    let named = || json!([{ "name": "shop.txt", "hash": hash(&root.path().join("shop.txt")) }]);
+    assert_eq!(data(), named());
+    let before = named();
+    std::fs::write(root.path().join("shop.txt"), "2 2\n0 3 1 2\n1 4 0 1\n# checked\n").unwrap();
+    done(root.path(), &["eval", "run"]);
+    assert_ne!(named(), before);
+    assert_eq!(data(), named());
+}
+
 #[test]
 fn seeds_and_probes_name_the_hashes_of_their_policies_and_projects() {
     let root = tempfile::tempdir().unwrap();

@@ -156,7 +156,8 @@ pub fn evaluate_into(
     folder: &RunFolder,
 ) -> Result<Evaluation, PlayError> {
     let evaluation = evaluate(decision, policy, seeds)?;
-    let hashes = Hashes::default().policy(POLICY, policy).project(&decision.project.charter.name, resolved);
+    let hashes = Hashes::default().policy(POLICY, policy);
+    let hashes = hashes.project(&decision.project.charter.name, resolved, &*decision.factory)?;
     evidence_file::write(&folder.evidence("evaluation"), &hashes, &evaluation)?;
     Ok(evaluation)
 }

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use setpoint_files::{FileError, atomic};
 use setpoint_policy::Policy;
+use setpoint_process::Factory;
 
 /// Number of the layout that [`write()`] writes.
 pub const FORMAT: u32 = 1;
@@ -25,14 +26,14 @@ pub struct Hashes {
     pub policies: Vec<Named>,
     /// Projects, each by the hash of its resolved text.
     pub projects: Vec<Named>,
-    /// Logs, each by the hash of its bytes.
+    /// Logs and other files that the figures rest on, each by the hash of its bytes.
     pub data: Vec<Named>,
 }
 
 /// A hash with the name of its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
-    /// Name of the policy or project; a log's file name.
+    /// Name of the policy or project; the file name of data.
     pub name: String,
     /// BLAKE3, in hex.
     pub hash: String,
@@ -51,17 +52,20 @@ impl Hashes {
         Ok(self)
     }
 
-    /// Adds a project by its resolved text.
-    pub fn project(mut self, name: &str, resolved: &str) -> Self {
+    /// Adds a project by its resolved text, and the files of its process.
+    pub fn project(mut self, name: &str, resolved: &str, process: &dyn Factory) -> Result<Self, FileError> {
         let hash = blake3::hash(resolved.as_bytes()).to_hex().to_string();
         self.projects.push(Named { name: name.to_owned(), hash });
-        self
+        process.files().iter().try_fold(self, |hashes, file| hashes.data(file))
     }
 
-    /// Adds a log.
+    /// Adds a log, or another file of data; the same file is added once.
     pub fn data(mut self, path: &Path) -> Result<Self, FileError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        self.data.push(Named { name, hash: of_file(path)? });
+        let named = Named { name, hash: of_file(path)? };
+        if !self.data.contains(&named) {
+            self.data.push(named);
+        }
         Ok(self)
     }
 }
@@ -139,7 +143,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let log = root.path().join("line.csv");
         std::fs::write(&log, "abc").unwrap();
-        let hashes = Hashes::default().project("line", "abc").data(&log).unwrap();
+        let process = setpoint_processes::open_kind("cart-pole", None).unwrap();
+        let hashes = Hashes::default().project("line", "abc", &*process).unwrap().data(&log).unwrap();
+        assert_eq!(hashes.clone().data(&log).unwrap(), hashes, "a file is named once");
         let path = root.path().join("evidence/x.json");
         write(&path, &hashes, &measured()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();

@@ -125,6 +125,10 @@ impl Factory for Replayed {
         ])
     }
 
+    fn files(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.file)
+    }
+
     fn findings(&self) -> Vec<Finding> {
         let message = format!(
             "{} decisions in {} episodes; actions have no effect: use it to test the parts around a policy, not to learn a \

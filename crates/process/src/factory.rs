@@ -4,6 +4,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::{self, Spec};
+use std::path::PathBuf;
 
 use crate::heuristic::Heuristic;
 use crate::process::Process;
@@ -29,6 +30,10 @@ pub trait Factory: Send + Sync {
     fn incidental_keys(&self) -> &[&'static str] {
         &[]
     }
+    /// Files of the process: logs, instances. Evidence names their hashes.
+    fn files(&self) -> &[PathBuf] {
+        &[]
+    }
     /// Whether a restored batch continues bit for bit. Environments outside of this program cannot be saved, so such a
     /// batch begins new episodes.
     fn resumes_exactly(&self) -> bool {
@@ -42,6 +47,7 @@ pub struct Simulator<P> {
     spec: Spec,
     heuristics: Vec<Heuristic>,
     parameters: toml::Table,
+    files: Vec<PathBuf>,
 }
 
 impl<P: Process> Simulator<P> {
@@ -51,7 +57,7 @@ impl<P: Process> Simulator<P> {
         spec.max_steps = max_steps.or(spec.max_steps);
         spec.parameters = described(&prototype);
         spec.heuristics = heuristics.iter().map(|heuristic| heuristic.name.to_owned()).collect();
-        Self { prototype, spec, heuristics, parameters: toml::Table::new() }
+        Self { prototype, spec, heuristics, parameters: toml::Table::new(), files: Vec::new() }
     }
 
     /// With its name in a registry, and the keys of `[process]`: the limit of steps and the values of
@@ -72,6 +78,12 @@ impl<P: Process> Simulator<P> {
     /// With the process's own keys, every default filled in, as in a run's project file.
     pub fn with_parameters(mut self, parameters: toml::Table) -> Self {
         self.parameters.extend(parameters);
+        self
+    }
+
+    /// With the files of the process.
+    pub fn with_files(mut self, files: Vec<PathBuf>) -> Self {
+        self.files = files;
         self
     }
 
@@ -120,5 +132,9 @@ impl<P: Process> Factory for Simulator<P> {
 
     fn parameters(&self) -> toml::Table {
         self.parameters.clone()
+    }
+
+    fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 }

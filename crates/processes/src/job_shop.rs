@@ -18,7 +18,7 @@
 //!
 //! Reference: the optima of the classical instances (`instances/*.txt`); makespans of the rules in `tests/job_shop.rs`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -200,24 +200,31 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
             "`instance` is one shop; `instances` are several shops, and each episode draws one of them",
         ));
     }
-    let mut parameters = toml::Table::new();
+    let (mut parameters, mut files) = (toml::Table::new(), Vec::new());
     let instances = match several {
         None => {
             let name = one.unwrap_or_else(|| DEFAULT_INSTANCE.to_owned());
             let refuse = |title: &str, label: &str, help: &str| section.error("instance", title, label, help);
             let (instance, resolved) = find(&name, request.folder, refuse)?;
+            files.extend(file_of(&resolved));
             parameters.insert("instance".to_owned(), resolved.into());
             vec![instance]
         }
         Some(names) => {
             let (instances, resolved) = find_all(&names, request)?;
+            files.extend(resolved.iter().filter_map(|name| file_of(name)));
             parameters.insert("instances".to_owned(), resolved.into());
             instances
         }
     };
     let jobs = instances[0].jobs;
     let simulator = Simulator::new(JobShop::new(instances), request.max_steps, rules::rules(jobs));
-    Ok(Arc::new(simulator.with_parameters(parameters)))
+    Ok(Arc::new(simulator.with_files(files).with_parameters(parameters)))
+}
+
+/// The file of a resolved name; a built-in instance has none.
+fn file_of(resolved: &str) -> Option<PathBuf> {
+    Instance::named(resolved).is_none().then(|| PathBuf::from(resolved))
 }
 
 /// The instances of a list and their names, resolved; all have the first one's size.

@@ -93,7 +93,7 @@ impl AlgorithmComparison {
     pub fn keep(&self, plan: &Plan, folder: &RunFolder) -> Result<(), FileError> {
         let mut hashes = Hashes::default();
         for (algorithm, problem) in self.settings.algorithms.iter().zip(&plan.problems) {
-            hashes = hashes.project(algorithm, &problem.resolved());
+            hashes = hashes.project(algorithm, &problem.resolved(), &*problem.decision.factory)?;
             let runs = RunFolder::at(folder.path.join(algorithm));
             for seed in self.settings.seed..self.settings.seed + self.settings.seeds {
                 let policy = runs.of_seed(seed).policy();

@@ -32,8 +32,9 @@ pub struct Seeds {
 impl Seeds {
     /// Stores the evidence in the run that contains the folders of the seeds.
     pub fn keep(&self, problem: &Problem, folder: &RunFolder) -> Result<(), FileError> {
-        let project = &problem.decision.project.charter.name;
-        let mut hashes = Hashes::default().project(project, &problem.resolved());
+        let (decision, resolved) = (&problem.decision, problem.resolved());
+        let mut hashes =
+            Hashes::default().project(&decision.project.charter.name, &resolved, &*decision.factory)?;
         for run in &self.runs {
             let policy = folder.of_seed(run.seed).policy();
             hashes = hashes.policy_file(&format!("seed-{}", run.seed), &policy)?;

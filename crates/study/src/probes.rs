@@ -67,7 +67,9 @@ impl Probed {
     /// Stores the results in the folder of the decision's runs. The policies of the short trainings are not stored, so
     /// there is no hash of them.
     pub fn keep(&self, problem: &Problem, folder: &Path) -> Result<(), FileError> {
-        let hashes = Hashes::default().project(&problem.decision.project.charter.name, &problem.resolved());
+        let (decision, resolved) = (&problem.decision, problem.resolved());
+        let hashes =
+            Hashes::default().project(&decision.project.charter.name, &resolved, &*decision.factory)?;
         evidence_file::write(&folder.join(FILE_NAME), &hashes, self)
     }
 

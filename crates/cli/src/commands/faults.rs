@@ -18,9 +18,10 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
     let named = |hashes: Hashes, folder: &RunFolder, problem: &Problem, policy: &Policy| {
-        hashes.policy(&name_of(folder), policy).project(&name_of(folder), &problem.resolved())
+        let hashes = hashes.policy(&name_of(folder), policy);
+        hashes.project(&name_of(folder), &problem.resolved(), &*problem.decision.factory)
     };
-    let mut hashes = named(Hashes::default(), &folder, &problem, &policy);
+    let mut hashes = named(Hashes::default(), &folder, &problem, &policy)?;
     let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];
     if let Some(run) = &arguments.against {
         let against =
@@ -33,7 +34,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
                 against.path.display()
             )));
         }
-        hashes = named(hashes, &against, &other, &policy);
+        hashes = named(hashes, &against, &other, &policy)?;
         // Both policies act in the decision of the first run: its reward, constraints and dynamics.
         let mut shared = problem.decision.clone();
         shared.project.disturbances.clone_from(&other.decision.project.disturbances);

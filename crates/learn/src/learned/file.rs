@@ -8,18 +8,16 @@
 //! A file of format 1, or a file that was learned from other data, is learned again from its log.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use setpoint_decision::Diagnostic;
 use setpoint_decision::data::Data;
-use setpoint_decision::spec::Spec;
 use setpoint_policy::digest;
 
-use super::ends::Limit;
-use super::model::{Fit, Layout, MEMBERS, Model, Scale};
+use super::model::{MEMBERS, Model};
+use super::stored::{self, StoredHeader};
 
 const METADATA_KEY: &str = "setpoint learned process";
 /// Number of the layout that [`to_bytes`] writes.
@@ -27,37 +25,10 @@ const FORMAT: u32 = 3;
 /// Raise this number if a model of the same log would be different: the model is then learned again.
 const MODEL: u32 = 2;
 
-/// The header: everything except the long lists of numbers. Names and order of the fields, also of the types inside, are
-/// the format; golden files in `tests/golden` contain them.
-#[derive(Serialize, Deserialize)]
-struct Header {
-    /// Absent in format 2.
-    #[serde(default)]
-    blake3: String,
-    /// Absent in format 2.
-    #[serde(default = "format_2")]
-    format: u32,
-    learnt_from: String,
-    spec: Spec,
-    layout: Layout,
-    inputs: Scale,
-    outputs: Scale,
-    errors_by_choice: Vec<Range<usize>>,
-    limits: Vec<Limit>,
-    fit: Fit,
-    /// Digest of the tensors; the only one of format 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tensors: Option<String>,
-}
-
-fn format_2() -> u32 {
-    2
-}
-
-/// The number of the format alone: which a file of any later format has too.
+/// The number of the format alone, which a file of any later format also has.
 #[derive(Deserialize)]
 struct Version {
-    #[serde(default = "format_2")]
+    #[serde(default = "stored::format_2")]
     format: u32,
 }
 
@@ -102,17 +73,17 @@ fn tensors_digest<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> Str
 /// The file's bytes; `learnt_from` is [`hash`]'s.
 pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
     let tensors = tensors(model);
-    let header = Header {
+    let header = StoredHeader {
         blake3: digest::PLACE.to_owned(),
         format: FORMAT,
         learnt_from: learnt_from.to_owned(),
-        spec: model.spec.clone(),
-        layout: model.layout.clone(),
-        inputs: model.inputs.clone(),
-        outputs: model.outputs.clone(),
+        spec: (&model.spec).into(),
+        layout: model.layout.clone().into(),
+        inputs: model.inputs.clone().into(),
+        outputs: model.outputs.clone().into(),
         errors_by_choice: model.errors_by_choice.clone(),
-        limits: model.limits.clone(),
-        fit: model.fit.clone(),
+        limits: model.limits.iter().cloned().map(Into::into).collect(),
+        fit: model.fit.clone().into(),
         tensors: None,
     };
     let header = serde_json::to_string(&header).expect("a header has only text keys and finite numbers");
@@ -152,7 +123,7 @@ fn header(bytes: &[u8]) -> Option<String> {
 
 fn from_bytes(bytes: &[u8], header: &str, learnt_from: &str) -> Option<Model> {
     let file = SafeTensors::deserialize(bytes).ok()?;
-    let header: Header = serde_json::from_str(header).ok()?;
+    let header: StoredHeader = serde_json::from_str(header).ok()?;
     if header.learnt_from != learnt_from || (header.format >= 3 && !digest::holds(bytes, &header.blake3)) {
         return None;
     }
@@ -165,13 +136,13 @@ fn from_bytes(bytes: &[u8], header: &str, learnt_from: &str) -> Option<Model> {
         errors: floats("errors")?,
         starts: floats("starts")?,
         start_signals: floats("start_signals")?,
-        limits: header.limits,
-        spec: header.spec,
-        layout: header.layout,
-        inputs: header.inputs,
-        outputs: header.outputs,
+        limits: header.limits.into_iter().map(Into::into).collect(),
+        spec: header.spec.try_into().ok()?,
+        layout: header.layout.into(),
+        inputs: header.inputs.into(),
+        outputs: header.outputs.into(),
         errors_by_choice: header.errors_by_choice,
-        fit: header.fit,
+        fit: header.fit.into(),
     };
     if header.format < 3 {
         let tensors = tensors(&model);
@@ -185,8 +156,10 @@ fn from_bytes(bytes: &[u8], header: &str, learnt_from: &str) -> Option<Model> {
 mod tests {
     use std::path::PathBuf;
 
-    use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal};
+    use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 
+    use super::super::ends::Limit;
+    use super::super::model::{Fit, Layout, Scale};
     use super::*;
 
     fn model() -> Model {

@@ -32,6 +32,7 @@ pub mod ends;
 pub mod file;
 pub mod fit;
 pub mod model;
+mod stored;
 
 use batch::LearnedBatch;
 use ends::{ENDED_MIN, End, Ends};
@@ -236,6 +237,10 @@ impl Factory for Learned {
             ("model", model.display().to_string()),
         ];
         entries.into_iter().map(|(key, value)| (key.to_owned(), toml::Value::String(value))).collect()
+    }
+
+    fn files(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.keys.log)
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -4,10 +4,11 @@ use setpoint_decision::constraint::Constraint;
 use setpoint_decision::spec::Spec;
 
 use super::BYTES_MAX;
-use super::stored::{StoredAction, StoredEffect, StoredFeature, StoredManifest, StoredSignal};
+use super::stored::{StoredEffect, StoredManifest};
 use crate::head::Discretization;
 use crate::manifest::Manifest;
 use crate::policy::Policy;
+use crate::stored_spaces::{StoredAction, StoredAxis, StoredFeature, StoredSignal};
 
 impl Policy {
     /// The reason why no policy file can store a policy of this process under these constraints: a number that is not
@@ -41,7 +42,7 @@ fn spaces(observation: &[StoredFeature], action: &StoredAction, signals: &[Store
             [("low", low), ("high", high), ("scale", scale), ("offset", offset), ("reference", reference)];
         first(&format!("feature `{}`: ", feature.name), numbers.map(wide))
     };
-    let axis = |axis: &super::stored::StoredAxis| {
+    let axis = |axis: &StoredAxis| {
         first(&format!("action `{}`: ", axis.name), [("low", axis.low), ("high", axis.high)].map(wide))
     };
     let signal = |signal: &StoredSignal| {

@@ -2,17 +2,16 @@
 //! files. Formats 1 and 2 have the same manifest.
 //!
 //! Names and order of the fields are the format. A change of them needs a higher [`super::FORMAT`] and a reader of the old
-//! one. A plain field distinguishes the kinds of actions, not a tagged enum: that would read an `f32` through an `f64` and
-//! round twice.
+//! one.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal};
 use setpoint_nn::mlp::{Activation, Mlp};
 
 use super::FORMAT;
 use crate::head::{Discretization, Head};
 use crate::manifest::Manifest;
+use crate::stored_spaces::{StoredAction, StoredFeature, StoredSignal};
 
 /// Everything about a policy but its numbers.
 #[derive(Serialize, Deserialize)]
@@ -33,68 +32,6 @@ pub struct StoredManifest {
     pub discretization: Option<StoredTable>,
     pub clip_observation: Option<f64>,
     pub normalization_epsilon: f64,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct StoredFeature {
-    pub name: String,
-    pub unit: String,
-    pub description: String,
-    pub low: f32,
-    pub high: f32,
-    pub scale: f32,
-    pub offset: f32,
-    pub reference: f32,
-}
-
-/// `choices` if the type is `discrete`, `axes` if it is `continuous`.
-#[derive(Serialize, Deserialize)]
-pub struct StoredAction {
-    pub r#type: StoredActionType,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub choices: Option<Vec<StoredChoice>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub axes: Option<Vec<StoredAxis>>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoredActionType {
-    Discrete,
-    Continuous,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct StoredChoice {
-    pub name: String,
-    pub description: String,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct StoredAxis {
-    pub name: String,
-    pub unit: String,
-    pub description: String,
-    pub low: f32,
-    pub high: f32,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct StoredSignal {
-    pub name: String,
-    pub unit: String,
-    pub description: String,
-    pub low: f32,
-    pub high: f32,
-    pub aggregate: StoredAggregate,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoredAggregate {
-    Mean,
-    Share,
-    Total,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -193,7 +130,10 @@ impl TryFrom<StoredManifest> for Manifest {
             seed: stored.seed,
             steps: stored.steps,
             observation: stored.observation.into_iter().map(Into::into).collect(),
-            action: stored.action.try_into()?,
+            action: stored
+                .action
+                .try_into()
+                .map_err(|reason: String| format!("its manifest is not valid: {reason}"))?,
             signals: stored.signals.into_iter().map(Into::into).collect(),
             constraints: stored.constraints.into_iter().map(Into::into).collect(),
             network: stored.network.into(),
@@ -202,88 +142,6 @@ impl TryFrom<StoredManifest> for Manifest {
             clip_observation: stored.clip_observation,
             normalization_epsilon: stored.normalization_epsilon,
         })
-    }
-}
-
-impl From<&Feature> for StoredFeature {
-    fn from(feature: &Feature) -> Self {
-        let Feature { name, unit, description, low, high, scale, offset, reference } = feature.clone();
-        Self { name, unit, description, low, high, scale, offset, reference }
-    }
-}
-
-impl From<StoredFeature> for Feature {
-    fn from(stored: StoredFeature) -> Self {
-        let StoredFeature { name, unit, description, low, high, scale, offset, reference } = stored;
-        Self { name, unit, description, low, high, scale, offset, reference }
-    }
-}
-
-impl From<&ActionSpace> for StoredAction {
-    fn from(action: &ActionSpace) -> Self {
-        match action {
-            ActionSpace::Discrete { choices } => {
-                let choice = |Choice { name, description }: &Choice| StoredChoice {
-                    name: name.clone(),
-                    description: description.clone(),
-                };
-                let choices = Some(choices.iter().map(choice).collect());
-                Self { r#type: StoredActionType::Discrete, choices, axes: None }
-            }
-            ActionSpace::Continuous { axes } => {
-                let axis = |axis: &Axis| {
-                    let Axis { name, unit, description, low, high } = axis.clone();
-                    StoredAxis { name, unit, description, low, high }
-                };
-                let axes = Some(axes.iter().map(axis).collect());
-                Self { r#type: StoredActionType::Continuous, choices: None, axes }
-            }
-        }
-    }
-}
-
-impl TryFrom<StoredAction> for ActionSpace {
-    type Error = String;
-
-    fn try_from(stored: StoredAction) -> Result<Self, String> {
-        match (stored.r#type, stored.choices, stored.axes) {
-            (StoredActionType::Discrete, Some(choices), None) => {
-                let choice = |StoredChoice { name, description }| Choice { name, description };
-                Ok(Self::Discrete { choices: choices.into_iter().map(choice).collect() })
-            }
-            (StoredActionType::Continuous, None, Some(axes)) => {
-                let axis = |stored: StoredAxis| {
-                    let StoredAxis { name, unit, description, low, high } = stored;
-                    Axis { name, unit, description, low, high }
-                };
-                Ok(Self::Continuous { axes: axes.into_iter().map(axis).collect() })
-            }
-            _ => Err("its manifest is not valid: the action's type does not fit its choices or axes".into()),
-        }
-    }
-}
-
-impl From<&Signal> for StoredSignal {
-    fn from(signal: &Signal) -> Self {
-        let Signal { name, unit, description, low, high, aggregate } = signal.clone();
-        let aggregate = match aggregate {
-            Aggregate::Mean => StoredAggregate::Mean,
-            Aggregate::Share => StoredAggregate::Share,
-            Aggregate::Total => StoredAggregate::Total,
-        };
-        Self { name, unit, description, low, high, aggregate }
-    }
-}
-
-impl From<StoredSignal> for Signal {
-    fn from(stored: StoredSignal) -> Self {
-        let StoredSignal { name, unit, description, low, high, aggregate } = stored;
-        let aggregate = match aggregate {
-            StoredAggregate::Mean => Aggregate::Mean,
-            StoredAggregate::Share => Aggregate::Share,
-            StoredAggregate::Total => Aggregate::Total,
-        };
-        Self { name, unit, description, low, high, aggregate }
     }
 }
 

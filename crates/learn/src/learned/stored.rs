@@ -1,0 +1,214 @@
+//! The header of a learned process as its file holds it, in JSON: types of their own, so that a change of the types that the
+//! program works with changes no file.
+//!
+//! Names and order of the fields are the format: golden files in `tests/golden` hold them. Whoever changes one of them raises
+//! [`super::file::FORMAT`] and keeps a reader of these.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::spec::{Parameter, Spec};
+use setpoint_policy::stored_spaces::{StoredAction, StoredFeature, StoredSignal};
+
+use super::ends::Limit;
+use super::model::{Fit, Layout, Scale};
+
+/// All but the long lists of numbers.
+#[derive(Serialize, Deserialize)]
+pub struct StoredHeader {
+    /// Absent in format 2.
+    #[serde(default)]
+    pub blake3: String,
+    /// Absent in format 2.
+    #[serde(default = "format_2")]
+    pub format: u32,
+    pub learnt_from: String,
+    pub spec: StoredSpec,
+    pub layout: StoredLayout,
+    pub inputs: StoredScale,
+    pub outputs: StoredScale,
+    pub errors_by_choice: Vec<Range<usize>>,
+    pub limits: Vec<StoredLimit>,
+    pub fit: StoredFit,
+    /// Digest of the tensors; the only one of format 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensors: Option<String>,
+}
+
+pub fn format_2() -> u32 {
+    2
+}
+
+/// Names, units and bounds.
+#[derive(Serialize, Deserialize)]
+pub struct StoredSpec {
+    pub kind: String,
+    pub summary: String,
+    pub source: String,
+    pub observation: Vec<StoredFeature>,
+    pub action: StoredAction,
+    pub masked: bool,
+    pub deterministic: bool,
+    pub signals: Vec<StoredSignal>,
+    pub max_steps: Option<u32>,
+    pub reward: Vec<(String, f64)>,
+    pub on_terminated: f64,
+    pub on_truncated: f64,
+    pub notes: Vec<String>,
+    pub heuristics: Vec<String>,
+    #[serde(default)]
+    pub parameters: Vec<StoredParameter>,
+}
+
+/// A number of the dynamics.
+#[derive(Serialize, Deserialize)]
+pub struct StoredParameter {
+    pub name: String,
+    pub unit: String,
+    pub description: String,
+    pub default: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// Where everything stands in inputs and outputs.
+#[derive(Serialize, Deserialize)]
+pub struct StoredLayout {
+    pub features: usize,
+    pub actions: usize,
+    pub measured: Vec<usize>,
+    pub shown: Vec<(usize, usize)>,
+}
+
+/// Mean and standard deviation of each column.
+#[derive(Serialize, Deserialize)]
+pub struct StoredScale {
+    pub mean: Vec<f32>,
+    pub deviation: Vec<f32>,
+}
+
+/// A feature that the log's ends point at.
+#[derive(Serialize, Deserialize)]
+pub struct StoredLimit {
+    pub feature: usize,
+    pub above: bool,
+    pub value: f32,
+    pub p_value: f64,
+}
+
+/// How well the model predicts.
+#[derive(Serialize, Deserialize)]
+pub struct StoredFit {
+    pub rows: u64,
+    pub ended: u64,
+    pub held_out_episodes: u64,
+    pub explained: Vec<(String, f64)>,
+}
+
+impl From<&Spec> for StoredSpec {
+    fn from(spec: &Spec) -> Self {
+        let Spec { kind, summary, source, masked, deterministic, max_steps, .. } = spec.clone();
+        let Spec { reward, on_terminated, on_truncated, notes, heuristics, .. } = spec.clone();
+        Self {
+            kind,
+            summary,
+            source,
+            observation: spec.observation.iter().map(Into::into).collect(),
+            action: (&spec.action).into(),
+            masked,
+            deterministic,
+            signals: spec.signals.iter().map(Into::into).collect(),
+            max_steps,
+            reward,
+            on_terminated,
+            on_truncated,
+            notes,
+            heuristics,
+            parameters: spec.parameters.iter().cloned().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<StoredSpec> for Spec {
+    type Error = String;
+
+    fn try_from(stored: StoredSpec) -> Result<Self, String> {
+        Ok(Self {
+            kind: stored.kind,
+            summary: stored.summary,
+            source: stored.source,
+            observation: stored.observation.into_iter().map(Into::into).collect(),
+            action: stored.action.try_into()?,
+            masked: stored.masked,
+            deterministic: stored.deterministic,
+            signals: stored.signals.into_iter().map(Into::into).collect(),
+            max_steps: stored.max_steps,
+            reward: stored.reward,
+            on_terminated: stored.on_terminated,
+            on_truncated: stored.on_truncated,
+            notes: stored.notes,
+            heuristics: stored.heuristics,
+            parameters: stored.parameters.into_iter().map(Into::into).collect(),
+        })
+    }
+}
+
+impl From<Parameter> for StoredParameter {
+    fn from(Parameter { name, unit, description, default, low, high }: Parameter) -> Self {
+        Self { name, unit, description, default, low, high }
+    }
+}
+
+impl From<StoredParameter> for Parameter {
+    fn from(StoredParameter { name, unit, description, default, low, high }: StoredParameter) -> Self {
+        Self { name, unit, description, default, low, high }
+    }
+}
+
+impl From<Layout> for StoredLayout {
+    fn from(Layout { features, actions, measured, shown }: Layout) -> Self {
+        Self { features, actions, measured, shown }
+    }
+}
+
+impl From<StoredLayout> for Layout {
+    fn from(StoredLayout { features, actions, measured, shown }: StoredLayout) -> Self {
+        Self { features, actions, measured, shown }
+    }
+}
+
+impl From<Scale> for StoredScale {
+    fn from(Scale { mean, deviation }: Scale) -> Self {
+        Self { mean, deviation }
+    }
+}
+
+impl From<StoredScale> for Scale {
+    fn from(StoredScale { mean, deviation }: StoredScale) -> Self {
+        Self { mean, deviation }
+    }
+}
+
+impl From<Limit> for StoredLimit {
+    fn from(Limit { feature, above, value, p_value }: Limit) -> Self {
+        Self { feature, above, value, p_value }
+    }
+}
+
+impl From<StoredLimit> for Limit {
+    fn from(StoredLimit { feature, above, value, p_value }: StoredLimit) -> Self {
+        Self { feature, above, value, p_value }
+    }
+}
+
+impl From<Fit> for StoredFit {
+    fn from(Fit { rows, ended, held_out_episodes, explained }: Fit) -> Self {
+        Self { rows, ended, held_out_episodes, explained }
+    }
+}
+
+impl From<StoredFit> for Fit {
+    fn from(StoredFit { rows, ended, held_out_episodes, explained }: StoredFit) -> Self {
+        Self { rows, ended, held_out_episodes, explained }
+    }
+}

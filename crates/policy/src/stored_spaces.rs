@@ -1,0 +1,161 @@
+//! Observations, actions and signals as the files of policies and of learned processes hold them, in JSON: types of their own, so
+//! that a change of [`setpoint_decision::spec`] changes no file.
+//!
+//! Names and order of the fields are the format. Whoever changes one of them raises the number of both formats and keeps a
+//! reader of these. The kinds of actions are told apart by a plain field and not by a tagged enum: that would read an `f32`
+//! through an `f64` and round twice.
+// The fields are those of the types that they store, and are described there.
+#![allow(missing_docs)]
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal};
+
+/// A number of the observation.
+#[derive(Serialize, Deserialize)]
+pub struct StoredFeature {
+    pub name: String,
+    pub unit: String,
+    pub description: String,
+    pub low: f32,
+    pub high: f32,
+    pub scale: f32,
+    pub offset: f32,
+    pub reference: f32,
+}
+
+/// `choices` where the type is `discrete`, `axes` where it is `continuous`.
+#[derive(Serialize, Deserialize)]
+pub struct StoredAction {
+    pub r#type: StoredActionType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choices: Option<Vec<StoredChoice>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axes: Option<Vec<StoredAxis>>,
+}
+
+/// The kind of actions.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredActionType {
+    Discrete,
+    Continuous,
+}
+
+/// An action of a discrete space.
+#[derive(Serialize, Deserialize)]
+pub struct StoredChoice {
+    pub name: String,
+    pub description: String,
+}
+
+/// A number of a continuous action.
+#[derive(Serialize, Deserialize)]
+pub struct StoredAxis {
+    pub name: String,
+    pub unit: String,
+    pub description: String,
+    pub low: f32,
+    pub high: f32,
+}
+
+/// A measurement of the process.
+#[derive(Serialize, Deserialize)]
+pub struct StoredSignal {
+    pub name: String,
+    pub unit: String,
+    pub description: String,
+    pub low: f32,
+    pub high: f32,
+    pub aggregate: StoredAggregate,
+}
+
+/// How a signal is summarised over steps.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredAggregate {
+    Mean,
+    Share,
+    Total,
+}
+
+impl From<&Feature> for StoredFeature {
+    fn from(feature: &Feature) -> Self {
+        let Feature { name, unit, description, low, high, scale, offset, reference } = feature.clone();
+        Self { name, unit, description, low, high, scale, offset, reference }
+    }
+}
+
+impl From<StoredFeature> for Feature {
+    fn from(stored: StoredFeature) -> Self {
+        let StoredFeature { name, unit, description, low, high, scale, offset, reference } = stored;
+        Self { name, unit, description, low, high, scale, offset, reference }
+    }
+}
+
+impl From<&ActionSpace> for StoredAction {
+    fn from(action: &ActionSpace) -> Self {
+        match action {
+            ActionSpace::Discrete { choices } => {
+                let choice = |Choice { name, description }: &Choice| StoredChoice {
+                    name: name.clone(),
+                    description: description.clone(),
+                };
+                let choices = Some(choices.iter().map(choice).collect());
+                Self { r#type: StoredActionType::Discrete, choices, axes: None }
+            }
+            ActionSpace::Continuous { axes } => {
+                let axis = |axis: &Axis| {
+                    let Axis { name, unit, description, low, high } = axis.clone();
+                    StoredAxis { name, unit, description, low, high }
+                };
+                let axes = Some(axes.iter().map(axis).collect());
+                Self { r#type: StoredActionType::Continuous, choices: None, axes }
+            }
+        }
+    }
+}
+
+impl TryFrom<StoredAction> for ActionSpace {
+    type Error = String;
+
+    fn try_from(stored: StoredAction) -> Result<Self, String> {
+        match (stored.r#type, stored.choices, stored.axes) {
+            (StoredActionType::Discrete, Some(choices), None) => {
+                let choice = |StoredChoice { name, description }| Choice { name, description };
+                Ok(Self::Discrete { choices: choices.into_iter().map(choice).collect() })
+            }
+            (StoredActionType::Continuous, None, Some(axes)) => {
+                let axis = |stored: StoredAxis| {
+                    let StoredAxis { name, unit, description, low, high } = stored;
+                    Axis { name, unit, description, low, high }
+                };
+                Ok(Self::Continuous { axes: axes.into_iter().map(axis).collect() })
+            }
+            _ => Err("the action's type does not fit its choices or axes".to_owned()),
+        }
+    }
+}
+
+impl From<&Signal> for StoredSignal {
+    fn from(signal: &Signal) -> Self {
+        let Signal { name, unit, description, low, high, aggregate } = signal.clone();
+        let aggregate = match aggregate {
+            Aggregate::Mean => StoredAggregate::Mean,
+            Aggregate::Share => StoredAggregate::Share,
+            Aggregate::Total => StoredAggregate::Total,
+        };
+        Self { name, unit, description, low, high, aggregate }
+    }
+}
+
+impl From<StoredSignal> for Signal {
+    fn from(stored: StoredSignal) -> Self {
+        let StoredSignal { name, unit, description, low, high, aggregate } = stored;
+        let aggregate = match aggregate {
+            StoredAggregate::Mean => Aggregate::Mean,
+            StoredAggregate::Share => Aggregate::Share,
+            StoredAggregate::Total => Aggregate::Total,
+        };
+        Self { name, unit, description, low, high, aggregate }
+    }
+}
