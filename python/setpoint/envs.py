@@ -1,4 +1,4 @@
-"""Processes as Gymnasium environments: the built-in ones, and those of your own native module.
+"""Processes as Gymnasium environments: the built-in processes, and the processes of your own native module.
 
 ``gymnasium.make("setpoint/AssemblyLine-v0")`` gives a :class:`ProcessEnv`, ``gymnasium.make_vec("setpoint/AssemblyLine-v0",
 num_envs=4096)`` a :class:`ProcessVectorEnv` that steps all of them at once in native code. Keyword arguments are those of

@@ -26,7 +26,7 @@ pub struct Hashes {
     pub policies: Vec<Named>,
     /// Projects, each by the hash of its resolved text.
     pub projects: Vec<Named>,
-    /// Logs and other files that the figures rest on, each by the hash of its bytes.
+    /// Logs and other files of the figures, each by the hash of its bytes.
     pub data: Vec<Named>,
 }
 

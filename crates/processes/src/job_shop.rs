@@ -222,7 +222,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     Ok(Arc::new(simulator.with_files(files).with_parameters(parameters)))
 }
 
-/// The file of a resolved name; a built-in instance has none.
+/// The file of a resolved name; `None` for a built-in instance.
 fn file_of(resolved: &str) -> Option<PathBuf> {
     Instance::named(resolved).is_none().then(|| PathBuf::from(resolved))
 }
