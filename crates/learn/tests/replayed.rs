@@ -104,7 +104,7 @@ fn it_keeps_what_every_process_must_and_says_what_it_is_for() {
     for finding in conformance(problem.decision.factory.as_ref(), 400) {
         assert!(finding.passed, "{}: {}", finding.subject, finding.message);
     }
-    assert!(problem.decision.factory.findings()[0].message.contains("what is done changes nothing"));
+    assert!(problem.decision.factory.findings()[0].message.contains("actions have no effect"));
     assert_eq!(problem.decision.factory.heuristics()[0].name, "line-manager");
     // The run's own project file finds the log from anywhere.
     let resolved = Project::from_text("resolved", &problem.resolved(), &[]).unwrap();
@@ -120,7 +120,7 @@ fn what_is_missing_is_named() {
         ("log = \"line.csv\"", "needs `like`"),
         ("log = \"absent.csv\"\nlike = \"assembly-line\"", "absent.csv"),
         ("log = \"line.csv\"\nlike = \"assembly\"", "there is no process `assembly`"),
-        ("log = \"line.csv\"\nlike = \"job-shop\"", "it cannot be played back"),
+        ("log = \"line.csv\"\nlike = \"job-shop\"", "its log cannot be replayed"),
         ("log = \"line.csv\"\nlike = \"pendulum\"", "[data]"),
         ("log = \"line.csv\"\nlike = \"assembly-line\"\nvariation = 2", "from 0 to 1"),
         ("log = \"line.csv\"\nlike = \"assembly-line\"\nvariations = 0.1", "did you mean `variation`?"),

@@ -248,6 +248,6 @@ mod tests {
         let falling = train(2_000, &format!("{early}\"linear\"")).replace("fraction = 1.0", "fraction = 0.5");
         let constant =
             train(2_000, &format!("{early}\"constant\"")).replace("fraction = 1.0", "fraction = 0.5");
-        warns_until_fixed("cart-pole", &falling, &constant, "exploration", "greedy");
+        warns_until_fixed("cart-pole", &falling, &constant, "exploration", "acts greedily");
     }
 }

@@ -162,7 +162,7 @@ fn algorithms(output: &Output) -> Result<Status, Failure> {
     let header = ["algorithm", "learns", "actions", "efficiency", "use it if"];
     output.line(wrapped_table(&header, &ALGORITHM_WIDTHS, &rows));
     output.line(
-        "\nefficiency: how much an algorithm learns from each step of the process.\non-policy: from new steps only; \
+        "\nefficiency: how much an algorithm learns from each step of the process.\non-policy: from new steps only;\n\
          off-policy: also from stored steps, more per step but slower per second.",
     );
     output.line("\n`setpoint list algorithms NAME` shows an algorithm with all its options,");
