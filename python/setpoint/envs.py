@@ -243,7 +243,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._shape = (num_envs, *(self.single_observation_space.shape or ()))
         # Environments that wait for their reset. The native side has begun their next episodes; their first
-        observations are kept until the reset.
+        # observations are kept until the reset.
         self._over = np.ones(num_envs, np.bool_)
         self._begun = np.zeros(num_envs, np.bool_)
         self._next: Observation = np.zeros(self._shape, np.float32)

@@ -162,7 +162,7 @@ def test_an_environment_with_wrappers_and_one_with_parts():
         (lambda: setpoint.TD3("MlpPolicy", "CartPole-v1"), ValueError, "ppo, dqn or sac"),
         (lambda: setpoint.PPO("MlpPolicy", gym.make("CartPole-v1"), n_envs=4), ValueError, "1 environments were given"),
         (lambda: setpoint.PPO("MlpPolicy", "NoSuchThing-v0"), gym.error.Error, "NoSuchThing"),
-        (lambda: setpoint.PPO("MlpPolicy", 17), TypeError, "no environment"),
+        (lambda: setpoint.PPO("MlpPolicy", 17), TypeError, "not an environment"),
         (lambda: setpoint.PPO("MlpPolicy", "cart-pole", policy_kwargs={"layers": 3}), TypeError, "layers"),
     ],
 )
