@@ -84,7 +84,7 @@ impl From<Stored> for Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes `NNNNNNNN.checkpoint` into `folder` and deletes the oldest beyond [`KEPT`].
+    /// Writes `NNNNNNNN.checkpoint` into `folder` and deletes the oldest beyond the kept ones.
     pub fn write(&self, folder: &Path) -> Result<PathBuf, TrainError> {
         atomic::create_folder(folder)?;
         let path = folder.join(format!("{:08}.checkpoint", self.updates));

@@ -9,10 +9,10 @@
 //! (not on time or path), so two trainings with equal results write identical files. Golden files in `tests/golden` contain
 //! both formats.
 //!
-//! * [`mod@save`], [`mod@load`] – a policy to bytes and back
-//! * [`stored`] – the manifest in the file, with types separate from the program's types
-//! * [`crate::digest`] – the digest of format 2; [`format_1`] – the digest of format 1
-//! * [`check`] – the manifests that are refused
+//! * `save`, `load` – a policy to bytes and back
+//! * `stored` – the manifest in the file, with types separate from the program's types
+//! * [`crate::digest`] – the digest of format 2; `format_1` – the digest of format 1
+//! * `check` – the manifests that are refused
 
 mod check;
 mod format_1;
