@@ -18,7 +18,7 @@ use setpoint_edge::recommendation::StateArguments;
 Exit status: 0 done, 1 a check or gate failed, 2 bad input, 130 interrupted."
 )]
 pub struct Arguments {
-    /// Print one JSON document on standard output; and all other text on standard error
+    /// Print one JSON document on standard output, and all other text on standard error
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]

@@ -12,7 +12,7 @@ use crate::recommendation::StateArguments;
 #[command(name = "setpoint-edge", version, max_term_width = 110, propagate_version = true)]
 #[command(after_help = "Exit status: 0 done, 1 a gate failed, 2 bad input.")]
 pub struct Arguments {
-    /// Print one JSON document on standard output; and all other text on standard error
+    /// Print one JSON document on standard output, and all other text on standard error
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]

@@ -1,5 +1,5 @@
 //! A table in a file: its header, and its rows in order, as text for every format of the file. The delimiter
-//! between columns is found in `delimited`, decimal commas are read in [`cell`].
+//! between columns is found in `delimited`, decimal commas are read in `cell`.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
