@@ -1,4 +1,4 @@
-"""What steps of Gymnasium's environments cost in Python alone, beside `cargo run --release -p setpoint-benches --bin
+"""The cost of steps of Gymnasium's environments in Python alone, to compare with `cargo run --release -p setpoint-benches --bin
 gymnasium`: one process without any vector interface, Setpoint's host in it, and Gymnasium's own vector environments.
 
     python benches/gymnasium_direct.py [ID [LANES]]

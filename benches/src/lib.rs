@@ -1,8 +1,8 @@
-//! Measuring: medians of repeated runs, printed as one JSON line a figure.
+//! Measuring: medians of repeated runs, printed as one JSON line per figure.
 
 use std::time::Instant;
 
-/// Times `work` `repetitions` times and gives the median in seconds.
+/// Times `work` `repetitions` times and returns the median in seconds.
 pub fn median_seconds(repetitions: usize, mut work: impl FnMut()) -> f64 {
     let mut seconds: Vec<f64> = (0..repetitions)
         .map(|_| {

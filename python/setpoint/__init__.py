@@ -1,11 +1,11 @@
 """Setpoint: reinforcement learning for one industrial decision at a time.
 
 * :mod:`setpoint.envs`: built-in processes as Gymnasium environments, one at a time or thousands at once. They are registered
-  on import: ``gymnasium.make("setpoint/AssemblyLine-v0")``. Processes of your own in Rust join them if you install your native
+  on import: ``gymnasium.make("setpoint/AssemblyLine-v0")``. Your own processes in Rust are added if you install your native
   module (``docs/python.md``, section 6).
-* :mod:`setpoint.models`: the learners, with the names that Stable-Baselines3's users know: :class:`PPO`, :class:`SAC` …
-* :mod:`setpoint.projects`: a project's folder: :class:`Project`, :class:`Run`.
-* :mod:`setpoint.process`: processes of your own, with named features, actions and signals.
+* :mod:`setpoint.models`: the learners, with Stable-Baselines3's names: :class:`PPO`, :class:`SAC` …
+* :mod:`setpoint.projects`: the folder of a project: :class:`Project`, :class:`Run`.
+* :mod:`setpoint.process`: your own processes, with named features, actions and signals.
 * :func:`evaluate_policy`, :func:`make_vec_env`, :mod:`setpoint.callbacks`.
 
 The command line ``setpoint`` comes with the package.
@@ -29,7 +29,7 @@ from setpoint.models import *  # noqa: F403
 from setpoint.process import Process
 from setpoint.projects import Evaluation, Project, Run
 
-# Environments of Gymnasium are stepped by this very Python, unless another one is named.
+# This Python steps environments of Gymnasium, unless a project names another one.
 _os.environ.setdefault("SETPOINT_PYTHON", _sys.executable)
 _envs.register()
 

@@ -1,4 +1,4 @@
-"""The command ``setpoint``, as the native program runs it."""
+"""The command ``setpoint``, run by the native program."""
 
 import signal
 import sys

@@ -1,8 +1,8 @@
-"""Gymnasium environments that step together and write what they give into arrays.
+"""Gymnasium environments that step together and write their results into arrays.
 
-The same class serves environments inside of the training's own process and in workers beside it (`env_worker`): there its
-arrays lie in shared memory. A finished episode is reset in the same step. Everything that an environment gives is held to
-what its spaces say: it is cheaper to stop at the first number that is none than to learn from it for an hour.
+The same class serves environments in the training's own process and in separate workers (`env_worker`), where its
+arrays are in shared memory. A finished episode is reset in the same step. Every value of an environment must be in
+its spaces: it is cheaper to stop at the first wrong number than to learn from it for an hour.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ from ._spaces import Actions, Observations, Unexpected, _a, allowed_choices
 
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 
-# What is told apart without a look at anything else.
+# Types that need no further check.
 _NUMBERS = frozenset({float, int, np.float64, np.float32, np.int64, np.int32})
 _BOOLS = frozenset({bool, np.bool_})
 
 
 class EnvironmentFailed(Exception):
-    """An environment raised, or gave what its spaces do not allow."""
+    """An environment raised an exception, or gave values outside of its spaces."""
 
     def __init__(self, name: str, lane: int, step: int, episode: int, reason: str):
         super().__init__(f"{name}, environment {lane} at its step {step} (episode {episode}): {reason}")
-        #: What the environments are called.
+        #: Name of the environments.
         self.name = name
-        #: Which of them.
+        #: Index of the environment.
         self.lane = lane
-        #: Steps that it had taken in all.
+        #: Number of its steps so far.
         self.step = step
-        #: Its episode, the first being 1.
+        #: Its episode, from 1.
         self.episode = episode
-        #: What happened, what was expected, and what may help.
+        #: The error, the expected value, and a possible remedy.
         self.reason = reason
 
 
 class Hung(BaseException):
-    """Raised within an environment that took too long (`_watch`); no `except Exception` of its own should swallow it."""
+    """Raised within an environment that took too long (`_watch`); its own `except Exception` must not catch it."""
 
 
 class Progress(NamedTuple):
-    """How far a host has come: the same twice means that it has not moved."""
+    """The progress of a host: equal values mean no progress."""
 
-    #: Steps and resets that were begun.
+    #: Number of steps and resets so far.
     calls: int
-    #: The environment that has the word.
+    #: The environment that runs at the moment.
     lane: int
-    #: The thread that it runs on.
+    #: Its thread.
     thread: int
 
 
 class EnvironmentHost:
-    """Environments of one kind, a lane each."""
+    """Environments of one kind, one per lane."""
 
     def __init__(
         self,
@@ -70,32 +70,32 @@ class EnvironmentHost:
         check_bounds: bool = True,
         masked: bool | None = None,
     ):
-        """Makes the environments; none of them has an episode before it is reset.
+        """Makes the environments; each has an episode only after its reset.
 
-        `signals` are the numbers of `info` that are reported beside the reward. Without `check_bounds` the bounds of the
-        observation space count for nothing. `masked` says whether actions are masked, where that is known already; else
-        the first environment is asked, by a reset where nothing else tells.
+        `signals` are the numbers of `info` that are reported in addition to the reward. Without `check_bounds` the
+        bounds of the observation space are ignored. `masked` states whether actions are masked, if known; otherwise
+        the first environment shows it, if needed by a reset.
         """
         self._environments: list[gymnasium.Env] = []
         for build in make:
             self._environments.append(build())
         first = self._environments[0]
         self.name = name or (first.spec.id if first.spec is not None else type(first.unwrapped).__name__)
-        #: How observations are written as rows, and actions read from an array.
+        #: The conversion of observations to rows, and of an array to actions.
         self.observations = Observations(first.observation_space, bounded=check_bounds)
         self.actions = Actions(first.action_space)
         for lane, other in enumerate(self._environments):
             if other.observation_space != first.observation_space or other.action_space != first.action_space:
-                raise ValueError(f"environment {lane} of {self.name} has other spaces than environment 0")
+                raise ValueError(f"environment {lane} of {self.name} has different spaces than environment 0")
         self.observation_space = first.observation_space
         #: Number of environments.
         self.lanes = len(self._environments)
         self._steps = [environment.step for environment in self._environments]
         self._every = list(range(self.lanes))
-        #: Set by who interrupts an environment that hangs.
+        #: Set to interrupt an environment that hangs.
         self.hung_after_s = math.inf
         self._calls, self._thread = 0, 0
-        # A process written in Python (setpoint.Process) has names and units of its own.
+        # A process written in Python (setpoint.Process) has its own names and units.
         named: dict[str, Any] = getattr(first.unwrapped, "process_description", dict)()
         self._signals = tuple(signals or [signal["name"] for signal in named.get("signals", ())])
         self._taken = np.zeros(self.lanes, dtype=np.int64)
@@ -104,7 +104,7 @@ class EnvironmentHost:
         self._masked = False
         if self.actions.choices:
             self._masked = self._asks_for_masks() if masked is None else masked
-        #: What a learner must know before the first step.
+        #: The information for a learner before the first step.
         self.description: dict[str, Any] = {
             "name": self.name,
             "summary": f"the Gymnasium environment {self.name}",
@@ -119,14 +119,14 @@ class EnvironmentHost:
             "layout": None,
         }
         self._name(named)
-        #: Where actions are read and everything else is written.
+        #: The arrays for actions (read) and results (written).
         self.arrays: dict[str, np.ndarray] = {}
         layout = self._layout()
         self.description["layout"] = layout
         self.bind({array["name"]: np.zeros(array["shape"], array["dtype"]) for array in layout["arrays"]})
 
     def _name(self, named: dict[str, Any]) -> None:
-        """Lays a process's own names, units and descriptions over those that follow from its spaces."""
+        """Replaces the names, units and descriptions from the spaces by a process's own."""
         if not named:
             return
         description = self.description
@@ -150,8 +150,8 @@ class EnvironmentHost:
         return isinstance(info, dict) and "action_mask" in info
 
     def _layout(self) -> dict[str, Any]:
-        """Arrays one behind the other: first what a caller writes, then what it reads after every step, then what it
-        reads where an episode ended or an environment stopped answering."""
+        """Arrays in one block: first the values from a caller, then the results of every step, then the results at
+        the end of an episode or after an environment stopped answering."""
         lanes, features, signals = self.lanes, self.observations.size, 1 + len(self._signals)
         axes, choices = len(self.actions.axes), len(self.actions.choices)
         wanted = [
@@ -168,23 +168,23 @@ class EnvironmentHost:
         arrays, offset = [], 0
         for name, dtype, shape in wanted:
             arrays.append({"name": name, "dtype": dtype, "shape": shape, "offset": offset})
-            # Whole cache lines: nobody writes into one that another reads.
+            # Whole cache lines, so that no side writes into a line that the other reads.
             offset += -(-int(np.prod(shape)) * np.dtype(dtype).itemsize // 64) * 64
         return {"bytes": offset, "arrays": arrays}
 
     def bind(self, arrays: dict[str, np.ndarray]) -> None:
-        """Uses these arrays, of the same names, shapes and types, instead of its own; what was in those is lost."""
+        """Uses these arrays, of the same names, shapes and types, instead of its own; the old content is lost."""
         for array in self.description["layout"]["arrays"]:
             name, shape, dtype = array["name"], tuple(array["shape"]), np.dtype(array["dtype"])
-            # Only a waiting process looks at this one.
+            # Only a waiting process reads this array.
             given = arrays[name] if name in arrays or name not in ("lane", "stepping") else np.zeros(shape, dtype)
             if given.shape != shape or given.dtype != dtype:
                 raise ValueError(f"`{name}` has {given.dtype} {given.shape}; expected {dtype} {shape}")
             self.arrays[name] = given
         self._rows = list(self.arrays["observations"])
-        #: What each environment gave last.
+        #: The last results of each environment.
         self._seen: list[Any] = [None] * self.lanes
-        # Where observations are arrays of one dimension: all of them as one, and the length of each.
+        # If observations are arrays of one dimension: all of them as one array, and the length of each.
         plain = self.observations.shape is not None and len(self.observations.shape) == 1
         plain = plain and self.observations.dtype == np.float32
         self._flat = self.arrays["observations"].reshape(-1) if plain else None
@@ -194,18 +194,18 @@ class EnvironmentHost:
         self._at = memoryview(self.arrays["lane"])  # type: ignore[arg-type]  # a buffer, which NumPy says of itself from Python 3.12 on
         shape = self.arrays["observations"].shape
         self._above, self._below = np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
-        # One row a lane, so that comparing stretches nothing.
+        # One row per lane, so that a comparison needs no broadcast.
         self._least = np.tile(self.observations.least, (self.lanes, 1))
         self._greatest = np.tile(self.observations.greatest, (self.lanes, 1))
         self._finite = np.empty(self.arrays["signals"].shape, dtype=bool)
 
     def progress(self) -> Progress | None:
-        """How far it has come; ``None`` while no environment has the word."""
+        """Its progress; ``None`` while no environment runs."""
         thread = self._thread
         return Progress(self._calls, self._at[0], thread) if thread else None
 
     def reset(self, lane: int, seed: int | None) -> None:
-        """Begins an episode, with new random numbers where a seed is given."""
+        """Begins an episode, with new random numbers if a seed is given."""
         arrays = self.arrays
         self._at[0] = lane
         self._calls += 1
@@ -223,7 +223,7 @@ class EnvironmentHost:
             self._write_mask(lane, info)
 
     def step(self, stepping: np.ndarray | None) -> None:
-        """Takes the actions in every lane, or in those where `stepping` is not 0; the others stand still."""
+        """Takes the actions in every lane, or in the lanes whose `stepping` is not 0; the others do not change."""
         self._calls += 1
         self._thread = threading.get_ident()
         try:
@@ -236,7 +236,7 @@ class EnvironmentHost:
         lanes = self._every if stepping is None else np.flatnonzero(stepping).tolist()
         steps, seen, rewards, at = self._steps, self._seen, self._rewards, self._at
         masked, more, outcomes = self._masked, self._signals, arrays["outcomes"]
-        # A copy: an environment may keep its action, and the next ones come into the same array.
+        # A copy: an environment may keep its action, and the next actions come into the same array.
         actions = self.actions.read(arrays["actions"].copy())
         outcomes[:] = RUNNING
         over = []
@@ -280,7 +280,7 @@ class EnvironmentHost:
             self._taken[lanes] += 1
 
     def close(self) -> None:
-        """Closes every environment; one that cannot be closed does not keep the others open."""
+        """Closes every environment; an error in one does not keep the others open."""
         for environment in self._environments:
             try:
                 environment.close()
@@ -288,7 +288,7 @@ class EnvironmentHost:
                 traceback.print_exc()
 
     def _written_at_once(self) -> bool:
-        """Writes the observations of all lanes, if each of them is an array of the very type and length."""
+        """Writes the observations of all lanes, if each of them is an array of the exact type and length."""
         if self._flat is None:
             return False
         try:
@@ -300,12 +300,12 @@ class EnvironmentHost:
         return True
 
     def _check(self, lanes: list[int], every: bool) -> None:
-        """Holds what the lanes gave to their bounds, and copies signals to where the next decision sees them."""
+        """Checks the results of the lanes against their bounds, and copies the signals for the next decision."""
         arrays, observations, signals = self.arrays, self.arrays["observations"], self.arrays["signals"]
-        # Both comparisons are false for what is not a number.
+        # Both comparisons are false for NaN.
         np.greater_equal(observations, self._least, out=self._above)
         np.less_equal(observations, self._greatest, out=self._below)
-        # A look at the bytes is several times as fast as `all` on a small array.
+        # A check of the bytes is several times as fast as `all` on a small array.
         if 0 in self._above.tobytes() or 0 in self._below.tobytes():
             for lane in lanes:
                 reason = self.observations.outside(observations[lane])
@@ -321,10 +321,10 @@ class EnvironmentHost:
             lane, index = (int(found) for found in np.argwhere(~self._finite)[0])
             what = "the reward" if index == 0 else f"signal `{self._signals[index - 1]}`"
             found = self._rewards[lane] if index == 0 else signals[lane, index]
-            raise self._failed(lane, f"{what} was {found}; expected a finite number that float32 can hold")
+            raise self._failed(lane, f"{what} was {found}; expected a finite number within the range of float32")
 
     def _finish(self, lane: int) -> None:
-        """Keeps the last observation of an episode that is over and begins the next."""
+        """Keeps the last observation of a finished episode and begins the next."""
         arrays = self.arrays
         self._final_rows[lane][:] = self._rows[lane]
         self._at[0] = lane
@@ -336,7 +336,7 @@ class EnvironmentHost:
             self._write_mask(lane, info)
 
     def _begin(self, lane: int, seed: int | None) -> dict[str, Any]:
-        """Resets an environment and writes its first observation; gives its info."""
+        """Resets an environment and writes its first observation; returns its info."""
         result = None
         try:
             result = self._environments[lane].reset() if seed is None else self._environments[lane].reset(seed=seed)
@@ -373,7 +373,7 @@ class EnvironmentHost:
             elif "action_mask" in info:
                 mask = info["action_mask"]
             else:
-                raise Unexpected("info held no `action_mask`, as it did at first; expected one after every reset and step")
+                raise Unexpected("info has no `action_mask`, but it had at first; expected a mask after every reset and step")
             allowed_choices(mask, self.actions, self.arrays["allowed"][lane])
         except Unexpected as error:
             raise self._failed(lane, str(error)) from None
@@ -391,12 +391,12 @@ class EnvironmentHost:
         frames = traceback.extract_tb(error.__traceback__)
         what, count = ("reset", 2) if resetting else ("step", 5)
         if len(frames) == 1 and result is not None:
-            # Raised here, where the result is taken apart.
+            # Raised here, where the result is unpacked.
             found = f"{len(result)} values" if isinstance(result, (tuple, list)) else _a(result)
             parts = "observation and info" if resetting else "observation, reward, terminated, truncated and info"
             reason = f"`{what}` gave {found}; expected {count}: {parts}"
             if isinstance(result, (tuple, list)) and len(result) == count:
-                reason = f"what `{what}` gave could not be read: {error}"
+                reason = f"the result of `{what}` could not be read: {error}"
             return self._failed(lane, reason)
         line = traceback.format_exception_only(error)[-1].strip()
         where = f" ({frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name})" if len(frames) > 1 else ""
@@ -404,7 +404,7 @@ class EnvironmentHost:
 
 
 def _checked(reward: Any, terminated: Any, truncated: Any) -> float:
-    """The reward as a number, where it is one and the flags are flags."""
+    """The reward as a number, if it is a number and the flags are flags."""
     for name, flag in (("terminated", terminated), ("truncated", truncated)):
         if flag.__class__ not in _BOOLS:
             raise Unexpected(f"`{name}` was {flag!r}, {_a(flag)}; expected True or False")
@@ -416,7 +416,7 @@ def _checked(reward: Any, terminated: Any, truncated: Any) -> float:
 
 
 def _number(value: Any) -> float | None:
-    """A number of any type, an array of no dimensions included."""
+    """A number of any type, also an array without dimensions."""
     if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, (np.ndarray, np.generic)) and value.shape == () and value.dtype.kind in "biuf":
@@ -433,7 +433,7 @@ def _mask_method(environment: gymnasium.Env) -> Callable[[], Any] | None:
 
 
 def _max_steps(environment: gymnasium.Env) -> int | None:
-    """The limit after which an episode is truncated, where one is known."""
+    """The limit after which an episode is truncated, if known."""
     while isinstance(environment, gymnasium.Wrapper):
         if isinstance(environment, gymnasium.wrappers.TimeLimit):
             return int(environment._max_episode_steps)

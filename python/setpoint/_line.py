@@ -1,7 +1,8 @@
-"""The assembly line as a drawing: six stations on a belt, parts between them, a lamp for the danger of failure.
+"""The assembly line as a drawing: six stations on a belt, parts between them, a lamp for the probability of failure.
 
-What is drawn is what the policy sees: a station is as tall as its cycle time is long and turns from green over amber to red with it, the
-belt is as full as the line, the lamp glows with the probability of failure, and a red mark stands for a micro-stop.
+The drawing shows the observation of the policy: the height and the colour of a station (green, amber, red) show its
+cycle time, the parts on the belt show the work in progress, the brightness of the lamp shows the probability of
+failure, and each red mark is a micro-stop.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _CALM, _WARY, _DANGER = np.array((64, 160, 96)), np.array((228, 178, 62)), np.ar
 
 
 def draw(image: Pixels, top: int, margin: int, features: list[Feature], write: Write) -> None:
-    """Draws over ``HEIGHT`` rows of the image from ``top`` on."""
+    """Draws over ``HEIGHT`` rows of the image from ``top``."""
     values = {name: (value, low, high) for name, _, value, low, high in features}
     left, right = margin, image.shape[1] - margin - 70
     pitch = (right - left) / _STATIONS
@@ -44,7 +45,7 @@ def draw(image: Pixels, top: int, margin: int, features: list[Feature], write: W
         image[floor + 36 : floor + 44, begin : begin + 8] = _DANGER
     write(image, left + 12 * _MOST_MARKS + 10, floor + 37, f"micro-stops {values['micro_stops'][0]:.1f}", _GREY, 1)
     write(image, left + 12 * _MOST_MARKS + 150, floor + 37, f"speed {values['speed'][0]:.2f}", _GREY, 1)
-    # Half a chance of failure is as bad as a lamp can tell.
+    # The lamp is fully lit at a probability of one half.
     _lamp(image, top + 60, right + 44, min(1.0, 2.0 * values["failure_prob"][0]))
     write(image, right + 20, top + 92, f"fail {100.0 * values['failure_prob'][0]:.0f} %", _GREY, 1)
 
@@ -63,7 +64,7 @@ def _between(share: float) -> NDArray[np.uint8]:
 
 
 def _parts(image: Pixels, floor: int, left: int, right: int, share: float) -> None:
-    """As many parts of those that fit on the belt as the line is full."""
+    """The parts on the belt, in proportion to the work in progress."""
     places = (right - left) // 14
     for place in np.linspace(0, places - 1, round(share * places)).round().astype(int):
         begin = left + 14 * int(place) + 2

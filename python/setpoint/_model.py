@@ -1,4 +1,4 @@
-"""What every model is: it learns, decides, is saved and read back. :mod:`setpoint.models` has a class for each algorithm."""
+"""The common part of all models: they learn, decide, are saved and loaded. :mod:`setpoint.models` has their classes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from setpoint.envs import ProcessEnv, ProcessVectorEnv, kind_of
 Environment: TypeAlias = "str | gym.Env[Any, Any] | VectorEnv[Any, Any, Any] | Sequence[Callable[[], gym.Env[Any, Any]]]"
 Callback: TypeAlias = "CallbackFunction | BaseCallback | Sequence[CallbackFunction | BaseCallback] | None"
 
-# Wrappers that change nothing of what an environment gives.
+# Wrappers that do not change the results of an environment.
 _TRANSPARENT = (gym.wrappers.OrderEnforcing, gym.wrappers.PassiveEnvChecker)
 
 
 class _Source:
-    """Where a model learns: a process by its description, or environments in Python by their host."""
+    """The environment of a model: a process by its description, or environments in Python by their host."""
 
     def __init__(self, env: Environment, count: int | None, check_bounds: bool):
         self.host: EnvironmentHost | None = None
@@ -69,7 +69,7 @@ class _Source:
         else:
             make = [single for single in env if callable(single)] if isinstance(env, Sequence) else []
             if not make or len(make) != len(env):
-                raise TypeError(f"{env!r} is no environment: give an id, a gymnasium.Env, or functions that make one")
+                raise TypeError(f"{env!r} is not an environment: give an id, a gymnasium.Env, or functions that make one")
             self.name = ""
             self._agree(count, len(make))
         self.host = EnvironmentHost(make, name=self.name, check_bounds=check_bounds)
@@ -87,7 +87,7 @@ def _given(env: gym.Env[Any, Any]) -> Callable[[], gym.Env[Any, Any]]:
 
 
 def _process_of(env: Environment) -> tuple[dict[str, Any], int | None] | None:
-    """The description of a built-in process (and how many of it were given), if it is one with nothing around it."""
+    """The description of a built-in process (and how many of it were given), if it is a built-in process without wrappers."""
     if isinstance(env, str):
         kind = kind_of(env)
         return None if kind is None else ({"process": {"kind": kind}}, None)
@@ -101,9 +101,9 @@ def _process_of(env: Environment) -> tuple[dict[str, Any], int | None] | None:
 
 
 class Policy:
-    """A trained policy, as a policy file holds it: decides, and cannot learn.
+    """A trained policy, from a policy file: it decides, but cannot learn.
 
-    :ivar manifest: what it sees, decides and was made by
+    :ivar manifest: its features, its actions and its origin
     """
 
     def __init__(self, native: _native.Policy) -> None:
@@ -117,8 +117,8 @@ class Policy:
     def load(cls, path: str | PathLike[str]) -> Policy:
         """Reads and verifies a policy file.
 
-        :raises OSError: where it cannot be read
-        :raises ValueError: where it is no policy file, or was damaged
+        :raises OSError: if it cannot be read
+        :raises ValueError: if it is not a policy file, or is damaged
         """
         return cls(_native.Policy.load(path))
 
@@ -146,9 +146,9 @@ class Policy:
         """An action for an observation ``(features,)``, or one for each of several ``(rows, features)``.
 
         :param deterministic: the most probable choice (the centre of the axes) instead of a draw
-        :param action_masks: which choices are allowed, of shape ``(choices,)`` or ``(rows, choices)``
+        :param action_masks: the allowed choices, of shape ``(choices,)`` or ``(rows, choices)``
         :param seed: of the draws
-        :return: an index (or an array of them), or the axes' values in their units; and ``None``, for there is no state
+        :return: an index (or an array of them), or the axes' values in their units; and ``None``, because there is no state
         """
         rows = np.ascontiguousarray(observation, np.float32)
         single = rows.ndim < 2
@@ -174,20 +174,20 @@ def _policy_from_bytes(content: bytes) -> Policy:
 
 
 class Model:
-    """A learner and what it has learnt. Use :class:`setpoint.PPO`, :class:`setpoint.SAC` and the others.
+    """A learner with its policy. Use :class:`setpoint.PPO`, :class:`setpoint.SAC` and the others.
 
-    :param policy: ``"MlpPolicy"``, the only kind there is
-    :param env: where it learns; ``None`` for a model that only decides
-    :param n_envs: how many environments, where ``env`` is an id
-    :param seed: of everything that is drawn; the same seed gives the same model, whatever the number of threads
-    :param policy_kwargs: ``net_arch`` and ``activation_fn`` as Stable-Baselines3 takes them (``"tanh"`` or ``"relu"``)
-    :param threads: cores to use; all where 0
+    :param policy: ``"MlpPolicy"``, the only kind
+    :param env: its environment; ``None`` for a model that only decides
+    :param n_envs: number of environments, if ``env`` is an id
+    :param seed: seed of all random numbers; the same seed gives the same model for any number of threads
+    :param policy_kwargs: ``net_arch`` and ``activation_fn`` as in Stable-Baselines3 (``"tanh"`` or ``"relu"``)
+    :param threads: number of cores; 0 means all
     :param verbose: 1 prints a line of figures every few seconds
     :param device: ``"cpu"`` or ``"auto"``
     :param check_bounds: refuse observations outside of the bounds that an environment in Python declares
-    :param timeout_s: seconds that a step or a reset of an environment in Python may take while the model learns; ``math.inf`` to
-        wait for ever, with a debugger in it for example
-    :param data: for algorithms that learn from a log: which column of it is what, as ``[data]`` of a project file says it
+    :param timeout_s: time limit, in seconds, of a step or a reset of an environment in Python during the learning;
+        ``math.inf`` waits for ever, for example in a debugger
+    :param data: for algorithms that learn from a log: the meaning of its columns, like ``[data]`` of a project file
     :param options: the algorithm's own, with Stable-Baselines3's names: ``setpoint list algorithms NAME`` explains each
     :raises TypeError: for an option that the algorithm does not have
     :raises ValueError: for a value out of range, or an environment that the algorithm cannot learn
@@ -214,7 +214,7 @@ class Model:
         if not timeout_s > 0:
             raise ValueError(f"timeout_s must be more than 0, not {timeout_s}")
         if policy != "MlpPolicy":
-            raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: other networks are not offered")
+            raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: there are no other networks")
         if device not in ("auto", "cpu"):
             raise ValueError(f"device must be 'cpu' or 'auto', not {device!r}: models learn on the processor")
         self.verbose = verbose
@@ -234,28 +234,28 @@ class Model:
 
     @property
     def num_timesteps(self) -> int:
-        """Environment steps that it has learnt from."""
+        """Number of environment steps so far."""
         return 0 if self._native is None else self._native.steps()
 
     @property
     def policy(self) -> Policy:
-        """The policy as it stands."""
+        """The present policy."""
         if self._decides is None:
             self._decides = Policy(self._learner().policy())
         return self._decides
 
     def set_env(self, env: Environment, n_envs: int | None = None) -> None:
-        """Learns in other environments from now on; their spaces must be the same. What was learnt is kept."""
+        """Sets other environments for the learning; their spaces must be the same. The model keeps its parameters."""
         state = self._state if self._native is None else self._native.save()
         takes_count = "n_envs" in _option_names(self.algorithm)
         if not takes_count and n_envs not in (None, 1):
-            raise ValueError(f"{self.algorithm} learns in one environment, n_envs is {n_envs}")
+            raise ValueError(f"{self.algorithm} learns in one environment, but n_envs is {n_envs}")
         if n_envs is None and isinstance(env, str) and takes_count:
             n_envs = _default(self.algorithm, "n_envs")
         source = _Source(env, n_envs, self._check_bounds)
         data = {} if self._data is None else {"data": self._data}
         if not takes_count and source.count != 1:
-            raise ValueError(f"{self.algorithm} learns in one environment, {source.count} were given")
+            raise ValueError(f"{self.algorithm} learns in one environment, but {source.count} were given")
         options = {**self.options, **({"n_envs": source.count} if takes_count else {})}
         self._description = {
             **source.description,
@@ -268,7 +268,7 @@ class Model:
         self._source, self._native, self._state = source, native, None
 
     def get_env(self) -> EnvironmentHost | None:
-        """What steps the environments, where they are written in Python."""
+        """The host of the environments, if they are written in Python."""
         return None if self._source is None else self._source.host
 
     def learn(
@@ -282,12 +282,12 @@ class Model:
     ) -> Self:
         """Takes environment steps and learns from them.
 
-        :param total_timesteps: how many; an algorithm that collects in rounds may take a round more
-        :param callback: looks on after every update, see :mod:`setpoint.callbacks`
-        :param reset_num_timesteps: begin new episodes and schedules; ``False`` goes on where the last call ended
-        :param progress_bar: draw one on standard error
-        :raises EnvironmentFailed: where an environment raised, or gave what it must not
-        :raises RuntimeError: where the learner's numbers left the finite range
+        :param total_timesteps: number of steps; an algorithm that collects in rounds may take one round more
+        :param callback: called after every update, see :mod:`setpoint.callbacks`
+        :param reset_num_timesteps: begin new episodes and schedules; ``False`` continues from the end of the last call
+        :param progress_bar: draw a progress bar on standard error
+        :raises EnvironmentFailed: if an environment raised an exception, or gave wrong values
+        :raises RuntimeError: if the learner's numbers left the finite range
         """
         native = self._learner()
         own: list[BaseCallback] = [_Bar(total_timesteps)] if progress_bar else []
@@ -323,7 +323,7 @@ class Model:
         deterministic: bool = False,
         action_masks: NDArray[Any] | None = None,
     ) -> tuple[Any, None]:
-        """As :meth:`Policy.predict`, for observations and actions as the model's environment has them."""
+        """As :meth:`Policy.predict`, for observations and actions of the model's environment."""
         host = None if self._source is None else self._source.host
         if host is None:
             return self.policy.predict(observation, deterministic=deterministic, action_masks=action_masks)
@@ -333,15 +333,15 @@ class Model:
         return (actions[0] if single else np.array(actions)), None
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes a policy file, which the command line reads too, with what :meth:`load` needs to go on learning. The replay
-        buffer is left out."""
+        """Writes a policy file, which the command line also reads, with the state that :meth:`load` needs to
+        continue the learning. The replay buffer is not saved."""
         _replace(Path(path), self._to_bytes())
 
     @classmethod
     def load(cls, path: str | PathLike[str], env: Environment | None = None, **keywords: Any) -> Self:
-        """Reads a model back, to decide, or to learn in ``env``. A policy file of the command line decides.
+        """Loads a model, to decide, or to learn in ``env``. A policy file of the command line can only decide.
 
-        :param keywords: as the class takes them (``seed``, ``threads``, ``n_envs`` …); they win over what was saved
+        :param keywords: arguments of the class (``seed``, ``threads``, ``n_envs`` …); they replace the saved values
         """
         return cls._from_bytes(Path(path).read_bytes(), env, fspath(path), keywords)
 
@@ -363,12 +363,12 @@ class Model:
     def _from_bytes(cls, content: bytes, env: Environment | None, name: str, keywords: dict[str, Any]) -> Self:
         policy = Policy(_native.Policy.from_bytes(content))
         if policy.manifest["algorithm"] != cls.algorithm:
-            raise ValueError(f"{name} was learnt by {policy.manifest['algorithm']}, not by {cls.algorithm}")
+            raise ValueError(f"{name} was learned by {policy.manifest['algorithm']}, not by {cls.algorithm}")
         written = _native.extra(content, "model")
         saved = {} if written is None else json.loads(written)
         if saved.get("format", 1) > _FORMAT:
             raise ValueError(
-                f"{name} holds a model of format {saved['format']}; this Setpoint ({_native.__version__}) reads formats up to "
+                f"{name} contains a model of format {saved['format']}; this Setpoint ({_native.__version__}) reads formats up to "
                 f"{_FORMAT}. Use a newer Setpoint"
             )
         options = {**saved.get("options", {}), **{key: keywords[key] for key in keywords if key not in _GENERAL}}
@@ -394,13 +394,13 @@ class Model:
         return self._native
 
 
-# The number of the layout of the bytes that a model keeps with its policy. A file without a number has format 1.
+# The number of the layout of a model's bytes in its policy file. A file without a number has format 1.
 _FORMAT = 1
 _GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "timeout_s", "data", "policy", "policy_kwargs")
 
 
 def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32], bool]:
-    """Observations of an environment as rows of features, and whether there was but one.
+    """Observations of an environment as rows of features, and whether there was only one.
 
     Several are an array with one dimension more than the space has, or a list of observations.
     """
@@ -436,7 +436,7 @@ def _default(algorithm: str, name: str) -> Any:
 
 
 def _checked(algorithm: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The options that are given, as a project file takes them; one that the algorithm does not have is refused."""
+    """The options that are given, as in a project file; refuses an option that the algorithm does not have."""
     known = _option_names(algorithm)
     for name, value in options.items():
         if name not in known or name == "n_envs":
@@ -444,7 +444,7 @@ def _checked(algorithm: str, options: dict[str, Any]) -> dict[str, Any]:
             advice = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
             raise TypeError(f"{algorithm} has no option {name!r}: {advice}")
         if callable(value):
-            raise TypeError(f'{name} cannot be a function; a falling one is written "linear_3e-4"')
+            raise TypeError(f'{name} cannot be a function; write a falling value as "linear_3e-4"')
     return {name: _plain(value) for name, value in options.items() if value is not None}
 
 
@@ -466,10 +466,10 @@ def _network(policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
     options = dict(policy_kwargs or {})
     for name in options:
         if name not in ("net_arch", "activation_fn"):
-            raise TypeError(f"policy_kwargs may hold net_arch and activation_fn, not {name!r}")
+            raise TypeError(f"policy_kwargs may contain net_arch and activation_fn, not {name!r}")
     activation = options.get("activation_fn")
     if activation is not None and not isinstance(activation, str):
-        # A class such as torch.nn.Tanh, by its name: PyTorch is not needed to say which one is meant.
+        # A class such as torch.nn.Tanh, by its name: PyTorch is not needed for that.
         options["activation_fn"] = activation.__name__.lower()
     architecture = options.get("net_arch")
     if isinstance(architecture, dict) and "qf" in architecture:
@@ -478,10 +478,10 @@ def _network(policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_bytes(content)
-    beside.replace(path)
+    """Writes a complete file or no file."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
 
 
 class _Bar(BaseCallback):

@@ -1,8 +1,8 @@
 """A process's present state as text and as a picture.
 
-The picture is a panel of gauges: one bar a signal and one a feature, from the least to the greatest value that each may have,
-its name and value beside it; above it stands a drawing where a process has one (`_line`). It needs no plotting library, so that it
-can be recorded anywhere.
+The picture is a panel of gauges: one bar per signal and one per feature, from its least to its greatest value, with
+name and value next to it. Above the gauges is a drawing, if the process has one (`_line`). The picture needs no
+plotting library, so it can be recorded anywhere.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Pixels = NDArray[np.uint8]
 _WIDTH, _ROW, _MARGIN = 640, 22, 16
 _PAPER, _INK, _GREY, _TRACK = (250, 250, 248), (38, 42, 48), (120, 126, 134), (226, 228, 230)
 _FEATURE, _SIGNAL = (46, 110, 178), (32, 138, 106)
-# Beyond this a bound stands for none, and a gauge has no scale.
+# A bound beyond this counts as infinite, and its gauge has no scale.
 _UNBOUNDED = 1e30
 
 
 @dataclass(frozen=True)
 class State:
-    """What is shown: the process's spec, its observation and signals, and the last action with its reward."""
+    """The content: the process's spec, its observation and signals, and the last action with its reward."""
 
     spec: dict[str, Any]
     observation: NDArray[np.float32]
@@ -43,7 +43,7 @@ class State:
         return rows
 
     def measured(self) -> list[tuple[str, str, float, float, float]]:
-        """Name, unit, value and bounds of every signal that is no feature too."""
+        """Name, unit, value and bounds of every signal that is not also a feature."""
         known = {feature["name"] for feature in self.spec["observation"]}
         pairs = zip(self.spec["signals"], self.signals.reshape(-1).tolist())
         return [
@@ -53,7 +53,7 @@ class State:
         ]
 
     def action(self) -> str:
-        """The last action in words, and what it was paid."""
+        """The last action and its reward, as text."""
         if self.last is None:
             return "no action yet"
         action, reward = self.last
@@ -67,7 +67,7 @@ class State:
 
 
 def text(state: State) -> str:
-    """A table of the state, a line a number."""
+    """A table of the state, one line per number."""
     rows = state.features() + state.measured()
     width = max(len(row[0]) for row in rows)
     lines = [f"{state.spec['kind']}: {state.action()}"]
@@ -76,7 +76,7 @@ def text(state: State) -> str:
 
 
 def pixels(state: State) -> Pixels:
-    """A picture of shape ``(height, 640, 3)``; its height depends on how much there is to show."""
+    """A picture of shape ``(height, 640, 3)``; its height depends on the content."""
     features, measured = state.features(), state.measured()
     count = len(features) + len(measured)
     drawn = _line.HEIGHT if state.spec["kind"] == "assembly-line" else 0
@@ -110,7 +110,7 @@ def _gauge(image: Pixels, top: int, row: tuple[str, str, float, float, float], c
 
 
 def _write(image: Pixels, left: int, top: int, words: str, colour: tuple[int, int, int], scale: int) -> None:
-    """Letters of 5 × 7 points; what has none is left out."""
+    """Letters of 5 × 7 points; other characters are left out."""
     for letter in words.upper():
         rows = _LETTERS.get(letter)
         if rows is not None:

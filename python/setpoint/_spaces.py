@@ -1,9 +1,9 @@
-"""Gymnasium's spaces as named numbers: what an observation is written as, and what a choice or an axis means to the
+"""Gymnasium's spaces as named numbers: the form of an observation, and the meaning of a choice or an axis for the
 environment.
 
-Observations of every space that consists of numbers become one row of float32; a number that is one of a few kinds becomes
-one feature a kind, since its size means nothing. Actions become choices or bounded axes. Whatever cannot be turned into
-either is refused with a sentence that says what would work.
+Observations of every space that consists of numbers become one row of float32. A number that is one of a few kinds
+becomes one feature per kind, because its size has no meaning. Actions become choices or bounded axes. Other spaces
+are refused with a message that proposes a solution.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-# The greatest number of a feature: what a bound that is not there becomes.
+# The greatest number of a feature: the value of a missing bound.
 UNBOUNDED = float(np.finfo(np.float32).max)
-# A bound that is met to this precision, relative to the range, is met: float32 arithmetic rounds.
+# Tolerance of a bound, relative to the range: float32 arithmetic rounds.
 TOLERANCE = 1e-4
-# An array of bytes with at least so many entries in two or more dimensions is taken for an image.
+# An array of bytes with at least this number of entries in two or more dimensions counts as an image.
 IMAGE_ENTRIES = 1_000
 # More features than this are a map or an image, whatever their type.
 FEATURES_MAX = 20_000
-# More combinations than this are not choices that anybody learns to tell apart.
+# More combinations than this are too many choices to learn.
 CHOICES_MAX = 256
 
 
 class UnsupportedSpace(Exception):
-    """A space that cannot become features, choices or axes. The message says why and what would work."""
+    """A space that cannot become features, choices or axes. The message gives the reason and a solution."""
 
 
 class Unexpected(Exception):
-    """A value that its space does not allow. The message says what was found and expected."""
+    """A value that its space does not allow. The message gives the found and the expected value."""
 
 
 class Observations:
-    """How observations of a space are written as rows of float32."""
+    """The conversion of a space's observations to rows of float32."""
 
     def __init__(self, space: spaces.Space[Any], *, bounded: bool = True):
-        """Unless `bounded`, the space's own bounds count for nothing: every feature may be any finite number."""
+        """Unless `bounded`, the space's own bounds are ignored: every feature may be any finite number."""
         self._leaf = _leaf(space, "observation")
         self.size = self._leaf.size
         if self.size == 0:
-            raise UnsupportedSpace("the observation space is empty: a policy needs at least one number to look at")
+            raise UnsupportedSpace("the observation space is empty: a policy needs at least one number")
         if self.size > FEATURES_MAX:
             raise UnsupportedSpace(
                 f"the observation space has {self.size} numbers, more than {FEATURES_MAX}: wrap the environment so "
-                "that it observes what matters, for example with gymnasium.wrappers.TransformObservation"
+                "that it observes the important numbers, for example with gymnasium.wrappers.TransformObservation"
             )
         low = np.concatenate([np.ravel(part.low) for part in self._leaf.parts()]).astype(np.float64)
         high = np.concatenate([np.ravel(part.high) for part in self._leaf.parts()]).astype(np.float64)
@@ -57,7 +57,7 @@ class Observations:
             low, high = np.full_like(low, -np.inf), np.full_like(high, np.inf)
         self.names = _distinct([name for part in self._leaf.parts() for name in part.names])
         self.low, self.high = _within_f32(low), _within_f32(high)
-        # What a step is held to. A bound that is not there still keeps infinities out.
+        # The bounds for the check of a step. A missing bound still excludes infinities.
         slack = np.where(
             np.isfinite(low) & np.isfinite(high),
             TOLERANCE * np.maximum(np.abs(high - low), 1e-3),
@@ -65,13 +65,13 @@ class Observations:
         )
         self.least = _within_f32(np.where(np.isfinite(low), low - slack, low))
         self.greatest = _within_f32(np.where(np.isfinite(high), high + slack, high))
-        #: Shape and type of an observation that is one array and needs no conversion but to float32; else none.
+        #: Shape and type of an observation that is one array and needs no conversion except to float32; otherwise None.
         plain = isinstance(self._leaf, _Numbers)
         self.shape = self._leaf.shape if plain else None
         self.dtype = self._leaf.dtype if plain else None
 
     def write(self, observation: Any, row: np.ndarray) -> None:
-        """Writes an observation of any of the spaces; raises `Unexpected` where it is not of the space."""
+        """Writes an observation of any of the spaces; raises `Unexpected` if it is not in the space."""
         self._leaf.write(observation, row)
 
     def features(self) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ class Observations:
         ]
 
     def outside(self, row: np.ndarray) -> str | None:
-        """What is wrong with the numbers of a row, if anything is."""
+        """The error in the numbers of a row, if there is one."""
         within = (row >= self.least) & (row <= self.greatest)
         if 0 not in within.tobytes():
             return None
@@ -92,7 +92,7 @@ class Observations:
             if not np.isfinite(value):
                 return f"feature `{name}` of the observation was {value}; expected a finite number"
             return (
-                f"feature `{name}` of the observation was {value}; the observation space says {self.low[index]} to "
+                f"feature `{name}` of the observation was {value}; the bounds of the observation space are {self.low[index]} to "
                 f"{self.high[index]}. Correct the space's bounds, or write check_bounds = false"
             )
         return None
@@ -104,8 +104,8 @@ class _Numbers:
     def __init__(self, space: spaces.Box, name: str):
         if space.dtype == np.uint8 and len(space.shape) >= 2 and np.prod(space.shape) >= IMAGE_ENTRIES:
             raise UnsupportedSpace(
-                f"{_called(name)} is an image of shape {space.shape}: policies here look at numbers that have names. "
-                "Wrap the environment so that it observes what matters in the image as numbers, for example with "
+                f"{_called(name)} is an image of shape {space.shape}: policies of Setpoint need numbers with names. "
+                "Wrap the environment so that it observes the important content of the image as numbers, for example with "
                 "gymnasium.wrappers.TransformObservation"
             )
         self.name, self.shape, self.dtype = name, space.shape, space.dtype
@@ -133,14 +133,14 @@ class _Numbers:
             raise Unexpected(f"{_called(self.name)} had shape {observation.shape}; expected {self.shape}")
         if observation.dtype != self.dtype:
             raise Unexpected(
-                f"{_called(self.name)} had type {observation.dtype}; its space says {self.dtype}: give it as "
+                f"{_called(self.name)} had type {observation.dtype}; its space has {self.dtype}: convert it with "
                 f".astype({self.dtype}), or correct the space"
             )
         row[:] = observation.reshape(-1)
 
 
 class _Kinds:
-    """A Discrete or MultiDiscrete: for each of its numbers one feature a kind, 1 for the kind that it is."""
+    """A Discrete or MultiDiscrete: for each of its numbers one feature per kind, 1 for its present kind."""
 
     def __init__(self, name: str, counts: np.ndarray, starts: np.ndarray):
         self.name, self.shape = name, counts.shape
@@ -199,7 +199,7 @@ class _Bits:
 
 
 class _Several:
-    """A Tuple or Dict: its spaces one after the other, in the space's own order."""
+    """A Tuple or Dict: its spaces in the space's own order."""
 
     def __init__(self, name: str, keys: Sequence[Any], leaves: Sequence[Any], of_keys: bool):
         self.name, self._keys, self._leaves, self._of_keys = name, list(keys), list(leaves), of_keys
@@ -223,7 +223,7 @@ class _Several:
 
 
 def _leaf(space: spaces.Space[Any], name: str, within: str = "") -> Any:
-    """What writes a space; `within` is the name that its keys are put behind."""
+    """The writer of a space; `within` is the prefix of the names of its keys."""
     if isinstance(space, spaces.Box):
         return _Numbers(space, name)
     if isinstance(space, spaces.Discrete):
@@ -242,23 +242,23 @@ def _leaf(space: spaces.Space[Any], name: str, within: str = "") -> Any:
         leaves = [_leaf(inner, full, f"{full}_") for inner, full in zip(space.spaces, behind)]
         return _Several(name, range(len(leaves)), leaves, of_keys=False)
     raise UnsupportedSpace(
-        f"{_called(name)} is a {type(space).__name__} space, which is no fixed number of numbers: Box, Discrete, "
+        f"{_called(name)} is a {type(space).__name__} space, which has no fixed number of numbers: Box, Discrete, "
         "MultiDiscrete, MultiBinary, and Tuple and Dict of these work. Wrap the environment so that it observes numbers, "
         "for example with gymnasium.wrappers.TransformObservation"
     )
 
 
 class Actions:
-    """How actions of a space are read from an array: `[lanes]` choices of uint32, or `[lanes, axes]` of float32."""
+    """The conversion of an array to actions of a space: `[lanes]` choices of uint32, or `[lanes, axes]` of float32."""
 
     def __init__(self, space: spaces.Space[Any]):
-        #: Names and descriptions where there are choices, else none.
+        #: Names and descriptions of choices; None without choices.
         self.choices: list[dict[str, str]] = []
-        #: Names, bounds and descriptions where there are axes, else none.
+        #: Names, bounds and descriptions of axes; None without axes.
         self.axes: list[dict[str, Any]] = []
-        #: Kinds of each of several numbers that one choice sets together; none where a choice is one number.
+        #: Number of kinds of each number that one choice sets; None if a choice is one number.
         self.counts: list[int] = []
-        #: From a copy of the array to a list with the environment's action for every lane.
+        #: Converts a copy of the array to a list with the environment's action for every lane.
         self.read: Callable[[np.ndarray], list[Any]]
         if isinstance(space, spaces.Discrete):
             self._one_of(space)
@@ -285,7 +285,7 @@ class Actions:
             {"name": f"action_{name}", "description": f"the environment's action {start + choice}"}
             for choice, name in enumerate(called)
         ]
-        # Python's own integers: an environment's `action_space.contains` takes them the fastest.
+        # Python's own integers: they are the fastest in an environment's `action_space.contains`.
         if start == 0:
             self.read = lambda actions: actions.tolist()
         else:
@@ -315,8 +315,8 @@ class Actions:
     def _numbers(self, space: spaces.Box) -> None:
         if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
             raise UnsupportedSpace(
-                "the action space has no bounds: a policy needs to know between which numbers to choose. Give it bounds, "
-                "for example with gymnasium.wrappers.RescaleAction or ClipAction around bounds of your own"
+                "the action space has no bounds: a policy needs bounds for its numbers. Give it bounds, "
+                "for example with gymnasium.wrappers.RescaleAction or ClipAction around your own bounds"
             )
         if space.shape == () or 0 in space.shape:
             raise UnsupportedSpace(f"the action space has shape {space.shape}: expected at least one number, as (1,)")
@@ -340,14 +340,14 @@ class Actions:
                 np.clip(np.rint(actions.reshape(-1, *shape)), space.low, space.high).astype(dtype)
             )
         else:
-            # A bound may be a little outside of itself in float32.
+            # A bound may be slightly outside of the range after its conversion to float32.
             self.read = lambda actions: list(np.clip(actions.reshape(-1, *shape).astype(dtype), space.low, space.high))
 
 
 def allowed_choices(mask: Any, actions: Actions, row: np.ndarray) -> None:
-    """Writes an environment's action mask; raises `Unexpected` where it is none."""
+    """Writes an environment's action mask; raises `Unexpected` if it is not a mask."""
     found = np.asarray(mask)
-    # sb3-contrib's masks of a MultiDiscrete: those of its numbers, one after the other.
+    # sb3-contrib's masks of a MultiDiscrete: the masks of its numbers in their order.
     if actions.counts and found.shape == (sum(actions.counts),):
         parts = np.split(found != 0, np.cumsum(actions.counts)[:-1])
         row[:] = [all(combination) for combination in itertools.product(*parts)]
@@ -384,12 +384,12 @@ def _called(name: str) -> str:
 
 
 def _a(value: Any) -> str:
-    """What a value is, in words."""
+    """A description of a value."""
     return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """The names, a number behind those that came before: keys may differ in what no name keeps."""
+    """The names, with a number after repeated names: different keys may give the same name."""
     seen: set[str] = set()
     distinct = []
     for name in names:

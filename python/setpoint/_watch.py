@@ -1,7 +1,8 @@
-"""Notices environments that hang in this very process, where nobody can end them from outside.
+"""Detects environments that hang in this process, where no other process can end them.
 
-A watch looks from a thread of its own at how far the host has come. Where it has been with one environment for too long, the
-thread that steps it is interrupted by an exception at its next line of Python; code that waits in C is out of reach, and said to be.
+A watch checks the progress of the host from its own thread. If the host has been in one environment for too long,
+the watch interrupts the thread of that environment by an exception at its next line of Python. Code that waits in C
+cannot be interrupted, and the watch prints a message.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import time
 
 from ._host import EnvironmentHost, Hung
 
-# How long an interrupted environment may take to come to its next line of Python before that is said.
+# Time for an interrupted environment to reach its next line of Python before the message.
 _GRACE_S = 5.0
 
 
 class Watch:
-    """Looks after a host while it is used: ``with Watch(host, 60.0): …``. ``math.inf`` waits for ever."""
+    """Watches a host during its use: ``with Watch(host, 60.0): …``. ``math.inf`` waits for ever."""
 
     def __init__(self, host: EnvironmentHost | None, timeout_s: float):
         self._host = host
@@ -52,8 +53,8 @@ class Watch:
             elif interrupted and waited > _GRACE_S and not said:
                 said = True
                 print(
-                    f"setpoint: {host.name}, environment {progress.lane} does not come back, and cannot be interrupted: it waits "
-                    'outside of Python. A project with kind = "gymnasium" steps it in a worker, which is ended.',
+                    f"setpoint: {host.name}, environment {progress.lane} does not answer, and cannot be interrupted: it waits "
+                    'outside of Python. A project with kind = "gymnasium" steps it in a worker, which can be killed.',
                     file=sys.stderr,
                     flush=True,
                 )

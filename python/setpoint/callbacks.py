@@ -1,8 +1,8 @@
-"""What looks on while a model learns, and may stop it.
+"""Callbacks observe a model during the learning, and may stop it.
 
 A callback is a function of a dictionary, or a :class:`BaseCallback`. It runs on the thread that called ``learn``, after every
-update of the learner (a rollout's, or a thousand steps of an off-policy algorithm), never once a step: the training goes on
-in native code in between.
+update of the learner (a rollout's, or a thousand steps of an off-policy algorithm), never once per step: between
+callbacks the training runs in native code.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ CallbackFunction = Callable[[Figures], object]
 
 
 class BaseCallback:
-    """To derive from. ``self.model`` learns; ``self.figures`` is the last update's: ``steps`` and ``total_steps`` of this call
-    of ``learn``, ``updates``, ``episodes``, ``return_mean_100`` (``None`` before the first episode ended), and the
-    algorithm's own (losses, entropy …)."""
+    """A base class. ``self.model`` is the model; ``self.figures`` has the figures of the last update: ``steps`` and
+    ``total_steps`` of this call of ``learn``, ``updates``, ``episodes``, ``return_mean_100`` (``None`` before the first
+    episode ended), and the algorithm's own (losses, entropy …)."""
 
     def __init__(self) -> None:
         self.model: Model | None = None
@@ -37,7 +37,7 @@ class BaseCallback:
         return True
 
     def on_training_end(self) -> None:
-        """Called at the end, stopped or not."""
+        """Called at the end, also after a stop."""
 
     def __call__(self, figures: Figures) -> bool:
         self.figures = figures
@@ -47,7 +47,7 @@ class BaseCallback:
 
 
 class CallbackList(BaseCallback):
-    """Several callbacks one after another; the training ends when one of them asks for it."""
+    """Several callbacks in order; the training ends when one of them returns ``False``."""
 
     def __init__(self, callbacks: Sequence[BaseCallback | CallbackFunction]) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class StopTrainingOnReturn(BaseCallback):
 
 
 class CheckpointCallback(BaseCallback):
-    """Saves the model every so many environment steps, as ``{name}_{steps}_steps.safetensors``."""
+    """Saves the model after a number of environment steps, as ``{name}_{steps}_steps.safetensors``."""
 
     def __init__(self, every_steps: int, folder: str | Path, name: str = "model") -> None:
         super().__init__()

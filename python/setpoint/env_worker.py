@@ -1,20 +1,20 @@
-"""A worker: environments of Gymnasium in a process of their own, for a training that runs outside of Python.
+"""A worker: environments of Gymnasium in a separate process, for a training that runs outside of Python.
 
-The training starts it with the texts of this file, `_spaces` and `_host`, so that any Python with gymnasium and numpy will
-do. It hands over one line of JSON that says what to make; the worker answers with the environments' description. Then a
-file in shared memory is named, in which actions come and everything else goes, and every batch of steps is one word on a
-line and one word back.
+The training starts it with the texts of this file, `_spaces` and `_host`, so that any Python with gymnasium and
+numpy is enough. It sends one line of JSON with the request; the worker answers with the description of the
+environments. Then the training names a file in shared memory for actions and results. Every batch of steps is one
+word on a line and one word back.
 
-| line | what is done | answer |
+| line | effect | answer |
 |---|---|---|
 | `map PATH` | the file becomes the host's arrays | `ok` |
 | `reset LANE:SEED LANE:- …` | begins episodes, with a seed or without | `ok` |
 | `step` | takes an action in every lane | `ok` |
-| `where` | takes an action where `stepping` is not 0 | `ok` |
+| `where` | takes an action in the lanes whose `stepping` is not 0 | `ok` |
 | `close` | closes the environments and ends | – |
 
-Any answer may be one line of JSON instead: `{"failed": …}` where an environment raised or gave what its spaces do not allow,
-`{"refused": …}` where it cannot be made at all.
+Any answer may be one line of JSON instead: `{"failed": …}` if an environment raised an exception or gave values
+outside of its spaces, `{"refused": …}` if it cannot be made.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ import traceback
 import types
 
 PACKAGE = "_setpoint_worker"
-# How long a worker whose training is gone may take to notice it by itself.
+# Time for a worker to detect the end of its training by itself.
 GRACE_S = 3.0
 
 
 class Refused(Exception):
-    """Environments that cannot be made: the key of [process] that is to blame, what is wrong, and what would help."""
+    """Environments that cannot be made: the key of [process] that caused it, the error, and a remedy."""
 
     def __init__(self, about: str, title: str, help: str = "", known: list[str] | None = None):
         super().__init__(title)
@@ -44,7 +44,7 @@ class Refused(Exception):
 
 
 def main(request: dict) -> None:
-    """Serves one training until it closes the line or says `close`."""
+    """Serves one training until it closes the connection or sends `close`."""
     commands, answers = _own_line()
     host = None
     try:
@@ -61,8 +61,8 @@ def main(request: dict) -> None:
 
 
 def _own_line() -> tuple[int, int]:
-    """Takes the line to the training away from standard input and output: what environments print goes to standard
-    error, and what they read is nothing."""
+    """Separates the connection to the training from standard input and output: prints of environments go to
+    standard error, and they read nothing."""
     commands, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -74,9 +74,9 @@ def _own_line() -> tuple[int, int]:
 
 
 def _end_with(line: int) -> None:
-    """Ends the worker when the training is gone, even if an environment hangs."""
+    """Ends the worker after the training has ended, even if an environment hangs."""
     waiting = select.poll()
-    # Nothing but the end of the other side is waited for.
+    # Waits only for the end of the other side.
     waiting.register(line, 0)
     waiting.poll()
     time.sleep(GRACE_S)
@@ -149,12 +149,12 @@ def _load(name: str, text: str):
 
 
 def _host_of(request: dict):
-    """The host of the environments that the training asks for."""
+    """The host of the requested environments."""
     for folder in reversed(request["path"]):
         sys.path.insert(0, folder)
     try:
         import gymnasium
-        import numpy  # noqa: F401  only whether it is there
+        import numpy  # noqa: F401  only to check that it exists
     except ImportError as error:
         raise Refused(
             "python",
@@ -186,7 +186,7 @@ def _host_of(request: dict):
 
 
 def _of_id(request: dict):
-    """Makes the environment that is registered under an id."""
+    """Makes the environment with a registered id."""
     import gymnasium
     from gymnasium import error as errors
 
@@ -199,7 +199,7 @@ def _of_id(request: dict):
             return gymnasium.make(name, **kwargs)
         except (errors.UnregisteredEnv, errors.DeprecatedEnv) as error:
             newest_first = list(reversed(gymnasium.registry))
-            raise Refused("id", f"Gymnasium knows no environment `{name}`: {error}", "", newest_first) from None
+            raise Refused("id", f"Gymnasium has no environment `{name}`: {error}", "", newest_first) from None
         except errors.DependencyNotInstalled as error:
             raise Refused("id", f"{name} needs more than Gymnasium: {error}", f"with {sys.executable}") from None
         except ImportError as error:
@@ -220,14 +220,14 @@ def _of_entry(request: dict):
     entry, kwargs = request["entry"], request["kwargs"]
     module_name, _, attribute = entry.partition(":")
     if not module_name or not attribute:
-        raise Refused("entry", f"`{entry}` is no entry point", 'write module:Class, for example "my_package.my_env:MyEnv"')
+        raise Refused("entry", f"`{entry}` is not an entry point", 'write module:Class, for example "my_package.my_env:MyEnv"')
     try:
         found = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise Refused(
             "entry",
             f"there is no module `{error.name}`",
-            f"looked for in {', '.join(request['path'])}, in PYTHONPATH and in what {sys.executable} has installed; `path` "
+            f"searched in {', '.join(request['path'])}, in PYTHONPATH and in the packages of {sys.executable}; `path` "
             "names more folders",
         ) from None
     except Exception as error:
@@ -247,7 +247,7 @@ def _of_entry(request: dict):
             about = "kwargs" if kwargs and isinstance(error, TypeError) else "entry"
             raise Refused(about, f"{entry} cannot be made: {_last_line(error)}") from None
         if not isinstance(environment, gymnasium.Env):
-            raise Refused("entry", f"{entry} made a {type(environment).__name__}, which is no gymnasium.Env")
+            raise Refused("entry", f"{entry} made a {type(environment).__name__}, which is not a gymnasium.Env")
         if request["max_steps"] is not None:
             environment = gymnasium.wrappers.TimeLimit(environment, request["max_steps"])
         return environment
@@ -256,7 +256,7 @@ def _of_entry(request: dict):
 
 
 def _last_line(error: Exception) -> str:
-    """An exception in a line: what it says and where it was raised."""
+    """An exception in one line: its message and its place."""
     line = traceback.format_exception_only(error)[-1].strip()
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("setpoint/")]
     if hasattr(error, "reason") or not frames:

@@ -1,9 +1,9 @@
-"""Processes as Gymnasium environments: the built-in ones, and those of your own native module.
+"""Processes as Gymnasium environments: the built-in processes, and the processes of your own native module.
 
 ``gymnasium.make("setpoint/AssemblyLine-v0")`` gives a :class:`ProcessEnv`, ``gymnasium.make_vec("setpoint/AssemblyLine-v0",
 num_envs=4096)`` a :class:`ProcessVectorEnv` that steps all of them at once in native code. Keyword arguments are those of
 ``[process]`` in a project file (``max_steps``, and the process's own); ``reward`` replaces the source's reward by weights of
-signals, as ``[reward]`` does. Processes that come from a log have no id: ``ProcessEnv("learned", like="assembly-line",
+signals, like ``[reward]``. Processes from a log have no id: ``ProcessEnv("learned", like="assembly-line",
 log="line.csv")``.
 """
 
@@ -34,13 +34,13 @@ def environment_id(kind: str) -> str:
 
 
 def kind_of(id: str) -> str | None:
-    """The process that a Gymnasium id (or a process's own name) means, if it is one."""
+    """The process of a Gymnasium id (or of a process's own name), if there is one."""
     kinds = _native.kinds()
     return next((kind for kind in kinds if id in (kind, environment_id(kind))), None)
 
 
 def register() -> None:
-    """Registers every process with Gymnasium. Importing the package has done so."""
+    """Registers every process with Gymnasium. The import of the package calls it."""
     for kind in _native.kinds():
         gym.register(
             id=environment_id(kind),
@@ -54,7 +54,7 @@ def register() -> None:
 
 
 class _Processes:
-    """What single and vector environments share: the native environments, their spaces and what a step tells."""
+    """The common part of single and vector environments: the native environments, their spaces and the results of a step."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class _Processes:
         return self.native.control(np.ascontiguousarray(actions, np.float32).reshape(-1), steps)
 
     def mask(self) -> NDArray[np.int8] | None:
-        """What the process allows, ``(lanes, choices)``, as Gymnasium's ``Discrete.sample`` takes it."""
+        """The choices that the process allows, ``(lanes, choices)``, for Gymnasium's ``Discrete.sample``."""
         allowed = self.native.allowed()
         return None if allowed is None else allowed.reshape(self.lanes, self.choices).astype(np.int8)
 
@@ -113,13 +113,13 @@ class ProcessEnv(gym.Env[Observation, Any]):
     Observations are ``float32`` of shape ``(features,)`` within the space's bounds; actions an index, or ``float32`` of
     shape ``(axes,)`` in the axes' own units (values beyond the bounds are clipped). ``info`` holds every signal of the step
     by name under ``signals``, every reward term under ``reward_terms`` and, where the process forbids choices,
-    ``action_mask`` of shape ``(choices,)``; a choice that is forbidden all the same is replaced by the first allowed one.
+    ``action_mask`` of shape ``(choices,)``; the first allowed choice replaces a forbidden choice.
 
-    :param kind: the process, as ``setpoint list processes`` names it
-    :param max_steps: steps after which an episode is truncated; the process's own limit where absent
-    :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; the source's reward where absent
+    :param kind: the process, a name of ``setpoint list processes``
+    :param max_steps: steps after which an episode is truncated; by default the process's own limit
+    :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; by default the source's reward
     :param render_mode: ``"ansi"`` for a table of the present state, ``"rgb_array"`` for a picture of it
-    :param data: ``[data]``: which column of a log is what, where ``kind`` is ``"learned"`` or ``"replay"``
+    :param data: ``[data]``: the meaning of a log's columns, if ``kind`` is ``"learned"`` or ``"replay"``
     :param keys: the process's own keys of ``[process]``
     :raises ValueError: for an unknown process, key or signal; the message names the nearest one
     """
@@ -145,13 +145,13 @@ class ProcessEnv(gym.Env[Observation, Any]):
         self._seeded = False
         self._over = True
         self._observation: Observation = np.zeros(self.observation_space.shape or (), np.float32)
-        # The first observation of an episode that nobody has asked for yet: the native side resets in the step that ends one.
+        # The first observation of the next episode: the native side resets in the last step of an episode.
         self._next: Observation | None = None
         self._signals: NDArray[np.float32] = np.zeros(len(self.processes.signal_names), np.float32)
         self._last: tuple[Any, float] | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
-        """Begins an episode; with a seed the same episodes follow each other as with that seed before."""
+        """Begins an episode; the same seed gives the same sequence of episodes."""
         super().reset(seed=seed)
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**31))
@@ -165,7 +165,7 @@ class ProcessEnv(gym.Env[Observation, Any]):
         return self._observation, self._info(None)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Takes one action: an index, or one number an axis."""
+        """Takes one action: an index, or one number per axis."""
         if self._over:
             raise gym.error.ResetNeeded("call reset() before the first step and after the end of an episode")
         observations, rewards, terminated, truncated, self._signals, terms, finals = self.processes.step(action)
@@ -178,7 +178,7 @@ class ProcessEnv(gym.Env[Observation, Any]):
         return self._observation, reward, is_terminated, is_truncated, self._info(terms)
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which choices are allowed now, ``(choices,)``; all where the process never forbids any."""
+        """The allowed choices, ``(choices,)``; all if the process never forbids any."""
         mask = self.processes.mask()
         return np.ones(self.processes.choices, np.bool_) if mask is None else mask[0].astype(np.bool_)
 
@@ -201,20 +201,20 @@ class ProcessEnv(gym.Env[Observation, Any]):
 
 
 class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
-    """Many environments of a built-in process, stepped at once by native code with the interpreter's lock released.
+    """Many environments of a built-in process, stepped at once by native code without the interpreter's lock.
 
     Observations are ``float32`` of shape ``(num_envs, features)``, rewards ``float64`` of shape ``(num_envs,)``. ``info``
     holds ``signals`` and ``reward_terms``: dictionaries of arrays of shape ``(num_envs,)``; ``action_mask`` of shape
     ``(num_envs, choices)`` where the process forbids choices; with same-step autoreset ``final_obs`` (and ``_final_obs``)
     for the environments whose episode ended.
 
-    :param kind: the process, as ``setpoint list processes`` names it
-    :param num_envs: how many
-    :param autoreset_mode: what happens to an environment whose episode has ended: Gymnasium's ``NEXT_STEP`` (its default),
+    :param kind: the process, a name of ``setpoint list processes``
+    :param num_envs: number of environments
+    :param autoreset_mode: treatment of an environment whose episode has ended: Gymnasium's ``NEXT_STEP`` (its default),
         ``SAME_STEP`` or ``DISABLED`` (``reset(options={"reset_mask": …})``)
-    :param max_steps: steps after which an episode is truncated; the process's own limit where absent
-    :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; the source's reward where absent
-    :param data: ``[data]``: which column of a log is what, where ``kind`` is ``"learned"`` or ``"replay"``
+    :param max_steps: steps after which an episode is truncated; by default the process's own limit
+    :param reward: weights of signals, with ``on_terminated`` and ``on_truncated``; by default the source's reward
+    :param data: ``[data]``: the meaning of a log's columns, if ``kind`` is ``"learned"`` or ``"replay"``
     :param keys: the process's own keys of ``[process]``
     :raises ValueError: for an unknown process, key or signal; the message names the nearest one
     """
@@ -232,7 +232,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         **keys: Any,
     ):
         if render_mode is not None:
-            raise ValueError("a vector of processes is not rendered; render a single environment")
+            raise ValueError("a vector of processes has no picture; render a single environment")
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
         self.processes = _Processes(kind, num_envs, max_steps, reward, data, keys)
@@ -242,8 +242,8 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._shape = (num_envs, *(self.single_observation_space.shape or ()))
-        # Environments that stand still until they are reset. The native side has begun their next episodes; their first
-        # observations are kept until it is time to show them.
+        # Environments that wait for their reset. The native side has begun their next episodes; their first
+        # observations are kept until the reset.
         self._over = np.ones(num_envs, np.bool_)
         self._begun = np.zeros(num_envs, np.bool_)
         self._next: Observation = np.zeros(self._shape, np.float32)
@@ -253,7 +253,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begins episodes: in all environments, or in those that ``options["reset_mask"]`` names.
+        """Begins episodes: in all environments, or in the environments of ``options["reset_mask"]``.
 
         Environment ``i`` draws from ``seed + i``, or from the ``i``-th seed of a list.
         """
@@ -339,7 +339,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
 
 
 def _objects(rows: Observation, where: NDArray[np.bool_]) -> NDArray[np.object_]:
-    """One row an environment where its episode ended, else ``None``: how Gymnasium gives final observations."""
+    """One row per environment whose episode ended, otherwise ``None``: Gymnasium's form of final observations."""
     objects = np.full(len(rows), None, dtype=object)
     for index in np.flatnonzero(where):
         objects[index] = rows[index]
@@ -352,12 +352,12 @@ def make_vec_env(
     seed: int | None = None,
     env_kwargs: dict[str, Any] | None = None,
 ) -> VectorEnv[Any, Any, Any]:
-    """Several environments of one kind, as Stable-Baselines3's function of that name makes them.
+    """Several environments of one kind, like Stable-Baselines3's function of the same name.
 
-    :param env_id: a Gymnasium id, a built-in process, or what makes an environment
-    :param n_envs: how many
+    :param env_id: a Gymnasium id, a built-in process, or a function that makes an environment
+    :param n_envs: number of environments
     :param seed: environment ``i`` is reset with ``seed + i``
-    :param env_kwargs: handed to each of them
+    :param env_kwargs: arguments of each environment
     """
     kwargs = env_kwargs or {}
     vector: VectorEnv[Any, Any, Any]

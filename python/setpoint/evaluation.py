@@ -1,4 +1,4 @@
-"""How good a policy is in an environment."""
+"""The evaluation of a policy in an environment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Predicts(Protocol):
-    """What can be evaluated: a :class:`setpoint.Model`, a :class:`setpoint.Policy`, or anything with their ``predict``."""
+    """A model to evaluate: a :class:`setpoint.Model`, a :class:`setpoint.Policy`, or anything with their ``predict``."""
 
     def predict(self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False) -> Any:
         """An action and a state."""
@@ -25,11 +25,11 @@ def evaluate_policy(
 ) -> tuple[float, float] | tuple[list[float], list[int]]:
     """Plays whole episodes and sums their rewards, undiscounted.
 
-    :param model: what decides
-    :param env: where; a single environment
-    :param n_eval_episodes: how many episodes
+    :param model: the model that decides
+    :param env: a single environment
+    :param n_eval_episodes: number of episodes
     :param deterministic: the most probable action instead of a draw
-    :param return_episode_rewards: give every episode's return and length instead
+    :param return_episode_rewards: return every episode's return and length instead
     :param seed: of the first reset; later episodes follow from it
     :return: mean and (population) standard deviation of the returns
     """

@@ -69,7 +69,7 @@ class PPO(Model):
     ) -> None: ...
 
 class DQN(Model):
-    """Deep Q-learning: learns the value of each choice from remembered steps (Mnih et al. 2015, doi 10.1038/nature14236)."""
+    """Deep Q-learning: learns the value of each choice from stored steps (Mnih et al. 2015, doi 10.1038/nature14236)."""
 
     algorithm: ClassVar[str]
     def __init__(
@@ -115,7 +115,7 @@ class DQN(Model):
     ) -> None: ...
 
 class SAC(Model):
-    """Soft actor–critic: a stochastic policy that climbs learnt values and keeps trying (Haarnoja et al. 2018, arXiv 1812.05905)."""
+    """Soft actor–critic: a stochastic policy that maximises learned values and its entropy (Haarnoja et al. 2018, arXiv 1812.05905)."""
 
     algorithm: ClassVar[str]
     def __init__(
@@ -155,7 +155,7 @@ class SAC(Model):
     ) -> None: ...
 
 class TD3(Model):
-    """Twin delayed DDPG: a deterministic policy that climbs the lesser of two learnt values (Fujimoto et al. 2018, arXiv 1802.09477)."""
+    """Twin delayed DDPG: a deterministic policy that maximises the smaller of two learned values (Fujimoto et al. 2018, arXiv 1802.09477)."""
 
     algorithm: ClassVar[str]
     def __init__(
@@ -195,7 +195,7 @@ class TD3(Model):
     ) -> None: ...
 
 class DDPG(Model):
-    """Deep deterministic policy gradient: a deterministic policy that climbs a learnt value (Lillicrap et al. 2016, arXiv 1509.02971)."""
+    """Deep deterministic policy gradient: a deterministic policy that maximises a learned value (Lillicrap et al. 2016, arXiv 1509.02971)."""
 
     algorithm: ClassVar[str]
     def __init__(
@@ -293,7 +293,7 @@ class QLearning(Model):
     ) -> None: ...
 
 class BC(Model):
-    """Behaviour cloning: does what the log's controller, or a hand-written rule, does (Pomerleau 1989; Bain & Sammut 1995)."""
+    """Behaviour cloning: imitates the log's controller, or a hand-written rule (Pomerleau 1989; Bain & Sammut 1995)."""
 
     algorithm: ClassVar[str]
     def __init__(
@@ -354,7 +354,7 @@ class IQL(Model):
     ) -> None: ...
 
 class EpsilonGreedy(Model):
-    """Bandit: the arm with the best mean, but for a share ε (Sutton & Barto 2018, section 2.2)."""
+    """Bandit: the arm with the best mean, except for a share ε (Sutton & Barto 2018, section 2.2)."""
 
     algorithm: ClassVar[str]
     def __init__(
@@ -380,7 +380,7 @@ class EpsilonGreedy(Model):
     ) -> None: ...
 
 class UCB1(Model):
-    """Bandit: the best mean plus a bonus for what is little known (Auer, Cesa-Bianchi & Fischer 2002)."""
+    """Bandit: the best mean plus a bonus for rarely taken arms (Auer, Cesa-Bianchi & Fischer 2002)."""
 
     algorithm: ClassVar[str]
     def __init__(
@@ -423,7 +423,7 @@ class LinUCB(Model):
     ) -> None: ...
 
 class Thompson(Model):
-    """Bandit: an arm as often as it is believed to be the best (Thompson 1933; Agrawal & Goyal 2013, arXiv 1209.3352)."""
+    """Bandit: each arm with its probability of being the best (Thompson 1933; Agrawal & Goyal 2013, arXiv 1209.3352)."""
 
     algorithm: ClassVar[str]
     def __init__(

@@ -1,4 +1,4 @@
-"""A process written in Python, against the same interface as the built-in ones: named features, actions and signals.
+"""A process written in Python, with the same interface as the built-in processes: named features, actions and signals.
 
 >>> class Tank(Process):
 ...     "A tank that is filled or drained."
@@ -18,8 +18,8 @@
 ...     def measure(self):
 ...         return {"overflow": max(self.level - 1.9, 0.0), "error": abs(self.level - 1.0)}
 
-It computes no reward: a project weighs its signals (``kind = "gymnasium"``, ``entry = "tank:Tank"``), so reward terms,
-constraints, scenarios and reports speak its words. It is a Gymnasium environment as well, with ``reward`` as its own weights.
+It computes no reward: a project gives weights to its signals (``kind = "gymnasium"``, ``entry = "tank:Tank"``), so reward terms,
+constraints, scenarios and reports use its names. It is also a Gymnasium environment, with ``reward`` as its own weights.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Observation = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class _Number:
-    """A bounded number: its name in snake case, its unit, and between which values it lies."""
+    """A bounded number: its name in snake case, its unit, and its bounds."""
 
     name: str
     unit: str
@@ -51,12 +51,12 @@ class Feature(_Number):
 
 
 class Axis(_Number):
-    """A number that is set in every step."""
+    """A setting of every step."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several things that can be done."""
+    """One of several choices."""
 
     name: str
     description: str = ""
@@ -64,8 +64,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Signal:
-    """A measurement of every step. ``aggregate`` says how it is summarised: its mean over steps, the share of steps at 1, or
-    the total of an episode. A bound that is ``None`` is not known."""
+    """A measurement of every step. ``aggregate`` is its summary: its mean over steps, the share of steps at 1, or
+    the total of an episode. A bound ``None`` is unknown."""
 
     name: str
     unit: str = "1"
@@ -76,13 +76,13 @@ class Signal:
 
 
 class Process(gym.Env[Observation, Any]):
-    """To derive from: say what there is in the class variables, and implement :meth:`begin` and :meth:`act`.
+    """A base class: describe the process in the class variables, and implement :meth:`begin` and :meth:`act`.
 
-    :cvar features: what the policy sees, in order
+    :cvar features: the features that the policy sees, in order
     :cvar actions: choices, or axes
-    :cvar signals: what is measured in every step
+    :cvar signals: the measurements of every step
     :cvar max_steps: steps after which an episode is truncated
-    :cvar reward: weights of signals, where it is used as a Gymnasium environment; projects have their own
+    :cvar reward: weights of signals, for its use as a Gymnasium environment; projects have their own
     """
 
     features: ClassVar[Sequence[Feature]] = ()
@@ -101,7 +101,7 @@ class Process(gym.Env[Observation, Any]):
                 raise TypeError(f"{cls.__name__} uses a name twice: {', '.join(names)}")
         unknown = set(cls.reward) - {signal.name for signal in cls.signals}
         if unknown:
-            raise TypeError(f"{cls.__name__} has no signal {', '.join(sorted(unknown))}, which its reward weighs")
+            raise TypeError(f"{cls.__name__} has no signal {', '.join(sorted(unknown))}, which its reward uses")
         self.observation_space = gym.spaces.Box(_column(cls.features, "low"), _column(cls.features, "high"))
         self.action_space: gym.spaces.Discrete | gym.spaces.Box
         if isinstance(cls.actions[0], Choice):
@@ -115,24 +115,24 @@ class Process(gym.Env[Observation, Any]):
     def begin(self, random: np.random.Generator) -> tuple[Sequence[float], Mapping[str, float]]:
         """Begins an episode.
 
-        :return: the first observation, one number a feature; and the signals of the state that the first decision sees
+        :return: the first observation, one number per feature; and the signals of the state of the first decision
         """
         raise NotImplementedError
 
     def act(self, action: Any, random: np.random.Generator) -> tuple[Sequence[float], Mapping[str, float], bool]:
         """Takes one action: the index of a choice, or ``float32`` of shape ``(axes,)``.
 
-        :return: the next observation, the signals of this step, and whether the process has come to an end of its own
+        :return: the next observation, the signals of this step, and whether the process ended the episode
         """
         raise NotImplementedError
 
     def allowed(self) -> Sequence[bool]:
-        """Which choices the present state allows, at least one of them. Override where some are ever forbidden."""
+        """The choices that the present state allows, at least one. Override it if the process forbids choices."""
         raise NotImplementedError
 
     @classmethod
     def process_description(cls) -> dict[str, Any]:
-        """Names, units and descriptions, as the native side takes them."""
+        """Names, units and descriptions, for the native side."""
 
         def named(parts: Sequence[Any], *keys: str) -> list[dict[str, Any]]:
             return [{key: value for key, value in asdict(part).items() if key in keys} for part in parts]
@@ -147,20 +147,20 @@ class Process(gym.Env[Observation, Any]):
         }
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
-        """As Gymnasium has it; ``info`` holds the signals."""
+        """See Gymnasium; ``info`` contains the signals."""
         super().reset(seed=seed)
         self._taken = 0
         observation, signals = self.begin(self.np_random)
         return np.array(observation, np.float32), self._checked(signals)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """As Gymnasium has it; ``info`` holds the signals, the reward is their sum with the weights of ``reward``."""
+        """See Gymnasium; ``info`` contains the signals, the reward is their sum with the weights of ``reward``."""
         observation, signals, terminated = self.act(action, self.np_random)
         self._taken += 1
         truncated = self.max_steps is not None and self._taken >= self.max_steps and not terminated
         info = self._checked(signals)
-        paid = float(sum(weight * info[name] for name, weight in self.reward.items()))
-        return np.array(observation, np.float32), paid, bool(terminated), truncated, info
+        reward = float(sum(weight * info[name] for name, weight in self.reward.items()))
+        return np.array(observation, np.float32), reward, bool(terminated), truncated, info
 
     def _checked(self, signals: Mapping[str, float]) -> dict[str, Any]:
         info = dict(signals)

@@ -1,4 +1,4 @@
-"""Projects as folders, and their runs, as the command line makes them."""
+"""Projects as folders, and their runs, as on the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Subject:
     :ivar reward_per_step: mean reward of a step
     :ivar episode_return: mean undiscounted return of an episode
     :ivar signals: each signal's mean over steps (or share, or total: see the process), in its unit
-    :ivar reward_terms: what each reward term paid per step
+    :ivar reward_terms: mean of each reward term per step
     """
 
     name: str
@@ -50,7 +50,7 @@ class Comparison:
     """The policy against a baseline, on the same episodes.
 
     :ivar lift_percent: difference of reward per step, in percent of the baseline's
-    :ivar probability_of_improvement: that an episode of the policy returns more than one of the baseline, in [0, 1]
+    :ivar probability_of_improvement: probability that an episode of the policy returns more than one of the baseline
     """
 
     baseline: str
@@ -61,9 +61,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A policy and its baselines, measured on episodes that it was not trained on.
+    """A policy and its baselines, measured on episodes outside of the training.
 
-    :ivar document: everything, as ``evidence/evaluation.json`` holds it
+    :ivar document: the content of ``evidence/evaluation.json``
     """
 
     policy: Subject
@@ -118,15 +118,15 @@ def _comparison(found: dict[str, Any]) -> Comparison:
 class Run:
     """A run's folder: one training, its policy and its evidence.
 
-    Shown in a notebook it is its report.
+    In a notebook it shows its report.
 
-    :raises FileNotFoundError: where there is no run
+    :raises FileNotFoundError: if there is no run
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         if not (self.path / "setpoint.toml").is_file():
-            raise FileNotFoundError(f"{self.path} is no run: it has no setpoint.toml")
+            raise FileNotFoundError(f"{self.path} is not a run: it has no setpoint.toml")
 
     @property
     def policy(self) -> Policy:
@@ -135,37 +135,37 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """How the training ended: ``steps``, ``episodes``, ``return_mean_100``, ``wall_seconds`` …"""
+        """The summary of the training: ``steps``, ``episodes``, ``return_mean_100``, ``wall_seconds`` …"""
         summary: dict[str, Any] = json.loads((self.path / "summary.json").read_text("utf-8"))
         return summary
 
     def metrics(self) -> dict[str, list[Any]]:
         """Every line of the training's log as columns, ready for ``pandas.DataFrame`` or ``polars.DataFrame``: ``steps``,
         returns, and figures within others by their full names (``learner/entropy``, ``reward_terms/wip``,
-        ``action_distribution/0``). ``None`` where a line lacks a figure."""
+        ``action_distribution/0``). ``None`` if a line lacks a figure."""
         with (self.path / "metrics.jsonl").open(encoding="utf-8") as lines:
             rows = [_flat(json.loads(line)) for line in lines]
         names = list(dict.fromkeys(name for row in rows for name in row))
         return {name: [row.get(name) for row in rows] for name in names}
 
     def episodes(self) -> dict[str, list[float]]:
-        """Every finished episode as columns, ready for ``pandas.DataFrame``: its return, length and when it ended."""
+        """Every finished episode as columns, ready for ``pandas.DataFrame``: its return, length and end."""
         with (self.path / "episodes.csv").open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines))
         names = list(rows[0]) if rows else []
         return {name: [float(row[name]) for row in rows] for name in names}
 
     def evaluate(self, episodes: int | None = None, seeds: int = 1) -> Evaluation:
-        """Plays the policy and the project's baselines on episodes of their own, keeps the evidence and writes the report.
+        """Plays the policy and the project's baselines on separate episodes, stores the evidence and writes the report.
 
-        :param episodes: of each seed; the project's where absent
-        :param seeds: how many seeds
+        :param episodes: number of episodes of each seed; by default the project's
+        :param seeds: number of seeds
         """
         return Evaluation.from_json(_native.evaluate(self.path, episodes, seeds))
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """What the last evaluation found, if there was one."""
+        """The result of the last evaluation, if there was one."""
         file = self.path / "evidence" / "evaluation.json"
         return Evaluation.from_json(file.read_text("utf-8")) if file.is_file() else None
 
@@ -200,7 +200,7 @@ class Project:
     """A project's folder: one decision, from charter to rollout.
 
     :param path: the folder, or its ``setpoint.toml``
-    :param runs: where its runs go
+    :param runs: the folder of its runs
     """
 
     def __init__(self, path: str | PathLike[str], runs: str | PathLike[str] = "runs") -> None:
@@ -217,15 +217,15 @@ class Project:
         threads: int = 0,
         callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> Run:
-        """Trains its policy, as ``setpoint train`` does.
+        """Trains its policy, like ``setpoint train``.
 
         :param steps: environment steps instead of the project's
-        :param seed: instead of the project's
-        :param settings: other settings laid over the file: ``{"train.ppo.gamma": 0.98}``
-        :param run_dir: the run's folder; a new one under ``runs`` where absent
-        :param resume: go on with a training that was stopped or killed
-        :param callback: given the figures after each update; ``False`` stops, and a checkpoint waits
-        :raises ValueError: where the project file is wrong: what, where, and what may help
+        :param seed: seed instead of the project's
+        :param settings: overrides of the project file: ``{"train.ppo.gamma": 0.98}``
+        :param run_dir: the run's folder; by default a new folder under ``runs``
+        :param resume: continue a training that was stopped or killed
+        :param callback: called with the figures after each update; ``False`` stops the training after a checkpoint
+        :raises ValueError: if the project file is wrong; the message names the error, its place and a remedy
         """
         overrides = [f"{name}={_toml(value)}" for name, value in (settings or {}).items()]
         if steps is not None:
@@ -240,7 +240,7 @@ class Project:
 
 
 def _toml(value: Any) -> str:
-    """A value as a project file writes it; JSON's texts, numbers, truths and lists are TOML's too."""
+    """A value in the form of a project file; texts, numbers, booleans and lists have the same form in JSON and TOML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(str(name))} = {_toml(entry)}" for name, entry in value.items()) + "}"
     if isinstance(value, (list, tuple)):

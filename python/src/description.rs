@@ -16,7 +16,7 @@ pub fn project(json: &str) -> Result<Project, PyErr> {
     let mut value: serde_json::Value =
         serde_json::from_str(json).map_err(|error| PyValueError::new_err(error.to_string()))?;
     if value.get("reward").is_none() {
-        // A process that comes from a log is paid like the one that it is like.
+        // A process from a log has the reward of the process like it.
         let process = &value["process"];
         let kind = process["like"].as_str().or(process["kind"].as_str());
         let factory = kind.and_then(|kind| registry().open_default(kind, None));

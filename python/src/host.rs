@@ -24,7 +24,7 @@ pub struct Host {
     failure: Failure,
 }
 
-/// What an environment raised, kept for whoever called.
+/// The exception of an environment, kept for the caller.
 #[derive(Clone, Default)]
 pub struct Failure(Arc<Mutex<Option<PyErr>>>);
 

@@ -81,7 +81,7 @@ impl Learner {
     }
 
     /// Takes `total_steps` environment steps and learns from them. `callback` is given a dictionary after each update; where
-    /// it gives False, the training ends. With `reset` the environments begin anew and schedules start over.
+    /// it returns False, the training ends. With `reset` the environments begin new episodes and schedules start again.
     #[pyo3(signature = (total_steps, callback=None, reset=true))]
     fn learn(
         &self,
@@ -113,7 +113,7 @@ impl Learner {
         })?;
         match done {
             Ok(()) => Ok(()),
-            Err(None) => Err(PyRuntimeError::new_err("this model is learning already, in another thread")),
+            Err(None) => Err(PyRuntimeError::new_err("this model is already learning, in another thread")),
             Err(Some(error)) => {
                 let raised = self.failure.as_ref().and_then(Failure::take);
                 Err(raised.unwrap_or_else(|| broke_off(&error)))
@@ -121,22 +121,23 @@ impl Learner {
         }
     }
 
-    /// The policy as it stands.
+    /// The present policy.
     fn policy(&self, py: Python<'_>) -> Policy {
         py.detach(|| self.lock().policy().into())
     }
 
-    /// What the learner needs to go on learning (optimisers, statistics, draws), without replay buffer and environments.
+    /// The state of the learner to continue the learning (optimisers, statistics, draws), without replay buffer and
+    /// environments.
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = py.detach(|| self.lock().save());
         let bytes = bytes.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Puts back what [`Learner::save`] gave.
+    /// Restores the state of [`Learner::save`].
     fn restore(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<()> {
         py.detach(|| self.lock().load(bytes))
-            .map_err(|error| PyValueError::new_err(format!("this is no state of such a model: {error}")))
+            .map_err(|error| PyValueError::new_err(format!("this is not the state of such a model: {error}")))
     }
 }
 

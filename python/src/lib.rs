@@ -1,6 +1,6 @@
 //! The native half of the Python package: what `setpoint/*.py` wraps with types, names and documentation.
 //!
-//! A library, so that a crate of your own makes a module with a process more: [`native_module!`]. `python/native` makes the
+//! A library, so that your own crate can make a module with another process: [`native_module!`]. `python/native` makes the
 //! module of the package itself, `setpoint._native`; `examples/own-process` shows another one.
 //!
 //! * `environments` – processes that step together; `host` – environments written in Python, as a process
@@ -38,7 +38,7 @@ pub use pyo3;
 #[macro_export]
 macro_rules! native_module {
     ($name:ident, $registry:expr) => {
-        /// The module. It needs no global lock: every class is frozen, and what changes lies behind locks of its own.
+        /// The module. It needs no global lock: every class is frozen, and mutable data has its own locks.
         #[$crate::pyo3::pymodule(gil_used = false, crate = "::setpoint_python::pyo3")]
         fn $name(
             module: &$crate::pyo3::Bound<'_, $crate::pyo3::types::PyModule>,

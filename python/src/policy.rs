@@ -47,7 +47,7 @@ impl Policy {
         PyBytes::new(py, &self.policy.to_bytes())
     }
 
-    /// A policy file's bytes with more beside the policy, each under its name.
+    /// A policy file's bytes with additional bytes, each under its name.
     fn to_bytes_with<'py>(&self, py: Python<'py>, extras: BTreeMap<String, Vec<u8>>) -> Bound<'py, PyBytes> {
         let extras: Vec<(&str, &[u8])> =
             extras.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
@@ -119,7 +119,7 @@ impl Policy {
         let features = self.policy.manifest.observation.len();
         if observations.is_empty() || !observations.len().is_multiple_of(features) {
             return Err(PyValueError::new_err(format!(
-                "{} numbers are no observations of {features} features each",
+                "{} numbers are not observations of {features} features each",
                 observations.len()
             )));
         }

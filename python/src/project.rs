@@ -64,8 +64,8 @@ pub fn train(
     Ok((folder.path.clone(), to_json(&trained.summary)?))
 }
 
-/// Evaluates a run's policy against the project's baselines, keeps the evidence with the run and writes the report. Returns
-/// the text of the evidence file, hashes included.
+/// Evaluates a run's policy against the project's baselines, stores the evidence in the run and writes the report. Returns
+/// the text of the evidence file, with the hashes.
 #[pyfunction]
 #[pyo3(signature = (run, episodes=None, seeds=1))]
 pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64) -> PyResult<String> {

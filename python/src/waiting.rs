@@ -18,7 +18,7 @@ pub struct Reporter<E> {
 }
 
 impl<E> Reporter<E> {
-    /// Hands an event over; goes on when the caller's thread has dealt with it.
+    /// Passes an event on; continues after the caller's thread has processed it.
     pub fn report(&self, event: E) {
         if self.events.send(event).is_ok() {
             let _ = self.answers.recv();
@@ -26,7 +26,7 @@ impl<E> Reporter<E> {
     }
 }
 
-/// Hands figures to a callback; whether the work goes on: it does unless the answer is false.
+/// Passes figures to a callback; returns whether the work continues: it does unless the answer is false.
 pub fn ask(callback: &Bound<'_, PyAny>, figures: &Bound<'_, PyDict>) -> PyResult<bool> {
     let answer = callback.call1((figures,))?;
     Ok(answer.is_none() || answer.is_truthy()?)

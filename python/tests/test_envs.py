@@ -85,7 +85,7 @@ def test_many_at_once_are_what_gymnasiums_vector_makes_of_single_ones(kind, max_
     gymnasium = SyncVectorEnv([single] * count, autoreset_mode=mode)
     native.action_space.seed(1)
     for beginning in (11, [3, 1, 4, 1, 5], None):
-        # Without a seed every environment goes on in its own stream.
+        # Without a seed every environment continues in its own stream.
         observations, expected = native.reset(seed=beginning)[0], gymnasium.reset(seed=beginning)[0]
         np.testing.assert_array_equal(observations, expected)
         ended = 0

@@ -18,7 +18,7 @@ def log(tmp_path_factory):
     draws = np.random.default_rng(3)
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["x", "x_dot", "theta", "theta_dot", "pushed", "paid", "run", "upright"])
+        writer.writerow(["x", "x_dot", "theta", "theta_dot", "pushed", "earned", "run", "upright"])
         for episode in range(60):
             observation, _ = env.reset(seed=episode)
             over = False
@@ -36,7 +36,7 @@ def _rule(observation) -> int:
 
 COLUMNS = {
     "action": "pushed",
-    "reward": "paid",
+    "reward": "earned",
     "episode": "run",
     "features": {
         "cart_position": "x",
@@ -50,7 +50,7 @@ COLUMNS = {
 def test_bc_does_what_the_log_mostly_does_and_is_kept_with_its_columns(log, tmp_path):
     model = setpoint.BC("MlpPolicy", "cart-pole", log=log, data=COLUMNS, seed=1).learn(200_000)
     observations = np.random.default_rng(0).uniform(-0.2, 0.2, size=(500, 4)).astype(np.float32)
-    # Near the line between both actions nobody can tell.
+    # Near the line between both actions the choice is uncertain.
     clear = np.abs(observations[:, 2] + 0.3 * observations[:, 3]) > 0.02
     chosen, _ = model.predict(observations[clear], deterministic=True)
     agreement = np.mean(chosen == [_rule(row) for row in observations[clear]])

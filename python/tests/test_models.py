@@ -1,4 +1,4 @@
-"""Models: they learn, decide, go on, and are refused what they cannot do."""
+"""Models: they learn, decide, continue, and refuse what they cannot do."""
 
 import copy
 import json
@@ -73,7 +73,7 @@ def test_a_policy_has_the_hash_of_its_file(tmp_path):
     loaded = setpoint.Policy.load(file)
     assert loaded.hash == model.policy.hash
     assert len(loaded.hash) == 64 and set(loaded.hash) <= set("0123456789abcdef")
-    # With the learner's state beside it, it is another file.
+    # With the learner's state in it, it is another file.
     model.save(file)
     assert setpoint.Policy.load(file).hash not in (model.policy.hash, "")
     loaded.save(tmp_path / "again.safetensors")
@@ -109,7 +109,7 @@ def test_a_model_without_an_environment_decides_and_says_what_it_lacks(tmp_path)
     assert read.predict(np.zeros(4))[0] in (0, 1)
     with pytest.raises(RuntimeError, match="set_env"):
         read.learn(100)
-    with pytest.raises(ValueError, match="learnt by ppo, not by dqn"):
+    with pytest.raises(ValueError, match="learned by ppo, not by dqn"):
         setpoint.DQN.load(tmp_path / "policy.safetensors")
 
 
@@ -162,7 +162,7 @@ def test_an_environment_with_wrappers_and_one_with_parts():
         (lambda: setpoint.TD3("MlpPolicy", "CartPole-v1"), ValueError, "ppo, dqn or sac"),
         (lambda: setpoint.PPO("MlpPolicy", gym.make("CartPole-v1"), n_envs=4), ValueError, "1 environments were given"),
         (lambda: setpoint.PPO("MlpPolicy", "NoSuchThing-v0"), gym.error.Error, "NoSuchThing"),
-        (lambda: setpoint.PPO("MlpPolicy", 17), TypeError, "no environment"),
+        (lambda: setpoint.PPO("MlpPolicy", 17), TypeError, "not an environment"),
         (lambda: setpoint.PPO("MlpPolicy", "cart-pole", policy_kwargs={"layers": 3}), TypeError, "layers"),
     ],
 )
@@ -280,7 +280,7 @@ def test_ctrl_c_is_heard_within_a_moment():
         "except KeyboardInterrupt:\n    print('heard', model.num_timesteps > 0, flush=True)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    # One that hears nothing must not keep the tests waiting.
+    # A child that never stops must not block the tests.
     patience = threading.Timer(60, child.kill)
     patience.start()
     assert child.stdout.readline() == "ready\n"
@@ -333,8 +333,8 @@ def test_a_policy_file_goes_from_here_to_the_command_line_and_back(tmp_path, pro
     run = tmp_path / "run"
     trained = [*command, "train", str(projects / "cart-pole"), "--steps", "2000", "--run-dir", str(run)]
     subprocess.run(trained, check=True, capture_output=True)
-    theirs = setpoint.PPO.load(run / "policy.safetensors")
-    assert theirs.predict(np.zeros(4), deterministic=True)[0] in (0, 1)
+    trained_run = setpoint.PPO.load(run / "policy.safetensors")
+    assert trained_run.predict(np.zeros(4), deterministic=True)[0] in (0, 1)
     ours = setpoint.PPO("MlpPolicy", "cart-pole", n_envs=8, seed=0, **CART_POLE).learn(60_000)
     ours.save(run / "policy.safetensors")
     told = subprocess.run([*command, "eval", str(run), "--json"], check=True, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""``models.pyi`` is what the recipes say. After a change of the algorithms, ``UPDATE_EXPECT=1 python -m pytest
+"""``models.pyi`` follows from the recipes. After a change of the algorithms, ``UPDATE_EXPECT=1 python -m pytest
 test_models_stub.py`` writes it into the sources again."""
 
 import inspect

@@ -77,4 +77,4 @@ def test_ctrl_c_reaches_the_command_and_leaves_a_checkpoint(tmp_path, projects):
     time.sleep(0.5)
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate(timeout=60)
-    assert child.returncode == 130 and "--resume goes on" in output
+    assert child.returncode == 130 and "To continue" in output

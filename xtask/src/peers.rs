@@ -26,7 +26,7 @@ pub struct Arguments {
     write: bool,
 }
 
-/// What a program is timed by.
+/// The measure of a program.
 #[derive(Clone, Copy, PartialEq)]
 enum Figure {
     /// Wall time of the whole program, from outside.
@@ -37,14 +37,14 @@ enum Figure {
     More,
 }
 
-/// What is asked for.
+/// The target of a row.
 #[derive(Clone, Copy, PartialEq)]
 enum Bar {
-    /// Nothing: the row is there to be seen.
+    /// No target: the row is for information.
     None,
-    /// The median ratio is to be at least this.
+    /// The median ratio must be at least this.
     Times(f64),
-    /// Our own median figure is to be at least this.
+    /// Our own median figure must be at least this.
     Least(f64),
 }
 
@@ -140,7 +140,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Err(format!("{package} does not build").into());
         }
     }
-    // The package as it stands, for the rows in which ours is a Python program too.
+    // The present package, for the rows in which our program is also in Python.
     let asked = |row: &&Row| arguments.rows.is_empty() || arguments.rows.iter().any(|name| name == row.name);
     if ROWS.iter().filter(asked).any(|row| row.ours[0].starts_with("py:")) {
         let install = ["-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", "."];
@@ -264,7 +264,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// The peers' Python environment in `.peers/`, made or brought up to date; its interpreter.
+/// The peers' Python environment in `.peers/`, made or updated; returns its interpreter.
 pub fn environment(root: &Path) -> Result<PathBuf, Failure> {
     let folder = root.join(".peers");
     let python = folder.join("venv/bin/python");
@@ -287,7 +287,7 @@ pub fn environment(root: &Path) -> Result<PathBuf, Failure> {
     Ok(python)
 }
 
-/// Puts the lines into the table between the markers of docs/benchmarks.md; lines of other rows stay as they are.
+/// Puts the lines into the table between the markers of docs/benchmarks.md; lines of other rows do not change.
 fn write_table(root: &Path, lines: &[(&str, String)], pairs: usize) -> Result<(), Failure> {
     const START: &str = "<!-- table: begin -->";
     const END: &str = "<!-- table: end -->";

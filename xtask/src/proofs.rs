@@ -1,5 +1,5 @@
-//! `cargo xtask proofs`: the ready projects trained over several seeds, Stable-Baselines3 beside them with the same
-//! settings, and docs/proofs.md made of what came out.
+//! `cargo xtask proofs`: trains the ready projects over several seeds, and Stable-Baselines3 with the same
+//! settings, and writes docs/proofs.md from the results.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -17,7 +17,7 @@ mod page;
 mod results;
 mod rows;
 
-/// Trainings side by side: each has a core.
+/// Number of parallel trainings, one core each.
 const SIDE_BY_SIDE: usize = 2;
 
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ pub struct Arguments {
     /// Only these rows, separated by commas
     #[arg(long, value_delimiter = ',')]
     rows: Vec<String>,
-    /// Seeds of each row, from 0 on
+    /// Number of seeds of each row, from seed 0
     #[arg(long, default_value_t = 5)]
     seeds: u64,
     /// List the rows and stop
@@ -34,15 +34,15 @@ pub struct Arguments {
     /// Leave Stable-Baselines3 out
     #[arg(long)]
     ours_only: bool,
-    /// Write docs/proofs.md from the results that are there and measure nothing
+    /// Write docs/proofs.md from the existing results and measure nothing
     #[arg(long, conflicts_with = "quick")]
     page_only: bool,
-    /// Two short rows, ours alone, one seed: fails when one misses its floor; writes nothing
+    /// Train two short rows, ours alone, with one seed: fails if a row misses its floor; writes nothing
     #[arg(long)]
     quick: bool,
 }
 
-/// One training to be done.
+/// One training to do.
 struct Task {
     row: &'static Row,
     who: Who,
@@ -50,7 +50,7 @@ struct Task {
     settings: String,
 }
 
-/// What a training and its evaluation give; see [`Outcome`].
+/// The result of a training and its evaluation; see [`Outcome`].
 struct Measured {
     figure: f64,
     bar: Option<f64>,
@@ -59,10 +59,10 @@ struct Measured {
     with: String,
 }
 
-/// What every task needs.
+/// The common inputs of all tasks.
 struct Workshop {
     root: PathBuf,
-    /// The peers' Python, where Stable-Baselines3 or an environment of Gymnasium takes part.
+    /// The peers' Python, if Stable-Baselines3 or an environment of Gymnasium takes part.
     python: Option<PathBuf>,
     date: String,
     processor: String,
@@ -100,7 +100,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .collect();
     let there = results::read(&store);
     let mut tasks = VecDeque::new();
-    // All of ours first: they are the shorter ones, and what a change of ours is judged by.
+    // All of our trainings first: they are shorter, and they judge a change of ours.
     for who in [Who::Ours, Who::Peer] {
         for row in wanted.iter().filter(|row| who == Who::Ours || (row.peer && !arguments.ours_only)) {
             let settings = results::settings(&fs::read_to_string(row.file(&root))?, row)?;
@@ -162,13 +162,13 @@ impl Row {
 
     fn about(&self) -> String {
         let steps = self.steps.map_or_else(|| "the project's".to_owned(), |steps| steps.to_string());
-        let peer = if self.peer { ", beside Stable-Baselines3" } else { "" };
+        let peer = if self.peer { ", with Stable-Baselines3" } else { "" };
         format!("{} on {}, {steps} steps{peer}", self.algorithm, self.project)
     }
 }
 
 impl Task {
-    /// Whether this is what it came to.
+    /// Whether an outcome belongs to this task.
     fn is(&self, outcome: &Outcome) -> bool {
         outcome.row == self.row.name
             && outcome.who == self.who
@@ -183,7 +183,7 @@ impl Workshop {
         Ok(Self { root, python, date: machine::today()?, processor: machine::processor()? })
     }
 
-    /// Does the tasks, two at a time; hands each outcome on when it is there. Gives the number of those that failed.
+    /// Does the tasks, two at a time; passes each outcome on at once. Returns the number of failed tasks.
     fn work(
         &self,
         tasks: VecDeque<Task>,
@@ -263,7 +263,7 @@ impl Workshop {
         train.arg("--run-dir").arg(&folder).arg(format!("projects/{}", row.project));
         let trained = document(&mut train)?;
         let evaluated = document(setpoint().args(["eval", "--json"]).arg(&folder))?;
-        // Checkpoints hold replay buffers; nobody looks at these runs again.
+        // Checkpoints hold replay buffers; these runs are not needed again.
         fs::remove_dir_all(&folder)?;
         let (training, evaluation) = (&trained["training"], &evaluated["evaluation"]);
         let figure = row.figure.of(&evaluation["policy"]).ok_or("the evaluation lacks the row's figure")?;
@@ -284,7 +284,7 @@ impl Workshop {
     fn train_peer(&self, task: &Task) -> Result<Measured, Failure> {
         let row = task.row;
         let python = self.python.as_ref().ok_or("the peers' Python environment is missing")?;
-        let steps = row.steps.ok_or("the peer is told how many steps")?;
+        let steps = row.steps.ok_or("the peer needs a number of steps")?;
         let line = document(
             Command::new(python)
                 .arg("benches/peers/sb3_proof.py")
@@ -303,8 +303,8 @@ impl Workshop {
     }
 }
 
-/// Runs a program and reads the JSON document that it prints. A status of 1 is a gate that failed, which the document
-/// tells about itself.
+/// Runs a program and reads the JSON document that it prints. A status of 1 is a failed gate, which the document
+/// also reports.
 fn document(command: &mut Command) -> Result<Value, Failure> {
     let output = command.output()?;
     if !matches!(output.status.code(), Some(0 | 1)) || output.stdout.is_empty() {

@@ -1,6 +1,6 @@
 //! An environment of Gymnasium through Python workers: `gymnasium [ID [LANES [WORKERS]]]`, 8 of `CartPole-v1` in 2 workers
-//! by default; needs a Python with gymnasium (`SETPOINT_PYTHON`). `python benches/gymnasium_direct.py` tells what the same
-//! steps cost in Python alone.
+//! by default; needs a Python with gymnasium (`SETPOINT_PYTHON`). `python benches/gymnasium_direct.py` measures the cost of
+//! the same steps in Python alone.
 
 use std::time::Instant;
 
@@ -55,7 +55,7 @@ fn main() {
         rounds.push(begin.elapsed().as_secs_f64() / STEPS as f64 * 1e6);
     }
     rounds.sort_by(f64::total_cmp);
-    print(&format!("{id} × {lanes}, {workers} workers, median"), rounds[ROUNDS / 2], "µs a vector step");
-    // What a machine does that has nothing else to do: workers and this program need all of its cores at once.
-    print(&format!("{id} × {lanes}, {workers} workers, best"), rounds[0], "µs a vector step");
+    print(&format!("{id} × {lanes}, {workers} workers, median"), rounds[ROUNDS / 2], "µs per vector step");
+    // The best round is the figure of an idle machine: workers and this program need all cores at once.
+    print(&format!("{id} × {lanes}, {workers} workers, best"), rounds[0], "µs per vector step");
 }

@@ -1,4 +1,4 @@
-//! The pieces of an update: matrix products and element-wise loops, on one core.
+//! The parts of an update: matrix products and element-wise loops, on one core.
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_nn::categorical;
@@ -86,7 +86,7 @@ fn actor_and_value() {
     }
 }
 
-/// What SAC and TD3 spend their time on.
+/// The main work of SAC and TD3.
 fn off_policy_critic() {
     let critic = Mlp { input: 4, hidden: vec![256, 256], output: 1, activation: Activation::Relu };
     let parameters: Vec<f32> = (0..critic.parameters()).map(|i| (i as f32 * 0.7).sin() * 0.1).collect();

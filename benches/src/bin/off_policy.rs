@@ -1,4 +1,4 @@
-//! Training from a replay buffer, in environment steps a second: `off_policy sac|td3|dqn`.
+//! Training from a replay buffer, in environment steps per second: `off_policy sac|td3|dqn`.
 //!
 //! `sac` and `td3` take one gradient step per step of `pendulum` with 256 × 256 networks and batches of 256; `dqn` has
 //! Stable-Baselines3's defaults on `cart-pole`. On all cores, without a run folder, like the peers' programs.

@@ -1,4 +1,4 @@
-//! One PPO update as the peers' programs do it: actor and critic 64×64, batch 64, 8 features, 15 choices, on one core.
+//! One PPO update, like in the peers' programs: actor and critic 64×64, batch 64, 8 features, 15 choices, on one core.
 //!
 //! The figure is a whole training of `assembly-setup` without its collection: the time of an update of 8,192 samples in
 //! 10 epochs of minibatches of 64, divided by its 1,280 minibatches, on the real learner.

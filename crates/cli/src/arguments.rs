@@ -18,7 +18,7 @@ use setpoint_edge::recommendation::StateArguments;
 Exit status: 0 done, 1 a check or gate failed, 2 bad input, 130 interrupted."
 )]
 pub struct Arguments {
-    /// Print one JSON document on standard output; all else goes to standard error
+    /// Print one JSON document on standard output, and all other text on standard error
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
@@ -27,46 +27,46 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Write a commented project file to start from
+    /// Write a project file with comments, as a start
     New(New),
-    /// Check a project: its charter, spaces, signals, and that its process keeps its promises
+    /// Check a project: charter, spaces, signals, and the behaviour of its process
     Check(Check),
-    /// List what there is: processes (with features, actions, signals) or algorithms
+    /// List the processes (with features, actions, signals) or the algorithms
     List(List),
-    /// Train a policy, or one per seed
+    /// Train a policy, or one policy per seed
     Train(Train),
-    /// Watch a training that is under way, or look at one that has ended: curves, reward terms, actions
+    /// Watch a training while it runs, or look at it after its end: curves, reward terms, actions
     Watch(Watch),
-    /// Train several algorithms on a share of the steps and say which to take
+    /// Train several algorithms on a share of the steps and recommend one
     Compare(Compare),
-    /// Search better options for the project's algorithm, and prove them on fresh seeds
+    /// Search better options for the project's algorithm, and test them on fresh seeds
     Tune(Tune),
-    /// Evaluate a trained policy against its baselines; trains nothing
+    /// Evaluate a trained policy against its baselines
     Eval(Eval),
-    /// Try a policy under noise, delay and loss of samples, in every combination
+    /// Test a policy under noise, delay and loss of samples, in every combination
     Faults(Faults),
-    /// Hold the simulator against a log of the plant: audit the log, measure the gap
+    /// Compare the simulator with a log of the plant: audit the log, measure the gap
     Validate(Validate),
-    /// Estimate from a log of decisions what another policy would have earned; plays nothing
+    /// Estimate the return of a policy from a log of decisions, without a simulator
     Ope(Ope),
-    /// Say what is wrong with a training, finished or not: the symptom, what shows it, what to try next
+    /// Find the faults of a training, during it or after it: symptom, evidence, next experiment
     Diagnose(Diagnose),
     /// Rank the actions for one state, with reasons
     Recommend(Recommend),
-    /// Write a run's report.html anew
+    /// Write the report.html of a run again
     Report(Report),
-    /// Check, train, evaluate and report: the whole way
+    /// Check, train, evaluate and report in one command
     Run(Train),
     /// Print a completion script for your shell
     Completions {
-        /// Which shell
+        /// Name of the shell
         shell: Shell,
     },
 }
 
 #[derive(Args)]
 pub struct New {
-    /// Folder to make, and name of the decision
+    /// Folder to create; its name is the name of the decision
     pub name: PathBuf,
     /// Process to control: see `setpoint list processes`
     #[arg(long, short, value_name = "KIND")]
@@ -74,12 +74,12 @@ pub struct New {
     /// Environment of Gymnasium, for `--process gymnasium`: LunarLander-v3, or my_package:MyEnv-v0
     #[arg(long, value_name = "ID", conflicts_with = "entry")]
     pub id: Option<String>,
-    /// Where such an environment is made: my_package.my_module:MyEnv
+    /// Class or function that makes such an environment: my_package.my_module:MyEnv
     #[arg(long, value_name = "MODULE:NAME")]
     pub entry: Option<String>,
 }
 
-/// A project and what is laid over it.
+/// A project and its overrides.
 #[derive(Args, Clone)]
 pub struct ProjectArguments {
     /// Project folder, or its setpoint.toml
@@ -97,13 +97,13 @@ pub struct Check {
     /// Steps of the conformance run
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
     pub steps: u64,
-    /// Probe the reward too: short trainings on all of it and on each term alone, and what they do for it
+    /// Probe the reward too: short trainings on the whole reward, and on each term alone
     #[arg(long)]
     pub probe: bool,
     /// Environment steps of each of these trainings [default: a twentieth of the project's]
     #[arg(long, value_name = "N", requires = "probe", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
     pub probe_steps: Option<u64>,
-    /// Folder of all runs, whose reports show what the probes found
+    /// Folder of all runs; their reports show the results of the probes
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
 }
@@ -116,14 +116,14 @@ pub struct List {
 
 #[derive(Subcommand)]
 pub enum Listed {
-    /// Processes; with KIND, one of them in full
+    /// List the processes; with KIND, show one process in full
     Processes {
-        /// One process in full
+        /// Process to show in full
         kind: Option<String>,
     },
-    /// Algorithms and when to pick which; with NAME, one of them with all its options
+    /// List the algorithms and their uses; with NAME, show one algorithm with all its options
     Algorithms {
-        /// One algorithm with all its options
+        /// Algorithm to show with all its options
         name: Option<String>,
     },
 }
@@ -135,7 +135,7 @@ pub struct Train {
     /// Environment steps (overrides train.total_steps)
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Seed (overrides train.seed); the first one with --seeds
+    /// Seed (overrides train.seed); with --seeds, the first seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Train this many independent seeds on all cores and report their distribution
@@ -144,7 +144,7 @@ pub struct Train {
     /// Show one line of progress instead of the dashboard
     #[arg(long)]
     pub plain: bool,
-    /// Go on with the project's newest run (or --run-dir); ends bit-identical to a run that was never stopped
+    /// Continue the project's newest run (or --run-dir); the result is bit-identical to an uninterrupted run
     #[arg(long)]
     pub resume: bool,
     /// Folder for this run's files [default: runs/PROJECT/TIME-ALGORITHM-sSEED]
@@ -153,18 +153,18 @@ pub struct Train {
     /// Folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
-    /// Cores to use [default: all]; never changes a result
+    /// Number of cores [default: all]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 }
 
-/// Each algorithm learns from the same number of steps with the project's options for it, over several seeds on all
-/// cores, and is evaluated on the project's evaluation episodes.
+/// Trains each algorithm on the same number of steps, with the project's options for it, over several seeds on all cores.
+/// Then evaluates each policy on the project's evaluation episodes.
 #[derive(Args)]
 pub struct Compare {
     #[command(flatten)]
     pub project: ProjectArguments,
-    /// Algorithms, separated by commas [default: all that learn the process's actions, but for bandits, reinforce and
+    /// Algorithms, separated by commas [default: all that learn the process's actions, except bandits, reinforce and
     /// q-learning]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub algorithms: Vec<String>,
@@ -177,7 +177,7 @@ pub struct Compare {
     /// First seed (overrides train.seed)
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Go on with the project's newest comparison (or --run-dir); what was trained is not trained again
+    /// Continue the project's newest comparison (or --run-dir); finished trainings are not repeated
     #[arg(long)]
     pub resume: bool,
     /// Folder for the comparison's files [default: runs/PROJECT/TIME-compare-sSEEDS]
@@ -186,25 +186,25 @@ pub struct Compare {
     /// Folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
-    /// Cores to use, one a training [default: all]; never changes a result but the seconds
+    /// Number of cores, one per training [default: all]; only the seconds depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 }
 
-/// Trials are suggested by what was tried before (tree-structured Parzen estimators); poor ones are stopped at a ninth and at a
-/// third of the steps. [tune.ranges] of the project file says what may change; without it the usual options of the algorithm
-/// do. Trials have seeds of their own; the result is measured on the project's.
+/// Each trial follows from the results of earlier trials (tree-structured Parzen estimators). Poor trials stop at a ninth
+/// or at a third of the steps. [tune.ranges] in the project file states the ranges of the search; without it the command
+/// searches the usual options of the algorithm. Trials have their own seeds; the result is measured on the project's seeds.
 #[derive(Args)]
 pub struct Tune {
     #[command(flatten)]
     pub project: ProjectArguments,
-    /// Trials in all; the first one is the project as it is
+    /// Number of trials; the first trial uses the project's own options
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=10_000))]
     pub trials: u64,
-    /// Fresh seeds on which the best settings and the project's own are trained anew
+    /// Number of fresh seeds on which the best options and the project's own options are trained again
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..=1_000))]
     pub seeds: u64,
-    /// Go on with the project's newest search (or --run-dir); more trials may be asked for than before
+    /// Continue the project's newest search (or --run-dir); --trials may be larger than before
     #[arg(long)]
     pub resume: bool,
     /// Folder for the search's files [default: runs/PROJECT/TIME-tune-sSEED]
@@ -213,14 +213,14 @@ pub struct Tune {
     /// Folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
-    /// Cores to use, one a training [default: all]; never changes a result
+    /// Number of cores, one per training [default: all]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 }
 
 fn threads(text: &str) -> Result<usize, String> {
     let threads: usize = text.parse().map_err(|error| format!("{error}"))?;
-    if (1..=1024).contains(&threads) { Ok(threads) } else { Err("it is 1 to 1024".to_owned()) }
+    if (1..=1024).contains(&threads) { Ok(threads) } else { Err("expected 1 to 1024".to_owned()) }
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -228,10 +228,10 @@ fn share(text: &str) -> Result<f64, String> {
     if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("a share is above 0 and at most 1".to_owned()) }
 }
 
-/// A run, or the project whose newest run is meant.
+/// A run, or a project, which stands for its newest run.
 #[derive(Args, Clone)]
 pub struct RunArguments {
-    /// Run folder, or a project (its newest run is taken)
+    /// Run folder, or a project (then its newest run)
     #[arg(default_value = ".")]
     pub run: PathBuf,
     /// Folder of all runs
@@ -247,24 +247,24 @@ pub struct Eval {
     pub evaluation: EvaluationArguments,
 }
 
-/// The matrix goes to the run's evidence/faults.json and into its report. The project's own disturbances are left out of it.
+/// Writes the matrix to the run's evidence/faults.json and report. The project's own disturbances do not apply.
 #[derive(Args)]
 pub struct Faults {
     #[command(flatten)]
     pub run: RunArguments,
-    /// Another run on the same process to show beside it, such as one that was trained with disturbances
+    /// Another run on the same process to compare with, such as a run that was trained with disturbances
     #[arg(long, value_name = "RUN")]
-    pub beside: Option<PathBuf>,
+    pub against: Option<PathBuf>,
     /// Standard deviations of the sensors' noise, as shares of a feature's span, separated by commas
     #[arg(long, value_name = "SIZES", value_delimiter = ',', default_values_t = [0.0, 0.02, 0.05, 0.1], value_parser = noise)]
     pub noise: Vec<f64>,
     /// Delays of the observation, in decision steps
     #[arg(long, value_name = "STEPS", value_delimiter = ',', default_values_t = [0, 1, 2, 4], value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub delay: Vec<u32>,
-    /// Shares of samples that are lost; what arrived last is seen instead
+    /// Shares of lost samples; the policy sees the last sample that arrived instead
     #[arg(long, value_name = "SHARES", value_delimiter = ',', default_values_t = [0.0, 0.2, 0.5], value_parser = lost)]
     pub dropout: Vec<f64>,
-    /// Episodes of each combination, the same seeds in all
+    /// Episodes of each combination, with the same seeds in all combinations
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub episodes: u32,
 }
@@ -279,10 +279,10 @@ fn lost(text: &str) -> Result<f64, String> {
     if (0.0..1.0).contains(&share) { Ok(share) } else { Err("a share is at least 0 and below 1".to_owned()) }
 }
 
-/// The log is audited first: missing values, other units, swapped columns, stuck sensors, clocks that jump, a reward that the
-/// project does not make. Then the simulator plays the log's actions, and both are compared: distributions, what each action
-/// changes and when, one-step predictions, and the reward per step. Which column is what stands in [data] of the project; where
-/// it does not, a [data] to paste is proposed.
+/// First audits the log: missing values, other units, swapped columns, stuck sensors, clocks that jump, a reward that
+/// differs from the project's reward. Then the simulator plays the actions of the log, and the command compares both:
+/// distributions, the effect and the delay of each action, one-step predictions, and the reward per step. [data] in the
+/// project names the columns; without it the command proposes a [data] to paste.
 ///
 /// Exit status: 0 consistent or doubtful, 1 inconsistent, 2 bad input.
 #[derive(Args)]
@@ -292,10 +292,10 @@ pub struct Validate {
     /// The log, a CSV or Parquet file (overrides data.file)
     #[arg(long, value_name = "LOG")]
     pub data: Option<PathBuf>,
-    /// Seed of the simulator and of what is resampled [default: evaluate.seed]
+    /// Seed of the simulator and of the resampling [default: evaluate.seed]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Write the evidence to this file [default: evidence/validation.json of the project's newest run, where it has one]
+    /// Write the evidence to this file [default: evidence/validation.json of the project's newest run, if there is one]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Folder of all runs
@@ -303,28 +303,28 @@ pub struct Validate {
     pub runs: PathBuf,
 }
 
-/// What would another policy have earned? Four estimates with 95 % intervals, or a refusal where the log holds too little of
-/// what the policy would have done.
+/// Gives four estimates of the policy's return with 95 % intervals, or refuses if the log contains too few actions that the
+/// policy would have taken.
 #[derive(Args)]
 pub struct Ope {
     #[command(flatten)]
     pub project: ProjectArguments,
-    /// Log of decisions, a CSV or Parquet file: features, action, reward, episode, and probability where it is known
+    /// Log of decisions, a CSV or Parquet file: features, action, reward, episode, and probability if it is known
     #[arg(long, value_name = "LOG")]
     pub data: PathBuf,
-    /// Who is judged: a policy file, a run folder, or a baseline such as line-manager [default: the project's newest run]
+    /// Policy to judge: a policy file, a run folder, or a baseline such as line-manager [default: the project's newest run]
     #[arg(long, value_name = "FILE|RUN|BASELINE")]
     pub policy: Option<PathBuf>,
-    /// Judge the policy that makes this share of its decisions evenly among all choices instead
+    /// Judge the policy with this share of its decisions replaced by uniformly random choices
     #[arg(long, value_name = "SHARE", value_parser = softened)]
     pub softened: Option<f64>,
-    /// Steps that count, from the beginning of an episode on [default: all of the longest episode]
+    /// Number of first steps of an episode that count [default: all of the longest episode]
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// Discount per step; 1 makes the return that of `setpoint eval`
+    /// Discount per step; 1 gives the return of `setpoint eval`
     #[arg(long, value_name = "GAMMA", default_value_t = 1.0, value_parser = gamma)]
     pub gamma: f64,
-    /// Where the logging policy's probabilities come from [default: the column, estimated where there is none]
+    /// Source of the logging policy's probabilities [default: the column, or an estimate without one]
     #[arg(long, value_name = "SOURCE", value_parser = ["logged", "uniform", "estimated"])]
     pub behaviour: Option<String>,
     /// Folder of all runs

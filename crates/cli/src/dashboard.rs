@@ -1,7 +1,6 @@
-//! A training as it goes, on a terminal: return, reward terms, actions, throughput, the learner's own figures.
+//! A training on a terminal while it runs: return, reward terms, actions, throughput, the learner's own figures.
 //!
-//! It reads the run's `metrics.jsonl` and knows nothing else of the training, so it shows one's own run and one that another
-//! terminal trains alike (`setpoint watch`).
+//! It reads only the run's `metrics.jsonl`, so it can show a run that another terminal trains (`setpoint watch`).
 
 mod panel;
 mod run_metrics;
@@ -17,12 +16,12 @@ use setpoint_learn::problem::Problem;
 use self::panel::{HEIGHT, Panel};
 use self::run_metrics::RunMetrics;
 
-/// Between two drawings.
+/// Time between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
-/// A smaller terminal gets a bar.
+/// A smaller terminal shows a bar.
 const WIDTH_MIN: u16 = 72;
 
-/// Lines on the terminal that are drawn anew four times a second.
+/// Lines on the terminal that are drawn four times a second.
 pub struct Dashboard {
     metrics: RunMetrics,
     panel: Panel,
@@ -33,7 +32,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// For a run; `None` where standard error is no terminal, or too small a one.
+    /// For a run; `None` if standard error is no terminal, or a terminal that is too small.
     pub fn new(problem: &Problem, folder: &RunFolder) -> Option<Self> {
         let (rows, columns) = Term::stderr().size_checked()?;
         let plain = std::env::var("TERM").is_ok_and(|term| term == "dumb");
@@ -49,7 +48,7 @@ impl Dashboard {
         Some(Self { metrics: RunMetrics::new(folder), panel, _screen: screen, lines, drawn: Instant::now() })
     }
 
-    /// Reads what is new; draws it now and then.
+    /// Reads new log lines; draws them after an interval.
     pub fn update(&mut self) {
         if self.drawn.elapsed() >= EVERY {
             self.draw();
@@ -75,7 +74,7 @@ impl Dashboard {
         }
     }
 
-    /// Draws the end and leaves it standing.
+    /// Draws the end state, which stays on the terminal.
     pub fn finish(&mut self) {
         self.draw();
         for line in &self.lines {

@@ -1,18 +1,18 @@
-//! Ctrl-C: the first asks to finish the update and write a checkpoint, the second leaves at once.
+//! Ctrl-C: the first requests the end after the current update and its checkpoint, the second ends at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Set once somebody asked to stop.
+/// Set after a request to stop.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Begins to listen.
+/// Installs the handler.
 pub fn listen() {
     let listening = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this update (once more to leave at once)");
+        eprintln!("\nstopping after this update (press Ctrl-C again to stop at once)");
     });
-    // A second listener in one process is the only failure, and the first one does the work.
+    // The only possible failure is a second handler in one process, and the first handler is enough.
     debug_assert!(listening.is_ok());
 }

@@ -1,7 +1,7 @@
 //! `setpoint`: reinforcement learning for one industrial decision at a time.
 //!
-//! A library, so that the Python package brings the same command line, and so that a program of your own adds a kind of
-//! process: [`process`] has what it needs, `examples/own-process` shows it.
+//! A library, so that the Python package contains the same command line, and so that your own program can add a kind of
+//! process: [`process`] has everything for it, `examples/own-process` shows it.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ mod target;
 use arguments::Arguments;
 use output::Output;
 
-/// Everything that a process of your own needs: `use setpoint::process::*`.
+/// Everything that your own process needs: `use setpoint::process::*`.
 pub mod process {
     pub use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
     pub use setpoint_process::parameter::Field::{self, F32, F64, U32};

@@ -1,4 +1,4 @@
-//! Opening a project: what takes longer than a second before a command can begin says so.
+//! Opening a project, with a message if the preparation takes longer than a second.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use setpoint_process::preparation::Preparation;
 
 use crate::progress::LINE_EVERY;
 
-/// Nobody wonders before.
+/// A shorter preparation needs no message.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// One preparation on standard error: a line that changes on a terminal, a line now and then elsewhere.
+/// One preparation on standard error: a line that changes on a terminal, otherwise a line at intervals.
 pub struct Preparing {
     started: Instant,
     last_line: Instant,
@@ -52,7 +52,7 @@ impl Drop for Preparing {
     }
 }
 
-/// Reads a project file (or the folder that holds one) with overrides, and all that it names.
+/// Reads a project file (or its folder) with overrides, and everything that it names.
 pub fn load(path: &Path, registry: &Registry, overrides: &[String]) -> Result<Problem, Box<Diagnostic>> {
     let mut preparing = Preparing::new();
     Problem::load(path, overrides, registry, &mut |preparation| preparing.tell(preparation))

@@ -1,4 +1,4 @@
-//! How a training shows itself: a dashboard or a bar on a terminal, a line now and then elsewhere.
+//! The progress of a training: a dashboard or a bar on a terminal, otherwise a line at intervals.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use setpoint_learn::train::Progress;
 use crate::dashboard::Dashboard;
 use crate::output::thousands;
 
-/// Between two lines where there is no terminal.
+/// Time between two lines without a terminal.
 pub const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One training's progress on standard error.
@@ -38,7 +38,7 @@ impl ProgressDisplay {
         Self { dashboard: None, bar, started: now, last_line: now, label: label.to_owned() }
     }
 
-    /// With a dashboard of one run, where the terminal has room for one.
+    /// With a dashboard of one run, if the terminal is large enough.
     pub fn of_run(problem: &Problem, folder: &RunFolder, label: &str) -> Self {
         match Dashboard::new(problem, folder) {
             None => Self::new(problem.decision.project.train.total_steps, label),

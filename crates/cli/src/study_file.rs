@@ -1,4 +1,4 @@
-//! A search's trials in one SQLite file: each is there as soon as it was judged, whatever happens next.
+//! A search's trials in one SQLite file: each trial is stored as soon as it is judged.
 //!
 //! SQLite's `user_version` is the number of the format. Files from before format 1 have 0 there and the same tables.
 
@@ -9,7 +9,7 @@ use setpoint_study::tune::Trial;
 
 use crate::output::Failure;
 
-/// A trial as it is kept: number, settings, scores, why it failed.
+/// A stored trial: number, options, scores, reason of a failure.
 type Row = (i64, String, String, Option<String>);
 
 /// The open file.
@@ -31,11 +31,11 @@ const SCHEMA: &str = "
     ) STRICT;";
 
 impl StudyFile {
-    /// Opens or makes the file of a search; `project` is what it searches, as text: a search goes on with the same alone.
+    /// Opens or creates the file of a search. `project` is the project's text; a search continues only with the same text.
     pub fn open(path: &Path, project: &str) -> Result<Self, Failure> {
         let unusable = |error: rusqlite::Error| {
             Failure::Message(format!(
-                "cannot use {}: {error}; move it away to begin a new search",
+                "cannot use {}: {error}; move the file away to begin a new search",
                 path.display()
             ))
         };
@@ -66,11 +66,11 @@ impl StudyFile {
                     .lines()
                     .zip(project.lines())
                     .find(|(found, expected)| found != expected)
-                    .map_or("one has more settings".to_owned(), |(found, expected)| {
+                    .map_or("one project has more keys".to_owned(), |(found, expected)| {
                         format!("there `{found}`, here `{expected}`")
                     });
                 return Err(Failure::Message(format!(
-                    "{} is the search of other settings ({difference}); leave --resume out to begin a new one",
+                    "{} belongs to a different project ({difference}); to begin a new search, leave --resume out",
                     path.display()
                 )));
             }
@@ -106,7 +106,7 @@ impl StudyFile {
             .collect()
     }
 
-    /// Keeps a trial as it stands.
+    /// Stores the current state of a trial.
     pub fn keep(&self, trial: &Trial) -> Result<(), Failure> {
         let json = |error: serde_json::Error| Failure::Message(error.to_string());
         let settings = serde_json::to_string(&trial.settings).map_err(json)?;
@@ -118,7 +118,7 @@ impl StudyFile {
                 params![trial.index as i64, settings, scores, trial.failed],
             )
             .map(drop)
-            .map_err(|error| Failure::Message(format!("trial {} cannot be kept: {error}", trial.index)))
+            .map_err(|error| Failure::Message(format!("trial {} cannot be stored: {error}", trial.index)))
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
         root.join(format!("tests/golden/study-v{format}.sqlite"))
     }
 
-    /// The project and the trials of the golden files; the one of format 0 was written by the version before format 1.
+    /// The project and the trials of the golden files; the version before format 1 wrote the file of format 0.
     fn golden_project() -> String {
         std::fs::read_to_string(golden(0).with_file_name("study-project.toml")).unwrap()
     }
@@ -142,7 +142,7 @@ mod tests {
     fn searches_of_every_format_go_on() {
         let root = tempfile::tempdir().unwrap();
         for format in 0..=FORMAT {
-            // Opening changes the file: a copy is opened.
+            // The test opens a copy, because opening changes the file.
             let path = root.path().join(format!("{format}.sqlite"));
             std::fs::copy(golden(format), &path).unwrap();
             let file = StudyFile::open(&path, &golden_project()).unwrap_or_else(|_| panic!("{format}"));
@@ -168,7 +168,7 @@ mod tests {
         let before = std::fs::read(&path).unwrap();
         let Err(Failure::Message(refused)) = StudyFile::open(&path, "a") else { panic!("a newer format") };
         assert!(refused.contains("format 2") && refused.contains("newer Setpoint"), "{refused}");
-        assert!(!refused.contains("move it away"), "{refused}");
+        assert!(!refused.contains("move the file away"), "{refused}");
         assert!(std::fs::read(&path).unwrap() == before);
     }
 
@@ -196,6 +196,6 @@ mod tests {
         let path = root.path().join("other.sqlite");
         std::fs::write(&path, "no database at all, but long enough to be taken for one").unwrap();
         let Err(Failure::Message(broken)) = StudyFile::open(&path, "a\nb") else { panic!("a broken file") };
-        assert!(broken.contains("move it away"), "{broken}");
+        assert!(broken.contains("move the file away"), "{broken}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a command works on: a run folder, or a project's newest run.
+//! The target of a command: a run folder, or a project's newest run.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
 use crate::preparing;
 
-/// Finds the run that is meant.
+/// Finds the run.
 pub fn run_folder(arguments: &RunArguments, registry: &Registry) -> Result<RunFolder, Failure> {
     let given = RunFolder::at(&arguments.run);
     if given.policy().is_file() || given.checkpoints().is_dir() || given.evidence("seeds").is_file() {
@@ -25,7 +25,7 @@ pub fn run_folder(arguments: &RunArguments, registry: &Registry) -> Result<RunFo
     let name = &problem.decision.project.charter.name;
     RunFolder::newest_under(&arguments.runs, name).ok_or_else(|| {
         Failure::Message(format!(
-            "{} has no run under {} yet: `setpoint train {}` makes one",
+            "{} has no run under {} yet: `setpoint train {}` makes a run",
             name,
             arguments.runs.display(),
             arguments.run.display()
@@ -38,11 +38,11 @@ pub fn problem_of(folder: &RunFolder, registry: &Registry, overrides: &[String])
     Ok(preparing::load(&folder.project_file(), registry, overrides)?)
 }
 
-/// The run's policy; a refusal names the last good checkpoint.
+/// The run's policy; an error names the last good checkpoint.
 pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failure> {
     let policy = Policy::load(&folder.policy()).map_err(|error| {
         if error.is_newer() {
-            // The file is whole: to write the policy again from a checkpoint would lose it.
+            // The file is whole. Writing the policy again from a checkpoint would lose it.
             return Failure::Message(error.to_string());
         }
         let last_good = checkpoint::last_good(&folder.checkpoints());
@@ -64,7 +64,7 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
     }
 }
 
-/// The problem of a training command, its options laid over the file.
+/// The problem of a training command, with the options of the command.
 pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
@@ -72,7 +72,7 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Proble
     Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
 }
 
-/// Where a training's files go.
+/// The folder of a training.
 pub fn folder_to_train(arguments: &Train, problem: &Problem) -> RunFolder {
     if let Some(path) = &arguments.run_dir {
         return RunFolder::at(path);
@@ -86,14 +86,14 @@ pub fn folder_to_train(arguments: &Train, problem: &Problem) -> RunFolder {
     RunFolder::new_under(&arguments.runs, name, problem.options.name(), &seeds, SystemTime::now())
 }
 
-/// The problem of a comparison, its options laid over the file.
+/// The problem of a comparison, with the options of the command.
 pub fn problem_to_compare(arguments: &Compare, registry: &Registry) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
     Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
 }
 
-/// Where a comparison's files go.
+/// The folder of a comparison.
 pub fn folder_to_compare(arguments: &Compare, plan: &Plan) -> RunFolder {
     if let Some(path) = &arguments.run_dir {
         return RunFolder::at(path);

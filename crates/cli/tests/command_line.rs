@@ -1,4 +1,4 @@
-//! What people and programs rely on: exit status, one JSON document, clear refusals.
+//! The interface for people and programs: exit status, one JSON document, clear errors.
 
 use std::process::Command;
 
@@ -19,8 +19,8 @@ fn a_new_project_is_whole_but_its_charter_must_be_answered() {
         let findings = json(&output)["findings"].clone();
         let failed: Vec<&Value> =
             findings.as_array().unwrap().iter().filter(|finding| finding["passed"] == false).collect();
-        assert_eq!(failed.len(), 5, "only the charter is open: {failed:?}");
-        // Every commented option of the template is a real one, with its real default.
+        assert_eq!(failed.len(), 5, "only the charter is not answered: {failed:?}");
+        // Every option in a comment of the template exists, with its default.
         let file = project.join("setpoint.toml");
         let template = std::fs::read_to_string(&file).unwrap();
         let start = template.find("[train.ppo]").unwrap();
@@ -101,10 +101,10 @@ fn a_new_project_on_an_environment_of_gymnasium_knows_its_spaces() {
     assert_eq!(document["spec"]["max_steps"], 500, "{}", stderr(&output));
     let findings = document["findings"].as_array().unwrap();
     let failed = findings.iter().filter(|finding| finding["passed"] == false);
-    assert_eq!(failed.count(), 5, "only the charter is open: {findings:?}");
+    assert_eq!(failed.count(), 5, "only the charter is not answered: {findings:?}");
 }
 
-/// A reward that pays for what must not happen is found before anything is trained; the corrected one passes.
+/// The check finds a reward that prefers forbidden behaviour before any training; the corrected reward passes.
 #[test]
 fn a_reward_that_prefers_the_wrong_thing_fails_the_check() {
     let project = projects().join("assembly-line");
@@ -132,12 +132,12 @@ fn a_reward_that_prefers_the_wrong_thing_fails_the_check() {
         failed_then[0].contains("\"speeding does not pay\" does not hold, the reward prefers increase_speed")
     );
     assert!(failed_then[1].contains("\"watching does not pay\" does not hold, the reward prefers no_action"));
-    assert!(failed_then[1].contains("micro_stops −"), "each term's share is told: {failed_then:?}");
+    assert!(failed_then[1].contains("micro_stops −"), "the message names each term's share: {failed_then:?}");
     let right = setpoint(&["check", text(&project), "--json"]);
     assert_eq!((right.status.code(), failed(&json(&right))), (Some(0), Vec::new()));
 }
 
-/// Needs what the project's first lines ask for; says so where it is not there.
+/// Needs the packages that the project's first lines name; skips with a message without them.
 #[test]
 fn the_lunar_lander_passes_its_checks_and_learns_a_little() {
     if !gymnasium_makes("LunarLander-v3") {
@@ -161,7 +161,7 @@ fn the_lunar_lander_passes_its_checks_and_learns_a_little() {
         assert_eq!(json(&output)["training"]["steps"], 4096);
     };
     train(&[]);
-    // As if it had been killed before the last checkpoint, and with more patience from now on.
+    // As if it had been killed before the last checkpoint; continues with a longer timeout.
     let checkpoints = std::fs::read_dir(run.join("checkpoints")).unwrap();
     let newest = checkpoints.map(|entry| entry.unwrap().path()).max().unwrap();
     std::fs::remove_file(newest).unwrap();
@@ -189,11 +189,8 @@ fn bad_input_exits_2_with_one_error_document() {
         ),
         (vec!["check", text(&project), "--set", "process.stations=6"], "unknown key `stations`"),
         (vec!["list", "processes", "assembly"], "there is no process `assembly`"),
-        (vec!["list", "processes", "gymnasium"], "depends on the environment that a project names"),
-        (
-            vec!["new", "/nowhere/lander", "--process", "gymnasium"],
-            "nothing without the environment that it runs",
-        ),
+        (vec!["list", "processes", "gymnasium"], "depend on the environment that a project names"),
+        (vec!["new", "/nowhere/lander", "--process", "gymnasium"], "`gymnasium` needs an environment"),
         (vec!["list", "algorithms", "pop"], "there is no algorithm `pop`; did you mean `ppo`?"),
         (
             vec!["compare", text(&project), "--algorithms", "ppo,td3"],
@@ -283,7 +280,7 @@ fn recommend_honours_constraints_and_refuses_impossible_states() {
     }
     assert!(stderr(&setpoint(&["recommend", &run, "--scenario", "Z"])).contains("scenarios: A, B, C"));
 
-    // What the process does not allow is told; without any choice left there is nothing to recommend.
+    // The command takes the choices that the process forbids; without any choice left it has nothing to recommend.
     let all = ["reassign_operator", "increase_speed", "decrease_speed", "quick_maintenance", "redirect_flow"];
     let impossible = |names: &[&str]| {
         let mut arguments = vec!["--json".to_owned(), "recommend".to_owned(), run.clone()];
@@ -352,7 +349,7 @@ fn the_list_of_algorithms_fits_a_terminal() {
     }
 }
 
-/// As with a build tool: who stands in a project's folder need not name it, neither for the project nor for its newest run.
+/// As with a build tool: in a project's folder the commands need no name, neither of the project nor of its newest run.
 #[test]
 fn in_its_folder_a_project_need_not_be_named() {
     let root = tempfile::tempdir().unwrap();

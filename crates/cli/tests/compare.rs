@@ -1,4 +1,4 @@
-//! `setpoint compare`: what it leaves, that it stops and goes on, and that a page comes of it.
+//! `setpoint compare`: its files, its page, and that it stops and continues.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,7 +26,7 @@ fn comparison(output: &Output) -> Value {
     document["comparison"].clone()
 }
 
-/// Everything but what a clock tells.
+/// Everything except times.
 fn without_times(mut comparison: Value) -> Value {
     for result in comparison["results"].as_array_mut().unwrap() {
         result["steps_per_second"] = Value::Null;
@@ -107,7 +107,7 @@ fn ctrl_c_stops_a_comparison_and_resume_ends_it_alike() {
     let expected = comparison(&compare(&whole, &[]).output().unwrap());
     let child =
         compare(&stopped, &["--threads", "1"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    // Until the second algorithm has begun: there is something behind it and something before it.
+    // Until the second algorithm has begun: one part is finished and one part remains.
     while !stopped.join("dqn/seed-4/metrics.jsonl").exists() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }

@@ -1,4 +1,4 @@
-//! Damaged files, full disks and places that take no files: each is refused clearly, and whole files stay whole.
+//! Damaged files, full disks and read-only folders: each gives a clear error, and complete files stay complete.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ fn damaged_files_are_refused_and_the_last_good_one_is_named() {
         stderr(&output)
     );
 
-    // The named command mends it.
+    // The command of the message repairs it.
     let resume = [
         "train",
         text(&project),
@@ -84,8 +84,8 @@ fn a_full_disk_gives_a_clear_error_and_leaves_earlier_files_whole() {
     assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), policy);
 }
 
-/// The disk fills up in the middle of a training: the checkpoint before stays whole, and with space again the training
-/// goes on from it to the same end.
+/// The disk fills up in the middle of a training: the last checkpoint stays complete. With space again the training
+/// continues from it to the same end.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_fills_up_while_training_costs_nothing_but_time() {

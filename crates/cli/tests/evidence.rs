@@ -1,4 +1,4 @@
-//! Every evidence file names the hashes of what it speaks of, and a reader refuses a format that it does not know.
+//! Every evidence file names the hashes of its sources, and a reader refuses an unknown format.
 
 use std::path::{Path, PathBuf};
 
@@ -70,7 +70,7 @@ fn an_evaluation_names_the_hashes_of_its_policy_and_its_project() {
     assert!(words.contains("evaluation.json") && words.contains("format 2"), "{words}");
 }
 
-/// An instance in a file: the figures rest on it.
+/// An instance in a file, on which the figures depend.
 #[test]
 fn an_evaluation_names_the_hashes_of_the_files_that_its_process_was_made_from() {
     let root = tempfile::tempdir().unwrap();

@@ -28,7 +28,7 @@ fn two_policies_stand_side_by_side_in_the_report() {
         "robust",
         &["--set", "curriculum.advance_after=[1000,2000]"],
     );
-    let output = setpoint(folder.path(), &[&["faults", "clean", "--beside", "robust"][..], &GRID].concat());
+    let output = setpoint(folder.path(), &[&["faults", "clean", "--against", "robust"][..], &GRID].concat());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let policies = document["faults"]["policies"].as_array().unwrap();
@@ -51,10 +51,10 @@ fn two_policies_stand_side_by_side_in_the_report() {
     assert!(page.contains("<h2>Faults</h2>") && page.contains("<b>robust</b>"));
 
     trained(folder.path(), "cart-pole", "pole", &[]);
-    let output = setpoint(folder.path(), &[&["faults", "clean", "--beside", "pole"][..], &GRID].concat());
+    let output = setpoint(folder.path(), &[&["faults", "clean", "--against", "pole"][..], &GRID].concat());
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && error.contains("cannot stand beside it"), "{error}");
-    // Velocities have no span: they get no noise, and the page says so.
+    assert!(output.status.code() == Some(2) && error.contains("cannot be compared with it"), "{error}");
+    // Velocities have no span: they get no noise, and the page states it.
     let output = setpoint(folder.path(), &[&["faults", "pole"][..], &GRID].concat());
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let without = document["faults"]["without_noise"].as_array().unwrap();

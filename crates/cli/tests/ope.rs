@@ -1,4 +1,4 @@
-//! `setpoint ope`: a log is judged, refused, or wrong, and the exit status says which.
+//! `setpoint ope`: the exit status for a good log, too little data, and a wrong log.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn ope(log: &Path, more: &[&str]) -> Output {
     setpoint(&[&["ope", text(&project), "--data", text(log)], more].concat())
 }
 
-/// 120 episodes of three steps whose choices go round: whatever was done, each step is paid 90 and the choice's number.
+/// 120 episodes of three steps whose choices rotate. The reward of a step is 90 plus the number of the choice.
 fn log(folder: &Path) -> PathBuf {
     let mut text =
         "ct_norm_s1,ct_norm_s2,ct_norm_s3,ct_norm_s4,ct_norm_s5,ct_norm_s6,wip_norm,speed_norm,failure_prob,\
@@ -63,7 +63,7 @@ fn a_log_is_judged_refused_or_wrong() {
 
     for (more, expected) in [
         (&["--policy", "line-manger"][..], "no file or folder `line-manger`"),
-        (&["--policy", "random", "--steps", "4"], "its longest has 3"),
+        (&["--policy", "random", "--steps", "4"], "its longest episode has 3"),
         (&["--policy", "random", "--gamma", "1.5"], "a discount is 0 to 1"),
         (&["--policy", "random", "--behaviour", "logged"], "expected more than 0"),
     ] {

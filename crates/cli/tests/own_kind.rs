@@ -40,7 +40,7 @@ impl Process for Valve {
     }
 }
 
-/// The program, where its arguments are given; as a test it does nothing.
+/// The program, if its arguments are given; as a test it does nothing.
 #[test]
 fn program() {
     if let Ok(arguments) = std::env::var(ARGUMENTS) {

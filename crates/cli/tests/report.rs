@@ -1,4 +1,4 @@
-//! The report as people meet it: opened in a real browser, wide and narrow, light and dark.
+//! The report in a real browser, wide and narrow, light and dark.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -59,7 +59,7 @@ fn the_report_opens_without_complaint_and_fits_a_phone() {
             .status()
             .unwrap();
         assert!(matches!(status.code(), Some(0 | 1)), "{name}: {status}");
-        // A copy that tells how wide it is; an inner frame is as narrow as a phone whatever the window's least width.
+        // A copy that reports its width; an inner frame is as narrow as a phone, whatever the least width of the window is.
         let page = std::fs::read_to_string(run.join("report.html")).unwrap();
         assert!(
             !page.contains("http://") && !page.contains("https://"),
@@ -80,7 +80,7 @@ fn the_report_opens_without_complaint_and_fits_a_phone() {
             let (dom, console) = open(&browser, &run.join("report.html"), 1200, dark);
             assert_eq!(console, "", "{name}");
             assert!(dom.contains("reward per step") && dom.contains("class=\"headline\""), "{name}");
-            assert!(dom.contains("<svg") && dom.contains("How it was obtained"), "{name}");
+            assert!(dom.contains("<svg") && dom.contains("How this result was obtained"), "{name}");
             assert_eq!(dom.contains("<h2>Weights</h2>"), name.ends_with("reinforce"));
         }
         let (dom, console) = open(&browser, &frame, 1200, false);

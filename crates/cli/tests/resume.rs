@@ -51,7 +51,7 @@ fn uniform(state: &mut u64) -> f64 {
     ((word ^ (word >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Kills trainings `count` times at random moments; each, resumed, must end as one that was left alone.
+/// Kills trainings `count` times at random moments; each, resumed, must end like an undisturbed training.
 fn kills_change_nothing(training: &Training, root: &Path, count: u32) {
     let whole = root.join("whole");
     let started = Instant::now();
@@ -73,7 +73,7 @@ fn kills_change_nothing(training: &Training, root: &Path, count: u32) {
         let resumed = training.command(&folder, &[]).status().unwrap();
         assert!(resumed.success(), "training {trainings} could not be resumed");
         let found = std::fs::read(folder.join("policy.safetensors")).unwrap();
-        assert!(found == expected, "training {trainings} ended elsewhere");
+        assert!(found == expected, "training {trainings} ended with other bytes");
         let episodes = std::fs::read(folder.join("episodes.csv")).unwrap();
         assert!(episodes == expected_episodes, "training {trainings} logged other episodes");
         trainings += 1;

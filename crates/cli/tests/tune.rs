@@ -51,19 +51,24 @@ fn a_search_is_the_same_on_any_cores_goes_on_and_is_proved_apart() {
 
     let trials = one["trials"].as_array().unwrap();
     assert_eq!(trials.len(), 6);
-    assert!(trials[0]["settings"].as_array().unwrap().is_empty(), "the first is the project as it is");
+    assert!(
+        trials[0]["settings"].as_array().unwrap().is_empty(),
+        "the first trial uses the project's own options"
+    );
     let rungs: Vec<usize> = trials.iter().map(|trial| trial["scores"].as_array().unwrap().len()).collect();
     assert!(
         rungs.iter().all(|reached| (1..=3).contains(reached)) && rungs.contains(&1) && rungs.contains(&3),
         "{rungs:?}"
     );
-    // A step size that learns nothing is not kept, and what was found is shown to be better on seeds that no trial had.
+    // A step size that learns nothing is not kept, and the best options are better on seeds that no trial had.
     assert_ne!(one["best"]["index"], 0);
     let proof = &one["proof"];
     assert_eq!(proof["own"].as_array().unwrap().len(), 2);
     assert!(proof["difference"].as_f64().unwrap() > 0.0, "{proof}");
     let page = std::fs::read_to_string(folder.path().join("one/tune.html")).unwrap();
-    for expected in ["Better:", "What mattered", "learning_rate", "<polyline class=\"best\"", "[train.ppo]"] {
+    for expected in
+        ["Better:", "Importance of the options", "learning_rate", "<polyline class=\"best\"", "[train.ppo]"]
+    {
         assert!(page.contains(expected), "the page lacks {expected}");
     }
 
@@ -72,7 +77,7 @@ fn a_search_is_the_same_on_any_cores_goes_on_and_is_proved_apart() {
     assert_eq!(grown.len(), 9);
     let settings =
         |trials: &[Value]| trials.iter().map(|trial| trial["settings"].clone()).collect::<Vec<_>>();
-    assert_eq!(settings(&grown[..6]), settings(trials), "what was tried is not suggested anew");
+    assert_eq!(settings(&grown[..6]), settings(trials), "no trial is suggested twice");
 }
 
 #[test]
@@ -99,11 +104,11 @@ fn wrong_ranges_and_other_projects_are_refused() {
     }
     std::fs::write(&file, PROJECT).unwrap();
     json(&tune(folder.path(), "run", &["--trials", "2", "--seeds", "2"]));
-    refused("run", PROJECT, &[], "holds 2 trials: --resume goes on with them");
+    refused("run", PROJECT, &[], "holds 2 trials: --resume continues them");
     refused(
         "run",
         &PROJECT.replace("wip = -1.5", "wip = -2.5"),
         &["--resume"],
-        "is the search of other settings",
+        "belongs to a different project",
     );
 }

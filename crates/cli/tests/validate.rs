@@ -1,4 +1,4 @@
-//! `setpoint validate` as people and programs meet it: exit status, words, the evidence and where it goes.
+//! `setpoint validate` for people and programs: exit status, texts, the evidence and its file.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

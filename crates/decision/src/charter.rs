@@ -1,4 +1,4 @@
-//! The charter: what exactly is decided, how, how soon the reward shows, how it is deployed, and what proves it.
+//! The charter: the subject of the decision, its mode, the delay of the reward, the deployment, and the proof.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::Diagnostic;
 use crate::section::Section;
 use crate::table::{table, text};
 
-/// `[decision]`. Answers may be missing while a project is being written; `setpoint check` asks for them.
+/// `[decision]`. Answers may be missing in a new project; `setpoint check` asks for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charter {
-    /// Name of the decision; the folder's name where the file gives none.
+    /// Name of the decision; the folder's name if the file has none.
     pub name: String,
     /// What exactly is controlled.
     pub controls: Option<String>,
@@ -52,14 +52,14 @@ impl Mode {
 pub enum RewardDelay {
     /// In the step of the action.
     SameStep,
-    /// So many steps later.
+    /// This number of steps later.
     Steps(u32),
-    /// Only when the episode is over.
+    /// Only at the end of the episode.
     EndOfEpisode,
 }
 
 impl RewardDelay {
-    /// What the project file may write.
+    /// The texts that the project file may contain.
     pub const EXPECTED: &str = "\"same step\", \"N steps\" or \"end of episode\"";
 
     /// Parses `same step`, `12 steps` or `end of episode`.
@@ -88,36 +88,36 @@ impl fmt::Display for RewardDelay {
 /// One line of `setpoint check`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Whether nothing must be mended.
+    /// Whether the check passed.
     pub passed: bool,
-    /// Whether something should be looked at all the same; a warning has passed.
+    /// Whether it is a warning: the check passed, but the user should look at it.
     #[serde(default)]
     pub warning: bool,
-    /// What was looked at, in a word or two.
+    /// The subject of the check, in one or two words.
     pub subject: String,
-    /// What was seen; for a failure or a warning also what to do.
+    /// The result; for a failure or a warning also the remedy.
     pub message: String,
 }
 
 impl Finding {
-    /// All is well.
+    /// The check passed.
     pub fn pass(subject: impl Into<String>, message: impl Into<String>) -> Self {
         Self { passed: true, warning: false, subject: subject.into(), message: message.into() }
     }
 
-    /// It works, but hardly as it is meant.
+    /// The check passed, but the result is probably not intended.
     pub fn warn(subject: impl Into<String>, message: impl Into<String>) -> Self {
         Self { passed: true, warning: true, subject: subject.into(), message: message.into() }
     }
 
-    /// Something must be mended.
+    /// The check failed.
     pub fn fail(subject: impl Into<String>, message: impl Into<String>) -> Self {
         Self { passed: false, warning: false, subject: subject.into(), message: message.into() }
     }
 }
 
 impl Charter {
-    /// The five questions with their answers, in the order people read them.
+    /// The five questions with their answers, in the order of the file.
     pub fn answers(&self) -> [(&'static str, Option<String>); 5] {
         let mode = self.mode.map(|mode| match mode {
             Mode::Advisory => "advisory: it recommends, a person acts".to_owned(),
@@ -135,7 +135,7 @@ impl Charter {
     /// Keys of the project file that hold the answers, in the same order.
     pub const KEYS: [&'static str; 5] = ["controls", "mode", "reward_delay", "deployment", "success"];
 
-    /// Whether the charter holds: all five answered, an automatic decision bounded, the reward inside an episode.
+    /// Checks the charter: five answers, bounds for an automatic decision, a reward within the episode.
     pub fn check(&self, constraints: usize, max_steps: Option<u32>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for ((question, answer), key) in self.answers().into_iter().zip(Self::KEYS) {
@@ -159,7 +159,7 @@ impl Charter {
                     "reward delay",
                     format!(
                         "the reward shows after {delay} steps, but an episode ends after {max_steps}: raise \
-                         max_steps in [process], or no action is ever paid for"
+                         max_steps in [process], or no action gets its reward"
                     ),
                 )
             } else {

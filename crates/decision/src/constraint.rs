@@ -14,16 +14,16 @@ use crate::table::{names, table, text};
 /// One `[[constraint]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Constraint {
-    /// When it holds.
+    /// The condition under which the constraint is active.
     pub when: Condition,
-    /// What it does then.
+    /// The effect while it is active.
     pub effect: Effect,
 }
 
-/// When a constraint holds: the value is above one limit or below the other, each excluded; with both limits, both.
+/// The condition of a constraint: the value is above one limit, or below the other, or both; the limits are excluded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
-    /// What is looked at.
+    /// The signal or feature of the condition.
     pub subject: Subject,
     /// It holds above this, in the subject's unit.
     pub above: Option<f64>,
@@ -31,7 +31,7 @@ pub struct Condition {
     pub below: Option<f64>,
 }
 
-/// What a condition looks at, in its natural unit.
+/// The subject of a condition, in its natural unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
@@ -57,13 +57,13 @@ impl Subject {
     }
 }
 
-/// What a constraint does while it holds.
+/// The effect of an active constraint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// These choices may not be taken.
+    /// Forbids these choices.
     Forbid(Vec<String>),
-    /// One axis of a continuous action is held within limits, in the axis' unit.
+    /// Clips one axis of a continuous action to limits, in the axis' unit.
     Clip {
         /// Name of the axis.
         action: String,
@@ -117,11 +117,11 @@ fn read_condition(section: &Section<'_>) -> Result<Condition, Box<Diagnostic>> {
         (Some(name), None) => Subject::Signal(name),
         (None, Some(name)) => Subject::Feature(name),
         (None, None) => {
-            let title = "a constraint does not say what it looks at";
+            let title = "a constraint names no signal and no feature";
             return Err(section.error("when", title, "expected a signal or a feature", EXAMPLE));
         }
         (Some(_), Some(_)) => {
-            let title = "a constraint looks at one thing";
+            let title = "a constraint has one subject";
             return Err(section.error("when", title, "expected a signal or a feature, not both", EXAMPLE));
         }
     };
@@ -176,7 +176,7 @@ fn read_effect(section: &Section<'_>) -> Result<Effect, Box<Diagnostic>> {
     }
 }
 
-/// Checks names and limits against a process, and that the constraints together leave a choice to take.
+/// Checks names and limits against a process, and that the constraints together leave at least one choice.
 pub(crate) fn bind(
     constraints: &[Constraint],
     sections: &[Section<'_>],
@@ -214,9 +214,9 @@ pub(crate) fn bind(
         && let Some(last) = sections.last()
     {
         let help =
-            "leave at least one action that no constraint forbids, so that there is always one to take";
+            "leave at least one action that no constraint forbids, so that an action is always possible";
         let title = "the constraints together can forbid every action";
-        return Err(last.error_at_key("forbid", title, "nothing would be left to do", help));
+        return Err(last.error_at_key("forbid", title, "no action would be possible", help));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `[curriculum]`: levels of difficulty that a training goes through, from easy to hard.
 //!
-//! The next level begins on success (Bengio et al. 2009, "Curriculum learning"), or by a schedule; a share of episodes stays on the earlier ones, whose returns are watched.
+//! The next level begins on success (Bengio et al. 2009, "Curriculum learning"), or by a schedule. A share of the episodes
+//! stays on earlier levels, and the training watches the returns on them.
 
 use toml::{Table, Value};
 
@@ -13,15 +14,16 @@ use crate::section::{Range, Section};
 pub struct Curriculum {
     /// Their names.
     pub levels: Vec<String>,
-    /// A level is mastered when the mean return of its last `episodes` episodes is above this; one number a step up.
+    /// A level is mastered when the mean return of its last `episodes` episodes is above this; one number for each level
+    /// but the last.
     pub advance_above: Option<Levels>,
-    /// Environment steps after which the next level begins in any case; one a step up.
+    /// Environment steps after which the next level begins in any case; one number for each level but the last.
     pub advance_after: Option<Vec<u64>>,
-    /// Episodes that a level is judged by.
+    /// Number of last episodes whose mean return judges a level.
     pub episodes: u64,
     /// Share of episodes on earlier levels, so that they are not forgotten.
     pub rehearsal: f64,
-    /// A level whose mean return falls by more than this below what it was when it was mastered, in percent, is forgotten.
+    /// A level is forgotten if its mean return falls by more than this, in percent, below the return that mastered it.
     pub forgotten_percent: f64,
 }
 
@@ -36,7 +38,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Curriculum>, Box<Diag
         advance_above,
         advance_after,
         episodes: section
-            .integer("episodes", Range::between(1.0, 100_000.0), "episodes that a level is judged by")?
+            .integer("episodes", Range::between(1.0, 100_000.0), "number of episodes that judge a level")?
             .unwrap_or(100),
         rehearsal: section
             .number("rehearsal", Range::between(0.0, 0.9), "share of episodes on earlier levels")?
@@ -45,7 +47,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Curriculum>, Box<Diag
             .number(
                 "forgotten_percent",
                 Range::positive(),
-                "fall of an earlier level's return that is flagged",
+                "fall of an earlier level's return that counts as forgotten",
             )?
             .unwrap_or(10.0),
     };
@@ -66,7 +68,7 @@ fn read_levels(section: &Section<'_>) -> Result<Vec<String>, Box<Diagnostic>> {
     Ok(levels)
 }
 
-/// When the next level begins, after each of the levels but the last: `advance_above` and `advance_after`.
+/// The conditions for the next level, one for each level but the last: `advance_above` and `advance_after`.
 type Advances = (Option<Levels>, Option<Vec<u64>>);
 
 fn read_advances(section: &Section<'_>, ups: usize) -> Result<Advances, Box<Diagnostic>> {
@@ -74,7 +76,7 @@ fn read_advances(section: &Section<'_>, ups: usize) -> Result<Advances, Box<Diag
         section.number_list(
             "advance_above",
             Range::any(),
-            "mean return that masters a level, one a step up",
+            "mean return that masters a level, one number for each level but the last",
         )?
     } else {
         section
@@ -100,12 +102,12 @@ fn read_advances(section: &Section<'_>, ups: usize) -> Result<Advances, Box<Diag
                 key,
                 &title,
                 &format!("expected {ups}"),
-                "one a level, the last one left out",
+                "one number for each level but the last",
             ));
         }
     }
     if let Some(steps) = advance_after.as_ref().filter(|steps| !steps.is_sorted()) {
-        let title = format!("`advance_after` goes back: {steps:?}");
+        let title = format!("`advance_after` does not grow: {steps:?}");
         return Err(section.error("advance_after", &title, "expected growing numbers", ""));
     }
     if advance_above.is_none() && advance_after.is_none() {

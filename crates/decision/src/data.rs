@@ -1,4 +1,4 @@
-//! `[data]`: which column of a plant's log is what, and how far a simulator may be from it.
+//! `[data]`: the meaning of the columns of a plant's log, and the permitted gap of a simulator.
 
 use std::path::{Path, absolute};
 
@@ -9,7 +9,7 @@ use crate::diagnostic::suggestion;
 use crate::section::{Range, Section};
 use crate::spec::{ActionSpace, Spec};
 
-/// In which numbers a log holds features.
+/// The scale of the features in a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Values {
     /// `"seen"`: as the policy sees them.
@@ -29,37 +29,37 @@ impl Values {
     }
 }
 
-/// Where a log holds what was done.
+/// The columns of the action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActionColumns {
     /// One column: the index or the name of a choice, or the value of the only axis.
     One(String),
-    /// Axis and column, one a setting.
+    /// Axis and column, one pair per setting.
     Axes(Vec<(String, String)>),
 }
 
-/// `[data]`, read; columns that it does not name may be found by their names.
+/// `[data]`. A column that it does not name must have the name of its feature, signal or setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
     /// The log, relative to the project's folder.
     pub file: Option<String>,
-    /// Column whose value changes where an episode ends.
+    /// Column whose value changes from episode to episode.
     pub episode: Option<String>,
     /// Column with a step number or a timestamp.
     pub time: Option<String>,
-    /// What was done.
+    /// The action.
     pub action: Option<ActionColumns>,
-    /// Column of the reward that was paid for the action.
+    /// Column of the reward of the action.
     pub reward: Option<String>,
     /// Column of the probability with which the action was taken.
     pub probability: Option<String>,
     /// Column that says whether the step ended the episode by the process's own rules.
     pub terminated: Option<String>,
-    /// In which numbers features are.
+    /// The scale of the features.
     pub values: Values,
-    /// The simulator is doubtful from this gap on, in percent of reward per step.
+    /// The simulator is doubtful at this gap or more, in percent of reward per step.
     pub gap_warn_percent: f64,
-    /// The simulator is inconsistent with the log from this gap on, in percent of reward per step.
+    /// The simulator is inconsistent with the log at this gap or more, in percent of reward per step.
     pub gap_fail_percent: f64,
     /// Feature and column.
     pub features: Vec<(String, String)>,
@@ -67,9 +67,9 @@ pub struct Data {
     pub signals: Vec<(String, String)>,
 }
 
-/// Gap from which on a simulator is doubtful, in percent.
+/// Least gap of a doubtful simulator, in percent.
 const GAP_WARN_PERCENT: f64 = 15.0;
-/// Gap from which on a simulator is inconsistent, in percent.
+/// Least gap of an inconsistent simulator, in percent.
 const GAP_FAIL_PERCENT: f64 = 20.0;
 
 impl Default for Data {
@@ -91,7 +91,7 @@ impl Default for Data {
     }
 }
 
-/// `None` where the project has no such table.
+/// `None` if the project has no such table.
 pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic>> {
     if !section.is_present() {
         return Ok(None);
@@ -102,26 +102,33 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
     };
     let data = Data {
         file: section.string("file", "the log, relative to the project's folder")?,
-        episode: section.string("episode", "the column that says which episode a row belongs to")?,
+        episode: section.string("episode", "the column with the episode of a row")?,
         time: section.string("time", "the column with a step number or a timestamp")?,
         action: read_action(section)?,
-        reward: section.string("reward", "the column of the reward that the action was paid")?,
+        reward: section.string("reward", "the column of the reward of the action")?,
         probability: section
-            .string("probability", "the column of the probability with which the action was taken")?,
-        terminated: section.string("terminated", "the column that says whether the process ended there")?,
-        values: match section.choice("values", &["seen", "natural"], "in which numbers features are")? {
+            .string("probability", "the column of the logging policy's probability of its action")?,
+        terminated: section.string(
+            "terminated",
+            "the column that states whether the process ended the episode in this step",
+        )?,
+        values: match section.choice(
+            "values",
+            &["seen", "natural"],
+            "the scale of the features: as the policy sees them, or in their units",
+        )? {
             Some("natural") => Values::Natural,
             _ => Values::Seen,
         },
         gap_warn_percent: percent(
             "gap_warn_percent",
             defaults.gap_warn_percent,
-            "gap in reward per step from which on the simulator is doubtful",
+            "least gap in reward per step of a doubtful simulator",
         )?,
         gap_fail_percent: percent(
             "gap_fail_percent",
             defaults.gap_fail_percent,
-            "gap in reward per step from which on the simulator is inconsistent with the log",
+            "least gap in reward per step of a simulator that is inconsistent with the log",
         )?,
         features: columns(&section.table("features")?, "feature")?,
         signals: columns(&section.table("signals")?, "signal")?,
@@ -184,7 +191,7 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
             }
         }
         (Some(ActionColumns::Axes(_)), ActionSpace::Discrete { .. }) => {
-            let title = format!("the actions of {} are choices: one column holds them", spec.kind);
+            let title = format!("the actions of {} are choices: they need one column", spec.kind);
             let help = "action = \"action\": the column with the index or the name of the choice";
             Err(section.error("action", &title, "expected the name of a column", help))
         }
@@ -224,7 +231,7 @@ pub fn table(data: &Data) -> Table {
     entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-/// A run's project file lies in another folder, and finds the same log from there.
+/// A run's project file is in another folder, so it needs the absolute path of the log.
 pub(crate) fn to_toml(data: &Data, folder: &Path) -> Table {
     let mut table = table(data);
     if let Some(file) = &data.file {

@@ -1,18 +1,18 @@
-//! One error of one input: what, where, what was found, what was expected, and the fix.
+//! One error of one input: what, where, the text found, the text expected, and the fix.
 
 use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-/// An error in something that a person wrote.
+/// An error in a text that a person wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What is wrong, in one line.
     pub title: String,
-    /// The text it is about; absent where there is none (a missing file).
+    /// The text with the error; absent if there is no text (a missing file).
     pub origin: Option<Origin>,
-    /// What stands under the marked text: what was expected.
+    /// The label under the marked text: the expected text.
     pub label: String,
     /// The fix.
     pub help: Option<String>,
@@ -30,7 +30,7 @@ pub struct Origin {
 }
 
 impl Diagnostic {
-    /// An error that no text belongs to.
+    /// An error without a text.
     pub fn without_origin(title: impl Into<String>, help: impl Into<String>) -> Box<Self> {
         Box::new(Self { title: title.into(), origin: None, label: String::new(), help: Some(help.into()) })
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// The known word that a misspelt one most likely means.
+/// The known word that a misspelt word most likely means.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     known
@@ -82,7 +82,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// "did you mean `x`?", or the list of what there is.
+/// "did you mean `x`?", or the list of known words.
 pub fn suggestion(word: &str, known: &[&str], what: &str) -> String {
     match nearest(word, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -1,8 +1,8 @@
-//! `[[disturbance]]`: how the plant is less kind than a clean simulator.
+//! `[[disturbance]]`: the difficulties of the plant that a clean simulator does not have.
 //!
-//! Magnitudes of what sensors do are shares of a feature's span (its range in the spec), as instruments' classes of accuracy
-//! are (IEC 60051), or in the feature's own unit with `unit = "natural"`. Every magnitude is one number, or a list with one
-//! number a level of the curriculum.
+//! The size of a sensor's error is a share of a feature's span (its range in the spec), like the accuracy classes of
+//! instruments (IEC 60051), or is in the feature's own unit with `unit = "natural"`. Every size is one number, or a list
+//! with one number per level of the curriculum.
 
 use toml::{Table, Value};
 
@@ -16,7 +16,7 @@ pub(crate) use self::bind::bind;
 
 type Checked<T> = Result<T, Box<Diagnostic>>;
 
-/// A magnitude at each level; one number holds at all of them.
+/// A magnitude at each level; one number holds for all levels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Levels(pub Vec<f64>);
 
@@ -39,7 +39,7 @@ impl Levels {
     }
 }
 
-/// What a sensor does to what it measures.
+/// The error of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SensorError {
     /// `noise`: a normal error of this standard deviation in every sample.
@@ -63,63 +63,63 @@ pub enum Distribution {
     Normal,
 }
 
-/// One way in which the plant is less kind than the simulator.
+/// One difficulty of the plant that the simulator does not have.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Disturbance {
-    /// A sensor errs.
+    /// A sensor has an error.
     Sensor {
-        /// How.
+        /// The kind of the error.
         error: SensorError,
-        /// By how much.
+        /// The size of the error.
         size: Levels,
         /// Whether sizes are in the features' units (else in shares of their spans).
         natural: bool,
-        /// Which features; all where empty.
+        /// The features; empty means all.
         features: Vec<String>,
     },
-    /// `observation-delay`: the policy sees the state of so many steps ago.
+    /// `observation-delay`: the policy sees the state of some steps before.
     ObservationDelay {
         /// Whole steps.
         steps: Levels,
     },
-    /// `actuation-delay`: an action takes effect so many steps after it was chosen.
+    /// `actuation-delay`: an action takes effect some steps after the decision.
     ActuationDelay {
         /// Whole steps.
         steps: Levels,
-        /// What is done until the first action arrives; a choice such as `no_action` where absent.
+        /// The action until the first action arrives; by default a choice such as `no_action`.
         idle: Option<String>,
     },
-    /// `dropout`: samples are lost; the last one that arrived is seen instead.
+    /// `dropout`: samples are lost; the policy sees the last sample that arrived instead.
     Dropout {
-        /// Probability a step (and feature) that a loss begins.
+        /// Probability per step (and feature) that a loss begins.
         probability: Levels,
         /// Mean length of a loss, in steps (geometric).
         mean_steps: f64,
         /// Whether all features are lost at once.
         together: bool,
-        /// Which features; all where empty.
+        /// The features; empty means all.
         features: Vec<String>,
     },
     /// `randomisation`: a parameter of the process is drawn for every episode.
     Randomisation {
-        /// Which one.
+        /// Name of the parameter.
         parameter: String,
-        /// From what.
+        /// Its distribution.
         distribution: Distribution,
         /// `low` or `mean`.
         first: Levels,
         /// `high` or `sd`.
         second: Levels,
     },
-    /// `event`: something unexpected, for a while.
+    /// `event`: a change of the process for some steps.
     Event {
-        /// Probability a step that it begins.
+        /// Probability per step that it begins.
         probability: Levels,
         /// Mean length, in steps (geometric).
         mean_steps: f64,
-        /// Parameters and their values meanwhile.
+        /// Parameters and their values during the event.
         set: Vec<(String, f64)>,
-        /// Whether actions have no effect meanwhile: the idle one is taken.
+        /// Whether actions have no effect during the event; the idle choice acts instead.
         actions_lost: bool,
         /// See [`Disturbance::ActuationDelay`].
         idle: Option<String>,
@@ -174,7 +174,7 @@ fn magnitude(
             let help = if levels == 1 {
                 "a list needs levels: [curriculum] levels = [\"easy\", \"hard\"]"
             } else {
-                "one number a level of [curriculum], or one for all"
+                "one number per level of [curriculum], or one number for all levels"
             };
             return Err(section.error(key, &title, &format!("expected {levels}, or one number"), help));
         }
@@ -193,11 +193,11 @@ pub(crate) fn plural(count: usize, word: &str) -> String {
 }
 
 pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance> {
-    let kind = section.choice("kind", KINDS, "what happens")?.ok_or_else(|| {
+    let kind = section.choice("kind", KINDS, "the kind of the disturbance")?.ok_or_else(|| {
         let help = "for example: kind = \"noise\", sd = 0.02";
         section.error(
             "kind",
-            "a disturbance does not say what happens",
+            "a disturbance has no kind",
             &format!("expected one of {}", KINDS.join(", ")),
             help,
         )
@@ -205,17 +205,21 @@ pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance>
     let need = |key: &'static str, range: Range, meaning: &'static str| -> Checked<Levels> {
         magnitude(section, key, range, levels, meaning)?.ok_or_else(|| {
             let title = format!("`{kind}` needs `{key}`");
-            section.error("kind", &title, &format!("expected {key} = … beside it"), meaning)
+            section.error("kind", &title, &format!("expected {key} = … in the same table"), meaning)
         })
     };
     let features = || -> Checked<Vec<String>> {
         Ok(section
-            .strings("features", "features that it concerns; all of them where absent")?
+            .strings("features", "the features with the disturbance; all features by default")?
             .unwrap_or_default())
     };
     let sensor = |error: SensorError, key: &'static str, meaning: &'static str| -> Checked<Disturbance> {
         let words = ["span", "natural"];
-        let unit = section.choice("unit", &words, "of sizes: shares of a feature's span, or its own unit")?;
+        let unit = section.choice(
+            "unit",
+            &words,
+            "unit of the sizes: shares of a feature's span, or its own unit",
+        )?;
         Ok(Disturbance::Sensor {
             error,
             size: need(key, Range::at_least(0.0), meaning)?,
@@ -238,8 +242,8 @@ pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance>
     let disturbance = match kind {
         "noise" => sensor(SensorError::Noise, "sd", "standard deviation of the error of a sample")?,
         "bias" => sensor(SensorError::Bias, "most", "greatest constant error, drawn for every episode")?,
-        "drift" => sensor(SensorError::Drift, "per_step", "how much the error grows in a step")?,
-        "quantisation" => sensor(SensorError::Quantisation, "step", "values are whole multiples of it")?,
+        "drift" => sensor(SensorError::Drift, "per_step", "growth of the error per step")?,
+        "quantisation" => sensor(SensorError::Quantisation, "step", "the values are whole multiples of it")?,
         "observation-delay" => Disturbance::ObservationDelay { steps: whole_steps()? },
         "actuation-delay" => Disturbance::ActuationDelay { steps: whole_steps()?, idle: idle(section)? },
         "dropout" => Disturbance::Dropout {
@@ -255,26 +259,26 @@ pub(crate) fn read(section: &Section<'_>, levels: usize) -> Checked<Disturbance>
     Ok(disturbance)
 }
 
-/// Reads a key that a disturbance cannot do without.
+/// Reads a key that a disturbance needs.
 type Need<'a> = dyn Fn(&'static str, Range, &'static str) -> Checked<Levels> + 'a;
 
 fn probability(need: &Need<'_>) -> Checked<Levels> {
-    need("probability", Range::between(0.0, 1.0), "probability a step that it begins")
+    need("probability", Range::between(0.0, 1.0), "probability per step that it begins")
 }
 
 fn mean_steps(section: &Section<'_>, default: f64) -> Checked<f64> {
     let range = Range::between(1.0, 1e6);
-    Ok(section.number("mean_steps", range, "how long it lasts on average, in steps")?.unwrap_or(default))
+    Ok(section.number("mean_steps", range, "mean length in steps")?.unwrap_or(default))
 }
 
 fn idle(section: &Section<'_>) -> Checked<Option<String>> {
-    section.string("idle", "the choice that is taken while no other one arrives")
+    section.string("idle", "the choice that acts while no other choice arrives")
 }
 
 fn read_event(section: &Section<'_>, need: &Need<'_>) -> Checked<Disturbance> {
-    let set = section.table("set")?.numbers(&[], "value of a parameter meanwhile")?;
+    let set = section.table("set")?.numbers(&[], "value of a parameter during the event")?;
     let actions_lost =
-        section.boolean("actions_lost", "whether actions have no effect meanwhile")?.unwrap_or(false);
+        section.boolean("actions_lost", "whether actions have no effect during the event")?.unwrap_or(false);
     if set.is_empty() && !actions_lost {
         let help = "for example: set = { micro_stop_rate = 0.9 }, or actions_lost = true";
         return Err(section.error("kind", "an event that changes nothing", "expected set = { … }", help));
@@ -291,10 +295,11 @@ fn read_event(section: &Section<'_>, need: &Need<'_>) -> Checked<Disturbance> {
 fn read_randomisation(section: &Section<'_>, need: &Need<'_>) -> Checked<Disturbance> {
     let parameter = section.string("parameter", "a number of the process's dynamics")?.ok_or_else(|| {
         let help = "`setpoint list processes KIND` shows its parameters";
-        section.error("kind", "a randomisation does not say of what", "expected parameter = \"…\"", help)
+        section.error("kind", "a randomisation names no parameter", "expected parameter = \"…\"", help)
     })?;
     let words = ["uniform", "log-uniform", "normal"];
-    let word = section.choice("distribution", &words, "what it is drawn from")?.unwrap_or("uniform");
+    let word =
+        section.choice("distribution", &words, "the distribution of the parameter")?.unwrap_or("uniform");
     let (distribution, first, second) = match word {
         "normal" => (
             Distribution::Normal,
@@ -324,16 +329,16 @@ fn read_randomisation(section: &Section<'_>, need: &Need<'_>) -> Checked<Disturb
     Ok(Disturbance::Randomisation { parameter, distribution, first, second })
 }
 
-/// A span beyond this is a type's range, not an instrument's.
+/// A span beyond this is the range of a number type, not of an instrument.
 const SPAN_MAX: f32 = 1e9;
 
-/// A feature's span, as the policy sees it, where it has one.
+/// A feature's span, as the policy sees it; `None` if it has no finite span.
 pub fn span(feature: &Feature) -> Option<f32> {
     let span = feature.high - feature.low;
     (span.is_finite() && span < SPAN_MAX).then_some(span)
 }
 
-/// The choice that stands for doing nothing, where there is one by a usual name.
+/// The choice that does nothing, if one has a usual name.
 pub fn idle_choice(space: &ActionSpace) -> Option<usize> {
     let usual =
         ["no_action", "no_op", "noop", "wait", "idle", "none", "hold", "coast", "torque_none", "stay"];

@@ -1,4 +1,4 @@
-//! A TOML text as a tree in which every value knows where it was written, with `--set` overrides laid over it.
+//! A TOML text as a tree in which every value knows where it was written, with the `--set` overrides applied.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Origin};
 /// A parsed project file with its overrides.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The file first, then one text an override.
+    /// The file first, then one text per override.
     sources: Vec<Source>,
     pub(crate) root: Node,
 }
@@ -21,7 +21,7 @@ struct Source {
     text: String,
 }
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub value: Value,
@@ -51,7 +51,7 @@ impl Node {
         }
     }
 
-    /// What it is, for "expected …, found …".
+    /// A description of the value, for "expected …, found …".
     pub fn describe(&self) -> String {
         match &self.value {
             Value::Text(text) => format!("the text \"{text}\""),
@@ -66,18 +66,18 @@ impl Node {
 }
 
 impl Document {
-    /// A document in which nothing is written.
+    /// An empty document.
     pub fn empty() -> Self {
         Self::parse("defaults", "").expect("an empty text is a document without keys")
     }
 
-    /// Parses a text; `name` is what errors call it.
+    /// Parses a text; errors call the text `name`.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<Diagnostic>> {
         let root = parse(name, text, 0)?;
         Ok(Self { sources: vec![Source { name: name.to_owned(), text: text.to_owned() }], root })
     }
 
-    /// Lays an assignment such as `train.ppo.learning_rate=1e-3` over the document. A value that is not valid TOML
+    /// Applies an assignment such as `train.ppo.learning_rate=1e-3` to the document. A value that is not valid TOML
     /// (`train.algorithm=ppo`) is taken as text.
     pub fn set(&mut self, assignment: &str) -> Result<(), Box<Diagnostic>> {
         let help = "write it as section.key=value, for example --set train.ppo.learning_rate=1e-3";
@@ -105,7 +105,7 @@ impl Document {
         let source = self.sources.len();
         let mut text = assignment.to_owned();
         let root = parse("--set", &text, source).or_else(|error| {
-            // A bare word is meant as text; anything that looks like TOML keeps TOML's own error.
+            // A bare word is a text. A value that looks like TOML keeps the error of TOML.
             if value.trim().chars().all(|c| c.is_alphanumeric() || "_-./ ".contains(c))
                 && !value.trim().is_empty()
             {
@@ -120,7 +120,7 @@ impl Document {
         Ok(())
     }
 
-    /// Whether something is written at a dotted path.
+    /// Whether the document has a value at a dotted path.
     pub fn has(&self, path: &str) -> bool {
         path.split('.').try_fold(&self.root, |node, key| node.get(key)).is_some()
     }
@@ -147,7 +147,7 @@ impl Document {
         self.at(node.source, node.key_span.clone(), title.into(), label.into(), help)
     }
 
-    /// An error about something that is missing from the file.
+    /// An error about a missing value.
     pub(crate) fn at_file(
         &self,
         title: impl Into<String>,
@@ -181,7 +181,7 @@ fn parse(name: &str, text: &str, source: usize) -> Result<Node, Box<Diagnostic>>
             title: format!("this is not valid TOML: {}", error.message().trim_end()),
             origin: Some(Origin { name: name.to_owned(), text: text.to_owned(), span }),
             label: String::new(),
-            help: Some("texts stand in \"quotes\", tables in [brackets], and each key stands once".into()),
+            help: Some("write texts in \"quotes\", names of tables in [brackets], and each key once".into()),
         })
     })?;
     let span = table.span();
@@ -220,7 +220,7 @@ fn node(value: &Spanned<DeValue<'_>>, key_span: Range<usize>, source: usize) -> 
     Node { value, source, span, key_span }
 }
 
-/// Tables are merged, everything else replaced.
+/// Merges tables and replaces all other values.
 fn merge(base: &mut Node, over: Node) {
     match (&mut base.value, over.value) {
         (Value::Table(base), Value::Table(over)) => {
@@ -235,7 +235,7 @@ fn merge(base: &mut Node, over: Node) {
     }
 }
 
-/// A table as plain TOML again.
+/// Converts a table to plain TOML.
 pub(crate) fn to_toml(node: Option<&Node>) -> toml::Table {
     fn value(node: &Node) -> Option<toml::Value> {
         Some(match &node.value {
@@ -243,7 +243,7 @@ pub(crate) fn to_toml(node: Option<&Node>) -> toml::Table {
             Value::Integer(integer) => toml::Value::Integer(*integer),
             Value::Float(float) => toml::Value::Float(*float),
             Value::Boolean(boolean) => toml::Value::Boolean(*boolean),
-            // No process reads dates, so none gets past `Section::finish`.
+            // No process reads dates, and `Section::finish` refuses them.
             Value::Date => return None,
             Value::List(items) => toml::Value::Array(items.iter().filter_map(value).collect()),
             Value::Table(_) => toml::Value::Table(to_toml(Some(node))),

@@ -1,4 +1,4 @@
-//! `[evaluate]`: how a policy is measured, against which baselines, and what it must reach.
+//! `[evaluate]`: the evaluation of a policy, its baselines, and the gate.
 
 use toml::{Table, Value};
 
@@ -9,32 +9,32 @@ use crate::section::{Range, Section};
 use crate::spec::Spec;
 use crate::table::{integer, names, table, text};
 
-/// Baselines that every policy can be compared with; a process may offer more by name.
+/// Baselines of every process; a process may offer more by name.
 pub const BASELINES: &[&str] = &["random", "heuristic"];
 
 /// `[evaluate]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluate {
-    /// Episodes a seed.
+    /// Episodes per seed.
     pub episodes: u32,
-    /// First seed; policy and baselines meet the same ones, training never does.
+    /// First seed. Policy and baselines get the same seeds; training never uses these seeds.
     pub seed: u64,
-    /// What the policy is compared with.
+    /// The baselines.
     pub baselines: Vec<String>,
-    /// The baseline that the gate and the verdict speak of; one of `baselines`, by default the last.
+    /// The baseline of the gate; one of `baselines`, by default the last.
     pub against: Option<String>,
     /// The gate of `run` and `eval`: the lift's 95 % interval must lie above this, in percent of reward per step.
     pub required_lift_percent: Option<f64>,
     /// Whether the policy takes its most probable action (or draws from its distribution).
     pub deterministic: bool,
-    /// The level of the curriculum whose disturbances are met; the last one where absent.
+    /// The level of the curriculum whose disturbances apply; by default the last level.
     pub level: Option<String>,
-    /// Whether disturbances are met at all.
+    /// Whether disturbances apply.
     pub disturbed: bool,
 }
 
 impl Evaluate {
-    /// The baseline that the verdict speaks of.
+    /// The baseline of the gate.
     pub fn against(&self) -> Option<&str> {
         self.against.as_deref().or_else(|| self.baselines.last().map(String::as_str))
     }
@@ -45,22 +45,22 @@ pub(crate) fn read(
     curriculum: Option<&Curriculum>,
 ) -> Result<Evaluate, Box<Diagnostic>> {
     let episodes = Range::between(2.0, 1e6);
-    let baselines = section.strings("baselines", "what the policy is compared with")?;
+    let baselines = section.strings("baselines", "the baselines to compare the policy with")?;
     let baselines =
         baselines.unwrap_or_else(|| BASELINES.iter().map(|baseline| (*baseline).to_owned()).collect());
     for (index, name) in baselines.iter().enumerate() {
         if baselines[..index].contains(name) {
             let title = format!("`{name}` is listed twice");
-            return Err(section.error_in_list("baselines", index, &title, "once is enough", ""));
+            return Err(section.error_in_list("baselines", index, &title, "list it once", ""));
         }
     }
-    let against = section.string("against", "the baseline that the verdict speaks of")?;
+    let against = section.string("against", "the baseline of the gate")?;
     if let Some(name) = against.as_ref().filter(|name| !baselines.contains(name)) {
         let title = format!("`{name}` is not among the baselines of this project");
         let label = format!("expected one of {}", baselines.join(", "));
         return Err(section.error("against", &title, &label, "add it to `baselines`"));
     }
-    let level = section.string("level", "the level of the curriculum that it is evaluated on")?;
+    let level = section.string("level", "the level of the curriculum for the evaluation")?;
     if let Some(name) = &level {
         let levels: Vec<&str> =
             curriculum.iter().flat_map(|curriculum| &curriculum.levels).map(String::as_str).collect();
@@ -72,8 +72,8 @@ pub(crate) fn read(
     }
     let evaluate = Evaluate {
         level,
-        disturbed: section.boolean("disturbed", "whether [[disturbance]]s are met")?.unwrap_or(true),
-        episodes: section.integer("episodes", episodes, "episodes a seed")?.unwrap_or(100) as u32,
+        disturbed: section.boolean("disturbed", "whether the [[disturbance]] tables apply")?.unwrap_or(true),
+        episodes: section.integer("episodes", episodes, "episodes per seed")?.unwrap_or(100) as u32,
         seed: section
             .integer("seed", Range::between(0.0, 9e15), "first evaluation seed")?
             .unwrap_or(1_000_000),
@@ -91,7 +91,7 @@ pub(crate) fn read(
     if evaluate.required_lift_percent.is_some() && evaluate.baselines.is_empty() {
         let title = "a required lift needs a baseline";
         let help = "baselines = [\"heuristic\"]";
-        return Err(section.error("required_lift_percent", title, "there is nothing to compare with", help));
+        return Err(section.error("required_lift_percent", title, "there is no baseline", help));
     }
     section.finish()?;
     Ok(evaluate)

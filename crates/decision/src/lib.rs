@@ -1,15 +1,15 @@
-//! What a decision is: the project file, its words, its units and its errors.
+//! A decision: the project file, its names, its units and its errors.
 //!
 //! * [`project`] – the whole file; start here
 //! * a file for each table: [`charter`] is `[decision]`, [`process_choice`] `[process]`; [`reward`], [`train`],
 //!   [`evaluate`], [`constraint`], [`scenario`], [`preference`], [`disturbance`], [`curriculum`], [`safety`], [`tuning`].
 //!   Each one reads its keys, checks them against a process and writes them out again
-//! * [`data`] – which column of a plant's log is what
-//! * [`spec`] – what a process offers: features, actions, signals, with names, units and bounds
-//! * [`document`], [`section`] – TOML in which every value knows where it was written; typed reading
+//! * [`data`] – the meaning of the columns of a plant's log
+//! * [`spec`] – the interface of a process: features, actions, signals, with names, units and bounds
+//! * [`document`], [`section`] – TOML in which every value knows its position; typed reading
 //! * [`diagnostic`] – one error: what, where, found, expected, the fix
 //!
-//! No numerics live here, and no file is touched beyond reading the project file.
+//! This crate has no numerics, and reads no file but the project file.
 
 pub mod charter;
 pub mod constraint;

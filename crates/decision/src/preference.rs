@@ -1,4 +1,4 @@
-//! `[[scenario]]` with `prefer` and `over`: what the reward must like better, tried out by `setpoint check`.
+//! `[[scenario]]` with `prefer` and `over`: the behaviour that the reward must prefer; `setpoint check` tests it.
 
 use toml::{Table, Value};
 
@@ -9,39 +9,39 @@ use crate::section::{Range, Section};
 use crate::spec::{ActionSpace, Spec};
 use crate::table::{integer, names, numbers, table, text};
 
-/// Of two ways to behave from the same beginnings the first must be paid more.
+/// A reward test: from the same initial states, the first behaviour must get more reward than the second.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preference {
     /// Its name.
     pub name: String,
-    /// Why it must be so.
+    /// The reason for the preference.
     pub description: Option<String>,
-    /// What must be paid more.
+    /// The behaviour that must get more reward.
     pub prefer: Behaviour,
-    /// What must be paid less.
+    /// The behaviour that must get less reward.
     pub over: Behaviour,
-    /// Steps that count; whole episodes where absent.
+    /// Number of first steps that count; by default whole episodes.
     pub steps: Option<u64>,
-    /// Beginnings that both are tried from.
+    /// Number of initial states; both behaviours start from each.
     pub episodes: u64,
 }
 
-/// A way to behave.
+/// A behaviour.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Behaviour {
     /// `policy`: a baseline of the process, or `random`.
     Baseline(String),
-    /// `actions`: choices one after another; the last is taken to the end.
+    /// `actions`: a sequence of choices; the last choice repeats to the end.
     Choices(Vec<String>),
-    /// `settings`: values of axes, held to the end; the other axes stand in the middle of their range.
+    /// `settings`: constant values of axes; the other axes have the middle of their range.
     Settings(Vec<(String, f64)>),
 }
 
-/// Beginnings unless the file says otherwise.
+/// Initial states by default.
 const EPISODES: u64 = 100;
 
 impl Preference {
-    /// Reads the rest of a scenario whose name and description are known.
+    /// Reads the other keys of a scenario, after its name and description.
     pub(crate) fn read(
         section: &Section<'_>,
         name: String,
@@ -54,10 +54,14 @@ impl Preference {
             steps: section.integer(
                 "steps",
                 Range::between(1.0, 1e9),
-                "steps that count, from the beginning of an episode on",
+                "number of first steps of an episode that count",
             )?,
             episodes: section
-                .integer("episodes", Range::between(2.0, 1e6), "beginnings that both are tried from")?
+                .integer(
+                    "episodes",
+                    Range::between(2.0, 1e6),
+                    "number of initial states; both behaviours start from each",
+                )?
                 .unwrap_or(EPISODES),
             name,
             description,
@@ -73,7 +77,7 @@ impl Preference {
 
 impl Behaviour {
     fn read(scenario: &Section<'_>, key: &'static str) -> Result<Self, Box<Diagnostic>> {
-        const HELP: &str = "policy = \"heuristic\", actions = [\"continue\"] (the last one is taken to the end), or \
+        const HELP: &str = "policy = \"heuristic\", actions = [\"continue\"] (the last choice repeats to the end), or \
                             settings = { axis = value }";
         let section = scenario.table(key)?;
         if !section.is_present() {
@@ -81,7 +85,7 @@ impl Behaviour {
             return Err(scenario.error(key, &title, &format!("expected {key} = {{ … }}"), HELP));
         }
         let policy = section.string("policy", "a baseline, or random")?;
-        let actions = section.strings("actions", "choices, one after another")?;
+        let actions = section.strings("actions", "a sequence of choices")?;
         let settings = section.table("settings")?.numbers(&[], "value in the axis' unit")?;
         section.finish()?;
         match (policy, actions, settings.is_empty()) {
@@ -89,7 +93,7 @@ impl Behaviour {
             (None, Some(actions), true) if !actions.is_empty() => Ok(Self::Choices(actions)),
             (None, None, false) => Ok(Self::Settings(settings)),
             _ => {
-                let title = format!("`{key}` must say one way to behave");
+                let title = format!("`{key}` must name one behaviour");
                 Err(scenario.error_at_key(key, &title, "expected one of policy, actions and settings", HELP))
             }
         }
@@ -107,7 +111,7 @@ impl Behaviour {
         match (self, &spec.action) {
             (Self::Baseline(name), _) => {
                 let mut known = BASELINES.to_vec();
-                // `heuristic` is the first of a process's own, where it has any.
+                // `heuristic` is the first heuristic of the process, if it has any.
                 known.retain(|name| *name != "heuristic" || !spec.heuristics.is_empty());
                 known.extend(spec.heuristics.iter().map(String::as_str));
                 if !known.contains(&name.as_str()) {
@@ -151,7 +155,7 @@ impl Behaviour {
         Ok(())
     }
 
-    /// In words: `heuristic`, `increase_speed, then continue`.
+    /// As text: `heuristic`, `increase_speed, then continue`.
     pub fn words(&self) -> String {
         match self {
             Self::Baseline(name) => name.clone(),

@@ -1,34 +1,34 @@
-//! `[process]`: which process is controlled, and how long its episodes are.
+//! `[process]`: the controlled process, and the length of its episodes.
 
 use toml::{Table, Value};
 
 use crate::Diagnostic;
 use crate::section::{Range, Section};
 
-/// `[process]`, as far as every process has it; its own keys are read by the process.
+/// The keys of `[process]` that every process has; the process reads its own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessChoice {
-    /// Which one; `setpoint list processes`.
+    /// Its name; see `setpoint list processes`.
     pub kind: String,
-    /// Steps after which an episode is truncated; the process's own limit where absent.
+    /// Steps after which an episode is truncated; by default the limit of the process.
     pub max_steps: Option<u32>,
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Result<ProcessChoice, Box<Diagnostic>> {
     let steps = Range::between(1.0, f64::from(u32::MAX));
-    let max_steps = section.integer("max_steps", steps, "steps after which an episode is cut off")?;
-    let kind = section.string("kind", "the process that is controlled")?.ok_or_else(|| {
+    let max_steps = section.integer("max_steps", steps, "steps after which an episode is truncated")?;
+    let kind = section.string("kind", "the controlled process")?.ok_or_else(|| {
         section.error(
             "kind",
             "the project file names no process",
             "expected kind = \"…\" in [process]",
-            "`setpoint list processes` shows what there is",
+            "`setpoint list processes` shows the processes",
         )
     })?;
     Ok(ProcessChoice { kind, max_steps: max_steps.map(|steps| steps as u32) })
 }
 
-/// `written` is the table as the file holds it: the process has read and checked its own keys, and they stay.
+/// `written` is the table as the file holds it: the process has read and checked its own keys, so they are kept.
 pub(crate) fn to_toml(process: &ProcessChoice, mut written: Table) -> Table {
     written.insert("kind".into(), Value::String(process.kind.clone()));
     if let Some(steps) = process.max_steps {

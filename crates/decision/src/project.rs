@@ -1,4 +1,4 @@
-//! The project file: one TOML file that is the whole decision.
+//! The project file: one TOML file with the whole decision.
 
 use std::path::{Path, PathBuf};
 
@@ -27,10 +27,10 @@ pub use crate::train::Train;
 
 /// Name of the file in a project's folder.
 pub const FILE_NAME: &str = "setpoint.toml";
-/// A larger project file is refused before it is read.
+/// A larger project file is refused without reading it.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// A project file, read and checked as far as that is possible without its process.
+/// A project file, with all checks that do not need its process.
 #[derive(Clone, Debug)]
 pub struct Project {
     /// The folder of the file.
@@ -45,15 +45,15 @@ pub struct Project {
     pub safety: Safety,
     /// `[[constraint]]`
     pub constraints: Vec<Constraint>,
-    /// `[[scenario]]` that sets a state.
+    /// `[[scenario]]` tables that set a state.
     pub scenarios: Vec<Scenario>,
-    /// `[[scenario]]` that says what the reward must prefer.
+    /// `[[scenario]]` tables that state a preference of the reward.
     pub preferences: Vec<Preference>,
     /// `[[disturbance]]`
     pub disturbances: Vec<Disturbance>,
     /// `[curriculum]`
     pub curriculum: Option<Curriculum>,
-    /// `[data]`, where the project has a log.
+    /// `[data]`, if the project has a log.
     pub data: Option<Data>,
     /// `[train]`
     pub train: Train,
@@ -65,12 +65,12 @@ pub struct Project {
 }
 
 impl Project {
-    /// Reads a project file, or the one in a folder, with overrides such as `train.seed=3` laid over it.
+    /// Reads a project file, or the one in a folder, and applies overrides such as `train.seed=3`.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, Box<Diagnostic>> {
         let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
         let unreadable = |what: String| {
             let help = format!(
-                "give a folder that holds a {FILE_NAME}, or the file; `setpoint new NAME --process KIND` writes one"
+                "give a folder that contains a {FILE_NAME}, or the file; `setpoint new NAME --process KIND` writes one"
             );
             Diagnostic::without_origin(
                 format!("cannot read the project file {}: {what}", file.display()),
@@ -92,12 +92,12 @@ impl Project {
         Ok(project)
     }
 
-    /// Reads a project from a text; `name` is what errors call it.
+    /// Reads a project from a text; errors call the text `name`.
     pub fn from_text(name: &str, text: &str, overrides: &[String]) -> Result<Self, Box<Diagnostic>> {
         Self::read(name, text, overrides, "project")
     }
 
-    /// The least project of a kind of process: no more than its name, for defaults that need a project around them.
+    /// The smallest project of a kind of process: only its name, for defaults that need a project.
     pub fn of_kind(kind: &str) -> Self {
         let kind = toml::Value::String(kind.to_owned());
         let text = format!("[process]\nkind = {kind}\n[reward]\nnone = 1");
@@ -155,18 +155,18 @@ impl Project {
         })
     }
 
-    /// A table of the file, for parts that read their own.
+    /// A table of the file, for the parts that read their own tables.
     pub fn section(&self, path: &str) -> Section<'_> {
         self.document.section(path)
     }
 
-    /// Whether the charter holds.
+    /// Checks the charter.
     pub fn check_charter(&self, spec: &Spec) -> Vec<Finding> {
         self.charter.check(self.constraints.len(), spec.max_steps)
     }
 
-    /// Checks every name of the file against a process: reward terms are signals, constraints speak of signals,
-    /// features and actions that exist and leave something to do, scenarios set features within their bounds.
+    /// Checks every name of the file against a process: reward terms are signals; constraints name existing signals,
+    /// features and actions, and leave at least one action; scenarios set features within their bounds.
     pub fn bind(&self, spec: &Spec) -> Result<(), Box<Diagnostic>> {
         let top = self.document.top();
         reward::bind(&self.reward, &top.table("reward")?, spec)?;
@@ -189,7 +189,7 @@ impl Project {
         evaluate::bind(&self.evaluate, &top.table("evaluate")?, spec)
     }
 
-    /// The file with every default written out: what a run keeps. Parts that read their own tables insert them.
+    /// The file with every default written out, as a run stores it. Parts that read their own tables insert them.
     pub fn to_toml(&self) -> Table {
         let mut top = Table::new();
         let mut insert = |key: &str, value: Value| {
@@ -226,7 +226,7 @@ impl Project {
         top
     }
 
-    /// The level that evaluations meet, counted from 0.
+    /// The level of evaluations, counted from 0.
     pub fn evaluation_level(&self) -> usize {
         let levels = self.curriculum.as_ref().map_or(&[] as &[String], |curriculum| &curriculum.levels);
         match &self.evaluate.level {

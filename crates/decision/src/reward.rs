@@ -33,9 +33,9 @@ pub(crate) fn read(section: &Section<'_>, kind: &str) -> Result<Reward, Box<Diag
     if reward.terms.is_empty() && reward.on_terminated == 0.0 && reward.on_truncated == 0.0 {
         return Err(section.error(
             "reward",
-            "the project file pays for nothing",
+            "the project file has no reward term",
             "expected signals and weights in [reward]",
-            &format!("`setpoint list processes {kind}` shows the signals that a weight can be given to"),
+            &format!("`setpoint list processes {kind}` shows the signals that can have a weight"),
         ));
     }
     Ok(reward)
@@ -60,7 +60,7 @@ pub(crate) fn bind(reward: &Reward, section: &Section<'_>, spec: &Spec) -> Resul
             || "not a signal of this process".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        let title = format!("process {} has no signal `{name}` to pay for", spec.kind);
+        let title = format!("process {} has no signal `{name}`", spec.kind);
         return Err(section.error_at_key(name, &title, &label, &help));
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::diagnostic::suggestion;
 use crate::section::Section;
 use crate::spec::Spec;
 
-/// Which way a signal is better.
+/// The better direction of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
     /// `"lower"`: failures, wear, costs.
@@ -26,7 +26,7 @@ impl Better {
     }
 }
 
-/// Signals and which way each is better, in the order of the file.
+/// Signals and the better direction of each, in the order of the file.
 pub type Safety = Vec<(String, Better)>;
 
 pub(crate) fn read(section: &Section<'_>) -> Result<Safety, Box<Diagnostic>> {
@@ -35,7 +35,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Safety, Box<Diagnostic>> {
         Some("higher") => Ok((name, Better::Higher)),
         _ => {
             let title = format!("`{name}` of [safety] cannot be {value}");
-            let help = "which way the signal is better: failure_prob = \"lower\"";
+            let help = "state the better direction of the signal: failure_prob = \"lower\"";
             Err(section.error(&name, &title, "expected \"lower\" or \"higher\"", help))
         }
     };

@@ -14,13 +14,13 @@ use crate::table::{numbers, table, text};
 pub struct Scenario {
     /// Its name.
     pub name: String,
-    /// What it stands for.
+    /// Its description.
     pub description: Option<String>,
-    /// Features and their values as the policy sees them; the others stand at their reference values.
+    /// Features and their values as the policy sees them; the other features have their reference values.
     pub values: Vec<(String, f64)>,
 }
 
-/// Reads all scenarios: those that set a state, and those that prefer something.
+/// Reads all scenarios: states and preferences.
 pub(crate) fn read(sections: Vec<Section<'_>>) -> Result<(Vec<Scenario>, Vec<Preference>), Box<Diagnostic>> {
     let (mut scenarios, mut preferences): (Vec<Scenario>, Vec<Preference>) = Default::default();
     for section in sections {
@@ -29,7 +29,7 @@ pub(crate) fn read(sections: Vec<Section<'_>>) -> Result<(Vec<Scenario>, Vec<Pre
                 "name",
                 "a scenario has no name",
                 "expected name = \"…\"",
-                "`recommend` asks for it by name",
+                "`recommend` finds it by its name",
             )
         })?;
         let mut taken = scenarios
@@ -38,9 +38,9 @@ pub(crate) fn read(sections: Vec<Section<'_>>) -> Result<(Vec<Scenario>, Vec<Pre
             .chain(preferences.iter().map(|preference| &preference.name));
         if taken.any(|other| *other == name) {
             let title = format!("there are two scenarios named \"{name}\"");
-            return Err(section.error("name", &title, "already taken", "give each its own name"));
+            return Err(section.error("name", &title, "already taken", "give each scenario its own name"));
         }
-        let description = section.string("description", "what it stands for")?;
+        let description = section.string("description", "description of the scenario")?;
         if section.is_table("prefer") || section.is_table("over") {
             preferences.push(Preference::read(&section, name, description)?);
             section.finish()?;
@@ -54,8 +54,8 @@ pub(crate) fn read(sections: Vec<Section<'_>>) -> Result<(Vec<Scenario>, Vec<Pre
                 "set",
                 title,
                 "expected set = { feature = value, … }",
-                "set = { wip = 0.75 } for a state, or prefer = { … } and over = { … } for what the reward must like \
-                 better",
+                "set = { wip = 0.75 } for a state, or prefer = { … } and over = { … } for a preference of \
+                 the reward",
             ));
         }
         section.finish()?;

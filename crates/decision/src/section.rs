@@ -6,7 +6,7 @@ use std::fmt;
 use crate::diagnostic::{Diagnostic, suggestion};
 use crate::document::{Document, Node, Value};
 
-/// What a number must be.
+/// The range of a number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Range {
     low: f64,
@@ -31,7 +31,7 @@ impl Range {
     pub fn between(low: f64, high: f64) -> Self {
         Self { low, high, low_excluded: false }
     }
-    /// Whether a number fits.
+    /// Whether a number is in the range.
     pub fn contains(&self, value: f64) -> bool {
         let above = if self.low_excluded { value > self.low } else { value >= self.low };
         value.is_finite() && above && value <= self.high
@@ -49,18 +49,18 @@ impl fmt::Display for Range {
     }
 }
 
-/// A key that a table's reader asked for: what a listing of options shows.
+/// A key that a table's reader asked for; lists of options show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// What it may be, in words.
+    /// Its possible values, as text.
     pub expected: String,
-    /// What it means, in a few words.
+    /// Its meaning, in a few words.
     pub meaning: &'static str,
 }
 
-/// The range of whole numbers, in words.
+/// The range of whole numbers, as text.
 fn whole(range: &Range) -> String {
     range.to_string().replacen("a number", "a whole number", 1)
 }
@@ -71,7 +71,7 @@ pub struct Section<'a> {
     path: String,
     node: Option<&'a Node>,
     known: RefCell<Vec<&'static str>>,
-    /// Where the keys that are asked for are noted down, if anywhere.
+    /// The place to note the requested keys, if the caller wants them.
     asked: Option<&'a RefCell<Vec<Key>>>,
 }
 
@@ -95,23 +95,23 @@ impl<'a> Section<'a> {
         Self { document, path, node, known: RefCell::new(Vec::new()), asked: None }
     }
 
-    /// The same table, which notes down every value that its reader asks for, each once: so a listing of options says
-    /// what their reader accepts.
+    /// The same table, which notes each value that its reader asks for once. So a list of options shows what the reader
+    /// accepts.
     pub fn noting(self, asked: &'a RefCell<Vec<Key>>) -> Self {
         Self { asked: Some(asked), ..self }
     }
 
-    /// Whether the table is there at all.
+    /// Whether the table exists.
     pub fn is_present(&self) -> bool {
         self.node.is_some()
     }
 
-    /// How errors call the table.
+    /// The name of the table in errors.
     fn name(&self) -> String {
         if self.path.is_empty() { "the project file".to_owned() } else { format!("[{}]", self.path) }
     }
 
-    /// Notes a key that somebody else reads.
+    /// Notes a key that another reader reads.
     pub fn allow(&self, key: &'static str) {
         if !self.known.borrow().contains(&key) {
             self.known.borrow_mut().push(key);
@@ -129,7 +129,7 @@ impl<'a> Section<'a> {
         Ok(node.get(key))
     }
 
-    /// A value whose kind and meaning are known: what [`Section::noting`] notes down.
+    /// A value with known kind and meaning, which [`Section::noting`] notes.
     fn value(
         &self,
         name: &'static str,
@@ -155,7 +155,7 @@ impl<'a> Section<'a> {
         )
     }
 
-    /// A number, with what it means and its unit.
+    /// A number, with its meaning and its unit.
     pub fn number(&self, key: &'static str, range: Range, meaning: &'static str) -> Read<f64> {
         let Some(node) = self.value(key, &range, meaning)? else { return Ok(None) };
         self.to_number(node, key, &range, meaning).map(Some)
@@ -196,7 +196,7 @@ impl<'a> Section<'a> {
         let expected = whole(range);
         match node.value {
             Value::Integer(value) if value >= 0 && range.contains(value as f64) => Ok(value as u64),
-            // 1e6 is how people write large counts.
+            // People write large counts as 1e6.
             Value::Float(value)
                 if value.fract() == 0.0 && (0.0..9e15).contains(&value) && range.contains(value) =>
             {
@@ -248,7 +248,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// One of several words, each of which stands for a value.
+    /// One of several words, each with its value.
     pub fn one_of<T: Copy>(
         &self,
         key: &'static str,
@@ -315,7 +315,7 @@ impl<'a> Section<'a> {
     /// An array of tables, `[[key]]`.
     pub fn tables(&self, key: &'static str) -> Result<Vec<Section<'a>>, Box<Diagnostic>> {
         let Some(node) = self.find(key)? else { return Ok(Vec::new()) };
-        let help = format!("each one begins with a line [[{key}]]");
+        let help = format!("each table begins with a line [[{key}]]");
         let Value::List(items) = &node.value else {
             let title = format!("`{key}` must be a list of tables, not {}", node.describe());
             return Err(self.document.at_key(node, title, format!("write [[{key}]]"), Some(help)));
@@ -330,7 +330,7 @@ impl<'a> Section<'a> {
         items.iter().enumerate().map(table).collect()
     }
 
-    /// A free table of names and numbers, in the order they were written. Names are checked by whoever knows them.
+    /// A free table of names and numbers, in the order of the file. The caller checks the names.
     pub fn numbers(
         &self,
         except: &[&'static str],
@@ -344,8 +344,8 @@ impl<'a> Section<'a> {
             .collect()
     }
 
-    /// Everything in the table as plain TOML, for tables whose keys somebody outside of this program knows. Dates and
-    /// numbers that are not finite are refused: nobody there could read them.
+    /// Everything in the table as plain TOML, for tables whose keys another program knows. Refuses dates and numbers that
+    /// are not finite, because that program could not read them.
     pub fn contents(&self) -> Result<toml::Table, Box<Diagnostic>> {
         if let Some(node) = self.node {
             self.refuse_unreadable(node)?;
@@ -367,22 +367,22 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Whether a key holds a text.
+    /// Whether the value of a key is a text.
     pub fn is_string(&self, key: &str) -> bool {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Text(_)))
     }
 
-    /// Whether a key holds a list.
+    /// Whether the value of a key is a list.
     pub fn is_list(&self, key: &str) -> bool {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::List(_)))
     }
 
-    /// Whether a key holds a table.
+    /// Whether the value of a key is a table.
     pub fn is_table(&self, key: &str) -> bool {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Table(_)))
     }
 
-    /// An error about a key's value, found by the caller; points at the table where the key is not written.
+    /// An error about a key's value, found by the caller; points at the table if the file lacks the key.
     pub fn error(&self, key: &str, title: &str, label: &str, help: &str) -> Box<Diagnostic> {
         let help = (!help.is_empty()).then(|| help.to_owned());
         match (self.node.and_then(|node| node.get(key)), self.node) {
@@ -438,12 +438,12 @@ impl<'a> Section<'a> {
         tables.map(|(key, _)| key.as_str()).collect()
     }
 
-    /// Refuses keys that nobody asked for.
+    /// Refuses keys that no reader asked for.
     pub fn finish(&self) -> Result<(), Box<Diagnostic>> {
         self.refuse_unknown(|_| true)
     }
 
-    /// Refuses keys that nobody asked for, and leaves tables to a reader who knows their names.
+    /// Refuses keys that no reader asked for, and leaves tables to a reader that knows their names.
     pub fn finish_but_tables(&self) -> Result<(), Box<Diagnostic>> {
         self.refuse_unknown(|node| !matches!(node.value, Value::Table(_)))
     }

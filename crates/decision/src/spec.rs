@@ -1,25 +1,25 @@
-//! What a process offers to a decision: named, bounded, unit-carrying observations, actions and signals.
+//! The interface of a process: observation, actions and signals, with names, bounds and units.
 
 use serde::{Deserialize, Serialize};
 
-/// Everything a learner, a checker or a reader must know about a process before the first step.
+/// Everything that learners, checks and readers need to know about a process before the first step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// The name used for `kind` in the project file, in kebab case.
     pub kind: String,
     /// One sentence for people.
     pub summary: String,
-    /// Where the dynamics come from (paper, tutorial, standard).
+    /// The source of the dynamics (paper, tutorial, standard).
     pub source: String,
-    /// What the policy sees, in order.
+    /// The features, in order.
     pub observation: Vec<Feature>,
-    /// What the policy can do.
+    /// The actions of the policy.
     pub action: ActionSpace,
-    /// Whether the process itself forbids choices in some states (jobs that cannot run, shelves that are empty).
+    /// Whether the process itself forbids choices in some states (jobs that cannot run, empty shelves).
     pub masked: bool,
-    /// Whether nothing is drawn at random: the same actions always lead to the same episode.
+    /// Whether the process has no randomness: the same actions always lead to the same episode.
     pub deterministic: bool,
-    /// What the process measures each step, in order. A signal that has a feature's name is that feature's natural value.
+    /// The measurements of each step, in order. A signal that has a feature's name is that feature's natural value.
     pub signals: Vec<Signal>,
     /// Steps after which an episode is truncated, unless the project file says otherwise.
     pub max_steps: Option<u32>,
@@ -29,7 +29,7 @@ pub struct Spec {
     pub on_terminated: f64,
     /// The source's one-off bonus (or penalty) on truncation.
     pub on_truncated: f64,
-    /// What published figures for this process are worth, for the report.
+    /// The value of published figures for this process, for the report.
     pub notes: Vec<String>,
     /// Hand-written policies that a project may name as baselines; `heuristic` means the first of them.
     pub heuristics: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Spec {
     pub parameters: Vec<Parameter>,
 }
 
-/// A unit behind a number, a space before it; nothing for pure numbers.
+/// A unit after a number, with a space before it; empty for pure numbers.
 pub fn behind_number(unit: &str) -> String {
     if unit == "1" { String::new() } else { format!(" {unit}") }
 }
@@ -50,7 +50,7 @@ pub struct Parameter {
     pub name: String,
     /// Unit (`s`, `1` for a pure number).
     pub unit: String,
-    /// What it is, in a few words.
+    /// Its meaning, in a few words.
     pub description: String,
     /// Its value in the source of the process.
     pub default: f64,
@@ -67,7 +67,7 @@ pub struct Feature {
     pub name: String,
     /// Unit of the natural value (`s`, `parts`, `1` for a pure number).
     pub unit: String,
-    /// What it is, in a few words.
+    /// Its meaning, in a few words.
     pub description: String,
     /// Least value that the policy can see.
     pub low: f32,
@@ -77,7 +77,7 @@ pub struct Feature {
     pub scale: f32,
     /// See [`Feature::scale`].
     pub offset: f32,
-    /// An ordinary value (as the policy sees it), against which drivers of a choice are measured.
+    /// An ordinary value (as the policy sees it); the drivers of a choice refer to it.
     pub reference: f32,
 }
 
@@ -110,7 +110,7 @@ impl Feature {
     }
 }
 
-/// What a policy can do.
+/// The actions of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ActionSpace {
@@ -121,20 +121,20 @@ pub enum ActionSpace {
     },
     /// Several bounded numbers at once.
     Continuous {
-        /// One entry a number.
+        /// One entry per number.
         axes: Vec<Axis>,
     },
 }
 
 impl Default for ActionSpace {
-    /// No choices at all: a process that forgets its actions is caught by the checks.
+    /// No choices: the checks find a process without actions.
     fn default() -> Self {
         Self::Discrete { choices: Vec::new() }
     }
 }
 
 impl ActionSpace {
-    /// Choices from names and what they do.
+    /// Choices from names and effects.
     pub fn choices(choices: &[(&str, &str)]) -> Self {
         let choice = |(name, description): &(&str, &str)| Choice {
             name: (*name).to_owned(),
@@ -151,7 +151,7 @@ impl ActionSpace {
         }
     }
 
-    /// Whether there is nothing to decide.
+    /// Whether there is no choice and no axis.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -175,7 +175,7 @@ impl ActionSpace {
 pub struct Choice {
     /// Name in snake case.
     pub name: String,
-    /// What it does, in a few words.
+    /// Its effect, in a few words.
     pub description: String,
 }
 
@@ -186,7 +186,7 @@ pub struct Axis {
     pub name: String,
     /// Unit of the value.
     pub unit: String,
-    /// What it does, in a few words.
+    /// Its effect, in a few words.
     pub description: String,
     /// Least admissible value.
     pub low: f32,
@@ -201,13 +201,13 @@ pub struct Signal {
     pub name: String,
     /// Unit (`1/h`, `parts`, `1` for a pure number).
     pub unit: String,
-    /// What it is, in a few words.
+    /// Its meaning, in a few words.
     pub description: String,
     /// Least possible value.
     pub low: f32,
     /// Greatest possible value.
     pub high: f32,
-    /// How a summary over steps speaks of it.
+    /// Its summary over steps.
     pub aggregate: Aggregate,
 }
 
@@ -220,19 +220,19 @@ impl Axis {
 }
 
 impl Signal {
-    /// A signal that is summarised by its mean over steps.
+    /// A signal whose summary is its mean over steps.
     pub fn new(name: &str, unit: &str, low: f32, high: f32, description: &str) -> Self {
         let (name, unit, description) = (name.to_owned(), unit.to_owned(), description.to_owned());
         Self { name, unit, description, low, high, aggregate: Aggregate::Mean }
     }
 
-    /// The same, summarised otherwise.
+    /// The same with another summary.
     pub fn summarised_by(self, aggregate: Aggregate) -> Self {
         Self { aggregate, ..self }
     }
 }
 
-/// How a signal is summarised over steps.
+/// The summary of a signal over steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {

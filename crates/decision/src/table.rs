@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-/// Keys and values; a key without a value is left out.
+/// Keys and values; a key without a value is omitted.
 pub(crate) fn table<const N: usize>(entries: [(&str, Option<Value>); N]) -> Table {
     entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }

@@ -1,4 +1,4 @@
-//! `[train]`: the algorithm, how long it learns, and how often it is watched.
+//! `[train]`: the algorithm, the length of the training, and the frequency of logs and checkpoints.
 
 use toml::{Table, Value};
 
@@ -9,11 +9,11 @@ use crate::table::{integer, table, text};
 /// `[train]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Train {
-    /// Name of the algorithm. The crate with the algorithms knows them, and reads the tables `[train.<algorithm>]`.
+    /// Name of the algorithm. The crate with the algorithms reads the tables `[train.<algorithm>]`.
     pub algorithm: String,
-    /// Environment steps; a lower bound, since updates are not cut.
+    /// Environment steps; a lower bound, since updates are complete.
     pub total_steps: u64,
-    /// Ends the training after so many episodes, if that comes first.
+    /// Ends the training after this number of episodes, if it is reached first.
     pub total_episodes: Option<u64>,
     /// Seed of everything random in training.
     pub seed: u64,
@@ -31,7 +31,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Train, Box<Diagnostic>> {
         Ok(section.integer(key, count(), meaning)?.unwrap_or(default))
     };
     let train = Train {
-        algorithm: section.string("algorithm", "what learns")?.unwrap_or_else(|| "ppo".to_owned()),
+        algorithm: section.string("algorithm", "name of the algorithm")?.unwrap_or_else(|| "ppo".to_owned()),
         total_steps: or("total_steps", 100_000, "environment steps to learn from")?,
         total_episodes: section.integer("total_episodes", count(), "episodes to learn from")?,
         seed: section.integer("seed", Range::between(0.0, 9e15), "seed of everything random")?.unwrap_or(0),

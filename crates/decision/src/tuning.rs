@@ -1,11 +1,11 @@
-//! `[tune]`: which options of the algorithm `setpoint tune` may change, and within what.
+//! `[tune]`: the options of the algorithm that `setpoint tune` may change, and their ranges.
 
 use toml::{Table, Value};
 
 use crate::Diagnostic;
 use crate::section::Section;
 
-/// What an option may become.
+/// The range of an option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// A number from `low` to `high`.
@@ -14,7 +14,7 @@ pub enum Values {
         low: f64,
         /// Greatest value.
         high: f64,
-        /// Whether its logarithm is drawn evenly.
+        /// Whether its logarithm is uniformly distributed.
         log: bool,
         /// Whether it is a whole number.
         whole: bool,
@@ -28,11 +28,11 @@ pub enum Values {
 pub struct Range {
     /// The option's name.
     pub option: String,
-    /// What it may become.
+    /// Its range.
     pub values: Values,
 }
 
-/// `[tune.ranges]`, in the order of the file; empty where the algorithm's usual ones are taken.
+/// `[tune.ranges]`, in the order of the file; empty if the usual ranges of the algorithm apply.
 pub type Ranges = Vec<Range>;
 
 pub(crate) fn read(section: &Section<'_>) -> Result<Ranges, Box<Diagnostic>> {

@@ -1,5 +1,5 @@
-//! Broken project files and the exact error of each: `broken/*.toml` with `*.stderr` beside it. A first line
-//! `# set: key=value` gives an override. Run with UPDATE_EXPECT=1 to write what is said now, then read it.
+//! Broken project files and the exact error of each: `broken/NAME.toml` with its `NAME.stderr`. A first line `# set:
+//! key=value` gives an override. Run with UPDATE_EXPECT=1 to write the current errors, then read them.
 
 use std::path::{Path, PathBuf};
 
@@ -78,7 +78,7 @@ fn spec() -> Spec {
         parameters: vec![Parameter {
             name: "efficiency_gain".into(),
             unit: "1".into(),
-            description: "most that reassigning operators raises efficiency by".into(),
+            description: "greatest gain in efficiency by a reassignment of operators".into(),
             default: 0.05,
             low: 0.0,
             high: 0.4,
@@ -127,7 +127,7 @@ fn each_broken_file_gives_its_exact_error() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// An evaluation leaves out a heuristic that the process does not have; what the reward must prefer cannot be left out.
+/// An evaluation leaves out a heuristic that the process does not have; a reward test cannot be left out.
 #[test]
 fn a_preference_for_a_heuristic_needs_one() {
     let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1\n[[scenario]]\nname = \"A\"\n\
@@ -199,7 +199,7 @@ fn the_charter_is_judged() {
     assert_eq!(failed(&["decision.reward_delay=\"100 steps\""], WHOLE), Vec::<String>::new());
 }
 
-/// 5,000 damaged copies of a whole file: each is read or refused with a message, none panics.
+/// 5,000 damaged copies of a whole file: each is read or refused with a message, without a panic.
 #[test]
 fn hostile_text_is_read_or_refused() {
     let mut state = 88_172_645_463_325_252_u64;

@@ -1,4 +1,4 @@
-//! A key of the project file has one place: the file of its table in `src/` reads it, checks it and writes it out again.
+//! A key of the project file has one place: the file of its table in `src/` reads it, checks it and writes it.
 //! A new key is added there and to [`PROJECT`] below.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ name = "line"
 controls = "speed"
 mode = "automatic"
 reward_delay = "3 steps"
-deployment = "beside the controller"
+deployment = "next to the controller"
 success = "5 % more parts"
 [process]
 kind = "assembly-line"
@@ -93,7 +93,7 @@ const TABLES: &[(&str, &str)] = &[
     ("tune", "tuning.rs"),
 ];
 
-/// Every key that the reader of a table knows: it lists them where it finds another one.
+/// Every key that the reader of a table knows: the error about an unknown key lists them.
 fn keys(table: &str) -> Vec<String> {
     let error = Project::from_text("test", PROJECT, &[format!("{table}.no_such_key=1")]).unwrap_err();
     assert_eq!(error.title, format!("unknown key `no_such_key` in [{table}]"));

@@ -7,12 +7,12 @@ use clap::{Args, Parser, Subcommand};
 use crate::evaluation::EvaluationArguments;
 use crate::recommendation::StateArguments;
 
-/// A trained policy next to the plant: evaluates it and asks it for recommendations. Trains nothing.
+/// A trained policy next to the plant: evaluates it and asks it for recommendations.
 #[derive(Parser)]
 #[command(name = "setpoint-edge", version, max_term_width = 110, propagate_version = true)]
 #[command(after_help = "Exit status: 0 done, 1 a gate failed, 2 bad input.")]
 pub struct Arguments {
-    /// Print one JSON document on standard output; all else goes to standard error
+    /// Print one JSON document on standard output, and all other text on standard error
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
@@ -44,7 +44,7 @@ pub struct Recommend {
     /// Policy file: policy.safetensors of a run
     #[arg(long, value_name = "FILE")]
     pub policy: PathBuf,
-    /// Project folder, or its setpoint.toml: it holds the scenarios, and the policy must fit it
+    /// Project folder, or its setpoint.toml: it contains the scenarios, and the policy must fit it
     pub project: Option<PathBuf>,
     #[command(flatten)]
     pub asked: StateArguments,

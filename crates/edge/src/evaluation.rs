@@ -8,7 +8,7 @@ use setpoint_statistics::{Interval, Summary};
 
 use crate::output::{Output, Status, number, table};
 
-/// How much is played.
+/// The size of the evaluation.
 #[derive(Args)]
 pub struct EvaluationArguments {
     /// Evaluation seeds; each plays evaluate.episodes episodes
@@ -26,7 +26,7 @@ impl EvaluationArguments {
     }
 }
 
-/// Says whether the required lift is proved.
+/// Prints whether the evaluation proves the required lift.
 pub fn gate(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Status {
     if let Some(sentence) = gate::sentence(evaluation, decision) {
         output.line(format!("\n{sentence}"));
@@ -62,7 +62,7 @@ pub fn show(evaluation: &Evaluation, output: &Output) {
     }
 }
 
-/// The policy and its baselines: a column each.
+/// The policy and its baselines: one column each.
 struct Columns<'e> {
     subjects: Vec<&'e Subject>,
 }

@@ -1,7 +1,7 @@
-//! `setpoint-edge`: a policy file next to the plant. It evaluates and recommends; nothing that trains is linked.
+//! `setpoint-edge`: a policy file next to the plant. It evaluates and recommends; it contains no training code.
 //!
 //! * [`main_with`] – a whole program over the kinds of process that it offers
-//! * [`evaluation`], [`recommendation`] – the two commands, which the program `setpoint` has as well
+//! * [`evaluation`], [`recommendation`] – the two commands, which the program `setpoint` also has
 //! * [`output`] – lines for people, documents for programs, exit status
 
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
     ExitCode::from(run(std::env::args_os(), &registry))
 }
 
-/// Runs a command; gives the exit status. `arguments` begins with the program's name.
+/// Runs a command; returns the exit status. `arguments` begins with the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
@@ -59,7 +59,7 @@ fn recommend(arguments: &Recommend, registry: &Registry, output: &Output) -> Res
     let scenarios = match &arguments.project {
         None if arguments.asked.names_a_scenario() => {
             return Err(Failure::Message(
-                "scenarios stand in a project: give its folder behind the policy file".to_owned(),
+                "scenarios belong to a project: give its folder after the policy file".to_owned(),
             ));
         }
         None => Vec::new(),

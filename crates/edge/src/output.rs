@@ -1,4 +1,4 @@
-//! Where words go: people's to standard output, or to standard error when a program reads standard output.
+//! The output streams: text for people goes to standard output, or to standard error if a program reads standard output.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ use setpoint_decision::Diagnostic;
 /// Exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// The command did all that it was asked.
+    /// The command succeeded.
     Done = 0,
     /// A check or a gate failed.
     GateFailed = 1,
@@ -21,22 +21,22 @@ pub enum Status {
     Interrupted = 130,
 }
 
-/// Why a command could not do what it was asked to.
+/// The reason why a command failed.
 pub enum Failure {
-    /// A file holds an error at a known place.
+    /// A file has an error at a known place.
     Input(Box<Diagnostic>),
     /// Any other reason, in a sentence.
     Message(String),
 }
 
 impl Failure {
-    /// The exit status that it gives.
+    /// Its exit status.
     pub fn status(&self) -> Status {
         Status::BadInput
     }
 }
 
-/// Every error of the libraries says all that a person needs, so its text is the failure.
+/// Every error of the libraries has a complete text for people, which becomes the failure.
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let error: Box<dyn Error> = Box::new(error);
@@ -47,10 +47,10 @@ impl<E: Error + 'static> From<E> for Failure {
     }
 }
 
-/// Prints a refusal of the arguments, or the help that was asked for; gives the exit status.
+/// Prints an error about the arguments, or the requested help; returns the exit status.
 pub fn usage(error: &clap::Error) -> u8 {
-    // Help goes to standard output, bad arguments to standard error, with 2 as for any bad input. A closed pipe is
-    // nothing to complain about.
+    // Help goes to standard output, bad arguments to standard error, with 2 as for all bad input. A closed pipe is
+    // not an error.
     let _ = error.print();
     u8::try_from(error.exit_code()).unwrap_or(2)
 }
@@ -61,14 +61,14 @@ pub struct Output {
 }
 
 impl Output {
-    /// For people alone, or with a document for programs.
+    /// Only for people, or with a document for programs.
     pub fn new(json: bool) -> Self {
         Self { json }
     }
 
     /// A line for people.
     pub fn line(&self, line: impl fmt::Display) {
-        // A closed pipe (`setpoint … | head`) is no error of ours.
+        // A closed pipe (`setpoint … | head`) is not an error.
         let _ = if self.json {
             writeln!(std::io::stderr(), "{line}")
         } else {
@@ -76,7 +76,7 @@ impl Output {
         };
     }
 
-    /// The document for programs, where one was asked for.
+    /// The document for programs, if it is requested.
     pub fn document(&self, command: &str, status: Status, body: impl Serialize) {
         if !self.json {
             return;
@@ -89,7 +89,7 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{document:#}");
     }
 
-    /// Prints the failure of a command, where it failed; gives the exit status.
+    /// Prints the failure of a command, if it failed; returns the exit status.
     pub fn exit_status(&self, result: Result<Status, Failure>) -> u8 {
         let status = result.unwrap_or_else(|failure| {
             self.failure(&failure);
@@ -183,7 +183,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A number with as many decimals as its size deserves.
+/// A number with as many decimals as its size needs.
 pub fn number(value: f64) -> String {
     let magnitude = value.abs();
     let decimals = if magnitude >= 1000.0 {

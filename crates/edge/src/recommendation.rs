@@ -14,7 +14,7 @@ use setpoint_policy::Policy;
 
 use crate::output::{Failure, Output, number, table};
 
-/// The state that is asked about.
+/// The state for the recommendation.
 #[derive(Args)]
 pub struct StateArguments {
     /// A scenario of the project file, by name
@@ -26,15 +26,15 @@ pub struct StateArguments {
     /// A state as JSON, {"wip": 0.75, …}; a file name; or - for standard input
     #[arg(long, value_name = "JSON")]
     pub state: Option<String>,
-    /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the others stand at their
+    /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the other features have their
     /// reference values (repeatable)
     #[arg(long = "set", value_name = "FEATURE=VALUE")]
     pub set: Vec<String>,
-    /// A choice that the process does not allow at present, such as a job that is done; what the constraints forbid is
-    /// known without (repeatable)
+    /// A choice that the process does not allow at present, such as a finished job; the constraints apply
+    /// in any case (repeatable)
     #[arg(long, value_name = "CHOICE")]
     pub impossible: Vec<String>,
-    /// Drivers to show
+    /// Number of drivers to show
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub drivers: usize,
 }
@@ -45,7 +45,7 @@ impl StateArguments {
         self.all_scenarios || self.scenario.is_some()
     }
 
-    /// The states that are asked about, by name.
+    /// The states for the recommendations, by name.
     fn states(&self, policy: &Policy, scenarios: &[Scenario]) -> Result<Vec<(String, GivenState)>, Failure> {
         let base = GivenState::at_reference(&policy.manifest);
         if !self.names_a_scenario() {
@@ -77,7 +77,7 @@ impl StateArguments {
     }
 }
 
-/// Shows a recommendation for each state that is asked about; gives them as JSON.
+/// Shows a recommendation for each state; returns them as JSON.
 pub fn answer(
     policy: &Policy,
     scenarios: &[Scenario],
@@ -115,7 +115,7 @@ fn impossible(names: &[String], policy: &Policy) -> Result<Vec<usize>, Failure> 
     names.iter().map(index).collect()
 }
 
-/// A state as JSON text, a file of it, or standard input.
+/// A state as JSON text, as a file, or from standard input.
 fn read_json(text: &str, policy: &Policy, state: &mut GivenState) -> Result<(), Failure> {
     let refuse = |what: String| Failure::Message(format!("--state: {what}; expected {{\"wip\": 0.75, …}}"));
     let content = if text == "-" {
@@ -198,7 +198,7 @@ fn settings_table(recommendation: &Recommendation) -> String {
         .settings
         .iter()
         .map(|setting| {
-            let clipped = if setting.clipped { "held by a constraint" } else { "" };
+            let clipped = if setting.clipped { "limited by a constraint" } else { "" };
             vec![
                 setting.name.clone(),
                 number(setting.value),

@@ -1,4 +1,5 @@
-//! What people and programs rely on: tables, one JSON document, exit status, clear refusals; and what the program leaves out.
+//! The interface for people and programs: tables, one JSON document, exit status, clear errors; and the parts that the
+//! program leaves out.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -31,7 +32,7 @@ fn json(output: &Output) -> Value {
     })
 }
 
-/// A folder with a project of the cart and its pole, and a policy file that was trained by nobody.
+/// A folder with a project of the cart and its pole, and a hand-made policy file.
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -134,7 +135,7 @@ fn a_policy_file_is_evaluated_against_the_baselines_of_a_project() {
     assert!(stderr(&found).contains("evaluation seed: reward per step"), "tables go to standard error");
 }
 
-/// The heuristic balances for all 500 steps: nothing is better.
+/// The heuristic balances for all 500 steps: no policy is better.
 #[test]
 fn a_gate_that_is_not_passed_is_status_1() {
     let place = Place::new();
@@ -210,7 +211,7 @@ fn it_tells_its_version_and_its_commands() {
     assert!(!help.contains("Train a policy"), "{help}");
 }
 
-/// Training, studies of trainings and the database stay out of the box next to the plant.
+/// The device next to the plant gets no training, no studies of trainings and no database.
 #[test]
 fn nothing_that_trains_is_linked() {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());

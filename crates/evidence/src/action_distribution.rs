@@ -1,5 +1,5 @@
-//! The probabilities with which a policy or a baseline takes each choice of a state: what a log made by it would hold, and
-//! what off-policy evaluation weighs a log by.
+//! The probability of each choice of a policy or a baseline in a state: the probabilities that its log would contain, and
+//! the weights of off-policy evaluation.
 
 use setpoint_decision::Diagnostic;
 use setpoint_guard::decider::{ActionBuffer, ChoiceProbabilities, Decider, States};
@@ -13,12 +13,12 @@ use setpoint_random::Stream;
 use crate::deciders::{HeuristicDecider, RANDOM, UniformRandom, heuristic_named};
 use crate::decision::Decision;
 
-/// The choices of a decider of which a share is made evenly instead.
+/// The choices of a decider, with a share of uniformly random choices.
 pub struct ActionDistribution<'p> {
     decider: Box<dyn ChoiceProbabilities + 'p>,
-    /// Share of decisions that are made evenly among the allowed choices, in [0, 1].
+    /// Share of decisions that are uniformly random among the allowed choices, in [0, 1].
     even_share: f64,
-    /// Whether the decider itself makes all of its decisions evenly.
+    /// Whether the decider itself is uniformly random.
     is_even: bool,
 }
 
@@ -55,7 +55,7 @@ impl<'p> ActionDistribution<'p> {
         Self { decider: Box::new(decider), even_share: 0.0, is_even: false }
     }
 
-    /// The same, which makes this share of its decisions evenly among the allowed choices.
+    /// The same, with this share of its decisions uniformly random among the allowed choices.
     pub fn softened(self, even_share: f64) -> Self {
         Self { even_share, ..self }
     }
@@ -77,12 +77,12 @@ impl<'p> ActionDistribution<'p> {
     }
 }
 
-/// For those that are asked for probabilities only: nothing is drawn.
+/// For callers that need only probabilities: no choice is drawn.
 fn unused() -> Stream {
     Stream::new(0, "unused", 0)
 }
 
-/// A decider that draws its choices from a distribution, and says with which probability.
+/// A decider that draws its choices from a distribution, and gives their probabilities.
 pub struct Drawn<'d, 'p> {
     distribution: &'d mut ActionDistribution<'p>,
     draws: LaneDraws,
@@ -90,7 +90,7 @@ pub struct Drawn<'d, 'p> {
 }
 
 impl<'d, 'p> Drawn<'d, 'p> {
-    /// For so many lanes of a process with so many choices.
+    /// For these numbers of lanes and of choices.
     pub fn new(
         distribution: &'d mut ActionDistribution<'p>,
         choices: usize,

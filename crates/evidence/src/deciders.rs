@@ -12,7 +12,7 @@ use crate::decision::Decision;
 
 /// The name of the policy among the deciders of an evaluation.
 pub const POLICY: &str = "policy";
-/// The name of the baseline that takes every allowed action equally often.
+/// The name of the baseline that draws uniformly from the allowed actions.
 pub const RANDOM: &str = "random";
 
 /// The policy as the project's evaluation runs it (`evaluate.deterministic`), or a baseline; `None` where the process has no
@@ -45,7 +45,7 @@ pub fn baseline(name: &str, decision: &Decision, seed: u64, lanes: usize) -> Opt
     Some(Box::new(HeuristicDecider::new(heuristic.clone(), space)))
 }
 
-/// `heuristic` is the first of a process's heuristics; the others go by their names.
+/// `heuristic` is the first of a process's heuristics; the others have their own names.
 pub fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'h Heuristic> {
     if name == "heuristic" {
         heuristics.first()
@@ -54,7 +54,7 @@ pub fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'
     }
 }
 
-/// A hand-written policy that decides.
+/// A hand-written policy as a decider.
 pub struct HeuristicDecider {
     heuristic: Heuristic,
     discrete: bool,
@@ -105,14 +105,14 @@ impl ChoiceProbabilities for HeuristicDecider {
     }
 }
 
-/// Takes every allowed choice, or every value between the bounds of a setting, equally often.
+/// Draws uniformly from the allowed choices, or between the bounds of each setting.
 pub struct UniformRandom {
     space: ActionSpace,
     draws: LaneDraws,
 }
 
 impl UniformRandom {
-    /// With the random numbers of `stream`, for so many lanes.
+    /// With the random numbers of `stream`, for this number of lanes.
     pub fn new(space: &ActionSpace, lanes: usize, stream: Stream) -> Self {
         let numbers = if space.is_discrete() { 1 } else { space.len() };
         Self { space: space.clone(), draws: LaneDraws::new(stream, lanes, numbers) }
@@ -128,7 +128,7 @@ impl Decider for UniformRandom {
             ActionSpace::Discrete { choices } => {
                 for (row, choice) in actions.choices.iter_mut().enumerate() {
                     let allowed = states.allowed(row);
-                    // One draw a decision, whatever is forbidden: the draws of other lanes stay where they are.
+                    // One draw per decision, whatever is forbidden, so that the draws of other lanes do not change.
                     *choice = match allowed.iter().filter(|allowed| **allowed).count() {
                         0 => round.stream(row).below(choices.len() as u32),
                         count => {

@@ -21,7 +21,7 @@ pub struct Decision {
 
 impl Decision {
     /// Reads a project file (or the folder that holds it) with overrides such as `train.seed=3`, and opens its process.
-    /// `told` receives the progress of slow preparations.
+    /// `progress` receives the progress of slow preparations.
     pub fn load(
         path: &Path,
         overrides: &[String],
@@ -41,7 +41,7 @@ impl Decision {
         Self::new(project, factory)
     }
 
-    /// A project with a process that exists already, whatever the project's `kind`. Every name is checked.
+    /// A project with an existing process, whatever the project's `kind`. Every name is checked.
     pub fn new(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
         project.bind(factory.spec())?;
         Ok(Self { project, factory })
@@ -64,7 +64,7 @@ impl Decision {
             .expect("`bind` has checked every name")
     }
 
-    /// Why a policy does not fit this project, if it does not.
+    /// The reason why a policy does not fit this project, if so.
     pub fn refuses(&self, policy: &Policy) -> Option<String> {
         policy.mismatch(self.spec())
     }

@@ -1,5 +1,5 @@
-//! The environments an algorithm learns in: a batch of processes with the project's reward and constraints around it,
-//! and the book-keeping of episodes that logs and reports read.
+//! The environments for learning: a batch of processes with the project's reward and constraints, and the records of
+//! episodes that logs and reports read.
 
 use std::sync::Arc;
 
@@ -28,14 +28,14 @@ pub struct Episode {
     pub ended_at: u64,
 }
 
-/// Sums since the last log line, from which the line's means are made.
+/// Sums since the last log line; the means of the next line come from them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Environment steps.
     pub steps: u64,
     /// Sum of each reward term.
     pub terms: Vec<f64>,
-    /// How often each choice was taken; sums of each axis for continuous actions.
+    /// Number of decisions for each choice; sums of each axis for continuous actions.
     pub actions: Vec<f64>,
     /// Steps on which each constraint was active at the decision.
     pub constraints: Vec<u64>,
@@ -71,14 +71,14 @@ pub struct Environments {
     steps: u64,
     tally: Tally,
     finished: Vec<Episode>,
-    /// Whether a saved batch goes on where it was, or begins new episodes.
+    /// Whether a restored batch continues its episodes instead of beginning new ones.
     resumes_exactly: bool,
-    /// The curriculum and where the training stands in it.
+    /// The curriculum and the training's position in it.
     curriculum: Option<(Curriculum, Progression)>,
 }
 
 impl Environments {
-    /// Starts `lanes` environments of the project's process, disturbed as its evaluation says; lane `i` draws from the
+    /// Starts `lanes` environments of the project's process, with the disturbances of its evaluation; lane `i` draws from the
     /// stream (seed, purpose, i).
     pub fn new(
         project: &Project,
@@ -91,7 +91,7 @@ impl Environments {
         Self::around(project, factory.as_ref(), batch)
     }
 
-    /// The same to learn in: through the levels of the project's curriculum, where it has one.
+    /// The same for learning: through the levels of the project's curriculum, if it has one.
     pub fn for_training(
         project: &Project,
         factory: &Arc<dyn Factory>,
@@ -168,23 +168,23 @@ impl Environments {
         self.batch.transition()
     }
 
-    /// What the next decisions may do, `[lanes, choices]`; empty when nothing is ever forbidden.
+    /// The allowed choices of the next decisions, `[lanes, choices]`; empty if no choice is ever forbidden.
     pub fn allowed(&self) -> &[bool] {
         if self.discrete { &self.allowed } else { &[] }
     }
 
-    /// What the next decision of one environment may do; empty when nothing is ever forbidden.
+    /// The allowed choices of the next decision of one environment; empty if no choice is ever forbidden.
     pub fn allowed_in(&self, lane: usize) -> &[bool] {
         let allowed = self.allowed();
         if allowed.is_empty() { allowed } else { &allowed[lane * self.actions..(lane + 1) * self.actions] }
     }
 
-    /// Whether masks must be kept at all.
+    /// Whether the environments need masks.
     pub fn is_masked(&self) -> bool {
         self.discrete && !self.allowed.is_empty()
     }
 
-    /// Rewards of the last step, one a lane.
+    /// Rewards of the last step, one per lane.
     pub fn rewards(&self) -> &[f32] {
         &self.rewards
     }
@@ -204,14 +204,14 @@ impl Environments {
         episodes.append(&mut self.finished);
     }
 
-    /// Whether there is no harder level to come.
+    /// Whether the present level is the last.
     pub fn is_at_the_last_level(&self) -> bool {
         self.curriculum
             .as_ref()
             .is_none_or(|(curriculum, progression)| progression.level + 1 == curriculum.levels.len())
     }
 
-    /// How the levels of the curriculum that were played fare; empty without one.
+    /// The state of each level played so far; empty without a curriculum.
     pub fn standings(&self) -> Vec<Standing<'_>> {
         self.curriculum
             .iter()
@@ -264,7 +264,7 @@ impl Environments {
         self.account()
     }
 
-    /// Counts steps that were learnt from a log; the environments stand still.
+    /// Counts steps that were learnt from a log, without stepping the environments.
     pub fn pass(&mut self, steps: u64) {
         self.steps += steps;
     }
@@ -285,7 +285,7 @@ impl Environments {
             let signals = &transition.signals[lane * self.signals..(lane + 1) * self.signals];
             let reward = self.reward.evaluate(signals, *outcome, &mut self.terms);
             let observation = &transition.observations[lane * self.features..(lane + 1) * self.features];
-            // A sum is finite only if every part is (or parts overflow, which is as bad).
+            // A sum is finite only if every part is (or the sum overflows, which is an error too).
             if !(reward + f64::from(observation.iter().sum::<f32>())).is_finite() {
                 let step = self.steps / self.rewards.len() as u64;
                 return Err(PlayError::NotFinite { what: "an observation or a reward", lane, step });
@@ -318,7 +318,7 @@ impl Environments {
         self.refresh_masks()
     }
 
-    /// What the constraints and the process itself allow the next decisions.
+    /// Updates the choices that the constraints and the process allow for the next decisions.
     fn refresh_masks(&mut self) -> Result<(), PlayError> {
         if self.allowed.is_empty() && self.constraints.is_empty() {
             return Ok(());
@@ -361,27 +361,27 @@ impl Environments {
         postcard::to_stdvec(&saved).map_err(|error| StateError::new(error.to_string()))
     }
 
-    /// Puts back what [`Environments::save`] wrote.
+    /// Restores the state that [`Environments::save`] wrote.
     pub fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let saved: Saved = postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
         let lanes = self.rewards.len();
         if saved.returns.len() != lanes || saved.lengths.len() != lanes {
             let found = saved.returns.len();
-            return Err(StateError::new(format!("it holds {found} environments, expected {lanes}")));
+            return Err(StateError::new(format!("it contains {found} environments, expected {lanes}")));
         }
         match (&mut self.curriculum, saved.progression) {
             (None, None) => {}
             (Some((curriculum, own)), Some(progression)) if progression.fits(curriculum) => {
                 *own = progression
             }
-            _ => return Err(StateError::new("it stands in another curriculum")),
+            _ => return Err(StateError::new("it belongs to a different curriculum")),
         }
         self.batch.load(&saved.batch)?;
         if self.resumes_exactly {
             self.returns = saved.returns;
             self.lengths = saved.lengths;
         } else {
-            // What is around them (sensors, delays) begins anew with them.
+            // Their sensors and delays also start again.
             self.batch.reset().map_err(|error| StateError::new(error.to_string()))?;
             self.returns.fill(0.0);
             self.lengths.fill(0);

@@ -1,26 +1,26 @@
-//! What can go wrong while a decider plays, and in the files of its evidence.
+//! The errors of a play, and of the files of its evidence.
 
 use setpoint_files::FileError;
 use setpoint_guard::constraints::UnknownName;
 use setpoint_process::{ProcessError, StateError};
 
-/// Why processes could not be played.
+/// Errors of a play.
 #[derive(Debug, thiserror::Error)]
 pub enum PlayError {
     /// A number that is not finite appeared.
     #[error("{what} of environment {lane} is not a finite number at its step {step}")]
     NotFinite {
-        /// What was not finite.
+        /// The value that was not finite.
         what: &'static str,
         /// The environment.
         lane: usize,
         /// Its step since the start of training.
         step: u64,
     },
-    /// Process and constraints together leave nothing to do.
+    /// Process and constraints together forbid all choices.
     #[error(
-        "no action of environment {lane} is allowed at its step {step}: what the process can do there, the constraints \
-         forbid; loosen a [[constraint]]"
+        "no action of environment {lane} is allowed at its step {step}: the constraints forbid every choice that the process \
+         allows there; loosen a [[constraint]]"
     )]
     NothingAllowed {
         /// The environment.
@@ -34,7 +34,7 @@ pub enum PlayError {
     /// A process outside of this program failed.
     #[error(transparent)]
     Process(#[from] Box<ProcessError>),
-    /// A process state could not be saved or put back.
+    /// A process state could not be saved or restored.
     #[error(transparent)]
     State(#[from] StateError),
     /// A file could not be written or read.

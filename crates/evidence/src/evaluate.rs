@@ -24,13 +24,13 @@ pub struct Evaluation {
     pub process: String,
     /// Episodes of each seed.
     pub episodes_per_seed: u64,
-    /// Seeds that all of them met.
+    /// The seeds of all of them.
     pub seeds: Vec<u64>,
     /// Whether the policy took its most probable action.
     pub deterministic: bool,
     /// The policy.
     pub policy: Subject,
-    /// What it is compared with.
+    /// The baselines.
     pub baselines: Vec<Subject>,
     /// Policy against each baseline, in their order.
     pub comparisons: Vec<Comparison>,
@@ -41,7 +41,7 @@ pub struct Evaluation {
 pub struct Subject {
     /// `policy`, `random`, `heuristic`
     pub name: String,
-    /// What it does.
+    /// Its description.
     pub description: String,
     /// Reward per step; the interval resamples whole episodes.
     pub reward_per_step: Summary,
@@ -55,9 +55,9 @@ pub struct Subject {
     pub signals: Vec<SignalSummary>,
     /// Every term of the reward.
     pub reward_terms: Vec<TermSummary>,
-    /// How often each choice was taken, or the mean of each axis.
+    /// The share of each choice, or the mean of each axis.
     pub actions: Vec<ActionShare>,
-    /// How often each constraint was active.
+    /// The share of decisions with each constraint active.
     pub constraints: Vec<ConstraintHits>,
     /// Reward per step of each seed.
     pub reward_per_step_by_seed: Vec<f64>,
@@ -91,7 +91,7 @@ pub struct TermSummary {
     pub per_episode: f64,
 }
 
-/// How an action was used.
+/// The use of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionShare {
     /// Choice or axis.
@@ -102,10 +102,10 @@ pub struct ActionShare {
     pub mean: Option<f64>,
 }
 
-/// How often a constraint was active.
+/// The activity of a constraint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConstraintHits {
-    /// The constraint in words.
+    /// The constraint as text.
     pub constraint: String,
     /// Share of decisions, in percent.
     pub decisions_percent: f64,
@@ -124,7 +124,7 @@ pub struct Comparison {
     pub lift_percent: f64,
     /// Its 95 % interval.
     pub lift_interval_percent: Interval,
-    /// Probability that an episode of the policy returns more than one of the baseline, in [0, 1].
+    /// Probability that an episode of the policy returns more than an episode of the baseline, in [0, 1].
     pub probability_of_improvement: f64,
     /// Its 95 % interval.
     pub probability_interval: Interval,
@@ -147,7 +147,7 @@ struct Episodes {
     rewards: Vec<f64>,
 }
 
-/// Evaluates as [`evaluate`] does and keeps the evidence with the run; `resolved` is the project's text.
+/// Evaluates with [`evaluate`] and stores the evidence in the run; `resolved` is the project's text.
 pub fn evaluate_into(
     decision: &Decision,
     resolved: &str,
@@ -194,7 +194,7 @@ pub fn evaluate(decision: &Decision, policy: &Policy, seeds: u64) -> Result<Eval
         let Some(episodes) = play(name)? else { continue };
         let description = match heuristic_named(decision.factory.heuristics(), name) {
             Some(heuristic) => format!("{}: {}", heuristic.name, heuristic.description),
-            None => "every allowed action equally often".to_owned(),
+            None => "a uniformly random allowed action".to_owned(),
         };
         evaluation.baselines.push(episodes.summarize(decision, name, &description, seeds.len()));
         evaluation.comparisons.push(own.compare(&episodes, name, settings.seed));
@@ -226,7 +226,7 @@ impl Episodes {
         }
     }
 
-    /// Plays one episode in each of `lanes` environments; `false` where the process has no decider of that name.
+    /// Plays one episode in each of `lanes` environments; `false` if the process has no decider of that name.
     fn play(
         &mut self,
         decision: &Decision,
@@ -311,7 +311,7 @@ impl Episodes {
         }
     }
 
-    /// Against a baseline that met the same seeds.
+    /// Against a baseline on the same seeds.
     fn compare(&self, other: &Self, name: &str, seed: u64) -> Comparison {
         let mut random = Stream::new(seed, "bootstrap comparison", 0);
         let n = self.returns.len();
@@ -319,7 +319,7 @@ impl Episodes {
         let own = |indices: &[usize]| ratio(&self.returns, &self.steps, indices);
         let their = |indices: &[usize]| ratio(&other.returns, &other.steps, indices);
         let difference = |indices: &[usize]| own(indices) - their(indices);
-        // In percent of the baseline's magnitude: a baseline may well be negative.
+        // In percent of the baseline's magnitude: a baseline may be negative.
         let lift = |indices: &[usize]| 100.0 * difference(indices) / their(indices).abs();
         let chances = |indices: &[usize]| {
             let pick = |values: &[f64]| indices.iter().map(|index| values[*index]).collect::<Vec<_>>();

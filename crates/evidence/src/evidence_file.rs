@@ -1,11 +1,11 @@
-//! Evidence files: JSON that begins with its format and with the hashes of the policies, projects and data it speaks of.
+//! Evidence files: JSON that begins with its format and with the hashes of its policies, projects and data.
 //!
 //! `{"format": 1, "hashes": {"policies": [{"name": …, "hash": …}], "projects": […], "data": […]}, …}`, then the keys of the
 //! measurement itself. Every hash is BLAKE3, in hex: of a policy file's bytes, of a resolved project's text, of a log file's
 //! bytes. Files from before format 1 begin with the measurement; they are read too. A newer format is refused.
 //!
-//! The measurements' own types ([`crate::evaluate::Evaluation`] and others) are the format: their keys stand in
-//! `docs/json.md`, and golden files in the tests of each crate hold them.
+//! The types of the measurements ([`crate::evaluate::Evaluation`] and others) define the format: `docs/json.md` lists their
+//! keys, and golden files in the tests of each crate contain them.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,14 +19,14 @@ use setpoint_process::Factory;
 /// Number of the layout that [`write()`] writes.
 pub const FORMAT: u32 = 1;
 
-/// What a measurement speaks of.
+/// The sources of a measurement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
     /// Policies, each by the hash of its file.
     pub policies: Vec<Named>,
     /// Projects, each by the hash of its resolved text.
     pub projects: Vec<Named>,
-    /// Logs and other files that the figures rest on, each by the hash of its bytes.
+    /// Logs and other files of the figures, each by the hash of its bytes.
     pub data: Vec<Named>,
 }
 
@@ -40,26 +40,26 @@ pub struct Named {
 }
 
 impl Hashes {
-    /// With a policy.
+    /// Adds a policy.
     pub fn policy(mut self, name: &str, policy: &Policy) -> Self {
         self.policies.push(Named { name: name.to_owned(), hash: policy.hash() });
         self
     }
 
-    /// With a policy by its file.
+    /// Adds a policy by its file.
     pub fn policy_file(mut self, name: &str, path: &Path) -> Result<Self, FileError> {
         self.policies.push(Named { name: name.to_owned(), hash: of_file(path)? });
         Ok(self)
     }
 
-    /// With a project by its resolved text, and the files that its process was made from.
+    /// Adds a project by its resolved text, and the files of its process.
     pub fn project(mut self, name: &str, resolved: &str, process: &dyn Factory) -> Result<Self, FileError> {
         let hash = blake3::hash(resolved.as_bytes()).to_hex().to_string();
         self.projects.push(Named { name: name.to_owned(), hash });
         process.files().iter().try_fold(self, |hashes, file| hashes.data(file))
     }
 
-    /// With a log, or another file of data; one that is named already is named once.
+    /// Adds a log, or another file of data; the same file is added once.
     pub fn data(mut self, path: &Path) -> Result<Self, FileError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let named = Named { name, hash: of_file(path)? };
@@ -99,7 +99,7 @@ pub fn text(hashes: &Hashes, measured: &impl Serialize) -> String {
     serde_json::to_string_pretty(&stored).expect("a measurement is a struct with text keys")
 }
 
-/// Writes a measurement, with its folder where there is none.
+/// Writes a measurement, and creates its folder if needed.
 pub fn write(path: &Path, hashes: &Hashes, measured: &impl Serialize) -> Result<(), FileError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         atomic::create_folder(folder)?;
@@ -107,7 +107,7 @@ pub fn write(path: &Path, hashes: &Hashes, measured: &impl Serialize) -> Result<
     atomic::replace(path, text(hashes, measured).as_bytes())
 }
 
-/// Reads a measurement; `None` where there is no file.
+/// Reads a measurement; `None` if there is no file.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
     if !path.is_file() {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! The fault matrix: what a policy makes when its sensors are noisy, late and lossy, in every combination of sizes.
+//! The fault matrix: the return of a policy with noisy, late and lossy sensors, in every combination of sizes.
 //!
-//! The same seeds everywhere, so that a cell differs from its neighbour by the fault alone. What the project itself says of
-//! disturbances is left out of it: the matrix asks how far one may go.
+//! All cells use the same seeds, so a cell differs from its neighbour only by the fault. The project's own disturbances do
+//! not apply: the matrix measures the limit of the policy.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::disturbance::{Disturbance, Levels, SensorError, span};
@@ -51,11 +51,11 @@ pub struct Cell {
 /// A policy under all faults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tolerance {
-    /// What the matrix calls it.
+    /// Its name in the matrix.
     pub policy: String,
-    /// What it was trained with, in words.
+    /// The disturbances of its training, as text.
     pub trained: String,
-    /// Dropout by dropout, in it delay by delay, in it noise by noise.
+    /// The cells, ordered by dropout, then by delay, then by noise.
     pub cells: Vec<Cell>,
 }
 
@@ -66,13 +66,13 @@ pub struct FaultMatrix {
     pub project: String,
     /// The sizes.
     pub grid: Grid,
-    /// Episodes of each cell, the same seeds in all.
+    /// Episodes of each cell, with the same seeds in all cells.
     pub episodes: u32,
     /// Their seed.
     pub seed: u64,
-    /// Features whose range is that of their type: they get no noise.
+    /// Features whose range is the range of their number type: they get no noise.
     pub without_noise: Vec<String>,
-    /// The policies, one after another.
+    /// The policies.
     pub policies: Vec<Tolerance>,
 }
 
@@ -82,13 +82,13 @@ impl Tolerance {
         self.cells.iter().find(|cell| cell.noise == 0.0 && cell.delay == 0 && cell.dropout == 0.0)
     }
 
-    /// The cell that costs most.
+    /// The cell with the lowest return.
     pub fn worst(&self) -> Option<&Cell> {
         self.cells.iter().min_by(|a, b| a.episode_return.total_cmp(&b.episode_return))
     }
 }
 
-/// Disturbances in a project, in words.
+/// The disturbances of a project, as text.
 pub fn trained_with(decision: &Decision) -> String {
     let mut kinds: Vec<&str> = decision.project.disturbances.iter().map(Disturbance::kind).collect();
     kinds.dedup();
@@ -101,7 +101,7 @@ pub fn trained_with(decision: &Decision) -> String {
     }
 }
 
-/// Measures policies in every cell; `done` hears of each one. All policies must fit the first one's decision.
+/// Measures policies in every cell; `done` is called after each cell. All policies must fit the first one's decision.
 pub fn fault_matrix(
     policies: &[(String, Decision, Policy)],
     grid: &Grid,
@@ -205,7 +205,7 @@ fn cell(
     })
 }
 
-/// Keeps the matrix with a run.
+/// Stores the matrix in a run.
 pub fn keep(matrix: &FaultMatrix, hashes: &Hashes, folder: &RunFolder) -> Result<(), FileError> {
     evidence_file::write(&folder.evidence("faults"), hashes, matrix)
 }

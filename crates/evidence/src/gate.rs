@@ -1,18 +1,18 @@
-//! The gate: whether an evaluation proves the lift over a baseline that the project asks for.
+//! The gate: whether an evaluation proves the lift over a baseline that the project requires.
 
 use crate::decision::Decision;
 use crate::evaluate::{Comparison, Evaluation};
 
-/// The gate of a project, held against an evaluation.
+/// The result of a project's gate for an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate {
-    /// The lift that the project asks for, in percent.
+    /// The lift that the project requires, in percent.
     pub required_lift_percent: f64,
     /// Whether the whole interval of the lift is at least that.
     pub passed: bool,
 }
 
-/// The gate of a decision; `None` where its project asks for no lift.
+/// The gate of a decision; `None` if its project requires no lift.
 pub fn gate(evaluation: &Evaluation, decision: &Decision) -> Option<Gate> {
     let required_lift_percent = decision.project.evaluate.required_lift_percent?;
     let passed = against(evaluation, decision)
@@ -20,7 +20,7 @@ pub fn gate(evaluation: &Evaluation, decision: &Decision) -> Option<Gate> {
     Some(Gate { required_lift_percent, passed })
 }
 
-/// The comparison with the baseline of the gate (`evaluate.against`); `None` where the policy was compared with no baseline.
+/// The comparison with the baseline of the gate (`evaluate.against`); `None` if the policy was compared with no baseline.
 pub fn against<'e>(evaluation: &'e Evaluation, decision: &Decision) -> Option<&'e Comparison> {
     let name = decision.project.evaluate.against()?;
     evaluation.comparisons.iter().find(|comparison| comparison.baseline == name)
@@ -43,14 +43,14 @@ pub fn sentence(evaluation: &Evaluation, decision: &Decision) -> Option<String> 
     let episodes = percent(100.0 * found.probability_of_improvement);
     let sentence = if interval.low > 0.0 {
         format!(
-            "{size} more than {baseline} ({interval_text}), and does better in {episodes} of pairs of episodes"
+            "{size} more than {baseline} ({interval_text}), and is better in {episodes} of pairs of episodes"
         )
     } else if interval.high < 0.0 {
         format!("{size} less than {baseline} ({interval_text}): it is not better")
     } else {
-        format!("which cannot be told apart from {baseline} ({interval_text})")
+        format!("with no clear difference from {baseline} ({interval_text})")
     };
-    Some(format!("{algorithm} makes {reward:.1} reward per step, {sentence}."))
+    Some(format!("{algorithm} gets {reward:.1} reward per step, {sentence}."))
 }
 
 /// A percentage as people write it.

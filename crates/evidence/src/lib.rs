@@ -2,12 +2,13 @@
 //!
 //! * [`decision`] – a project with its process; start here
 //! * [`player`] – the one loop in which a decider plays; its observers measure. [`deciders`] – deciders by name
-//! * [`environments`] – processes to learn in, with reward, constraints and the sums that logs show
-//! * [`progression`] – a training's way through the levels of a curriculum
-//! * [`mod@evaluate`] – the policy against its baselines, [`mod@gate`] – whether the required lift is proved; [`faults`] – the policy under noise, delay and loss of samples
+//! * [`environments`] – processes for learning, with reward, constraints and the sums for logs
+//! * [`progression`] – the levels of a curriculum during a training
+//! * [`mod@evaluate`] – the policy against its baselines, [`mod@gate`] – whether the evaluation proves the required lift;
+//!   [`faults`] – the policy under noise, delay and loss of samples
 //! * [`evidence_file`] – files of evidence, with the hashes of their policies, projects and data
-//! * [`preferences`] – whether the reward prefers the behaviour that the project says
-//! * [`logs`], [`action_distribution`], [`off_policy_evaluation`] – logs of decisions, and the return of another policy
+//! * [`preferences`] – whether the reward prefers the behaviour that the project demands
+//! * [`logs`], [`action_distribution`], [`off_policy_evaluation`] – logs of decisions, and estimates of another policy's return
 
 pub mod action_distribution;
 pub mod deciders;

@@ -1,6 +1,6 @@
-//! Logs of decisions as this crate learns and judges from them: read from a file, or made by playing in the process.
+//! Logs of decisions for learning and evaluation: read from a file, or recorded in the process.
 //!
-//! [`load`] reads a log by the project's `[data]`; [`record()`] makes one whose logging policy is known.
+//! [`load`] reads a log by the project's `[data]`; [`record()`] makes a log with a known logging policy.
 
 use std::path::Path;
 
@@ -18,8 +18,8 @@ mod record;
 
 pub use record::record;
 
-/// Reads a log of a process by the project's `[data]`. Where there is none, the columns must bear the process's own names
-/// (`action`, `reward`, `episode` … for the rest). A log whose faults would make wrong figures is refused.
+/// Reads a log of a process by the project's `[data]`. Without `[data]` the columns must have the process's own names
+/// (`action`, `reward`, `episode` … for the rest). Refuses a log with faults that would make wrong figures.
 pub fn load(
     project: &Project,
     spec: &Spec,
@@ -37,7 +37,7 @@ pub fn load(
         }
     }
     const LOOK: &str =
-        "`setpoint validate PROJECT --data LOG` looks at all of it and proposes a [data] table";
+        "`setpoint validate PROJECT --data LOG` audits the whole log and proposes a [data] table";
     let refuse = |what: String| {
         Diagnostic::without_origin(format!("cannot learn from the log {}: {what}", path.display()), LOOK)
     };
@@ -53,7 +53,7 @@ pub fn load(
     }
 }
 
-/// How messages call a row: by its line where it has one.
+/// The name of a row in messages: its line, if it has one.
 pub fn place(log: &Log, row: usize) -> String {
     match log.lines.get(row).copied().unwrap_or(0) {
         0 => format!("row {row} of the log"),
@@ -61,16 +61,16 @@ pub fn place(log: &Log, row: usize) -> String {
     }
 }
 
-/// `[episodes]` whether each came to an end of the process's own. Where the log does not say, one that is shorter than the
-/// longest is taken to have: a time limit cuts all of them at the same length.
+/// `[episodes]` whether each episode ended by itself. If the log does not state it, every episode that is shorter than the
+/// longest counts as ended: a time limit cuts all episodes at the same length.
 pub fn ended(log: &Log) -> Vec<bool> {
     let longest = log.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0);
     let has_ended = |episode: &LoggedEpisode| episode.terminated.unwrap_or(episode.rows.len() < longest);
     log.episodes.iter().map(has_ended).collect()
 }
 
-/// Signals of the state in which a row's action was taken, as far as they are known: what a feature of the same name shows,
-/// else what the step before measured.
+/// Signals of the state in which a row's action was taken, if known: the value of a feature of the same name, otherwise the
+/// measurement of the step before.
 pub fn signals_at_decision(spec: &Spec, log: &Log, row: usize, is_first: bool, signals: &mut [f32]) {
     for (index, (value, signal)) in signals.iter_mut().zip(&spec.signals).enumerate() {
         let feature = spec.observation.iter().position(|feature| feature.name == signal.name);
@@ -105,7 +105,7 @@ mod tests {
         load(&project(data), &spec(), &path, &mut |_| {}).map_err(|error| error.to_string())
     }
 
-    /// 40 rows in episodes of ten, each number a little different.
+    /// 40 rows in episodes of ten, with small differences in each number.
     fn rows() -> String {
         let row = |index: usize| {
             let x = 0.3 + 0.01 * (index * 7 % 13) as f32;
@@ -128,7 +128,7 @@ mod tests {
         let log = read("", &format!("{HEADER}{}", rows())).unwrap();
         assert_eq!((log.rows(), log.choice(0), log.choice(1), log.choice(2)), (40, 4, 0, 5));
         assert_eq!(log.episodes[1], LoggedEpisode { rows: 10..20, terminated: Some(true) });
-        // WIP is what the next row shows, in parts.
+        // WIP is the value of the next row, in parts.
         assert_eq!(log.signals(0)[2], 0.275 * 40.0);
         let mut signals = [0.0; 7];
         signals_at_decision(&spec(), &log, 0, true, &mut signals);

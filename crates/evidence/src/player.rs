@@ -1,7 +1,7 @@
 //! The player: steps processes under a decider, episode by episode, and shows every step to an observer.
 //!
 //! Evaluations, fault matrices, preferences, probes, recorded logs, validations and schedules are observers of this one
-//! loop. A lane whose episode has ended stands still until all lanes have ended.
+//! loop. A lane whose episode has ended waits until all lanes have ended.
 
 use setpoint_decision::Project;
 use setpoint_decision::spec::ActionSpace;
@@ -30,9 +30,9 @@ pub struct Step<'a> {
     pub state: State<'a>,
     /// The action that was taken, after the constraints.
     pub action: Action<'a>,
-    /// The settings that the decider wanted, before the constraints; empty where the action is a choice.
+    /// The settings of the decider, before the constraints; empty if the action is a choice.
     pub wanted: &'a [f32],
-    /// The probability with which the choice was drawn; NaN where the decider does not say.
+    /// The probability of the drawn choice; NaN if the decider does not give it.
     pub probability: f64,
     /// The reward.
     pub reward: f64,
@@ -44,10 +44,10 @@ pub struct Step<'a> {
     pub signals: &'a [f32],
 }
 
-/// Whoever looks at the steps of a play.
+/// An observer of the steps of a play.
 pub trait Observer {
-    /// Looks at a step, lane by lane in every round; gives whether the lane goes on. A lane that goes on after the end of its
-    /// episode begins its next episode.
+    /// Looks at a step, lane by lane in every round; returns whether the lane continues. A lane that continues after the
+    /// end of its episode begins its next episode.
     fn observe(&mut self, step: &Step<'_>) -> bool;
 
     /// The decider has no action for the present state of a lane: the lane stops without a step.
@@ -68,7 +68,7 @@ pub struct Player {
     space: ActionSpace,
     features: usize,
     signals: usize,
-    /// Lanes in which an episode goes on.
+    /// Lanes with an open episode.
     open: Vec<bool>,
     /// Steps of each lane in this play.
     counts: Vec<u32>,
@@ -79,7 +79,7 @@ pub struct Player {
     terms: Vec<f64>,
 }
 
-/// The states in which the decider is asked, one row for each open lane.
+/// The states for the decider, one row for each open lane.
 #[derive(Default)]
 struct Asked {
     lanes: Vec<usize>,
@@ -95,7 +95,7 @@ impl Asked {
     }
 }
 
-/// Processes of a project, disturbed as its evaluation says; lane `i` draws from the stream (seed, purpose, i).
+/// Processes of a project, with the disturbances of its evaluation; lane `i` draws from the stream (seed, purpose, i).
 pub(crate) fn batch(
     project: &Project,
     factory: &dyn Factory,
@@ -112,7 +112,7 @@ pub(crate) fn batch(
 }
 
 impl Player {
-    /// Prepares `lanes` processes of a decision, disturbed as its evaluation says; lane `i` draws from the stream
+    /// Prepares `lanes` processes of a decision, with the disturbances of its evaluation; lane `i` draws from the stream
     /// (seed, purpose, i).
     pub fn new(decision: &Decision, lanes: usize, seed: u64, purpose: &str) -> Result<Self, PlayError> {
         let spec = decision.spec();
@@ -151,13 +151,13 @@ impl Player {
         self.batch.keep_schedules();
     }
 
-    /// What ran where and when in a lane's last finished episode; empty where nothing is kept or scheduled.
+    /// The schedule of a lane's last finished episode; empty if none was kept or the process has none.
     pub fn schedule(&self, lane: usize) -> &[Bar] {
         self.batch.schedule(lane)
     }
 
-    /// Steps every lane until the observer lets none of them go on. Where no episode was begun by [`Player::begin`], an
-    /// episode begins in every lane.
+    /// Steps every lane until the observer stops it. If [`Player::begin`] began no episode, an episode begins in every
+    /// lane.
     pub fn play(&mut self, decider: &mut dyn Decider, observer: &mut dyn Observer) -> Result<(), PlayError> {
         if !self.open.contains(&true) {
             self.batch.reset()?;
@@ -244,7 +244,7 @@ impl Player {
             let measured = &transition.signals[lane * *signals..(lane + 1) * *signals];
             let next = &transition.observations[lane * *features..(lane + 1) * *features];
             let reward = reward.evaluate(measured, outcome, terms);
-            // A sum is finite only if every part is (or parts overflow, which is as bad).
+            // A sum is finite only if every part is (or the sum overflows, which is an error too).
             if !(reward + f64::from(next.iter().sum::<f32>())).is_finite() {
                 return Err(PlayError::NotFinite { what: "an observation or a reward", lane, step: round });
             }

@@ -1,4 +1,4 @@
-//! Does the reward prefer what the project says that it must? Two ways to behave from the same beginnings, paired.
+//! Does the reward prefer the behaviour that the project demands? Two behaviours from the same initial states, in pairs.
 
 use setpoint_decision::charter::Finding;
 use setpoint_decision::preference::{Behaviour, Preference};
@@ -13,10 +13,10 @@ use crate::player::{Player, Step};
 use setpoint_statistics::number;
 use setpoint_statistics::{Summary, mean};
 
-/// A preference tried out.
+/// The result of a reward test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// Return of the preferred behaviour less that of the other, over all beginnings.
+    /// Return of the preferred behaviour minus the return of the other, over all initial states.
     pub difference: Summary,
     /// Mean returns: preferred, other.
     pub returns: [f64; 2],
@@ -24,19 +24,19 @@ pub struct Trial {
     pub terms: Vec<(String, [f64; 2])>,
 }
 
-/// What the reward says of each preference; one that it does not honour fails.
+/// The findings of all reward tests.
 pub fn preferences(decision: &Decision) -> Vec<Finding> {
     let judge = |preference: &Preference| match try_out(decision, preference) {
         Ok(trial) => trial.judge(preference),
         Err(error) => {
-            Finding::fail("reward test", format!("\"{}\" could not be tried: {error}", preference.name))
+            Finding::fail("reward test", format!("\"{}\" could not be tested: {error}", preference.name))
         }
     };
     decision.project.preferences.iter().map(judge).collect()
 }
 
-/// Plays both behaviours from the same beginnings. Constraints are left aside: the reward must be right by itself, or the
-/// policy leans on the guard all the time.
+/// Plays both behaviours from the same initial states. Ignores constraints: the reward must be right by itself, otherwise
+/// the policy always relies on the constraints.
 pub fn try_out(decision: &Decision, preference: &Preference) -> Result<Trial, PlayError> {
     let mut unguarded = decision.clone();
     unguarded.project.constraints.clear();
@@ -104,8 +104,7 @@ fn decider(behaviour: &Behaviour, decision: &Decision, lanes: usize, seed: u64) 
     }
 }
 
-/// Takes the same actions in every lane: some choices one after another, of which the last is repeated, or always the same
-/// settings.
+/// Takes the same actions in every lane: a sequence of choices whose last choice repeats, or constant settings.
 struct Script {
     choices: Vec<u32>,
     settings: Vec<f32>,
@@ -118,7 +117,7 @@ impl Decider for Script {
         self.taken[lane] = 0;
     }
 
-    /// A choice that the process does not allow just now is replaced by the first that it allows.
+    /// A choice that the process forbids at the moment is replaced by the first allowed choice.
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         for (row, lane) in states.lanes.iter().enumerate() {
             if self.choices.is_empty() {
@@ -136,7 +135,7 @@ impl Decider for Script {
 }
 
 impl Trial {
-    /// Whether the preferred behaviour is clearly paid more.
+    /// Whether the preferred behaviour clearly gets more reward.
     pub fn holds(&self) -> bool {
         self.difference.interval.low > 0.0
     }
@@ -148,7 +147,7 @@ impl Trial {
         let Summary { mean, interval, .. } = &self.difference;
         let window = preference.steps.map_or("an episode".to_owned(), |steps| format!("{steps} steps"));
         let figures = format!(
-            "in {window} {prefer} is paid {} and {over} {}, a difference of {} [{}, {}]; by term: {}",
+            "in {window} the reward of {prefer} is {} and the reward of {over} is {}, a difference of {} [{}, {}]; by term: {}",
             number(preferred),
             number(other),
             number(*mean),
@@ -164,12 +163,12 @@ impl Trial {
         } else if interval.low == 0.0 && interval.high == 0.0 {
             "the reward makes no difference".to_owned()
         } else {
-            "the interval holds 0: more episodes, or a clearer reward".to_owned()
+            "the interval contains 0: use more episodes, or a clearer reward".to_owned()
         };
         Finding::fail("reward test", format!("\"{name}\" does not hold, {reason}: {figures}"))
     }
 
-    /// What each term adds to the difference, the greatest first.
+    /// The share of each term in the difference, the greatest first.
     fn shares(&self) -> String {
         let mut shares: Vec<(&str, f64)> =
             self.terms.iter().map(|(name, [preferred, other])| (name.as_str(), preferred - other)).collect();

@@ -1,11 +1,11 @@
-//! Going through a project's levels: when the next one begins, how the earlier ones fare, and what is forgotten.
+//! The progress through a project's levels: the start of the next level, the returns on earlier levels, and forgotten levels.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::curriculum::Curriculum;
 
-/// Where a training stands in its curriculum.
+/// The position of a training in its curriculum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progression {
     /// The present level, counted from 0.
@@ -17,7 +17,7 @@ pub struct Progression {
 struct Level {
     /// Returns of its last episodes.
     returns: VecDeque<f64>,
-    /// Episodes since the level became the present one, or since it was left.
+    /// Episodes since the level began, or since it was left.
     episodes: u64,
     /// Mean return when it was left.
     mastered_at: Option<f64>,
@@ -29,16 +29,16 @@ impl Level {
     }
 }
 
-/// A level, as logs tell of it.
+/// A level, as logs report it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing<'a> {
     /// Its name.
     pub name: &'a str,
     /// Mean return of its last episodes; `None` before the first.
     pub mean: Option<f64>,
-    /// How far that lies below what it was when the level was left, in percent; 0 where it does not.
+    /// Fall of that return since the level was left, in percent; 0 without a fall.
     pub fallen_percent: f64,
-    /// Whether it has fallen so far that the project calls it forgotten.
+    /// Whether the fall exceeds the project's limit for a forgotten level.
     pub forgotten: bool,
 }
 
@@ -48,13 +48,12 @@ impl Progression {
         Self { level: 0, levels: vec![Level::default(); curriculum.levels.len()] }
     }
 
-    /// Whether it is one of such a curriculum.
+    /// Whether it belongs to a curriculum like this.
     pub fn fits(&self, curriculum: &Curriculum) -> bool {
         self.levels.len() == curriculum.levels.len() && self.level < self.levels.len()
     }
 
-    /// Counts a finished episode of a level; `steps` environment steps have been taken by now. Says whether the next level
-    /// begins.
+    /// Counts a finished episode of a level, at `steps` environment steps. Returns whether the next level begins.
     pub fn count(&mut self, curriculum: &Curriculum, level: usize, episode_return: f64, steps: u64) -> bool {
         let window = curriculum.episodes as usize;
         let scored = &mut self.levels[level];
@@ -69,7 +68,7 @@ impl Progression {
             return false;
         }
         let mastered = curriculum.advance_above.as_ref().is_some_and(|above| {
-            // A level is judged by episodes of its own, never by a few lucky ones.
+            // Only enough episodes of its own judge a level, never a few lucky ones.
             present.episodes >= curriculum.episodes
                 && present.mean().is_some_and(|mean| mean > above.at(self.level))
         });
@@ -88,7 +87,7 @@ impl Progression {
     pub fn standings<'a>(&'a self, curriculum: &'a Curriculum) -> impl Iterator<Item = Standing<'a>> {
         self.levels.iter().zip(&curriculum.levels).take(self.level + 1).map(|(level, name)| {
             let mean = level.mean();
-            // What remains of an earlier level is known once enough episodes of it were played since.
+            // The fall of an earlier level is known after enough later episodes on it.
             let known = level.episodes >= curriculum.episodes;
             let fallen_percent = match (level.mastered_at, mean) {
                 (Some(before), Some(now)) if known => {
@@ -136,7 +135,7 @@ mod tests {
             assert!(!progression.count(&curriculum, 1, 21.0, 6));
         }
         assert!(progression.count(&curriculum, 1, 21.0, 7));
-        assert!(!progression.count(&curriculum, 2, 1e9, 8), "there is nothing harder");
+        assert!(!progression.count(&curriculum, 2, 1e9, 8), "there is no harder level");
         assert_eq!(progression.level, 2);
     }
 
@@ -164,7 +163,7 @@ mod tests {
         };
         progression.count(&curriculum, 0, 80.0, 1);
         progression.count(&curriculum, 0, 80.0, 2);
-        assert_eq!(easy(&progression), (0.0, false), "two episodes are too few to tell");
+        assert_eq!(easy(&progression), (0.0, false), "two episodes are too few");
         progression.count(&curriculum, 0, 80.0, 3);
         assert_eq!(easy(&progression), (20.0, true));
         for _ in 0..3 {

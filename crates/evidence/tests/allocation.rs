@@ -1,6 +1,6 @@
-//! A decision allocates nothing in steady state, whoever decides: counted by the allocator itself.
+//! No decider allocates in steady state: the allocator itself counts.
 //!
-//! Each thread counts its own allocations: the test harness allocates on its thread whenever it likes.
+//! Each thread counts its own allocations: the test harness allocates on its own thread at any time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -23,11 +23,11 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call is handed to the system's allocator unchanged.
+// SAFETY: every call passes to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is the system allocator's.
+        // SAFETY: the caller's guarantee is the guarantee that the system allocator needs.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {

@@ -1,4 +1,5 @@
-//! Off-policy evaluation against the truth: what a policy earns in the simulator, and what logs of another one say.
+//! Off-policy evaluation against the truth: the return of a policy in the simulator, and its estimates from the logs of
+//! another policy.
 
 use setpoint_decision::Project;
 use setpoint_evidence::Decision;
@@ -11,7 +12,7 @@ use setpoint_policy::Policy;
 mod sample;
 use sample::policy;
 
-/// Steps that count: so few that a log of 300 episodes holds enough of what the policies below would have done.
+/// Steps that count: few enough that a log of 300 episodes contains enough of the actions of the policies below.
 const STEPS: usize = 6;
 const EPISODES: usize = 300;
 
@@ -47,14 +48,14 @@ fn settings(steps: usize, behaviour: Option<Behaviour>) -> Settings {
     Settings { steps: Some(steps), behaviour, ..Settings::default() }
 }
 
-/// The mean return of 40,000 episodes; its standard error is below 0.5, a hundredth of what a log's intervals are wide.
+/// The mean return of 40,000 episodes; its standard error is below 0.5, a hundredth of the width of a log's intervals.
 fn truth(decision: &Decision, policy: &Policy, name: &str) -> f64 {
     let log = record(decision, &mut distribution(decision, policy, name), 40_000, STEPS, 99).unwrap();
     log.rewards.iter().sum::<f64>() / log.episodes.len() as f64
 }
 
-/// For every policy and estimator: how many of so many logs of the random policy gave an interval that holds the truth. A
-/// refusal holds nothing.
+/// For every policy and estimator: the number of logs of the random policy whose interval contains the true value. A
+/// refusal counts as an interval without it.
 fn coverage(logs: u64, behaviour: Behaviour) -> Vec<(String, u64)> {
     let decision = decision("");
     let policy = policy(&decision);
@@ -85,8 +86,8 @@ fn coverage(logs: u64, behaviour: Behaviour) -> Vec<(String, u64)> {
     rows
 }
 
-/// Where an interval holds the truth with a chance of 93 %, fewer than 19 of 24 logs do in 0.3 % of all seeds, and in 4 % for
-/// the twelve together; these seeds are fixed and pass.
+/// If an interval contains the true value with a probability of 93 %, fewer than 19 of 24 logs do in 0.3 % of all seeds,
+/// and in 4 % for the twelve together; these seeds are fixed and pass.
 #[test]
 fn intervals_hold_the_truth() {
     for (label, count) in coverage(24, Behaviour::Logged) {
@@ -96,7 +97,7 @@ fn intervals_hold_the_truth() {
 
 /// The figure of docs/guide.md. Run with `--ignored --nocapture`.
 #[test]
-#[ignore = "takes a minute or so"]
+#[ignore = "takes about a minute"]
 fn intervals_hold_the_truth_in_ninety_of_a_hundred_logs() {
     for (label, count) in coverage(100, Behaviour::Logged) {
         assert!(count >= 90, "{label}: {count} of 100");
@@ -132,7 +133,7 @@ fn a_policy_judged_from_its_own_log_earns_what_the_log_says() {
     assert_eq!(report.behaviour, Behaviour::Uniform);
 }
 
-/// A column that lies, an episode too short, a log without probabilities.
+/// A wrong column, an episode that is too short, a log without probabilities.
 #[test]
 fn logs_that_do_not_serve_are_refused_or_explained() {
     let decision = decision("");
@@ -143,7 +144,7 @@ fn logs_that_do_not_serve_are_refused_or_explained() {
     let message =
         |result: Result<Report, Box<setpoint_decision::Diagnostic>>| result.unwrap_err().to_string();
     let log = random_log(&decision, 40, 12, 3);
-    assert!(message(ask(&log, 13, None)).contains("its longest has 12"));
+    assert!(message(ask(&log, 13, None)).contains("its longest episode has 12"));
     let mut lying = log.clone();
     (lying.probabilities[17], lying.lines[17]) = (1.5, 19);
     let text = message(ask(&lying, 12, None));
@@ -171,7 +172,7 @@ fn logs_that_do_not_serve_are_refused_or_explained() {
     assert!(message(refused).contains("gives settings"));
 }
 
-/// A constraint that the log's own policy did not keep: the judged policy never takes what it forbids.
+/// A constraint that the log's own policy did not have: the judged policy never takes the forbidden choice.
 #[test]
 fn what_a_constraint_forbids_has_no_weight() {
     let free = decision("");

@@ -27,7 +27,7 @@ fn decision(text: &str) -> Decision {
     Decision::open(project, &setpoint_processes::registry(), &mut |_| {}).unwrap()
 }
 
-/// Everything that can be seen of a step, bit by bit.
+/// Every value of a step, bit by bit.
 fn bits(step: &Step<'_>) -> Vec<u64> {
     let action: Vec<f32> = match step.action {
         Action::Discrete(choice) => vec![choice as f32],
@@ -181,7 +181,7 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
     let mut decider = baseline("random", &guarded, 1, 20).unwrap();
     let observe = &mut |step: &Step<'_>| {
         let Action::Discrete(choice) = step.action else { panic!("the line takes choices") };
-        // `wip` is a feature too: the guard reads it there, to the last bit that an f32 holds.
+        // `wip` is a feature too: the guard reads it there, with the precision of an f32.
         if step.state.signals[wip] > 8.001 {
             active += 1;
             assert!(!forbidden.contains(&choice));
@@ -193,7 +193,7 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
     Player::new(&guarded, 20, 1, "test").unwrap().play(&mut decider, observe).unwrap();
     assert!(active > 50 && free > 50, "{active} {free}");
 
-    // In the end only the job is left that must not be taken.
+    // At the end only the forbidden job remains.
     let shop = decision(SHOP);
     let (job, signal) = (shop.spec().action.names()[0], &shop.spec().signals[0].name);
     let stuck = decision(&format!(
@@ -205,7 +205,7 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
     assert!(error.to_string().contains("no action of environment"), "{error}");
 }
 
-/// A limit on a setting: the action is limited, the wish is kept.
+/// A limit on a setting: the action is limited, and the decider's own value is kept.
 #[test]
 fn settings_are_limited_and_the_wish_is_kept() {
     let decision = decision(&format!(
@@ -246,7 +246,7 @@ fn uniform_random_takes_every_allowed_choice_equally_often() {
     }
 }
 
-/// A decider behind constraints declines where nothing is left, and answers in its other rows.
+/// A decider with constraints declines in a row without an allowed choice, and decides in the other rows.
 #[test]
 fn a_constrained_decider_declines_where_no_choice_is_left() {
     let decision = decision(LINE);
@@ -266,7 +266,7 @@ fn a_constrained_decider_declines_where_no_choice_is_left() {
     );
 }
 
-/// The first episode of an evaluation, played alone: schedules show the episode that was measured.
+/// The first episode of an evaluation, played alone: a schedule shows the same episode as the evaluation.
 #[test]
 fn an_evaluation_measures_what_the_player_shows() {
     let decision = decision(LINE);
@@ -300,7 +300,7 @@ fn the_gate_wants_the_whole_interval() {
     };
     let words = [
         "less than the heuristic",
-        "cannot be told apart",
+        "no clear difference",
         "more than the heuristic",
         "more than the heuristic",
     ];

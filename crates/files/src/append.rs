@@ -14,7 +14,7 @@ pub struct AppendFile {
 }
 
 impl AppendFile {
-    /// Opens (or creates) `path`, cut to its first `bytes` bytes: what came after belongs to updates that are done anew.
+    /// Opens (or creates) `path`, cut to its first `bytes` bytes: the later bytes belong to updates that are repeated.
     pub fn open(path: &Path, bytes: u64) -> Result<Self, FileError> {
         let open = || {
             let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;

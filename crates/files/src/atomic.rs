@@ -1,4 +1,4 @@
-//! Files that survive a kill or a full disk: written beside the old one, synced, then renamed over it.
+//! Files that survive a kill or a full disk: written next to the old file, synced, then renamed over it.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -58,7 +58,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy");
         replace(&path, b"old").unwrap();
-        // A folder in the temporary file's place makes the write fail, whoever runs the test.
+        // A folder in the temporary file's place makes the write fail, also for root.
         fs::create_dir(folder.path().join("policy.tmp")).unwrap();
         let error = replace(&path, b"new").unwrap_err();
         assert!(error.to_string().contains("cannot write"), "{error}");

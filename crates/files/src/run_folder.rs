@@ -22,7 +22,7 @@ impl RunFolder {
         Self { path: path.into() }
     }
 
-    /// The name of a new run: `runs/<project>/<UTC time>-<algorithm>-s<seed>`, beside the working directory.
+    /// The name of a new run: `runs/<project>/<UTC time>-<algorithm>-s<seed>`, below `root`.
     pub fn new_under(root: &Path, project: &str, algorithm: &str, seeds: &str, now: SystemTime) -> Self {
         let folder = root.join(file_name(project));
         let stem = format!("{}-{algorithm}-s{seeds}", timestamp(now));

@@ -1,27 +1,27 @@
-//! A decider behind constraints: forbidden choices are never taken, settings are limited.
+//! A decider with constraints: it never takes forbidden choices, and its settings are limited.
 
 use setpoint_decision::spec::ActionSpace;
 
 use crate::constraints::ConstraintSet;
 use crate::decider::{ActionBuffer, Decider, States};
 
-/// A decider whose actions keep the constraints, whatever it would like to do. It declines where the constraints and the
+/// A decider whose actions keep the constraints. It declines if the constraints and the
 /// process together leave no choice.
 pub struct Constrained<D> {
     decider: D,
     constraints: ConstraintSet,
-    /// Choices; 0 where actions are settings.
+    /// Number of choices; 0 if actions are settings.
     choices: usize,
-    /// `[rows, choices]` what process and constraints allow.
+    /// `[rows, choices]` the choices that process and constraints allow.
     allowed: Vec<bool>,
-    /// `[rows, axes]` the settings before the constraints limited them.
+    /// `[rows, axes]` the settings before the limits of the constraints.
     wanted: Vec<f32>,
-    /// Rows in which no choice is left.
+    /// Rows without an allowed choice.
     stuck: Vec<usize>,
 }
 
 impl<D: Decider> Constrained<D> {
-    /// Puts a decider of up to `lanes` lanes behind constraints.
+    /// Wraps a decider of up to `lanes` lanes with constraints.
     pub fn new(decider: D, constraints: ConstraintSet, space: &ActionSpace, lanes: usize) -> Self {
         let (choices, axes) = if space.is_discrete() { (space.len(), 0) } else { (0, space.len()) };
         Self {
@@ -34,17 +34,17 @@ impl<D: Decider> Constrained<D> {
         }
     }
 
-    /// `[rows, axes]` the settings of the last decisions before the constraints limited them; empty for choices.
+    /// `[rows, axes]` the settings of the last decisions before the limits of the constraints; empty for choices.
     pub fn wanted(&self) -> &[f32] {
         &self.wanted
     }
 
-    /// Rows of the last decisions in which process and constraints left no choice.
+    /// Rows of the last decisions in which process and constraints allowed no choice.
     pub fn stuck(&self) -> &[usize] {
         &self.stuck
     }
 
-    /// What process and constraints allow together.
+    /// The choices that process and constraints allow together.
     fn mask(&mut self, states: &States<'_>) {
         self.allowed.clear();
         self.stuck.clear();
@@ -57,7 +57,7 @@ impl<D: Decider> Constrained<D> {
             let own = states.allowed(row);
             allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
             if !allowed.contains(&true) {
-                // The decider is asked all the same: its other rows count.
+                // The decider decides in any case, because its other rows count.
                 allowed.fill(true);
                 self.stuck.push(row);
             }

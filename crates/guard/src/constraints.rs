@@ -1,17 +1,18 @@
-//! Constraints made ready to run: names resolved to indices, rules turned into action masks and clips.
+//! Constraints in executable form: names resolved to indices, rules turned into action masks and clips.
 //!
-//! The same code runs in training, in evaluation and in front of the plant, so what the policy learned under is what guards it.
+//! The same code runs in training, in evaluation and in front of the plant, so the constraints of the training also guard
+//! the policy.
 
 use setpoint_decision::constraint::{Constraint, Effect, Subject};
 use setpoint_decision::spec::{ActionSpace, Feature, Signal};
 use setpoint_policy::Policy;
 
-/// Where a condition finds its value.
+/// The source of a condition's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Source {
-    /// A feature of the observation, turned into its natural unit.
+    /// A feature of the observation, converted to its natural unit.
     Feature { index: usize, scale: f32, offset: f32 },
-    /// A signal that no feature shows; unknown when only an observation is given.
+    /// A signal that no feature shows; unknown if only an observation is given.
     Signal(usize),
 }
 
@@ -38,21 +39,21 @@ pub struct ConstraintSet {
 
 /// A constraint names something that the spaces do not have.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the constraint `{constraint}` speaks of `{name}`, which this decision does not have")]
+#[error("the constraint `{constraint}` refers to `{name}`, which this decision does not have")]
 pub struct UnknownName {
     constraint: String,
     name: String,
 }
 
 impl ConstraintSet {
-    /// The constraints that a policy file holds.
+    /// The constraints of a policy file.
     pub fn of(policy: &Policy) -> Result<Self, UnknownName> {
         let manifest = &policy.manifest;
         Self::new(&manifest.constraints, &manifest.observation, &manifest.signals, &manifest.action)
     }
 
     /// Resolves names. A signal that has a feature's name is read from the observation, so that the same value
-    /// decides in training and at the plant, where only the observation may be at hand.
+    /// decides in training and at the plant, where often only the observation is known.
     pub fn new(
         constraints: &[Constraint],
         features: &[Feature],
@@ -101,7 +102,7 @@ impl ConstraintSet {
         Ok(set)
     }
 
-    /// Whether there are no rules at all.
+    /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
@@ -111,12 +112,12 @@ impl ConstraintSet {
         self.rules.len()
     }
 
-    /// Each rule in words, in the order of the project file.
+    /// Each rule as text, in the order of the project file.
     pub fn descriptions(&self) -> &[String] {
         &self.descriptions
     }
 
-    /// Rules that need a signal that the observation does not show.
+    /// Rules that need a signal outside of the observation.
     pub fn needing_signals(&self) -> impl Iterator<Item = &str> {
         self.rules
             .iter()
@@ -125,8 +126,8 @@ impl ConstraintSet {
             .map(|(_, description)| description.as_str())
     }
 
-    /// Which rules hold in this state. `signals` may be empty when only the observation is known; rules that need
-    /// one are then taken as *active*: a guard that cannot see stays closed.
+    /// The rules that are active in this state. `signals` may be empty if only the observation is known; rules that need a
+    /// signal then count as *active*: without information the guard stays closed.
     pub fn active(&self, observation: &[f32], signals: &[f32]) -> impl Iterator<Item = bool> {
         self.rules.iter().map(move |rule| rule.holds(observation, signals))
     }
@@ -170,7 +171,7 @@ impl Rule {
                 None => return true,
             },
         };
-        // Written so that a NaN holds: a broken sensor never opens the guard.
+        // Written so that a NaN activates the rule: a broken sensor never opens the guard.
         !(value <= self.above || value >= self.below)
     }
 }

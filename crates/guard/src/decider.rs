@@ -1,20 +1,20 @@
-//! The trait of whoever decides, the states in which a decider decides, and the buffer for its actions.
+//! The trait of deciders, the states for their decisions, and the buffer for their actions.
 
 use setpoint_decision::spec::ActionSpace;
 
-/// Whoever decides: a policy, a heuristic, uniform random, a recorded controller, a policy behind constraints.
+/// A decider: a policy, a heuristic, uniform random, a recorded controller, a policy with constraints.
 ///
-/// A decider serves a fixed number of lanes. It owns its buffers, so that a decision allocates nothing, and may be held
-/// and moved between threads for as long as a process runs.
+/// A decider serves a fixed number of lanes. It owns its buffers, so that a decision allocates nothing, and it may be kept
+/// and moved between threads as long as a process runs.
 pub trait Decider: Send {
-    /// An episode begins in a lane: the decider forgets what it remembers of the lane's last episode.
+    /// An episode begins in a lane: the decider resets its memory of the lane's last episode.
     fn begin(&mut self, lane: usize);
 
     /// Writes one action for each state.
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer);
 }
 
-/// A decider that can tell how often it takes each choice of a state.
+/// A decider that can give the probability of each choice of a state.
 pub trait ChoiceProbabilities: Send {
     /// Writes the probability of each choice, `[rows, choices]`; the probabilities of a row sum to 1.
     fn probabilities(&mut self, states: &States<'_>, probabilities: &mut [f64]);
@@ -45,9 +45,9 @@ pub struct States<'a> {
     pub lanes: &'a [usize],
     /// `[rows, features]` as a policy sees them.
     pub observations: &'a [f32],
-    /// `[rows, signals]` of the present state; empty where none is known.
+    /// `[rows, signals]` of the present state; empty if no signal is known.
     pub signals: &'a [f32],
-    /// `[rows, choices]` the choices that are allowed; empty where all of them are.
+    /// `[rows, choices]` the allowed choices; empty if all are allowed.
     pub allowed: &'a [bool],
 }
 
@@ -72,7 +72,7 @@ impl<'a> States<'a> {
         self.row_of(self.signals, row)
     }
 
-    /// The choices that are allowed in a row; empty where all of them are.
+    /// The allowed choices of a row; empty if all are allowed.
     pub fn allowed(&self, row: usize) -> &'a [bool] {
         self.row_of(self.allowed, row)
     }
@@ -86,15 +86,15 @@ impl<'a> States<'a> {
 /// The actions of some lanes, one row each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActionBuffer {
-    /// `[rows]` indices of choices; empty where actions are settings.
+    /// `[rows]` indices of choices; empty if actions are settings.
     pub choices: Vec<u32>,
-    /// `[rows, axes]` in the axes' units and within their bounds; empty where actions are choices.
+    /// `[rows, axes]` in the axes' units and within their bounds; empty if actions are choices.
     pub settings: Vec<f32>,
-    /// `[rows]` the probability with which the choice was drawn; NaN where the decider does not say.
+    /// `[rows]` the probability of the drawn choice; NaN if the decider does not give it.
     pub probabilities: Vec<f64>,
-    /// `[rows]` whether the decider has no action for this state; the action of the row then means nothing.
+    /// `[rows]` whether the decider has no action for this state; the action of the row then has no meaning.
     pub declined: Vec<bool>,
-    /// Settings of a row; 0 where actions are choices.
+    /// Settings of a row; 0 if actions are choices.
     axes: usize,
 }
 
@@ -112,7 +112,7 @@ impl ActionBuffer {
         buffer
     }
 
-    /// Makes room for so many rows and forgets their former contents.
+    /// Sets the number of rows and resets their contents.
     pub fn clear(&mut self, rows: usize) {
         self.choices.resize(if self.axes == 0 { rows } else { 0 }, 0);
         self.settings.resize(rows * self.axes, 0.0);
@@ -122,12 +122,12 @@ impl ActionBuffer {
         self.declined.resize(rows, false);
     }
 
-    /// The settings of a row; empty where actions are choices.
+    /// The settings of a row; empty if actions are choices.
     pub fn settings(&self, row: usize) -> &[f32] {
         &self.settings[row * self.axes..(row + 1) * self.axes]
     }
 
-    /// The settings of a row, to be written.
+    /// The settings of a row, for writing.
     pub fn settings_mut(&mut self, row: usize) -> &mut [f32] {
         &mut self.settings[row * self.axes..(row + 1) * self.axes]
     }

@@ -3,9 +3,9 @@
 use setpoint_policy::policy::Draw;
 use setpoint_random::Stream;
 
-/// One stream in which every lane has its own places: in every round of decisions the first lane comes first, then the
-/// second lane, and so on, whether these lanes decide or not. A lane's numbers therefore depend on the stream and on the
-/// number of lanes, never on the state of another lane.
+/// One stream with fixed positions for every lane: in every round of decisions the first lane comes first, then the second
+/// lane, and so on, whether these lanes decide or not. A lane's numbers therefore depend on the stream and on the number of
+/// lanes, never on the state of another lane.
 pub struct LaneDraws {
     stream: Stream,
     lanes: usize,
@@ -28,12 +28,12 @@ impl LaneDraws {
 pub struct Round<'d> {
     draws: &'d mut LaneDraws,
     lanes: &'d [usize],
-    /// Lanes whose places are behind.
+    /// Number of lanes that are passed.
     passed: usize,
 }
 
 impl Round<'_> {
-    /// The stream at the place of a row's lane.
+    /// The stream at the position of a row's lane.
     pub fn stream(&mut self, row: usize) -> &mut Stream {
         let lane = self.lanes[row];
         if lane >= self.passed {

@@ -1,10 +1,10 @@
-//! What drives a recommendation: the effect of each feature on the choice.
+//! The drivers of a recommendation: the effect of each feature on the choice.
 
 use serde::Serialize;
 use setpoint_decision::spec::Feature;
 use setpoint_policy::Policy;
 
-/// How much one feature contributes to the choice.
+/// The contribution of one feature to the choice.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Driver {
     /// Name of the feature.
@@ -15,15 +15,15 @@ pub struct Driver {
     pub natural: f64,
     /// Unit of `natural`.
     pub unit: String,
-    /// The action or axis that `effect` speaks of.
+    /// The action or axis of `effect`.
     pub of: String,
-    /// Positive speaks for the chosen action, or for more of the axis. See [`DriverKind`] for what it measures.
+    /// A positive effect favours the chosen action, or a greater value of the axis. See [`DriverKind`] for its meaning.
     pub effect: f64,
-    /// What `effect` measures.
+    /// The meaning of `effect`.
     pub kind: DriverKind,
 }
 
-/// What a driver's effect measures.
+/// The meaning of a driver's effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriverKind {
@@ -32,7 +32,7 @@ pub enum DriverKind {
     /// Categorical policy: change of the chosen action's probability against the same state with this feature at its
     /// reference value, in [−1, 1].
     ProbabilityChange,
-    /// Policy that chooses by values: change of the chosen action's value above the mean of those allowed, against the
+    /// Policy that chooses by values: change of the chosen action's value above the mean of the allowed actions, against the
     /// same state with this feature at its reference value.
     AdvantageChange,
     /// Continuous policy: change of the axis that moves most, in its unit, against the same state with this feature at
@@ -41,21 +41,21 @@ pub enum DriverKind {
 }
 
 impl DriverKind {
-    /// What an effect of this kind is, in words.
+    /// The meaning of an effect of this kind, as text.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Weight => "weight × value, against the other actions",
-            Self::ProbabilityChange => "change of its probability against the feature's reference value",
+            Self::Weight => "weight × value, relative to the other actions",
+            Self::ProbabilityChange => "change of its probability relative to the feature's reference value",
             Self::AdvantageChange => {
-                "change of its value over the others against the feature's reference value"
+                "change of its value above the other actions, relative to the feature's reference value"
             }
-            Self::SettingChange => "change of the setting against the feature's reference value",
+            Self::SettingChange => "change of the setting relative to the feature's reference value",
         }
     }
 }
 
 impl Driver {
-    /// The effect with its sign, as people read it.
+    /// The effect with its sign, as text.
     pub fn effect_text(&self) -> String {
         let text = match self.kind {
             DriverKind::ProbabilityChange => format!("{:+.1} %", 100.0 * self.effect),

@@ -1,15 +1,15 @@
-//! A state given by people or programs: named values, the rest at their reference.
+//! A state given by people or programs: named values, the other features at their reference values.
 
 use setpoint_decision::diagnostic::nearest;
 
 use setpoint_policy::manifest::Manifest;
 
-/// A state that a policy can be asked about.
+/// A state for a recommendation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GivenState {
-    /// As the policy sees it.
+    /// The observation as the policy sees it.
     pub observation: Vec<f32>,
-    /// Signals that were given, NaN for the others; empty when none was.
+    /// The given signals, NaN for the others; empty if none was given.
     pub signals: Vec<f32>,
 }
 
@@ -58,7 +58,7 @@ impl GivenState {
         Err(GivenError(format!("there is no feature `{name}`; {hint}")))
     }
 
-    /// Sets from `name=value`, the value as the policy sees it, or with the feature's unit behind it (`wip=30parts`).
+    /// Sets from `name=value`, the value as the policy sees it, or with the feature's unit after it (`wip=30parts`).
     pub fn assign(&mut self, manifest: &Manifest, assignment: &str) -> Result<(), GivenError> {
         let refuse = |what: &str| GivenError(format!("`{assignment}`: {what}, for example wip=0.75"));
         let (name, text) = assignment.split_once('=').ok_or_else(|| refuse("expected feature=value"))?;
@@ -75,7 +75,7 @@ impl GivenState {
             }
             return Err(refuse(&format!("expected a number, or a number in {}", feature.unit)));
         }
-        // The name is what is wrong; `set` says so.
+        // The name is wrong; `set` gives the error.
         self.set(manifest, name, f64::NAN)?;
         Err(refuse("expected a number"))
     }

@@ -10,7 +10,7 @@ use setpoint_random::Stream;
 use crate::decider::{ActionBuffer, ChoiceProbabilities, Decider, States};
 use crate::draws::LaneDraws;
 
-/// A policy that decides in up to so many lanes at once. `P` borrows the policy (`&Policy`) or shares it (`Arc<Policy>`).
+/// A policy that decides in several lanes at once. `P` borrows the policy (`&Policy`) or shares it (`Arc<Policy>`).
 pub struct PolicyDecider<P> {
     runner: Runner<P>,
     draws: Option<LaneDraws>,
@@ -56,7 +56,7 @@ impl<P: Deref<Target = Policy> + Send> ChoiceProbabilities for PolicyDecider<P> 
         };
         for (probabilities, own) in probabilities.chunks_exact_mut(choices).zip(own.chunks_exact(choices)) {
             if is_drawn {
-                // In f32 they sum to 1 within a millionth only.
+                // In f32 they sum to 1 only within a millionth.
                 let sum: f64 = own.iter().map(|own| f64::from(*own)).sum();
                 probabilities.iter_mut().zip(own).for_each(|(to, own)| *to = f64::from(*own) / sum);
             } else {

@@ -1,4 +1,4 @@
-//! One recommendation: the actions in order with their probabilities, and what drives the choice.
+//! One recommendation: the actions in order with their probabilities, and the drivers of the choice.
 
 use serde::Serialize;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature};
@@ -11,27 +11,25 @@ use crate::drivers::{Driver, DriverKind, logit_share};
 /// A recommendation for one state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recommendation {
-    /// Every choice of a discrete decision, the most probable (or valuable) first; forbidden ones last, with probability
-    /// 0. Empty for a continuous one.
+    /// Every choice of a discrete decision, the most probable (or valuable) first; forbidden choices last, with probability
+    /// 0. Empty for a continuous decision.
     pub actions: Vec<RankedAction>,
-    /// Every axis of a continuous decision. Empty for a discrete one.
+    /// Every axis of a continuous decision. Empty for a discrete decision.
     pub settings: Vec<Setting>,
-    /// What speaks most for the first action against its alternatives, strongest first.
+    /// The drivers of the first action against its alternatives, strongest first.
     pub drivers: Vec<Driver>,
-    /// Constraints that are active in this state, in words.
+    /// Constraints that are active in this state, as text.
     pub active_constraints: Vec<String>,
 }
 
-/// There is nothing to recommend.
+/// The reason why there is no recommendation.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NoRecommendation {
-    /// A constraint speaks of something else.
+    /// A constraint refers to an unknown name.
     #[error(transparent)]
     Constraint(#[from] UnknownName),
     /// Every choice is forbidden.
-    #[error(
-        "no choice is left in this state: what is impossible and what the constraints forbid is everything"
-    )]
+    #[error("no choice is left in this state: each choice is impossible or forbidden by a constraint")]
     NothingLeft,
 }
 
@@ -42,9 +40,9 @@ pub struct RankedAction {
     pub name: String,
     /// Index of the choice.
     pub index: usize,
-    /// Probability that the policy gives it, in [0, 1].
+    /// Its probability in the policy, in [0, 1].
     pub probability: f64,
-    /// Its value, where the policy chooses by values: the expected discounted sum of rewards, in the scale learnt on.
+    /// Its value, if the policy chooses by values: the expected discounted sum of rewards, in the scale of the training.
     pub value: Option<f64>,
     /// Whether the constraints allow it.
     pub allowed: bool,
@@ -59,7 +57,7 @@ pub struct Setting {
     pub value: f64,
     /// Unit of the axis.
     pub unit: String,
-    /// Standard deviation with which the policy would draw it, in `unit`; 0 if it draws nothing.
+    /// Standard deviation of the policy's draws, in `unit`; 0 without randomness.
     pub deviation: f64,
     /// Least admissible value.
     pub low: f64,
@@ -70,18 +68,18 @@ pub struct Setting {
 }
 
 /// Ranks the choices of a discrete decision, or gives the settings of a continuous one, for one observation, under
-/// the policy's constraints. `signals` may be empty; rules that need one are then active. `impossible` are choices that
+/// the policy's constraints. `signals` may be empty; rules that need a signal are then active. `impossible` are choices that
 /// the process does not allow at present, by index.
 ///
 /// # Panics
-/// If the observation has not one value a feature, or an index is not that of a choice.
+/// If the observation does not have one value per feature, or an index is not the index of a choice.
 pub fn recommend(
     policy: &Policy,
     observation: &[f32],
     signals: &[f32],
     impossible: &[usize],
 ) -> Result<Recommendation, NoRecommendation> {
-    assert_eq!(observation.len(), policy.manifest.observation.len(), "one value a feature");
+    assert_eq!(observation.len(), policy.manifest.observation.len(), "one value per feature");
     let constraints = ConstraintSet::of(policy)?;
     let active_constraints = constraints
         .active(observation, signals)
@@ -130,7 +128,7 @@ fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAc
 
     let chosen = actions[0].index;
     let of = actions[0].name.clone();
-    // What the choice is worth beyond the others that are allowed.
+    // The value of the choice above the other allowed choices.
     let advantage = |values: &[f32]| {
         let open = values.iter().zip(allowed).filter(|(_, allowed)| **allowed);
         let (sum, n) = open.fold((0.0, 0.0), |(sum, n), (value, _)| (sum + f64::from(*value), n + 1.0));

@@ -1,4 +1,4 @@
-//! An actor with its critics, as the off-policy actor–critic methods keep them: what SAC, its form for choices and TD3 share.
+//! An actor with its critics: the common part of SAC, its form for choices, and TD3.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ pub struct Widths {
     pub features: usize,
     /// Outputs of the actor.
     pub actor_outputs: usize,
-    /// Inputs of a critic: the features, and the axes of the action where the critic values one action.
+    /// Inputs of a critic: the features, and the axes of the action if the critic values one action.
     pub critic_inputs: usize,
     /// Outputs of a critic: 1, or the choices.
     pub critic_outputs: usize,
@@ -35,7 +35,7 @@ pub struct ActorCritic<C> {
     pub cores: Cores,
 }
 
-/// What a checkpoint holds of them.
+/// The part of a checkpoint with them.
 type Saved = (Trained, Vec<critics::Saved>);
 
 impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
@@ -74,8 +74,8 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
         least(self.critics.as_ref(), index)
     }
 
-    /// Each critic takes a step towards the targets, then does what `after` says: all that a critic does alone, so that two
-    /// critics on two cores meet but once. Gives the sum of their losses; see [`Critic::regress`].
+    /// Each critic takes a step towards the targets, then does what `after` says: all work that a critic does alone, so
+    /// that two critics on two cores synchronise only once. Returns the sum of their losses; see [`Critic::regress`].
     pub fn regress(
         &mut self,
         (inputs, choices, targets): (&[f32], &[u32], &[f32]),
@@ -105,7 +105,7 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
         to_bytes(&(&self.actor.trained, critics::saved(self.critics.as_ref()), state))
     }
 
-    /// Puts the networks of a checkpoint back and gives the other state.
+    /// Restores the networks of a checkpoint and returns the other state.
     pub fn load<S: DeserializeOwned>(&mut self, bytes: &[u8]) -> Result<S, StateError> {
         let ((actor, critics), state): (Saved, S) = from_bytes(bytes)?;
         self.actor.restore(actor).map_err(StateError::new)?;

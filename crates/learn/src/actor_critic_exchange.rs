@@ -1,11 +1,11 @@
-//! Two halves of one gradient step on two cores: actor and critic are separate networks that share nothing but the
-//! norm of their joint gradient, one number each way a minibatch.
+//! Two halves of one gradient step on two cores: actor and critic are separate networks that share only the norm of their
+//! joint gradient, one number in each direction per minibatch.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Spins before the waiting side gives its core away: some 20 µs at the 140 cycles that a pause takes on current x86-64.
-/// The other side is nearly always there by then, unless the machine is busy with something else; then the core is worth
-/// more to whoever else waits for it, perhaps the other side itself.
+/// Spins before the waiting side gives its core away: about 20 µs at the 140 cycles of a pause on current x86-64. The other
+/// side has nearly always arrived by then. If not, the machine is busy, and another thread, perhaps the other side itself,
+/// needs the core more.
 const SPINS: u32 = 400;
 
 /// One number from one side. Its own cache line, so that waiting does not slow the other side's writes.
@@ -16,10 +16,10 @@ struct Slot {
     value: AtomicU64,
 }
 
-/// Where the two sides meet once a round and exchange a number.
+/// The point at which the two sides exchange a number once per round.
 ///
-/// Two slots a side, used in turn: a side may write round n + 1 while the other still reads round n, but not
-/// round n + 2, since it has then seen the other's n + 1.
+/// Two slots per side, used in turn: a side may write round n + 1 while the other still reads round n, but not
+/// round n + 2, since it has then read the other side's round n + 1.
 #[derive(Default)]
 pub struct Exchange {
     slots: [[Slot; 2]; 2],
@@ -36,7 +36,7 @@ pub enum Side {
 }
 
 impl Exchange {
-    /// Leaves `value` and waits for the other side's; rounds count from 1. `None` when the other side broke off.
+    /// Writes `value` and waits for the other side's value; rounds count from 1. `None` if the other side stopped.
     pub fn meet(&self, side: Side, round: u64, value: f64) -> Option<f64> {
         let parity = (round % 2) as usize;
         let own = &self.slots[side as usize][parity];
@@ -58,7 +58,7 @@ impl Exchange {
         Some(f64::from_bits(other.value.load(Ordering::Relaxed)))
     }
 
-    /// Releases the other side if this one unwinds before it has met it for the last time.
+    /// Releases the other side if this side unwinds before the last exchange.
     pub fn guard(&self) -> impl Drop + '_ {
         struct Guard<'a>(&'a Exchange);
         impl Drop for Guard<'_> {

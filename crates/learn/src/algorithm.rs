@@ -1,4 +1,4 @@
-//! What the training loop knows of an algorithm: it collects and learns, gives its policy, is saved and loaded.
+//! An algorithm for the training loop: it collects and learns, gives its policy, and is saved and loaded.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::replay::{Replay, ReplayState};
 
-/// What the training loop asks of an algorithm.
+/// The interface of an algorithm for the training loop.
 pub trait Algorithm: Send {
     /// Number of environments that it wants to learn from.
     fn lanes(&self) -> usize;
@@ -20,7 +20,7 @@ pub trait Algorithm: Send {
     /// Called once before the first update of a new training (not after a resume).
     fn begin(&mut self, environments: &Environments);
 
-    /// Called after a resume whose environments could not go on where they were: all of them have begun new episodes.
+    /// Called after a resume whose environments could not continue their episodes: all of them have begun new episodes.
     fn begin_new_episodes(&mut self, environments: &Environments) {
         let _ = environments;
     }
@@ -28,15 +28,15 @@ pub trait Algorithm: Send {
     /// Collects and learns once.
     fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError>;
 
-    /// The policy as it stands.
+    /// The present policy.
     fn snapshot(&self) -> Snapshot;
 
-    /// The replay buffer, where it has one: it is written beside the checkpoints, a piece at a time.
+    /// The replay buffer, if it has one. It is written separately from the checkpoints, in pieces.
     fn replay(&self) -> Option<&Replay> {
         None
     }
 
-    /// After [`Algorithm::load`]: the buffer that must still be filled, and with what.
+    /// After [`Algorithm::load`]: the buffer that must still be filled, with its content.
     fn replay_to_restore(&mut self) -> Option<(&mut Replay, ReplayState)> {
         None
     }
@@ -44,56 +44,56 @@ pub trait Algorithm: Send {
     /// Everything else that a bit-identical continuation needs.
     fn save(&self) -> Result<Vec<u8>, StateError>;
 
-    /// Puts back what [`Algorithm::save`] wrote.
+    /// Restores the state that [`Algorithm::save`] wrote.
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
 }
 
-/// How much of a training is left.
+/// The remaining share of a training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Horizon {
-    /// What is left at the start of an update: falls from 1 to 0 over the training, for schedules.
+    /// The remaining share at the start of an update, for schedules: it falls from 1 to 0 over the training.
     pub remaining: f64,
     /// Environment steps of the whole training.
     pub total_steps: u64,
 }
 
 impl Horizon {
-    /// What is left after so many environment steps within the update.
+    /// The remaining share after a number of environment steps within the update.
     pub fn remaining_at(self, steps: u64) -> f64 {
         (1.0 - steps as f64 / self.total_steps as f64).clamp(0.0, self.remaining)
     }
 }
 
-/// A policy's numbers, before they become a policy file.
+/// The numbers of a policy, before they become a policy file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// Shape from observation to logits or means.
     pub network: Mlp,
     /// Its flat parameters.
     pub parameters: Vec<f32>,
-    /// What its outputs mean.
+    /// The meaning of its outputs.
     pub head: Head,
-    /// How observations become cells, for tables.
+    /// The map from observations to cells, for tables.
     pub discretization: Option<Discretization>,
-    /// Log standard deviation of each axis, for a [`Head::Gaussian`]; else empty.
+    /// Log standard deviation of each axis, for a [`Head::Gaussian`]; otherwise empty.
     pub log_std: Vec<f32>,
-    /// Observation statistics, where observations are normalised.
+    /// Observation statistics, if observations are normalised.
     pub normalizer: Option<Normalizer>,
 }
 
 impl Snapshot {
-    /// Of a network whose outputs need nothing beside it.
+    /// A snapshot of a network alone.
     pub fn of_network(network: Mlp, parameters: Vec<f32>, head: Head) -> Self {
         Self { network, parameters, head, discretization: None, log_std: Vec::new(), normalizer: None }
     }
 }
 
-/// What [`Algorithm::save`] gives of a state.
+/// The bytes of a state for [`Algorithm::save`].
 pub fn to_bytes(state: &impl Serialize) -> Result<Vec<u8>, StateError> {
     postcard::to_stdvec(state).map_err(|error| StateError::new(error.to_string()))
 }
 
-/// The state of which [`to_bytes`] made these bytes.
+/// The state from the bytes of [`to_bytes`].
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
     postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))
 }

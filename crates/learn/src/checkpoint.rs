@@ -1,4 +1,4 @@
-//! Checkpoints: everything that a training needs to go on bit for bit, in one checksummed file.
+//! Checkpoints: everything that a training needs to continue bit for bit, in one file with a checksum.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const FORMAT: u32 = 2;
 /// Every checkpoint begins with this, the number of its layout, and an end of line.
 const MAGIC: &[u8] = b"setpoint checkpoint v";
 const HASH_BYTES: usize = 32;
-/// Checkpoints kept beside the newest, for when its disk block goes bad.
+/// Number of older checkpoints to keep, in case the disk damages the newest.
 const KEPT: usize = 3;
 
 /// A training at the end of an update.
@@ -25,11 +25,11 @@ pub struct Checkpoint {
     pub updates: u64,
     /// Environment steps taken.
     pub steps: u64,
-    /// Time spent training, in s, over all sittings.
+    /// Training time, in s, over all sittings.
     pub wall_seconds: f64,
     /// Moving and best returns.
     pub episodes: EpisodeStatistics,
-    /// Length of `metrics.jsonl` at this moment, in bytes; what was written later is cut off on resume.
+    /// Length of `metrics.jsonl` at this moment, in bytes; a resume cuts off later lines.
     pub metrics_bytes: u64,
     /// Length of `episodes.csv` at this moment, in bytes.
     pub episodes_bytes: u64,
@@ -40,7 +40,7 @@ pub struct Checkpoint {
 }
 
 /// The payload of format 2, in postcard: the order of the fields is the format. Environments and learner are bytes of their
-/// own types; golden checkpoints in `tests/golden` hold these.
+/// own types; golden checkpoints in `tests/golden` contain them.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     updates: u64,
@@ -84,7 +84,7 @@ impl From<Stored> for Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes `NNNNNNNN.checkpoint` into `folder` and deletes the oldest beyond those kept.
+    /// Writes `NNNNNNNN.checkpoint` into `folder` and deletes the oldest beyond the kept ones.
     pub fn write(&self, folder: &Path) -> Result<PathBuf, TrainError> {
         atomic::create_folder(folder)?;
         let path = folder.join(format!("{:08}.checkpoint", self.updates));
@@ -109,7 +109,7 @@ impl Checkpoint {
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let (format, rest) = first_line(bytes).ok_or("it does not begin as a checkpoint does")?;
+        let (format, rest) = first_line(bytes).ok_or("it does not begin like a checkpoint")?;
         if format != FORMAT {
             let age = if format > FORMAT { "newer" } else { "older" };
             return Err(format!(
@@ -127,7 +127,7 @@ impl Checkpoint {
         Ok(stored.into())
     }
 
-    /// Reads one checkpoint; a refusal names the newest one of the same folder that is whole.
+    /// Reads one checkpoint; an error names the newest complete checkpoint of the same folder.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         let bytes = fs::read(path).map_err(FileError::on("read the checkpoint", path))?;
         Self::from_bytes(&bytes).map_err(|reason| TrainError::Checkpoint {
@@ -137,7 +137,7 @@ impl Checkpoint {
         })
     }
 
-    /// The newest checkpoint of a folder; `None` when there is none yet.
+    /// The newest checkpoint of a folder; `None` if there is no checkpoint yet.
     pub fn newest(folder: &Path) -> Result<Option<(PathBuf, Self)>, TrainError> {
         match list(folder)?.pop() {
             None => Ok(None),
@@ -146,7 +146,7 @@ impl Checkpoint {
     }
 }
 
-/// The number of a checkpoint's format, and what follows its first line.
+/// The number of a checkpoint's format, and the bytes after its first line.
 fn first_line(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let end = rest.iter().take(11).position(|byte| *byte == b'\n')?;
@@ -155,7 +155,7 @@ fn first_line(bytes: &[u8]) -> Option<(u32, &[u8])> {
     Some((digits.parse().ok()?, &rest[end + 1..]))
 }
 
-/// The newest checkpoint of a folder that is whole.
+/// The newest complete checkpoint of a folder.
 pub fn last_good(folder: &Path) -> Option<PathBuf> {
     let whole = |path: &PathBuf| fs::read(path).is_ok_and(|bytes| Checkpoint::from_bytes(&bytes).is_ok());
     list(folder).ok()?.into_iter().rev().find(whole)

@@ -1,29 +1,29 @@
-//! Critics as the off-policy actor–critic methods keep them: each with a slowly following target, learnt by regression, and
-//! two of them on two cores.
+//! The critics of off-policy actor–critic methods: each with a slowly following target, trained by regression, and two of
+//! them on two cores.
 
 use setpoint_process::StateError;
 
 use setpoint_nn::network::{Cores, Network, Target, Trained};
 
-/// A critic with its target and what it needs in a gradient step.
+/// A critic with its target and its buffers for a gradient step.
 pub struct Critic {
     /// Q
     pub network: Network,
     /// Q'
     pub target: Target,
-    /// Outputs of one or the other, `[rows, outputs]`.
+    /// Outputs of the critic or of its target, `[rows, outputs]`.
     pub values: Vec<f32>,
     /// dL/d outputs, `[rows, outputs]`
     pub gradient: Vec<f32>,
-    /// What its last regression began with.
+    /// The inputs of its last regression.
     pub loss: f64,
 }
 
-/// What a checkpoint holds of a critic: the network's, and its target's parameters.
+/// The part of a checkpoint with a critic: its network, and the parameters of its target.
 pub type Saved = (Trained, Vec<f32>);
 
 impl Critic {
-    /// With a target that is its copy; for batches of up to `rows_max`.
+    /// A critic with a copy as its target; for batches of up to `rows_max`.
     pub fn new(network: Network, rows_max: usize) -> Self {
         let outputs = rows_max * network.shape.output;
         Self {
@@ -47,8 +47,8 @@ impl Critic {
         self.values[..outputs.len()].copy_from_slice(outputs);
     }
 
-    /// One step of Adam down `weight` · mean (Q − y)², y of `targets`; of several outputs the one of each row's `choices`
-    /// is meant, of one output that.
+    /// One step of Adam down `weight` · mean (Q − y)², with y from `targets`. With several outputs the choice in `choices`
+    /// selects the output of each row; with one output that output counts.
     pub fn regress(
         &mut self,
         inputs: &[f32],
@@ -78,7 +78,7 @@ impl Critic {
     }
 }
 
-/// Does the same with every critic, two at a time where there are two cores.
+/// Calls the function with every critic, two at a time on two cores.
 pub fn each(critics: &mut [Critic], cores: Cores, work: impl Fn(&mut Critic) + Sync) {
     match critics {
         [first, second] => {
@@ -88,7 +88,7 @@ pub fn each(critics: &mut [Critic], cores: Cores, work: impl Fn(&mut Critic) + S
     }
 }
 
-/// `[rows, features + axes]` from observations and actions side by side.
+/// `[rows, features + axes]` from observations and actions.
 pub fn beside(observations: &[f32], actions: &[f32], axes: usize, rows: usize, inputs: &mut [f32]) {
     let features = observations.len() / rows;
     let rows = inputs.chunks_exact_mut(features + axes).zip(observations.chunks_exact(features));
@@ -98,20 +98,20 @@ pub fn beside(observations: &[f32], actions: &[f32], axes: usize, rows: usize, i
     }
 }
 
-/// The lesser of all critics' values at an index.
+/// The smallest of all critics' values at an index.
 pub fn least(critics: &[Critic], index: usize) -> f32 {
     critics.iter().map(|critic| critic.values[index]).fold(f32::INFINITY, f32::min)
 }
 
-/// What a checkpoint holds of them.
+/// The part of a checkpoint with them.
 pub fn saved(critics: &[Critic]) -> Vec<(&Trained, &Vec<f32>)> {
     critics.iter().map(|critic| (&critic.network.trained, &critic.target.parameters)).collect()
 }
 
-/// Puts back what a checkpoint held.
+/// Restores the part of a checkpoint.
 pub fn restore(critics: &mut [Critic], saved: Vec<Saved>) -> Result<(), StateError> {
     if critics.len() != saved.len() {
-        return Err(StateError::new("it has another number of critics than this project"));
+        return Err(StateError::new("it has a different number of critics than this project"));
     }
     for (critic, (trained, target)) in critics.iter_mut().zip(saved) {
         critic.network.restore(trained).map_err(StateError::new)?;

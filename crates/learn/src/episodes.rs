@@ -1,4 +1,4 @@
-//! What the episodes of a training amount to: moving and best returns, for the progress line, the log and early stops.
+//! Statistics over the episodes of a training: moving and best returns, for the progress line, the log and early stops.
 
 use std::collections::VecDeque;
 
@@ -13,14 +13,14 @@ use setpoint_evidence::environments::Episode;
 pub struct EpisodeStatistics {
     /// Episodes finished.
     pub count: u64,
-    /// Greatest moving return so far, once [`WINDOW`] episodes are in.
+    /// Greatest moving return so far, after [`WINDOW`] episodes.
     pub best: Option<f64>,
     recent: VecDeque<f64>,
     /// Episodes since the last log line.
     since: Vec<Episode>,
 }
 
-/// The statistics as a checkpoint of format 2 holds them: the order of the fields is the format.
+/// The statistics as a checkpoint of format 2 contains them: the order of the fields is the format.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredEpisodes {
     count: u64,
@@ -54,7 +54,7 @@ impl From<StoredEpisodes> for EpisodeStatistics {
     }
 }
 
-/// Of the episodes since the last log line.
+/// Statistics over the episodes since the last log line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
     /// Mean return.
@@ -70,7 +70,7 @@ pub struct Stretch {
 }
 
 impl EpisodeStatistics {
-    /// Takes in a finished episode.
+    /// Adds a finished episode.
     pub fn add(&mut self, episode: Episode) {
         self.count += 1;
         if self.recent.len() == WINDOW {
@@ -84,7 +84,7 @@ impl EpisodeStatistics {
         }
     }
 
-    /// Mean return of the last [`WINDOW`] episodes (of all, while there are fewer).
+    /// Mean return of the last [`WINDOW`] episodes (of all, if there are fewer).
     pub fn moving(&self) -> Option<f64> {
         (!self.recent.is_empty()).then(|| self.recent.iter().sum::<f64>() / self.recent.len() as f64)
     }

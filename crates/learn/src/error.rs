@@ -1,4 +1,4 @@
-//! What can go wrong in training, evaluation and their files.
+//! The errors of a training and its files.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use setpoint_guard::recommendation::NoRecommendation;
 use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_process::StateError;
 
-/// Why a training stopped or could not start.
+/// An error that stopped a training or prevented its start.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The environments could not be played.
@@ -25,13 +25,13 @@ pub enum TrainError {
         /// Environment steps taken.
         steps: u64,
     },
-    /// A training broke off; a checkpoint may let it go on.
+    /// A training stopped with an error; it may continue from a checkpoint.
     #[error("{source}; {}", match last_good {
         Some(path) => format!("the last checkpoint is {}", path.display()),
-        None => "no checkpoint had been written".to_owned(),
+        None => "there is no checkpoint yet".to_owned(),
     })]
     Stopped {
-        /// What happened.
+        /// The error.
         source: Box<TrainError>,
         /// The newest checkpoint of the run.
         last_good: Option<PathBuf>,
@@ -39,23 +39,23 @@ pub enum TrainError {
     /// A scenario of the report leaves no choice.
     #[error(transparent)]
     Recommendation(#[from] NoRecommendation),
-    /// A process state could not be saved or put back.
+    /// A process state could not be saved or restored.
     #[error(transparent)]
     State(#[from] StateError),
     /// A file of the run folder could not be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A checkpoint was refused.
+    /// A checkpoint is not usable.
     #[error("{} is not a usable checkpoint: {reason}; {}", path.display(), good_one(last_good))]
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// What was found, and what was expected.
+        /// The reason: found and expected content.
         reason: String,
-        /// The newest checkpoint of the run that is whole.
+        /// The newest complete checkpoint of the run.
         last_good: Option<PathBuf>,
     },
-    /// The policy file of a run that has ended was refused.
+    /// The policy file of a finished run is not usable.
     #[error(transparent)]
     Policy(#[from] PolicyFileError),
     /// The run folder belongs to a different training.
@@ -69,7 +69,7 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// Whether the learner itself failed, by its own numbers: another algorithm or another seed may well succeed.
+    /// Whether the learner itself failed, by its own numbers: another algorithm or another seed may succeed.
     pub fn is_divergence(&self) -> bool {
         match self {
             Self::Diverged { .. } => true,
@@ -82,9 +82,9 @@ impl TrainError {
 fn good_one(last_good: &Option<PathBuf>) -> String {
     match last_good {
         Some(path) => format!(
-            "the last good one is {}: delete the broken file and resume to go on from it",
+            "the last good one is {}: delete the broken file, and resume to continue from that checkpoint",
             path.display()
         ),
-        None => "the run has no other: delete the broken file and resume to start it anew".to_owned(),
+        None => "the run has no other: delete the broken file, and resume to start again".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Exploration: how learners that have no stochastic policy of their own try what they do not yet prefer.
+//! Exploration: how learners without a stochastic policy try other actions than their best.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -7,11 +7,11 @@ use setpoint_random::Stream;
 
 mod stored;
 
-/// How a rate falls from its initial to its final value.
+/// The decay of a rate from its initial to its final value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
-    /// Not at all: the initial value throughout.
+    /// No decay: always the initial value.
     Constant,
     /// In equal amounts.
     #[default]
@@ -23,24 +23,24 @@ pub enum Decay {
 /// ε (or a temperature) over the training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// How it falls.
+    /// The form of the decay.
     pub decay: Decay,
     /// Share of the training, in (0, 1], after which the final value is reached.
     pub fraction: f64,
     /// Value at the start.
     pub initial: f64,
-    /// Value from then on.
+    /// Value after that.
     pub last: f64,
 }
 
 impl Rate {
-    /// The value when `progress_remaining` (1 at the start, 0 at the end) of the training is left.
+    /// The value when `progress_remaining` (1 at the start, 0 at the end) is the remaining share of the training.
     pub fn at(self, progress_remaining: f64) -> f64 {
         let share = ((1.0 - progress_remaining) / self.fraction).clamp(0.0, 1.0);
         match self.decay {
             Decay::Constant => self.initial,
             Decay::Linear => self.initial + share * (self.last - self.initial),
-            // From or to 0 there are no equal factors; the smallest rate that can matter stands in for it.
+            // From or to 0 there are no equal factors; the smallest relevant rate replaces 0.
             Decay::Exponential => {
                 let (initial, last) = (self.initial.max(1e-6), self.last.max(1e-6));
                 initial * (last / initial).powf(share)
@@ -49,11 +49,11 @@ impl Rate {
     }
 }
 
-/// What a discrete explorer does instead of the greedy choice.
+/// The strategy of a discrete explorer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// With probability ε any allowed choice, each equally often.
+    /// With probability ε a uniformly random allowed choice.
     #[default]
     Epsilon,
     /// Choices in proportion to exp(value / temperature) (Sutton & Barto 2018, section 2.8's soft-max over values).
@@ -62,12 +62,12 @@ pub enum Strategy {
     Ucb,
 }
 
-/// Options of discrete exploration, as they stand in an algorithm's table.
+/// Options of discrete exploration, as in an algorithm's table.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscreteExploration {
     /// `exploration`: ε-greedy, Boltzmann or UCB.
     pub exploration: Strategy,
-    /// `exploration_decay`: how ε or the temperature falls.
+    /// `exploration_decay`: the decay of ε or of the temperature.
     pub exploration_decay: Decay,
     /// Share of the training over which it falls.
     pub exploration_fraction: f64,
@@ -82,13 +82,13 @@ pub struct DiscreteExploration {
 impl DiscreteExploration {
     /// Reads its keys from an algorithm's table; absent ones take the given defaults.
     pub fn read(section: &Section<'_>, default: Self) -> Result<Self, Box<Diagnostic>> {
-        section.refuse_removed("exploration_production_eps", "nothing ever read it")?;
+        section.refuse_removed("exploration_production_eps", "no version of Setpoint read it")?;
         let strategies =
             [("epsilon", Strategy::Epsilon), ("boltzmann", Strategy::Boltzmann), ("ucb", Strategy::Ucb)];
         let decays =
             [("linear", Decay::Linear), ("exponential", Decay::Exponential), ("constant", Decay::Constant)];
-        let exploration = section.one_of("exploration", &strategies, "how it explores")?;
-        let decay = section.one_of("exploration_decay", &decays, "how ε or the temperature falls")?;
+        let exploration = section.one_of("exploration", &strategies, "the exploration strategy")?;
+        let decay = section.one_of("exploration_decay", &decays, "the decay of ε or of the temperature")?;
         let exploration = exploration.unwrap_or(default.exploration);
         let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
             Ok(section.number(key, range, meaning)?.unwrap_or(default))
@@ -149,13 +149,13 @@ impl Default for DiscreteExploration {
     }
 }
 
-/// Explores among choices and counts what it did.
+/// Explores among choices and counts its decisions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "stored::StoredExplorer", into = "stored::StoredExplorer")]
 pub struct DiscreteExplorer {
     options: DiscreteExploration,
     random: Stream,
-    /// How often each choice was taken, for the UCB bonus.
+    /// Number of decisions for each choice, for the UCB bonus.
     counts: Vec<u64>,
     decisions: u64,
     explored: u64,
@@ -163,13 +163,13 @@ pub struct DiscreteExplorer {
 }
 
 impl DiscreteExplorer {
-    /// For so many choices.
+    /// For this number of choices.
     pub fn new(options: DiscreteExploration, choices: usize, seed: u64) -> Self {
         let random = Stream::new(seed, "exploration", 0);
         Self { options, random, counts: vec![0; choices], decisions: 0, explored: 0, not_greedy: 0 }
     }
 
-    /// Takes one choice by the values of all; `allowed` may be empty when nothing is forbidden.
+    /// Takes one choice by the values of all; `allowed` may be empty if no choice is forbidden.
     pub fn choose(&mut self, values: &[f32], allowed: &[bool], progress_remaining: f64) -> usize {
         let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
         let greedy = greatest(values.iter().map(|value| f64::from(*value)), is_allowed);
@@ -207,8 +207,8 @@ impl DiscreteExplorer {
         choice
     }
 
-    /// Shares since the last call, in percent: decisions in which it explored, and in which it did something else than
-    /// the greedy choice.
+    /// Shares since the last call, in percent: decisions with exploration, and decisions that differed from the greedy
+    /// choice.
     pub fn take_shares(&mut self, since: &mut ExplorationCount) -> (f64, f64) {
         let n = (self.decisions - since.decisions).max(1) as f64;
         let shares = (
@@ -229,7 +229,7 @@ impl DiscreteExplorer {
     }
 }
 
-/// Where an explorer's counts stood at the last log line.
+/// An explorer's counts at the last log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExplorationCount {
     decisions: u64,
@@ -237,17 +237,17 @@ pub struct ExplorationCount {
     not_greedy: u64,
 }
 
-/// c √(ln t / n), infinite for what was never tried (Auer, Cesa-Bianchi & Fischer 2002, figure 1; t counts from 1).
+/// c √(ln t / n), infinite for a choice that was never tried (Auer, Cesa-Bianchi & Fischer 2002, figure 1; t counts from 1).
 pub fn ucb_bonus(c: f64, t: u64, n: u64) -> f64 {
     if n == 0 { f64::INFINITY } else { c * ((t as f64).ln() / n as f64).sqrt() }
 }
 
-/// Whether no other choice stands above this one, by whatever a row orders them.
+/// Whether no other choice is greater than this one, by the order of a row.
 pub fn is_greedy(row: &[f32], choice: usize) -> bool {
     row.iter().all(|other| *other <= row[choice])
 }
 
-/// The greatest of those that are allowed; the first of several.
+/// The greatest allowed choice; of equal choices the first.
 pub fn greatest(values: impl Iterator<Item = f64>, is_allowed: impl Fn(usize) -> bool) -> usize {
     let mut best: Option<(usize, f64)> = None;
     for (choice, value) in values.enumerate() {
@@ -258,7 +258,7 @@ pub fn greatest(values: impl Iterator<Item = f64>, is_allowed: impl Fn(usize) ->
     best.map_or(0, |(choice, _)| choice)
 }
 
-/// Any choice that is allowed, each equally often.
+/// A uniformly random allowed choice.
 pub fn any_allowed(random: &mut Stream, choices: usize, allowed: &[bool]) -> usize {
     loop {
         let choice = random.below(choices as u32) as usize;
@@ -268,11 +268,11 @@ pub fn any_allowed(random: &mut Stream, choices: usize, allowed: &[bool]) -> usi
     }
 }
 
-/// Which noise is added to continuous actions.
+/// The kind of noise on continuous actions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoiseKind {
-    /// None: Stable-Baselines3's default, with which DDPG and TD3 hardly explore.
+    /// No noise: Stable-Baselines3's default, with which DDPG and TD3 hardly explore.
     #[default]
     None,
     /// Independent normal draws.
@@ -284,7 +284,7 @@ pub enum NoiseKind {
 /// Noise added to continuous actions, on the scale [−1, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionNoise {
-    /// `action_noise`: which.
+    /// `action_noise`: the kind.
     pub action_noise: NoiseKind,
     /// σ
     pub noise_sigma: f64,
@@ -337,7 +337,7 @@ impl NoiseSource {
         Self { noise, random: Stream::new(seed, "action noise", 0), state: vec![0.0; numbers] }
     }
 
-    /// Adds noise to actions `[lanes, axes]` and holds them within [−1, 1].
+    /// Adds noise to actions `[lanes, axes]` and clips them to [−1, 1].
     pub fn add(&mut self, actions: &mut [f32]) {
         let ActionNoise { action_noise, noise_sigma: sigma, noise_theta: theta, noise_dt: dt } = self.noise;
         match action_noise {
@@ -357,7 +357,7 @@ impl NoiseSource {
         }
     }
 
-    /// Begins anew in one lane.
+    /// Resets the noise of one lane.
     pub fn reset(&mut self, lane: usize, axes: usize) {
         self.state[lane * axes..(lane + 1) * axes].fill(0.0);
     }

@@ -1,4 +1,4 @@
-//! An algorithm's figures for a line of the log, and their means over the gradient steps since the line before.
+//! An algorithm's figures for a line of the log, and their means over the gradient steps since the last line.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Means {
         self.count += 1.0;
     }
 
-    /// Their means under the given names; nothing if none was added.
+    /// Their means under the given names; empty if none was added.
     pub fn take(&mut self, names: &[&'static str]) -> Figures {
         let Self { sums, count } = std::mem::take(self);
         names.iter().zip(sums).map(|(name, sum)| (*name, sum / count)).collect()

@@ -14,7 +14,7 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// The value when `progress_remaining` (1 at the start, 0 at the end) of the training is left.
+    /// The value when `progress_remaining` (1 at the start, 0 at the end) is the remaining share of the training.
     pub fn at(self, progress_remaining: f64) -> f64 {
         match self {
             Self::Constant(value) => value,

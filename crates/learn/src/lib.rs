@@ -1,15 +1,17 @@
 //! Learning: algorithms and the training loop.
 //!
 //! * [`problem`] – a decision with its algorithm's options; start here
-//! * [`algorithms`] – a file for each algorithm, and the list of their recipes
-//! * [`recipe`], [`recipes`], [`request`] – what an algorithm's file says of it, and how a project chooses
-//! * [`algorithm`], [`figures`] – what the trainer knows of an algorithm
-//! * [`trainer`] – collects, updates, writes, stops, round by round; [`mod@train`] – a whole training
+//! * [`algorithms`] – one file per algorithm, and the list of their recipes
+//! * [`recipe`], [`recipes`], [`request`] – the description of an algorithm, and the choice of a project
+//! * [`algorithm`], [`figures`] – the interface of an algorithm for the trainer
+//! * [`trainer`] – collects, updates, writes and stops, round by round; [`mod@train`] – a whole training
 //! * [`run_files`], [`checkpoint`], [`metrics`], [`tensorboard`] – the files of a training
-//! * [`off_policy`], [`replay`], [`exploration`], [`critics`], [`actor_critic`] – the shared pieces of learners from a replay buffer
-//! * [`offline`] – the shared pieces of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a log played back
+//! * [`off_policy`], [`replay`], [`exploration`], [`critics`], [`actor_critic`] – the shared parts of learners with a
+//!   replay buffer
+//! * [`offline`] – the shared parts of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a
+//!   log as a process
 //! * [`hidden_layers`], [`learning_rate`], [`usual_ranges`], [`warnings`] – options, ranges and warnings that algorithms share
-//! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`] – other pieces that algorithms share
+//! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`] – other parts that algorithms share
 
 use setpoint_process::Kind;
 
@@ -44,7 +46,7 @@ pub mod trainer;
 pub mod usual_ranges;
 pub mod warnings;
 
-/// The kinds of process that come from a log.
+/// The kinds of process that use a log.
 pub const KINDS: [Kind; 2] = [
     Kind::with_keys(learned::KIND, learned::SUMMARY, learned::open),
     Kind::with_keys(replayed::KIND, replayed::SUMMARY, replayed::open),

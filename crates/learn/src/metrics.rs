@@ -15,13 +15,13 @@ pub struct MetricsLine {
     pub update: u64,
     /// Environment steps taken.
     pub steps: u64,
-    /// Time spent training, in s, over all sittings.
+    /// Training time, in s, over all sittings.
     pub wall_seconds: f64,
-    /// Environment steps a second since the line before.
+    /// Environment steps per second since the last line.
     pub steps_per_second: f64,
     /// Episodes finished.
     pub episodes: u64,
-    /// Mean return of the episodes that finished since the line before.
+    /// Mean return of the episodes that finished since the last line.
     pub return_mean: Option<f64>,
     /// Least return of them.
     pub return_min: Option<f64>,
@@ -33,27 +33,27 @@ pub struct MetricsLine {
     pub return_mean_100: Option<f64>,
     /// Greatest `return_mean_100` so far.
     pub return_best: Option<f64>,
-    /// Mean length in steps of the episodes since the line before.
+    /// Mean length in steps of the episodes since the last line.
     pub episode_steps_mean: Option<f64>,
     /// Mean of each reward term per step.
     pub reward_terms: BTreeMap<String, f64>,
     /// Share of each choice, or mean of each axis, in the order of the action space.
     pub action_distribution: Vec<f64>,
-    /// Entropy of the choices' shares, in nats: 0 when one action is always taken; absent for continuous actions.
+    /// Entropy of the choices' shares, in nats: 0 if the policy always takes one action; absent for continuous actions.
     pub action_entropy: Option<f64>,
     /// Share of decisions on which each constraint was active, in percent.
     pub constraint_hits_percent: Vec<f64>,
-    /// Mean return of the last episodes of every level of the curriculum that was played.
+    /// Mean return of the last episodes of every level of the curriculum played so far.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub level_returns: BTreeMap<String, f64>,
     /// The algorithm's own figures: losses, entropy, `approximate_kl` …
     pub learner: BTreeMap<String, f64>,
 }
 
-/// The head of `episodes.csv`.
+/// The first line of `episodes.csv`.
 pub const EPISODES_HEADER: &str = "steps,return,length";
 
-/// One line of `episodes.csv`: environment steps of the whole training when it ended, its return, its length.
+/// One line of `episodes.csv`: environment steps of the whole training at its end, its return, its length.
 pub fn episode_line(episode: &Episode) -> String {
     format!("{},{},{}", episode.ended_at, episode.episode_return, episode.steps)
 }

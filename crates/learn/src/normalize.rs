@@ -1,4 +1,4 @@
-//! Running statistics of observations and returns, as Stable-Baselines3's `VecNormalize` keeps them.
+//! Running statistics of observations and returns, as in Stable-Baselines3's `VecNormalize`.
 
 use serde::{Deserialize, Serialize};
 use setpoint_policy::normalizer::{EPSILON, Normalizer, normalize};
@@ -17,7 +17,7 @@ impl ObservationNormalizer {
         Self { moments: RunningMoments::new(features), clip }
     }
 
-    /// Takes in a batch `[n, features]` before it is normalised.
+    /// Adds a batch `[n, features]` before its normalisation.
     pub fn update(&mut self, observations: &[f32]) {
         self.moments.update(observations);
     }
@@ -54,8 +54,8 @@ impl ObservationNormalizer {
     }
 }
 
-/// Scales rewards by the standard deviation of the discounted return; the mean is not subtracted, which would change
-/// what is optimal.
+/// Scales rewards by the standard deviation of the discounted return; does not subtract the mean, because that would change
+/// the optimal policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RewardNormalizer {
     moments: RunningMoments,
@@ -70,7 +70,7 @@ impl RewardNormalizer {
         Self { moments: RunningMoments::new(1), returns: vec![0.0; lanes], gamma, clip }
     }
 
-    /// Takes in one step's rewards and scales them in place; `over` tells which lanes' episodes ended.
+    /// Adds one step's rewards and scales them in place; `over` marks the lanes whose episode ended.
     pub fn scale(&mut self, rewards: &mut [f32], over: impl Iterator<Item = bool>) {
         for (sum, reward) in self.returns.iter_mut().zip(rewards.iter()) {
             *sum = (f64::from(*sum) * self.gamma) as f32 + reward;
@@ -111,7 +111,7 @@ mod tests {
         normalizer.scale(&mut rewards, [true, false].into_iter());
         // Returns 4 and −2: mean 1, variance 9 (the initial weight is 1e-4 of 2).
         assert!((f64::from(rewards[0]) - 4.0 / 3.0).abs() < 1e-3);
-        assert_eq!(normalizer.returns, [0.0, -2.0], "a finished episode's return starts anew");
+        assert_eq!(normalizer.returns, [0.0, -2.0], "the return starts at 0 after a finished episode");
         let mut rewards = [0.0, 1.0];
         normalizer.scale(&mut rewards, [false, false].into_iter());
         assert_eq!(normalizer.returns, [0.0, 0.0], "−2 × 0.5 + 1");

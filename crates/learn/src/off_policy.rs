@@ -1,8 +1,8 @@
-//! What off-policy learners share: collecting into a replay buffer and learning from it by Stable-Baselines3's rules.
+//! The shared part of off-policy learners: they collect into a replay buffer and learn from it by Stable-Baselines3's rules.
 //!
 //! A round is `train_freq` steps of every environment, then `gradient_steps` gradient steps. Before `learning_starts`
-//! steps actions are uniform and nothing is learnt. One update of the training loop is as many rounds as make about a
-//! thousand environment steps, so that log lines and checkpoints come at a human pace.
+//! steps, actions are uniform and nothing is learned. One update of the training loop has enough rounds for about a
+//! thousand environment steps, so that log lines and checkpoints have a useful interval.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -23,17 +23,17 @@ use crate::normalize::ObservationNormalizer;
 use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
 use crate::request::Request;
 
-/// Environment steps of an update, about.
+/// Approximate number of environment steps of an update.
 const UPDATE_STEPS: usize = 1_000;
 
-/// Options that every off-policy learner has; Stable-Baselines3's names.
+/// The options of every off-policy learner, with Stable-Baselines3's names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Collection {
-    /// Environments side by side.
+    /// Number of environments in parallel.
     pub n_envs: usize,
-    /// Transitions held, over all environments.
+    /// Capacity in transitions, over all environments.
     pub buffer_size: usize,
-    /// Steps of uniform actions before anything is learnt.
+    /// Steps of uniform actions before the learning starts.
     pub learning_starts: u64,
     /// Transitions of a gradient step.
     pub batch_size: usize,
@@ -41,11 +41,11 @@ pub struct Collection {
     pub gamma: f64,
     /// Steps of each environment between gradient steps.
     pub train_freq: usize,
-    /// Gradient steps after them; −1: as many as transitions were collected.
+    /// Gradient steps after them; −1 takes one per collected transition.
     pub gradient_steps: i64,
     /// Steps of an n-step return.
     pub n_steps: usize,
-    /// Whether observations are normalised by running statistics; the buffer holds them as they were.
+    /// Whether observations are normalised by running statistics; the buffer stores raw observations.
     pub normalize_observation: bool,
     /// Greatest magnitude of a normalised feature.
     pub clip_observation: f64,
@@ -62,7 +62,7 @@ impl Collection {
             section.number("gradient_steps", Range::at_least(-1.0), "gradient steps after them, or −1")?;
         if let Some(steps) = steps.filter(|steps| steps.fract() != 0.0 || *steps == 0.0) {
             let title = format!("`gradient_steps` cannot be {steps}");
-            let help = "-1 takes as many gradient steps as transitions were collected";
+            let help = "-1 takes one gradient step per collected transition";
             return Err(section.error(
                 "gradient_steps",
                 &title,
@@ -71,12 +71,12 @@ impl Collection {
             ));
         }
         let collection = Self {
-            n_envs: count("n_envs", at_least_one(), default.n_envs, "environments side by side")?,
+            n_envs: count("n_envs", at_least_one(), default.n_envs, "environments in parallel")?,
             buffer_size: count(
                 "buffer_size",
                 Range::between(1.0, 4e9),
                 default.buffer_size,
-                "transitions held, over all environments",
+                "capacity in transitions, over all environments",
             )?,
             learning_starts: section
                 .integer("learning_starts", Range::at_least(0.0), "steps of uniform actions at first")?
@@ -118,7 +118,7 @@ impl Collection {
         Ok(collection)
     }
 
-    /// What its replay buffer would be for a process.
+    /// The shape of its replay buffer for a process.
     pub fn shape(&self, spec: &Spec, masked: bool) -> Shape {
         let (axes, choices) = match &spec.action {
             ActionSpace::Discrete { choices } => (0, choices.len()),
@@ -128,12 +128,12 @@ impl Collection {
         Shape { lanes: self.n_envs, features: spec.observation.len(), axes, masked_choices }
     }
 
-    /// Bytes of its replay buffer for a process, once that is full.
+    /// Bytes of its replay buffer for a process, when it is full.
     pub fn buffer_bytes(&self, spec: &Spec, masked: bool) -> u64 {
         self.buffer_size as u64 * self.shape(spec, masked).bytes_per_transition() as u64
     }
 
-    /// Gradient steps of a training of so many environment steps.
+    /// Gradient steps of a training with this number of environment steps.
     pub fn total_gradient_steps(&self, total_steps: u64) -> u64 {
         let collected = total_steps.saturating_sub(self.learning_starts);
         match self.gradient_steps {
@@ -142,7 +142,7 @@ impl Collection {
         }
     }
 
-    /// Why the buffer cannot be held in this machine's free memory, if it cannot.
+    /// The reason why the buffer does not fit in this machine's free memory, if so.
     pub fn too_large(&self, spec: &Spec, masked: bool) -> Option<String> {
         let bytes = self.buffer_bytes(spec, masked);
         let available = available_memory_bytes()?;
@@ -158,7 +158,7 @@ impl Collection {
     }
 }
 
-/// Memory that could be used without swapping, in bytes, where the system tells.
+/// Memory that is free without swapping, in bytes, if the system reports it.
 pub fn available_memory_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
@@ -173,22 +173,22 @@ pub struct Chosen<'a> {
     pub controls: &'a mut [f32],
 }
 
-/// What an off-policy algorithm adds.
+/// The interface of an off-policy algorithm.
 pub trait Learner: Send {
-    /// Acts while exploring. `observations` is `[lanes, features]` as the networks see them; `allowed` `[lanes, choices]`
+    /// Acts with exploration. `observations` is `[lanes, features]` as the networks see them; `allowed` `[lanes, choices]`
     /// or empty.
     fn act(&mut self, observations: &[f32], allowed: &[bool], progress_remaining: f64, chosen: Chosen<'_>);
 
-    /// An episode ended in a lane: noise that depends on time begins anew.
+    /// An episode ended in a lane: noise that depends on time is reset.
     fn episode_ended(&mut self, _lane: usize) {}
 
-    /// A step of every lane was added to the buffer, `slots` being their places in it.
+    /// A step of every lane was added to the buffer, `slots` are their positions in it.
     fn added(&mut self, _slots: std::ops::Range<usize>) {}
 
     /// Every environment has taken a step; `steps` counts them per lane.
     fn stepped(&mut self, _steps: u64) {}
 
-    /// Draws a batch; evenly unless it knows better.
+    /// Draws a batch; uniform by default.
     fn draw(
         &mut self,
         replay: &Replay,
@@ -201,23 +201,23 @@ pub trait Learner: Send {
         replay.sample(rows, n_steps, gamma, random, batch);
     }
 
-    /// One gradient step. `Err` names what is not finite.
+    /// One gradient step. `Err` names the value that is not finite.
     fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str>;
 
     /// Means since the last call.
     fn take_figures(&mut self, progress_remaining: f64) -> Figures;
 
-    /// The policy as it stands, without the normaliser.
+    /// The present policy, without the normaliser.
     fn snapshot(&self) -> Snapshot;
 
     /// Everything that a bit-identical continuation needs.
     fn save(&self) -> Result<Vec<u8>, StateError>;
 
-    /// Puts back what [`Learner::save`] wrote.
+    /// Restores the state that [`Learner::save`] wrote.
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
 }
 
-/// A learner with its buffer and its book-keeping.
+/// A learner with its buffer and its counters.
 pub struct OffPolicy<L> {
     learner: L,
     options: Collection,
@@ -225,7 +225,7 @@ pub struct OffPolicy<L> {
     choices_count: usize,
     pool: Option<rayon::ThreadPool>,
     replay: Replay,
-    /// What a checkpoint said the buffer holds, until it is read.
+    /// The content of the buffer according to a checkpoint, until the buffer is read.
     promised: Option<ReplayState>,
     state: State,
     observations: Vec<f32>,
@@ -235,7 +235,7 @@ pub struct OffPolicy<L> {
     batch: Batch,
 }
 
-/// The part that a checkpoint holds, beside learner and buffer.
+/// The part of a checkpoint without learner and buffer.
 #[derive(Serialize, Deserialize)]
 struct State {
     normalizer: Option<ObservationNormalizer>,
@@ -245,10 +245,10 @@ struct State {
 }
 
 impl<L: Learner> OffPolicy<L> {
-    /// Around a learner.
+    /// Wraps a learner.
     pub fn new(learner: L, options: Collection, request: &Request<'_>, cores: Cores) -> Self {
         let Request { spec, masked, seed, .. } = *request;
-        // Without a second thread (a system may refuse one) everything is done in turn, with the same result.
+        // Without a second thread (a system may refuse one) everything runs in turn, with the same result.
         let pool = || rayon::ThreadPoolBuilder::new().num_threads(2).build().ok();
         let axes = match &spec.action {
             ActionSpace::Discrete { .. } => Vec::new(),

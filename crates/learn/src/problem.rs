@@ -1,4 +1,4 @@
-//! One decision ready to be learned: the decision, the options of its algorithm, and the log that it learns from.
+//! One decision ready for learning: the decision, the options of its algorithm, and its log.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,21 +18,21 @@ use crate::offline::Transitions;
 use crate::recipes::{ChosenOptions, Recipes};
 use crate::request::Request;
 
-/// A project with everything it names found and checked.
+/// A project with its process, algorithm and log, all names checked.
 #[derive(Clone)]
 pub struct Problem {
     /// The project with its process.
     pub decision: Decision,
-    /// The algorithms that it may be learnt with.
+    /// The algorithms for it.
     pub recipes: Recipes,
     /// The options of its algorithm.
     pub options: ChosenOptions,
-    /// The log that its algorithm learns from, where it learns from one.
+    /// The log of its algorithm, if it learns from a log.
     pub transitions: Option<Arc<Transitions>>,
 }
 
 impl Problem {
-    /// Reads a project file (or the folder that holds it) with overrides such as `train.seed=3`. `told` receives the
+    /// Reads a project file (or the folder that holds it) with overrides such as `train.seed=3`. `progress` receives the
     /// progress of slow preparations.
     pub fn load(
         path: &Path,
@@ -48,7 +48,7 @@ impl Problem {
         Self::of(Decision::open(project, registry, &mut |_| {})?, &mut |_| {})
     }
 
-    /// With a process that exists already, whatever the project's `kind`.
+    /// With an existing process, for any `kind` of the project.
     pub fn with(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
         Self::of(Decision::new(project, factory)?, &mut |_| {})
     }
@@ -66,7 +66,7 @@ impl Problem {
     ) -> Result<Self, Box<Diagnostic>> {
         let (project, spec) = (&decision.project, decision.spec());
         if let Some(number) = Policy::unstorable(spec, &project.constraints) {
-            let title = format!("no policy file can hold a policy of the process {}: {number}", spec.kind);
+            let title = format!("no policy file can store a policy of the process {}: {number}", spec.kind);
             let help = format!("give it a finite number: {} to {} are possible", f32::MIN, f32::MAX);
             return Err(Diagnostic::without_origin(title, help));
         }
@@ -77,7 +77,7 @@ impl Problem {
                 "algorithm",
                 &reason,
                 "this algorithm cannot learn this process's actions",
-                "`setpoint list algorithms` tells which actions each one learns",
+                "`setpoint list algorithms` shows the actions of each algorithm",
             ));
         }
         if let Some(reason) =
@@ -118,7 +118,7 @@ impl Problem {
         toml::to_string_pretty(&table).expect("a project has only text keys")
     }
 
-    /// A fresh learner for a seed. `threads` changes its speed, never its result.
+    /// A fresh learner for a seed. `threads` changes its speed, not its result.
     pub fn learner(&self, seed: u64, threads: usize) -> Box<dyn Algorithm> {
         self.options.learner(&Request {
             spec: self.spec(),

@@ -1,4 +1,4 @@
-//! A recipe: all that the program knows of an algorithm, in one value.
+//! A recipe: everything that the program knows about an algorithm, in one value.
 //!
 //! An algorithm's file ends in a constant of type [`Recipe`]. Lists, checks, comparisons, searches and the classes of the
 //! Python package follow from it.
@@ -20,30 +20,30 @@ use crate::off_policy::Collection;
 use crate::offline::Source;
 use crate::request::Request;
 
-/// What an algorithm is, when to pick it, and how its table in the project file becomes a learner.
+/// The description of an algorithm, its use, and the step from its table in the project file to a learner.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Recipe {
     /// Its name in the project file, in kebab case.
     pub name: &'static str,
     /// Name of its class in the Python package.
     pub class: &'static str,
-    /// What it is.
+    /// Its description.
     pub summary: &'static str,
-    /// Whether it learns from its present policy's data alone.
+    /// Whether it learns only from the data of its present policy.
     pub on_policy: bool,
     /// Actions that it learns.
     pub actions: Learns,
     /// How much it learns from each step of the process.
     pub sample_efficiency: &'static str,
-    /// When to pick it.
+    /// When to use it, as the rest of a sentence "use it if …".
     pub pick_when: &'static str,
-    /// Where it was published.
+    /// Its publication.
     pub source: &'static str,
-    /// Whether `setpoint compare` trains it where no algorithm is named. References and special cases are trained only
-    /// when they are named.
+    /// Whether `setpoint compare` trains it if no algorithm is named. References and special cases are trained only if they
+    /// are named.
     #[serde(skip)]
     pub is_first_choice: bool,
-    /// Ranges of the options that usually matter, for `setpoint tune`; empty where there are none.
+    /// Ranges of the options that usually matter, for `setpoint tune`; empty if there are none.
     #[serde(skip)]
     pub tuning: fn() -> Ranges,
     /// Reads its table. [`Recipe::options`] refuses unknown keys afterwards.
@@ -57,13 +57,13 @@ pub type Read = fn(&Section<'_>) -> Result<Box<dyn LearnerOptions>, Box<Diagnost
 /// Actions that an algorithm learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Learns {
-    /// Choices, of which constraints may forbid some.
+    /// Choices; constraints may forbid some of them.
     Choices,
     /// Settings.
     Settings,
     /// Choices, of which constraints may forbid some, and settings.
     Both,
-    /// Choices and settings as a log holds them.
+    /// Choices and settings as a log contains them.
     Logged,
 }
 
@@ -95,7 +95,7 @@ impl Serialize for Learns {
     }
 }
 
-/// Options as a table of a project file. Every type that can be serialised has it.
+/// Options as a table of a project file. Every serialisable type implements it.
 pub trait Written {
     /// Every option with its value.
     fn written(&self) -> toml::Table;
@@ -112,43 +112,43 @@ pub trait LearnerOptions: Written + fmt::Debug + Send + Sync {
     /// A fresh learner.
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm>;
 
-    /// Why these options cannot learn this decision, if they cannot. Kinds of actions are compared beforehand.
+    /// The reason why these options cannot learn this decision, if so. Kinds of actions are compared before.
     fn mismatch(&self, spec: &Spec) -> Option<String> {
         let _ = spec;
         None
     }
 
-    /// The discount per step; `None` for an algorithm that looks no further than its step: a bandit, a clone.
+    /// The discount per step; `None` for an algorithm without a discount: a bandit, a clone.
     fn gamma(&self) -> Option<f64> {
         self.collection().map(|collection| collection.gamma)
     }
 
-    /// The options of collecting into a replay buffer, where it has one.
+    /// The options of its replay buffer, if it has one.
     fn collection(&self) -> Option<&Collection> {
         None
     }
 
-    /// Whether observations are normalised; `None` where their scale does not matter, or where they always are.
+    /// Whether observations are normalised; `None` if their scale does not matter, or if they are always normalised.
     fn normalizes_observations(&self) -> Option<bool> {
         self.collection().map(|collection| collection.normalize_observation)
     }
 
-    /// Where the log comes from that it learns from, where it learns from a log.
+    /// The source of its log, if it learns from a log.
     fn source(&self) -> Option<&Source> {
         None
     }
 
-    /// Whether the policy is meant to decide as its log did.
+    /// Whether the policy should decide like its log.
     fn imitates(&self) -> bool {
         false
     }
 
-    /// Makes file names independent of where the project file stands.
+    /// Makes file names independent of the folder of the project file.
     fn resolve(&mut self, folder: &Path) {
         let _ = folder;
     }
 
-    /// Settings that are allowed, and with which it hardly learns this decision.
+    /// Warnings about options that are allowed, but with which it hardly learns this decision.
     fn warnings(&self, decision: &Decision) -> Vec<Finding> {
         let _ = decision;
         Vec::new()
@@ -160,11 +160,11 @@ pub trait LearnerOptions: Written + fmt::Debug + Send + Sync {
 pub struct OptionDescription {
     /// Its key in `[train.<algorithm>]`.
     pub name: &'static str,
-    /// Its value where the project file says nothing; `None` where that is to leave something out.
+    /// Its default; `None` if the option is off by default.
     pub default: Option<toml::Value>,
-    /// Values that it may have, in words.
+    /// Its possible values, as text.
     pub expected: String,
-    /// What it means.
+    /// Its meaning.
     pub meaning: &'static str,
 }
 

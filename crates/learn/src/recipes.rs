@@ -1,6 +1,6 @@
-//! The recipes that a program offers, and the choice that a project makes among them.
+//! The recipes of a program, and the choice of a project among them.
 //!
-//! The list is a value: a program can add a recipe of its own ([`Recipes::with`]) and learn with it
+//! The list is a value: a program can add its own recipe ([`Recipes::with`]) and learn with it
 //! ([`Problem::with_recipes`](crate::problem::Problem::with_recipes)).
 
 use std::ops::Deref;
@@ -46,7 +46,7 @@ impl Recipes {
         self.list.iter().map(|recipe| recipe.name).collect()
     }
 
-    /// A recipe by name; `Err` says what there is instead.
+    /// A recipe by name; `Err` names the known algorithms.
     pub fn find(&self, name: &str) -> Result<&Recipe, UnknownAlgorithm> {
         let found = self.list.iter().find(|recipe| recipe.name == name);
         found.ok_or_else(|| UnknownAlgorithm {
@@ -56,11 +56,11 @@ impl Recipes {
         })
     }
 
-    /// The algorithm that a project names, with its options. Tables of algorithms that are not chosen are read too, so
-    /// that a mistake in them does not wait until they are.
+    /// The algorithm that a project names, with its options. Tables of other algorithms are read too, so that their
+    /// mistakes are found early.
     pub fn choose(&self, project: &Project) -> Result<ChosenOptions, Box<Diagnostic>> {
         let (train, names) = (project.section("train"), self.names());
-        train.choice("algorithm", &names, "what learns")?;
+        train.choice("algorithm", &names, "name of the algorithm")?;
         if let Some(unknown) = train.table_names().into_iter().find(|table| !names.contains(table)) {
             let label = match nearest(unknown, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -86,7 +86,7 @@ impl Recipes {
         Ok(ChosenOptions { recipe: *recipe, options: options.into() })
     }
 
-    /// Why an algorithm cannot learn this decision, and what can.
+    /// The reason why an algorithm cannot learn this decision, and the algorithms that can.
     pub fn mismatch(&self, chosen: &ChosenOptions, spec: &Spec) -> Option<String> {
         let Recipe { name, actions, .. } = chosen.recipe;
         if actions.include(&spec.action) {
@@ -108,11 +108,11 @@ impl Recipes {
     }
 }
 
-/// A name that no recipe has.
+/// A name without a recipe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no algorithm `{name}`; {}", match near {
     Some(near) => format!("did you mean `{near}`?"),
-    None => format!("there are {names}"),
+    None => format!("algorithms: {names}"),
 })]
 pub struct UnknownAlgorithm {
     name: String,

@@ -1,8 +1,8 @@
 //! The replay buffer of off-policy algorithms (Lin 1992): a ring over the last steps of every environment.
 //!
-//! Each observation is stored once: the next observation of a step is that of the following step, except where an
-//! episode ended, whose last observation is kept aside. So truncation is bootstrapped from the true final state, and a
-//! transition costs one observation, one action, one reward and one byte.
+//! Each observation is stored once: the next observation of a step is the observation of the following step. Only the last
+//! observation of an episode is stored separately, so truncation is bootstrapped from the true final state. A transition
+//! costs one observation, one action, one reward and one byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,7 +159,7 @@ impl Replay {
         pack(allowed, self.shape.masked_choices, &mut self.head.allowed);
     }
 
-    /// Goes on with other episodes, at these first observations: those that it held the latest steps of are truncated.
+    /// Continues with other episodes, at these first observations: the open episodes are truncated.
     pub fn cut_off(&mut self, observations: &[f32], allowed: &[bool]) {
         let Shape { lanes, features, .. } = self.shape;
         if self.steps > 0 {
@@ -265,7 +265,7 @@ mod tests {
     const SHAPE: Shape = Shape { lanes: 2, features: 1, axes: 0, masked_choices: 3 };
 
     /// Lane 0 counts 0, 1, 2 …; lane 1 counts 100, 101 …; episodes of lane 1 end every three steps, in turn truncated
-    /// and terminated, and go on at the next number.
+    /// and terminated, and continue at the next number.
     fn filled(capacity: usize, steps: u64) -> Replay {
         let mut replay = Replay::new(SHAPE, capacity);
         replay.begin(&[0.0, 100.0], &[true; 6]);

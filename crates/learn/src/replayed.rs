@@ -1,10 +1,10 @@
-//! `kind = "replay"`: a log of the plant played back, with slight variations.
+//! `kind = "replay"`: a log of the plant as a process, with small variations.
 //!
-//! Every episode is one of the log's, drawn at random: each step shows the next logged observation, with a normal error of a
-//! share of each feature's standard deviation, and the signals that were logged, **whatever is done**. So nothing can be learnt
-//! about what actions do. It is for what stands around a policy: does `recommend` read what the plant sends, how often would the
-//! constraints have held, do guards and monitors see what they should, what would the policy have shown to people in that week?
-//! To learn from a log, see [`learned`](crate::learned) and [`offline`](crate::offline).
+//! Every episode is a random episode of the log. Each step shows the next logged observation, with a normal error of a
+//! share of each feature's standard deviation, and the logged signals, **independent of the actions**. So nothing can be
+//! learned about the effects of actions. The process tests the parts around a policy: does `recommend` read the plant's
+//! data, how often would the constraints have held, do guards and monitors detect what they should, what would the policy
+//! have shown to people in that week? To learn from a log, see [`learned`](crate::learned) and [`offline`](crate::offline).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,11 +27,10 @@ use setpoint_statistics::sample_deviation;
 
 /// Its name in a project file.
 pub const KIND: &str = "replay";
-/// A sentence for people.
-pub const SUMMARY: &str =
-    "a log of the plant played back, whatever is done: for trying what stands around a policy";
+/// Its description, in a sentence.
+pub const SUMMARY: &str = "a log of the plant, independent of the actions: to test the parts around a policy";
 
-/// A log with what it stands for.
+/// A log with its description.
 struct Replayed {
     log: Arc<Log>,
     spec: Spec,
@@ -41,7 +40,7 @@ struct Replayed {
     variation: f64,
 }
 
-/// From `[process]`: `log`, `like`, `variation`. What is read depends on `[data]` too.
+/// From `[process]`: `log`, `like`, `variation`. The reading also depends on `[data]`.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let (project, section) = (request.project, &request.section);
     let need = |key: &'static str, meaning: &'static str, example: &str| {
@@ -55,7 +54,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
             )
         })
     };
-    let file = request.folder.join(need("log", "the log that is played back", "\"line.csv\"")?);
+    let file = request.folder.join(need("log", "the log to replay", "\"line.csv\"")?);
     let file = std::path::absolute(&file).unwrap_or(file);
     let like = need("like", "the process whose names, units and bounds it takes", "\"assembly-line\"")?;
     let variation = section
@@ -70,11 +69,11 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         let names: Vec<&str> = request.registry.complete().collect();
         let help = format!("built-in processes: {}", names.join(", "));
         let title = format!("there is no process `{like}`");
-        return Err(section.error("like", &title, "not built in", &help));
+        return Err(section.error("like", &title, "not a built-in process", &help));
     };
     if factory.spec().masked {
         let title = format!("{like} forbids choices in some states, which a log does not show");
-        return Err(section.error("like", &title, "it cannot be played back", ""));
+        return Err(section.error("like", &title, "its log cannot be replayed", ""));
     }
     let log = logs::load(project, factory.spec(), &file, &mut |preparation| (request.progress)(preparation))?;
     if log.episodes.iter().all(|episode| episode.rows.len() < 2) {
@@ -82,14 +81,14 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         return Err(section.error(
             "log",
             &title,
-            "there is nothing to play",
+            "there is no step to replay",
             "name the column of the episode in [data]",
         ));
     }
     let mut spec = logged_spec(factory.spec(), &log);
-    spec.summary = format!("{}, a log played back", factory.spec().summary);
+    spec.summary = format!("{}, as a replayed log", factory.spec().summary);
     let heuristics = heuristics_of(&*factory, &spec);
-    // The log's signals in the order of the spec that is left.
+    // The log's signals in the order of the remaining spec.
     let log = Arc::new(with_signals_of(&log, factory.spec(), &spec));
     Ok(Arc::new(Replayed { log, spec, heuristics, file, like, variation }))
 }
@@ -132,7 +131,8 @@ impl Factory for Replayed {
 
     fn findings(&self) -> Vec<Finding> {
         let message = format!(
-            "{} decisions in {} episodes; what is done changes nothing: for trying what stands around a policy, not for learning one",
+            "{} decisions in {} episodes; actions have no effect: use it to test the parts around a policy, not to learn a \
+             policy",
             self.log.rows(),
             self.log.episodes.len()
         );
@@ -140,13 +140,13 @@ impl Factory for Replayed {
     }
 }
 
-/// Environments in which a log is played.
+/// Environments that replay a log.
 struct Playing {
     log: Arc<Log>,
     spec: Spec,
     /// Standard deviation of the error of each feature.
     errors: Vec<f32>,
-    /// Of each signal: the feature that it is the natural value of.
+    /// For each signal: the feature with the same natural value.
     shown: Vec<Option<usize>>,
     /// Episodes that have two decisions or more.
     playable: Vec<usize>,
@@ -158,7 +158,7 @@ struct Playing {
 #[derive(Serialize, Deserialize)]
 struct State {
     randoms: Vec<Stream>,
-    /// Which episode each environment plays, and the row of it that is seen.
+    /// The episode of each environment, and its present row.
     episodes: Vec<usize>,
     rows: Vec<usize>,
     transition: Transition,
@@ -207,7 +207,7 @@ impl Playing {
         self.state.episodes[lane] = episode;
         self.state.rows[lane] = row;
         self.show(lane, row);
-        // What was measured before the first decision is not logged: what it led to stands nearest.
+        // The signals before the first decision are not logged: the signals of its result are nearest.
         self.measure(lane, row);
     }
 
@@ -222,7 +222,7 @@ impl Playing {
         }
     }
 
-    /// Writes a row's signals as those of the present state; those that a feature shows follow what is seen.
+    /// Writes a row's signals as those of the present state; signals that a feature shows follow the observation.
     fn measure(&mut self, lane: usize, row: usize) {
         let (features, width) = (self.log.features, self.shown.len());
         let Transition { observations, current_signals, .. } = &mut self.state.transition;
@@ -243,7 +243,7 @@ impl Playing {
         let outcome = if row < last {
             self.state.rows[lane] = row + 1;
             self.show(lane, row + 1);
-            // What the last decision led to is known only of an episode that ended by itself.
+            // The result of the last decision is known only for an episode that ended by itself.
             let is_cut = row + 1 == last && episode.terminated != Some(true);
             let steps = row + 1 - episode.rows.start;
             if is_cut || steps >= self.max_steps { Outcome::Truncated } else { Outcome::Running }
@@ -285,11 +285,11 @@ impl Batch for Playing {
 
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
         let lanes = self.lanes();
-        assert!(steps.is_empty() || steps.len() == lanes, "one flag a lane, or none");
+        assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
         match actions {
-            Actions::Discrete(choices) => assert_eq!(choices.len(), lanes, "one choice a lane"),
+            Actions::Discrete(choices) => assert_eq!(choices.len(), lanes, "one choice per lane"),
             Actions::Continuous(values) => {
-                assert_eq!(values.len(), lanes * self.spec.action.len(), "one value an axis and lane");
+                assert_eq!(values.len(), lanes * self.spec.action.len(), "one value per axis and lane");
             }
         }
         for lane in 0..lanes {
@@ -321,7 +321,7 @@ impl Batch for Playing {
             && state.transition.signals.len() == self.state.transition.signals.len()
             && state.episodes.iter().zip(&state.rows).all(plays);
         if !fits {
-            return Err(StateError::new("it plays another log, or in another number of environments"));
+            return Err(StateError::new("it has a different log, or a different number of environments"));
         }
         self.state = state;
         Ok(())

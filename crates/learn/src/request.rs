@@ -1,4 +1,4 @@
-//! What a learner is made for: the process's spaces, the seed, the threads, the log.
+//! The request for a learner: the process's spaces, the seed, the threads, the log.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use setpoint_nn::network::Cores;
 
 use crate::offline::Transitions;
 
-/// What a learner is made for.
+/// The request for a learner.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The process's spaces and signals.
@@ -16,9 +16,9 @@ pub struct Request<'a> {
     pub masked: bool,
     /// Seed of weights and draws.
     pub seed: u64,
-    /// Threads of this training, 1 or more. They change its speed, never its result.
+    /// Threads of this training, 1 or more. They change its speed, not its result.
     pub threads: usize,
-    /// The log that it learns from, where it learns from a log.
+    /// Its log, if it learns from a log.
     pub transitions: Option<&'a Arc<Transitions>>,
 }
 
@@ -28,10 +28,10 @@ impl Request<'_> {
         if self.threads < 2 { Cores::One } else { Cores::Two }
     }
 
-    /// The log that it learns from.
+    /// The log of the learner.
     ///
     /// # Panics
-    /// If there is none: a problem opens the log of the options that name one.
+    /// If there is no log: a problem opens the log of the options that name one.
     pub fn log(&self) -> Arc<Transitions> {
         self.transitions.expect("a problem opens the log of an algorithm with a source").clone()
     }

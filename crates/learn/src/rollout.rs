@@ -1,8 +1,8 @@
 //! The rollout buffer of on-policy algorithms and generalised advantage estimation.
 
-/// What was seen and done in `steps` steps of `lanes` environments; step-major, all buffers allocated once.
+/// `steps` steps of `lanes` environments; step-major, all buffers allocated once.
 pub struct Rollout {
-    /// Environment steps a lane.
+    /// Environment steps per lane.
     pub steps: usize,
     /// Environments.
     pub lanes: usize,
@@ -19,11 +19,11 @@ pub struct Rollout {
     pub allowed: Vec<bool>,
     /// `[steps, lanes]` log π(a|s) at collection.
     pub log_probabilities: Vec<f32>,
-    /// `[steps, lanes]` as learnt from (normalised, with the value of cut-off futures added).
+    /// `[steps, lanes]` for the learner (normalised, with the value of truncated futures added).
     pub rewards: Vec<f32>,
     /// `[steps, lanes]` 1 where the episode ended in this step, else 0.
     pub over: Vec<f32>,
-    /// `[steps + 1, lanes]` V(s); the last row values the state after the last step.
+    /// `[steps + 1, lanes]` V(s); the last row has the values of the states after the last step.
     pub values: Vec<f32>,
     /// `[steps, lanes]` Â.
     pub advantages: Vec<f32>,
@@ -54,12 +54,12 @@ impl Rollout {
         }
     }
 
-    /// Transitions held.
+    /// Number of transitions.
     pub fn len(&self) -> usize {
         self.steps * self.lanes
     }
 
-    /// Whether it holds none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -70,7 +70,7 @@ impl Rollout {
         &mut self.observations[step * width..(step + 1) * width]
     }
 
-    /// One value a lane, of one step.
+    /// One value per lane, of one step.
     pub fn lane_range(&self, step: usize) -> std::ops::Range<usize> {
         step * self.lanes..(step + 1) * self.lanes
     }
@@ -87,7 +87,7 @@ impl Rollout {
         step * width..(step + 1) * width
     }
 
-    /// Generalised advantage estimation (Schulman et al. 2016, equation 16), all lanes of a step side by side:
+    /// Generalised advantage estimation (Schulman et al. 2016, equation 16), all lanes of a step together:
     /// δ_t = r_t + γ V(s_{t+1}) (1 − over_t) − V(s_t),  Â_t = δ_t + γ λ (1 − over_t) Â_{t+1}.
     ///
     /// `over` covers truncations too: their future is in the reward already (γ V(final observation)).
@@ -111,7 +111,7 @@ impl Rollout {
     }
 }
 
-/// One lane's advantages, written as the paper writes them: the reference for [`Rollout::estimate_advantages`].
+/// One lane's advantages, in the form of the paper: the reference for [`Rollout::estimate_advantages`].
 pub fn advantages_of_lane(
     rewards: &[f32],
     values: &[f32],
@@ -119,7 +119,7 @@ pub fn advantages_of_lane(
     gamma: f32,
     lambda: f32,
 ) -> Vec<f32> {
-    assert_eq!(values.len(), rewards.len() + 1, "one value more than rewards: that of the last state");
+    assert_eq!(values.len(), rewards.len() + 1, "one value more than rewards: the value of the last state");
     let mut advantages = vec![0.0; rewards.len()];
     let mut following = 0.0;
     for t in (0..rewards.len()).rev() {

@@ -24,17 +24,17 @@ pub struct RunFiles {
     replay: Segments,
 }
 
-/// A training from which files and learner go on.
+/// The opened files, and the checkpoint to continue from.
 pub struct Restored {
-    /// The files, cut back to where the checkpoint was written.
+    /// The files, cut back to their length at the checkpoint.
     pub files: RunFiles,
-    /// The checkpoint; `None` where the training begins.
+    /// The checkpoint; `None` if the training begins.
     pub checkpoint: Option<Checkpoint>,
 }
 
 impl RunFiles {
-    /// Opens the files of a run and puts learner and environments back to its newest checkpoint, where `resume` asks for that
-    /// and there is a checkpoint; otherwise the learner begins.
+    /// Opens the files of a run. Restores learner and environments from its newest checkpoint, if `resume` is set and there
+    /// is a checkpoint; otherwise the learner begins.
     pub fn open(
         problem: &Problem,
         folder: &RunFolder,
@@ -75,7 +75,7 @@ impl RunFiles {
         Ok(Restored { files, checkpoint })
     }
 
-    /// Opens the files that grow, cut back to where the checkpoint was written.
+    /// Opens the files that grow, cut back to their length at the checkpoint.
     fn append(
         problem: &Problem,
         folder: &RunFolder,
@@ -115,7 +115,7 @@ impl RunFiles {
         self.events.add(line)
     }
 
-    /// Writes a checkpoint of a training after so many updates.
+    /// Writes a checkpoint of a training after this number of updates.
     pub fn checkpoint(
         &mut self,
         learner: &dyn Algorithm,
@@ -123,7 +123,7 @@ impl RunFiles {
         statistics: &EpisodeStatistics,
         (updates, wall_seconds): (u64, f64),
     ) -> Result<(), TrainError> {
-        // The buffer first: a checkpoint says that all it speaks of is there.
+        // The buffer first: a checkpoint guarantees that its data exists.
         if let Some(buffer) = learner.replay() {
             self.replay.sync(buffer, &self.folder.replay())?;
         }
@@ -140,7 +140,7 @@ impl RunFiles {
         checkpoint.write(&self.folder.checkpoints()).map(drop)
     }
 
-    /// An error that broke the training off, with the newest checkpoint that is whole.
+    /// An error that stopped the training, with the newest complete checkpoint.
     pub fn stopped(&self, error: TrainError) -> TrainError {
         let last_good = checkpoint::last_good(&self.folder.checkpoints());
         TrainError::Stopped { source: Box::new(error), last_good }
@@ -161,7 +161,7 @@ pub fn same_settings(problem: &Problem, folder: &RunFolder) -> Result<(), TrainE
         let mut table: toml::Table = text.parse().ok()?;
         let process = table.get_mut("process")?.as_table_mut()?;
         problem.decision.factory.incidental_keys().iter().for_each(|key| drop(process.remove(*key)));
-        // A log that is compared with the process changes nothing of the training.
+        // A log for the validation of the process does not change the training.
         table.remove("data");
         Some(table)
     };
@@ -170,7 +170,7 @@ pub fn same_settings(problem: &Problem, folder: &RunFolder) -> Result<(), TrainE
     }
     let differs = |(found, expected): &(&str, &str)| found != expected;
     let difference = found.lines().zip(expected.lines()).find(differs).map_or_else(
-        || "one has more settings".to_owned(),
+        || "one project has more keys".to_owned(),
         |(found, expected)| format!("there `{found}`, here `{expected}`"),
     );
     Err(TrainError::OtherSettings { folder: folder.path.clone(), difference })

@@ -1,4 +1,4 @@
-//! TensorBoard event files: the figures of `metrics.jsonl` for those who keep their curves there.
+//! TensorBoard event files: the figures of `metrics.jsonl` for users of TensorBoard.
 //!
 //! A file is a row of records (`tensorflow/core/lib/io/record_writer.h`): length, masked CRC-32C of the length, payload, masked
 //! CRC-32C of the payload. A payload is an `Event` (`tensorflow/core/util/event.proto`) in Protocol Buffers' wire format, of
@@ -13,13 +13,13 @@ use crate::metrics::MetricsLine;
 use setpoint_files::FileError;
 use setpoint_files::atomic;
 
-/// The wire types that occur.
+/// The wire types in use.
 const VARINT: u8 = 0;
 const FIXED_64: u8 = 1;
 const BYTES: u8 = 2;
 const FIXED_32: u8 = 5;
 
-/// One event file, which grows by a record a log line.
+/// One event file, with one record per log line.
 pub struct EventFile {
     path: PathBuf,
     file: BufWriter<File>,
@@ -27,7 +27,8 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Begins a file in a folder. Of a training that goes on from `step`, readers forget what older files say about later ones.
+    /// Begins a file in a folder. If the training continues from `step`, readers drop the records of older files about
+    /// later steps.
     pub fn create(folder: &Path, action_names: Vec<String>, step: u64) -> Result<Self, FileError> {
         atomic::create_folder(folder)?;
         let seconds = now();
@@ -125,7 +126,8 @@ fn varint(into: &mut Vec<u8>, mut value: u64) {
     into.push(value as u8);
 }
 
-/// CRC-32C (Castagnoli), as the record format stores it: a checksum of data that holds checksums must not be one itself.
+/// CRC-32C (Castagnoli), in the masked form of the record format: a plain checksum would be unsafe for data that contains
+/// checksums.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -178,7 +180,7 @@ mod tests {
         assert_eq!(event(2.0, 300, 5, &summary), expected.concat());
     }
 
-    /// Lengths and checksums of every record hold, and the tags are there.
+    /// Lengths and checksums of every record are correct, and the tags exist.
     #[test]
     fn a_file_is_a_row_of_whole_records() {
         let folder = tempfile::tempdir().unwrap();
@@ -202,7 +204,7 @@ mod tests {
             payloads.push(payload);
             rest = &rest[16 + length..];
         }
-        assert_eq!(payloads.len(), 3, "version, where it goes on, one log line");
+        assert_eq!(payloads.len(), 3, "version, start step, one log line");
         let holds = |words: &str| payloads[2].windows(words.len()).any(|part| part == words.as_bytes());
         for tag in ["rollout/ep_rew_mean", "actions/right", "train/entropy", "time/fps"] {
             assert!(holds(tag), "{tag}");

@@ -12,13 +12,13 @@ use setpoint_files::run_folder::RunFolder;
 
 pub use crate::trainer::{Ending, Progress, Summary, Trained};
 
-/// How a training is carried out; none of it changes the result.
+/// The options of a training that do not change its result.
 pub struct TrainOptions<'a> {
-    /// Where its files go; `None` leaves none behind (benchmarks, tests).
+    /// The folder of its files; `None` writes no files (benchmarks, tests).
     pub folder: Option<RunFolder>,
-    /// Whether to go on from the folder's newest checkpoint.
+    /// Whether to continue from the folder's newest checkpoint.
     pub resume: bool,
-    /// Cores to use, 1 or 2.
+    /// Number of cores, 1 or 2.
     pub threads: usize,
     /// Set to stop after the present update.
     pub stop: &'a AtomicBool,
@@ -26,7 +26,7 @@ pub struct TrainOptions<'a> {
     pub progress: &'a mut dyn FnMut(&Progress),
 }
 
-/// Cores to use: as many as are given, else all.
+/// Number of cores: the given number, otherwise all.
 pub fn cores(given: Option<usize>) -> usize {
     given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
@@ -60,9 +60,9 @@ fn finished(problem: &Problem, options: &TrainOptions<'_>) -> Result<Option<Trai
     };
     let policy = match Policy::load(&folder.policy()) {
         Ok(policy) => policy,
-        // It is whole; writing it again would lose it.
+        // It is complete; writing it again would lose it.
         Err(error) if error.is_newer() => return Err(error.into()),
-        // A damaged file is written again from the last checkpoint.
+        // The last checkpoint replaces a damaged file.
         Err(_) => return Ok(None),
     };
     Ok(Some(Trained { policy, summary, folder: Some(folder.clone()) }))

@@ -1,8 +1,8 @@
-//! The trainer: collects, updates, writes metrics and checkpoints, and says when a training ends. The command line and the
+//! The trainer: collects, updates, writes metrics and checkpoints, and reports the end of a training. The command line and the
 //! Python package drive the same trainer.
 //!
-//! A training is done in sittings: one for a command, one for each call of `learn` in Python. A sitting is a row of rounds
-//! ([`Trainer::round`]), until a round says that it has ended.
+//! A training has sittings: one per command, or one per call of `learn` in Python. A sitting is a sequence of rounds
+//! ([`Trainer::round`]), until a round reports the end.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,12 +24,12 @@ use setpoint_evidence::environments::Environments;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 
-/// What a progress line shows.
+/// The content of a progress line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// Environment steps taken and to take.
+    /// Environment steps so far.
     pub steps: u64,
-    /// Environment steps in all.
+    /// All environment steps.
     pub total_steps: u64,
     /// Updates done.
     pub updates: u64,
@@ -37,15 +37,15 @@ pub struct Progress {
     pub episodes: u64,
     /// Mean return of the last 100 episodes.
     pub moving_return: Option<f64>,
-    /// Greatest of it so far.
+    /// Its greatest value so far.
     pub best_return: Option<f64>,
     /// Environment steps taken before this sitting, for rates.
     pub steps_before: u64,
-    /// The present level of the curriculum, counted from 1, and how many there are; `None` without one.
+    /// The present level of the curriculum, counted from 1, and the number of levels; `None` without a curriculum.
     pub level: Option<(usize, usize)>,
 }
 
-/// Why a training ended.
+/// The reason for the end of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -53,14 +53,14 @@ pub enum Ending {
     Completed,
     /// The moving return reached `train.target_return`.
     TargetReached,
-    /// It was asked to stop; a checkpoint waits.
+    /// The user stopped it; there is a checkpoint.
     Interrupted,
 }
 
 /// A training's end: `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Why it ended.
+    /// The reason for its end.
     pub ending: Ending,
     /// The seed.
     pub seed: u64,
@@ -72,29 +72,29 @@ pub struct Summary {
     pub episodes: u64,
     /// Mean return of the last 100 episodes.
     pub return_mean_100: Option<f64>,
-    /// Greatest of it.
+    /// Its greatest value.
     pub return_best: Option<f64>,
-    /// Time spent training, in s, over all sittings.
+    /// Training time, in s, over all sittings.
     pub wall_seconds: f64,
     /// Version of Setpoint.
     pub setpoint_version: String,
 }
 
-/// What a training gives.
+/// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The policy as it stands at the end.
+    /// The policy at the end.
     pub policy: Policy,
-    /// How it went.
+    /// Its summary.
     pub summary: Summary,
-    /// Where its files are.
+    /// The folder of its files.
     pub folder: Option<RunFolder>,
 }
 
-/// When a sitting ends.
+/// The conditions for the end of a sitting.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Goal {
-    /// Environment steps of the present environments, those of earlier sittings included.
+    /// Environment steps of the present environments, including earlier sittings.
     pub total_steps: u64,
     /// Episodes finished.
     pub total_episodes: Option<u64>,
@@ -107,7 +107,7 @@ pub struct Goal {
 pub enum Round {
     /// The learner collected and learned once.
     Updated,
-    /// The sitting has ended; nothing was done.
+    /// The sitting has ended without a step.
     Ended(Ending),
 }
 
@@ -121,7 +121,7 @@ pub struct Trainer {
     updates: u64,
     /// Environment steps in environments that were replaced.
     former_steps: u64,
-    /// How often environments were begun: every time they draw from their own streams.
+    /// Number of starts of environments: each start has its own random streams.
     beginnings: u64,
     /// The learner's figures of the last update.
     figures: Figures,
@@ -129,7 +129,7 @@ pub struct Trainer {
     files: Option<RunFiles>,
 }
 
-/// What belongs to one sitting alone.
+/// The state of one sitting.
 struct Sitting {
     goal: Goal,
     steps_before: u64,
@@ -139,7 +139,7 @@ struct Sitting {
     last_line: (u64, f64),
     /// Updates at the last checkpoint.
     last_checkpoint: u64,
-    /// Time that the sitting took, in s, once it has ended.
+    /// Duration of the sitting, in s, after its end.
     took_seconds: Option<f64>,
 }
 
@@ -156,7 +156,7 @@ impl Sitting {
         }
     }
 
-    /// Time spent training, in s, over all sittings.
+    /// Training time, in s, over all sittings.
     fn wall_seconds(&self) -> f64 {
         self.wall_seconds_before + self.took_seconds.unwrap_or_else(|| self.started.elapsed().as_secs_f64())
     }
@@ -169,7 +169,7 @@ fn entropy(counts: &[f64], total: f64) -> f64 {
 }
 
 impl Trainer {
-    /// A fresh learner of a problem, with the problem's seed. It leaves no files, and has no environments yet:
+    /// A fresh learner of a problem, with the problem's seed. It writes no files, and has no environments yet:
     /// [`Trainer::sit`] makes them.
     pub fn new(problem: &Problem, threads: usize) -> Self {
         let settings = &problem.decision.project.train;
@@ -192,14 +192,14 @@ impl Trainer {
         }
     }
 
-    /// A training that leaves no files, in one sitting until the goals of the project.
+    /// A training without files, in one sitting until the goals of the project.
     pub fn without_files(problem: &Problem, threads: usize) -> Result<Self, TrainError> {
         let mut trainer = Self::new(problem, threads);
         trainer.begin()?;
         Ok(trainer)
     }
 
-    /// A training with its files in a run folder, in one sitting until the goals of the project; with `resume` it goes on
+    /// A training with its files in a run folder, in one sitting until the goals of the project; with `resume` it continues
     /// from the folder's newest checkpoint.
     pub fn in_folder(
         problem: &Problem,
@@ -222,8 +222,7 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Begins new environments, where there are none yet or `reset` asks for them, and a sitting of `steps` environment
-    /// steps in them.
+    /// Begins a sitting of `steps` environment steps, with new environments if there are none yet or `reset` requires them.
     pub fn sit(&mut self, steps: u64, reset: bool) -> Result<(), TrainError> {
         if reset || self.environments.is_none() {
             self.begin()?;
@@ -235,7 +234,7 @@ impl Trainer {
     }
 
     fn begin(&mut self) -> Result<(), TrainError> {
-        // The old environments go first: environments outside of this program may not be there twice.
+        // The old environments are dropped first: environments outside of this program may not exist twice.
         self.former_steps = self.steps();
         self.environments = None;
         let environments = self.next_environments()?;
@@ -256,7 +255,7 @@ impl Trainer {
         Ok(environments)
     }
 
-    /// Collects and learns once, with metrics and checkpoint where they are due; or says that the sitting has ended.
+    /// Collects and learns once, with metrics and checkpoint when they are due; or reports the end of the sitting.
     pub fn round(&mut self, stop: &AtomicBool) -> Result<Round, TrainError> {
         if let Some(ending) = self.ending(stop) {
             self.sitting.took_seconds = Some(self.sitting.started.elapsed().as_secs_f64());
@@ -280,7 +279,7 @@ impl Trainer {
         if environments.steps() >= goal.total_steps || all_episodes {
             return Some(Ending::Completed);
         }
-        // A return on an easier level is not the one that was asked for.
+        // A return on an easier level does not count for the target.
         let is_hardest = environments.is_at_the_last_level();
         if goal.target_return.is_some_and(|target| is_hardest && self.statistics.has_reached(target)) {
             return Some(Ending::TargetReached);
@@ -298,7 +297,7 @@ impl Trainer {
         let horizon = Horizon { remaining: (1.0 - progress).max(0.0), total_steps: goal.total_steps };
         let files = &mut self.files;
         let updated = self.learner.update(environments, horizon);
-        // An error about numbers tells from where one can go on.
+        // An error about numbers names the checkpoint to continue from.
         self.figures = updated.map_err(|error| match files {
             Some(files) => files.stopped(error),
             None => error,
@@ -315,7 +314,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Begins new sums, and writes the old ones where there are files.
+    /// Writes the sums, if there are files, and begins new sums.
     fn log(&mut self) -> Result<(), TrainError> {
         let Some(environments) = &mut self.environments else { return Ok(()) };
         let stretch = self.statistics.take_stretch();
@@ -373,7 +372,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// The problem that it learns.
+    /// The problem of the training.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
@@ -388,7 +387,7 @@ impl Trainer {
         &self.figures
     }
 
-    /// How far the sitting has come.
+    /// The progress of the sitting.
     pub fn progress(&self) -> Progress {
         let curriculum = self.problem.decision.project.curriculum.as_ref();
         let standings =
@@ -405,20 +404,20 @@ impl Trainer {
         }
     }
 
-    /// The policy as it stands.
+    /// The present policy.
     pub fn policy(&self) -> Policy {
         let seed = self.problem.decision.project.train.seed;
         self.problem.policy(self.learner.snapshot(), seed, self.steps())
     }
 
-    /// What the learner needs to go on learning in new environments (optimisers, statistics, draws), without replay buffer.
+    /// The state of the learner to continue in new environments (optimisers, statistics, draws), without replay buffer.
     pub fn save(&self) -> Result<Vec<u8>, StateError> {
         let learner = self.learner.save()?;
         let saved = (learner, &self.statistics, self.updates, self.steps(), self.beginnings);
         postcard::to_stdvec(&saved).map_err(|error| StateError::new(error.to_string()))
     }
 
-    /// Puts back what [`Trainer::save`] gave.
+    /// Restores the state of [`Trainer::save`].
     pub fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (learner, statistics, updates, steps, beginnings): (Vec<u8>, _, _, _, _) =
             postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
@@ -450,7 +449,7 @@ impl Trainer {
         };
         let folder = self.files.map(|files| files.folder().clone());
         if let Some(folder) = &folder {
-            // The policy first: a summary says that all is there.
+            // The policy first: the summary guarantees that all files exist.
             atomic::replace(&folder.policy(), &policy.to_bytes())?;
             let text = serde_json::to_string_pretty(&summary).expect("a summary has only text keys");
             if ending == Ending::Interrupted {

@@ -1,9 +1,9 @@
-//! The words in which recipes say which options `setpoint tune` usually searches.
+//! The usual ranges of options for `setpoint tune`, for recipes.
 
 use setpoint_decision::tuning::{Range, Values};
 use toml::Value;
 
-/// Numbers from `low` to `high` whose logarithm is drawn evenly.
+/// Numbers from `low` to `high` with a uniform logarithm.
 pub fn logarithmic(option: &str, low: f64, high: f64) -> Range {
     Range { option: option.to_owned(), values: Values::Between { low, high, log: true, whole: false } }
 }

@@ -1,12 +1,13 @@
 //! Golden checkpoints: a training that an earlier version began is resumed and ends as that version would have ended it.
 //!
 //! Container, environments, learner, replay buffer and statistics are all read. A change of any of their layouts fails here: it needs a new
-//! number of the container and a reader of the old one. The policies beside them were written by that version (in format 1).
+//! number of the container and a reader of the old one. The golden policies were written by that version (in format 1).
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use setpoint_decision::Project;
+use setpoint_decision::spec::ActionSpace;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint::Checkpoint;
 use setpoint_learn::problem::Problem;
@@ -41,7 +42,20 @@ fn resumed(algorithm: &str) -> (Policy, Policy) {
         TrainOptions { folder: Some(folder), resume: true, threads: 1, stop: &stop, progress: &mut |_| {} };
     let trained = train(&problem, options).unwrap();
     assert!(trained.summary.steps > checkpoint.steps && trained.summary.updates > checkpoint.updates);
-    (Policy::load(&golden(&format!("policy-{algorithm}.safetensors"))).unwrap(), trained.policy)
+    let before = Policy::load(&golden(&format!("policy-{algorithm}.safetensors"))).unwrap();
+    (without_descriptions(before), without_descriptions(trained.policy))
+}
+
+/// A process may describe its features, actions and signals in other words: the comparison ignores descriptions.
+fn without_descriptions(mut policy: Policy) -> Policy {
+    let manifest = &mut policy.manifest;
+    manifest.observation.iter_mut().for_each(|feature| feature.description.clear());
+    manifest.signals.iter_mut().for_each(|signal| signal.description.clear());
+    match &mut manifest.action {
+        ActionSpace::Discrete { choices } => choices.iter_mut().for_each(|choice| choice.description.clear()),
+        ActionSpace::Continuous { axes } => axes.iter_mut().for_each(|axis| axis.description.clear()),
+    }
+    policy
 }
 
 /// A table is learned without matrix products: every machine makes the same bits.

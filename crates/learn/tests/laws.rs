@@ -1,5 +1,5 @@
-//! What holds for every algorithm: a stopped training goes on bit for bit, threads change nothing, forbidden choices are
-//! never taken, truncations are valued and terminations are not.
+//! Laws for every algorithm: a stopped training continues bit for bit, threads do not change the result, forbidden choices are
+//! never taken, a truncation has a future value and a termination has none.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ fn every_algorithm_goes_on_bit_for_bit_after_a_stop_on_any_number_of_threads() {
     }
 }
 
-/// Five choices of which the process allows some, by chance; reports what it was given against its will.
+/// Five choices; the process allows a random subset and checks that no forbidden choice is taken.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Masked {
     allowed: [bool; 5],
@@ -150,11 +150,11 @@ impl Process for Masked {
             action: ActionSpace::choices(&[("p", ""), ("q", ""), ("r", ""), ("s", ""), ("t", "")]),
             masked: true,
             signals: vec![
-                Signal::new("pay", "1", 0.0, 1.0, ""),
+                Signal::new("payoff", "1", 0.0, 1.0, ""),
                 Signal::new("violation", "1", 0.0, 1.0, "").summarised_by(Aggregate::Total),
             ],
             max_steps: Some(7),
-            reward: vec![("pay".into(), 1.0)],
+            reward: vec![("payoff".into(), 1.0)],
             ..Spec::default()
         }
     }
@@ -172,7 +172,7 @@ impl Process for Masked {
         signals: &mut [f32],
     ) -> Outcome {
         let Action::Discrete(choice) = action else { unreachable!() };
-        // The choice that is forbidden most tempts most.
+        // The choice that is forbidden most often has the highest reward.
         signals[0] = choice as f32 / 4.0;
         signals[1] = f32::from(u8::from(!self.allowed[choice]));
         assert!(self.allowed[choice], "choice {choice} was forbidden");
@@ -205,7 +205,7 @@ fn no_algorithm_ever_takes_a_forbidden_choice() {
     ] {
         let mut problem = problem(algorithm, "assembly-setup", options, 4_000);
         let text = format!(
-            "[process]\nkind = \"masked\"\n[reward]\npay = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
+            "[process]\nkind = \"masked\"\n[reward]\npayoff = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
              total_steps = 4000\n[train.{algorithm}]\n{options}\n[evaluate]\nepisodes = 20\nbaselines = [\"random\"]\n"
         );
         problem.decision.project = Project::from_text("masked", &text, &[]).unwrap();
@@ -218,7 +218,7 @@ fn no_algorithm_ever_takes_a_forbidden_choice() {
     }
 }
 
-/// One state that pays 1 a step, for ever or until it terminates.
+/// One state with a reward of 1 per step, for ever or until it terminates.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Constant {
     terminates: bool,
@@ -290,7 +290,7 @@ fn a_truncation_has_a_future_and_a_termination_has_none() {
     }
 }
 
-/// Arms that pay 0 or 1; the third is the best at low, the first at high contexts, and on the whole the third.
+/// Arms with a payoff of 0 or 1; the third is the best at low contexts and on average, the first at high contexts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Arms {
     context: f32,
@@ -302,9 +302,9 @@ impl Process for Arms {
             kind: "arms".into(),
             observation: vec![Feature::new("context", "1", -1.0, 1.0, "")],
             action: ActionSpace::choices(&[("first", ""), ("second", ""), ("third", "")]),
-            signals: vec![Signal::new("pay", "1", 0.0, 1.0, ""), Signal::new("regret", "1", 0.0, 1.0, "")],
+            signals: vec![Signal::new("payoff", "1", 0.0, 1.0, ""), Signal::new("regret", "1", 0.0, 1.0, "")],
             max_steps: Some(1),
-            reward: vec![("pay".into(), 1.0)],
+            reward: vec![("payoff".into(), 1.0)],
             ..Spec::default()
         }
     }
@@ -343,7 +343,7 @@ fn bandits_find_the_best_arm_and_their_regret_flattens() {
     ] {
         let mut problem = problem(name, "assembly-setup", options, 20_000);
         let text = format!(
-            "[process]\nkind = \"arms\"\n[reward]\npay = 1.0\n[train]\nalgorithm = \"{name}\"\ntotal_steps = 20000\n\
+            "[process]\nkind = \"arms\"\n[reward]\npayoff = 1.0\n[train]\nalgorithm = \"{name}\"\ntotal_steps = 20000\n\
              [train.{name}]\n{options}\n"
         );
         problem.decision.project = Project::from_text("arms", &text, &[]).unwrap();
@@ -362,7 +362,7 @@ fn bandits_find_the_best_arm_and_their_regret_flattens() {
             })
             .collect();
         if contextual {
-            // The last quarter costs less than half of what the first did.
+            // The regret of the last quarter is less than half of the first.
             let n = regrets.len();
             assert!(
                 regrets[n - 1] - regrets[n * 3 / 4 - 1] < 0.5 * regrets[n / 4 - 1],
@@ -397,7 +397,7 @@ fn what_does_not_suit_is_refused_before_it_starts() {
         "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1\n[train]\nalgorithm = \"q-learning\"\n",
     );
     assert!(message.contains("too many entries"), "{message}");
-    // Names: that of the algorithm, and those of the tables, whether chosen or not.
+    // Names: of the algorithm, and of the tables of all algorithms.
     let message = refused(&pendulum("ppp"));
     assert!(
         message.contains("`algorithm` of [train] cannot be \"ppp\"")

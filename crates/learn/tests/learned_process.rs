@@ -1,5 +1,5 @@
-//! The learnt process: what it keeps as a process, what it explains of logs that it has not seen, and what a policy that was
-//! learnt in it alone is worth in the simulator.
+//! The learned process: its stored form, the variance it explains in held-out logs, and the return in the simulator of a
+//! policy that was trained only in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -25,7 +25,7 @@ const TRAIN: &str = "[train]\ntotal_steps = 600_000\n[train.ppo]\nn_envs = 8\nn_
     [evaluate]\nepisodes = 200\nbaselines = [\"random\", \"heuristic\"]\n\
     [[constraint]]\nwhen = { signal = \"failure_prob\", above = 0.18 }\nforbid = [\"increase_speed\"]\n";
 
-/// What everybody at the line knows, and four episodes of the source's log point at.
+/// Conditions that everybody at the line knows, and that four episodes of the source's log suggest.
 const ENDS: &str = "[[process.ends]]\nsignal = \"failure_prob\"\nabove = 0.20\n[[process.ends]]\nsignal = \"wip\"\nabove = 39.5\n";
 
 fn simulator() -> Problem {
@@ -43,9 +43,9 @@ fn learned(folder: &Path, uncertainty: f64, ends: &str) -> Problem {
     Problem::load(&file, &[], &registry(), &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The source's log under the process's own names; `None`, with a line that says so, where it is absent.
+/// The source's log under the process's own names; `None`, with a message, if it is absent.
 fn source_log(folder: &Path) -> Option<PathBuf> {
-    // In the repository's folder `shared`, or in one beside the repository.
+    // In the folder `shared` of the repository, or in a folder `shared` next to it.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let places = ["shared", "../shared"].map(|folder| root.join(folder).join("data/assembly_line_log.csv"));
     let Some(text) = places.iter().find_map(|path| std::fs::read_to_string(path).ok()) else {
@@ -59,7 +59,7 @@ fn source_log(folder: &Path) -> Option<PathBuf> {
     Some(file)
 }
 
-/// A log of the simulator as a file, so many episodes of 80 steps of the random policy.
+/// A log of the simulator as a file, with episodes of 80 steps of the random policy.
 fn recorded(folder: &Path, episodes: usize) {
     let problem = simulator();
     let mut random = ActionDistribution::of_baseline(&problem.decision, "random").unwrap();
@@ -99,7 +99,7 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     let problem = learned(folder.path(), -1.0, "");
     let spec = problem.spec();
     assert_eq!((spec.kind.as_str(), spec.max_steps), ("assembly-line", Some(80)));
-    // All signals are known to this log, and the disagreement comes last.
+    // This log has all signals, and the disagreement comes last.
     assert_eq!(spec.signals.len(), 8);
     assert_eq!(spec.signals[7].name, UNCERTAINTY);
     for finding in conformance(&*problem.decision.factory, 600) {
@@ -109,9 +109,9 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     let bytes = std::fs::read(&kept).unwrap();
     let written = std::fs::metadata(&kept).unwrap().modified().unwrap();
     let again = learned(folder.path(), -1.0, "");
-    assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), written, "it was learnt twice");
+    assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), written, "it was learned twice");
     assert_eq!(again.decision.factory.findings(), problem.decision.factory.findings());
-    // Which column is what makes another model; how far a simulator may be off does not.
+    // The meaning of columns changes the model; the permitted gap of a simulator does not.
     let with = |data: &str| {
         let text = format!(
             "[process]\nkind = \"learned\"\nlike = \"assembly-line\"\nlog = \"line.csv\"\nmodel = \"other.safetensors\"\n{REWARD}\
@@ -125,7 +125,7 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     let plain = with("");
     assert!(with("gap_warn_percent = 5\n") == plain);
     assert!(with("[data.features]\nct_1 = \"ct_2\"\nct_2 = \"ct_1\"\n") != plain);
-    // A damaged file is learnt anew, to the same bytes.
+    // A damaged file is learned again, to the same bytes.
     std::fs::write(&kept, &bytes[..bytes.len() - 3]).unwrap();
     learned(folder.path(), -1.0, "");
     assert!(std::fs::read(&kept).unwrap() == bytes);
@@ -212,8 +212,8 @@ fn what_is_drawn_scatters_as_in_the_simulator() {
     }
 }
 
-/// R² of the next value in held-out episodes of the source's log. What a step adds at random bounds it: WIP moves by −1, 0 or 1
-/// and micro-stops by 0 or 1 whatever is done.
+/// R² of the next value in held-out episodes of the source's log. The randomness of a step bounds it: WIP changes by −1, 0 or 1
+/// and micro-stops by 0 or 1 under any action.
 #[test]
 fn it_explains_the_next_step_of_unseen_episodes() {
     let folder = tempfile::tempdir().unwrap();
@@ -224,7 +224,7 @@ fn it_explains_the_next_step_of_unseen_episodes() {
     let log = load(&project, like.spec(), &path, &mut |_| {}).unwrap();
     assert_eq!((log.rows(), log.episodes.len()), (23_832, 300));
     let model = fit::fit(&spec_of(like.spec(), &log), like.spec(), &log, &mut |_| {}).unwrap();
-    // Four ends of 300 episodes are enough to tell what the line ends at.
+    // Four ends of 300 episodes are enough to find the condition.
     assert_eq!(model.limits.len(), 1, "{:?}", model.limits);
     let limit = &model.limits[0];
     assert_eq!((like.spec().observation[limit.feature].name.as_str(), limit.above), ("failure_prob", true));

@@ -1,4 +1,4 @@
-//! Learning from logs: a clone does what it has seen, implicit Q-learning does better.
+//! Learning from logs: a clone imitates the log, implicit Q-learning improves on it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -68,7 +68,7 @@ fn implicit_q_learning_does_better_than_the_random_policy_that_it_saw() {
     assert!(own > others[0] * 1.3, "{own} against {others:?}");
 }
 
-/// One-step episodes on the pendulum's spaces: a setting u in [−2, 2] N m is paid −(u/2 − x)², x the first feature.
+/// One-step episodes on the pendulum's spaces: a setting u in [−2, 2] N m has the reward −(u/2 − x)², x the first feature.
 fn settings_log(policy: impl Fn(f32, &mut Stream) -> f32) -> Log {
     let spec = setpoint_processes::open_kind("pendulum", None).unwrap().spec().clone();
     let mut log = Log::new(&spec);
@@ -93,7 +93,7 @@ fn settings_error(algorithm: &str, options: &str, log: Log) -> f64 {
         "[process]\nkind = \"pendulum\"\n[reward]\ncost = -1\n[train]\nalgorithm = \"{algorithm}\"\ntotal_steps = 600_000\n\
          [train.{algorithm}]\nlog = \"unread.csv\"\nlearning_rate = 1e-3\nnet_arch = [32, 32]\n{options}"
     );
-    // Without the file, which the log stands for.
+    // Without the file; the test gives the log directly.
     let mut project = Project::from_text("settings", &text, &[]).unwrap();
     project.train.algorithm = "ppo".to_owned();
     let mut problem = Problem::new(project, &setpoint_processes::registry()).unwrap();
@@ -120,7 +120,7 @@ fn settings_error(algorithm: &str, options: &str, log: Log) -> f64 {
 fn settings_are_cloned_and_improved_on() {
     let cloned = settings_error("bc", "", settings_log(|x, random| 2.0 * x + 0.2 * random.normal()));
     assert!(cloned < 0.1, "{cloned}");
-    // Evenly over the range: 0 is best for who knows nothing, at √(1/3) = 0.58.
+    // Uniform over the range: without information 0 is best, with an error of √(1/3) = 0.58.
     let log = settings_log(|_, random| random.uniform(-2.0, 2.0));
     let (blind, improved) =
         (settings_error("bc", "", log.clone()), settings_error("iql", "beta = 10.0", log));
@@ -136,9 +136,12 @@ fn a_log_is_needed_and_must_be_there() {
     };
     for algorithm in ["bc", "iql"] {
         let message = refused(algorithm, "");
-        assert!(message.contains("needs to know which") && message.contains("line-manager"), "{message}");
+        assert!(
+            message.contains("the project names no log") && message.contains("line-manager"),
+            "{message}"
+        );
         assert!(refused(algorithm, "log = \"no-such.csv\"").contains("no-such.csv"));
         assert!(refused(algorithm, "source = \"manager\"").contains("not a baseline"));
     }
-    assert!(refused("bc", "source = \"random\"\nlog = \"a.csv\"").contains("needs to know which"));
+    assert!(refused("bc", "source = \"random\"\nlog = \"a.csv\"").contains("the project names no log"));
 }

@@ -1,4 +1,4 @@
-//! An algorithm from outside of the crate: its file and one call; nothing else knows it, and everything follows.
+//! An algorithm from outside of the crate: its file and one call are enough, and no other file knows it.
 //!
 //! The algorithm is hill climbing on a table with a value for each choice: it plays an episode with one choice and keeps the
 //! choice with the best return.

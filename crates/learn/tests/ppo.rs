@@ -1,4 +1,4 @@
-//! PPO as the field expects it: ratio, threads, resume, masks, continuous actions, learning itself.
+//! PPO: ratio, threads, resume, masks, continuous actions, and the learning itself.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -56,8 +56,8 @@ fn the_ratio_is_exactly_one_on_the_first_minibatch() {
     }
 }
 
-/// Gains of √2 and 0.01: a first policy that is all but even explores, and one that is not decides before it has learnt.
-/// An orthogonal matrix of gain g has the squared length g² · the lesser of its sides.
+/// Gains of √2 and 0.01: a nearly uniform first policy explores; another first policy decides before it has learned. An
+/// orthogonal matrix of gain g has the squared length g² · the smaller of its sides.
 #[test]
 fn hidden_layers_begin_with_gain_root_two_and_the_policy_s_head_with_a_hundredth() {
     let problem = problem(SETUP, &[]);
@@ -87,8 +87,8 @@ fn the_same_seed_gives_the_same_policy_and_another_seed_another() {
     assert_ne!(bytes("train.seed=4"), bytes("train.seed=5"));
 }
 
-/// With the constraint active nearly always, a forbidden action is never taken: neither while collecting nor by the
-/// policy that comes of it.
+/// With a constraint that is nearly always active, a forbidden action is never taken, neither during collection nor by the
+/// trained policy.
 #[test]
 fn a_forbidden_action_is_never_taken() {
     let text = LINE.replace("above = 0.18", "above = 0.0");
@@ -101,7 +101,7 @@ fn a_forbidden_action_is_never_taken() {
     for subject in std::iter::once(&evaluation.policy).chain(&evaluation.baselines) {
         let speed =
             subject.actions.iter().find(|action| action.name == "increase_speed").unwrap().percent.unwrap();
-        // Failure probability is exactly 0 now and then, and speeding up allowed then: never more often than that.
+        // The failure probability is sometimes exactly 0, and then speeding up is allowed; it must not be more frequent.
         let free = 100.0 - subject.constraints[0].decisions_percent;
         assert!(speed <= free + 1e-9, "{}: {speed} % of decisions, {free} % free", subject.name);
     }
@@ -112,7 +112,7 @@ fn a_forbidden_action_is_never_taken() {
 struct Point {
     position: f32,
     steps: u32,
-    /// The step in which it begins to report nonsense; 0 for never.
+    /// The first step with numbers that are not finite; 0 for never.
     broken_from: u32,
 }
 
@@ -155,7 +155,7 @@ impl Process for Point {
     }
 }
 
-/// Random earns about −3.5 a step here, the best controller about −0.35; half-way is far beyond any seed's luck.
+/// Random gets about −3.5 per step here, the best controller about −0.35; no seed reaches half-way by luck.
 #[test]
 fn continuous_actions_are_learnt() {
     let text = "[process]\nkind = \"assembly-line\"\n[reward]\nwip = -1.0\n[evaluate]\nbaselines = []\n";
@@ -229,8 +229,8 @@ fn assembly_setup_is_solved_on_every_seed() {
     }
 }
 
-/// A state that ends by the clock has a future, one that ends by itself has none: with reward 1 a step and a value of
-/// about 1 / (1 − γ) everywhere, the critic must not learn that the last steps of a cut-off episode are worth less.
+/// A truncated state has a future, a terminated state has none: with reward 1 per step and a value of about 1 / (1 − γ)
+/// everywhere, the critic must not learn a lower value for the last steps of a truncated episode.
 #[test]
 fn a_cut_off_future_is_bootstrapped() {
     let factory = open_kind("assembly-line", Some(5)).unwrap();
@@ -255,7 +255,7 @@ fn a_cut_off_future_is_bootstrapped() {
     }
     learner.collect(&mut environments).unwrap();
     learner.value();
-    // Efficiency is about 0.87, so the value of going on for ever is about 8.7; without the bootstrap a five-step
+    // Efficiency is about 0.87, so the value without an end is about 8.7; without the bootstrap a five-step
     // episode would be worth at most 0.87 · (1 + 0.9 + … + 0.9⁴) = 3.6.
     let mean = learner.mean_value();
     assert!((7.0..10.5).contains(&mean), "{mean}");

@@ -1,4 +1,4 @@
-//! A log played back: what is seen is what was logged, whatever is done.
+//! A replayed log: it shows the logged observations, independent of the actions.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn registry() -> setpoint_process::Registry {
     setpoint_processes::registry().with(setpoint_learn::KINDS)
 }
 
-/// Three episodes of 12 rows; WIP counts rows up, which tells where one is. The last episode ended by itself.
+/// Three episodes of 12 rows; WIP counts the rows, so it shows the position. The last episode ended by itself.
 fn log(folder: &Path) {
     let mut text =
         "ct_1,ct_2,ct_3,ct_4,ct_5,ct_6,wip,speed,failure_prob,micro_stops,operator_efficiency,action,reward,\
@@ -80,7 +80,7 @@ fn rows_come_in_their_order_whatever_is_done() {
                     assert!((signals[wip] - (row + 1) as f32).abs() < 1e-3, "the next row's WIP, in parts");
                     assert!((transition.observations[lane * 11 + 6] - (row + 1) as f32 * 0.025).abs() < 1e-6);
                 }
-                // The last row of an episode that was cut has no result; that of one that ended has.
+                // The last row of a truncated episode has no result; the last row of a terminated episode has a result.
                 Outcome::Truncated => {
                     assert!([10, 22].contains(&row), "cut at row {row}");
                     ended[0] += 1;
@@ -104,7 +104,7 @@ fn it_keeps_what_every_process_must_and_says_what_it_is_for() {
     for finding in conformance(problem.decision.factory.as_ref(), 400) {
         assert!(finding.passed, "{}: {}", finding.subject, finding.message);
     }
-    assert!(problem.decision.factory.findings()[0].message.contains("what is done changes nothing"));
+    assert!(problem.decision.factory.findings()[0].message.contains("actions have no effect"));
     assert_eq!(problem.decision.factory.heuristics()[0].name, "line-manager");
     // The run's own project file finds the log from anywhere.
     let resolved = Project::from_text("resolved", &problem.resolved(), &[]).unwrap();
@@ -120,7 +120,7 @@ fn what_is_missing_is_named() {
         ("log = \"line.csv\"", "needs `like`"),
         ("log = \"absent.csv\"\nlike = \"assembly-line\"", "absent.csv"),
         ("log = \"line.csv\"\nlike = \"assembly\"", "there is no process `assembly`"),
-        ("log = \"line.csv\"\nlike = \"job-shop\"", "it cannot be played back"),
+        ("log = \"line.csv\"\nlike = \"job-shop\"", "its log cannot be replayed"),
         ("log = \"line.csv\"\nlike = \"pendulum\"", "[data]"),
         ("log = \"line.csv\"\nlike = \"assembly-line\"\nvariation = 2", "from 0 to 1"),
         ("log = \"line.csv\"\nlike = \"assembly-line\"\nvariations = 0.1", "did you mean `variation`?"),

@@ -47,7 +47,7 @@ fn a_process_with_a_bound_that_no_policy_file_holds_is_refused_before_training()
     for (bound, words) in [(f32::INFINITY, "high is inf"), (f32::NAN, "high is NaN")] {
         let refused = problem(|spec| spec.observation[0].high = bound).err().unwrap();
         let name = open_kind("assembly-setup", None).unwrap().spec().observation[0].name.clone();
-        assert!(refused.contains("no policy file can hold"), "{refused}");
+        assert!(refused.contains("no policy file can store"), "{refused}");
         assert!(refused.contains(&format!("feature `{name}`: {words}")), "{refused}");
     }
     let refused = problem(|spec| spec.signals[0].low = f32::NEG_INFINITY).err().unwrap();

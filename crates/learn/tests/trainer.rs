@@ -1,4 +1,4 @@
-//! The trainer by its rounds, as the Python package drives it, against a whole training, as the command line drives it.
+//! The trainer round by round, as in the Python package, against a whole training, as in the command line.
 
 use std::sync::atomic::AtomicBool;
 
@@ -20,7 +20,7 @@ fn problem(algorithm: &str) -> Problem {
     Problem::new(project, &setpoint_processes::registry()).unwrap()
 }
 
-/// Rounds until the sitting ends; gives how many they were.
+/// Runs rounds until the sitting ends; returns their number.
 fn sit(trainer: &mut Trainer, steps: u64, reset: bool) -> u64 {
     trainer.sit(steps, reset).unwrap();
     let mut rounds = 0;
@@ -59,7 +59,7 @@ fn a_sitting_learns_what_a_whole_training_learns() {
     }
 }
 
-/// Two sittings in the same environments, then one in new environments; a saved learner goes on as the one that was saved.
+/// Two sittings in the same environments, then one in new environments; a restored learner continues like the saved learner.
 #[test]
 fn sittings_add_up_and_a_saved_learner_goes_on() {
     let problem = problem("ppo");
@@ -80,7 +80,7 @@ fn sittings_add_up_and_a_saved_learner_goes_on() {
     assert!(restored.load(&[1, 2, 3]).is_err());
 }
 
-/// A stop between two rounds ends the sitting and loses nothing.
+/// A stop between two rounds ends the sitting without loss.
 #[test]
 fn a_stop_ends_the_sitting_between_rounds() {
     let mut trainer = Trainer::new(&problem("ppo"), 1);

@@ -1,4 +1,4 @@
-//! What is wrong with a log: one finding a fault, with its column, its first line, and what to do about it.
+//! The faults of a log: one finding per fault, with its column, its first line, and the remedy.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,38 +12,38 @@ pub mod rows;
 pub mod swapped;
 pub mod units;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// To know.
+    /// For information.
     Note,
-    /// Figures made from the log are less certain.
+    /// Figures from the log are less certain.
     Warning,
-    /// Figures made from the log are wrong.
+    /// Figures from the log are wrong.
     Error,
 }
 
 /// A fault of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// Its name, in kebab case.
     pub kind: String,
-    /// The column, where it is one's.
+    /// The column, if it belongs to one column.
     pub column: Option<String>,
-    /// The first line of the file that shows it, from 1 with the header; of a Parquet file the row.
+    /// The first line of the file that shows it, from 1 with the header; in a Parquet file the row.
     pub line: Option<u64>,
-    /// Rows that show it.
+    /// Number of rows that show it.
     pub count: u64,
-    /// What was found, in a sentence.
+    /// The finding, in a sentence.
     pub sentence: String,
-    /// What to do.
+    /// The remedy.
     pub advice: String,
 }
 
-/// Whether the project's reward follows from what is logged.
+/// Whether the project's reward follows from the logged signals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RewardCheck {
     /// Rows that could be compared.
@@ -52,30 +52,30 @@ pub struct RewardCheck {
     pub error_max: f64,
     /// Mean absolute difference.
     pub error_mean: f64,
-    /// Share of the logged reward's variance that the computed one explains; at most 1.
+    /// Share of the logged reward's variance that the computed reward explains; at most 1.
     pub r_squared: f64,
-    /// Difference that the rounding of the log alone can make.
+    /// Greatest difference from the rounding of the log alone.
     pub rounding: f64,
     /// Whether at most 1 % of the rows differ by more than that.
     pub reproduced: bool,
 }
 
-/// A log looked at.
+/// The audit of a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// The file.
     pub file: String,
-    /// Rows that were taken over.
+    /// Number of rows in use.
     pub rows: u64,
-    /// Episodes that they form.
+    /// Number of episodes of these rows.
     pub episodes: u64,
-    /// What it is written in.
+    /// The format of the file.
     pub format: Format,
     /// Columns that `[data]` does not name.
     pub unused_columns: Vec<String>,
     /// Faults, the worst first.
     pub findings: Vec<Finding>,
-    /// Whether the reward is reproduced; absent where it cannot be computed.
+    /// Whether the reward is reproduced; absent if it cannot be computed.
     pub reward: Option<RewardCheck>,
 }
 
@@ -86,17 +86,17 @@ impl Audit {
     }
 }
 
-/// How often something was seen, and where first.
+/// The number of occurrences, and the first line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
     /// The first line.
     pub line: u64,
 }
 
 impl Times {
-    /// Once more.
+    /// Counts one more occurrence.
     pub fn note(&mut self, line: u64) {
         if self.count == 0 {
             self.line = line;
@@ -104,7 +104,7 @@ impl Times {
         self.count += 1;
     }
 
-    /// As a finding, where it was seen at all.
+    /// As a finding, if it occurred.
     pub fn finding(
         self,
         severity: Severity,
@@ -125,12 +125,12 @@ impl Times {
     }
 }
 
-/// The middle of sorted numbers; `None` of nothing.
+/// The middle of sorted numbers; `None` without numbers.
 pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2).copied()
 }
 
-/// A number as messages show it: five digits.
+/// A number for messages: five digits.
 pub(crate) fn shown(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");

@@ -1,16 +1,16 @@
-//! Bytes that pass through on their way to be parsed, held to UTF-8: the first that is not is named by offset and line.
+//! Checks bytes for UTF-8 before they are parsed; an error names the first wrong byte by offset and line.
 
 use std::fmt;
 use std::io::{self, Read};
 
-/// A byte that no text in UTF-8 has.
+/// A byte that is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotText {
     /// Its offset, from 0.
     pub byte: u64,
     /// Its line, from 1.
     pub line: u64,
-    /// What it is, in words.
+    /// Its description.
     pub found: String,
 }
 
@@ -22,10 +22,10 @@ impl fmt::Display for NotText {
 
 impl std::error::Error for NotText {}
 
-/// Reads through and checks.
+/// A reader that checks its bytes.
 pub struct Utf8<R> {
     inner: R,
-    /// Bytes that passed, less those of a character that is not complete yet.
+    /// Bytes so far, without the bytes of an incomplete character.
     passed: u64,
     /// Line of the next byte.
     line: u64,
@@ -55,8 +55,9 @@ impl<R: Read> Read for Utf8<R> {
             return Err(self.refuse(0, "the file is UTF-16".to_owned()));
         }
         if let Some(at) = self.scratch.iter().position(|byte| *byte == 0) {
-            return Err(self
-                .refuse(at, "a zero byte: the file is UTF-16 without a mark, or no text at all".to_owned()));
+            return Err(
+                self.refuse(at, "a zero byte: the file is UTF-16 without a mark, or not a text".to_owned())
+            );
         }
         let whole = match std::str::from_utf8(&self.scratch) {
             Ok(_) => self.scratch.len(),
@@ -81,7 +82,7 @@ impl<R: Read> Read for Utf8<R> {
 mod tests {
     use super::*;
 
-    /// Gives so many bytes at a time.
+    /// Gives a limited number of bytes at a time.
     struct Drops<'a>(&'a [u8], usize);
 
     impl Read for Drops<'_> {

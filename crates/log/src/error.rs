@@ -1,8 +1,8 @@
-//! Why a log cannot be read at all.
+//! The reasons why a log cannot be read.
 
 use std::path::{Path, PathBuf};
 
-/// What was found where, and the fix.
+/// The fault, its place, and the fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}: {found}; {fix}", file.display(), place(*line, *byte))]
 pub struct LogError {
@@ -12,9 +12,9 @@ pub struct LogError {
     pub line: Option<u64>,
     /// Offset of the byte, from 0.
     pub byte: Option<u64>,
-    /// What was found.
+    /// The fault.
     pub found: String,
-    /// What helps.
+    /// The fix.
     pub fix: String,
 }
 
@@ -27,12 +27,12 @@ fn place(line: Option<u64>, byte: Option<u64>) -> String {
 }
 
 impl LogError {
-    /// About a file as a whole.
+    /// An error about a file as a whole.
     pub fn of(file: &Path, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, byte: None, found: found.into(), fix: fix.into() }
     }
 
-    /// About a line.
+    /// An error about a line.
     pub fn at(file: &Path, line: u64, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { line: Some(line), ..Self::of(file, found, fix) }
     }

@@ -1,10 +1,10 @@
-//! Data from plants: logs of decisions, read, audited and cut into episodes. No learning.
+//! Data from plants: logs of decisions, read, audited and cut into episodes.
 //!
-//! * [`log`] – decisions, episode by episode; what everything else takes
+//! * [`log`] – decisions, episode by episode; the type that all other crates take
 //! * [`mod@read`] – a CSV or Parquet file becomes a log in one pass; start here. [`table`] (delimiter, decimal
 //!   comma), [`encoding`], [`time`] – its pieces
-//! * [`mapping`] – which column is what, and a proposal where the project does not say
-//! * [`audit`] – what is wrong with a log: one finding a fault, with its column, first line and what to do
+//! * [`mapping`] – the meaning of columns, and a proposal if the project has none
+//! * [`audit`] – the faults of a log: one finding per fault, with its column, first line and remedy
 
 pub mod audit;
 pub mod encoding;

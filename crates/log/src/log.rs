@@ -1,4 +1,4 @@
-//! A log of decisions as everything that learns or judges from it takes it.
+//! A log of decisions, for learning and evaluation.
 
 use std::ops::Range;
 
@@ -6,55 +6,55 @@ use setpoint_decision::spec::Spec;
 
 use crate::table::Format;
 
-/// Recorded decisions, episode by episode, each in the order in which it was taken. What the log does not say is NaN.
+/// Recorded decisions, episode by episode, each in the order of time. Missing values are NaN.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log {
     /// Numbers of an observation.
     pub features: usize,
-    /// Numbers of an action: 1 for a choice, one an axis for settings.
+    /// Numbers of an action: 1 for a choice, one per axis for settings.
     pub width: usize,
     /// Signals of the process, whether the log has them or not.
     pub signals_per_row: usize,
-    /// `[rows, features]`: what the policy saw when it decided, in the order and scale of the spec.
+    /// `[rows, features]`: the observation before the decision, in the order and scale of the spec.
     pub observations: Vec<f32>,
-    /// `[rows, width]`: the index of the choice, or one value an axis in its unit.
+    /// `[rows, width]`: the index of the choice, or one value per axis in its unit.
     pub actions: Vec<f32>,
-    /// `[rows]`: what was paid for the action.
+    /// `[rows]`: the reward of the action.
     pub rewards: Vec<f64>,
-    /// `[rows, signals]` of the step that the action led to, in the order of the spec.
+    /// `[rows, signals]` of the step after the action, in the order of the spec.
     pub signals: Vec<f32>,
-    /// `[rows]`: the probability (of settings: the density) with which the logging policy took its action.
+    /// `[rows]`: the probability (for settings: the density) with which the logging policy took its action.
     pub probabilities: Vec<f64>,
-    /// `[rows]`: the line (of a Parquet file the row) in the file, from 1, for messages; 0 where there is no file.
+    /// `[rows]`: the line (in a Parquet file the row), from 1, for messages; 0 if there is no file.
     pub lines: Vec<u64>,
-    /// What the file is written in; `None` where there is none.
+    /// The format of the file; `None` if there is no file.
     pub format: Option<Format>,
-    /// Which rows belong together, in the order of the file.
+    /// The episodes, in the order of the file.
     pub episodes: Vec<LoggedEpisode>,
 }
 
-/// Consecutive rows that one episode consists of.
+/// The consecutive rows of one episode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEpisode {
     /// Its rows.
     pub rows: Range<usize>,
-    /// Whether it came to an end of the process's own after its last row; `None` where the log does not say.
+    /// Whether the process ended it after its last row; `None` if the log does not state it.
     pub terminated: Option<bool>,
 }
 
-/// The step between two neighbouring numbers of a log, in the numbers that [`Log`] holds; 0 where none is known.
+/// The step between two neighbouring numbers of a log, in the numbers of [`Log`]; 0 if unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolution {
-    /// One a feature.
+    /// One per feature.
     pub features: Vec<f64>,
-    /// One a signal.
+    /// One per signal.
     pub signals: Vec<f64>,
     /// Of the reward.
     pub reward: f64,
 }
 
 impl Log {
-    /// Without rows, of a process.
+    /// A log of a process without rows.
     pub fn new(spec: &Spec) -> Self {
         Self {
             features: spec.observation.len(),
@@ -69,22 +69,22 @@ impl Log {
         self.rewards.len()
     }
 
-    /// What the policy saw in a row.
+    /// The observation of a row.
     pub fn observation(&self, row: usize) -> &[f32] {
         &self.observations[row * self.features..(row + 1) * self.features]
     }
 
-    /// What was done in a row.
+    /// The action of a row.
     pub fn action(&self, row: usize) -> &[f32] {
         &self.actions[row * self.width..(row + 1) * self.width]
     }
 
-    /// The choice that was taken in a row of a process with choices.
+    /// The choice of a row, for a process with choices.
     pub fn choice(&self, row: usize) -> usize {
         self.actions[row * self.width] as usize
     }
 
-    /// What the step that a row's action led to measured.
+    /// The signals of the step after a row's action.
     pub fn signals(&self, row: usize) -> &[f32] {
         &self.signals[row * self.signals_per_row..(row + 1) * self.signals_per_row]
     }
@@ -104,7 +104,7 @@ impl Log {
         self.episodes.push(LoggedEpisode { rows: begin..self.rows(), terminated: episode.terminated });
     }
 
-    /// These episodes alone, in this order; one may be named several times (a resampled log).
+    /// Only these episodes, in this order; an episode may occur several times (a resampled log).
     pub fn select(&self, episodes: impl IntoIterator<Item = usize>) -> Self {
         let mut selected = Self {
             features: self.features,

@@ -1,4 +1,4 @@
-//! Which column of a table is what, from `[data]`; and a proposal by similar names where that leaves parts open.
+//! The meaning of the columns of a table, from `[data]`; and a proposal by similar names for the open parts.
 
 use setpoint_decision::data::{ActionColumns, Data};
 use setpoint_decision::diagnostic::nearest;
@@ -7,11 +7,11 @@ use setpoint_decision::spec::{ActionSpace, Spec};
 /// Columns by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
-    /// One a feature.
+    /// One per feature.
     pub features: Vec<usize>,
-    /// One a signal that is logged.
+    /// One per logged signal.
     pub signals: Vec<Option<usize>>,
-    /// One for a choice, one an axis for settings.
+    /// One for a choice, one per axis for settings.
     pub actions: Vec<usize>,
     /// See [`Data::episode`].
     pub episode: Option<usize>,
@@ -25,28 +25,28 @@ pub struct Mapping {
     pub terminated: Option<usize>,
 }
 
-/// Why there is no mapping, and what the table could mean.
+/// The reason why there is no mapping, and a proposal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unmapped {
-    /// What is missing or wrong, in a sentence.
+    /// The missing or wrong part, in a sentence.
     pub reason: String,
     /// `[data]` as it could be written.
     pub proposal: Data,
-    /// Features and actions for which no column looks right.
+    /// Features and actions without a similar column.
     pub open: Vec<String>,
 }
 
-/// Words that say nothing about what a column holds.
+/// Words without information about the content of a column.
 const EMPTY_WORDS: &[&str] =
     &["norm", "normalized", "normalised", "value", "val", "raw", "pv", "actual", "mean", "avg"];
-/// A name less similar than this is no proposal.
+/// Least similarity of a proposal.
 const SIMILAR: f64 = 0.8;
 
-/// Finds every column, or says what is missing.
+/// Finds every column, or names the missing one.
 pub fn map(data: Option<&Data>, header: &[String], spec: &Spec) -> Result<Mapping, Box<Unmapped>> {
     let refuse = |reason: String| Box::new(unmapped(reason, data, header, spec));
     let Some(data) = data else {
-        return Err(refuse("the project has no [data]: nothing says which column is what".to_owned()));
+        return Err(refuse("the project has no [data] with the meaning of the columns".to_owned()));
     };
     let index_of = |column: &str| header.iter().position(|name| name == column);
     let named = |column: &Option<String>, what: &str| match column {
@@ -71,7 +71,7 @@ pub fn map(data: Option<&Data>, header: &[String], spec: &Spec) -> Result<Mappin
         }
     }
     let signals = spec.signals.iter().map(|signal| {
-        // A column that is a feature under the feature's own name says what the decision saw, not what came of it.
+        // A column with a feature's own name contains the value before the decision, not its result.
         let column = of(&signal.name, &data.signals)?;
         let written = data.signals.iter().any(|(own, _)| *own == signal.name);
         Ok(column.filter(|index| written || !features.contains(index)))
@@ -118,7 +118,7 @@ fn no_column(what: &str, column: &str, header: &[String]) -> String {
     }
 }
 
-/// What is written is kept where the log has it, the rest is filled in by similar names.
+/// Keeps the columns of `[data]` that the log has, and fills in the others by similar names.
 fn unmapped(reason: String, data: Option<&Data>, header: &[String], spec: &Spec) -> Unmapped {
     let mut proposal = data.cloned().unwrap_or_default();
     let has = |column: &String| header.contains(column);
@@ -169,7 +169,7 @@ fn unmapped(reason: String, data: Option<&Data>, header: &[String], spec: &Spec)
     taken.extend(columns.iter().map(|(_, column)| column.clone()));
     proposal.features = columns;
     open.extend(missing);
-    // A signal that is a feature too is known from the next row.
+    // A signal that is also a feature is known from the next row.
     let signals: Vec<&str> = spec
         .signals
         .iter()
@@ -182,7 +182,7 @@ fn unmapped(reason: String, data: Option<&Data>, header: &[String], spec: &Spec)
 
 type Columns = Vec<(String, String)>;
 
-/// The most similar pairs of names first, each column once; and names that nothing is similar to.
+/// The most similar pairs of names first, with each column once; and the names without a similar column.
 fn propose(
     names: &[&str],
     written: &[(String, String)],
@@ -217,14 +217,14 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// How much two names have in common, in [0, 1]: letters by Jaro and Winkler, numbers must be the same.
+/// The similarity of two names, in [0, 1]: letters by Jaro and Winkler, numbers must be the same.
 fn similarity(name: &str, column: &str) -> f64 {
     let parts = |text: &str| {
         let lower = text.to_lowercase();
         let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !EMPTY_WORDS.contains(word));
         let joined: String = words.collect::<Vec<_>>().join("_");
         let digits: String = joined.chars().filter(char::is_ascii_digit).collect();
-        // A single letter before a number says station, sensor or line: ct_s1 is ct_1.
+        // A single letter before a number means station, sensor or line: ct_s1 is ct_1.
         let letters: Vec<String> = joined
             .split('_')
             .map(|word| word.chars().filter(|c| !c.is_ascii_digit()).collect::<String>())

@@ -1,4 +1,4 @@
-//! A log from a table in a file, in one pass: decisions, cut into episodes, with everything that looks wrong about them.
+//! A log from a table in a file, in one pass: decisions, cut into episodes, with all findings about them.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -21,32 +21,32 @@ use crate::table::{self, Table};
 
 mod findings;
 
-/// Rows between two calls of the caller.
+/// Number of rows between two reports of progress.
 const ROWS_PER_CALL: u64 = 1 << 16;
 
-/// A log and what is wrong with it.
+/// A log and its findings.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The decisions.
     pub log: Log,
-    /// How finely its numbers are rounded.
+    /// The rounding steps of its numbers.
     pub resolution: Resolution,
-    /// What is wrong.
+    /// The findings.
     pub audit: Audit,
 }
 
-/// Why there is no log.
+/// The reason why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The project does not say which column is what.
+    /// The project does not give the meaning of the columns.
     #[error("{}", .0.reason)]
     Unmapped(Box<Unmapped>),
 }
 
-/// What is read of each row.
+/// The columns to read in each row.
 struct Reader<'a> {
     spec: &'a Spec,
     mapping: Mapping,
@@ -58,7 +58,7 @@ struct Reader<'a> {
     probability: Option<Column>,
     clock: Option<Clock>,
     duplicates: Duplicates,
-    /// How often each choice was taken.
+    /// Number of rows for each choice.
     taken: Vec<u64>,
     unknown: Times,
     unknown_example: String,
@@ -69,12 +69,12 @@ struct Reader<'a> {
     unclear_end: Times,
     episode: Option<Vec<u8>>,
     episodes_seen: HashSet<Vec<u8>>,
-    /// The next row begins a piece of its own: one between was left out, or the process ended.
+    /// The next row begins a new piece: a row before was left out, or the process ended.
     broken: bool,
     log: Log,
 }
 
-/// Reads a log of a process. `told` hears of the rows read now and then.
+/// Reads a log of a process. Reports the number of rows to `progress` at intervals.
 pub fn read(
     path: &Path,
     data: Option<&Data>,
@@ -105,11 +105,13 @@ pub fn read(
         }
     }
     if rows == 0 {
-        return Err(LogError::of(path, "there is a header and no row", "a log needs a row a decision").into());
+        return Err(
+            LogError::of(path, "there is a header and no row", "a log needs one row per decision").into()
+        );
     }
     if reader.log.rows() == 0 {
         let line = reader.unknown.line.max(reader.ragged.line);
-        let found = format!("none of {rows} rows holds a decision, first \"{}\"", reader.unknown_example);
+        let found = format!("none of {rows} rows contains a decision, first \"{}\"", reader.unknown_example);
         let found = format!("{found} in {} {line}", table.format.row_word());
         return Err(LogError::of(path, found, "name the column of the action in [data]").into());
     }
@@ -126,7 +128,7 @@ fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
         unit: if natural || is_same { feature.unit.clone() } else { String::new() },
         range: finite(low.min(high), low.max(high)),
         reference: Some(in_column(feature.reference)),
-        // From what a column holds by mistake to what belongs there.
+        // From the wrong scale of a column to the right scale.
         otherwise: (!is_same).then(|| if natural { (1.0 / scale, -offset / scale) } else { (scale, offset) }),
     };
     Column::new(name, expected)
@@ -148,7 +150,7 @@ fn axis_column(name: &str, axis: &Axis) -> Column {
     )
 }
 
-/// A range that says something.
+/// A finite range.
 fn finite(low: f64, high: f64) -> Option<(f64, f64)> {
     (low < high && high - low < 1e30).then_some((low, high))
 }
@@ -200,7 +202,7 @@ impl<'a> Reader<'a> {
 
     fn row(&mut self, record: &ByteRecord, line: u64) {
         self.duplicates.take(record, line);
-        // Bytes were held to UTF-8 on their way here; a cell of it is whole characters.
+        // The bytes were checked for UTF-8 before, so a cell has whole characters.
         let cell = |index: usize| std::str::from_utf8(&record[index]).unwrap_or("");
         let mut begins = std::mem::take(&mut self.broken);
         if let Some(index) = self.mapping.episode {
@@ -263,7 +265,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what was done; `false` where that is nothing that the process knows.
+    /// Reads the action; `false` if the process does not have it.
     fn action<'c>(&mut self, cell: &impl Fn(usize) -> &'c str, line: u64) -> bool {
         match &self.spec.action {
             ActionSpace::Discrete { choices } => {
@@ -315,7 +317,7 @@ impl<'a> Reader<'a> {
         let column = self.reward.as_ref().map(|column| column.name.clone());
         let (check, finding) = reward::check(&self.log, paid, self.spec, &resolution, column.as_deref());
         findings.extend(finding);
-        // A stable sort: within a severity, the order in which a reader would look.
+        // A stable sort: within a severity, the natural order of reading.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let audit = Audit {
             file: table.path.display().to_string(),
@@ -348,7 +350,7 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// A signal that is a feature too, and is not logged by itself, stands in the next row's observation.
+    /// A signal that is also a feature, and has no column of its own, is in the next row's observation.
     fn fill_signals(&mut self) {
         let (features, signals) = (self.log.features, self.log.signals_per_row);
         for (index, signal) in self.spec.signals.iter().enumerate() {
@@ -381,7 +383,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Episodes cut before the given rows, in ascending order; what comes before a cut has no end that is known.
+/// Episodes cut before the given rows, in ascending order; the part before a cut has no known end.
 fn cut(episodes: &[LoggedEpisode], rows: &[usize]) -> Vec<LoggedEpisode> {
     let mut pieces = Vec::with_capacity(episodes.len());
     let mut next = rows.iter().copied().peekable();

@@ -1,5 +1,5 @@
-//! A table in a file: its header, and its rows one after another, as text whatever the file's format is. The delimiter
-//! between columns is found in `delimited`, decimal commas are read in [`cell`].
+//! A table in a file: its header, and its rows in order, as text for every format of the file. The delimiter
+//! between columns is found in `delimited`, decimal commas are read in `cell`.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -17,21 +17,21 @@ mod delimited;
 mod parquet;
 
 const NAME_A_FILE: &str = "name a CSV or Parquet file with --data or file = \"…\" in [data]";
-/// Formats that people have logs in and that nothing here reads.
+/// Common formats of logs that this program cannot read.
 const FOREIGN: &[&str] = &["feather", "arrow", "orc", "avro", "xlsx", "xls", "ods", "json", "gz", "zip"];
 
-/// What a file of rows is written in; told by its first bytes, not by its name.
+/// The format of a file of rows, from its first bytes, not from its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// Text, a row a line.
+    /// Text, one row per line.
     Csv,
     /// Apache Parquet.
     Parquet,
 }
 
 impl Format {
-    /// What a row is called where a message names one by its number.
+    /// The word for a row in a message with its number.
     pub fn row_word(self) -> &'static str {
         match self {
             Self::Csv => "line",
@@ -46,7 +46,7 @@ pub struct Table {
     pub path: PathBuf,
     /// Names of the columns.
     pub header: Vec<String>,
-    /// What it is written in.
+    /// Its format.
     pub format: Format,
     rows: Rows,
 }
@@ -89,12 +89,15 @@ fn check_header(path: &Path, header: &[String], format: Format) -> Result<(), Lo
     };
     let no_name = |name: &String| matches!(cell(name), Cell::Number { .. } | Cell::Missing | Cell::NotFinite);
     if header.iter().all(no_name) {
-        let found = format!("the first line holds no names of columns: {}", header.join(", "));
+        let found = format!("the first line contains no names of columns: {}", header.join(", "));
         return Err(refuse(found, "write a header with the name of every column"));
     }
     for (index, name) in header.iter().enumerate() {
         if !name.is_empty() && header[..index].contains(name) {
-            return Err(refuse(format!("two columns are called `{name}`"), "give each column its own name"));
+            return Err(refuse(
+                format!("two columns have the name `{name}`"),
+                "give each column its own name",
+            ));
         }
     }
     Ok(())
@@ -110,7 +113,7 @@ impl Table {
     }
 }
 
-/// The number of a row, from 1: of a text its line.
+/// The number of a row, from 1: in a text its line.
 pub fn line(record: &ByteRecord) -> u64 {
     record.position().map_or(0, Position::line)
 }

@@ -1,13 +1,13 @@
-//! Times of a log: a number (steps or seconds), or a timestamp as RFC 3339 and most historians write it.
+//! Times of a log: a number (steps or seconds), or a timestamp in the form of RFC 3339 or of most historians.
 
 /// A moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
-    /// Steps or seconds of a number; seconds since 1970 of a timestamp, in UTC where it says its zone.
+    /// Steps or seconds of a number; seconds since 1970 of a timestamp, in UTC if it has a zone.
     pub value: f64,
     /// Whether it was a timestamp.
     pub timestamp: bool,
-    /// Minutes ahead of UTC, where the timestamp says so.
+    /// Minutes ahead of UTC, if the timestamp has a zone.
     pub zone: Option<i32>,
 }
 
@@ -58,7 +58,7 @@ fn part(text: &str, start: usize, length: usize) -> Option<i64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// `None` where the text is no zone; `Some(None)` where there is none.
+/// `None` if the text is not a zone; `Some(None)` if it is empty.
 fn offset_minutes(text: &str) -> Option<Option<i32>> {
     match text {
         "" => return Some(None),

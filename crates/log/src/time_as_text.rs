@@ -1,4 +1,4 @@
-//! Times as text, for tables whose columns hold them as numbers.
+//! Times as text, for tables whose columns contain them as numbers.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// Appends a time in seconds since 1970 and parts of a second, as [`crate::time::moment`] reads it; `per_second` is a power of ten. A
-/// year that four digits cannot write becomes the number of seconds, which no clock of a log can mistake for a time.
+/// year with more than four digits becomes the number of seconds, which cannot be confused with a time.
 pub(crate) fn write(text: &mut String, seconds: i64, parts: i64, per_second: i64, utc: bool) {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);

@@ -365,10 +365,10 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         (b"\n \n".to_vec(), vec!["is empty"]),
         (latin, vec!["line 1202 (byte ", "0xE9", "UTF-8"]),
         (utf16, vec!["line 1 (byte 0)", "UTF-16", "UTF-8"]),
-        (b"batch,time\n\x00\x01\x02".to_vec(), vec!["line 2 (byte 11)", "no text"]),
+        (b"batch,time\n\x00\x01\x02".to_vec(), vec!["line 2 (byte 11)", "not a text"]),
         (header_only.into_bytes(), vec!["there is a header and no row"]),
         (without_header.into_bytes(), vec!["line 1", "no names of columns"]),
-        (twice.into_bytes(), vec!["line 1", "two columns are called `temperature`"]),
+        (twice.into_bytes(), vec!["line 1", "two columns have the name `temperature`"]),
         (huge.into_bytes(), vec!["line 32", "`batch` has 70000 bytes", "quote"]),
     ] {
         let error = read_bytes(&bytes, &[]).expect_err(parts[0]).to_string();

@@ -83,7 +83,7 @@ fn refusals_name_columns_and_rows() {
     };
     assert!(unmapped.reason.contains("did you mean `batch`?"), "{}", unmapped.reason);
     let error = read_file(&path, &["data.action=batch"]).unwrap_err().to_string();
-    assert!(error.contains("none of 60 rows holds a decision, first \"B001\" in row 1"), "{error}");
+    assert!(error.contains("none of 60 rows contains a decision, first \"B001\" in row 1"), "{error}");
     // The first bytes tell the format, whatever the name says.
     let named = tempfile::tempdir().unwrap();
     let copy = named.path().join("log.csv");

@@ -1,4 +1,4 @@
-//! Small, fast neural networks over one flat parameter slice: the arithmetic of learning, and nothing of what is learnt.
+//! Small, fast neural networks over one flat parameter slice: the arithmetic of learning.
 //!
 //! * [`mlp`] – the multi-layer perceptron: shape, explicit forward and backward, workspace allocated once
 //! * [`categorical`], [`gaussian`] – log-probabilities, entropies and their gradients

@@ -201,8 +201,8 @@ impl<T: Real> Problem<'_, T> {
         }
     }
 
-    /// Panels of one width, a stretch of the inner dimension at a time, each copied side by side before all rows meet it.
-    /// Sums go on where C stands, so every element adds up in the same order as without packing.
+    /// Panels of one width, for a stretch of the inner dimension at a time; each panel is copied into one block before all
+    /// rows use it. Sums continue from the values in C, so every element adds up in the same order as without packing.
     #[inline(always)]
     fn packed<V: Vector<T>, const WIDE: usize, const ROWS: usize, const NUMBERS: usize>(&self, c: &mut [T]) {
         let mut buffer = [const { MaybeUninit::<T>::uninit() }; NUMBERS];

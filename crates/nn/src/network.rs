@@ -1,4 +1,4 @@
-//! A network with what is learnt of it and the buffers of a gradient step, and its slowly following copy.
+//! A network with its parameters, its optimiser and the buffers of a gradient step, and its slowly following copy.
 
 use crate::gradient;
 use crate::mlp::{Mlp, Workspace};
@@ -6,7 +6,7 @@ use crate::optimizer::{Adam, polyak};
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
-/// Saved networks have other sizes than those of the project.
+/// Saved networks have different sizes than the networks of the project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its {0} have other sizes than this project's")]
 pub struct WrongSize(&'static str);
@@ -17,25 +17,25 @@ impl From<WrongSize> for String {
     }
 }
 
-/// The part that a checkpoint holds.
+/// The part of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trained {
-    /// The flat parameter slice: the network's, then those beside it.
+    /// The flat parameter slice: the network's parameters, then the additional parameters.
     pub parameters: Vec<f32>,
     /// Its optimiser.
     pub optimizer: Adam<f32>,
 }
 
-/// A network that learns by Adam, with parameters beside it where an algorithm has some: log standard deviations, for
-/// example, which no layer holds.
+/// A network that learns by Adam, with additional parameters if an algorithm has some: log standard deviations, for
+/// example, which belong to no layer.
 pub struct Network {
     /// Its shape.
     pub shape: Mlp,
-    /// What it has learnt.
+    /// Its parameters and optimiser.
     pub trained: Trained,
     workspace: Workspace<f32>,
     gradient: Vec<f32>,
-    /// How many parameters are the network's.
+    /// Number of the network's own parameters.
     own: usize,
 }
 
@@ -48,10 +48,10 @@ impl Network {
         network
     }
 
-    /// All parameters 0, `beside` more than the network has; Adam with the given ε.
-    pub fn zeroed(shape: Mlp, beside: usize, rows_max: usize, epsilon: f64) -> Self {
+    /// All parameters 0, with `additional` more parameters than the network; Adam with the given ε.
+    pub fn zeroed(shape: Mlp, additional: usize, rows_max: usize, epsilon: f64) -> Self {
         let own = shape.parameters();
-        let n = own + beside;
+        let n = own + additional;
         Self {
             workspace: shape.workspace(rows_max),
             gradient: vec![0.0; n],
@@ -66,7 +66,7 @@ impl Network {
         (&self.shape, &mut self.trained.parameters[..self.own])
     }
 
-    /// The parameters beside the network, and their gradient, which the caller fills in.
+    /// The additional parameters, and their gradient, which the caller writes.
     pub fn beside(&mut self) -> (&mut [f32], &mut [f32]) {
         (&mut self.trained.parameters[self.own..], &mut self.gradient[self.own..])
     }
@@ -76,7 +76,7 @@ impl Network {
         self.shape.forward(&self.trained.parameters, input, rows, &mut self.workspace)
     }
 
-    /// One step of Adam down dL/d output of the last [`Network::forward`]; gives the gradient's norm before clipping.
+    /// One step of Adam down dL/d output of the last [`Network::forward`]; returns the gradient's norm before clipping.
     pub fn learn(
         &mut self,
         input: &[f32],
@@ -91,8 +91,8 @@ impl Network {
         squared.sqrt()
     }
 
-    /// dL/d parameters from dL/d output of the last [`Network::forward`]; gives the gradient's squared norm, that of the
-    /// parameters beside the network included.
+    /// dL/d parameters from dL/d output of the last [`Network::forward`]; returns the gradient's squared norm, including
+    /// the additional parameters.
     pub fn find_gradient(&mut self, input: &[f32], rows: usize, output_gradient: &[f32]) -> f64 {
         let Self { shape, trained, workspace, gradient, own } = self;
         let own_gradient = &mut gradient[..*own];
@@ -112,20 +112,20 @@ impl Network {
         shape.input_gradient(&trained.parameters, rows, workspace, output_gradient, input_gradient);
     }
 
-    /// dL/d input of some rows of the last [`Network::forward`], one after another; `output_gradient` is theirs too.
+    /// dL/d input of some rows of the last [`Network::forward`], in their order; `output_gradient` has the same rows.
     pub fn input_gradient_of(&mut self, kept: &[u32], output_gradient: &[f32], input_gradient: &mut [f32]) {
         self.shape.keep_rows(kept, &mut self.workspace);
         self.input_gradient(kept.len(), output_gradient, input_gradient);
     }
 
-    /// One step of Adam down a gradient that was found elsewhere; gives its norm.
+    /// One step of Adam down a given gradient; returns its norm.
     pub fn apply(&mut self, gradient: &[f32], learning_rate: f64) -> f64 {
         let Trained { parameters, optimizer } = &mut self.trained;
         optimizer.step(parameters, gradient, learning_rate, 1.0);
         gradient::squared_norm(gradient).sqrt()
     }
 
-    /// Puts back what a checkpoint held.
+    /// Restores the part of a checkpoint.
     pub fn restore(&mut self, trained: Trained) -> Result<(), WrongSize> {
         let n = self.trained.parameters.len();
         let Adam { first, second, .. } = &trained.optimizer;
@@ -137,7 +137,7 @@ impl Network {
     }
 }
 
-/// Two halves of a batch through one network, side by side on two cores where there are two. The halves and the order in
+/// Two halves of a batch through one network, in parallel on two cores, if there are two. The halves and the order in
 /// which their gradients are added are the same on one core, so the result is too.
 pub struct Halves {
     workspaces: [Workspace<f32>; 2],
@@ -202,7 +202,7 @@ impl Halves {
         }
     }
 
-    /// What the last [`Halves::backward`] found.
+    /// The gradient of the last [`Halves::backward`].
     pub fn gradient(&self) -> &[f32] {
         &self.gradients[0]
     }
@@ -228,17 +228,17 @@ impl Halves {
     }
 }
 
-/// How many cores a learner may use.
+/// The cores of a learner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cores {
-    /// This one.
+    /// The caller's core.
     One,
     /// Two of the thread pool in which the caller runs.
     Two,
 }
 
 impl Cores {
-    /// Does both, side by side or in turn.
+    /// Runs both, in parallel or in turn.
     pub fn join<A: Send, B: Send>(
         self,
         first: impl FnOnce() -> A + Send,
@@ -254,7 +254,7 @@ impl Cores {
     }
 }
 
-/// A copy that follows a network slowly, for targets that stand still while they are learnt.
+/// A copy that follows a network slowly, so that the targets of the learning change slowly.
 pub struct Target {
     /// Its shape.
     pub shape: Mlp,
@@ -264,7 +264,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// A copy of a network as it stands.
+    /// A copy of the present network.
     pub fn of(network: &Network, rows_max: usize) -> Self {
         Self {
             workspace: network.shape.workspace(rows_max),
@@ -283,7 +283,7 @@ impl Target {
         polyak(&mut self.parameters, &network.trained.parameters, tau);
     }
 
-    /// Puts back what a checkpoint held.
+    /// Restores the part of a checkpoint.
     pub fn restore(&mut self, parameters: Vec<f32>) -> Result<(), WrongSize> {
         if parameters.len() != self.parameters.len() {
             return Err(WrongSize("target networks"));

@@ -44,9 +44,9 @@ pub trait Number:
     fn ln(self) -> Self;
     /// Hyperbolic tangent, to 8 units in the last place for f32; the same bits alone and in a vector.
     fn tangent<const FUSED: bool>(self) -> Self;
-    /// The greater; `other` if `self` is not a number.
+    /// The greater number; `other` if `self` is not a number.
     fn max(self, other: Self) -> Self;
-    /// The lesser; `other` if `self` is not a number.
+    /// The smaller number; `other` if `self` is not a number.
     fn min(self, other: Self) -> Self;
     /// Whether it is neither infinite nor NaN.
     fn is_finite(self) -> bool;

@@ -106,7 +106,7 @@ fn a_two_layer_network_by_hand() {
     }
 }
 
-/// PPO's ratio is exactly 1 at first because of this: four rows while collecting, sixty-four while learning.
+/// Because of this, PPO's ratio is exactly 1 at first: four rows during collection, sixty-four during learning.
 #[test]
 fn a_row_has_the_same_bits_in_any_batch() {
     let network = Mlp { input: 8, hidden: vec![64, 64], output: 15, activation: Activation::Tanh };
@@ -123,7 +123,7 @@ fn a_row_has_the_same_bits_in_any_batch() {
     }
 }
 
-/// SAC asks each critic for the gradient of the rows in which it is the lesser alone.
+/// SAC needs each critic's gradient only for the rows in which it has the smaller value.
 #[test]
 fn the_input_gradient_of_kept_rows_is_that_of_all_rows() {
     for activation in [Activation::Relu, Activation::Tanh] {

@@ -1,4 +1,4 @@
-//! Pictures as SVG text: they follow the page's colours, light or dark, and print.
+//! Pictures as SVG text: they follow the page's colours, light or dark, and can be printed.
 
 use std::fmt::Write;
 
@@ -44,7 +44,7 @@ pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -
 
 /// One algorithm's learning curve over seeds.
 pub struct Band {
-    /// Which colour of the series it has.
+    /// Index of its colour.
     pub series: usize,
     /// Environment steps, mean, and its interval.
     pub points: Vec<(f64, f64, Interval)>,
@@ -69,7 +69,7 @@ pub fn learning_bands(bands: &[Band], baselines: &[(String, f64)]) -> String {
         let outline: Vec<String> = above.chain(below).collect();
         let _ = write!(svg, "<polygon class=\"band s{series}\" points=\"{}\"/>", outline.join(" "));
     }
-    // Lines last: no band covers one.
+    // Lines come last, so that no band covers a line.
     for Band { series, points } in bands {
         let line: Vec<String> = points.iter().map(|(steps, mean, _)| at(*steps, *mean)).collect();
         let _ = write!(svg, "<polyline class=\"series s{series}\" points=\"{}\"/>", line.join(" "));
@@ -78,7 +78,7 @@ pub fn learning_bands(bands: &[Band], baselines: &[(String, f64)]) -> String {
     svg
 }
 
-/// Mean return of the last 100 episodes after each episode, thinned to what a line can show.
+/// Mean return of the last 100 episodes after each episode, with as many points as a line can show.
 fn moving_average(curve: &[(u64, f64)]) -> Vec<(f64, f64)> {
     let window = WINDOW;
     let mut sum = 0.0;
@@ -108,7 +108,7 @@ pub fn bar(share: f64, class: &str) -> String {
     format!("<span class=\"bar\"><span class=\"{class}\" style=\"width:{width:.1}%\"></span></span>")
 }
 
-/// A bar that leaves the middle to the left or to the right; `share` in [−1, 1].
+/// A bar from the middle to the left or to the right; `share` in [−1, 1].
 pub fn diverging(share: f64, class: &str) -> String {
     let width = (50.0 * share.abs().min(1.0)).max(0.4);
     let left = if share < 0.0 { 50.0 - width } else { 50.0 };
@@ -117,7 +117,7 @@ pub fn diverging(share: f64, class: &str) -> String {
     )
 }
 
-/// One dot a value on a line, with the mean and its interval.
+/// One dot per value on a line, with the mean and its interval.
 pub fn dots(values: &[f64], mean: f64, low: f64, high: f64) -> String {
     let least = values.iter().copied().fold(low, f64::min);
     let greatest = values.iter().copied().fold(high, f64::max);

@@ -1,4 +1,4 @@
-//! The frame of a learning curve: axes, grid, baselines, and where values lie in it.
+//! The frame of a learning curve: axes, grid, baselines, and the positions of values in it.
 
 use std::fmt::Write;
 
@@ -22,7 +22,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// For at least one value. A few terrible first episodes must not flatten the rest, so the least hundredth is cut.
+    /// For at least one value. A few bad first episodes must not flatten the rest, so the least hundredth is cut off.
     pub fn around(values: &[f64], steps_max: f64) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -31,18 +31,18 @@ impl Frame {
         Self { low: low - margin, high: high + margin, steps_max }
     }
 
-    /// The place of a number of environment steps, from the left.
+    /// The position of a number of environment steps, from the left.
     pub fn x(&self, steps: f64) -> f64 {
         LEFT + (WIDTH - LEFT - RIGHT) * steps / self.steps_max
     }
 
-    /// The place of a return, from the top.
+    /// The position of a return, from the top.
     pub fn y(&self, value: f64) -> f64 {
         TOP + (HEIGHT - TOP - BOTTOM) * (self.high - value.clamp(self.low, self.high))
             / (self.high - self.low)
     }
 
-    /// The picture's beginning: axes and grid. The caller closes it.
+    /// The beginning of the picture: axes and grid. The caller closes it.
     pub fn open(&self) -> String {
         let mut svg = format!(
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Learning curve: return per episode over \

@@ -10,7 +10,7 @@ pub mod frame;
 
 const STYLE: &str = include_str!("style.css");
 
-/// A whole self-contained page: a title (not yet HTML), what kind of page it is, what stands below the title, the sections.
+/// A whole self-contained page: a title (not yet HTML), the kind of the page, the headline below the title, the sections.
 pub fn document(title: &str, kind: &str, headline: &str, sections: &str) -> String {
     let title = escape(title);
     format!(
@@ -22,12 +22,12 @@ pub fn document(title: &str, kind: &str, headline: &str, sections: &str) -> Stri
     )
 }
 
-/// A section of a page: its title and its body, HTML already.
+/// A section of a page: its title and its body, already HTML.
 pub fn section(title: &str, body: &str) -> String {
     format!("<section>\n<h2>{title}</h2>\n{body}</section>\n")
 }
 
-/// A table in its own scrolling box; cells are HTML already.
+/// A table in its own scrolling box; cells are already HTML.
 pub fn table(header: &[String], rows: &[Vec<String>]) -> String {
     let cells = |cells: &[String], tag: &str| {
         let scope = if tag == "th" { " scope=\"col\"" } else { "" };
@@ -51,7 +51,7 @@ pub fn with_interval(value: f64, interval: Interval) -> String {
     format!("<b>{}</b><small>{} to {}</small>", number(value), number(interval.low), number(interval.high))
 }
 
-/// Text made safe inside HTML.
+/// Escapes a text for HTML.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,29 +1,29 @@
-//! A digest that a `safetensors` file holds of itself: BLAKE3 over every byte of the file, with zeros in place of the digest's
-//! own 64 digits in the file's header.
+//! A digest of a `safetensors` file, stored in the file itself: BLAKE3 over every byte of the file, with zeros in place of
+//! the digest's own 64 digits in the file's header.
 
 use std::ops::Range;
 
-/// The digits before they are known.
+/// The placeholder of the digits.
 pub const PLACE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// A `safetensors` file begins with the length of its header, in so many bytes.
+/// A `safetensors` file begins with the length of its header, a number of this many bytes.
 const LENGTH_BYTES: usize = 8;
 
-/// Writes the digest of a file whose header holds [`PLACE`].
+/// Writes the digest of a file whose header contains [`PLACE`].
 ///
 /// # Panics
-/// If the header does not hold it.
+/// If the header does not contain it.
 pub fn write(bytes: &mut [u8]) {
     let place = place_of(bytes, PLACE).expect("the header was written with the digest's place");
     let digest = of(bytes, &place);
     bytes[place].copy_from_slice(digest.as_bytes());
 }
 
-/// Whether the bytes of a file are those that its digest was written for.
+/// Whether the digest of a file matches its bytes.
 pub fn holds(bytes: &[u8], digest: &str) -> bool {
     digest.len() == PLACE.len() && place_of(bytes, digest).is_some_and(|place| of(bytes, &place) == digest)
 }
 
-/// Where the header holds the digits: at their first place, which the writer puts before all names.
+/// The position of the digits in the header: their first occurrence, which the writer puts before all names.
 fn place_of(bytes: &[u8], digits: &str) -> Option<Range<usize>> {
     let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;

@@ -1,21 +1,21 @@
-//! What a network's outputs mean: how they become an action.
+//! The meaning of a network's outputs: the step to an action.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::ActionSpace;
 
-/// How outputs become an action.
+/// The step from outputs to an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
     /// Logits of a categorical distribution over the choices.
     Categorical,
-    /// The choices' values; the greatest is taken.
+    /// The choices' values; the policy takes the greatest.
     Values,
-    /// Means of a diagonal Gaussian on [−1, 1]^axes, clipped; its log standard deviations stand beside the network.
+    /// Means of a diagonal Gaussian on [−1, 1]^axes, clipped; its log standard deviations are not outputs of the network.
     Gaussian,
     /// Means, then log standard deviations, of a Gaussian whose draws go through tanh.
     SquashedGaussian,
-    /// One number an axis, through tanh; nothing is drawn.
+    /// One number per axis, through tanh, without randomness.
     Deterministic,
 }
 
@@ -37,14 +37,14 @@ impl Head {
     }
 }
 
-/// Splits each feature's range into equal bins and numbers the cells: what tabular methods see.
+/// Splits each feature's range into equal bins and numbers the cells, for tabular methods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Discretization {
     /// Bins of each feature, at least 1.
     pub bins: Vec<u32>,
-    /// Where the first bin of each feature begins; values below belong to it too.
+    /// The lower end of each feature's first bin; smaller values also belong to it.
     pub low: Vec<f32>,
-    /// Where the last bin of each feature ends; values above belong to it too.
+    /// The upper end of each feature's last bin; greater values also belong to it.
     pub high: Vec<f32>,
 }
 

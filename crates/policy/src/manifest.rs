@@ -1,4 +1,4 @@
-//! What a policy file says of itself: enough to run the policy without the project it came from.
+//! The description in a policy file: enough to run the policy without its project.
 
 use setpoint_decision::constraint::Constraint;
 use setpoint_decision::spec::{ActionSpace, Feature, Signal};
@@ -6,7 +6,7 @@ use setpoint_nn::mlp::Mlp;
 
 use crate::head::{Discretization, Head};
 
-/// Everything about a policy but its numbers.
+/// Everything about a policy except its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// Version of Setpoint that wrote the file.
@@ -19,24 +19,24 @@ pub struct Manifest {
     pub algorithm: String,
     /// Seed of the training.
     pub seed: u64,
-    /// Environment steps it was trained for.
+    /// Environment steps of the training.
     pub steps: u64,
-    /// What it sees, in order.
+    /// The features, in order.
     pub observation: Vec<Feature>,
-    /// What it decides.
+    /// The actions.
     pub action: ActionSpace,
-    /// What the process reports; constraints may speak of these.
+    /// The signals of the process; constraints may refer to them.
     pub signals: Vec<Signal>,
-    /// The rules it was trained under and must run under.
+    /// The constraints of the training, which also apply to its use.
     pub constraints: Vec<Constraint>,
     /// Shape of the network from (normalised) observation, or from a cell's indicator, to the head.
     pub network: Mlp,
-    /// What the network's outputs mean.
+    /// The meaning of the network's outputs.
     pub head: Head,
-    /// How observations become cells, for tables: the network is then one layer without activation, a row a cell.
+    /// The map from observations to cells, for tables: the network is then one layer without activation, with one row per cell.
     pub discretization: Option<Discretization>,
-    /// Greatest magnitude of a normalised feature; absent when observations are used as they are.
+    /// Greatest magnitude of a normalised feature; absent if observations are not normalised.
     pub clip_observation: Option<f64>,
-    /// Added to the variance before the root, where observations are normalised.
+    /// Added to the variance before the root, if observations are normalised.
     pub normalization_epsilon: f64,
 }

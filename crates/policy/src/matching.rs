@@ -7,11 +7,11 @@ use setpoint_decision::spec::{ActionSpace, Axis, Choice, Feature, Signal, Spec};
 use crate::policy::Policy;
 
 impl Policy {
-    /// The first thing in which a process differs from the one that the policy was trained for; `None` where it fits.
+    /// The first difference between a process and the process of the policy's training; `None` if it fits.
     ///
-    /// A policy fits where its process has the same kind, the same features in the same order (name, unit, bounds, scale) and
+    /// A policy fits if the process has the same kind, the same features in the same order (name, unit, bounds, scale) and
     /// the same choices or settings in the same order (name; unit and bounds of a setting). Signals are found by their names:
-    /// both may have signals that the other has not, such as `model_uncertainty` of a learned process. A signal that both
+    /// both may have signals that the other does not have, such as `model_uncertainty` of a learned process. A signal that both
     /// have must have the same unit and bounds, and the process must have every signal that a constraint of the policy reads.
     pub fn mismatch(&self, spec: &Spec) -> Option<String> {
         let manifest = &self.manifest;
@@ -79,7 +79,7 @@ fn actions(own: &ActionSpace, there: &ActionSpace) -> Option<String> {
     }
 }
 
-/// The first name that is missing, new, or at another place.
+/// The first name that is missing, new, or at another position.
 fn in_order(what: &str, own: &[String], there: &[String]) -> Option<String> {
     if let Some(name) = own.iter().find(|name| !there.contains(name)) {
         return Some(format!("it has no {what} `{name}`, which the policy was trained with"));
@@ -89,7 +89,7 @@ fn in_order(what: &str, own: &[String], there: &[String]) -> Option<String> {
     }
     let place = (0..own.len().max(there.len())).find(|place| own.get(*place) != there.get(*place))?;
     let name = |names: &[String]| names.get(place).map_or("nothing".to_owned(), |name| format!("`{name}`"));
-    Some(format!("{what} {} is {} for the policy, and {} there", place + 1, name(own), name(there)))
+    Some(format!("{what} {} is {} for the policy, and {} in the process", place + 1, name(own), name(there)))
 }
 
 fn bounds(what: &str, own: (f32, f32), there: (f32, f32)) -> Option<String> {
@@ -97,6 +97,7 @@ fn bounds(what: &str, own: (f32, f32), there: (f32, f32)) -> Option<String> {
 }
 
 fn differing<T: PartialEq + Display>(what: &str, property: &str, own: T, there: T) -> Option<String> {
-    (own != there)
-        .then(|| format!("the policy was trained for {what} with {property} {own}, there it is {there}"))
+    (own != there).then(|| {
+        format!("the policy was trained for {what} with {property} {own}, in the process it is {there}")
+    })
 }

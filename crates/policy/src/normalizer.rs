@@ -1,4 +1,4 @@
-//! Observation normalisation with statistics frozen at the end of training; they travel with the policy.
+//! Observation normalisation with the statistics from the end of the training, which belong to the policy.
 
 /// Added to a variance before its root is taken (`VecNormalize`'s `epsilon`).
 pub const EPSILON: f64 = 1e-8;
@@ -28,7 +28,7 @@ impl Normalizer {
     }
 }
 
-/// One value: the one formula that training and inference share.
+/// One value: the common formula of training and inference.
 #[inline]
 pub fn normalize(value: f32, mean: f64, variance: f64, epsilon: f64, clip: f64) -> f32 {
     ((f64::from(value) - mean) / (variance + epsilon).sqrt()).clamp(-clip, clip) as f32

@@ -11,31 +11,31 @@ use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
 
-/// The trained function with everything needed to run it: what a policy file holds.
+/// The trained function with everything needed to run it: the content of a policy file.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// What it is, sees and decides.
+    /// Its description, features and actions.
     pub manifest: Manifest,
     /// The network's flat parameter slice.
     pub parameters: Vec<f32>,
-    /// Logarithm of the standard deviation of each axis, for a [`Head::Gaussian`]; else empty.
+    /// Logarithm of the standard deviation of each axis, for a [`Head::Gaussian`]; otherwise empty.
     pub log_std: Vec<f32>,
-    /// Statistics of the observations it was trained on, where they are normalised.
+    /// Statistics of the training's observations, if they are normalised.
     pub normalizer: Option<Normalizer>,
-    /// The file that it was read from; its hash is the policy's.
+    /// The file of the policy; its hash is the policy's hash.
     pub(crate) origin: Option<Origin>,
 }
 
-/// The file that a policy was read from.
+/// The file of a policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     /// Hash of the file's bytes.
     pub file: blake3::Hash,
-    /// Hash of the bytes that [`Policy::to_bytes`] gives right after reading.
+    /// Hash of the bytes of [`Policy::to_bytes`] right after reading.
     pub rewritten: blake3::Hash,
 }
 
-/// Two policies are the same where they decide the same and say the same of themselves, whatever files they come from.
+/// Two policies are equal if their numbers and descriptions are equal, even if they come from different files.
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
         self.manifest == other.manifest
@@ -56,7 +56,7 @@ impl Policy {
         Self { manifest, parameters, log_std, normalizer, origin: None }
     }
 
-    /// Standard deviations of a continuous policy's draws in one state, in the axes' units; 0 where nothing is drawn.
+    /// Standard deviations of a continuous policy's draws in one state, in the axes' units; 0 without randomness.
     pub fn deviations(&self, observation: &[f32]) -> Vec<f32> {
         let ActionSpace::Continuous { axes } = &self.manifest.action else { return Vec::new() };
         let (low, high) = gaussian::LOG_STD_RANGE;
@@ -107,7 +107,7 @@ impl Draw for Stream {
     }
 }
 
-/// Runs a policy without allocating. `P` borrows the policy (`&Policy`) or shares it (`Arc<Policy>`).
+/// Runs a policy without allocation. `P` borrows the policy (`&Policy`) or shares it (`Arc<Policy>`).
 pub struct Runner<P> {
     policy: P,
     workspace: Option<Workspace<f32>>,
@@ -115,7 +115,7 @@ pub struct Runner<P> {
     output: Vec<f32>,
 }
 
-/// What a forbidden choice's value becomes: below any that training can give.
+/// The value of a forbidden choice: below every value of a training.
 const FORBIDDEN: f32 = f32::MIN;
 
 impl<P: Deref<Target = Policy>> Runner<P> {
@@ -129,12 +129,12 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         Self { normalized: vec![0.0; normalized], output, workspace, policy }
     }
 
-    /// The policy that it runs.
+    /// Its policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// The network's outputs `[rows, outputs]` for observations `[rows, features]`; see [`Head`] for what they mean.
+    /// The network's outputs `[rows, outputs]` for observations `[rows, features]`; see [`Head`] for their meaning.
     fn outputs(&mut self, observations: &[f32]) -> &mut [f32] {
         let Manifest { network, discretization, observation, .. } = &self.policy.manifest;
         let rows = observations.len() / observation.len();
@@ -165,8 +165,8 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         output
     }
 
-    /// Log-probabilities `[rows, choices]`, or values where the head gives these, of a discrete policy. `allowed`, if not
-    /// empty, is `[rows, choices]`; what it forbids is never the greatest.
+    /// Log-probabilities `[rows, choices]`, or values, depending on the head, of a discrete policy. `allowed`, if not
+    /// empty, is `[rows, choices]`; a forbidden choice is never the greatest.
     pub fn scores(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
         let choices = self.policy.manifest.network.output;
         let is_values = self.policy.manifest.head == Head::Values;
@@ -182,7 +182,7 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         output
     }
 
-    /// Probabilities `[rows, choices]` with which the policy takes each choice; of values, 1 for the greatest.
+    /// Probabilities `[rows, choices]` with which the policy takes each choice; with values, 1 for the greatest.
     pub fn probabilities(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
         let choices = self.policy.manifest.network.output;
         let is_values = self.policy.manifest.head == Head::Values;
@@ -199,8 +199,8 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         scores
     }
 
-    /// Chooses an index for each row of a discrete decision: drawn from the distribution, or the most probable one
-    /// where no draws are given. Of values, the greatest is taken either way.
+    /// Chooses an index for each row of a discrete decision: drawn from the distribution, or the most probable choice
+    /// without draws. With values it always takes the greatest.
     pub fn choose(
         &mut self,
         observations: &[f32],
@@ -220,7 +220,7 @@ impl<P: Deref<Target = Policy>> Runner<P> {
     }
 
     /// Writes the axes' values `[rows, axes]`, in their units and within their bounds, of a continuous decision: drawn
-    /// from the distribution, or its centre where no draws are given.
+    /// from the distribution, or its centre without draws.
     ///
     /// # Panics
     /// If the policy's actions are choices.
@@ -228,7 +228,7 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         self.outputs(observations);
         let policy = &*self.policy;
         let ActionSpace::Continuous { axes } = &policy.manifest.action else {
-            panic!("`control` is for continuous actions; this policy chooses")
+            panic!("`control` is for settings; this policy has choices")
         };
         let outputs = self.output.chunks_exact(policy.manifest.network.output);
         for (row, (values, output)) in values.chunks_exact_mut(axes.len()).zip(outputs).enumerate() {

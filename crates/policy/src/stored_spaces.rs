@@ -1,10 +1,10 @@
-//! Observations, actions and signals as the files of policies and of learned processes hold them, in JSON: types of their own, so
-//! that a change of [`setpoint_decision::spec`] changes no file.
+//! Observations, actions and signals in the files of policies and of learned processes, in JSON, with their own types, so that
+//! a change of [`setpoint_decision::spec`] does not change files.
 //!
-//! Names and order of the fields are the format. Whoever changes one of them raises the number of both formats and keeps a
-//! reader of these. The kinds of actions are told apart by a plain field and not by a tagged enum: that would read an `f32`
-//! through an `f64` and round twice.
-// The fields are those of the types that they store, and are described there.
+//! Names and order of the fields are the format. A change of them needs a higher number of both formats and a reader of the
+//! old ones. A plain field distinguishes the kinds of actions, not a tagged enum: that would read an `f32` through an `f64`
+//! and round twice.
+// The stored types describe the same fields.
 #![allow(missing_docs)]
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct StoredFeature {
     pub reference: f32,
 }
 
-/// `choices` where the type is `discrete`, `axes` where it is `continuous`.
+/// `choices` if the type is `discrete`, `axes` if it is `continuous`.
 #[derive(Serialize, Deserialize)]
 pub struct StoredAction {
     pub r#type: StoredActionType,
@@ -69,7 +69,7 @@ pub struct StoredSignal {
     pub aggregate: StoredAggregate,
 }
 
-/// How a signal is summarised over steps.
+/// The summary of a signal over steps.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoredAggregate {

@@ -1,4 +1,4 @@
-//! Golden policy files: every released format loads for ever and decides bit for bit as when it was written.
+//! Golden policy files: every released format stays readable and decides bit for bit as at its writing.
 //!
 //! The files of format 1 were written by the version before format 2; nothing can write them again. Those of format 2 are
 //! compared byte for byte with a file written now: a change of the layout needs a new format, not a new golden file.
@@ -42,7 +42,7 @@ fn files_of_every_format_hold_the_policy_that_was_written() {
             let bytes = std::fs::read(&path).unwrap();
             let loaded = Policy::load(&path).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(loaded, policy, "{}", path.display());
-            // Equality knows no difference between 0 and −0; the bytes do.
+            // Equality does not distinguish 0 and −0, but the bytes do.
             assert_eq!(loaded.to_bytes(), policy.to_bytes(), "{}", path.display());
             assert_eq!(decisions(&loaded), decisions(&policy), "{}", path.display());
             assert_eq!(loaded.hash(), blake3::hash(&bytes).to_hex().as_str(), "{}", path.display());
@@ -62,7 +62,7 @@ fn files_of_format_2_are_written_as_they_were() {
     }
 }
 
-/// The number of the constraint was one that the old reader did not read back exactly.
+/// The old reader did not read the number of this constraint back exactly.
 #[test]
 fn a_file_of_format_1_is_refused_where_a_byte_of_policy_or_manifest_changed() {
     let bytes = std::fs::read(golden(1, "constraint")).unwrap();

@@ -43,7 +43,7 @@ fn a_reworded_process_still_fits() {
                 axes.iter_mut().for_each(|axis| axis.description = "reworded".into());
             }
         }
-        // What is ordinary is for drivers of a choice only.
+        // The ordinary value only affects the drivers of a choice.
         spec.observation.iter_mut().for_each(|feature| feature.reference = 0.5);
         assert_eq!(policy.mismatch(&spec), None);
     }

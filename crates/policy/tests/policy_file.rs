@@ -1,4 +1,4 @@
-//! What a policy file promises: any policy comes back bit for bit, and any change of its bytes is noticed.
+//! The guarantees of a policy file: every policy is restored bit for bit, and every change of its bytes is detected.
 
 mod sample;
 
@@ -204,7 +204,7 @@ fn a_policy_has_the_hash_of_its_file_until_it_is_changed() {
     assert_eq!(read.hash(), policy.hash());
 }
 
-/// The file of a later version, as far as any version can read it.
+/// The file of a later version, with the part that every version can read.
 #[test]
 fn a_newer_format_is_called_newer_and_names_the_version_that_reads_it() {
     let (_, policy) = sample::policies().swap_remove(0);

@@ -1,4 +1,4 @@
-//! What every process must keep, checked by running it: bounds, reproducibility, numbers that are numbers, states that
+//! Checks of every process, by running it: bounds, reproducibility, finite numbers, states that
 //! can be saved, the time limit.
 
 use setpoint_decision::charter::Finding;
@@ -10,10 +10,10 @@ use crate::vectorized::{Actions, ProcessError, Transition};
 use setpoint_random::Stream;
 
 const LANES: usize = 8;
-/// A bound that is met to this relative precision is met: f32 arithmetic rounds.
+/// The relative tolerance of bounds: f32 arithmetic rounds.
 const TOLERANCE: f32 = 1e-4;
 
-/// Runs the process with random actions for `steps` steps of 8 environments and tells what was seen.
+/// Runs the process with random actions for `steps` steps of 8 environments and returns the findings.
 pub fn conformance(factory: &dyn Factory, steps: usize) -> Vec<Finding> {
     run(factory, steps).unwrap_or_else(|error| vec![Finding::fail("process", error.to_string())])
 }
@@ -58,15 +58,12 @@ fn run(factory: &dyn Factory, steps: usize) -> Result<Vec<Finding>, Box<ProcessE
     findings.push(if factory.resumes_exactly() {
         resumes(factory, saved, steps)?
     } else {
-        Finding::pass(
-            "saved state",
-            "stays outside of this program: a training that is resumed begins new episodes",
-        )
+        Finding::pass("saved state", "stays outside of this program: a resumed training begins new episodes")
     });
     Ok(findings)
 }
 
-/// Puts a saved state into a fresh batch and compares its future with that of the batch it was taken from.
+/// Puts a saved state into a fresh batch and compares its future with the future of the original batch.
 fn resumes(
     factory: &dyn Factory,
     saved: Option<Result<Vec<u8>, crate::StateError>>,
@@ -83,7 +80,7 @@ fn resumes(
     if let Err(error) = first.load(&state).and_then(|()| second.load(&state)) {
         return Ok(Finding::fail(SUBJECT, error.to_string()));
     }
-    // The original run up to the save, replayed, must go on as the restored ones do.
+    // The original run, replayed up to the save, must continue like the restored batches.
     let mut original = factory.batch(LANES, 1, "conformance")?;
     let mut actions = RandomActions::new(factory.spec());
     for _ in 0..=steps / 2 {
@@ -98,11 +95,11 @@ fn resumes(
         if !same(original.transition(), first.transition())
             || !same(original.transition(), second.transition())
         {
-            let message = format!("a restored environment goes another way after {} steps", step + 1);
+            let message = format!("a restored environment differs after {} steps", step + 1);
             return Ok(Finding::fail(SUBJECT, format!("{message}: some state is not serialised")));
         }
     }
-    Ok(Finding::pass(SUBJECT, format!("restored environments go on bit for bit for {} steps", steps / 2)))
+    Ok(Finding::pass(SUBJECT, format!("restored environments continue bit for bit for {} steps", steps / 2)))
 }
 
 fn same(a: &Transition, b: &Transition) -> bool {
@@ -130,7 +127,7 @@ impl<'a> RandomActions<'a> {
         }
     }
 
-    /// One action a lane; `allowed` is `[lanes, choices]`, or empty where nothing is ever forbidden.
+    /// One action per lane; `allowed` is `[lanes, choices]`, or empty if no choice is ever forbidden.
     fn draw(&mut self, allowed: &[bool]) {
         let random = &mut self.random;
         match self.space {
@@ -218,8 +215,8 @@ impl Seen {
         }
     }
 
-    /// What is a failure of a simulator in this program is only worth knowing of one `outside`: whether it is random,
-    /// and whether its seed decides everything, nobody here can know.
+    /// Some findings are failures of a simulator in this program, but only information about a process `outside`: whether
+    /// it is random, and whether its seed determines everything, cannot be known here.
     fn findings(&self, spec: &Spec, steps: usize, outside: bool) -> Vec<Finding> {
         let total = steps * LANES;
         let verdict = |subject: &str, failure: &Option<String>, message: String| match failure {
@@ -229,39 +226,36 @@ impl Seen {
         let numbers = verdict("numbers", &self.not_finite, format!("all finite over {total} random steps"));
         let bounds = verdict("bounds", &self.out_of_bounds, format!("respected over {total} random steps"));
         let not_repeated =
-            (!self.reproducible).then(|| "the same seed and actions gave another trajectory".to_owned());
+            (!self.reproducible).then(|| "the same seed and actions gave a different trajectory".to_owned());
         let reproducible = match &not_repeated {
             Some(surprise) if outside => Finding::warn(
                 "same seed",
-                format!(
-                    "{surprise}: it has random numbers of its own, so no training can be repeated exactly"
-                ),
+                format!("{surprise}: it has its own random numbers, so no training can be repeated exactly"),
             ),
             _ => verdict("same seed", &not_repeated, format!("same trajectory, bit for bit, {total} steps")),
         };
         let (surprise, expected) = if spec.deterministic {
             (
                 "the process calls itself deterministic, but seeds 1 and 2 differ",
-                "the same: nothing is random",
+                "the same trajectory: the process has no randomness",
             )
         } else {
-            ("seeds 1 and 2 gave the same trajectory", "another trajectory")
+            ("seeds 1 and 2 gave the same trajectory", "a different trajectory")
         };
         let surprised = (self.seeds_differ == spec.deterministic).then(|| surprise.to_owned());
         let seeds = match surprised {
-            Some(_) if outside => {
-                Finding::pass("other seed", "the same: nothing was random in what was seen")
-            }
+            Some(_) if outside => Finding::pass("other seed", "the same trajectory: no randomness was seen"),
             surprised => verdict("other seed", &surprised, expected.to_owned()),
         };
         let limit = match spec.max_steps {
-            Some(limit) if self.longest > limit => {
-                Finding::fail("episodes", format!("one lasted {} steps; the limit is {limit}", self.longest))
-            }
+            Some(limit) if self.longest > limit => Finding::fail(
+                "episodes",
+                format!("an episode lasted {} steps; the limit is {limit}", self.longest),
+            ),
             None if self.episodes == 0 => Finding::fail(
                 "episodes",
                 format!(
-                    "none ended within {steps} steps: give max_steps in [process], or no return is ever known"
+                    "no episode ended within {steps} steps: set max_steps in [process], otherwise there is no return"
                 ),
             ),
             _ => Finding::pass(

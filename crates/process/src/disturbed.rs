@@ -1,12 +1,11 @@
-//! A batch seen through imperfect sensors and acted on through imperfect actuators: a project's `[[disturbance]]`s around
-//! any process.
+//! A batch with imperfect sensors and imperfect actuators: a project's `[[disturbance]]` tables around any process.
 //!
-//! What happens to one observation, in this order: sensors err (noise, bias, drift and quantisation, in the order of the
-//! file), the values are cut to the features' bounds, the sample travels (delay), and may get lost (dropout: what arrived
-//! last is seen again). Signals that have a feature's name are what constraints and heuristics see of it, so they follow the
-//! observation; the *reward* is paid for what truly happened. An action travels too, or is lost in an event.
+//! The order of the disturbances of one observation: errors of the sensors (noise, bias, drift and quantisation, in the
+//! order of the file), a clip to the features' bounds, the delay of the sample, its possible loss (dropout: the last sample
+//! that arrived is seen again). Constraints and heuristics read signals with a feature's name, so these signals follow the
+//! observation; the *reward* uses the true values. Actions also have delays, and events can make them ineffective.
 //!
-//! Every environment draws from streams of its own, so a disturbed batch is as reproducible as a clean one, and everything
+//! Every environment has its own random streams, so a disturbed batch is as reproducible as a clean batch, and everything
 //! is part of the saved state.
 
 mod plan;
@@ -23,12 +22,12 @@ use crate::process::Outcome;
 use crate::vectorized::{Actions, Batch, ProcessError, StateError, Transition};
 use setpoint_random::Stream;
 
-/// Through which levels the episodes of a batch go.
+/// The levels of the episodes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Difficulty {
     /// All at one level.
     Fixed(usize),
-    /// At the present level, and this share of them at one of the earlier ones.
+    /// At the present level, with a share of them at one of the earlier levels.
     Rising {
         /// Share of episodes on earlier levels, in [0, 1).
         rehearsal: f64,
@@ -42,7 +41,7 @@ pub struct Disturbed {
     difficulty: Difficulty,
     level: usize,
     lanes: Vec<SensorsAndActuators>,
-    /// Levels of the episodes that finished last, one a lane.
+    /// Levels of the last finished episodes, one per lane.
     finished_levels: Vec<usize>,
     transition: Transition,
     choices: Vec<u32>,
@@ -60,8 +59,8 @@ struct Saved {
 }
 
 impl Disturbed {
-    /// Environments of a factory as the project disturbs them; clean ones where it does not, or where its evaluation asks
-    /// for clean ones.
+    /// Environments of a factory with the project's disturbances; clean environments if the project has none, or if its
+    /// evaluation excludes them.
     pub fn batch(
         project: &Project,
         factory: &dyn Factory,
@@ -106,7 +105,7 @@ impl Disturbed {
         }
     }
 
-    /// Draws a lane's level and dynamics and begins an episode of them.
+    /// Draws a lane's level and dynamics and begins an episode with them.
     fn begin(&mut self, lane: usize) -> Result<(), Box<ProcessError>> {
         let level = match self.difficulty {
             Difficulty::Rising { rehearsal } if self.level > 0 => {
@@ -128,7 +127,7 @@ impl Disturbed {
         Ok(())
     }
 
-    /// Measures what the next decision sees in a lane.
+    /// Measures the next observation of a lane.
     fn look(&mut self, lane: usize, first: bool) {
         let features = self.plan.features();
         let seen = &mut self.transition.observations[lane * features..(lane + 1) * features];
@@ -263,14 +262,16 @@ impl Batch for Disturbed {
             && saved.lanes.iter().zip(&self.lanes).all(|(found, own)| found.fits(own))
             && saved.transition.observations.len() == self.transition.observations.len();
         if !fits {
-            return Err(StateError::new("it holds other disturbances, or another number of environments"));
+            return Err(StateError::new(
+                "it has different disturbances, or a different number of environments",
+            ));
         }
         self.inner.load(&saved.inner)?;
         self.level = saved.level;
         self.lanes = saved.lanes;
         self.finished_levels = saved.finished_levels;
         self.transition = saved.transition;
-        // Environments outside of this program cannot be put back: theirs have begun new episodes.
+        // Environments outside of this program cannot be restored: they have begun new episodes.
         Ok(())
     }
 }

@@ -12,30 +12,30 @@ use crate::vectorized::{Batch, ProcessError, Vectorized};
 
 /// Makes environments of one process, with the project's parameters.
 pub trait Factory: Send + Sync {
-    /// Observations, actions and signals; `max_steps` is the project's where it gives one.
+    /// Observations, actions and signals; `max_steps` is the project's, if it has one.
     fn spec(&self) -> &Spec;
     /// Environments that step together; lane `i` draws from the stream (seed, purpose, i).
     fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>>;
-    /// Hand-written policies that an experienced person would recognise, the customary one first.
+    /// Hand-written policies that an experienced person would recognise, the usual policy first.
     fn heuristics(&self) -> &[Heuristic];
     /// The process's own keys of `[process]` with every default filled in.
     fn parameters(&self) -> toml::Table {
         toml::Table::new()
     }
-    /// What `setpoint check` says of it beyond what it finds out by running it.
+    /// Findings for `setpoint check` beyond the findings of a run.
     fn findings(&self) -> Vec<Finding> {
         Vec::new()
     }
-    /// Those of its own keys that change nothing of what is learnt: a training may be resumed with others.
+    /// Its own keys that do not change the result of a training: a resumed training may change them.
     fn incidental_keys(&self) -> &[&'static str] {
         &[]
     }
-    /// Files beside the project that the process was made from: logs, instances. Evidence names their hashes.
+    /// Files of the process: logs, instances. Evidence names their hashes.
     fn files(&self) -> &[PathBuf] {
         &[]
     }
-    /// Whether a saved batch goes on bit for bit. Environments outside of this program cannot be saved: theirs begins new
-    /// episodes.
+    /// Whether a restored batch continues bit for bit. Environments outside of this program cannot be saved, so such a
+    /// batch begins new episodes.
     fn resumes_exactly(&self) -> bool {
         true
     }
@@ -51,7 +51,7 @@ pub struct Simulator<P> {
 }
 
 impl<P: Process> Simulator<P> {
-    /// With the process's own limit of steps, or another. The defaults of its parameters are the values that it has.
+    /// With the process's own limit of steps, or another. The defaults of its parameters are its present values.
     pub fn new(prototype: P, max_steps: Option<u32>, heuristics: Vec<Heuristic>) -> Self {
         let mut spec = prototype.spec();
         spec.max_steps = max_steps.or(spec.max_steps);
@@ -60,7 +60,7 @@ impl<P: Process> Simulator<P> {
         Self { prototype, spec, heuristics, parameters: toml::Table::new(), files: Vec::new() }
     }
 
-    /// With the name that a registry has for it, and what `[process]` says: the limit of steps and its values of
+    /// With its name in a registry, and the keys of `[process]`: the limit of steps and the values of
     /// [`Process::PARAMETERS`].
     pub fn open(
         prototype: P,
@@ -75,31 +75,31 @@ impl<P: Process> Simulator<P> {
         Ok(simulator)
     }
 
-    /// With the process's own keys, every default filled in, as a run's project file keeps them.
+    /// With the process's own keys, every default filled in, as in a run's project file.
     pub fn with_parameters(mut self, parameters: toml::Table) -> Self {
         self.parameters.extend(parameters);
         self
     }
 
-    /// With the files that the process was made from.
+    /// With the files of the process.
     pub fn with_files(mut self, files: Vec<PathBuf>) -> Self {
         self.files = files;
         self
     }
 
-    /// With the defaults of another process of the type, where the project's values are in the prototype already.
+    /// With the defaults of another process of the type, if the prototype already has the project's values.
     pub fn with_defaults_of(mut self, other: &P) -> Self {
         self.spec.parameters = described(other);
         self
     }
 }
 
-/// The parameters of a process as its spec tells them; their defaults are the values that the process has.
+/// The parameters of a process for its spec; their defaults are the present values of the process.
 fn described<P: Process>(process: &P) -> Vec<spec::Parameter> {
     P::PARAMETERS.iter().map(|parameter| parameter.described(process)).collect()
 }
 
-/// Sets a process's parameters to what `[process]` says; gives all of them, those that keep their values included.
+/// Sets a process's parameters to the values of `[process]`; returns all parameters, also the unchanged ones.
 pub fn read_parameters<P: Process>(
     process: &mut P,
     section: &Section<'_>,

@@ -1,13 +1,13 @@
-//! What ran where and when: the bars of a Gantt chart.
+//! The bars of a Gantt chart.
 
 use serde::{Deserialize, Serialize};
 
 /// One operation of a schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
-    /// What it ran on: a machine, in snake case.
+    /// Its machine, in snake case.
     pub row: String,
-    /// What ran: a job, in snake case. Bars of one label have one colour.
+    /// Its job, in snake case. Bars of one label have one colour.
     pub label: String,
     /// From the episode's beginning, in the process's unit of time.
     pub start: f32,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Writes an action: the index of a choice, or one value an axis.
+/// Writes an action: the index of a choice, or one value per axis.
 pub type Decide = dyn Fn(&State<'_>, &mut [f32]) + Send + Sync;
 
 /// A hand-written policy.
@@ -10,9 +10,9 @@ pub type Decide = dyn Fn(&State<'_>, &mut [f32]) + Send + Sync;
 pub struct Heuristic {
     /// Its name in a project file, in kebab case.
     pub name: &'static str,
-    /// How it decides, in a sentence.
+    /// Its rule, in a sentence.
     pub description: &'static str,
-    /// What it does in a state.
+    /// Its action in a state.
     pub decide: Arc<Decide>,
 }
 
@@ -27,19 +27,19 @@ impl Heuristic {
     }
 }
 
-/// What a heuristic sees.
+/// The state for a heuristic.
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
     /// The observation, as a policy sees it.
     pub observation: &'a [f32],
     /// The signals of the present state.
     pub signals: &'a [f32],
-    /// Which choices the constraints allow; empty when all are.
+    /// The choices that the constraints allow; empty if all are allowed.
     pub allowed: &'a [bool],
 }
 
 impl State<'_> {
-    /// The first of `preferred` choices that is allowed; any allowed one if none of them is.
+    /// The first of `preferred` choices that is allowed; any allowed choice if none of them is.
     pub fn first_allowed(&self, preferred: &[usize]) -> usize {
         let is_allowed = |choice: &usize| self.allowed.is_empty() || self.allowed[*choice];
         let any = || self.allowed.iter().position(|allowed| *allowed);

@@ -1,13 +1,13 @@
-//! Industrial processes to learn on.
+//! The interface of industrial processes.
 //!
 //! * [`process`] – the trait: `reset`, `step`, names and bounds; no reward
 //! * [`vectorized`] – many environments that step together; [`registry`] – from a project's `kind` to a process
 //! * [`parameter`] – numbers of the dynamics that projects set, randomise and disturb; [`disturbed`] – noise, delays, loss
-//! * [`factory`], [`heuristic`] – environments and baselines of a process; [`preparation`] – the progress of slow ones
-//! * [`gantt`] – what ran where and when, for processes that schedule
-//! * [`reward`] – signals × weights; [`conformance`] – what every process must keep
+//! * [`factory`], [`heuristic`] – environments and baselines of a process; [`preparation`] – the progress of slow preparations
+//! * [`gantt`] – the schedule, for processes that schedule
+//! * [`reward`] – signals × weights; [`conformance`] – the checks of every process
 //!
-//! Nothing here learns.
+//! This crate does not learn.
 
 pub mod conformance;
 pub mod disturbed;

@@ -2,7 +2,7 @@
 
 use setpoint_decision::spec;
 
-/// One number of a process's dynamics. Its default is the value that its field has in a fresh process.
+/// One number of a process's dynamics. Its default is the value of its field in a fresh process.
 pub struct Parameter<P> {
     /// Name in snake case: a key of `[process]`.
     pub name: &'static str,
@@ -12,13 +12,13 @@ pub struct Parameter<P> {
     pub low: f64,
     /// Greatest admissible value.
     pub high: f64,
-    /// What it is, in a few words.
+    /// Its meaning, in a few words.
     pub description: &'static str,
-    /// Where the process keeps it.
+    /// Its field in the process.
     pub field: fn(&mut P) -> Field<'_>,
 }
 
-/// Where a process keeps a parameter.
+/// The field of a parameter in a process.
 #[derive(Debug)]
 pub enum Field<'a> {
     /// As an `f64`.
@@ -33,7 +33,7 @@ impl Field<'_> {
     fn value(&self) -> f64 {
         match self {
             Self::F64(value) => **value,
-            // 0.05, where the same bits as an f64 are 0.05000000074505806.
+            // 0.05, whereas the same number as an f64 is 0.05000000074505806.
             Self::F32(value) => value.to_string().parse().expect("a number's own text is a number"),
             Self::U32(value) => f64::from(**value),
         }
@@ -49,7 +49,7 @@ impl Field<'_> {
 }
 
 impl<P> Parameter<P> {
-    /// A parameter with its range; `field` leads to the place where the process keeps it.
+    /// A parameter with its range; `field` returns its field in the process.
     pub const fn new(
         name: &'static str,
         unit: &'static str,
@@ -68,7 +68,7 @@ impl<P> Parameter<P> {
         (self.field)(&mut process.clone()).value()
     }
 
-    /// As the spec tells it; its default is the value that the process has.
+    /// The parameter for the spec; its default is the present value of the process.
     pub fn described(&self, process: &P) -> spec::Parameter
     where
         P: Clone,
@@ -83,7 +83,7 @@ impl<P> Parameter<P> {
         }
     }
 
-    /// Sets it in a process. `Process::set_parameter` does so, and recomputes what follows from it.
+    /// Sets it in a process. `Process::set_parameter` calls it, and recomputes the derived values.
     pub fn set(&self, process: &mut P, value: f64) {
         (self.field)(process).set(value);
     }

@@ -1,8 +1,8 @@
-//! The progress of slow preparations: a log is read, a process is learnt from it.
+//! The progress of slow preparations: reading a log, learning a process from it.
 
 use std::fmt;
 
-/// How far it is.
+/// The progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preparation {
     /// Rows of a log that were read.
@@ -10,11 +10,11 @@ pub enum Preparation {
         /// So far.
         rows: u64,
     },
-    /// Passes of all networks of a learnt process over their rows.
+    /// Passes of all networks of a learned process over their rows.
     Learning {
         /// So far.
         passes: u64,
-        /// In all.
+        /// All passes.
         of: u64,
     },
 }

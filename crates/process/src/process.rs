@@ -8,12 +8,12 @@ use crate::parameter::Parameter;
 use setpoint_decision::spec::Spec;
 use setpoint_random::Stream;
 
-/// What is done in one step.
+/// The action of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action<'a> {
     /// Index of a choice of a discrete space.
     Discrete(usize),
-    /// One value an axis of a continuous space, within its bounds.
+    /// One value per axis of a continuous space, within its bounds.
     Continuous(&'a [f32]),
 }
 
@@ -21,7 +21,7 @@ impl<'a> Action<'a> {
     /// The index of the choice, for a process whose spec has choices.
     ///
     /// # Panics
-    /// If the action is made of settings: the spec says which of both a process is given.
+    /// If the action is made of settings: the spec defines which kind of action a process gets.
     #[inline(always)]
     pub fn choice(self) -> usize {
         match self {
@@ -30,10 +30,10 @@ impl<'a> Action<'a> {
         }
     }
 
-    /// One value an axis, for a process whose spec has settings.
+    /// One value per axis, for a process whose spec has settings.
     ///
     /// # Panics
-    /// If the action is a choice: the spec says which of both a process is given.
+    /// If the action is a choice: the spec defines which kind of action a process gets.
     #[inline(always)]
     pub fn settings(self) -> &'a [f32] {
         match self {
@@ -46,12 +46,12 @@ impl<'a> Action<'a> {
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub enum Outcome {
-    /// The episode goes on.
+    /// The episode continues.
     #[default]
     Running,
-    /// The process reached an end of its own: there is no future to value.
+    /// The process ended the episode: there is no future value.
     Terminated,
-    /// The episode was cut off (time limit): the future has a value and is bootstrapped.
+    /// The episode was truncated (time limit): the future has a value and is bootstrapped.
     Truncated,
 }
 
@@ -64,22 +64,22 @@ impl Outcome {
 
 /// A simulator of one episode at a time: no allocation, no reward, all randomness from the given stream.
 ///
-/// Three functions make a process: `spec`, `reset` and `step`. The serde bounds are what makes a killed training resume bit
-/// for bit: a checkpoint holds every process mid-episode.
+/// Three functions make a process: `spec`, `reset` and `step`. The serde bounds let a killed training resume bit
+/// for bit: a checkpoint contains every process in the middle of its episode.
 pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// Numbers of its dynamics that a project may set, randomise, or change by an event.
     const PARAMETERS: &'static [Parameter<Self>] = &[];
 
-    /// Observations, actions and signals: names, units, bounds. Its `kind` may stay empty: it is the name under which the
-    /// registry knows the process.
+    /// Observations, actions and signals: names, units, bounds. Its `kind` may stay empty: it is the name in the
+    /// registry.
     fn spec(&self) -> Spec;
 
-    /// Hand-written policies that an experienced person would recognise, the customary one first.
+    /// Hand-written policies that an experienced person would recognise, the usual policy first.
     fn heuristics(&self) -> Vec<Heuristic> {
         Vec::new()
     }
 
-    /// Recomputes what follows from the parameters. Called after each change of a parameter.
+    /// Recomputes the values that follow from the parameters. Called after each change of a parameter.
     fn parameters_changed(&mut self) {}
 
     /// Sets one of [`Process::PARAMETERS`], from the next step on; within its range.
@@ -101,14 +101,14 @@ pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static 
         signals: &mut [f32],
     ) -> Outcome;
 
-    /// Writes which choices the present state allows, `true` = allowed, at least one of them. Asked for after every
-    /// reset and step where [`Spec::masked`] says so.
+    /// Writes which choices the present state allows, `true` = allowed, at least one of them. Called after every
+    /// reset and step if [`Spec::masked`] is true.
     fn mask(&self, allowed: &mut [bool]) {
         allowed.fill(true);
     }
 
-    /// What ran where and when in the episode so far; empty where the process schedules nothing. Asked for at the end
-    /// of an episode that somebody wants to draw, never while training: it may allocate.
+    /// The schedule of the episode so far; empty if the process schedules nothing. Called only at the end of an episode for
+    /// a chart, never during a training, so it may allocate.
     fn schedule(&self) -> Vec<Bar> {
         Vec::new()
     }

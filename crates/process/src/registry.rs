@@ -1,6 +1,6 @@
 //! The registry of kinds: from a project's `kind` to a process.
 //!
-//! It is a value. A program names the kinds that it offers, so that a crate of your own adds a process and gets every command.
+//! It is a value. A program names the kinds that it offers, so your own crate can add a process and get every command.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -14,17 +14,17 @@ use crate::factory::{Factory, Simulator};
 use crate::preparation::{OnProgress, Preparation};
 use crate::process::Process;
 
-/// What a process is opened with.
+/// The request to open a process.
 pub struct Request<'a> {
     /// `[process]`, from which it reads its own keys.
     pub section: Section<'a>,
     /// The project's folder, against which file names are resolved.
     pub folder: &'a Path,
-    /// Steps after which an episode is truncated, where the project says so.
+    /// Steps after which an episode is truncated, if the project sets them.
     pub max_steps: Option<u32>,
     /// The whole project, for processes that read more than `[process]`.
     pub project: &'a Project,
-    /// All kinds of the program, for processes that are like another one.
+    /// All kinds of the program, for processes that are like another process.
     pub registry: &'a Registry,
     /// Receives the progress of slow preparations.
     pub progress: &'a dyn Fn(Preparation),
@@ -40,22 +40,22 @@ pub struct Kind {
     pub name: &'static str,
     /// Makes the process.
     pub open: Open,
-    /// A sentence about a kind that needs keys of its own; absent where the defaults make a whole process.
+    /// The description of a kind that needs its own keys; absent if the defaults make a complete process.
     pub needs_keys: Option<&'static str>,
 }
 
 impl Kind {
-    /// A kind that a process type is. Its keys of `[process]` are the type's parameters.
+    /// The kind of a process type. Its keys of `[process]` are the type's parameters.
     pub const fn of<P: Process + Default>(name: &'static str) -> Self {
         Self::new(name, open::<P>)
     }
 
-    /// A kind whose defaults make a whole process.
+    /// A kind whose defaults make a complete process.
     pub const fn new(name: &'static str, open: Open) -> Self {
         Self { name, open, needs_keys: None }
     }
 
-    /// A kind that needs keys of its own; `summary` is a sentence for people.
+    /// A kind that needs its own keys; `summary` is its description in a sentence.
     pub const fn with_keys(name: &'static str, summary: &'static str, open: Open) -> Self {
         Self { name, open, needs_keys: Some(summary) }
     }
@@ -99,7 +99,7 @@ impl Registry {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 
-    /// Names of the kinds whose defaults make a whole process.
+    /// Names of the kinds whose defaults make a complete process.
     pub fn complete(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.kinds.iter().filter(|kind| kind.needs_keys.is_none()).map(|kind| kind.name)
     }
@@ -137,7 +137,7 @@ impl Registry {
         Ok(factory)
     }
 
-    /// A process with its defaults, by name; `None` where there is no such kind, or where it needs keys of its own.
+    /// A process with its defaults, by name; `None` if there is no such kind, or if it needs its own keys.
     pub fn open_default(&self, name: &str, max_steps: Option<u32>) -> Option<Arc<dyn Factory>> {
         let kind = self.find(name).filter(|kind| kind.needs_keys.is_none())?;
         let project = Project::of_kind(name);
@@ -163,7 +163,7 @@ mod tests {
     use crate::parameter::{Field, Parameter};
     use crate::process::{Action, Outcome};
 
-    /// A tank that loses a litre a step; `LITRES` tells the types apart.
+    /// A tank that loses a litre per step; `LITRES` distinguishes the types.
     #[derive(Clone, Serialize, Deserialize)]
     struct Tank<const LITRES: u32> {
         litres: f32,
@@ -249,8 +249,8 @@ mod tests {
         assert_eq!(registry().open_default("tank", None).unwrap().spec().kind, "tank");
     }
 
-    /// The default is told as the decimal that stands in the source, the project's value is set, and what follows from it
-    /// is recomputed: at once and when a running process is changed.
+    /// The default is the decimal number of the source, the project's value is set, and the derived values
+    /// are recomputed: at once and after a change of a running process.
     #[test]
     fn a_parameter_is_read_where_the_process_keeps_it() {
         let factory = opened("kind = \"tank\"\nlitres = 40.5");

@@ -1,4 +1,4 @@
-//! The reward: signals × weights, plus one-off amounts on events. No process computes one.
+//! The reward: signals × weights, plus one-off amounts on events. Processes do not compute it.
 
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::Spec;
@@ -43,7 +43,7 @@ impl RewardFunction {
         }
     }
 
-    /// Names of the terms: the signals, then the events that carry an amount.
+    /// Names of the terms: the signals, then the events with an amount.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -53,7 +53,7 @@ impl RewardFunction {
         &self.weights
     }
 
-    /// The reward of a step, and each term of it in `terms` (one a name).
+    /// The reward of a step, and each term of it in `terms` (one per name).
     #[inline]
     pub fn evaluate(&self, signals: &[f32], outcome: Outcome, terms: &mut [f64]) -> f64 {
         let mut sum = 0.0;

@@ -1,4 +1,4 @@
-//! Many environments of one process that step together: static dispatch inside, one dynamic call a batch.
+//! Many environments of one process that step together: static dispatch inside, one dynamic call per batch.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Spec};
@@ -16,25 +16,25 @@ pub enum Actions<'a> {
     Continuous(&'a [f32]),
 }
 
-/// What a step of all lanes gave.
+/// The result of a step of all lanes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
-    /// `[lanes, features]`: what the next decision sees; of a finished episode's lane, the next episode's first.
+    /// `[lanes, features]`: the next observation; in the lane of a finished episode, the first observation of the next one.
     pub observations: Vec<f32>,
     /// `[lanes, signals]` of the step just taken.
     pub signals: Vec<f32>,
-    /// `[lanes, signals]` of the state that the next decision sees: `signals` unless the episode was reset.
+    /// `[lanes, signals]` of the state of the next decision: `signals` unless the episode was reset.
     pub current_signals: Vec<f32>,
     /// `[lanes]`
     pub outcomes: Vec<Outcome>,
-    /// `[lanes, features]`: the last observation of the finished episode; valid where the outcome is over.
+    /// `[lanes, features]`: the last observation of the finished episode; valid if the outcome is over.
     pub final_observations: Vec<f32>,
-    /// `[lanes, choices]`: what the process allows the next decision; empty where it never forbids any.
+    /// `[lanes, choices]`: the choices that the process allows next; empty if it never forbids any.
     pub allowed: Vec<bool>,
 }
 
 impl Transition {
-    /// Of so many lanes of a process, before their first episode.
+    /// For a number of lanes of a process, before their first episode.
     pub fn new(spec: &Spec, lanes: usize) -> Self {
         let (features, signals) = (spec.observation.len(), spec.signals.len());
         let masked = if spec.masked { spec.action.len() } else { 0 };
@@ -55,29 +55,30 @@ impl Transition {
     }
 }
 
-/// A state could not be saved or put back.
+/// A state could not be saved or restored.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the saved state does not fit: {0}")]
 pub struct StateError(String);
 
 impl StateError {
-    /// With what was found and expected.
+    /// With the found and the expected content.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
 
-/// A process outside of this program failed: an environment raised, hung or lied. Built-in processes never do.
+/// A process outside of this program failed: an environment raised an exception, hung, or gave wrong values. Built-in
+/// processes never do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{process}, {}: {reason}", place(lane, step))]
 pub struct ProcessError {
-    /// Its kind, and what it is called there.
+    /// Its kind, and its own name.
     pub process: String,
-    /// The environment, where one alone is to blame.
+    /// The environment, if the error belongs to one.
     pub lane: Option<usize>,
-    /// Steps that it had taken.
+    /// Its number of steps.
     pub step: Option<u64>,
-    /// What happened, and what may help.
+    /// The error, and a possible remedy.
     pub reason: String,
 }
 
@@ -90,26 +91,26 @@ fn place(lane: &Option<usize>, step: &Option<u64>) -> String {
     }
 }
 
-/// Environments that step together, whatever their process. A finished episode is reset in the same step.
+/// Environments of any process that step together. A finished episode is reset in the same step.
 pub trait Batch: Send {
     /// Number of environments.
     fn lanes(&self) -> usize;
     /// Begins a new episode in every lane.
     fn reset(&mut self) -> Result<(), Box<ProcessError>>;
-    /// Begins a new episode in one lane, which draws from `random` from now on where one is given.
+    /// Begins a new episode in one lane, which draws from `random` from now on, if it is given.
     fn reset_lane(&mut self, lane: usize, random: Option<Stream>) -> Result<(), Box<ProcessError>>;
     /// Takes one action in every lane.
     ///
     /// # Panics
-    /// If the actions are not of the process's kind or not one a lane.
+    /// If the actions are not of the process's kind or not one per lane.
     fn step(&mut self, actions: Actions<'_>) -> Result<(), Box<ProcessError>> {
         self.step_where(actions, &[])
     }
-    /// Takes one action in every lane whose `steps` is true; the others stand still, their outcome is `Running`. All lanes
-    /// step where `steps` is empty.
+    /// Takes one action in every lane whose `steps` is true; the others do not change, and their outcome is `Running`. All
+    /// lanes step if `steps` is empty.
     ///
     /// # Panics
-    /// As [`Batch::step`].
+    /// Like [`Batch::step`].
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>>;
     /// Sets one number of the dynamics in one lane, from its next step on; `index` counts the spec's parameters.
     ///
@@ -118,23 +119,23 @@ pub trait Batch: Send {
     fn set_parameter(&mut self, _lane: usize, index: usize, _value: f64) {
         unreachable!("this process has no parameter {index}")
     }
-    /// Episodes that begin from now on are of this level of difficulty, where the batch knows levels.
+    /// Sets the level of difficulty of later episodes, if the batch has levels.
     fn set_level(&mut self, _level: usize) {}
     /// The level of a lane's last finished episode.
     fn finished_level(&self, _lane: usize) -> usize {
         0
     }
-    /// From now on keeps the schedule of each lane's last finished episode; training does without.
+    /// From now on keeps the schedule of each lane's last finished episode; a training does not need it.
     fn keep_schedules(&mut self) {}
-    /// The schedule of a lane's last finished episode; empty where none is kept, or the process schedules nothing.
+    /// The schedule of a lane's last finished episode; empty if none is kept, or the process schedules nothing.
     fn schedule(&self, _lane: usize) -> &[Bar] {
         &[]
     }
-    /// What the last step gave.
+    /// The result of the last step.
     fn transition(&self) -> &Transition;
     /// Everything that a bit-identical continuation needs.
     fn save(&self) -> Result<Vec<u8>, StateError>;
-    /// Puts back what [`Batch::save`] wrote.
+    /// Restores the state that [`Batch::save`] wrote.
     fn load(&mut self, state: &[u8]) -> Result<(), StateError>;
 }
 
@@ -145,10 +146,10 @@ pub struct Vectorized<P> {
     features: usize,
     signals: usize,
     axes: usize,
-    /// Choices, where the process masks them; else 0.
+    /// Number of choices, if the process masks them; otherwise 0.
     masked: usize,
     max_steps: u32,
-    /// One a lane where schedules are kept; no part of the saved state.
+    /// One per lane if schedules are kept; not part of the saved state.
     schedules: Vec<Vec<Bar>>,
 }
 
@@ -203,7 +204,7 @@ impl<P: Process> Vectorized<P> {
         outcomes[lane] = Outcome::Running;
     }
 
-    /// Steps every lane that `steps` with the action that `action_of` gives it.
+    /// Steps every lane in `steps` with its action from `action_of`.
     #[inline(always)]
     fn step_with<'a>(&mut self, action_of: impl Fn(usize) -> Action<'a>, steps: impl Fn(usize) -> bool) {
         let Transition { observations, signals, current_signals, outcomes, final_observations, .. } =
@@ -274,13 +275,13 @@ impl<P: Process> Batch for Vectorized<P> {
 
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
         let lanes = self.lanes.len();
-        assert!(steps.is_empty() || steps.len() == lanes, "one flag a lane, or none");
+        assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
         match actions {
             Actions::Discrete(choices) => {
                 assert!(self.axes == 0, "this process takes continuous actions");
-                assert_eq!(choices.len(), lanes, "one choice a lane");
+                assert_eq!(choices.len(), lanes, "one choice per lane");
                 let action_of = |lane: usize| Action::Discrete(choices[lane] as usize);
-                // Told apart here, so that a training's loop asks nothing.
+                // Distinguished here, so that a training's loop has no branch.
                 match steps {
                     [] => self.step_with(action_of, |_| true),
                     steps => self.step_with(action_of, |lane| steps[lane]),
@@ -289,7 +290,7 @@ impl<P: Process> Batch for Vectorized<P> {
             Actions::Continuous(values) => {
                 let axes = self.axes;
                 assert!(axes > 0, "this process takes choices");
-                assert_eq!(values.len(), lanes * axes, "one value an axis and lane");
+                assert_eq!(values.len(), lanes * axes, "one value per axis and lane");
                 let action_of = |lane: usize| Action::Continuous(&values[lane * axes..(lane + 1) * axes]);
                 match steps {
                     [] => self.step_with(action_of, |_| true),
@@ -340,7 +341,7 @@ impl<P: Process> Batch for Vectorized<P> {
         let (found, expected) = (sizes(&lanes, &transition), sizes(&self.lanes, &self.transition));
         if found != expected {
             return Err(StateError::new(format!(
-                "it holds {} environments of other sizes, expected {}",
+                "it has {} environments of different sizes, expected {}",
                 found[0], expected[0]
             )));
         }

@@ -15,7 +15,7 @@
 //!
 //! One Runge-Kutta step of fourth order over 0.2 s, then the angles are wrapped to ±π and the velocities bounded to ±4π
 //! and ±9π. An episode begins with each of the four in U(−0.1, 0.1), terminates when the tip is more than 1 m above the
-//! shoulder (−cos θ₁ − cos(θ₁ + θ₂) > 1) and is truncated after 500 steps. The reward is −1 a step, 0 for the last.
+//! shoulder (−cos θ₁ − cos(θ₁ + θ₂) > 1) and is truncated after 500 steps. The reward is −1 per step, 0 for the last.
 //!
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −499.0 ± 0.1, the heuristic
 //! −90.3 ± 0.4; Gymnasium calls −100 solved.
@@ -47,7 +47,7 @@ const TORQUE_MINUS: usize = 0;
 const TORQUE_NONE: usize = 1;
 const TORQUE_PLUS: usize = 2;
 
-/// The parameters, and what a step needs of them.
+/// The parameters, and derived values for a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Dynamics {
     gravity: f64,
@@ -56,7 +56,8 @@ struct Dynamics {
     torque: f64,
     /// Inertia about the shoulder with the second link at a right angle, and of the second link about the elbow.
     inertias: [f64; 2],
-    /// What the second link's angle adds to both: its mass × the first's length × the way to its centre of mass.
+    /// The part of both that depends on the second link's angle: its mass × the first link's length × the distance to its
+    /// centre of mass.
     coupling: f64,
     /// Torques of gravity on a level first link, and on a level second one, N·m.
     weights: [f64; 2],
@@ -91,7 +92,7 @@ impl Dynamics {
         [velocity_1, velocity_2, acceleration_1, acceleration_2]
     }
 
-    /// One step of the classical Runge-Kutta method, the torque held.
+    /// One step of the classical Runge-Kutta method, with constant torque.
     #[inline]
     fn runge_kutta(&self, state: [f64; 4], torque: f64) -> [f64; 4] {
         let along =
@@ -133,7 +134,7 @@ impl Acrobot {
         self.state
     }
 
-    /// Writes the observation and gives the tip's height over the shoulder, in m.
+    /// Writes the observation and returns the tip's height over the shoulder, in m.
     #[inline]
     fn observe(&self, observation: &mut [f32]) -> f64 {
         let [angle_1, angle_2, velocity_1, velocity_2] = self.state;
@@ -143,7 +144,7 @@ impl Acrobot {
     }
 }
 
-/// An angle's equal within ±π.
+/// The same angle within ±π.
 #[inline]
 fn wrapped(angle: f64) -> f64 {
     if angle.abs() > PI { angle - TAU * (angle / TAU).round() } else { angle }
@@ -192,7 +193,7 @@ impl Process for Acrobot {
                 velocity(
                     "angular_velocity_2",
                     VELOCITY_LIMIT_2,
-                    "angular velocity of the second against the first",
+                    "angular velocity of the second link against the first",
                 ),
             ],
             action: ActionSpace::choices(&[
@@ -247,7 +248,7 @@ impl Process for Acrobot {
     }
 }
 
-/// The motor's power is its torque times the elbow's velocity: with equal signs it only ever adds energy.
+/// The motor's power is its torque times the elbow's velocity: with equal signs it always adds energy.
 pub fn energy_pumping() -> Heuristic {
     Heuristic::new(
         "energy-pumping",
@@ -282,8 +283,8 @@ mod tests {
         kinetic - gravity * height
     }
 
-    /// Power is torque × velocity of the elbow, whatever the state and the parameters: the equations of motion are a
-    /// mechanism's.
+    /// Power is torque × velocity of the elbow, in every state and with all parameters: the equations of motion belong to a
+    /// mechanism.
     #[test]
     fn energy_changes_by_the_motors_power_alone() {
         let mut random = Stream::new(0, "test", 0);

@@ -42,7 +42,7 @@ const QUICK_MAINTENANCE: usize = 3;
 const REDIRECT_FLOW: usize = 4;
 const NO_ACTION: usize = 5;
 
-/// How the line answers.
+/// The response of the line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Dynamics {
     efficiency_gain: f32,
@@ -81,7 +81,7 @@ pub struct AssemblyLine {
 }
 
 impl AssemblyLine {
-    /// Adds U(low, high) to each cycle time, each station on its own.
+    /// Adds U(low, high) to each cycle time, independently for each station.
     #[inline(always)]
     fn shift_cycle_times(&mut self, random: &mut Stream, low: f32, high: f32) {
         for pair in self.cycle_times_s.chunks_exact_mut(2) {
@@ -174,7 +174,7 @@ impl Process for AssemblyLine {
             "efficiency_gain",
             "1",
             (0.0, 0.4),
-            "most that reassigning operators raises efficiency by",
+            "greatest gain in efficiency by a reassignment of operators",
             |process| Field::F32(&mut process.dynamics.efficiency_gain),
         ),
         Parameter::new(
@@ -195,21 +195,21 @@ impl Process for AssemblyLine {
             "maintenance_effect",
             "1",
             (0.0, 0.2),
-            "failure probability that maintenance takes away",
+            "failure probability that maintenance removes",
             |process| Field::F32(&mut process.dynamics.maintenance_effect),
         ),
         Parameter::new(
             "cycle_time_drift",
             "s",
             (0.0, 5.0),
-            "most that a cycle time drifts in a step, either way",
+            "greatest drift of a cycle time in a step, in both directions",
             |process| Field::F32(&mut process.dynamics.cycle_time_drift_s),
         ),
         Parameter::new(
             "failure_drift",
             "1",
             (0.0, 0.1),
-            "most that the failure probability drifts in a step",
+            "greatest drift of the failure probability in a step",
             |process| Field::F32(&mut process.dynamics.failure_drift),
         ),
         Parameter::new(
@@ -240,8 +240,8 @@ impl Process for AssemblyLine {
                     choice("increase_speed", "faster line and shorter cycles, more failures"),
                     choice("decrease_speed", "slower line and longer cycles, fewer failures"),
                     choice("quick_maintenance", "clears three micro-stops, fewer failures, slightly longer cycles"),
-                    choice("redirect_flow", "takes one to three parts out of progress, slightly faster line"),
-                    choice("no_action", "leaves the line alone"),
+                    choice("redirect_flow", "removes one to three parts from the line, slightly faster line"),
+                    choice("no_action", "changes nothing"),
                 ],
             },
             signals: signals(),
@@ -255,9 +255,9 @@ impl Process for AssemblyLine {
             deterministic: false,
             notes: vec![
                 "The source gives 128.74 reward per step for REINFORCE. That is one seed (42), and a lucky one: over 12 \
-                 seeds the same settings make 107.5 ± 12.3 (mean ± standard deviation over seeds)."
+                 seeds the same settings get 107.5 ± 12.3 (mean ± standard deviation over seeds)."
                     .to_owned(),
-                "Uniform random makes 94.2 ± 1.9 reward per step and 93.1 ± 1.4 units per hour (12 seeds × 50 episodes)."
+                "Uniform random gets 94.2 ± 1.9 reward per step and 93.1 ± 1.4 units per hour (12 seeds × 50 episodes)."
                     .to_owned(),
             ],
             ..Spec::default()
@@ -337,12 +337,12 @@ impl Process for AssemblyLine {
     }
 }
 
-/// How an experienced line manager runs the line: first what is about to fail, then what is in the way, then staffing,
+/// The rule of an experienced line manager: first failures, then queues, then staffing,
 /// then speed.
 pub fn line_manager() -> Heuristic {
     Heuristic::new(
         "line-manager",
-        "maintains when failures or micro-stops build up, redirects when parts queue, staffs the line, \
+        "maintains when failures or micro-stops increase, redirects when parts queue, staffs the line, \
                   then raises speed while it is safe",
         |state: &State<'_>, action: &mut [f32]| {
             let [.., wip, speed, failure_prob, micro_stops, efficiency] = state.observation else {
@@ -387,7 +387,7 @@ mod tests {
         }
     }
 
-    /// Every action from the same state, many times: each change must lie in the range that the reference gives it.
+    /// Every action from the same state, many times: each change must lie in the range of the reference.
     #[test]
     fn each_action_changes_what_it_should_within_its_range() {
         // Per action: range of the changes of a cycle time, WIP, speed, failure probability, micro-stops, efficiency.
@@ -420,7 +420,7 @@ mod tests {
                 }
             }
             for (index, ((low, high), (seen_low, seen_high))) in ranges.iter().zip(seen).enumerate() {
-                // The whole range is reached (to 4 %), and never left.
+                // The changes reach the whole range (to 4 %), and never leave it.
                 let slack = 0.04 * (high - low) + 1e-5;
                 assert!(
                     seen_low >= low - 1e-5

@@ -62,23 +62,19 @@ impl Process for AssemblySetup {
             "time of a set-up that changes nothing",
             |process| Field::F32(&mut process.base_minutes),
         ),
-        Parameter::new("tool_time", "min", (0.0, 60.0), "more time a tool further along", |process| {
+        Parameter::new("tool_time", "min", (0.0, 60.0), "additional time per tool of distance", |process| {
             Field::F32(&mut process.tool_minutes)
         }),
         Parameter::new(
             "parameter_time",
             "min",
             (0.0, 60.0),
-            "more time a parameter further along",
+            "additional time per parameter of distance",
             |process| Field::F32(&mut process.parameter_minutes),
         ),
-        Parameter::new(
-            "shift",
-            "min",
-            (1.0, 10_000.0),
-            "an episode ends when more time than this has passed",
-            |process| Field::F32(&mut process.shift_minutes),
-        ),
+        Parameter::new("shift", "min", (1.0, 10_000.0), "an episode ends after this time", |process| {
+            Field::F32(&mut process.shift_minutes)
+        }),
     ];
 
     fn heuristics(&self) -> Vec<Heuristic> {
@@ -104,7 +100,7 @@ impl Process for AssemblySetup {
             ),
         ];
         let sensor =
-            |name: &&str| feature(name, "a station reading that plays no part in the set-up time".into());
+            |name: &&str| feature(name, "a station reading without effect on the set-up time".into());
         observation.extend(SENSORS.iter().map(sensor));
         let choice = |index: usize| Choice {
             name: format!("tool_{}_parameter_{}", index / SETTINGS, index % SETTINGS),
@@ -122,7 +118,7 @@ impl Process for AssemblySetup {
             + self.tool_minutes * (TOOLS - 1) as f32
             + self.parameter_minutes * (SETTINGS - 1) as f32;
         Spec {
-            summary: "set up one station: which of 5 tools and 3 parameters comes next".to_owned(),
+            summary: "set up one station: choose the next of 5 tools and of 3 parameters".to_owned(),
             source: "tutorial \"RL in Industry 4.0\"".to_owned(),
             observation,
             action: ActionSpace::Discrete { choices: (0..TOOLS * SETTINGS).map(choice).collect() },
@@ -135,7 +131,7 @@ impl Process for AssemblySetup {
             notes: vec![
                 "The tutorial gives an average set-up time of 45 before and 35 after (−22 %), a reward of −55 and −42, and \
                  12 % and 78 % ideal set-ups. Its own environment cannot give these figures: a set-up takes 1.0 to 3.6, \
-                 uniform random returns about −35, always the ideal set-up returns 205.7. The table above is what was \
+                 uniform random returns about −35, always the ideal set-up returns 205.7. The table above was \
                  measured here."
                     .to_owned(),
             ],
@@ -175,11 +171,11 @@ impl Process for AssemblySetup {
     }
 }
 
-/// The rule of many set-up benches: whatever is quickest to set up next.
+/// The rule of many set-up benches: the quickest set-up next.
 pub fn shortest_setup_first() -> Heuristic {
     Heuristic::new(
         "shortest-setup-first",
-        "takes the set-up that is quickest from where the station stands, by the times of the source",
+        "takes the set-up that is quickest from the station's present set-up, by the times of the source",
         |state: &State<'_>, action: &mut [f32]| {
             let minutes = |choice: &usize| {
                 TOOL_MINUTES * ((choice / SETTINGS) as f32 - state.observation[0]).abs()

@@ -13,7 +13,7 @@
 //!
 //! Explicit Euler steps of 0.02 s: position and angle move with the velocities before the step. An episode begins with
 //! each of the four in U(−0.05, 0.05), terminates beyond |x| = 2.4 m or |θ| = 12° and is truncated after 500 steps. The
-//! reward is 1 a step, the last one included.
+//! reward is 1 per step, including the last step.
 //!
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random 22.3 ± 0.1, the heuristic 500, which
 //! is the greatest possible; Gymnasium calls 475 solved.
@@ -41,7 +41,7 @@ const START: f64 = 0.05;
 const PUSH_LEFT: usize = 0;
 const PUSH_RIGHT: usize = 1;
 
-/// The parameters, and what a step needs of them: multiplying by reciprocals leaves one division a step.
+/// The parameters, and derived values for a step: with reciprocals, a step needs one division.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Dynamics {
     gravity: f64,
@@ -158,14 +158,19 @@ impl Process for CartPole {
                 ),
                 feature("cart_velocity", "m/s", f32::MAX, "the cart's velocity, positive to the right"),
                 feature("pole_angle", "rad", 2.0 * ANGLE_LIMIT_RAD as f32, "the pole's lean to the right"),
-                feature("pole_angular_velocity", "rad/s", f32::MAX, "how fast the pole leans further right"),
+                feature(
+                    "pole_angular_velocity",
+                    "rad/s",
+                    f32::MAX,
+                    "angular velocity of the pole, positive to the right",
+                ),
             ],
             action: ActionSpace::choices(&[
                 ("push_left", "pushes the cart to the left with 10 N"),
                 ("push_right", "pushes the cart to the right with 10 N"),
             ]),
             signals: vec![
-                Signal::new("upright", "steps", 0.0, 1.0, "1 in every step that the pole is kept up")
+                Signal::new("upright", "steps", 0.0, 1.0, "1 in every step in which the pole stays upright")
                     .summarised_by(Aggregate::Total),
             ],
             max_steps: Some(500),
@@ -209,7 +214,7 @@ impl Process for CartPole {
             angular_velocity + STEP_S * angular_acceleration,
         ];
         self.report(observation, signals);
-        // One branch for both limits: which of them an episode meets is not predictable.
+        // One branch for both limits, because the limit that an episode reaches is not predictable.
         if (self.state[0].abs() > POSITION_LIMIT_M) | (self.state[2].abs() > ANGLE_LIMIT_RAD) {
             Outcome::Terminated
         } else {
@@ -218,11 +223,11 @@ impl Process for CartPole {
     }
 }
 
-/// A proportional and derivative controller of the angle, with enough of the cart's own to stay in the middle.
+/// A proportional and derivative controller of the angle, with terms of the cart that keep it in the middle.
 pub fn proportional_derivative() -> Heuristic {
     Heuristic::new(
         "proportional-derivative",
-        "pushes to where the pole leans or is about to lean, a little earlier on the side where the cart is",
+        "pushes to the side to which the pole leans or will lean, a little earlier on the side of the cart",
         |state: &State<'_>, action: &mut [f32]| {
             let [position, velocity, angle, angular_velocity] = state.observation else {
                 unreachable!("the spec has four features")

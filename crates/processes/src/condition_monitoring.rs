@@ -8,14 +8,15 @@
 //! | action | what happens in this hour |
 //! |---|---|
 //! | 0 `stay_quiet` | the machine runs; at w ≥ 1 the bearing breaks: 12 h of downtime, a new bearing |
-//! | 1 `raise_alarm` | people stop the machine and look: 1 h of downtime. From w = 0.5 on the wear can be seen: the bearing is replaced, 2 h more, a defect found. Below it is a false alarm |
+//! | 1 `raise_alarm` | people stop and inspect the machine: 1 h of downtime. At w ≥ 0.5 they see the wear and replace the bearing: 2 h more, and a defect found. Below it is a false alarm |
 //!
-//! An episode is 1,000 hours with a new or half-worn bearing (w in U(0, 0.5)) and a load that changes now and then, in
-//! [0.5, 1.5]. The reward is −1 an hour of downtime, −2 a false alarm, which costs trust, and −30 a breakdown, which is a danger.
+//! An episode is 1,000 hours with a new or half-worn bearing (w in U(0, 0.5)) and a load that changes sometimes, in [0.5,
+//! 1.5]. The reward is −1 per hour of downtime, −2 per false alarm, which costs trust, and −30 per breakdown, which is a
+//! danger.
 //!
-//! Whoever pays for *alarms*, or for defects found, gets alarms: it is the standard example of a reward that is hacked.
+//! A reward for *alarms*, or for defects found, gives many alarms: it is the standard example of reward hacking.
 //!
-//! Reference (300 episodes): the heuristic −17.9 ± 0.3 a return, uniform random −1,504 ± 5, never an alarm −153.
+//! Reference (300 episodes): the heuristic returns −17.9 ± 0.3, uniform random −1,504 ± 5, never an alarm −153.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
@@ -48,7 +49,7 @@ pub struct ConditionMonitoring {
     vibration_noise: f32,
     wear: f32,
     load: f32,
-    /// Smoothed as instruments do it, so that one odd sample is no alarm.
+    /// Smoothed like in instruments, so that one bad sample raises no alarm.
     vibration: f32,
     temperature: f32,
     hours_since_look: f32,
@@ -102,7 +103,7 @@ impl Process for ConditionMonitoring {
             "wear_rate",
             "1/h",
             (0.0001, 0.1),
-            "mean wear an hour at full load; 1 is a broken bearing",
+            "mean wear per hour at full load; 1 is a broken bearing",
             |process| Field::F32(&mut process.wear_rate),
         ),
         Parameter::new(
@@ -123,7 +124,7 @@ impl Process for ConditionMonitoring {
             Signal::new(name, unit, 0.0, high, description).summarised_by(Aggregate::Total)
         };
         Spec {
-            summary: "raise an alarm for a wearing bearing in time, and not for nothing".to_owned(),
+            summary: "raise an alarm for a wearing bearing in time, without false alarms".to_owned(),
             source: "gamma process of wear, van Noortwijk 2009; vibration as in ISO 20816-3".to_owned(),
             observation: vec![
                 Feature::new(
@@ -144,21 +145,21 @@ impl Process for ConditionMonitoring {
                     "h",
                     0.0,
                     1.0,
-                    "hours since the machine was last looked at, up to 500",
+                    "hours since the last inspection of the machine, up to 500",
                 )
                 .seen_as(500.0, 0.0)
                 .ordinarily(0.3),
             ],
             action: ActionSpace::choices(&[
                 ("stay_quiet", "lets the machine run"),
-                ("raise_alarm", "has the machine stopped and looked at"),
+                ("raise_alarm", "people stop and inspect the machine"),
             ]),
             signals: vec![
                 total(
                     "downtime",
                     "h",
                     BREAKDOWN_H,
-                    "hours in which the machine stands, for a look, a repair or a breakdown",
+                    "hours without production, for an inspection, a repair or a breakdown",
                 ),
                 total("alarms", "alarms", 1.0, "1 when an alarm was raised"),
                 total("false_alarms", "alarms", 1.0, "1 when an alarm found nothing"),
@@ -224,7 +225,7 @@ impl Process for ConditionMonitoring {
 
 /// An increment of wear with this mean and twice it as standard deviation: gamma with shape 1/4.
 fn increment(mean: f32, random: &mut Stream) -> f32 {
-    // Gamma(1/4) = Gamma(5/4)·U⁴ exactly (Stuart 1962), with Gamma(5/4) as Marsaglia & Tsang 2000 draw it.
+    // Gamma(1/4) = Gamma(5/4)·U⁴ exactly (Stuart 1962), with Gamma(5/4) drawn as in Marsaglia & Tsang 2000.
     let (d, scale) = (1.25_f32 - 1.0 / 3.0, 4.0 * mean);
     let c = 1.0 / (9.0 * d).sqrt();
     loop {
@@ -240,7 +241,7 @@ fn increment(mean: f32, random: &mut Stream) -> f32 {
     }
 }
 
-/// The limit of the standard: an alarm when the smoothed vibration stands between warning and damage.
+/// The limit of the standard: an alarm when the smoothed vibration is between warning and damage.
 pub fn vibration_limit() -> Heuristic {
     Heuristic::new(
         "vibration-limit",

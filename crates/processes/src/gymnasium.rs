@@ -1,11 +1,11 @@
-//! `gymnasium`: any environment with Gymnasium's interface, in Python workers beside this program.
+//! `gymnasium`: any environment with Gymnasium's interface, in separate Python workers.
 //!
 //! A project names the environment by its id or by the class that makes it; the environment's own reward is the signal
 //! `reward`. Each worker is a Python process with some of the environments ([`worker`]), actions and results lie in a
-//! file in memory ([`shared`]), and all workers step side by side ([`worker_batch`]). What the environments are is what they
-//! say of themselves ([`description`]).
+//! file in memory ([`shared`]), and all workers step in parallel ([`worker_batch`]). The environments
+//! describe themselves ([`description`]).
 //!
-//! Their state stays in Python: a checkpoint holds the seeds' streams alone, and a training that is resumed begins new
+//! Their state stays in Python: a checkpoint contains only the streams of the seeds, and a resumed training begins new
 //! episodes.
 
 use std::path::{Path, PathBuf};
@@ -35,47 +35,47 @@ pub mod worker_batch;
 
 /// Its name in a project file.
 pub const KIND: &str = "gymnasium";
-/// One sentence for people, where no environment is named.
+/// Its description, if no environment is named.
 pub const SUMMARY: &str =
     "any environment with Gymnasium's interface, by its id or its class, in Python workers";
-/// Names the Python that workers run, where a project does not.
+/// The variable with the workers' Python, if the project names none.
 pub const PYTHON_VARIABLE: &str = "SETPOINT_PYTHON";
 
 const TIMEOUT_S: f64 = 60.0;
 
-/// Which environments, and how they are run.
+/// The environments, and the settings of their workers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// A registered id; none where there is an entry point.
+    /// A registered id; `None` if there is an entry point.
     pub id: Option<String>,
-    /// `module:class` of what makes one.
+    /// `module:class` of the environment.
     pub entry: Option<String>,
-    /// What it is made with.
+    /// Arguments of the environment.
     pub kwargs: toml::Table,
     /// Numbers of `info` that are reported as signals.
     pub signals: Vec<String>,
     /// The interpreter.
     pub python: PathBuf,
-    /// Folders in which its modules are looked for first.
+    /// Folders that are searched first for its modules.
     pub path: Vec<PathBuf>,
-    /// Processes side by side; as many as there are cores where absent.
+    /// Number of worker processes; by default the number of cores.
     pub workers: Option<usize>,
-    /// How long a step or reset may take.
+    /// Time limit of a step or reset.
     pub timeout: Duration,
-    /// Whether observations are held to the bounds of their space.
+    /// Whether observations must be within the bounds of their space.
     pub check_bounds: bool,
-    /// Steps after which an episode is cut off; the environment's own limit where absent.
+    /// Steps after which an episode is truncated; by default the environment's own limit.
     pub max_steps: Option<u32>,
 }
 
 impl Settings {
-    /// What the environments are called in messages.
+    /// The name of the environments in messages.
     pub fn called(&self) -> String {
         let name = self.id.as_ref().or(self.entry.as_ref());
         format!("{KIND} {}", name.map_or("", String::as_str))
     }
 
-    /// Workers for so many environments.
+    /// Number of workers for a number of environments.
     pub fn workers_for(&self, lanes: usize) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.workers.unwrap_or_else(cores).min(lanes).max(1)
@@ -83,8 +83,9 @@ impl Settings {
 
     fn read(request: &Request<'_>) -> Result<Self, Box<Diagnostic>> {
         let section = &request.section;
-        let id = section.string("id", "the environment's id, as gymnasium.make takes it")?;
-        let entry = section.string("entry", "what makes an environment, as \"my_package.my_env:MyEnv\"")?;
+        let id = section.string("id", "the environment's id for gymnasium.make")?;
+        let entry =
+            section.string("entry", "the class of the environment, as \"my_package.my_env:MyEnv\"")?;
         const EXAMPLE: &str = "for example: id = \"LunarLander-v3\", or entry = \"my_package.my_env:MyEnv\"";
         match (&id, &entry) {
             (None, None) => {
@@ -102,25 +103,25 @@ impl Settings {
         for (index, name) in signals.iter().enumerate() {
             let label = match name.as_str() {
                 "reward" => "the environment's own reward is always reported",
-                _ if signals[..index].contains(name) => "once is enough",
+                _ if signals[..index].contains(name) => "name it once",
                 _ => continue,
             };
-            let title = format!("`{name}` is a signal already");
+            let title = format!("`{name}` is already a signal");
             return Err(section.error_in_list("signals", index, &title, label, ""));
         }
         let python = section.string("python", "the interpreter that has gymnasium and numpy")?;
         let path =
-            section.strings("path", "folders in which modules are looked for; the project's by default")?;
+            section.strings("path", "folders to search for modules; by default the project's folder")?;
         let path = path.unwrap_or_else(|| vec![".".to_owned()]);
         let workers =
-            section.integer("workers", Range::between(1.0, 1024.0), "Python processes side by side")?;
+            section.integer("workers", Range::between(1.0, 1024.0), "number of Python processes")?;
         let timeout = section.number(
             "timeout_s",
             Range::between(0.01, 1e6),
-            "seconds that a step or a reset may take before the worker counts as hung",
+            "time limit of a step or reset, in seconds",
         )?;
-        let check_bounds =
-            section.boolean("check_bounds", "hold observations to the bounds of the observation space")?;
+        let check_bounds = section
+            .boolean("check_bounds", "require observations within the bounds of the observation space")?;
         Ok(Self {
             id,
             entry,
@@ -138,7 +139,7 @@ impl Settings {
         })
     }
 
-    /// The keys as a run's project file keeps them: it lies in another folder, and finds the same modules from there.
+    /// The keys for a run's project file, which is in another folder and must find the same modules.
     fn parameters(&self, section: &Section<'_>) -> toml::Table {
         let mut table = toml::Table::new();
         let text = |path: &Path| toml::Value::String(path.display().to_string());
@@ -153,12 +154,12 @@ impl Settings {
     }
 }
 
-/// The interpreter of a project: a name is looked for by the system, a path in the project's folder.
+/// The interpreter of a project: the system searches for a name; a path is relative to the project's folder.
 fn interpreter(written: &str, folder: &Path) -> PathBuf {
     if written.contains(['/', '\\']) { absolute(&folder.join(written)) } else { PathBuf::from(written) }
 }
 
-/// Made absolute without a look at the disk: an interpreter that is a link must stay one, or its packages are not found.
+/// Made absolute without resolving links: an interpreter that is a link finds its packages only through the link.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -196,7 +197,7 @@ impl Factory for Environments {
         self.parameters.clone()
     }
 
-    /// Above all, a training that ended because an environment took too long may go on with more patience.
+    /// For example, a training that ended because of a slow environment may continue with a longer time limit.
     fn incidental_keys(&self) -> &[&'static str] {
         &["python", "path", "workers", "timeout_s"]
     }
@@ -206,7 +207,7 @@ impl Factory for Environments {
     }
 }
 
-/// From `[process]`: the keys of [`Settings`]. A worker is started to ask what the environment is, and ended again.
+/// From `[process]`: the keys of [`Settings`]. Starts a worker to get the description of the environment, and ends it again.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let settings = Settings::read(request)?;
     let description = describe(&settings, &request.section)?;
@@ -224,7 +225,7 @@ fn describe(_: &Settings, section: &Section<'_>) -> Result<Description, Box<Diag
     Err(section.error("kind", "environments of Gymnasium cannot be run here", NOT_HERE, ""))
 }
 
-/// What an environment says of itself, or which key of `[process]` is to blame that it says nothing.
+/// The description of an environment, or an error at the key of `[process]` that caused it.
 #[cfg(unix)]
 fn describe(settings: &Settings, section: &Section<'_>) -> Result<Description, Box<Diagnostic>> {
     use worker::{StartingWorker, WorkerError};
@@ -253,7 +254,7 @@ fn describe(settings: &Settings, section: &Section<'_>) -> Result<Description, B
             section.error(about, &format!("{called}: {}", failure.reason), "it failed when it was made", "")
         }
         WorkerError::Died(how) => {
-            let title = format!("the worker with {called} has died: {how}");
+            let title = format!("the worker with {called} died: {how}");
             section.error(about, &title, "it died when it was made", "")
         }
         WorkerError::Hung(_) => {
@@ -263,12 +264,12 @@ fn describe(settings: &Settings, section: &Section<'_>) -> Result<Description, B
     })
 }
 
-/// What stands under a key whose value is of no use.
+/// The label under a key with an unusable value.
 fn expected(key: &str) -> &'static str {
     match key {
         "python" => "expected a Python with gymnasium and numpy",
         "entry" => "expected module:class of a gymnasium.Env with spaces that consist of numbers",
-        "kwargs" => "expected what the environment is made with",
+        "kwargs" => "expected the arguments of the environment",
         _ => "expected the id of an environment with spaces that consist of numbers",
     }
 }

@@ -1,26 +1,26 @@
-//! `inventory`: how much each stage of a serial supply chain orders, every period (source: Clark & Scarf 1960; Snyder &
+//! `inventory`: the order of each stage of a serial supply chain, every period (source: Clark & Scarf 1960; Snyder &
 //! Shen, *Fundamentals of Supply Chain Theory*, chapters 4 and 6).
 //!
-//! Stage 1 serves customers, stage `j` is supplied by stage `j + 1`, the last stage by an outside supplier who has
-//! everything. Demand is Poisson. One step is one period; in it, in this order:
-//! 1. every stage orders, at the same time, seeing the state that the observation shows. Orders are rounded to whole units
-//!    and cut to what the stage has room for (`capacity` − on hand − in transit to it);
-//! 2. suppliers ship at once: the outside one all, a stage what it has on hand. What it lacks is neither shipped nor
-//!    owed: the stage below may order it again;
-//! 3. what was shipped to stage `j` `lead_times[j]` periods ago arrives; with a lead time of 0, what was just shipped;
-//! 4. customers come. `backlog` mode: who finds nothing waits, and is served before newer demand. `lost-sales` mode: who
-//!    finds nothing goes elsewhere;
-//! 5. costs are counted on what is left: `holding_cost[j]` a unit on hand at stage `j` (units in transit cost nothing),
-//!    `backlog_cost` a unit that is waited for, or that was lost in this period.
+//! Stage 1 serves customers, stage `j` is supplied by stage `j + 1`, the last stage by an outside supplier with unlimited
+//! stock. Demand is Poisson. One step is one period; in it, in this order:
+//! 1. every stage orders, at the same time, from the state in the observation. Orders are rounded to whole units
+//!    and limited to the room of the stage (`capacity` − on hand − in transit to it);
+//! 2. suppliers ship at once: the outside supplier everything, a stage its units on hand. The missing units are neither
+//!    shipped nor owed: the stage below may order it again;
+//! 3. units that were shipped to stage `j` `lead_times[j]` periods ago arrive; with a lead time of 0, the units of this period;
+//! 4. customers come. `backlog` mode: unmet demand waits, and is served before newer demand. `lost-sales` mode: unmet
+//!    demand is lost;
+//! 5. costs are counted at the end: `holding_cost[j]` per unit on hand at stage `j` (units in transit cost nothing),
+//!    `backlog_cost` per waiting unit, or per unit lost in this period.
 //!
 //! With one stage this is the newsvendor: the best base-stock level is the least `S` with
 //! `P(demand of lead time + 1 periods ≤ S) ≥ backlog_cost / (backlog_cost + holding_cost)`.
 //!
-//! At most 50 periods' mean demand is waited for; further demand is lost even in `backlog` mode, so that every quantity is
+//! At most 50 periods' mean demand waits; further demand is lost even in `backlog` mode, so that every quantity is
 //! bounded. Under any sensible policy that does not happen.
 //!
-//! Reference (the defaults, 1,000 episodes of 100 periods): base-stock with the levels found, 22 and 38 units, costs
-//! 12.28 ± 0.10 a period, of which 10.18 holding; uniform random 71.7.
+//! Reference (the defaults, 1,000 episodes of 100 periods): base-stock with the found levels of 22 and 38 units costs
+//! 12.28 ± 0.10 per period, of which 10.18 for holding; uniform random 71.7.
 
 mod base_stock;
 mod demand;
@@ -48,24 +48,24 @@ const ECHELONS_MAX: usize = 6;
 const LEAD_TIME_MAX: f64 = 12.0;
 const COST_MAX: f64 = 1e6;
 
-/// What becomes of demand that is not met.
+/// The treatment of unmet demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// It waits.
     Backlog,
-    /// It goes elsewhere.
+    /// It is lost.
     LostSales,
 }
 
 /// One stage of the chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Stage {
-    /// Cost a unit on hand at the end of a period.
+    /// Cost per unit on hand at the end of a period.
     holding_cost: f32,
-    /// Units on hand and in transit to it at most.
+    /// Greatest number of units on hand and in transit to it.
     capacity: f32,
     on_hand: f32,
-    /// Units on their way to it, `[lead time]`, those that arrive first in front.
+    /// Units in transit to it, `[lead time]`, in the order of their arrival.
     in_transit: Vec<f32>,
 }
 
@@ -74,20 +74,20 @@ impl Stage {
         self.on_hand + self.in_transit.iter().sum::<f32>()
     }
 
-    /// Takes in what is due, sends `shipped` on its way.
+    /// Receives the units that arrive, and sends `shipped`.
     fn receive(&mut self, shipped: f32) {
         match self.in_transit.first().copied() {
             None => self.on_hand += shipped,
             Some(due) => {
                 self.on_hand += due;
                 self.in_transit.rotate_left(1);
-                *self.in_transit.last_mut().expect("it has a first") = shipped;
+                *self.in_transit.last_mut().expect("it has a first entry") = shipped;
             }
         }
     }
 }
 
-/// What happened in a period.
+/// The events of a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Period {
     holding_cost: f32,
@@ -141,7 +141,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         .integer("order_max", Range::between(1.0, 10_000.0), "greatest order of a stage in a period, units")?
         .unwrap_or((demand_mean + 5.0 * demand_mean.sqrt()).ceil() as u64);
     let modes = ["backlog", "lost-sales"];
-    let mode = section.choice("mode", &modes, "what becomes of demand that is not met")?.unwrap_or(modes[0]);
+    let mode = section.choice("mode", &modes, "treatment of unmet demand")?.unwrap_or(modes[0]);
     let stage = |lead_time: u64, holding_cost: f64| Stage {
         holding_cost: holding_cost as f32,
         capacity: (3.0 * (lead_time as f64 + 2.0) * demand_mean).ceil() as f32 + 10.0,
@@ -187,7 +187,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     Ok(Arc::new(simulator.with_defaults_of(&Inventory::default()).with_parameters(parameters)))
 }
 
-/// The stages as the project describes them, the customers' first.
+/// The stages as the project describes them, from the customers up.
 struct Chain {
     lead_times: Vec<u64>,
     holding_costs: Vec<f64>,
@@ -212,12 +212,12 @@ impl Chain {
         if lead_times.len() != echelons {
             return Err(one_each(section, "lead_times", lead_times.len(), echelons));
         }
-        // Value is added on the way to the customer: a unit costs most to hold where it is sold.
+        // Each stage adds value, so a unit has the highest holding cost at stage 1.
         let holding_costs = section
             .number_list(
                 "holding_cost",
                 Range::between(0.0, COST_MAX),
-                "cost a unit on hand and period, a stage",
+                "cost per unit on hand and period, for each stage",
             )?
             .unwrap_or_else(|| (1..=echelons).map(|stage| 1.0 / stage as f64).collect());
         if holding_costs.len() != echelons {
@@ -229,7 +229,7 @@ impl Chain {
 
 fn one_each(section: &Section<'_>, key: &str, found: usize, echelons: usize) -> Box<Diagnostic> {
     let title = format!("`{key}` has {found} values for {echelons} echelons");
-    section.error(key, &title, &format!("expected {echelons}"), "one a stage, the customers' first")
+    section.error(key, &title, &format!("expected {echelons}"), "one per stage, from the customers up")
 }
 
 impl Inventory {
@@ -252,7 +252,7 @@ impl Inventory {
                 -self.backlog_max,
                 highest,
                 filled.echelon_position(index),
-                format!("on hand and in transit at stage {number} and below, less the backlog"),
+                format!("on hand and in transit at stage {number} and below, minus the backlog"),
             );
             let description = format!("on hand at stage {number}");
             add(format!("on_hand_{number}"), 0.0, stage.capacity, stage.on_hand, description);
@@ -278,8 +278,8 @@ impl Inventory {
             Signal::new("shortage_cost", "1", 0.0, shortage_max, "cost of units waited for or lost"),
             Signal::new("on_hand", "units", 0.0, highest, "units on hand at all stages"),
             Signal::new("backlog", "units", 0.0, self.backlog_max, "units that customers wait for"),
-            Signal::new("lost_sales", "units", 0.0, demand_max, "units that customers went elsewhere for"),
-            Signal::new("demand", "units", 0.0, demand_max, "units that customers asked for"),
+            Signal::new("lost_sales", "units", 0.0, demand_max, "units of lost demand"),
+            Signal::new("demand", "units", 0.0, demand_max, "units of demand"),
             Signal::new("sold", "units", 0.0, shop_max, "units that customers got"),
             Signal::new("ordered", "units", 0.0, self.order_max, "units bought from the outside supplier"),
         ]
@@ -288,8 +288,8 @@ impl Inventory {
         .collect()
     }
 
-    /// An ordinary state: the mean demand of a period in transit in each period, that of a lead time and one period on
-    /// hand at each stage, nobody waiting. Where demand has grown beyond what a stage has room for, as much as there is.
+    /// An ordinary state: the mean demand of a period in transit in each period, the mean demand of a lead time and one
+    /// period on hand at each stage, no backlog. If the demand exceeds the room of a stage, the stage is full.
     fn fill(&mut self) {
         let mean = (self.demand.mean.round() as f32).min(self.order_max);
         for stage in &mut self.stages {
@@ -301,7 +301,7 @@ impl Inventory {
         self.backlog = 0.0;
     }
 
-    /// One period; `order` gives what each stage (from 0) wants, in units, and must be a number.
+    /// One period; `order` gives the order of each stage (from 0), in units, and must be a number.
     #[inline(always)]
     fn period(&mut self, order: impl Fn(&Self, usize) -> f32, demand: f32) -> Period {
         let mut shipments = [0.0; ECHELONS_MAX];
@@ -332,14 +332,14 @@ impl Inventory {
         period
     }
 
-    /// Units at a stage (from 0), below it and on their way to any of these, less those that are waited for.
+    /// Units at a stage (from 0), below it and on their way to any of these, minus the backlog.
     fn echelon_position(&self, stage: usize) -> f32 {
         self.stages[..=stage].iter().map(Stage::position).sum::<f32>() - self.backlog
     }
 
     fn observe(&self, observation: &mut [f32]) {
         let mut features = observation.iter_mut();
-        let mut write = |value: f32| *features.next().expect("one a feature") = value;
+        let mut write = |value: f32| *features.next().expect("one per feature") = value;
         let mut position = -self.backlog;
         write(self.backlog);
         for stage in &self.stages {
@@ -359,20 +359,20 @@ impl Inventory {
 }
 
 impl Process for Inventory {
-    // Room and the greatest order stay what they were planned for.
+    // Room and greatest order keep their planned values.
     const PARAMETERS: &'static [Parameter<Self>] = &[
         Parameter::new(
             "demand_mean",
             "units",
             (0.1, 100.0),
-            "customers' demand a period (Poisson)",
+            "customers' demand per period (Poisson)",
             |process| Field::F64(&mut process.demand.mean),
         ),
         Parameter::new(
             "backlog_cost",
             "1",
             (0.0, COST_MAX),
-            "cost a unit and period of waiting, or a lost sale",
+            "cost per unit and period of waiting, or per lost sale",
             |process| Field::F32(&mut process.backlog_cost),
         ),
     ];
@@ -391,7 +391,7 @@ impl Process for Inventory {
         };
         Spec {
             kind: KIND.to_owned(),
-            summary: format!("what each of {} stages of a supply chain orders", self.stages.len()),
+            summary: format!("choose the orders of {} stages of a supply chain", self.stages.len()),
             source: "Clark & Scarf 1960; Snyder & Shen, Fundamentals of Supply Chain Theory".to_owned(),
             observation: self.features(),
             action: ActionSpace::Continuous { axes: (1..=self.stages.len()).map(axis).collect() },

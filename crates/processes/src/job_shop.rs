@@ -1,9 +1,9 @@
-//! `job-shop`: which job does a machine take next? Every job visits every machine once, in an order of its own.
+//! `job-shop`: which job does a machine take next? Every job visits every machine once, in its own order.
 //!
 //! Each step schedules one operation of an active schedule (Giffler & Thompson 1960, see [`dispatch`]): the process
-//! names the machine, the action names which of the jobs that wait for it comes next; all others are masked. An episode
-//! has jobs × machines steps and terminates with the whole schedule. Nothing is drawn at random but, where a project
-//! names several instances, which of them the episode schedules.
+//! names the machine, the action names the next of the jobs that wait for it; all other jobs are masked. An episode
+//! has jobs × machines steps and terminates with the whole schedule. The process has no randomness, except that a project
+//! with several instances draws one of them for each episode.
 //!
 //! | signal | its sum over an episode |
 //! |---|---|
@@ -12,9 +12,9 @@
 //! | `waiting` | time that jobs wait for a machine |
 //! | `idle` | time that machines stand idle before an operation |
 //!
-//! The bound grows in the very step that makes a better schedule impossible, the makespan often much later; so the
+//! The bound grows in the step that makes a better schedule impossible, the makespan often much later; so the
 //! default reward is −1 × `makespan_bound` (as in Zhang et al. 2020, "Learning to dispatch for job shop scheduling via
-//! deep reinforcement learning"), whose sum is that of −1 × `makespan` up to a constant of the instance.
+//! deep reinforcement learning"), whose sum equals the sum of −1 × `makespan` up to a constant of the instance.
 //!
 //! Reference: the optima of the classical instances (`instances/*.txt`); makespans of the rules in `tests/job_shop.rs`.
 
@@ -46,25 +46,25 @@ pub mod rules;
 pub const KIND: &str = "job-shop";
 
 const DEFAULT_INSTANCE: &str = "ft06";
-/// The unit of all times: the classical instances name none.
+/// The unit of all times: the classical instances name no unit.
 const TIME: &str = "time";
 
-/// A shop and the schedule that is being made for it.
+/// A shop and its present schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobShop {
     /// All of one size.
     instances: Vec<Instance>,
     layout: Layout,
-    /// Index of the instance that this episode schedules.
+    /// Index of this episode's instance.
     present: usize,
     schedule: PartialSchedule,
 }
 
 impl JobShop {
-    /// For instances of one size, of which each episode draws one.
+    /// For instances of one size; each episode draws one of them.
     ///
     /// # Panics
-    /// If there is none, or their sizes differ.
+    /// If there is no instance, or their sizes differ.
     pub fn new(instances: Vec<Instance>) -> Self {
         let size = |instance: &Instance| (instance.jobs, instance.machines);
         assert!(
@@ -77,7 +77,7 @@ impl JobShop {
         Self { instances, layout, present: 0, schedule }
     }
 
-    /// The instance that this episode schedules.
+    /// This episode's instance.
     pub fn instance(&self) -> &Instance {
         &self.instances[self.present]
     }
@@ -95,7 +95,7 @@ impl Process for JobShop {
             name: format!("job_{job}"),
             description: format!("the machine takes job {job} next"),
         };
-        // All work in a row: what no active schedule exceeds.
+        // The sum of all work, which no active schedule exceeds.
         let work_max = self.instances.iter().map(Instance::work).max().unwrap_or(0) as f32;
         let total = |name: &str, description: &str| {
             Signal::new(name, TIME, 0.0, work_max.max(1.0), description).summarised_by(Aggregate::Total)
@@ -105,7 +105,7 @@ impl Process for JobShop {
         let names: Vec<&str> = self.instances.iter().map(|instance| instance.name.as_str()).collect();
         Spec {
             kind: KIND.to_owned(),
-            summary: "choose which waiting job a machine takes next, for the least makespan".to_owned(),
+            summary: "choose the next waiting job for a machine, for the least makespan".to_owned(),
             source: "Giffler & Thompson 1960; instances of Fisher & Thompson 1963 and Lawrence 1984"
                 .to_owned(),
             observation: self.layout.features(),
@@ -116,10 +116,10 @@ impl Process for JobShop {
                 total("makespan", "growth of the end of the schedule; in all, the makespan"),
                 total(
                     "makespan_bound",
-                    "growth of the least makespan that is still possible; in all, the makespan minus the first bound",
+                    "growth of the least possible makespan; in all, the makespan minus the first bound",
                 ),
-                total("waiting", "how long the chosen job waited for the machine"),
-                total("idle", "how long the machine stood idle before the chosen job"),
+                total("waiting", "time that the chosen job waited for the machine"),
+                total("idle", "time that the machine was idle before the chosen job"),
             ],
             reward: vec![("makespan_bound".to_owned(), -1.0)],
             notes: if optima.is_empty() {
@@ -170,7 +170,7 @@ impl Process for JobShop {
 
     fn mask(&self, allowed: &mut [bool]) {
         allowed.copy_from_slice(&self.schedule.in_conflict);
-        // A finished schedule is reset before anybody decides; until then nothing needs forbidding.
+        // A finished schedule is reset before the next decision, so its mask is not needed.
         if self.schedule.is_complete(self.instance()) {
             allowed.fill(true);
         }
@@ -191,13 +191,13 @@ impl Process for JobShop {
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = &request.section;
     let one = section.string("instance", "the shop to schedule: a built-in name or a file")?;
-    let several = section.strings("instances", "shops of one size, of which each episode draws one")?;
+    let several = section.strings("instances", "shops of one size; each episode draws one of them")?;
     if let (Some(_), Some(_)) = (&one, &several) {
         return Err(section.error_at_key(
             "instance",
             "`instance` and `instances` cannot both be given",
             "expected one of the two",
-            "`instance` is one shop; `instances` are several, of which each episode draws one",
+            "`instance` is one shop; `instances` are several shops, and each episode draws one of them",
         ));
     }
     let (mut parameters, mut files) = (toml::Table::new(), Vec::new());
@@ -222,7 +222,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     Ok(Arc::new(simulator.with_files(files).with_parameters(parameters)))
 }
 
-/// The file of a resolved name; a built-in instance has none.
+/// The file of a resolved name; `None` for a built-in instance.
 fn file_of(resolved: &str) -> Option<PathBuf> {
     Instance::named(resolved).is_none().then(|| PathBuf::from(resolved))
 }
@@ -245,7 +245,7 @@ fn find_all(
             return Err(refuse(
                 &format!("{} has {} jobs on {} machines", instance.name, instance.jobs, instance.machines),
                 &format!("expected {} on {}, as {} has", first.jobs, first.machines, first.name),
-                "one policy has one choice a job: instances of another size need a project of their own",
+                "one policy has one choice per job: instances of another size need another project",
             ));
         }
         instances.push(instance);
@@ -267,7 +267,7 @@ fn known() -> Vec<&'static str> {
     instance::names().collect()
 }
 
-/// A built-in instance, or one from a file below `folder`; and its name as a run keeps it.
+/// A built-in instance, or one from a file below `folder`; and its name for a run.
 fn find(
     name: &str,
     folder: &Path,
@@ -282,7 +282,7 @@ fn find(
         return Ok((Instance::read(&path)?, absolute.display().to_string()));
     }
     let help = format!(
-        "built-in instances: {}; anything else is a file in the standard format, looked for in the project's folder",
+        "built-in instances: {}; any other name is a file in the standard format, relative to the project's folder",
         known().join(", ")
     );
     let looks_like_a_file = name.contains(['/', '\\', '.']);

@@ -20,7 +20,7 @@ pub mod pendulum;
 pub mod trigonometry;
 pub mod warehouse_picking;
 
-/// Every built-in process in the order in which it is listed, then those of Gymnasium.
+/// Every built-in process in the order of the list, then Gymnasium's environments.
 pub fn registry() -> Registry {
     Registry::new().with([
         Kind::of::<assembly_setup::AssemblySetup>(assembly_setup::KIND),
@@ -43,7 +43,7 @@ pub fn open_kind(kind: &str, max_steps: Option<u32>) -> Option<Arc<dyn Factory>>
     registry().open_default(kind, max_steps)
 }
 
-/// Every built-in process with its defaults, in the order in which it is listed.
+/// Every built-in process with its defaults, in the order of the list.
 pub fn kinds() -> Vec<Arc<dyn Factory>> {
     let registry = registry();
     registry.complete().filter_map(|kind| registry.open_default(kind, None)).collect()

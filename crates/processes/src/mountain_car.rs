@@ -7,10 +7,11 @@
 //! v ← clip(v + 0.001·a − 0.0025·cos 3x, ±0.07)        x ← clip(x + v, −1.2, 0.6)
 //! ```
 //!
-//! and v = 0 where the car runs into the left end (the engine's 0.001 and gravity's 0.0025 are parameters of `[process]`). An episode begins at rest with x in U(−0.6, −0.4), terminates at
-//! x ≥ 0.5 with v ≥ 0 and is truncated after 200 steps. The reward is −1 a step, the last one included.
+//! and v = 0 when the car reaches the left end (the engine's 0.001 and gravity's 0.0025 are parameters of `[process]`). An
+//! episode begins at rest with x in U(−0.6, −0.4), terminates at x ≥ 0.5 with v ≥ 0 and is truncated after 200 steps. The
+//! reward is −1 per step, including the last step.
 //!
-//! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −200, for it never arrives, the
+//! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −200, because it never arrives, the
 //! heuristic −119.4 ± 0.04; Gymnasium calls −110 solved.
 
 use serde::{Deserialize, Serialize};
@@ -71,7 +72,7 @@ impl Process for MountainCar {
             "engine",
             "m/s²",
             (0.0, 0.01),
-            "acceleration by the engine, a step as a second",
+            "acceleration by the engine; a step counts as a second",
             |process| Field::F64(&mut process.engine),
         ),
         Parameter::new("gravity", "m/s²", (0.0, 0.025), "acceleration on the steepest slope", |process| {
@@ -94,10 +95,16 @@ impl Process for MountainCar {
                     "m",
                     left,
                     right,
-                    "where the car is; the valley's floor is at −0.52",
+                    "position of the car; the valley's floor is at −0.52",
                 )
                 .ordinarily(-0.5),
-                Feature::new("velocity", "m/s", -speed, speed, "positive to the right, a step as a second"),
+                Feature::new(
+                    "velocity",
+                    "m/s",
+                    -speed,
+                    speed,
+                    "positive to the right; a step counts as a second",
+                ),
             ],
             action: ActionSpace::choices(&[
                 ("accelerate_left", "engine to the left"),
@@ -143,7 +150,7 @@ impl Process for MountainCar {
     }
 }
 
-/// How anyone gets a car out of a ditch: rock it.
+/// The usual way to get a car out of a ditch: rock it.
 pub fn momentum() -> Heuristic {
     Heuristic::new(
         "momentum",

@@ -1,5 +1,5 @@
-//! `mountain-car-continuous`: as [`mountain-car`](super::mountain_car), with a stronger engine of any power and a price
-//! on using it (source: Moore 1990; the same dynamics as Gymnasium's `MountainCarContinuous-v0`).
+//! `mountain-car-continuous`: like [`mountain-car`](super::mountain_car), with a stronger engine of any power and a cost
+//! of its use (source: Moore 1990; the same dynamics as Gymnasium's `MountainCarContinuous-v0`).
 //!
 //! State: position x (m) and velocity v (m/s; a step counts as a second), both observed. With the force a ∈ [−1, 1]:
 //!
@@ -7,11 +7,12 @@
 //! v ← clip(v + 0.0015·a − 0.0025·cos 3x, ±0.07)        x ← clip(x + v, −1.2, 0.6)
 //! ```
 //!
-//! and v = 0 where the car runs into the left end (0.0015 and 0.0025 are parameters of `[process]`). An episode begins at rest with x in U(−0.6, −0.4), terminates at
-//! x ≥ 0.45 with v ≥ 0 and is truncated after 999 steps. The reward is −0.1·a² a step and +100 on reaching the goal.
+//! and v = 0 when the car reaches the left end (0.0015 and 0.0025 are parameters of `[process]`). An episode begins at rest
+//! with x in U(−0.6, −0.4), terminates at x ≥ 0.45 with v ≥ 0 and is truncated after 999 steps. The reward is −0.1·a² per
+//! step and +100 at the goal.
 //!
-//! Gymnasium keeps this state in f32, alone among its classical problems, and so do we: the trajectories are the same bit
-//! for bit.
+//! Gymnasium stores this state in f32, only in this one of its classical problems, and so do we: the trajectories are the
+//! same bit for bit.
 //!
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −33.1 ± 0.05, the heuristic
 //! 95.9 ± 0.01; Gymnasium calls 90 solved.
@@ -69,7 +70,7 @@ impl Process for MountainCarContinuous {
             "engine",
             "m/s²",
             (0.0, 0.015),
-            "acceleration by the whole engine, a step as a second",
+            "acceleration by the full engine; a step counts as a second",
             |process| Field::F32(&mut process.engine),
         ),
         Parameter::new("gravity", "m/s²", (0.0, 0.025), "acceleration on the steepest slope", |process| {
@@ -91,7 +92,7 @@ impl Process for MountainCarContinuous {
                     "m",
                     LEFT_END_M,
                     RIGHT_END_M,
-                    "where the car is; the valley's floor is at −0.52",
+                    "position of the car; the valley's floor is at −0.52",
                 )
                 .ordinarily(-0.5),
                 Feature::new(
@@ -99,7 +100,7 @@ impl Process for MountainCarContinuous {
                     "m/s",
                     -TOP_SPEED,
                     TOP_SPEED,
-                    "positive to the right, a step as a second",
+                    "positive to the right; a step counts as a second",
                 ),
             ],
             action: ActionSpace::Continuous {
@@ -153,8 +154,8 @@ impl Process for MountainCarContinuous {
     }
 }
 
-/// How anyone gets a car out of a ditch: rock it. Half the engine's force takes longer than all of it, for a quarter of
-/// the price a step: 95.9 against 89.3.
+/// The usual way to get a car out of a ditch: rock it. Half the engine's force takes longer than full force, at a quarter
+/// of the cost per step: 95.9 against 89.3.
 pub fn momentum() -> Heuristic {
     const HALF: f32 = 0.5;
     Heuristic::new(

@@ -1,8 +1,9 @@
-//! `pendulum`: swing a pendulum up and hold it, with a motor too weak to lift it at once (the classical problem of control
-//! theory; the same dynamics as Gymnasium's `Pendulum-v1`).
+//! `pendulum`: swing a pendulum up and hold it, with a motor that is too weak to lift it at once (the classical problem of
+//! control theory; the same dynamics as Gymnasium's `Pendulum-v1`).
 //!
 //! State: angle θ (rad, 0 = upright) and angular velocity θ̇ (rad/s); the policy sees cos θ, sin θ and θ̇. A rod of 1 kg
-//! and 1 m hangs by its end, g = 10 m/s² (mass, length and gravity are parameters of `[process]`); with the torque u ∈ [−2, 2] N·m, in steps of 0.05 s:
+//! and 1 m hangs by its end, g = 10 m/s² (mass, length and gravity are parameters of `[process]`); with the torque u ∈ [−2,
+//! 2] N·m, in steps of 0.05 s:
 //!
 //! ```text
 //! θ̇ ← clip(θ̇ + 0.05·(3·g/(2·l)·sin θ + 3/(m·l²)·u), ±8)        θ ← θ + 0.05·θ̇
@@ -10,7 +11,7 @@
 //!
 //! An episode begins with θ in U(−π, π) and θ̇ in U(−1, 1), never terminates and is truncated after 200 steps. The reward is
 //! −(θ² + 0.1·θ̇² + 0.001·u²) with θ in [−π, π), of the state *before* the step. The signal `cost` is that sum; the signals
-//! `angle` and `angular_velocity` are those of the state that the step leads to, which constraints look at next.
+//! `angle` and `angular_velocity` belong to the state after the step, which constraints check next.
 //!
 //! Reference figures (mean return ± standard error, 10,000 episodes): uniform random −1226 ± 3, the heuristic
 //! −150.8 ± 0.9; Gymnasium gives no threshold.
@@ -161,7 +162,7 @@ impl Process for Pendulum {
         let cost = self.deviation() + f64::from(0.001 * (torque * torque));
         let fall = 1.5 * self.gravity / self.length_m;
         let motor = 3.0 / (self.mass_kg * self.length_m * self.length_m);
-        // The motor's part is an f32 in Gymnasium, because the action is one.
+        // The motor's part is an f32 in Gymnasium, because the action is an f32.
         let acceleration = fall * sin_cos(self.angle).0 + f64::from(motor as f32 * torque);
         self.angular_velocity =
             (self.angular_velocity + acceleration * STEP_S).clamp(-VELOCITY_LIMIT, VELOCITY_LIMIT);
@@ -171,11 +172,11 @@ impl Process for Pendulum {
     }
 }
 
-/// Åström & Furuta 2000: bring the energy to that of standing upright, then hold as a spring and a damper would.
+/// Åström & Furuta 2000: bring the energy to the energy of the upright position, then hold like a spring and a damper.
 pub fn swing_up_and_hold() -> Heuristic {
     Heuristic::new(
         "swing-up-and-hold",
-        "adds or takes energy until it is that of standing upright, then holds like a spring and a damper",
+        "adds or removes energy up to the energy of the upright position, then holds like a spring and a damper",
         |state: &State<'_>, action: &mut [f32]| {
             let [cos, sin, velocity] = state.observation else { unreachable!("the spec has three features") };
             let missing_energy = FALL * (1.0 - cos) - 0.5 * velocity * velocity;

@@ -1,7 +1,7 @@
 //! Sine and cosine of one angle in f64, inlined.
 //!
-//! Simulators of moving bodies need both in every step, where two calls into the platform's mathematical library cost
-//! more than the rest of the step. These are also the same bits on every platform, which a library's are not.
+//! Simulators of moving bodies need both in every step; two calls into the platform's mathematical library would cost
+//! more than the rest of the step. These functions also give the same bits on every platform, unlike a library.
 
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_4};
 
@@ -9,7 +9,7 @@ use std::f64::consts::{FRAC_2_PI, FRAC_PI_4};
 const FRAC_PI_2_PARTS: [f64; 3] =
     [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_795_950_6e-21];
 
-/// Angles beyond this are left to the platform's library; no simulator here turns as often.
+/// Angles beyond this are left to the platform's library; no simulator here makes so many turns.
 const REDUCED_UP_TO: f64 = 1e5;
 
 /// Sine and cosine of an angle in rad, each within 2.3 × 10⁻¹⁶.
@@ -54,7 +54,7 @@ const SIN: [f64; 7] = reciprocal_factorials(3);
 /// 1/4!, −1/6!, …, 1/16!
 const COS: [f64; 7] = reciprocal_factorials(4);
 
-/// 1/n! of every second n from `first` on, with the signs that n has in the two series.
+/// 1/n! for every second n from `first`, with the signs of the two series.
 const fn reciprocal_factorials(first: u64) -> [f64; 7] {
     let mut coefficients = [0.0; 7];
     let (mut n, mut factorial) = (1, 1_u64);

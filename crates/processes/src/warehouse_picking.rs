@@ -1,21 +1,21 @@
-//! `warehouse-picking`: route one picker through a warehouse in which others pick too (source: the production guide).
+//! `warehouse-picking`: route one picker through a warehouse with other pickers (source: the production guide).
 //!
-//! The floor is a block of parallel aisles between two cross aisles (`layout`). An order is a number of items at locations
-//! drawn evenly from all, without repetition. The picker starts at the depot, picks an item by walking to the cell beside
-//! it, and brings the order back to the depot, where the next one is waiting: a stream of orders until the time is up.
+//! The floor is a block of parallel aisles between two cross aisles (`layout`). An order is a number of items at uniformly
+//! drawn locations, without repetition. The picker starts at the depot, walks to the cell next to an item to pick it, and
+//! brings the order back to the depot, where the next order waits. Orders follow each other until the time is over.
 //!
 //! A step is one metre's walk, about one second. In it, in this order:
 //! 1. the picker takes its step: `north`, `south`, `east`, `west` where there is floor (the mask forbids the rest), or
-//!    `wait`. Where another picker stands, or is about to step, they collide: the picker stays where it was;
-//! 2. items beside the picker are picked; a finished order at the depot is exchanged for the next;
-//! 3. the others take the step they announced, unless somebody stands there, and announce their next one (`other_pickers`).
+//!    `wait`. If another picker stands there, or is about to step there, they collide: the picker does not move;
+//! 2. items next to the picker are picked; at the depot the next order replaces a finished order;
+//! 3. the other pickers take their announced step, unless a picker stands there, and announce the next step (`other_pickers`).
 //!
-//! Aisles are too narrow to pass. Reward of the source: −1 a metre walked, +100 an item picked, −50 a collision. Time has
-//! no price of its own, but an episode is a fixed number of steps: who waits picks less.
+//! Aisles are too narrow to pass. Reward of the source: −1 per metre, +100 per picked item, −50 per collision. Time has
+//! no cost, but an episode has a fixed number of steps: a picker that waits picks less.
 //!
 //! Reference (level normal, 1,000 episodes of 400 steps): nearest-item-first 9.83 ± 0.05 reward per step, 42.8 items, 12 %
 //! of the time waiting; s-shape 8.70 ± 0.05, 38.2 items; uniform random −2.2. Without other pickers nearest-item-first
-//! picks some 50 items, and its ways are about 5 % longer than the shortest ones (exact, 150 orders of 8 items).
+//! picks about 50 items, and its routes are about 5 % longer than the shortest routes (exact, 150 orders of 8 items).
 
 mod features;
 mod heuristics;
@@ -49,7 +49,7 @@ const COLLISIONS: usize = 2;
 const ORDERS_COMPLETED: usize = 3;
 const WAITING: usize = 4;
 
-/// A difficulty: what the keys are where the project does not give them.
+/// A difficulty: the defaults of the keys.
 struct Level {
     name: &'static str,
     aisles: u64,
@@ -72,7 +72,7 @@ pub struct WarehousePicking {
     layout: Layout,
     items_per_order: usize,
     pickers: usize,
-    /// Steps that the others stand at a location on average.
+    /// Mean number of steps of the others at a location.
     picking_steps: u32,
     max_steps: u32,
     picker: Cell,
@@ -82,10 +82,10 @@ pub struct WarehousePicking {
     others: Vec<OtherPicker>,
 }
 
-/// From `[process]`: `level`, and what it sets: `aisles`, `rows`, `items`, `pickers`; and its parameters.
+/// From `[process]`: `level`, and the keys whose defaults it sets: `aisles`, `rows`, `items`, `pickers`; and its parameters.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = &request.section;
-    let name = section.choice("level", &LEVELS.map(|level| level.name), "how hard it is")?;
+    let name = section.choice("level", &LEVELS.map(|level| level.name), "the difficulty")?;
     let name = name.unwrap_or(DEFAULT_LEVEL);
     let level =
         LEVELS.into_iter().find(|level| level.name == name).expect("`choice` returns what it is given");
@@ -95,7 +95,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     let aisles = integer("aisles", (2.0, 20.0), "parallel picking aisles, 3 m apart", level.aisles)?;
     let rows = integer("rows", (2.0, 60.0), "metres of shelf along each side of an aisle", level.rows)?;
     let items = integer("items", (1.0, features::ITEMS_MAX as f64), "items of an order", level.items)?;
-    let pickers = integer("pickers", (0.0, 10.0), "other pickers, who are in the way", level.pickers)?;
+    let pickers = integer("pickers", (0.0, 10.0), "number of other pickers", level.pickers)?;
     let locations = 2 * aisles * rows;
     if items > locations {
         let title = format!("an order of {items} items does not fit a warehouse of {locations} locations");
@@ -134,7 +134,7 @@ impl WarehousePicking {
         Scene { picker: self.picker, heading: self.heading, items: &self.open, others: &self.others }
     }
 
-    /// Draws the next order: locations without repetition, of which two (one a side) share a cell.
+    /// Draws the next order: locations without repetition; two locations (one per side) share a cell.
     fn next_order(&mut self, random: &mut Stream) {
         // Floyd's sampling without repetition (Bentley & Floyd 1987): the set so far is `open`, as location numbers.
         let locations = 2 * self.layout.aisles * self.layout.rows;
@@ -151,7 +151,8 @@ impl WarehousePicking {
         }
     }
 
-    /// Brings the nearest items to the front; ties go by place, so that the order is the state's alone.
+    /// Brings the nearest items to the front; equal distances are ordered by position, so that the order depends only on
+    /// the state.
     fn sort_items(&mut self) {
         let (layout, picker) = (self.layout, self.picker);
         self.open.sort_unstable_by_key(|item| (layout.walk(picker, *item), *item));
@@ -163,7 +164,7 @@ impl Process for WarehousePicking {
         "others_picking_time",
         "s",
         (other_pickers::PICKING_STEPS_MIN as f64, 120.0),
-        "how long the others stand at a location on average, in whole seconds",
+        "mean time of the others at a location, in whole seconds",
         |process| Field::U32(&mut process.picking_steps),
     )];
 
@@ -173,7 +174,7 @@ impl Process for WarehousePicking {
         };
         Spec {
             kind: KIND.to_owned(),
-            summary: "route a picker through a warehouse in which others pick too".to_owned(),
+            summary: "route a picker through a warehouse with other pickers".to_owned(),
             source: "production guide (reward); de Koster, Le-Duc & Roodbergen 2007 (layout, baselines)"
                 .to_owned(),
             observation: self.view().features(),
@@ -182,7 +183,7 @@ impl Process for WarehousePicking {
                 ("south", "one metre towards the front, where the depot is"),
                 ("east", "one metre along a cross aisle, away from the depot"),
                 ("west", "one metre along a cross aisle, towards the depot"),
-                ("wait", "stay for the time that a metre takes"),
+                ("wait", "stay for the time of one metre"),
             ]),
             masked: true,
             signals: vec![

@@ -77,7 +77,7 @@ fn side_by_side(tables: &str) -> Vec<Vec<Look>> {
         assert_eq!(
             with.transition().signals,
             without.transition().signals,
-            "the reward is paid for the truth"
+            "the reward uses the true values"
         );
         assert_eq!(with.transition().outcomes, without.transition().outcomes);
     }
@@ -382,10 +382,10 @@ fn a_saved_state_goes_on_bit_for_bit() {
         assert_eq!(original.transition(), restored.transition());
     }
     let fewer = batch(EVERYTHING, LANES - 1, RISING).load(&state).unwrap_err().to_string();
-    assert!(fewer.contains("another number of environments"), "{fewer}");
+    assert!(fewer.contains("different number of environments"), "{fewer}");
     let other =
         disturbed("[[disturbance]]\nkind = \"noise\"\nsd = 0.1\n").load(&state).unwrap_err().to_string();
-    assert!(other.contains("other disturbances"), "{other}");
+    assert!(other.contains("different disturbances"), "{other}");
 }
 
 #[test]

@@ -374,7 +374,7 @@ fn a_worker_that_dies_once_is_replaced_and_its_episodes_are_cut_off() {
             assert_eq!(transition.observations[own][1], 0.0, "a new episode");
             assert_eq!(transition.signals[lane], 0.0);
         } else {
-            assert_eq!(transition.observations[own][1], 6.0, "goes on");
+            assert_eq!(transition.observations[own][1], 6.0, "the lane continues");
         }
     }
     run(batch.as_mut(), 30).unwrap();
@@ -389,7 +389,7 @@ fn a_worker_that_dies_again_and_again_is_given_up() {
     let mut batch = factory.batch(2, 0, "test").unwrap();
     run(batch.as_mut(), 2).unwrap();
     let error = run(batch.as_mut(), 1).unwrap_err();
-    assert!(error.reason.contains("worker 0 with environments 0 to 1 has died: exit status: 7"), "{error}");
+    assert!(error.reason.contains("worker 0 with environments 0 to 1 died: exit status: 7"), "{error}");
     assert!(error.reason.contains("3 times without a step in between"), "{error}");
     // Steps in between are progress.
     let factory = broken("DiesAlways", "workers = 1");
@@ -408,7 +408,7 @@ fn a_worker_that_hangs_is_ended_and_named() {
     let begin = Instant::now();
     let error = run(batch.as_mut(), 1).unwrap_err();
     assert_eq!((error.lane, error.step), (Some(0), Some(5)), "{error}");
-    assert!(error.reason.contains("more than 1 s; worker 0 with environments 0 to 1 was ended"), "{error}");
+    assert!(error.reason.contains("more than 1 s; worker 0 with environments 0 to 1 was killed"), "{error}");
     assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
     // Twelve environments of 0.15 s each take longer than a second, and none of them hangs.
     let factory = broken("Slow", "timeout_s = 1\nworkers = 1");

@@ -215,7 +215,7 @@ fn the_rules_have_their_makespans() {
 /// At 0 machine 0 chooses between job_0 (3) and job_1 (2). MWKR and SPT take job_1 (0–2), which then has m2 for itself
 /// (2–3). On m1 job_2 could end first, at 4, and job_1 start at 3: SPT takes job_2 (4 against 5),
 /// MWKR too (8 against 5): 0–4; job_0 has m0 from 2 to 5. Now job_0 could end on m1 at 7 (5–7), and job_1 could start
-/// there at 4. SPT takes job_0 (2 against 5), job_2 goes on m2 4–7 and m0 7–8, job_0 on m2 7–9, job_1 last on m1
+/// there at 4. SPT takes job_0 (2 against 5), job_2 takes m2 4–7 and m0 7–8, job_0 on m2 7–9, job_1 last on m1
 /// 7–12: 12. MWKR takes job_1 (5 against 4) 4–9, job_2 m2 4–7, m0 7–8, job_0 m1 9–11, m2 11–13: 13. LPT takes job_0
 /// (0–3) first, job_2 on m1 0–4, job_1 on m0 3–5, job_0 on m1 4–6; on m2 job_1 could end at 6 and job_2 start at 4:
 /// LPT takes job_2 (4–7), then m0 7–8; job_0 (2) before job_1 (1) on m2, 7–9 and 9–10, and job_1 on m1 10–15: 15.

@@ -60,15 +60,12 @@ fn returns(comparison: &AlgorithmComparison) -> String {
     let header =
         ["algorithm", "return per episode", "sd", "IQM", "beats the next %", "steps/s", "training s"];
     let seeds = comparison.settings.seeds;
-    let few = if seeds < 5 {
-        " With so few seeds it is little else than the range from worst to best."
-    } else {
-        ""
-    };
+    let few = if seeds < 5 { " With so few seeds it is close to the range from worst to best." } else { "" };
     let body = format!(
-        "<p>Mean over {seeds} seed{}, each trained on {} environment steps and evaluated on the same {} episodes; the small \
-         figures are the 95 % bootstrap interval of the mean.{few} “Beats the next”: in how many pairs of seeds an algorithm \
-         makes more than the one below it. Steps per second and seconds are of one training on one core.</p>\n{}",
+        "<p>Mean over {seeds} seed{}, each trained on {} environment steps and evaluated on the same {} episodes; the \
+         small figures are the 95 % bootstrap interval of the mean.{few} “Beats the next”: the share of pairs of seeds in \
+         which an algorithm returns more than the algorithm below it. Steps per second and seconds refer to one training \
+         on one core.</p>\n{}",
         if seeds == 1 { "" } else { "s" },
         grouped(comparison.settings.steps as f64),
         comparison.episodes_per_seed,
@@ -90,7 +87,7 @@ fn learning(comparison: &AlgorithmComparison) -> String {
     let body = format!(
         "<figure><ul class=\"legend\">{legend}</ul>{}<figcaption>Mean return of the last 100 training episodes at equal \
          environment steps: the line is the mean over seeds, the band its 95 % bootstrap interval, dashed lines are the \
-         baselines. Algorithms explore while they train, so their policies usually do better when they are evaluated.\
+         baselines. Algorithms explore while they train, so their policies usually return more in the evaluation.\
          </figcaption></figure>\n",
         learning_bands(&bands, &baselines)
     );
@@ -111,7 +108,7 @@ fn notes(comparison: &AlgorithmComparison) -> String {
     if items.is_empty() {
         items
     } else {
-        section("What to know about them", &format!("<ul>\n{items}</ul>\n"))
+        section("Notes on the algorithms", &format!("<ul>\n{items}</ul>\n"))
     }
 }
 
@@ -143,9 +140,9 @@ fn provenance(comparison: &AlgorithmComparison, problems: &[Problem]) -> String 
             toml::to_string(&problem.options).expect("options are numbers, texts and lists of them");
         let _ = write!(
             body,
-            "<details><summary>Options of {name}, every default written out</summary>\n<pre>[train.{name}]\n{}</pre></details>\n",
+            "<details><summary>Options of {name}, with every default</summary>\n<pre>[train.{name}]\n{}</pre></details>\n",
             escape(&options)
         );
     }
-    section("How it was obtained", &body)
+    section("How this result was obtained", &body)
 }

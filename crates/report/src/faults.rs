@@ -1,4 +1,4 @@
-//! The fault matrix as heat maps: noise to the right, delay downwards, one map a share of lost samples.
+//! The fault matrix as heat maps: noise to the right, delay downwards, one map per share of lost samples.
 
 use std::fmt::Write;
 
@@ -14,22 +14,22 @@ const LEFT: f64 = 46.0;
 const TOP: f64 = 40.0;
 const GAP: f64 = 22.0;
 
-/// A row of maps for each policy; nothing where no matrix was measured.
+/// A row of maps for each policy; empty without a matrix.
 pub fn faults(report: &Report) -> String {
     let Some(matrix) = &report.faults else { return String::new() };
     let values = || matrix.policies.iter().flat_map(|policy| &policy.cells).map(|cell| cell.episode_return);
     let (low, high) = values()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let mut body = format!(
-        "<p>Mean return over {} episodes, the same seeds in every cell, when the policy's sensors err (noise as a share of each \
-         feature's span), when it sees the state of some steps ago, and when samples are lost and the last one is seen again. \
-         The darker, the better; all maps share one scale.</p>\n",
+        "<p>Mean return over {} episodes, with the same seeds in every cell, when the policy's sensors have errors (noise \
+         as a share of each feature's span), when the policy sees the state of some steps before, and when samples are \
+         lost and it sees the last sample again. The darker, the better; all maps share one scale.</p>\n",
         matrix.episodes
     );
     if !matrix.without_noise.is_empty() {
         let names = matrix.without_noise.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
         let _ =
-            writeln!(body, "<p class=\"quiet\">Without a finite range, and so without noise: {names}.</p>");
+            writeln!(body, "<p class=\"quiet\">Features without a finite range get no noise: {names}.</p>");
     }
     for policy in &matrix.policies {
         let _ = write!(
@@ -44,7 +44,7 @@ pub fn faults(report: &Report) -> String {
     section("Faults", &body)
 }
 
-/// How much the worst combination costs, after the caption.
+/// The loss of the worst combination, after the caption.
 fn cost(policy: &Tolerance) -> String {
     match (policy.clean(), policy.worst()) {
         (Some(clean), Some(worst)) if clean.episode_return != 0.0 => {
@@ -123,7 +123,7 @@ fn square(cell: &Cell, x: f64, y: f64, low: f64, high: f64) -> String {
     )
 }
 
-/// A cell has no room for decimals that say nothing.
+/// A cell has no room for unimportant decimals.
 fn short(value: f64) -> String {
     let whole = grouped(value.abs());
     if value.abs() < 1000.0 {

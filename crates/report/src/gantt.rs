@@ -1,4 +1,4 @@
-//! The section "Schedule": one evaluation episode as Gantt charts, one of the best baseline and one of the policy.
+//! The section "Schedule": one evaluation episode as Gantt charts, one for the best baseline and one for the policy.
 
 use std::fmt::Write;
 
@@ -15,11 +15,11 @@ use setpoint_page::axis::{short, ticks};
 use setpoint_page::escape;
 use setpoint_statistics::number;
 
-/// Operations beyond which a chart would show nothing but its outlines.
+/// Greatest number of operations: with more, a chart would show only outlines.
 const BARS_MAX: usize = 1_000;
 
-/// Plays the first evaluation episode once more, by the baseline that returned most and by the policy; empty where the
-/// process schedules nothing. Whoever draws its actions meets the same beginning, but draws anew.
+/// Plays the first evaluation episode again, with the baseline of the highest return and with the policy; empty if the
+/// process schedules nothing. A decider that draws its actions gets the same initial state, but other draws.
 pub fn replay(
     problem: &Problem,
     policy: &Policy,
@@ -49,7 +49,7 @@ fn play(problem: &Problem, policy: &Policy, name: &str) -> Result<Vec<Bar>, Trai
     Ok(player.schedule(0).to_vec())
 }
 
-/// The section; empty where nothing is scheduled.
+/// The section; empty without a schedule.
 pub fn section(report: &Report) -> String {
     let ends = report.schedules.iter().map(|(_, bars)| length(bars));
     let longest = ends.fold(0.0, f64::max);
@@ -59,14 +59,14 @@ pub fn section(report: &Report) -> String {
         let name = escape(name);
         let _ = writeln!(
             body,
-            "<figure class=\"gantt\"><figcaption><b>{name}</b>: everything is done at {end}.</figcaption>{}</figure>",
+            "<figure class=\"gantt\"><figcaption><b>{name}</b>: all jobs end at {end}.</figcaption>{}</figure>",
             gantt(&name, bars, longest)
         );
     }
     if body.is_empty() {
         return body;
     }
-    let lead = "<p>The first evaluation episode: a row is a machine, a colour and number a job.</p>\n";
+    let lead = "<p>The first evaluation episode: each row is a machine, each colour and number a job.</p>\n";
     setpoint_page::section("Schedule", &format!("{lead}{body}"))
 }
 
@@ -74,7 +74,7 @@ fn length(bars: &[Bar]) -> f64 {
     bars.iter().map(|bar| f64::from(bar.end)).fold(0.0, f64::max)
 }
 
-/// Whole times, as job shops have them, without decimals.
+/// Whole times, which job shops have, without decimals.
 fn time(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { number(value) }
 }
@@ -88,7 +88,7 @@ const AXIS: f64 = 28.0;
 /// Width of a digit on a phone, in the chart's units.
 const DIGIT: f64 = 12.0;
 
-/// A Gantt chart; `name` is HTML already, `end` is where the axis ends, the same for charts to be compared.
+/// A Gantt chart; `name` is HTML already, `end` is the end of the axis, the same for all charts of a comparison.
 fn gantt(name: &str, bars: &[Bar], end: f64) -> String {
     let mut rows: Vec<&str> = bars.iter().map(|bar| bar.row.as_str()).collect();
     let mut labels: Vec<&str> = bars.iter().map(|bar| bar.label.as_str()).collect();
@@ -149,7 +149,7 @@ fn gantt(name: &str, bars: &[Bar], end: f64) -> String {
     svg
 }
 
-/// Hues of neighbours lie far apart: the golden angle never comes back to where it was.
+/// Hues of neighbours lie far apart: multiples of the golden angle never repeat.
 fn hue(index: usize) -> f64 {
     (index as f64 * 137.508) % 360.0
 }

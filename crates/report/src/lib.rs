@@ -40,13 +40,13 @@ pub use search::write_search;
 /// Reset states over which action probabilities are averaged.
 const RESET_STATES: usize = 500;
 
-/// Everything that the page shows.
+/// The content of the page.
 pub struct Report {
     /// The problem with its charter, as the run resolved it.
     pub problem: Problem,
-    /// How the training went (of the first seed, where there are several).
+    /// The summary of the training (of the first seed, if there are several).
     pub training: Option<Summary>,
-    /// Learning curves: environment steps and return of each episode, one curve a seed.
+    /// Learning curves: environment steps and return of each episode, one curve per seed.
     pub curves: Vec<Vec<(u64, f64)>>,
     /// The policy against its baselines.
     pub evaluation: Option<Evaluation>,
@@ -58,20 +58,20 @@ pub struct Report {
     pub seeds: Option<Seeds>,
     /// Mean probability of each choice over reset states, before and after training.
     pub probabilities: Option<(Vec<f64>, Vec<f64>)>,
-    /// Schedules of one evaluation episode: of the best baseline and of the policy, where the process makes any.
+    /// Schedules of one evaluation episode: of the best baseline and of the policy, if the process schedules.
     pub schedules: Vec<(String, Vec<Bar>)>,
-    /// What the reward must prefer, tried out.
+    /// The results of the reward tests.
     pub trials: Vec<(Preference, Trial)>,
-    /// What short trainings did for the reward, if it was probed.
+    /// The results of the probes, if there are any.
     pub probed: Option<Probed>,
-    /// What the policy recommends in each scenario.
+    /// The recommendation of the policy in each scenario.
     pub scenarios: Vec<(String, GivenState, Recommendation)>,
     /// The trained policy.
     pub policy: Option<Policy>,
 }
 
 impl Report {
-    /// Gathers what a run folder holds. A folder of several seeds shows the first one's policy and all curves.
+    /// Reads the content of a run folder. For a folder of several seeds it takes the first seed's policy and all curves.
     pub fn load(problem: &Problem, folder: &RunFolder) -> Result<Self, TrainError> {
         let seeds: Option<Seeds> = read_evidence(folder, "seeds")?;
         let members: Vec<RunFolder> = match &seeds {
@@ -137,13 +137,13 @@ fn read_evidence<T: DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<
     evidence_file::read(&folder.evidence(name))
 }
 
-/// The policy's answer in each scenario of the project.
+/// The policy's recommendation in each scenario of the project.
 fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
     let mut answers = Vec::new();
     for scenario in &problem.decision.project.scenarios {
         let mut state = GivenState::at_reference(&policy.manifest);
         for (name, value) in &scenario.values {
-            // `bind` has checked names and bounds; a policy of another project would have been refused.
+            // `bind` has checked names and bounds; a policy of another project was refused before.
             if state.set(&policy.manifest, name, *value).is_err() {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The page as a whole: what comes in which order.
+//! The whole page: the order of the sections.
 
 use crate::faults::faults;
 use crate::reward_tests::{probes, reward_tests};
@@ -38,7 +38,7 @@ fn headline(report: &Report) -> String {
     if let Some(seeds) = &report.seeds {
         let reward = &seeds.reward_per_step;
         html += &format!(
-            "<p class=\"headline\">Over {} seeds, {} makes {:.1} ± {:.1} reward per step (mean ± standard deviation; 95 % \
+            "<p class=\"headline\">Over {} seeds, {} gets {:.1} ± {:.1} reward per step (mean ± standard deviation; 95 % \
              interval of the mean {:.1} to {:.1}).</p>\n",
             seeds.runs.len(),
             escape(&problem.options.name().to_uppercase()),
@@ -62,7 +62,8 @@ fn headline(report: &Report) -> String {
     if let Some(Gate { required_lift_percent, passed }) = found {
         let (class, word) = if passed { ("pass", "✓ Gate passed") } else { ("fail", "✗ Gate failed") };
         html += &format!(
-            "<p class=\"gate {class}\">{word}: the whole interval must lie at or above a lift of {required_lift_percent} %.</p>\n"
+            "<p class=\"gate {class}\">{word}: the whole interval of the lift must lie at or above {required_lift_percent} \
+             %.</p>\n"
         );
     }
     html
@@ -84,7 +85,7 @@ mod tests {
             let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
             for declared in read(&file).split("\npub fn ").skip(1).filter(|_| stem != "page") {
                 let Some((name, _)) = declared.split_once("(report: &Report) -> String") else { continue };
-                // What precedes belongs to another function.
+                // The text before belongs to another function.
                 let Some(name) = Some(name).filter(|name| !name.contains('(')) else { continue };
                 let line = |call: &str| list.lines().filter(|line| line.trim() == call).count();
                 let calls = line(&format!("{name}(report),")) + line(&format!("{stem}::{name}(report),"));

@@ -1,4 +1,4 @@
-//! What the reward must prefer and whether it does, and what it is hacked by.
+//! The reward tests, and the reward-hacking probes.
 
 use setpoint_decision::preference::Preference;
 
@@ -9,7 +9,7 @@ use setpoint_page::{section, table, with_interval};
 use setpoint_statistics::{grouped, number};
 use setpoint_study::probes::{Flag, SAFETY};
 
-/// A row a preference; nothing where the project has none.
+/// One row per preference; empty without preferences.
 pub fn reward_tests(report: &Report) -> String {
     if report.trials.is_empty() {
         return String::new();
@@ -29,21 +29,21 @@ pub fn reward_tests(report: &Report) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = report.trials.iter().map(row).collect();
-    let header = ["must be so", "preferred", "over", "difference", "in"].map(str::to_owned);
+    let header = ["reward test", "preferred", "over", "difference", "in"].map(str::to_owned);
     let body = format!(
-        "<p>Two ways to behave from the same beginnings, without constraints: the reward must pay the first one more.</p>\n{}",
+        "<p>Two behaviours from the same initial states, without constraints: the first must get more reward.</p>\n{}",
         table(&header, &rows)
     );
     section("Reward tests", &body)
 }
 
-/// What trainings that only want the reward did for it, a sentence each; nothing where it was not probed.
+/// The symptoms that the probes found, one sentence each; empty without probes.
 pub fn probes(report: &Report) -> String {
     let Some(probed) = &report.probed else { return String::new() };
     let steps = grouped(probed.steps as f64);
     if probed.flags.is_empty() {
         let body = format!(
-            "<p>Trainings of {steps} steps on the whole reward and on each of its terms alone did nothing conspicuous.</p>\n"
+            "<p>Trainings of {steps} steps on the whole reward and on each of its terms alone showed no symptom.</p>\n"
         );
         return section("Reward-hacking probes", &body);
     }
@@ -55,9 +55,10 @@ pub fn probes(report: &Report) -> String {
     };
     let rows: Vec<Vec<String>> = probed.flags.iter().map(row).collect();
     let body = format!(
-        "<p>Trainings of {steps} steps, without constraints, on the whole reward and on each of its terms alone: what a policy does \
-         that wants nothing else. ✗ is a fault of the reward; the others somebody should have seen.</p>\n<div class=\"prose\">{}</div>",
-        table(&["flag", "what happened"].map(str::to_owned), &rows)
+        "<p>Trainings of {steps} steps, without constraints, on the whole reward and on each of its terms alone, and the \
+         symptoms of their policies. ✗ marks a fault of the reward; look at the other symptoms.</p>\n<div \
+         class=\"prose\">{}</div>",
+        table(&["symptom", "behaviour"].map(str::to_owned), &rows)
     );
     section("Reward-hacking probes", &body)
 }

@@ -1,4 +1,4 @@
-//! `tune.html`: a search's trials as parallel coordinates, what mattered, and what the best one is worth.
+//! `tune.html`: a search's trials as parallel coordinates, the importance of options, and the proof of the best trial.
 
 use std::fmt::Write;
 
@@ -24,7 +24,7 @@ const SIDE: f64 = 56.0;
 /// Trials in the table.
 const SHOWN: usize = 15;
 
-/// Writes the page of a search into its folder. Without a proof the project's own settings were the best.
+/// Writes the page of a search into its folder. Without a proof, the project's own options were the best.
 pub fn write_search(
     problem: &Problem,
     ranges: &Ranges,
@@ -33,7 +33,7 @@ pub fn write_search(
     folder: &RunFolder,
 ) -> Result<(), FileError> {
     let verdict = proof.map_or_else(
-        || format!("Of {} trials the project's own settings were the best: keep them.", trials.len()),
+        || format!("Of {} trials the project's own options were the best: keep them.", trials.len()),
         Proof::verdict,
     );
     let headline = format!("<p class=\"headline\">{}</p>\n", escape(&verdict));
@@ -48,9 +48,9 @@ struct Search<'a> {
     algorithm: &'a str,
     ranges: &'a Ranges,
     order: Vec<&'a Trial>,
-    /// Of each trial in the order of merit: one encoded value a range.
+    /// For each trial in the order of merit: one encoded value per range.
     encoded: Vec<Vec<Option<f64>>>,
-    /// Of each trial: its score at the first share of the steps, which all that could be trained have.
+    /// For each trial: its score at the first share of the steps, which every trained trial has.
     scores: Vec<Option<f64>>,
 }
 
@@ -84,10 +84,10 @@ impl<'a> Search<'a> {
         for (option, value) in &self.order[0].settings {
             let _ = writeln!(text, "{option} = {value}");
         }
-        section("The best settings", &format!("<pre>{}</pre>\n", escape(&text)))
+        section("The best options", &format!("<pre>{}</pre>\n", escape(&text)))
     }
 
-    /// An axis an option, a line a trial.
+    /// One axis per option, one line per trial.
     fn coordinates(&self) -> String {
         let known: Vec<f64> = self.scores.iter().flatten().copied().collect();
         let (low, high) = known.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), score| {
@@ -100,9 +100,10 @@ impl<'a> Search<'a> {
         let x = |axis: usize| SIDE + (WIDTH - 2.0 * SIDE) * axis as f64 / (axes - 1) as f64;
         let y = |share: f64| HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share;
         let mut svg = format!(
-            "<svg class=\"trials\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Trials as lines over their options\">"
+            "<svg class=\"trials\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Trials as lines over their \
+             options\">"
         );
-        // The best one is drawn last, over the others.
+        // The best trial is drawn last, over the others.
         for (place, (encoded, score)) in self.encoded.iter().zip(&self.scores).enumerate().rev() {
             let Some(score) = score else { continue };
             let merit = (score - low) / (high - low);
@@ -146,8 +147,9 @@ impl<'a> Search<'a> {
         }
         svg += "</svg>";
         let body = format!(
-            "<p>A line a trial, the darker the better; on the right its mean return after a ninth of the steps, where all of them were \
-             judged. The thick line is the best one in the end.</p>\n<div class=\"scroll\">{svg}</div>\n"
+            "<p>Each line is a trial; darker is better. The right axis shows its mean return after a ninth of the steps, \
+             which all trials reached. The thick line is the trial that was best in the end.</p>\n<div \
+             class=\"scroll\">{svg}</div>\n"
         );
         section("Trials", &body)
     }
@@ -176,11 +178,11 @@ impl<'a> Search<'a> {
         };
         let rows: Vec<Vec<String>> = shares.iter().map(row).collect();
         let body = format!(
-            "<p>Share of the variance of the return (after a ninth of the steps) that lies between an option's values, less what chance \
-             gives. What only shows in combination is not seen.</p>\n{}",
+            "<p>Share of the variance of the return (after a ninth of the steps) that lies between an option's values, \
+             minus the share of chance. The figure does not show effects of combinations.</p>\n{}",
             table(&["option", "share", ""].map(str::to_owned), &rows)
         );
-        section("What mattered", &body)
+        section("Importance of the options", &body)
     }
 
     fn table(&self) -> String {
@@ -195,14 +197,14 @@ impl<'a> Search<'a> {
                 vec![escape(&words), trial.index.to_string(), score(0), score(1), score(2)]
             })
             .collect();
-        let header = ["settings", "trial", "at 1/9", "at 1/3", "at the end"].map(str::to_owned);
+        let header = ["options", "trial", "at 1/9", "at 1/3", "at the end"].map(str::to_owned);
         let more = self.order.len().saturating_sub(SHOWN);
         let note = if more > 0 { format!("<p class=\"quiet\">and {more} more</p>\n") } else { String::new() };
         section("The best trials", &format!("{}{note}", table(&header, &rows)))
     }
 }
 
-/// Where a value lies on its axis, from 0 at the bottom to 1.
+/// The position of a value on its axis, from 0 at the bottom to 1.
 fn share(values: &Values, encoded: f64) -> f64 {
     match values {
         Values::OneOf(all) => encoded / (all.len() - 1) as f64,

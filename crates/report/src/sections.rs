@@ -1,4 +1,4 @@
-//! The page's sections, each a function from the report to HTML; empty where there is nothing to show.
+//! The page's sections, each a function from the report to HTML; empty without content.
 
 use std::fmt::Write;
 
@@ -56,7 +56,7 @@ pub fn seeds(report: &Report) -> String {
     let header = ["", "mean", "sd", "IQM", "median", "worst", "best"].map(str::to_owned);
     let body = format!(
         "<p>Each dot is one independent training, evaluated on the same episodes; the line is the mean, the band its 95 % \
-         interval. The best seed is not the result.</p>\n{}{}",
+         interval. The result is the mean, not the best seed.</p>\n{}{}",
         dots(&values, reward.mean, reward.interval.low, reward.interval.high),
         table(&header, &rows)
     );
@@ -140,9 +140,9 @@ pub fn learning(report: &Report) -> String {
         "Return per episode: dots are single episodes, the line is the mean of the last 100, dashed lines are the \
          baselines."
     } else {
-        "Mean return of the last 100 episodes, one line a seed; dashed lines are the baselines."
+        "Mean return of the last 100 episodes, one line per seed; dashed lines are the baselines."
     };
-    // An eighth, three quarters in three parts, an eighth: for 400 episodes the source's own phases.
+    // An eighth, three quarters in three parts, an eighth: for 400 episodes these are the phases of the source.
     let n = first.len();
     let ends = [n / 8, n * 3 / 8, n * 5 / 8, n * 7 / 8, n];
     let mut start = 0;
@@ -223,8 +223,8 @@ pub fn actions(report: &Report) -> String {
         .collect();
     let header = ["action", "before", "after", "", "taken in evaluation"].map(str::to_owned);
     let body = format!(
-        "<p>Mean probability over 500 states in which an episode begins, before and after training; and how often the \
-         action was taken over whole episodes.</p>\n{}",
+        "<p>Mean probability over 500 initial states, before and after training; and the share of the \
+         action in whole evaluation episodes.</p>\n{}",
         table(&header, &rows)
     );
     section("Action probabilities", &body)
@@ -263,8 +263,8 @@ pub fn weights(report: &Report) -> String {
         })
         .collect();
     let body = format!(
-        "<p>A linear policy: each action's score is the sum of weight × feature. Warm colours speak for the action, cold \
-         ones against it.</p>\n{}",
+        "<p>A linear policy: each action's score is the sum of weight × feature. Warm colours favour the action, cold \
+         colours oppose it.</p>\n{}",
         table(&header, &rows)
     );
     section("Weights", &body)
@@ -341,7 +341,7 @@ pub fn notes(report: &Report) -> String {
         return String::new();
     }
     let items: String = notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
-    section("What published figures are worth", &format!("<ul>\n{items}</ul>\n"))
+    section("Value of published figures", &format!("<ul>\n{items}</ul>\n"))
 }
 
 pub fn provenance(report: &Report) -> String {
@@ -377,8 +377,8 @@ pub fn provenance(report: &Report) -> String {
     }
     let _ = write!(
         body,
-        "</dl>\n<details><summary>The whole project file, every default written out</summary>\n<pre>{}</pre></details>\n",
+        "</dl>\n<details><summary>The whole project file, with every default</summary>\n<pre>{}</pre></details>\n",
         escape(&report.problem.resolved())
     );
-    section("How it was obtained", &body)
+    section("How this result was obtained", &body)
 }

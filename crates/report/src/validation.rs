@@ -1,4 +1,4 @@
-//! The simulator against a log of the plant, where that was looked at.
+//! The simulator against a log of the plant, if there is a validation.
 
 use crate::Report;
 use setpoint_page::escape;
@@ -8,18 +8,18 @@ use setpoint_study::validate::distribution::Distribution;
 use setpoint_study::validate::gap::Gap;
 use setpoint_study::validate::verdict::{Reason, Verdict};
 
-/// Verdict, gaps, distributions and what is wrong with the log; nothing where there is no evidence.
+/// Verdict, gaps, distributions and the faults of the log; empty without evidence.
 pub fn validation(report: &Report) -> String {
     let Some(found) = &report.validation else { return String::new() };
     let mark = if found.verdict == Verdict::Inconsistent { "fail" } else { "pass" };
     let mut body = format!("<p class=\"gate {mark}\">{}</p>\n", escape(&found.sentence));
     if let Some(controller) = &found.controller {
         body += &format!(
-            "<p>The log's actions answer to what was seen, so a clone of who decided played: it {}.</p>\n",
+            "<p>The logged actions depend on the state, so a clone of the controller decided in the simulator: it {}.</p>\n",
             controller.quality()
         );
     }
-    let what = if found.controller.is_some() { "beside" } else { "the actions of" };
+    let what = if found.controller.is_some() { "the clone in" } else { "the actions of" };
     body += &format!(
         "<p>The simulator played {what} {} logged episodes ({} rows); small figures are 95 % bootstrap intervals over \
          pieces of episodes.</p>\n",

@@ -1,6 +1,6 @@
-//! Figures as people read them: a number with as many decimals as its size needs.
+//! Figures for people: a number with as many decimals as its size needs.
 
-/// A number as the page writes it: as many decimals as its size deserves, a true minus, thin thousands.
+/// A number as the page writes it: as many decimals as its size needs, a true minus sign, narrow spaces between thousands.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();

@@ -1,4 +1,4 @@
-//! Statistics of evaluations: what a mean is worth.
+//! Statistics of evaluations: means with their uncertainty.
 //!
 //! Intervals are percentile bootstraps (Efron & Tibshirani 1993, chapter 13) of 2,000 resamples; the interquartile mean
 //! and the probability of improvement are those of Agarwal et al. 2021, "Deep RL at the edge of the statistical
@@ -14,7 +14,7 @@ pub mod sequential;
 
 pub use figure::{grouped, number};
 
-/// Episodes that a moving return looks back on (Stable-Baselines3's `stats_window_size`).
+/// Number of episodes of a moving return (Stable-Baselines3's `stats_window_size`).
 pub const WINDOW: usize = 100;
 
 /// Resamples of every bootstrap.
@@ -29,10 +29,10 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// What a set of numbers amounts to.
+/// The summary of a set of numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How many.
+    /// Number of values.
     pub n: u64,
     /// Mean.
     pub mean: f64,
@@ -51,14 +51,14 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of independent numbers.
+    /// The summary of independent numbers.
     pub fn of(values: &[f64], random: &mut Stream) -> Self {
         let interval =
             bootstrap(values.len(), random, |indices| mean(indices.iter().map(|index| values[*index])));
         Self::with_interval(values, interval)
     }
 
-    /// With an interval found otherwise (numbers that depend on each other).
+    /// The summary with a given interval (for numbers that depend on each other).
     pub fn with_interval(values: &[f64], interval: Interval) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -75,7 +75,7 @@ impl Summary {
     }
 }
 
-/// Arithmetic mean; NaN of nothing.
+/// Arithmetic mean; NaN without numbers.
 pub fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (mut n, mut sum) = (0.0, 0.0);
     for value in values {
@@ -85,7 +85,7 @@ pub fn mean(values: impl Iterator<Item = f64>) -> f64 {
     sum / n
 }
 
-/// Sample standard deviation with n − 1; 0 of fewer than two numbers.
+/// Sample standard deviation with n − 1; 0 with fewer than two numbers.
 pub fn sample_deviation(values: &[f64]) -> f64 {
     if values.len() < 2 {
         return 0.0;
@@ -95,7 +95,7 @@ pub fn sample_deviation(values: &[f64]) -> f64 {
     (squares / (values.len() - 1) as f64).sqrt()
 }
 
-/// Quantile of sorted numbers, linear between neighbours (Hyndman & Fan 1996, type 7); NaN of nothing.
+/// Quantile of sorted numbers, linear between neighbours (Hyndman & Fan 1996, type 7); NaN without numbers.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     if sorted.is_empty() {
         return f64::NAN;
@@ -106,7 +106,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
 }
 
-/// Mean of the middle half of sorted numbers. A quarter that is no whole count cuts the numbers at its ends by their
+/// Mean of the middle half of sorted numbers. If a quarter is not a whole count, the numbers at its ends count by their
 /// share, so that the weights always sum to half of n.
 pub fn interquartile_mean(sorted: &[f64]) -> f64 {
     let n = sorted.len() as f64;
@@ -118,7 +118,7 @@ pub fn interquartile_mean(sorted: &[f64]) -> f64 {
     sorted.iter().enumerate().map(|(index, value)| weight(index) * value).sum::<f64>() / (high - low)
 }
 
-/// 95 % percentile bootstrap interval of a statistic of `n` things, given as the indices of a resample.
+/// 95 % percentile bootstrap interval of a statistic of `n` items; the statistic gets the indices of a resample.
 pub fn bootstrap(n: usize, random: &mut Stream, statistic: impl Fn(&[usize]) -> f64) -> Interval {
     if n == 0 {
         return Interval { low: f64::NAN, high: f64::NAN };
@@ -174,9 +174,9 @@ mod tests {
         assert_eq!(ratio(&[10.0, 20.0], &[1.0, 4.0], &[0, 1, 1]), 50.0 / 9.0);
     }
 
-    /// How often nominal 95 % intervals hold the truth, over 10,000 experiments of 20 numbers: the percentile bootstrap is
-    /// known to cover less in small samples. The standard error of a share is about 0.25 %; the bands below are 1 % wide
-    /// about what was measured (2026-11-21).
+    /// How often nominal 95 % intervals contain the true value, over 10,000 experiments of 20 numbers: the percentile
+    /// bootstrap is known to cover less in small samples. The standard error of a share is about 0.25 %; the bands below
+    /// are 1 % wide about what was measured (2026-11-21).
     #[test]
     fn coverage_of_every_statistic_in_small_samples() {
         const EXPERIMENTS: u64 = 10_000;

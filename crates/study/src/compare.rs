@@ -1,4 +1,4 @@
-//! Several algorithms on one decision: which learns it best from the same number of steps, and which to take.
+//! Several algorithms on one decision: which algorithm learns it best from the same number of steps, and a recommendation.
 //!
 //! Each algorithm is trained on the same share of the project's steps, over the same seeds, with the project's options for
 //! it; every policy is evaluated on the project's evaluation episodes. Means and intervals are over seeds: an evaluation
@@ -28,16 +28,16 @@ mod recommendation;
 pub use curve::{Curve, CurvePoint};
 pub use recommendation::Recommendation;
 
-/// What is compared: `compare.toml`.
+/// The settings of a comparison: `compare.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The project's name.
     pub project: String,
-    /// Algorithms, in the order they were named or listed.
+    /// Algorithms, in the order of `--algorithms` or of the list.
     pub algorithms: Vec<String>,
     /// Share of the project's steps, in (0, 1].
     pub share: f64,
-    /// Environment steps of each training; a lower bound, since updates are not cut.
+    /// Environment steps of each training; a lower bound, since updates are complete.
     pub steps: u64,
     /// Environment steps of the whole project.
     pub project_steps: u64,
@@ -47,7 +47,7 @@ pub struct Settings {
     pub seeds: u64,
 }
 
-/// An algorithm that is not compared, and why.
+/// An algorithm that is not compared, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{algorithm} cannot be compared here: {reason}")]
 pub struct LeftOut {
@@ -59,36 +59,37 @@ pub struct LeftOut {
 
 /// A comparison that is ready to begin.
 pub struct Plan {
-    /// What is compared.
+    /// The settings.
     pub settings: Settings,
     /// The problem of each algorithm, in the same order.
     pub problems: Vec<Problem>,
-    /// Those that were not named and do not fit.
+    /// The algorithms that were not named and do not fit.
     pub left_out: Vec<LeftOut>,
 }
 
 /// A comparison: `evidence/compare.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlgorithmComparison {
-    /// What was compared.
+    /// The settings.
     #[serde(flatten)]
     pub settings: Settings,
     /// The process.
     pub process: String,
     /// Evaluation episodes of each seed.
     pub episodes_per_seed: u64,
-    /// Which to take, and why.
+    /// The recommendation.
     pub recommendation: Recommendation,
     /// The algorithms, best mean return first.
     pub results: Vec<AlgorithmResult>,
-    /// Those that do not fit, and those whose training failed.
+    /// The algorithms that do not fit, and the algorithms whose training failed.
     pub left_out: Vec<LeftOut>,
     /// Mean return per episode of the project's baselines.
     pub baselines: Vec<BaselineReturn>,
 }
 
 impl AlgorithmComparison {
-    /// Keeps the evidence with the comparison: of each algorithm its project and, of each seed, its policy.
+    /// Stores the evidence in the folder of the comparison, with the hashes of each algorithm's project and of each seed's
+    /// policy.
     pub fn keep(&self, plan: &Plan, folder: &RunFolder) -> Result<(), FileError> {
         let mut hashes = Hashes::default();
         for (algorithm, problem) in self.settings.algorithms.iter().zip(&plan.problems) {
@@ -96,7 +97,7 @@ impl AlgorithmComparison {
             let runs = RunFolder::at(folder.path.join(algorithm));
             for seed in self.settings.seed..self.settings.seed + self.settings.seeds {
                 let policy = runs.of_seed(seed).policy();
-                // A training that failed has none.
+                // A failed training has no policy.
                 if policy.is_file() {
                     hashes = hashes.policy_file(&format!("{algorithm}/seed-{seed}"), &policy)?;
                 }
@@ -106,7 +107,7 @@ impl AlgorithmComparison {
     }
 }
 
-/// What a baseline makes.
+/// The return of a baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineReturn {
     /// Its name in the project file.
@@ -115,12 +116,12 @@ pub struct BaselineReturn {
     pub episode_return: f64,
 }
 
-/// How one algorithm did.
+/// The result of one algorithm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlgorithmResult {
     /// Its name.
     pub algorithm: String,
-    /// Whether it learns from its present policy's data alone.
+    /// Whether it learns only from the data of its present policy.
     pub on_policy: bool,
     /// Return per episode over seeds, each seed's evaluation one number.
     pub episode_return: Summary,
@@ -130,21 +131,21 @@ pub struct AlgorithmResult {
     pub returns: Vec<f64>,
     /// Environment steps of one training, mean over seeds.
     pub steps: f64,
-    /// Environment steps a second while training on one core.
+    /// Environment steps per second of a training on one core.
     pub steps_per_second: f64,
     /// Time of one training in s, mean over seeds.
     pub wall_seconds: f64,
-    /// Probability that a seed of it makes more than one of the next best, in [0, 1]; `None` for the last.
+    /// Probability that a seed of it returns more than a seed of the next best algorithm, in [0, 1]; `None` for the last.
     pub probability_of_improvement: Option<f64>,
-    /// What does not suit it here.
+    /// Warnings about its options in this project.
     pub warnings: Vec<String>,
-    /// Its learning curve; empty where no episode ended.
+    /// Its learning curve; empty if no episode ended.
     pub curve: Curve,
 }
 
 impl Plan {
-    /// For the named algorithms, or for all that fit where none is named (and the project's own in any case). A named one
-    /// that does not fit is refused.
+    /// For the named algorithms, or for all that fit if none is named (always with the project's own algorithm). Refuses a
+    /// named algorithm that does not fit.
     pub fn new(problem: &Problem, named: &[String], share: f64, seeds: u64) -> Result<Self, LeftOut> {
         let own = problem.options.name();
         let is_default = |recipe: &&Recipe| recipe.name == own || recipe.is_first_choice;
@@ -178,8 +179,8 @@ impl Plan {
         ((problem.decision.project.train.total_steps as f64 * share).round() as u64).max(1)
     }
 
-    /// The project with another algorithm and its share of steps. What would end a training earlier is taken out, so that
-    /// all learn from equally many steps.
+    /// The project with another algorithm and its share of steps. Removes the conditions that would end a training earlier,
+    /// so that all algorithms learn from equally many steps.
     fn problem(problem: &Problem, name: &str, share: f64) -> Result<Problem, LeftOut> {
         let refuse = |reason: String| LeftOut { algorithm: name.to_owned(), reason };
         problem.recipes.find(name).map_err(|error| refuse(error.to_string()))?;
@@ -193,7 +194,7 @@ impl Plan {
             .map_err(|diagnostic| refuse(diagnostic.title.clone()))
     }
 
-    /// Trainings in all.
+    /// Number of trainings.
     pub fn trainings(&self) -> usize {
         self.problems.len() * self.settings.seeds as usize
     }
@@ -204,9 +205,9 @@ impl Plan {
         (&self.settings.algorithms[index / seeds], self.settings.seed + (index % seeds) as u64)
     }
 
-    /// Trains and evaluates everything in `folder`, each training in its own folder there. Gives `None` when it was
-    /// stopped; what was trained stays and is not trained again on resume. An algorithm whose numbers leave the finite
-    /// range is left out, any other failure ends the comparison.
+    /// Trains and evaluates everything in `folder`, each training in its own folder there. Gives `None` if it was stopped;
+    /// finished trainings are kept, and a resume does not repeat them. Leaves out an algorithm whose numbers leave the
+    /// finite range; any other failure ends the comparison.
     pub fn carry_out(
         &self,
         folder: &RunFolder,
@@ -253,7 +254,7 @@ impl Plan {
         Ok(Some(self.compare(results, left_out, runs.iter().flatten().next())))
     }
 
-    /// Ranks the results; `any` run tells what the baselines make, which all meet on the same episodes.
+    /// Ranks the results; Any run gives the returns of the baselines, because all runs evaluate them on the same episodes.
     fn compare(
         &self,
         mut results: Vec<AlgorithmResult>,
@@ -322,9 +323,9 @@ mod tests {
     fn plan(process: &str, algorithm: &str, named: &[&str]) -> Result<Plan, LeftOut> {
         let signal = if process == "cart-pole" { "upright" } else { "cost" };
         let text = format!(
-            "[reward]\n{signal} = 1\n[process]\nkind = \"{process}\"\n[train]\nalgorithm = \"{algorithm}\"\ntotal_episodes = 5\n\
-             [train.dqn]\ngamma = 0.5\nbuffer_size = 1000\n[train.sac]\nbuffer_size = 1000\n[train.td3]\n\
-             buffer_size = 1000\n[train.ddpg]\nbuffer_size = 1000"
+            "[reward]\n{signal} = 1\n[process]\nkind = \"{process}\"\n[train]\nalgorithm = \"{algorithm}\"\ntotal_episodes \
+             = 5\n[train.dqn]\ngamma = 0.5\nbuffer_size = 1000\n[train.sac]\nbuffer_size = 1000\n[train.td3]\nbuffer_size \
+             = 1000\n[train.ddpg]\nbuffer_size = 1000"
         );
         let problem =
             Problem::new(Project::from_text("test", &text, &[]).unwrap(), &setpoint_processes::registry())

@@ -1,7 +1,7 @@
-//! What is wrong with a training, from its metrics: the symptom, what shows it, and what to try next.
+//! The faults of a training, from its metrics: symptom, evidence and next experiment.
 //!
-//! Each symptom is one function over the course of a training. A symptom is named only where the figures leave little doubt:
-//! a healthy run gets none.
+//! Each symptom is one function over the course of a training. It is reported only if the figures leave little doubt: a
+//! healthy run gets no symptom.
 
 use std::fs;
 
@@ -14,28 +14,28 @@ use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
 use setpoint_statistics::quantile;
 
-/// Fewer log lines than these say nothing.
+/// Fewer log lines are too few for a symptom.
 const LINES_MIN: usize = 8;
 
-/// Something that is wrong.
+/// A fault of a training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Symptom {
-    /// In a word or two.
+    /// Its name, in one or two words.
     pub name: &'static str,
     /// The figures that show it.
     pub evidence: String,
-    /// What to try next.
+    /// The next experiment.
     pub experiment: String,
 }
 
-/// The log lines of a run, as far as they are whole: a last one that a kill cut short is left out.
+/// The complete log lines of a run, without a last line that a kill cut short.
 pub fn read(folder: &RunFolder) -> Result<Vec<MetricsLine>, FileError> {
     let path = folder.metrics();
     let text = fs::read_to_string(&path).map_err(FileError::on("read", &path))?;
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
-/// All symptoms of a training, the gravest first; `None` where there are too few log lines to tell.
+/// All symptoms of a training, the most serious first; `None` if there are too few log lines.
 pub fn diagnose(problem: &Problem, lines: &[MetricsLine]) -> Option<Vec<Symptom>> {
     if lines.len() < LINES_MIN {
         return None;
@@ -75,8 +75,8 @@ impl Course<'_> {
         median(self.part(from, to).iter().filter_map(|line| line.learner.get(name).copied()).collect())
     }
 
-    /// Mean returns of the last 100 episodes, in the order of the training; of a curriculum's present level alone, for a
-    /// harder one is expected to return less.
+    /// Mean returns of the last 100 episodes, in the order of the training; with a curriculum, only of the present level,
+    /// because a harder level is expected to return less.
     fn returns(&self, from: f64, to: f64) -> Vec<f64> {
         let of = |line: &MetricsLine| match self.level() {
             Some(level) => line.level_returns.get(level).copied(),
@@ -85,20 +85,20 @@ impl Course<'_> {
         self.part(from, to).iter().filter_map(of).collect()
     }
 
-    /// The level of the curriculum that the training has come to.
+    /// The present level of the curriculum.
     fn level(&self) -> Option<&str> {
         let curriculum = self.problem.decision.project.curriculum.as_ref()?;
         let level = *self.lines.last()?.learner.get("curriculum_level")? as usize;
         curriculum.levels.get(level).map(String::as_str)
     }
 
-    /// How much the returns of episodes differ from each other at the end.
+    /// The standard deviation of the returns of episodes at the end.
     fn spread(&self) -> f64 {
         let deviations = self.part(0.8, 1.0).iter().filter_map(|line| line.return_sd);
         median(deviations.collect()).unwrap_or(0.0)
     }
 
-    /// What a mean of a hundred episodes may differ by without meaning anything: two of its standard errors.
+    /// The difference of two means of a hundred episodes that may be chance: two standard errors.
     fn noise(&self) -> f64 {
         2.0 * self.spread() / 10.0
     }
@@ -108,7 +108,7 @@ impl Course<'_> {
     }
 }
 
-/// A level that had been mastered is not any more.
+/// The policy no longer masters an earlier level.
 fn forgetting(course: &Course<'_>) -> Option<Symptom> {
     let curriculum = course.problem.decision.project.curriculum.as_ref()?;
     let last = course.lines.last()?;
@@ -121,13 +121,13 @@ fn forgetting(course: &Course<'_>) -> Option<Symptom> {
     (forgotten > 0.0).then(|| Symptom {
         name: "forgetting",
         evidence: format!(
-            "{forgotten} of the earlier levels return more than {} % less than when they were left; mean returns now: {}",
+            "{forgotten} of the earlier levels return more than {} % less than at the end of their level; mean returns now: {}",
             curriculum.forgotten_percent,
             returns.join(", ")
         ),
         experiment: format!(
-            "raise curriculum.rehearsal (it is {}): more episodes on the earlier levels; or let the policy tell levels apart by \
-             a feature, if the plant can",
+            "raise curriculum.rehearsal (it is {}): more episodes on the earlier levels; or let the policy distinguish \
+             levels by a feature, if the plant can",
             curriculum.rehearsal
         ),
     })
@@ -143,9 +143,9 @@ fn mean(values: &[f64]) -> f64 {
     setpoint_statistics::mean(values.iter().copied())
 }
 
-/// Nearly all episodes are paid the same: there is nothing to tell a good one from a bad one.
+/// Nearly all episodes have the same return, so nothing distinguishes good episodes from bad ones.
 fn sparse_reward(course: &Course<'_>) -> Option<Symptom> {
-    // Later on they may be alike because all are perfect.
+    // Later they may be equal because all are perfect.
     let several: Vec<&MetricsLine> =
         course.part(0.0, 0.4).iter().filter(|line| line.return_sd.is_some()).collect();
     let same = |line: &&&MetricsLine| match (line.return_min, line.return_max) {
@@ -154,21 +154,21 @@ fn sparse_reward(course: &Course<'_>) -> Option<Symptom> {
     };
     let alike = several.iter().filter(same).count();
     let share = alike as f64 / several.len().max(1) as f64;
-    let paid = several.last()?.return_mean?;
+    let common = several.last()?.return_mean?;
     (several.len() >= LINES_MIN / 2 && share > 0.7).then(|| Symptom {
         name: "reward too sparse",
         evidence: format!(
-            "in {:.0} % of the first log lines all episodes had the same return ({paid:.4})",
+            "in {:.0} % of the first log lines all episodes had the same return ({common:.4})",
             100.0 * share
         ),
-        experiment: "pay for being on the way: a signal that rises towards the goal as a reward term, or beginnings nearer to \
+        experiment: "reward progress: a signal that rises towards the goal as a reward term, or initial states nearer to \
                      it; a learner from a replay buffer with noise that keeps its direction (ornstein-uhlenbeck) finds rare \
                      rewards sooner"
             .to_owned(),
     })
 }
 
-/// What an action is worth shows after the discount has forgotten it.
+/// The reward of an action comes too late for the discount.
 fn short_discount(course: &Course<'_>) -> Option<Symptom> {
     let gamma = course.problem.options.gamma()?;
     let horizon = 1.0 / (1.0 - gamma).max(1e-12);
@@ -180,22 +180,22 @@ fn short_discount(course: &Course<'_>) -> Option<Symptom> {
             (median(lengths.collect())?, "the length of an episode, at whose end the reward shows")
         }
     };
-    // At three horizons e⁻³ = 5 % of a reward is left.
+    // At three horizons e⁻³ = 5 % of a reward remains.
     (delay > 3.0 * horizon).then(|| Symptom {
         name: "discount too short",
         evidence: format!(
-            "gamma = {gamma} looks {horizon:.0} steps ahead; {delay:.0} steps are {cause}: {:.1} % of the reward is left",
+            "gamma = {gamma} looks {horizon:.0} steps ahead; {delay:.0} steps are {cause}: {:.1} % of the reward remains",
             100.0 * gamma.powf(delay)
         ),
         experiment: format!(
-            "gamma = {:.4} in [train.{}] looks as far as the reward is away",
+            "gamma = {:.4} in [train.{}] looks as far as the delay of the reward",
             1.0 - 1.0 / delay.max(2.0),
             course.algorithm()
         ),
     })
 }
 
-/// Updates that go as far as the clip lets them.
+/// Updates that reach the limit of the clip.
 fn saturated_clipping(course: &Course<'_>) -> Option<Symptom> {
     let clipped = course.median("clip_fraction", 0.0, 0.5)?;
     let divergence = course.median("approximate_kl", 0.0, 0.5).unwrap_or(0.0);
@@ -210,7 +210,7 @@ fn saturated_clipping(course: &Course<'_>) -> Option<Symptom> {
     })
 }
 
-/// The policy is certain of itself before it knows anything.
+/// The policy is nearly deterministic before it has learned.
 fn vanished_entropy(course: &Course<'_>) -> Option<Symptom> {
     let choices = course.problem.spec().action.is_discrete().then(|| course.problem.spec().action.len())?;
     let most = (choices as f64).ln();
@@ -225,15 +225,15 @@ fn vanished_entropy(course: &Course<'_>) -> Option<Symptom> {
     })
 }
 
-/// Hardly anything was tried.
+/// The training tried too few other actions.
 fn little_exploration(course: &Course<'_>) -> Option<Symptom> {
     let tried = course.median("not_greedy_percent", 0.0, 0.25)?;
-    // A policy that chooses by chance explores by that; its entropy tells.
+    // A stochastic policy explores by its own randomness; its entropy shows it.
     let by_rate = course.median("exploration_rate", 0.0, 0.25).is_some();
     (by_rate && tried < 1.0).then(|| Symptom {
         name: "exploration too low",
         evidence: format!(
-            "in the first quarter {tried:.2} % of the decisions were another than the one that looked best"
+            "in the first quarter {tried:.2} % of the decisions differed from the best known action"
         ),
         experiment:
             "exploration_initial_eps = 1.0 and exploration_fraction = 0.2, or exploration = \"boltzmann\""
@@ -244,7 +244,7 @@ fn little_exploration(course: &Course<'_>) -> Option<Symptom> {
 /// The value does not explain the returns.
 fn blind_value(course: &Course<'_>) -> Option<Symptom> {
     if let Some(explained) = course.median("explained_variance", 0.6, 1.0) {
-        // Of returns that are all alike there is nothing to explain.
+        // Equal returns leave nothing to explain.
         let alike = course.spread() <= 1e-3 * mean(&course.returns(0.6, 1.0)).abs();
         return (explained < 0.05 && !alike).then(|| Symptom {
             name: "value not learning",
@@ -253,19 +253,19 @@ fn blind_value(course: &Course<'_>) -> Option<Symptom> {
                 (100.0 * explained).max(0.0)
             ),
             experiment: "normalize_reward = true (returns of thousands take long to reach), vf_coef = 0.5 or more, a larger \
-                         net_arch.vf; if it stays so, the observation may lack what decides the return"
+                         net_arch.vf; if this does not help, the observation may lack the cause of the return"
                 .to_owned(),
         });
     }
     let estimate =
         course.median("mean_target", 0.5, 1.0).or_else(|| course.median("mean_value", 0.5, 1.0))?;
-    // No state is worth more, or less, than the best or worst episode came to; a discount makes it less.
+    // No state has a value beyond the best or the worst episode; a discount makes values smaller.
     let sizes = course.lines.iter().flat_map(|line| [line.return_min, line.return_max]).flatten();
     let most = sizes.fold(0.0_f64, |most, value| most.max(value.abs()));
     (estimate.abs() > 3.0 * most && most > 0.0).then(|| Symptom {
         name: "value not learning",
         evidence: format!(
-            "the critic takes states to be worth {estimate:.4} in the median, while no episode came to more than {most:.4}: \
+            "the critic estimates a median value of {estimate:.4}, but no episode returned more than {most:.4}: \
              it believes its own errors"
         ),
         experiment: "a third of the learning_rate, a slower target (tau = 0.005, or a larger target_update_interval), rewards \
@@ -274,7 +274,7 @@ fn blind_value(course: &Course<'_>) -> Option<Symptom> {
     })
 }
 
-/// It was much better once.
+/// The mean return was much better before.
 fn collapse(course: &Course<'_>) -> Option<Symptom> {
     let returns = course.returns(0.0, 1.0);
     let (first, last) = (*returns.first()?, *returns.last()?);
@@ -292,13 +292,13 @@ fn collapse(course: &Course<'_>) -> Option<Symptom> {
     })
 }
 
-/// Up and down without getting anywhere.
+/// The mean return rises and falls without progress.
 fn oscillation(course: &Course<'_>) -> Option<Symptom> {
     let returns = course.returns(0.4, 1.0);
     if returns.len() < LINES_MIN {
         return None;
     }
-    // Twelve looks, each a mean: what wobbles within one is noise.
+    // Twelve means: changes within one of them are noise.
     let size = returns.len().div_ceil(12);
     let looks: Vec<f64> = returns.chunks(size).map(mean).collect();
     let moves: Vec<f64> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -317,7 +317,7 @@ fn oscillation(course: &Course<'_>) -> Option<Symptom> {
     })
 }
 
-/// It does not rise, and is not where it should be.
+/// The mean return does not rise, and has not reached its target.
 fn plateau(course: &Course<'_>) -> Option<Symptom> {
     let returns = course.returns(0.0, 1.0);
     let quarter = returns.len() / 4;
@@ -340,12 +340,12 @@ fn plateau(course: &Course<'_>) -> Option<Symptom> {
             _ => format!("the mean return was {early:.4} in the first quarter and {late:.4} in the last"),
         },
         experiment: "ten times the learning_rate if the losses hardly move, a tenth if they jump; more exploration; larger \
-                     rollouts or batches; `setpoint compare` tells whether another algorithm fares better"
+                     rollouts or batches; `setpoint compare` shows whether another algorithm is better"
             .to_owned(),
     })
 }
 
-/// One choice is nearly always taken.
+/// The policy nearly always takes one choice.
 fn skewed_actions(course: &Course<'_>) -> Option<Symptom> {
     let names = course.problem.spec().action.names();
     let part = course.part(0.85, 1.0);
@@ -363,8 +363,8 @@ fn skewed_actions(course: &Course<'_>) -> Option<Symptom> {
         name: "action skew",
         evidence: format!("at the end {} was taken in {:.1} % of the decisions", names[choice], 100.0 * share),
         experiment: format!(
-            "see whether always doing so is paid best: a [[scenario]] that prefers the heuristic over actions = \
-             [\"{}\"]; if it is, the reward is wrong, if not, more exploration",
+            "test whether this action alone gets the most reward: a [[scenario]] that prefers the heuristic over actions = \
+             [\"{}\"]; if so, the reward is wrong; if not, increase exploration",
             names[choice]
         ),
     })

@@ -4,7 +4,7 @@
 //! * [`compare`] – several algorithms on one decision, and the choice among them
 //! * [`tune`] – the search for better options, and its proof
 //! * [`probes`] – short trainings that look for ways to exploit the reward
-//! * [`suitability`] – settings with which an algorithm hardly learns; [`diagnose`] – symptoms of a broken training
+//! * [`suitability`] – options with which an algorithm hardly learns; [`diagnose`] – symptoms of a broken training
 //! * [`mod@validate`] – the simulator against a log of the plant
 
 pub mod compare;

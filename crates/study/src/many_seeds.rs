@@ -1,4 +1,4 @@
-//! One training per seed, side by side on all cores: a distribution over seeds instead of a lucky one.
+//! One training per seed, in parallel on all cores: a distribution over seeds instead of one lucky seed.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -21,7 +21,7 @@ use setpoint_statistics::Summary;
 pub struct Seeds {
     /// Each seed, in order.
     pub runs: Vec<SeedRun>,
-    /// Reward per step over seeds, each seed's evaluation one number.
+    /// Reward per step over seeds, with one number per seed.
     pub reward_per_step: Summary,
     /// Return of an episode over seeds.
     pub episode_return: Summary,
@@ -30,7 +30,7 @@ pub struct Seeds {
 }
 
 impl Seeds {
-    /// Keeps the evidence with the run that holds a folder of each seed.
+    /// Stores the evidence in the run that contains the folders of the seeds.
     pub fn keep(&self, problem: &Problem, folder: &RunFolder) -> Result<(), FileError> {
         let (decision, resolved) = (&problem.decision, problem.resolved());
         let mut hashes =
@@ -50,7 +50,7 @@ pub struct SignalOverSeeds {
     pub name: String,
     /// Its unit; `%` for shares.
     pub unit: String,
-    /// Over seeds, each seed's evaluation one number.
+    /// Its summary over seeds, with one number per seed.
     pub over_seeds: Summary,
 }
 
@@ -59,47 +59,47 @@ pub struct SignalOverSeeds {
 pub struct SeedRun {
     /// The seed.
     pub seed: u64,
-    /// How its training went.
+    /// The summary of its training.
     pub training: train::Summary,
-    /// How its policy does.
+    /// The evaluation of its policy.
     pub evaluation: Evaluation,
 }
 
-/// One of several trainings side by side.
+/// One of several parallel trainings.
 pub struct Member<'a> {
-    /// What is learnt; its own seed does not count.
+    /// The problem; `seed` replaces its own seed.
     pub problem: &'a Problem,
     /// The seed.
     pub seed: u64,
-    /// Where its files go.
+    /// The folder of its files.
     pub folder: Option<RunFolder>,
 }
 
-/// What arrives while members are trained.
+/// An event during the trainings.
 pub enum Event {
-    /// A member got on.
+    /// Progress of a member.
     Progress {
         /// Its place among the members.
         index: usize,
-        /// How far it is.
+        /// Its progress.
         progress: Progress,
     },
     /// A member is trained and evaluated.
     Finished {
         /// Its place among the members.
         index: usize,
-        /// How its training went.
+        /// The summary of its training.
         training: train::Summary,
         /// Mean return per episode of its evaluation.
         episode_return: f64,
     },
 }
 
-/// How trainings side by side are carried out; none of it changes a result.
+/// The options of parallel trainings; they do not change a result.
 pub struct SideBySide<'a> {
-    /// How many trainings at once, a core each.
+    /// Number of trainings at a time, one core each.
     pub at_once: usize,
-    /// Whether to go on from what their folders hold.
+    /// Whether to continue from the files in their folders.
     pub resume: bool,
     /// Set to stop after the present updates.
     pub stop: &'a AtomicBool,
@@ -107,8 +107,8 @@ pub struct SideBySide<'a> {
     pub stops_all: fn(&TrainError) -> bool,
 }
 
-/// Trains and evaluates `count` seeds from the project's on, `at_once` at a time, each in its own folder below
-/// `folder`. Gives `None` when it was stopped; what was trained stays and is not trained again on resume.
+/// Trains and evaluates `count` seeds from the project's seed on, `at_once` at a time, each in its own folder below
+/// `folder`. Gives `None` if it was stopped; finished trainings are kept, and a resume does not repeat them.
 pub fn train_seeds(
     problem: &Problem,
     count: usize,
@@ -134,7 +134,7 @@ pub fn train_seeds(
     Ok((!stopped).then(|| summarize(runs)))
 }
 
-/// Trains and evaluates every member, each on one core. An end is `None` where a member was stopped before it.
+/// Trains and evaluates every member, each on one core. The result is `None` for a member that was stopped before its end.
 pub fn train_members(
     members: &[Member<'_>],
     how: &SideBySide<'_>,
@@ -153,7 +153,7 @@ pub fn train_members(
                         break;
                     }
                     let mut progress = |progress: &Progress| {
-                        // The receiver outlives the scope; a failed send could only mean that nobody looks.
+                        // The receiver outlives the scope; a failed send could only mean that the receiver has ended.
                         let _ = sender.send(Message::Progress(index, *progress));
                     };
                     let result = members[index].train(how, &mut progress);

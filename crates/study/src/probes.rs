@@ -1,8 +1,8 @@
-//! Reward-hacking probes: short trainings that try to get the most out of the reward, and out of each of its terms alone, and
-//! what they do to get it.
+//! Reward-hacking probes: short trainings that maximise the reward, and each of its terms alone, and the faults of their
+//! policies.
 //!
-//! What a learner finds in a minute, a learner finds in a plant. A flag is a sentence for people: it need not be wrong that one
-//! action is nearly always taken, but somebody should have seen it.
+//! If a short training finds a loophole of the reward, a long one finds it too. A flag is a sentence for people: one action
+//! in nearly all decisions need not be wrong, but somebody should know it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,36 +25,36 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{TrainOptions, train};
 
 const FILE_NAME: &str = "probes.json";
-/// The flag of a policy that is paid more and lets a signal of `[safety]` get worse.
+/// The flag of a policy that gets more reward while a signal of `[safety]` is worse.
 pub const SAFETY: &str = "safety traded for reward";
-/// A choice that is taken more often than this is nearly always taken.
+/// A choice with a greater share of the decisions counts as nearly always taken.
 const NEARLY_ALWAYS_PERCENT: f64 = 90.0;
-/// A term with more than this share of the reward's variance decides alone.
+/// A term with a greater share of the reward's variance decides alone.
 const DOMINANT_SHARE: f64 = 0.8;
-/// Episodes that a probe's policy is judged by.
+/// Evaluation episodes of a probe's policy.
 const EPISODES: u32 = 100;
-/// Steps of each training, unless the caller says how many: a twentieth of the project's, between these.
+/// Limits of the default number of steps of each training, a twentieth of the project's steps.
 const STEPS: std::ops::RangeInclusive<u64> = 20_000..=200_000;
 
-/// What stands out.
+/// A symptom that a probe found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flag {
-    /// In a word or two.
+    /// Its name, in one or two words.
     pub name: String,
-    /// What happened and why it matters.
+    /// The behaviour, and the reason why it matters.
     pub sentence: String,
-    /// Whether the whole reward asks for it: then the reward is wrong, not merely one term of it.
+    /// Whether the training on the whole reward shows it: then the reward is wrong, not only one term.
     pub by_the_whole_reward: bool,
 }
 
-/// What probes found, for reports: `probes.json` in the folder of a decision's runs.
+/// The results of the probes, for reports: `probes.json` in the folder of a decision's runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probed {
-    /// The process, the reward and what is declared safe, as they were probed.
+    /// The process, the reward and the declared safety signals of the probes.
     pub asked: String,
     /// Environment steps of each training.
     pub steps: u64,
-    /// What stands out.
+    /// The symptoms.
     pub flags: Vec<Flag>,
 }
 
@@ -64,7 +64,8 @@ impl Probed {
         Self { asked: asked(problem), steps, flags }
     }
 
-    /// Keeps it beside the runs of the decision. The policies of the short trainings are not kept, so no hash names them.
+    /// Stores the results in the folder of the decision's runs. The policies of the short trainings are not stored, so
+    /// there is no hash of them.
     pub fn keep(&self, problem: &Problem, folder: &Path) -> Result<(), FileError> {
         let (decision, resolved) = (&problem.decision, problem.resolved());
         let hashes =
@@ -72,7 +73,7 @@ impl Probed {
         evidence_file::write(&folder.join(FILE_NAME), &hashes, self)
     }
 
-    /// What was found for a run's decision; `None` where it was never probed, or was another one then.
+    /// The results for a run's decision; `None` if there was no probe, or if the decision has changed since then.
     pub fn of_run(problem: &Problem, folder: &RunFolder) -> Result<Option<Self>, FileError> {
         let Some(runs) = folder.path.parent() else { return Ok(None) };
         let probed: Option<Self> = evidence_file::read(&runs.join(FILE_NAME))?;
@@ -80,7 +81,7 @@ impl Probed {
     }
 }
 
-/// What a probe's result depends on, as text.
+/// All inputs of a probe's result, as text.
 fn asked(problem: &Problem) -> String {
     let mut table = problem.decision.project.to_toml();
     table.retain(|name, _| {
@@ -90,26 +91,26 @@ fn asked(problem: &Problem) -> String {
     table.to_string()
 }
 
-/// Steps of a probe where nobody says how many.
+/// Default number of steps of a probe.
 pub fn steps(problem: &Problem) -> u64 {
     let total = problem.decision.project.train.total_steps;
     (total / 20).clamp(*STEPS.start(), *STEPS.end()).min(total)
 }
 
-/// How to probe.
+/// The options of the probes.
 pub struct How<'a> {
     /// Environment steps of each training.
     pub steps: u64,
-    /// Cores to use.
+    /// Number of cores.
     pub threads: usize,
-    /// When it becomes true, what was found until then is all there is.
+    /// Set to stop; the results contain the symptoms found before.
     pub stop: &'a AtomicBool,
-    /// Told after each training how many of how many there were.
+    /// Called after each training with the number of finished trainings and of all trainings.
     pub done: &'a mut dyn FnMut(usize, usize),
 }
 
-/// Trains on the whole reward and on each term alone, and says what stands out. Constraints are left aside: what the reward
-/// wants is asked, not what the guard lets through.
+/// Trains on the whole reward and on each term alone, and returns the symptoms. Ignores constraints, because the question
+/// is what the reward asks for, not what the constraints permit.
 pub fn probe(problem: &Problem, how: How<'_>) -> Result<Vec<Flag>, TrainError> {
     let How { steps, threads, stop, done } = how;
     let mut unguarded = problem.decision.project.clone();
@@ -129,7 +130,7 @@ pub fn probe(problem: &Problem, how: How<'_>) -> Result<Vec<Flag>, TrainError> {
     let trainings = 1 + if terms.len() > 1 { terms.len() } else { 0 };
     let train_on = |own: &Problem| -> Result<Evaluation, TrainError> {
         let options = TrainOptions { folder: None, resume: false, threads, stop, progress: &mut |_| {} };
-        // Judged by the whole reward, whatever it was paid for.
+        // The evaluation uses the whole reward, also for a policy that was trained on one term.
         Ok(evaluate(&whole.decision, &train(own, options)?.policy, 1)?)
     };
     flags.extend(judge(problem, &train_on(&whole)?, "the whole reward", true));
@@ -143,7 +144,7 @@ pub fn probe(problem: &Problem, how: How<'_>) -> Result<Vec<Flag>, TrainError> {
         let own = of(project);
         match train_on(&own) {
             Ok(found) => flags.extend(judge(problem, &found, &format!("`{name}` alone"), false)),
-            // A term alone need not be learnable.
+            // A training on one term alone may fail.
             Err(error) if error.is_divergence() => {}
             Err(error) => return Err(error),
         }
@@ -164,8 +165,8 @@ fn alone(reward: &Reward) -> Vec<(String, Reward)> {
     all
 }
 
-/// What a policy that was trained on `paid_for` does.
-fn judge(problem: &Problem, found: &Evaluation, paid_for: &str, by_the_whole_reward: bool) -> Vec<Flag> {
+/// The symptoms of a policy that was trained on `objective`.
+fn judge(problem: &Problem, found: &Evaluation, objective: &str, by_the_whole_reward: bool) -> Vec<Flag> {
     let policy = &found.policy;
     let mut flags = Vec::new();
     let mut flag =
@@ -174,33 +175,34 @@ fn judge(problem: &Problem, found: &Evaluation, paid_for: &str, by_the_whole_rew
         flag(
             "one action",
             format!(
-                "paid for {paid_for}, it takes {} in {:.0} % of its decisions: is that the decision you want to automate?",
+                "trained on {objective}, the policy takes {} in {:.0} % of its decisions: do you want to automate that \
+                 decision?",
                 action.name,
                 action.percent.unwrap_or(100.0)
             ),
         );
     }
-    // The hand-written rule where there is one: it knows what is safe.
+    // The hand-written rule if there is one: it respects safety.
     let Some((index, baseline)) =
         found.baselines.iter().enumerate().max_by_key(|(_, baseline)| baseline.name != "random")
     else {
         return flags;
     };
     let comparison = &found.comparisons[index];
-    let is_paid_more = comparison.difference_interval.low > 0.0;
-    if is_paid_more || !by_the_whole_reward {
-        for sentence in worsened(problem, policy, baseline, paid_for) {
+    let gets_more = comparison.difference_interval.low > 0.0;
+    if gets_more || !by_the_whole_reward {
+        for sentence in worsened(problem, policy, baseline, objective) {
             flag(SAFETY, sentence);
         }
     }
-    if let Some(sentence) = termination(problem, policy, baseline, paid_for) {
+    if let Some(sentence) = termination(problem, policy, baseline, objective) {
         flag("termination", sentence);
     }
     flags
 }
 
-/// Declared signals that are clearly worse than the baseline's: their 95 % intervals do not meet.
-fn worsened(problem: &Problem, policy: &Subject, baseline: &Subject, paid_for: &str) -> Vec<String> {
+/// Declared signals that are clearly worse than the baseline's: their 95 % intervals do not overlap.
+fn worsened(problem: &Problem, policy: &Subject, baseline: &Subject, objective: &str) -> Vec<String> {
     let look = |(name, better): &(String, Better)| {
         let of = |subject: &Subject| subject.signals.iter().find(|signal| signal.name == *name).cloned();
         let (own, other) = (of(policy)?, of(baseline)?);
@@ -211,8 +213,8 @@ fn worsened(problem: &Problem, policy: &Subject, baseline: &Subject, paid_for: &
         is_worse.then(|| {
             let unit = behind_number(&own.unit);
             format!(
-                "paid for {paid_for}, it lets {name} come to {:.4}{unit} where {} has {:.4}, and {} is better: the reward does \
-                 not charge enough for it",
+                "trained on {objective}, the policy has {name} at {:.4}{unit}, and {} has {:.4}; {} is better: the reward \
+                 does not punish it enough",
                 own.mean,
                 baseline.name,
                 other.mean,
@@ -223,14 +225,14 @@ fn worsened(problem: &Problem, policy: &Subject, baseline: &Subject, paid_for: &
     problem.decision.project.safety.iter().filter_map(look).collect()
 }
 
-/// Episodes ended for a bonus, or dragged on because every step is paid.
-fn termination(problem: &Problem, policy: &Subject, baseline: &Subject, paid_for: &str) -> Option<String> {
+/// Episodes that end early for a bonus, or last long because every step earns reward.
+fn termination(problem: &Problem, policy: &Subject, baseline: &Subject, objective: &str) -> Option<String> {
     let bonus = problem.decision.project.reward.on_terminated;
     let (own, other) = (policy.terminated_percent, baseline.terminated_percent);
     if bonus > 0.0 && own > other + 20.0 && bonus > 0.2 * policy.episode_return.mean.abs() {
         return Some(format!(
-            "paid for {paid_for}, it ends {own:.0} % of its episodes ({} {other:.0} %), for {bonus} each, which is {:.0} % of \
-             what an episode brings: does the end mean what the bonus means?",
+            "trained on {objective}, the policy ends {own:.0} % of its episodes ({} {other:.0} %), for {bonus} each, which \
+             is {:.0} % of the return of an episode: is the end worth its bonus?",
             baseline.name,
             100.0 * bonus / policy.episode_return.mean.abs().max(1e-9)
         ));
@@ -241,14 +243,14 @@ fn termination(problem: &Problem, policy: &Subject, baseline: &Subject, paid_for
     );
     (longer && less && policy.episode_return.mean > baseline.episode_return.mean).then(|| {
         format!(
-            "paid for {paid_for}, it makes episodes last {:.0} steps ({} {:.0}) at less reward per step: staying alive pays \
-             more than doing the work",
+            "trained on {objective}, the policy prolongs episodes to {:.0} steps ({} {:.0}) at less reward per step: a \
+             long episode earns more than good work",
             policy.episode_steps.mean, baseline.name, baseline.episode_steps.mean
         )
     })
 }
 
-/// A term that makes up nearly all of the reward's variance while everything is tried.
+/// A term with nearly all of the reward's variance under random actions.
 fn dominance(problem: &Problem) -> Result<Vec<Flag>, TrainError> {
     const LANES: usize = 32;
     const STEPS: u32 = 500;
@@ -258,7 +260,7 @@ fn dominance(problem: &Problem) -> Result<Vec<Flag>, TrainError> {
     let stream = Stream::new(seed, "probe random", 0);
     let mut random = UniformRandom::new(&problem.spec().action, LANES, stream);
     let (mut sums, mut squares) = (vec![0.0; names.len()], vec![0.0; names.len()]);
-    // Episode after episode: a lane goes on until it has taken all its steps.
+    // A lane plays episode after episode until it has taken all its steps.
     player.play(&mut random, &mut |step: &Step<'_>| {
         for ((sum, square), term) in sums.iter_mut().zip(&mut squares).zip(step.terms) {
             *sum += term;
@@ -276,7 +278,7 @@ fn dominance(problem: &Problem) -> Result<Vec<Flag>, TrainError> {
         Some((name, variance)) if counted > 1 => vec![Flag {
             name: "one term decides".to_owned(),
             sentence: format!(
-                "`{name}` makes up {:.0} % of the reward's variance under random actions: beside it the other terms are noise \
+                "`{name}` has {:.0} % of the reward's variance under random actions: the other terms look like noise \
                  to a learner",
                 100.0 * variance / total
             ),

@@ -1,8 +1,8 @@
-//! Whether an algorithm suits its decision: settings that are allowed, and with which it hardly learns.
+//! Whether an algorithm suits its decision: options that are allowed, but with which it hardly learns.
 //!
-//! Each finding is a warning that says what happens and what to write instead; nothing is refused here. What cannot work
-//! at all is refused where a [`Problem`] is made. Here are the checks that hold for every algorithm; an algorithm's own are
-//! in its file ([`warnings`](setpoint_learn::recipe::LearnerOptions::warnings)).
+//! Each finding is a warning with the effect and a better value; nothing is refused here. A [`Problem`] refuses options
+//! that cannot work at all. This file has the checks for all algorithms; the checks of one algorithm are in its file
+//! ([`warnings`](setpoint_learn::recipe::LearnerOptions::warnings)).
 
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::Feature;
@@ -10,15 +10,15 @@ use setpoint_decision::spec::Feature;
 use setpoint_learn::off_policy::{Collection, available_memory_bytes};
 use setpoint_learn::problem::Problem;
 
-/// Features that reach further than this saturate a network that sees them as they are.
+/// Features beyond this value saturate a network without normalisation.
 const MAGNITUDE_LARGE: f32 = 100.0;
 
-/// Everything that does not suit; nothing where all is well.
+/// All warnings.
 pub fn suitability(problem: &Problem) -> Vec<Finding> {
     with_memory(problem, available_memory_bytes())
 }
 
-/// The same with so much free memory in bytes, `None` where the system does not tell.
+/// The same with the free memory in bytes, `None` if the system does not report it.
 fn with_memory(problem: &Problem, free_bytes: Option<u64>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(collection) = problem.options.collection() {
@@ -39,9 +39,9 @@ fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -
         findings.push(Finding::warn(
             "replay buffer",
             format!(
-                "buffer_size = {buffer_size} takes {:.1} GB once it is full, more than a quarter of the {:.1} GB that are \
-                 free here, and each seed has its own; lower it in [train.{name}]: {total_steps} steps fill no more than \
-                 that many places",
+                "buffer_size = {buffer_size} takes {:.1} GB when it is full, more than a quarter of the {:.1} GB that are \
+                 free here, and each seed has its own; lower it in [train.{name}]: {total_steps} steps fill only \
+                 as many places",
                 bytes as f64 / 1e9,
                 free as f64 / 1e9
             ),
@@ -52,7 +52,7 @@ fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -
             "learning starts",
             format!(
                 "learning_starts = {learning_starts} of total_steps = {total_steps}: actions stay uniform to the end and \
-                 nothing is learnt; lower learning_starts in [train.{name}] to a hundredth of the steps or so"
+                 nothing is learnt; lower learning_starts in [train.{name}] to about a hundredth of the steps"
             ),
         ));
     }
@@ -62,7 +62,7 @@ fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -
 /// Networks want inputs of about one.
 fn scale(problem: &Problem) -> Option<Finding> {
     let normalized = problem.options.normalizes_observations()?;
-    // Features without a finite range say nothing of what they usually are.
+    // Features without a finite range say nothing about their usual values.
     let reach = |feature: &Feature| match feature.low.abs().max(feature.high.abs()) {
         f32::MAX => 0.0,
         reach => reach,
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// Subjects and messages of what `check` says about a process and some lines of a project file.
+    /// Subjects and messages of the warnings of `check` for a process and some lines of a project file.
     fn warnings(process: &str, lines: &str) -> Vec<(String, String)> {
         let signal = match process {
             "cart-pole" => "upright",
@@ -248,6 +248,6 @@ mod tests {
         let falling = train(2_000, &format!("{early}\"linear\"")).replace("fraction = 1.0", "fraction = 0.5");
         let constant =
             train(2_000, &format!("{early}\"constant\"")).replace("fraction = 1.0", "fraction = 0.5");
-        warns_until_fixed("cart-pole", &falling, &constant, "exploration", "greedy");
+        warns_until_fixed("cart-pole", &falling, &constant, "exploration", "acts greedily");
     }
 }

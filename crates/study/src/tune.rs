@@ -1,13 +1,13 @@
-//! The search for better options: trials that are suggested by what was tried before, of which the poor ones are stopped early.
+//! The search for better options: each trial follows from the results of earlier trials, and poor trials stop early.
 //!
-//! *Successive halving* (Jamieson & Talwalkar 2016; in generations, so that the result does not depend on the number of cores):
-//! every trial is trained for a ninth of the steps; the best third of all that came so far goes on to a third of them, and of
-//! those the best third to the end. A trial goes on from its own checkpoint: nothing is trained twice. The first trial is the
-//! project as it is.
+//! *Successive halving* (Jamieson & Talwalkar 2016; in generations, so that the result does not depend on the number of
+//! cores): every trial takes a ninth of the steps; the best third of all trials so far continues to a third of the steps,
+//! and the best third of these to the end. A trial continues from its own checkpoint, so no step is repeated. The first
+//! trial uses the project's own options.
 //!
-//! *Selection and proof are apart*: trials are trained and scored with seeds of their own; then the best settings and the
-//! project's are trained anew on the project's seeds and evaluated on its evaluation episodes. That figure is the result, and it
-//! may well say that nothing better was found.
+//! *Selection and proof are separate*: trials have their own seeds for training and scores. Then the best options and the
+//! project's options are trained again on the project's seeds and evaluated on its evaluation episodes. That figure is the
+//! result, and it may say that the search found no better options.
 
 pub mod importance;
 pub mod sampler;
@@ -32,25 +32,25 @@ use setpoint_statistics::{Interval, mean};
 
 /// Shares of the steps at which trials are judged.
 const RUNGS: [f64; 3] = [1.0 / 9.0, 1.0 / 3.0, 1.0];
-/// One of so many goes on.
+/// One trial of this number continues.
 const KEEP: usize = 3;
 /// Trials that are suggested together.
 const GENERATION: usize = 4;
-/// Added to the project's seeds for trials: no seed of the final figure is among them.
+/// Added to the project's seeds for trials, so that they share no seed with the final figure.
 const SELECTION: u64 = 500_000_000;
-/// Episodes that a trial is scored on.
+/// Number of evaluation episodes of a trial.
 const EPISODES: usize = 200;
 
-/// One set of options and how far it came.
+/// One set of options and its scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
-    /// Its number; 0 is the project as it is.
+    /// Its number; 0 has the project's own options.
     pub index: usize,
     /// Options and their values, as overrides of the project file; empty for trial 0.
     pub settings: Vec<(String, toml::Value)>,
     /// Mean return at each share of the steps that it was trained for.
     pub scores: Vec<f64>,
-    /// Why it could not be trained, if it could not.
+    /// The reason why it could not be trained, if so.
     pub failed: Option<String>,
 }
 
@@ -60,58 +60,58 @@ impl Trial {
         self.settings.iter().map(|(option, value)| format!("train.{algorithm}.{option}={value}")).collect()
     }
 
-    /// The settings in a line.
+    /// The options in one line.
     pub fn words(&self) -> String {
         if self.settings.is_empty() {
-            return "the project's own settings".to_owned();
+            return "the project's own options".to_owned();
         }
         self.settings.iter().map(|(option, value)| format!("{option} {value}")).collect::<Vec<_>>().join(", ")
     }
 
-    /// Trials that came further are better, and of those that came equally far the one with the greater score.
+    /// Trials with more steps are better; of trials with equal steps, the trial with the greater score.
     fn merit(&self) -> (usize, f64) {
         let score = self.scores.last().copied().unwrap_or(f64::NEG_INFINITY);
         (if self.failed.is_some() { 0 } else { self.scores.len() }, score)
     }
 }
 
-/// Reads a project with overrides laid over it.
+/// Reads a project with overrides.
 pub type Open<'a> = dyn Fn(&[String]) -> Result<Problem, Box<Diagnostic>> + Sync + 'a;
 
 /// A project's search.
 pub struct Plan<'a> {
-    /// Reads the project with overrides laid over it.
+    /// Reads the project with overrides.
     pub open: &'a Open<'a>,
-    /// The project as it is.
+    /// The project without overrides.
     pub problem: &'a Problem,
-    /// Trials in all.
+    /// Number of trials.
     pub trials: usize,
     /// Seeds of the final figure.
     pub seeds: u64,
-    /// How many trainings at once, a core each.
+    /// Number of trainings at a time, one core each.
     pub at_once: usize,
-    /// Where trials and final trainings keep their files.
+    /// The folder of the files of trials and final trainings.
     pub folder: &'a Path,
-    /// Set to stop; what was found is kept.
+    /// Set to stop; finished trials are kept.
     pub stop: &'a AtomicBool,
 }
 
-/// What a search tells while it goes on.
+/// An event during a search.
 pub enum News<'a> {
     /// A trial reached its next share of the steps, or failed.
     Judged(&'a Trial),
-    /// Environment steps were taken: so many by one trial or final training.
+    /// Environment steps of one trial or final training.
     Steps(u64),
 }
 
-/// What the search is worth.
+/// The result of the search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
-    /// Mean return of each fresh seed with the project's own settings.
+    /// Mean return of each fresh seed with the project's own options.
     pub own: Vec<f64>,
-    /// And with the best ones that were found.
+    /// Mean return of each fresh seed with the best options.
     pub tuned: Vec<f64>,
-    /// Mean difference, tuned less own.
+    /// Mean difference, tuned minus own.
     pub difference: f64,
     /// Its 95 % interval over seeds.
     pub interval: Interval,
@@ -136,24 +136,24 @@ impl Proof {
         let (own, tuned) = (mean(self.own.iter().copied()), mean(self.tuned.iter().copied()));
         let Interval { low, high } = self.interval;
         let figures = format!(
-            "over {} fresh seeds the tuned settings return {tuned:.1} and the project's own {own:.1}, a difference of {:.1} [{low:.1}, \
-             {high:.1}]",
+            "over {} fresh seeds the tuned options return {tuned:.1} and the project's own {own:.1}, a difference of {:.1} \
+             [{low:.1}, {high:.1}]",
             self.own.len(),
             self.difference
         );
         if low > 0.0 {
             format!("Better: {figures}.")
         } else if high < 0.0 {
-            format!("Worse: {figures}. Keep your own settings.")
+            format!("Worse: {figures}. Keep your own options.")
         } else {
             format!(
-                "Not better: {figures}, which may be chance. Keep your own settings, or search with more trials."
+                "Not better: {figures}, which may be chance. Keep your own options, or search with more trials."
             )
         }
     }
 }
 
-/// What a project may search: its own ranges, or its algorithm's usual ones.
+/// The ranges of a search: the project's, or the usual ranges of its algorithm.
 pub fn ranges(problem: &Problem) -> Ranges {
     let own = &problem.decision.project.tuning;
     if own.is_empty() { (problem.options.recipe().tuning)() } else { own.clone() }
@@ -164,7 +164,7 @@ impl Plan<'_> {
         self.problem.options.name()
     }
 
-    /// Environment steps that the search takes, about: how many trials go on is known afterwards.
+    /// Approximate number of environment steps of the search: the number of trials that continue is not known before.
     pub fn steps(&self) -> u64 {
         let total = self.problem.decision.project.train.total_steps;
         let (mut left, mut share, mut before) = (self.trials, 0.0, 0.0);
@@ -176,7 +176,7 @@ impl Plan<'_> {
         (share * total as f64) as u64 + 2 * self.seeds * total
     }
 
-    /// Goes on from the trials that `tried` holds until all are judged; `None` when it was stopped.
+    /// Continues from the trials in `tried` until all are judged; `None` if it was stopped.
     pub fn search(
         &self,
         mut tried: Vec<Trial>,
@@ -188,7 +188,7 @@ impl Plan<'_> {
         for begin in (0..self.trials).step_by(GENERATION) {
             let generation = begin..(begin + GENERATION).min(self.trials);
             for index in generation.clone() {
-                // Whoever is there was suggested before a stop, from the same history.
+                // Trials in this list were suggested before a stop, from the same history.
                 if !tried.iter().any(|trial| trial.index == index) {
                     let earlier: Vec<Trial> =
                         tried.iter().filter(|trial| trial.index < begin).cloned().collect();
@@ -236,7 +236,7 @@ impl Plan<'_> {
         trial
     }
 
-    /// Trains some trials up to a share of the steps, side by side.
+    /// Trains some trials up to a share of the steps, in parallel.
     fn train(&self, tried: &mut [Trial], due: &[usize], rung: usize, news: &mut dyn FnMut(News<'_>)) {
         let next = AtomicUsize::new(0);
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -249,7 +249,7 @@ impl Plan<'_> {
                         if self.stop.load(Ordering::Relaxed) {
                             break;
                         }
-                        let mut trial = trial.lock().expect("nobody else takes it").clone();
+                        let mut trial = trial.lock().expect("no other thread takes it").clone();
                         let mut steps = |steps| drop(sender.send(Err(steps)));
                         if self.judge(&mut trial, rung, &mut steps) {
                             let _ = sender.send(Ok(trial));
@@ -271,7 +271,7 @@ impl Plan<'_> {
         });
     }
 
-    /// Trains one trial further and scores it; `false` when it was stopped on the way.
+    /// Trains one trial further and scores it; `false` if it was stopped.
     fn judge(&self, trial: &mut Trial, rung: usize, steps: &mut dyn FnMut(u64)) -> bool {
         let mut problem = match (self.open)(&trial.overrides(self.algorithm())) {
             Ok(problem) => problem,
@@ -313,7 +313,7 @@ impl Plan<'_> {
         true
     }
 
-    /// Trains the best settings and the project's own on fresh seeds; `None` when it was stopped.
+    /// Trains the best options and the project's own on fresh seeds; `None` if it was stopped.
     pub fn prove(
         &self,
         tuned: &Problem,
@@ -368,7 +368,7 @@ fn goes_on(trials: &[Trial], index: usize, rung: usize, end: usize) -> bool {
     let others = || {
         trials.iter().filter(|trial| trial.index < end).filter_map(|trial| Some((trial.index, score(trial)?)))
     };
-    // Of equals the earlier one goes first, or all of those that learnt the same would go on.
+    // Of equal trials the earlier ones come first, otherwise all equal trials would continue.
     let better = others().filter(|(place, other)| *other > own || (*other == own && *place < index)).count();
     better < others().count().div_ceil(KEEP)
 }
@@ -387,7 +387,7 @@ mod tests {
             [5.0, 1.0, 9.0, 7.0].iter().enumerate().map(|(index, score)| trial(index, &[*score])).collect();
         let going = |end| (0..end).filter(|index| goes_on(&trials, *index, 1, end)).collect::<Vec<_>>();
         assert_eq!(going(4), [2, 3], "two of four");
-        assert_eq!(going(3), [2], "one of three; what comes later is not known yet");
+        assert_eq!(going(3), [2], "one of three; later trials are not known yet");
         let equal: Vec<Trial> = (0..6).map(|index| trial(index, &[4.0])).collect();
         let going: Vec<usize> = (0..6).filter(|index| goes_on(&equal, *index, 1, 6)).collect();
         assert_eq!(going, [0, 1], "a third of equals");

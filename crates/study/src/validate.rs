@@ -1,14 +1,14 @@
-//! The simulator against a log of the plant: is what is learnt in the one worth anything in the other?
+//! The simulator against a log of the plant: does training in the simulator help at the plant?
 //!
-//! The simulator plays the log's own actions, episode by episode ([`play`]). Then both are compared: what their features
-//! and signals look like ([`distribution`]), what an action changes and when ([`dynamics`]), and what is paid ([`gap`]). Rows of
-//! an episode depend on each other, so whole pieces of episodes are split, swapped and resampled ([`pieces`]), and differences
-//! are judged by their size, not by how sure it is that they are not nothing: with enough rows nothing is.
+//! The simulator plays the log's own actions, episode by episode ([`play`]). Then both are compared: the distributions of
+//! their features and signals ([`distribution`]), the effect and the delay of actions ([`dynamics`]), and the reward
+//! ([`gap`]). Rows of an episode depend on each other, so whole pieces of episodes are split, swapped and resampled
+//! ([`pieces`]). The size of a difference decides, not its certainty: with enough rows every difference is certain.
 //!
-//! A behaviour that looks at the state before it acts is not the same behaviour when its actions are played back: at other
-//! moments they mean something else. Where the simulator does not fit under the log's actions, and these answer to what was
-//! seen, a clone of who decided plays too ([`controller`]), and the better of both judgements holds: a wrong simulator fits
-//! neither.
+//! A controller looks at the state before it acts. A replay of its actions ignores the simulated state, so the actions come
+//! at the wrong moments. If the simulator does not fit under the log's actions, and these actions depend on the state, a
+//! clone of the controller decides in the simulator too ([`controller`]). The better of both verdicts counts: a wrong
+//! simulator fits neither.
 
 use std::path::Path;
 
@@ -37,55 +37,55 @@ use dynamics::{Change, Lags, Prediction};
 use gap::Gap;
 use verdict::{Reason, Verdict};
 
-/// What the evidence is called.
+/// The name of the evidence.
 pub const EVIDENCE: &str = "validation";
 
-/// A simulator held against a log: `evidence/validation.json`.
+/// The comparison of a simulator with a log: `evidence/validation.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// `decision.name`
     pub project: String,
     /// `process.kind`
     pub process: String,
-    /// Seed of the simulator and of everything that is resampled.
+    /// Seed of the simulator and of the resampling.
     pub seed: u64,
-    /// The judgement.
+    /// The verdict.
     pub verdict: Verdict,
-    /// The judgement and why, in a sentence.
+    /// The verdict with its reasons, in a sentence.
     pub sentence: String,
-    /// What speaks against the simulator, the worst first.
+    /// The findings against the simulator, the worst first.
     pub reasons: Vec<Reason>,
-    /// What is wrong with the log itself.
+    /// The faults of the log itself.
     pub audit: Audit,
     /// Episodes of the log that were compared.
     pub episodes: u64,
     /// Their rows.
     pub rows: u64,
-    /// The clone of who decided in the log, where it decided in the simulator too; absent where the log's actions were played.
+    /// The clone of the log's controller, if it decided in the simulator; absent if the simulator played the log's actions.
     pub controller: Option<Controller>,
-    /// Rows that the simulator took: fewer where it came to an end before.
+    /// Rows of the simulator: fewer if its episodes ended earlier.
     pub simulated_rows: u64,
-    /// Pieces of episodes, the unit of everything that is resampled.
+    /// Pieces of episodes, the unit of the resampling.
     pub pieces: u64,
-    /// Reward per step; absent where the log has none and none can be computed.
+    /// Reward per step; absent if the log has no reward and it cannot be computed.
     pub reward: Option<Gap>,
-    /// From this gap of the reward on the simulator is doubtful, in percent.
+    /// Least gap of the reward of a doubtful simulator, in percent.
     pub gap_warn_percent: f64,
-    /// From this gap of the reward on it is inconsistent, in percent.
+    /// Least gap of the reward of an inconsistent simulator, in percent.
     pub gap_fail_percent: f64,
     /// Means of the signals that the log has.
     pub signals: Vec<Gap>,
     /// Distributions of features and signals.
     pub distributions: Vec<Distribution>,
-    /// What each action changes in one step.
+    /// The effect of each action in one step.
     pub changes: Vec<Change>,
-    /// Which earlier action explains the changes best; absent where pieces are too short to tell.
+    /// The delay at which actions explain the changes best; absent if pieces are too short.
     pub lags: Option<Lags>,
     /// One-step predictions of each feature's change.
     pub predictions: Vec<Prediction>,
 }
 
-/// Compares. Of an episode as much is looked at as the simulator's limit of steps allows. `told` hears what is being done.
+/// Compares both, up to the simulator's limit of steps in each episode. Reports the current task to `progress`.
 pub fn validate(
     problem: &Problem,
     reading: &Reading,
@@ -100,16 +100,16 @@ pub fn validate(
     if played.verdict == Verdict::Consistent {
         return Ok(played);
     }
-    progress("learning who decided in the log");
+    progress("learning a clone of the log's controller");
     let Some((policy, controller)) = controller::clone_of(problem, &logged, seed) else { return Ok(played) };
-    progress("letting a clone of who decided play");
+    progress("playing with the clone");
     let simulated = play::play(decision, &logged, Some(&policy), seed)?;
     let cloned = compared(decision, reading, &logged, simulated, Some(controller), seed, progress);
     let rank = |found: &Validation| (found.verdict, found.reasons.len());
     Ok(if rank(&cloned) < rank(&played) { cloned } else { played })
 }
 
-/// Both sides, and what to make of them.
+/// Compares both sides and gives the verdict.
 fn compared(
     decision: &Decision,
     reading: &Reading,
@@ -125,13 +125,13 @@ fn compared(
     let both = pieces::Both::cut(logged.clone(), simulated);
     progress("comparing distributions");
     let distributions = distribution::compare(decision.spec(), &both, &reading.resolution, seed);
-    progress("comparing what actions change");
+    progress("comparing the effects of actions");
     let rounded = play::rounded(&both.simulated, &reading.resolution);
     let stepped = pieces::Both { simulated: rounded, ..both.clone() };
     let changes = dynamics::changes(decision.spec(), &stepped);
     let lags = dynamics::lags(decision.spec(), &stepped);
     let predictions = dynamics::predictions(decision.spec(), &stepped);
-    progress("comparing what is paid");
+    progress("comparing the reward");
     let mut random = Stream::new(seed, "validation bootstrap", 0);
     let mut validation = Validation {
         project: decision.project.charter.name.clone(),
@@ -159,14 +159,14 @@ fn compared(
     validation
 }
 
-/// Steps of the log's longest episode, where the simulator would cut it off before: with `process.max_steps` raised to them,
-/// all of the log is compared.
+/// Steps of the log's longest episode, if the simulator would truncate it earlier: with `process.max_steps` raised to this
+/// number, the whole log is compared.
 pub fn longer_than_episodes(decision: &Decision, log: &Log) -> Option<u32> {
     let longest = log.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0) as u32;
     decision.spec().max_steps.is_some_and(|steps| steps < longest).then_some(longest)
 }
 
-/// The hashes of the project, by its resolved text, and of the log that it was compared with.
+/// The hashes of the project, by its resolved text, and of the log.
 pub fn hashes(problem: &Problem, log: &Path) -> Result<Hashes, FileError> {
     let decision = &problem.decision;
     Hashes::default()
@@ -174,7 +174,7 @@ pub fn hashes(problem: &Problem, log: &Path) -> Result<Hashes, FileError> {
         .data(log)
 }
 
-/// Keeps the evidence in a file: that of the name [`EVIDENCE`] in a run, or another.
+/// Stores the evidence in a file: the file with the name [`EVIDENCE`] in a run, or another file.
 pub fn keep(validation: &Validation, hashes: &Hashes, path: &Path) -> Result<(), FileError> {
     evidence_file::write(path, hashes, validation)
 }

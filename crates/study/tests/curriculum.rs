@@ -1,4 +1,4 @@
-//! Training through a project's levels: they are gone through, resumed bit for bit, and what is forgotten is told.
+//! Training through a project's levels: the order of levels, a resume bit for bit, and the report of forgotten levels.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -87,10 +87,10 @@ fn a_training_goes_through_its_levels_and_resumes_bit_for_bit() {
     assert!(levels.is_sorted() && levels[0] == 0.0 && levels.last() == Some(&2.0), "{levels:?}");
     assert!(levels.contains(&1.0), "no level is jumped over: {levels:?}");
     let last = lines.last().unwrap();
-    assert_eq!(last.level_returns.len(), 3, "the earlier ones are still watched: {:?}", last.level_returns);
+    assert_eq!(last.level_returns.len(), 3, "the earlier levels are still watched: {:?}", last.level_returns);
     assert!(last.level_returns["clean"] > last.level_returns["late"], "{:?}", last.level_returns);
 
-    // A target that the first level reaches ends nothing before the last one begins.
+    // A target that the first level reaches does not end the training before the last level.
     let eager = self::problem(&["train.target_return=7000"]);
     let folder = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(folder.path());
@@ -106,7 +106,7 @@ fn a_training_goes_through_its_levels_and_resumes_bit_for_bit() {
     assert_eq!(policy(&whole), policy(&halves));
 }
 
-/// Returns fall when a level begins; that is no symptom. A fall of an earlier level is one.
+/// Returns fall when a level begins; that is no symptom. A fall on an earlier level is a symptom.
 #[test]
 fn a_harder_level_is_no_collapse_and_forgetting_is_told() {
     let problem = problem(&[]);
@@ -116,7 +116,7 @@ fn a_harder_level_is_no_collapse_and_forgetting_is_told() {
     let mut lines = read(&folder).unwrap();
     let names: Vec<_> = diagnose(&problem, &lines).unwrap().iter().map(|symptom| symptom.name).collect();
     assert!(!names.contains(&"collapse") && !names.contains(&"forgetting"), "{names:?}");
-    // As the training's own watch tells it (the unit tests of `curriculum` make it do so).
+    // The training itself reports this figure (see the unit tests of `curriculum`).
     lines.last_mut().unwrap().learner.insert("forgotten_levels".into(), 1.0);
     let told = diagnose(&problem, &lines).unwrap();
     let symptom = told.iter().find(|symptom| symptom.name == "forgetting").unwrap();

@@ -1,4 +1,4 @@
-//! Trainings broken on purpose, each with the symptom that must be named, and sound ones without any.
+//! Trainings broken on purpose, each with its expected symptom, and healthy trainings without a symptom.
 
 use std::sync::atomic::AtomicBool;
 

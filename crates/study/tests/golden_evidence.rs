@@ -1,4 +1,4 @@
-//! Golden evidence files: the measurements of every released format are read for ever, with every key and every bit of every
+//! Golden evidence files: the measurements of every released format stay readable, with every key and every bit of every
 //! number: written again, they give the same text.
 //!
 //! Format 0 is the measurement alone, as the version before format 1 wrote it; format 1 begins with the hashes. A changed or

@@ -1,4 +1,4 @@
-//! Rewards that pay for the wrong thing, and what their probes must say; and a sound one.
+//! Wrong rewards and the expected flags of their probes; and a correct reward.
 
 use std::sync::atomic::AtomicBool;
 
@@ -17,7 +17,7 @@ fn flags(text: &str, overrides: &[&str], steps: u64) -> Vec<Flag> {
     let how = How { steps, threads: 2, stop: &stop, done: &mut |done, of| told.push((done, of)) };
     let flags = probe(&problem, how).unwrap();
     let (last, of) = *told.last().unwrap();
-    assert!(last == of && told.len() == of, "every training is told of: {told:?}");
+    assert!(last == of && told.len() == of, "every training is reported: {told:?}");
     for flag in &flags {
         println!("{}: {}", flag.name, flag.sentence);
         assert!(!flag.sentence.contains("NaN"));
@@ -38,7 +38,7 @@ fn the_ready_project_s_reward_is_sound_as_a_whole() {
     let found = flags(LINE, &[], 30_000);
     assert!(found.iter().all(|flag| !flag.by_the_whole_reward), "{found:?}");
     let single = |flag: &&Flag| flag.name == "one action" && flag.sentence.contains("`failure_prob` alone");
-    assert!(found.iter().any(|flag| single(&flag)), "paid for safety alone it only maintains");
+    assert!(found.iter().any(|flag| single(&flag)), "trained on safety alone, the policy only maintains");
 }
 
 #[test]

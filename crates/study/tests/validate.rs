@@ -1,6 +1,7 @@
-//! The assembly line against logs of it: its own, the source's, and those that a wrong simulator does not fit.
+//! The assembly line against logs of it: its own, the source's, and the logs of faulty simulators.
 //!
-//! The source's log is found through SETPOINT_DATA, or beside the repository; tests that need it say when it is not there.
+//! SETPOINT_DATA names the folder of the source's log; the default is a folder outside of the repository. Tests that need
+//! the log are skipped with a message without it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -20,15 +21,15 @@ use setpoint_study::validate::{Validation, validate};
 
 const PROJECT: &str = include_str!("../../../projects/assembly-line/setpoint.toml");
 
-/// What is wrong with a simulator.
+/// The fault of a simulator.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Fault {
     None,
-    /// Operators stay as efficient as they were.
+    /// Operators never become more efficient.
     FrozenEfficiency,
     /// Every action acts a step later.
     LateAction,
-    /// Lines are half as fast again.
+    /// The line is faster by half.
     FastLine,
 }
 
@@ -52,7 +53,7 @@ impl Faulty {
     fn disturb(&self, observation: &mut [f32], signals: &mut [f32]) {
         match self.fault {
             Fault::FrozenEfficiency => {
-                // Nothing else of the line depends on it.
+                // No other part of the line depends on it.
                 signals[0] *= self.efficiency / observation[EFFICIENCY];
                 signals[6] = self.efficiency;
                 observation[EFFICIENCY] = self.efficiency;
@@ -107,7 +108,7 @@ fn compared(fault: Fault, reading: &Reading, seed: u64) -> Validation {
     validate(&problem(fault), reading, seed, &mut |_| {}).unwrap()
 }
 
-/// A log as the source's, of a line that draws its actions at random: rounded to two decimals, up to 80 steps an episode.
+/// A log as the source's, of a line that draws its actions at random: rounded to two decimals, up to 80 steps per episode.
 fn log_of(fault: Fault, episodes: u64, seed: u64) -> Reading {
     let mut text =
         "ct_norm_s1,ct_norm_s2,ct_norm_s3,ct_norm_s4,ct_norm_s5,ct_norm_s6,wip_norm,speed_norm,failure_prob,\
@@ -137,11 +138,11 @@ fn log_of(fault: Fault, episodes: u64, seed: u64) -> Reading {
 }
 
 fn source_log() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("SETPOINT_DATA").map_or_else(beside, PathBuf::from);
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("SETPOINT_DATA").map_or_else(default, PathBuf::from);
     let path = folder.join("assembly_line_log.csv");
     if !path.is_file() {
-        println!("skipped: assembly_line_log.csv is not there; SETPOINT_DATA names its folder");
+        println!("skipped: assembly_line_log.csv is missing; SETPOINT_DATA names its folder");
     }
     path.is_file().then_some(path)
 }
@@ -150,7 +151,7 @@ fn source_log() -> Option<PathBuf> {
 fn the_line_is_consistent_with_the_sources_log() {
     let Some(path) = source_log() else { return };
     let reading = read(&problem(Fault::None), &path);
-    assert_eq!(reading.audit.findings, [], "nothing is wrong with it");
+    assert_eq!(reading.audit.findings, [], "the log has no fault");
     let check = reading.audit.reward.as_ref().unwrap();
     assert!(check.reproduced && check.r_squared > 0.999 && check.rows == 23_532, "{check:?}");
     assert_eq!((reading.log.rows(), reading.log.episodes.len()), (23_832, 300));
@@ -169,8 +170,11 @@ fn wrong_simulators_are_inconsistent_with_the_sources_log() {
     let reading = read(&problem(Fault::None), &path);
     for (fault, words) in [
         (Fault::FrozenEfficiency, "operator_efficiency"),
-        (Fault::LateAction, "an action shows in the same step in the log and 1 step later in the simulator"),
-        (Fault::FastLine, "the simulator pays"),
+        (
+            Fault::LateAction,
+            "an action takes effect in the same step in the log and 1 step later in the simulator",
+        ),
+        (Fault::FastLine, "the simulator has a reward of"),
     ] {
         let found = compared(fault, &reading, 0);
         println!("{fault:?}: {}", found.sentence);
@@ -184,8 +188,8 @@ fn wrong_simulators_are_inconsistent_with_the_sources_log() {
     }
 }
 
-/// A line against its own log, over and over: how often something speaks against it. A KS test of 12 columns at a level of 1 %
-/// that also asks for a distance beyond 0.1 was met in none of 20 (2026-11-21); one in 20 is allowed.
+/// A line against its own log, many times: the number of findings against it. A KS test of 12 columns at a level of 1 %
+/// with a least distance of 0.1 gave a finding in 0 of 20 runs (2026-11-21); the test permits 1 of 20.
 #[test]
 fn a_simulator_is_consistent_with_its_own_log() {
     let mut against = Vec::new();
@@ -201,7 +205,7 @@ fn a_simulator_is_consistent_with_its_own_log() {
     assert!(against.len() <= 1, "{against:#?}");
 }
 
-/// The same faults, wherever the log comes from; and a late simulator is right about a late plant.
+/// The same faults for a log from another source; and a late simulator fits a late plant.
 #[test]
 fn faults_are_caught_on_either_side() {
     for fault in [Fault::FrozenEfficiency, Fault::LateAction, Fault::FastLine] {

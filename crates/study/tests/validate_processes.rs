@@ -1,5 +1,5 @@
-//! Validation of processes other than the assembly line: settings, several axes, forbidden choices. Each fits its own log, and a
-//! wrong number of its dynamics is told.
+//! Validation of processes other than the assembly line: settings, several axes, forbidden choices. Each process fits its
+//! own log, and a wrong number of its dynamics is found.
 
 use std::fmt::Write;
 
@@ -28,10 +28,10 @@ fn problem(process: &str, reward: &str) -> Problem {
     Problem::new(project, &setpoint_processes::registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Who decides in a log.
+/// The decider of a log.
 #[derive(Clone, Copy, PartialEq)]
 enum Who {
-    /// Nobody: actions are drawn.
+    /// Random actions.
     Chance,
     /// The process's first heuristic, which looks at the state.
     Controller,
@@ -46,7 +46,7 @@ fn signals_of_their_own(spec: &Spec) -> Vec<&Signal> {
         .collect()
 }
 
-/// A log, every column by the process's own names.
+/// A log, with the process's own names as columns.
 fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
     let spec = problem.spec();
     let signals = signals_of_their_own(spec);
@@ -100,9 +100,9 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
             for signal in &signals {
                 write!(text, "{:.4},", value(&signal.name)).unwrap();
             }
-            let paid: f64 =
+            let earned: f64 =
                 problem.decision.project.reward.terms.iter().map(|(name, weight)| weight * value(name)).sum();
-            writeln!(text, "{paid:.4},{episode},{time}").unwrap();
+            writeln!(text, "{earned:.4},{episode},{time}").unwrap();
             if after.outcomes[0].is_over() {
                 break;
             }
@@ -120,7 +120,7 @@ fn compared(problem: &Problem, reading: &Reading) -> Validation {
     validate(problem, reading, 1, &mut |_| {}).unwrap()
 }
 
-/// What the right process and the wrong one are judged.
+/// The verdicts on the right process and the wrong process.
 fn judged(reward: &str, right: &str, wrong: &str) -> (Validation, Validation) {
     let [right, wrong] = [right, wrong].map(|process| problem(process, reward));
     let reading = log_of(&right, Who::Chance, 120, 7);
@@ -147,8 +147,8 @@ fn another_demand_is_told_from_a_supply_chains_log() {
     assert_eq!(wrong.verdict, Verdict::Inconsistent, "{:#?}", wrong.reasons);
 }
 
-/// What was allowed where the log's picker stood is forbidden elsewhere, so that its actions cannot be played back for long: a clone
-/// of who drew them from what was allowed does the same in the simulator.
+/// An allowed choice in the log's state may be forbidden in the simulator, so a replay of the picker's actions ends early.
+/// A clone of the picker, which drew from the allowed choices, does the same in the simulator.
 #[test]
 fn where_choices_are_forbidden_a_clone_decides() {
     let warehouse = problem(
@@ -162,7 +162,7 @@ fn where_choices_are_forbidden_a_clone_decides() {
     assert_ne!(found.verdict, Verdict::Inconsistent, "{:#?}", found.reasons);
 }
 
-/// A controller answers to what the plant did: its actions fit another course of events badly, and a clone of it fits. A wrong
+/// A controller reacts to the plant: its actions fit another course of events badly, but a clone of it fits. A wrong
 /// simulator fits neither.
 #[test]
 fn a_controllers_log_fits_the_process_that_it_comes_from_and_no_other() {
@@ -181,8 +181,8 @@ fn a_controllers_log_fits_the_process_that_it_comes_from_and_no_other() {
     }
 }
 
-/// Actions that were drawn answer to nothing, and are played back as they are (each log errs once in a thousand by three standard
-/// errors; the seeds are fixed).
+/// Random actions do not depend on the state, so the simulator replays them (each log errs once in a thousand by three
+/// standard errors; the seeds are fixed).
 #[test]
 fn chance_is_not_cloned() {
     let reward = "throughput_uph = 1.2\nfailure_prob = -1.5\nmicro_stops = -10.0";

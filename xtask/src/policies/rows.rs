@@ -79,7 +79,7 @@ impl Row {
         let set = |options: &[(&'static str, &str)]| {
             options.iter().map(|(option, value)| (*option, (*value).to_owned())).collect()
         };
-        // A short training must learn something.
+        // A short training must have gradient steps.
         let options = match algorithm {
             "dqn" | "sac" | "td3" | "ddpg" => set(&[("learning_starts", "300"), ("buffer_size", "5000")]),
             "bc" | "iql" => set(&[("source", "\"random\""), ("source_episodes", "40")]),

@@ -93,7 +93,7 @@ fn page(outcomes: &[&Outcome]) -> Result<String, std::fmt::Error> {
     Ok(page)
 }
 
-/// What the seeds of one row came to.
+/// The result of the seeds of one row.
 struct Seeds {
     n: usize,
     interquartile_mean: f64,
@@ -106,7 +106,7 @@ impl Seeds {
     fn of(row: &Row, who: Who, outcomes: &[&Outcome]) -> Option<Self> {
         let mut found: Vec<_> =
             outcomes.iter().filter(|outcome| outcome.row == row.name && outcome.who == who).collect();
-        // The order in which they were measured must not move the interval.
+        // The order of the measurements must not change the interval.
         found.sort_by_key(|outcome| outcome.seed);
         let steps = found.first()?.steps;
         let middle = |mut values: Vec<f64>| {

@@ -1,4 +1,4 @@
-//! Single results, one JSON line each: written the moment they are there, so that a command that was stopped goes on.
+//! Single results, one JSON line each: written at once, so that a stopped command can continue.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::rows::Row;
 use crate::Failure;
 
-/// Whose learner.
+/// The library of the learner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Who {
     #[serde(rename = "setpoint")]
@@ -19,7 +19,7 @@ pub enum Who {
 }
 
 impl Who {
-    /// As people call it.
+    /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ours => "Setpoint",
@@ -37,9 +37,9 @@ pub struct Outcome {
     /// [`settings`] of the project file at the time.
     pub settings: String,
     pub figure: f64,
-    /// What the figure must come to.
+    /// The target of the figure.
     pub bar: Option<f64>,
-    /// Of the training alone, the other process running beside it.
+    /// Seconds of the training alone, while another training runs on the other core.
     pub seconds: f64,
     pub steps: u64,
     pub date: String,
@@ -48,7 +48,7 @@ pub struct Outcome {
     pub with: String,
 }
 
-/// The results that are there; lines that are none (a write that was cut off) are named and left out.
+/// The existing results; broken lines (an interrupted write) are reported and left out.
 pub fn read(path: &Path) -> Vec<Outcome> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let mut outcomes = Vec::new();
@@ -61,7 +61,7 @@ pub fn read(path: &Path) -> Vec<Outcome> {
     outcomes
 }
 
-/// Opens the file to add to it, after a line that was cut off too.
+/// Opens the file to add to it, also after an interrupted line.
 pub fn open(path: &Path) -> Result<File, Failure> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -82,8 +82,8 @@ pub fn add(file: &mut File, outcome: &Outcome) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Everything in a project file that changes what a row's training or evaluation gives, as one short name: a result counts
-/// as long as it stays the same.
+/// Everything in a project file that changes the result of a row's training or evaluation, as one short name: a result counts
+/// as long as this name is the same.
 pub fn settings(project_file: &str, row: &Row) -> Result<String, Failure> {
     let mut table: toml::Table = project_file.parse()?;
     for without_effect in ["decision", "safety", "scenario"] {

@@ -1,8 +1,8 @@
-//! What is proved: one row a project and algorithm.
+//! The proofs: one row per project and algorithm.
 
 use serde_json::Value;
 
-/// What is looked at in an evaluation.
+/// The figure of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Figure {
     /// Mean return of an episode; more is better.
@@ -11,10 +11,10 @@ pub enum Figure {
     Signal(&'static str),
 }
 
-/// What the figure is held against.
+/// The target of the figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
-    /// Nothing: the row is there for the comparison with the peer.
+    /// No target: the row compares only with the peer.
     None,
     /// A number.
     Floor(f64),
@@ -40,7 +40,7 @@ pub struct Row {
     pub published: &'static str,
 }
 
-/// A row on a classical problem: return, and Stable-Baselines3 beside it.
+/// A row on a classical problem: return, compared with Stable-Baselines3.
 const fn classical(
     name: &'static str,
     project: &'static str,
@@ -100,9 +100,9 @@ pub const ROWS: &[Row] = &[
                "base-stock is optimal, Clark & Scarf 1960"),
 ];
 
-/// What `--quick` trains, ours alone: a minute. Cart-pole is the whole row (its step size falls to 0, so that fewer steps
-/// are another training); the pendulum has a quarter of its steps, and a floor that a broken learner misses and a sound one
-/// does not, whatever another machine's rounding does.
+/// The trainings of `--quick`, ours alone: about a minute. Cart-pole is the whole row (its step size falls to 0, so that
+/// fewer steps are another training); the pendulum has a quarter of its steps, and a floor that a broken learner misses and
+/// a correct learner does not, whatever another machine's rounding does.
 #[rustfmt::skip]
 pub const QUICK: &[Row] = &[
     classical("cart-pole-ppo, quick", "cart-pole", "ppo", 100_000, Target::Floor(475.0), "–"),
@@ -110,7 +110,7 @@ pub const QUICK: &[Row] = &[
 ];
 
 impl Figure {
-    /// 1 where more is better, −1 where less is.
+    /// 1 if more is better, −1 if less is better.
     pub fn sign(self) -> f64 {
         match self {
             Self::Return => 1.0,
@@ -139,7 +139,7 @@ impl Figure {
 }
 
 impl Target {
-    /// The number that the figure must come to in this evaluation: a floor, or what the baselines reached. `None` where
+    /// The number that the figure must reach in this evaluation: a floor, or the figures of the baselines. `None` where
     /// there is no bar, or its baseline is missing.
     pub fn of(self, figure: Figure, evaluation: &Value) -> Option<f64> {
         let baseline = |name: &str| {
@@ -165,12 +165,12 @@ impl Target {
         let lead = figure.sign() * (value - bar);
         match self {
             Self::Beats(_) => lead > 0.0,
-            // A makespan of 55 is a mean of 55s: the comparison allows for its rounding.
+            // A makespan of 55 is a mean of values of 55: the comparison allows for its rounding.
             _ => lead >= -1e-6 * bar.abs(),
         }
     }
 
-    /// Its words in the table, with the number that it came to.
+    /// Its words in the table, with the required number.
     pub fn words(self, figure: Figure, bar: Option<f64>) -> String {
         let number = bar.map_or_else(|| "–".to_owned(), short);
         let sign = if figure.sign() > 0.0 { "≥" } else { "≤" };
@@ -183,7 +183,7 @@ impl Target {
     }
 }
 
-/// Four digits or so, with a true minus.
+/// About four digits, with a true minus sign.
 pub fn short(value: f64) -> String {
     let text = match value.abs() {
         magnitude if magnitude >= 1000.0 => format!("{value:.0}"),

@@ -21,7 +21,7 @@ pub struct Map {
 
 impl Map {
     /// Reads the fenced block under its title, lines such as `a, b → c, d` (`–` for no arrow). A note in parentheses
-    /// is no part of a name.
+    /// is not part of a name.
     pub fn read(text: &str) -> Result<Self, String> {
         let mut map = Self { uses: Uses::new(), free: free(text) };
         let below = text.lines().skip_while(|line| !line.contains(TITLE));

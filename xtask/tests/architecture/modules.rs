@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::circles::{Uses, circles, part, shortest};
 use crate::source::{Reference, Source};
 
-/// A re-export of a re-export is followed so many times.
+/// Greatest number of re-exports to follow.
 const EXPORTS_MAX: usize = 8;
 
 /// Files by their module path: `""` for the root, `a::b` for `a/b.rs` and `a/b/mod.rs`.
@@ -24,8 +24,8 @@ pub struct Circle {
 }
 
 impl Modules {
-    /// Reads every file under `src`; messages name the files as seen from `root`. Programs beside a library are crates
-    /// of their own and stay out.
+    /// Reads every file under `src`; messages name the files relative to `root`. Programs next to a library are separate crates
+    /// and stay out.
     pub fn read(root: &Path, src: &Path) -> Self {
         let has_library = src.join("lib.rs").is_file();
         let mut texts = BTreeMap::new();
@@ -48,7 +48,7 @@ impl Modules {
         Self::of(texts)
     }
 
-    /// Modules from their files and texts; modules of tests are no part of the program.
+    /// Modules from their files and texts; modules of tests are not part of the program.
     fn of(texts: BTreeMap<String, (String, String)>) -> Self {
         let (mut sources, mut files) = (BTreeMap::new(), BTreeMap::new());
         for (name, (file, text)) in texts {
@@ -165,8 +165,8 @@ impl Modules {
     }
 }
 
-/// Collects the circles that are no family: a module and modules below it alone. Within a family a child may use the
-/// module on top; without those uses the rest must have no circle.
+/// Collects the circles that are not a family: a family is a module with the modules below it. Within a family a child may
+/// use the module on top; without those uses the rest must have no circle.
 fn forbidden(uses: &Uses, found: &mut Vec<Circle>) {
     for group in circles(uses) {
         let inside = part(uses, |from, to| group.contains(from) && group.contains(to));

@@ -35,7 +35,7 @@ pub fn bare(text: &str) -> String {
     bare
 }
 
-/// Whether a letter of a name stands before the place; the `b` and `c` of `br""` and `cr""` are no such letters.
+/// Whether a letter of a name stands before the place; the `b` and `c` of `br""` and `cr""` do not count.
 fn is_name_before(signs: &[char], at: usize) -> bool {
     let is_letter = |at: Option<usize>| at.is_some_and(|at| signs[at].is_alphanumeric() || signs[at] == '_');
     let is_prefix = at > 0 && matches!(signs[at - 1], 'b' | 'c') && !is_letter(at.checked_sub(2));

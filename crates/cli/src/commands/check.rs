@@ -1,4 +1,4 @@
-//! `setpoint check`: the charter, the spaces, and the process's promises.
+//! `setpoint check`: charter, spaces, reward, and the behaviour of the process.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ use setpoint_process::Registry;
 pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = preparing::load(&arguments.project.project, registry, &arguments.project.set)?;
     let mut findings = check(&problem, arguments.steps as usize);
-    // A reward is probed once everything that it stands on is sound.
+    // The reward is probed only after all other checks have passed.
     if arguments.probe && status_of(&findings) == Status::Done {
         findings.extend(probes(&problem, arguments.probe_steps, &arguments.runs)?);
         if interrupt::STOP.load(Ordering::Relaxed) {
@@ -42,7 +42,7 @@ pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<St
     Ok(status)
 }
 
-/// Everything that `check` looks at.
+/// All checks that need no training.
 pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     let mut findings = problem.decision.project.check_charter(problem.spec());
     findings.extend(spaces(problem));
@@ -52,7 +52,8 @@ pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     findings
 }
 
-/// What short trainings do for the reward. What the whole reward asks for at safety's cost fails; the rest is to be seen.
+/// Short trainings on the reward. The check fails if the whole reward worsens a declared safety signal; the other symptoms
+/// are warnings.
 fn probes(problem: &Problem, steps: Option<u64>, runs: &Path) -> Result<Vec<Finding>, Failure> {
     interrupt::listen();
     let steps = steps.unwrap_or_else(|| probes::steps(problem));
@@ -80,7 +81,7 @@ fn probes(problem: &Problem, steps: Option<u64>, runs: &Path) -> Result<Vec<Find
     };
     if flags.is_empty() {
         let message =
-            format!("trainings of {steps} steps on all of it and on each term did nothing conspicuous");
+            format!("trainings of {steps} steps on the whole reward and on each term showed no symptom");
         return Ok(vec![Finding::pass("probe", message)]);
     }
     Ok(flags.iter().map(of).collect())
@@ -148,7 +149,7 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
     if let Some(collection) = problem.options.collection() {
         let bytes = collection.buffer_bytes(spec, problem.decision.is_masked());
         let message = format!(
-            "{} transitions of {} bytes, {} once it is full",
+            "{} transitions of {} bytes, {} when it is full",
             collection.buffer_size,
             bytes / collection.buffer_size as u64,
             HumanBytes(bytes)

@@ -1,4 +1,4 @@
-//! `setpoint compare`: several algorithms on one decision, and which to take.
+//! `setpoint compare`: several algorithms on one decision, and a recommendation.
 
 use serde_json::json;
 use setpoint_files::run_folder::RunFolder;
@@ -20,7 +20,7 @@ pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<
     interrupt::listen();
     let Some(comparison) = carry_out(&plan, arguments, &folder, output)? else {
         output.line(format!(
-            "stopped; everything is in {0}: the same command with --run-dir {0} --resume goes on",
+            "stopped; all results are in {0}. To continue, repeat the command with --run-dir {0} --resume",
             folder.path.display()
         ));
         output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
@@ -67,7 +67,7 @@ fn carry_out(
             progress.steps = steps.iter().sum();
             progress.total_steps = total;
             progress.steps_before = 0;
-            // Returns of different algorithms side by side would only jump up and down.
+            // The returns of several algorithms in one line would only jump.
             progress.moving_return = None;
             progress.best_return = None;
             shown.update(&progress);
@@ -111,7 +111,7 @@ fn show(comparison: &AlgorithmComparison, output: &Output) {
     output.line("\nreturn per episode over seeds, each evaluated on the same episodes:");
     output.line(table(&header, &rows));
     for baseline in &comparison.baselines {
-        output.line(format!("  {} makes {}", baseline.name, number(baseline.episode_return)));
+        output.line(format!("  return of {}: {}", baseline.name, number(baseline.episode_return)));
     }
     for result in &comparison.results {
         for warning in &result.warnings {

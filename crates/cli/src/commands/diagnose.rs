@@ -33,7 +33,7 @@ pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result
         }
     }
     if symptoms.is_empty() {
-        output.line("  ✓ nothing conspicuous: what it has learnt, `setpoint eval` tells");
+        output.line("  ✓ no fault found; `setpoint eval` measures the policy");
     }
     output.document(
         "diagnose",

@@ -23,23 +23,23 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     };
     let mut hashes = named(Hashes::default(), &folder, &problem, &policy)?;
     let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];
-    if let Some(run) = &arguments.beside {
-        let beside =
+    if let Some(run) = &arguments.against {
+        let against =
             run_folder(&RunArguments { run: run.clone(), runs: arguments.run.runs.clone() }, registry)?;
-        let other = problem_of(&beside, registry, &[])?;
-        let policy = policy_of(&beside, &other)?;
+        let other = problem_of(&against, registry, &[])?;
+        let policy = policy_of(&against, &other)?;
         if let Some(reason) = problem.decision.refuses(&policy) {
             return Err(Failure::Message(format!(
-                "{} cannot stand beside it: {reason}",
-                beside.path.display()
+                "{} cannot be compared with it: {reason}",
+                against.path.display()
             )));
         }
-        hashes = named(hashes, &beside, &other, &policy)?;
-        // Both play the first one's decision: its reward, constraints and dynamics.
+        hashes = named(hashes, &against, &other, &policy)?;
+        // Both policies act in the decision of the first run: its reward, constraints and dynamics.
         let mut shared = problem.decision.clone();
         shared.project.disturbances.clone_from(&other.decision.project.disturbances);
         shared.project.curriculum.clone_from(&other.decision.project.curriculum);
-        policies.push((name_of(&beside), shared, policy));
+        policies.push((name_of(&against), shared, policy));
     }
     let grid = Grid {
         noise: arguments.noise.clone(),
@@ -72,7 +72,7 @@ fn name_of(folder: &RunFolder) -> String {
 
 fn show(matrix: &FaultMatrix, output: &Output) {
     output.line(format!(
-        "{}: mean return over {} episodes a combination, the same seeds in all",
+        "{}: mean return over {} episodes per combination, with the same seeds in all",
         matrix.project, matrix.episodes
     ));
     for tolerance in &matrix.policies {
@@ -88,7 +88,7 @@ fn show(matrix: &FaultMatrix, output: &Output) {
     }
 }
 
-/// One delay of one dropout.
+/// A row: one delay with one share of lost samples.
 fn row(cells: &[Cell]) -> Vec<String> {
     let first = &cells[0];
     let mut row = vec![format!("{:.0} %", 100.0 * first.dropout), format!("{} steps", first.delay)];
@@ -101,7 +101,8 @@ fn loss(tolerance: &Tolerance) -> Option<String> {
     let lost = 100.0 * (clean.episode_return - worst.episode_return) / clean.episode_return.abs();
     lost.is_finite().then(|| {
         format!(
-            "worst: {} with noise of {:.0} %, {} steps late, {:.0} % lost: {lost:.0} % less than without faults",
+            "worst: {} with noise of {:.0} %, a delay of {} steps, {:.0} % of samples lost: {lost:.0} % less than without \
+             faults",
             number(worst.episode_return),
             100.0 * worst.noise,
             worst.delay,

@@ -43,22 +43,22 @@ fn processes(kind: Option<&str>, registry: &Registry, output: &Output) -> Result
         }
         Some(learned::KIND | replayed::KIND) => {
             return Err(Failure::Message(
-                "what such a process has depends on the log that a project names; `setpoint check PROJECT --json` shows it \
-                 (docs/guide.md)"
+                "features, actions and signals depend on the log that a project names; `setpoint check PROJECT --json` \
+                 shows them (docs/guide.md)"
                     .to_owned(),
             ));
         }
         Some(kind) if dependent().any(|(name, _)| name == kind) => {
             return Err(Failure::Message(format!(
-                "what `{kind}` has depends on the environment that a project names; `setpoint check PROJECT --json` \
-                 shows it (docs/gymnasium.md)"
+                "features, actions and signals of `{kind}` depend on the environment that a project names; `setpoint check \
+                 PROJECT --json` shows them (docs/gymnasium.md)"
             )));
         }
         Some(kind) => {
             let Some(spec) = specs.iter().find(|spec| spec.kind == kind) else {
                 let hint = match nearest(kind, registry.complete()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", registry.complete().collect::<Vec<_>>().join(", ")),
+                    None => format!("processes: {}", registry.complete().collect::<Vec<_>>().join(", ")),
                 };
                 return Err(Failure::Message(format!("there is no process `{kind}`; {hint}")));
             };
@@ -81,7 +81,7 @@ fn describe(spec: &Spec, output: &Output) {
         output.line(format!("\n{parameters}"));
     }
     if let Some(steps) = spec.max_steps {
-        output.line(format!("\nepisodes are cut off after {steps} steps"));
+        output.line(format!("\nan episode is truncated after {steps} steps"));
     }
 }
 
@@ -141,14 +141,14 @@ fn parameters(spec: &Spec) -> Vec<Vec<String>> {
     spec.parameters.iter().map(row).collect()
 }
 
-/// Widths of the columns; with the gaps between them 100 characters, as wide as a terminal may be taken to be.
+/// Widths of the columns; with the gaps between them 100 characters, which every terminal should show.
 const ALGORITHM_WIDTHS: [usize; 5] = [14, 10, 11, 10, 45];
 
 fn algorithms(output: &Output) -> Result<Status, Failure> {
     let rows: Vec<Vec<String>> = RECIPES
         .iter()
         .map(|algorithm| {
-            // What comes behind the first words says why: it is shown with one algorithm in full.
+            // The first words are enough here; the details appear with one algorithm in full.
             let efficiency = algorithm.sample_efficiency.split([':', ',']).next().unwrap_or_default();
             vec![
                 algorithm.name.to_owned(),
@@ -159,14 +159,14 @@ fn algorithms(output: &Output) -> Result<Status, Failure> {
             ]
         })
         .collect();
-    let header = ["algorithm", "learns", "actions", "efficiency", "pick it when"];
+    let header = ["algorithm", "learns", "actions", "efficiency", "use it if"];
     output.line(wrapped_table(&header, &ALGORITHM_WIDTHS, &rows));
     output.line(
-        "\nefficiency: how much is learnt from each step of the process. on-policy: from fresh steps alone;\noff-policy: \
-         from remembered ones too, more per step and slower per second.",
+        "\nefficiency: how much an algorithm learns from each step of the process.\non-policy: from new steps only;\n\
+         off-policy: also from stored steps, more per step but slower per second.",
     );
-    output.line("\n`setpoint list algorithms NAME` shows one with all its options,");
-    output.line("`setpoint compare PROJECT` tries those that fit on your decision");
+    output.line("\n`setpoint list algorithms NAME` shows an algorithm with all its options,");
+    output.line("`setpoint compare PROJECT` tries the algorithms that fit your decision");
     output.document("list algorithms", Status::Done, json!({ "algorithms": RECIPES }));
     Ok(Status::Done)
 }
@@ -184,7 +184,7 @@ fn algorithm(name: &str, output: &Output) -> Result<Status, Failure> {
         format!("source: {}", found.source),
         format!("{}; actions: {}", policy(found), found.actions),
         format!("sample efficiency: {}", found.sample_efficiency),
-        format!("pick it when {}", found.pick_when),
+        format!("use it if {}", found.pick_when),
     ];
     for fact in facts {
         output.line(wrapped(&fact, 96).join("\n    "));
@@ -201,7 +201,7 @@ fn algorithm(name: &str, output: &Output) -> Result<Status, Failure> {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).clamp(least, 40)
     };
     let (names, defaults) = (widest(0, 6), widest(1, 7).min(20));
-    // Meaning and range share what is left of 100 characters.
+    // Meaning and range share the rest of the 100 characters.
     let rest = 92 - names - defaults;
     let widths = [names, defaults, rest - rest * 2 / 5, rest * 2 / 5];
     output.line(format!("options in [train.{name}]:\n"));

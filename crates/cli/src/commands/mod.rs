@@ -1,4 +1,4 @@
-//! A file for each command. A new command has its file, a line in [`Command`], and two lines here.
+//! One file per command. A new command needs its file, a line in [`Command`], and two lines here.
 
 use setpoint_process::Registry;
 

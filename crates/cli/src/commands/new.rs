@@ -19,14 +19,14 @@ pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Stat
     let Chosen { factory, keys } = chosen(arguments, registry)?;
     let file = arguments.name.join(FILE_NAME);
     if file.exists() {
-        return Err(Failure::Message(format!("{} exists already; it was left as it is", file.display())));
+        return Err(Failure::Message(format!("{} already exists; it was not changed", file.display())));
     }
     let name = arguments.name.file_name().map_or("my-decision".into(), |name| name.to_string_lossy());
     atomic::create_folder(&arguments.name)?;
     atomic::replace(&file, template(&name, factory.spec(), &keys).as_bytes())?;
     output.line(format!("wrote {}", file.display()));
     output.line(format!(
-        "next: answer its five questions, then `setpoint check {0}` and `setpoint run {0}`",
+        "next: answer the five questions in it, then `setpoint check {0}` and `setpoint run {0}`",
         arguments.name.display()
     ));
     output.document("new", Status::Done, json!({ "project": arguments.name, "file": file }));
@@ -36,7 +36,7 @@ pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Stat
 /// The process that the project is to control.
 struct Chosen {
     factory: Arc<dyn Factory>,
-    /// Lines of `[process]` beside its kind.
+    /// Lines of `[process]` after its kind.
     keys: String,
 }
 
@@ -54,7 +54,7 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
         let factory = registry.open_default(kind, None).ok_or_else(|| {
             let hint = match nearest(kind, registry.complete()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", registry.complete().collect::<Vec<_>>().join(", ")),
+                None => format!("processes: {}", registry.complete().collect::<Vec<_>>().join(", ")),
             };
             Failure::Message(format!("there is no process `{kind}`; {hint}"))
         })?;
@@ -62,19 +62,19 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
     }
     let Some((key, value)) = environment else {
         return Err(Failure::Message(format!(
-            "`{kind}` is nothing without the environment that it runs: name it with --id LunarLander-v3, or with --entry \
+            "`{kind}` needs an environment: name it with --id LunarLander-v3, or with --entry \
              my_package.my_module:MyEnv (docs/gymnasium.md)"
         )));
     };
-    // Its spaces are known to a Python alone: the environment is made once, to ask it. What it flies beyond its own bounds
-    // is found out by `check`.
+    // Only Python knows the spaces of the environment, so it is made once here. `check` later finds observations outside of
+    // their bounds.
     let keys = format!("{key} = {}\n", toml::Value::String(value.clone()));
     let text = format!("[process]\nkind = \"{kind}\"\n{keys}[reward]\nreward = 1.0\n");
     let factory = registry.open(&Project::from_text("the new project", &text, &[])?, &mut |_| {})?;
     Ok(Chosen { factory, keys })
 }
 
-/// The file's text: every section, every key that people change, what it means, and its default.
+/// The file's text: every section, every key that people change, its meaning, and its default.
 fn template(name: &str, spec: &Spec, keys: &str) -> String {
     [charter(name, spec), process(spec, keys), reward(spec), rules(spec), training(), evaluation(spec)]
         .join("\n\n")
@@ -85,7 +85,7 @@ fn charter(name: &str, spec: &Spec) -> String {
     let name = toml::Value::String(name.to_owned());
     format!(
         r#"# One decision: {summary}.
-# `setpoint check` reads it critically, `setpoint run` goes the whole way.
+# `setpoint check` checks this file; `setpoint run` checks, trains, evaluates and reports.
 
 [decision]                     # the charter: five questions to answer before anything is trained
 name         = {name}
@@ -102,9 +102,9 @@ fn process(spec: &Spec, keys: &str) -> String {
     let kind = &spec.kind;
     let max_steps = match spec.max_steps.filter(|_| keys.is_empty()) {
         Some(steps) => {
-            format!("max_steps = {steps}                # steps after which an episode is cut off")
+            format!("max_steps = {steps}                # steps after which an episode is truncated")
         }
-        None => "# max_steps = 100              # steps after which an episode is cut off; the process's own by default"
+        None => "# max_steps = 100              # steps after which an episode is truncated; default: the limit of the process"
             .to_owned(),
     };
     format!("[process]\nkind = \"{kind}\"\n{keys}{max_steps}")
@@ -112,7 +112,7 @@ fn process(spec: &Spec, keys: &str) -> String {
 
 fn reward(spec: &Spec) -> String {
     let mut text =
-        "[reward]                       # signals × weights; each term is logged on its own\n".to_owned();
+        "[reward]                       # signals × weights; each term is logged separately\n".to_owned();
     for signal in &spec.signals {
         let weight = spec.reward.iter().find(|(name, _)| *name == signal.name);
         let (name, meaning) = (&signal.name, format!("{} ({})", signal.description, signal.unit));
@@ -124,7 +124,7 @@ fn reward(spec: &Spec) -> String {
     }
     let (terminated, truncated) = (spec.on_terminated, spec.on_truncated);
     text += &format!("on_terminated = {terminated:?}         # once, when the process ends the episode\n");
-    text += &format!("on_truncated = {truncated:?}          # once, when the episode is cut off");
+    text += &format!("on_truncated = {truncated:?}          # once, when the episode is truncated");
     text
 }
 
@@ -138,16 +138,16 @@ fn rules(spec: &Spec) -> String {
         (rule, format!("settings = {{ {action} = 0.0 }}"))
     };
     format!(
-        r#"# [[constraint]]               # holds in training, in evaluation and at the plant alike
+        r#"# [[constraint]]               # holds in training, in evaluation and at the plant
 # when   = {{ signal = "{signal}", above = {high} }}
 {rule}
 
 # [[scenario]]                 # a state to ask `setpoint recommend` about, as the policy sees it
 # name = "an ordinary morning"
-# set  = {{ {feature} = {reference} }}           # {description}; the others stand at their reference values
+# set  = {{ {feature} = {reference} }}           # {description}; the other features have their reference values
 
-# [[scenario]]                 # what the reward must prefer: `setpoint check` tries both
-# name   = "doing something pays"
+# [[scenario]]                 # a behaviour that the reward must prefer: `setpoint check` tries both
+# name   = "acting is better than waiting"
 # prefer = {{ policy = "random" }}
 # over   = {{ {over} }}"#,
         signal = signal.name,
@@ -160,14 +160,14 @@ fn rules(spec: &Spec) -> String {
 
 fn training() -> String {
     let mut text = r#"[train]
-algorithm   = "ppo"            # `setpoint list algorithms` tells when to pick which
+algorithm   = "ppo"            # `setpoint list algorithms` shows the use of each
 total_steps = 100_000
 seed        = 0
 # target_return = 0.0          # stop once the mean return of 100 episodes reaches this
 # checkpoint_every_updates = 10
 # log_every_updates = 1
 
-[train.ppo]                    # Stable-Baselines3's names and defaults"#
+[train.ppo]                    # names and defaults of Stable-Baselines3"#
         .to_owned();
     let defaults = toml::Value::try_from(setpoint_learn::algorithms::ppo::Options::default());
     if let Ok(toml::Value::Table(defaults)) = defaults {
@@ -182,8 +182,8 @@ fn evaluation(spec: &Spec) -> String {
     let baselines = if spec.heuristics.is_empty() { r#"["random"]"# } else { r#"["random", "heuristic"]"# };
     format!(
         "[evaluate]
-episodes  = 100                # policy and baselines meet the same ones
+episodes  = 100                # the same episodes for the policy and the baselines
 baselines = {baselines}
-# required_lift_percent = 10   # a gate: the lift's whole 95 % interval must lie above"
+# required_lift_percent = 10   # a gate: the whole 95 % interval of the lift must lie above it"
     )
 }

@@ -55,7 +55,7 @@ pub fn run(arguments: &Ope, registry: &Registry, output: &Output) -> Result<Stat
     Ok(status)
 }
 
-/// Whose return is estimated.
+/// The policy whose return is estimated.
 enum Judged {
     Policy { name: String, policy: Box<Policy> },
     Baseline(String),
@@ -84,7 +84,7 @@ impl Judged {
         }
     }
 
-    /// What is no file must be a baseline.
+    /// A name that is not a file must be a baseline.
     fn baseline(path: &Path, problem: &Problem) -> Result<Self, Failure> {
         let name = path.display().to_string();
         ActionDistribution::of_baseline(&problem.decision, &name).map_err(|mut refused| {

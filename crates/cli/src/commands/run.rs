@@ -22,7 +22,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     check::show(&problem, &findings, output);
     output.line("");
     if check::status_of(&findings) != Status::Done {
-        output.line("not trained: mend what failed first");
+        output.line("not trained: first correct the failed checks");
         output.document("run", Status::GateFailed, json!({ "findings": findings }));
         return Ok(Status::GateFailed);
     }

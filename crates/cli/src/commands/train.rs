@@ -38,7 +38,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     Ok(Status::Done)
 }
 
-/// Trains one policy and says how it went.
+/// Trains one policy and prints the result.
 pub fn one(
     problem: &Problem,
     arguments: &Train,
@@ -79,7 +79,7 @@ pub fn one(
         summary.return_mean_100.map_or("–".into(), number),
         summary.return_best.map_or("–".into(), number),
     ));
-    // What learns to do better than its log is not meant to decide as the log.
+    // An algorithm that improves on its log does not need to decide like the log.
     let cloned = problem.transitions.as_ref().filter(|_| problem.options.imitates());
     if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {
         output.line(format!(
@@ -92,7 +92,7 @@ pub fn one(
     Ok(trained)
 }
 
-/// Trains several seeds and says how they are distributed; `None` when it was stopped.
+/// Trains several seeds and prints their distribution; `None` if it was stopped.
 pub fn seeds(
     problem: &Problem,
     arguments: &Train,
@@ -130,7 +130,7 @@ pub fn seeds(
     rows.extend(seeds.signals.iter().map(|signal| row(&signal.name, &signal.unit, &signal.over_seeds)));
     output.line(format!("\nover {count} seeds, each evaluated on the same episodes:"));
     output.line(table(&["", "unit", "mean", "sd", "IQM", "95 % interval", "worst", "best"], &rows));
-    output.line("the best seed is not the result: judge by the mean and the interval");
+    output.line("the result is the mean and its interval, not the best seed");
     output.line(format!("run folder: {}", folder.path.display()));
     Ok(Some(seeds))
 }
@@ -149,10 +149,10 @@ fn row(name: &str, unit: &str, summary: &setpoint_statistics::Summary) -> Vec<St
     ]
 }
 
-/// What is left to say after Ctrl-C.
+/// The message after Ctrl-C.
 pub fn interrupted(folder: &RunFolder, output: &Output) -> Status {
     output.line(format!(
-        "stopped; everything is in {}: the same command with --run-dir {} --resume goes on",
+        "stopped; all results are in {}. To continue, repeat the command with --run-dir {} --resume",
         folder.path.display(),
         folder.path.display()
     ));

@@ -28,8 +28,8 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     let searched = ranges(&problem);
     if searched.is_empty() {
         return Err(Failure::Message(format!(
-            "{} has no usual options to search: name some, for example [tune.ranges] learning_rate = {{ low = 1e-4, high = 1e-2, log = \
-             true }}",
+            "{} has no usual options to search: name options, for example [tune.ranges] learning_rate = {{ low = 1e-4, \
+             high = 1e-2, log = true }}",
             problem.options.name()
         )));
     }
@@ -39,7 +39,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     let tried = file.trials()?;
     if !tried.is_empty() && !arguments.resume {
         return Err(Failure::Message(format!(
-            "{} holds {} trials: --resume goes on with them",
+            "{} holds {} trials: --resume continues them",
             folder.path.display(),
             tried.len()
         )));
@@ -63,7 +63,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     output.line(format!("{} trials of {} on {}", plan.trials, problem.options.name(), names.join(", ")));
     let Some((trials, proof)) = carry_out(&plan, tried, &file, output)? else {
         output.line(format!(
-            "stopped; everything is in {0}: the same command with --run-dir {0} --resume goes on",
+            "stopped; all results are in {0}. To continue, repeat the command with --run-dir {0} --resume",
             folder.path.display()
         ));
         output.document("tune", Status::Interrupted, json!({ "run": folder.path }));
@@ -93,10 +93,10 @@ fn folder_of(arguments: &Tune, problem: &Problem) -> RunFolder {
     RunFolder::new_under(&arguments.runs, name, "tune", &seed, SystemTime::now())
 }
 
-/// Every trial, and what the best one is worth.
+/// All trials, and the proof of the best trial.
 type Found = (Vec<Trial>, Option<Proof>);
 
-/// Searches and proves; no proof where the project's own settings were the best. `None` when it was stopped.
+/// Searches and proves; no proof if the project's own options were the best. `None` if it was stopped.
 fn carry_out(
     plan: &Plan<'_>,
     tried: Vec<Trial>,
@@ -154,7 +154,7 @@ fn carry_out(
     }
     let (Some(trials), Some(proof)) = (found?, proved?) else { return Ok(None) };
     let judged = trials.iter().filter(|trial| trial.scores.len() > 1).count();
-    output.line(format!("{judged} of {} trials went beyond a ninth of the steps", trials.len()));
+    output.line(format!("{judged} of {} trials continued after a ninth of the steps", trials.len()));
     Ok(Some((trials, proof)))
 }
 
@@ -169,9 +169,9 @@ fn show(problem: &Problem, trials: &[Trial], proof: Option<&Proof>, output: &Out
             vec![words, trial.index.to_string(), score(0), score(1), score(2)]
         })
         .collect();
-    output.line(format!("\n{}", table(&["settings", "trial", "at 1/9", "at 1/3", "at the end"], &rows)));
+    output.line(format!("\n{}", table(&["options", "trial", "at 1/9", "at 1/3", "at the end"], &rows)));
     let Some(proof) = proof else {
-        output.line("\nThe project's own settings were the best of all trials: keep them.");
+        output.line("\nThe project's own options were the best of all trials: keep them.");
         return;
     };
     output.line(format!("\n{}", proof.verdict()));

@@ -38,7 +38,7 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let reading = setpoint_log::read(&path, project.data.as_ref(), problem.spec(), &project.reward, progress);
     let validation = match reading {
         Ok(reading) => {
-            // An episode is as long as the log's.
+            // An episode is as long as the longest episode of the log.
             let problem = match longer_than_episodes(&problem.decision, &reading.log) {
                 Some(steps) => {
                     let room = [format!("process.max_steps={steps}")];
@@ -64,20 +64,19 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     Ok(status)
 }
 
-/// The file that is meant: one on the command line, or the project's.
+/// The log: from the command line, or the log of the project.
 fn log_of(arguments: &Validate, problem: &Problem) -> Result<PathBuf, Failure> {
     let file = problem.decision.project.data.as_ref().and_then(|data| data.file.as_ref());
     match (&arguments.data, file) {
         (Some(path), _) => Ok(path.clone()),
         (None, Some(file)) => Ok(problem.decision.project.folder.join(file)),
         (None, None) => Err(Failure::Message(
-            "there is no log to compare with: name one with --data LOG, or with file = \"…\" in [data]"
-                .to_owned(),
+            "no log to compare with: name it with --data LOG, or with file = \"…\" in [data]".to_owned(),
         )),
     }
 }
 
-/// What is missing, and a table to paste.
+/// The error, with a table to paste.
 fn proposal(path: &Path, unmapped: &Unmapped) -> String {
     let Unmapped { reason, proposal, open } = unmapped;
     let mut table = toml::Table::new();
@@ -88,13 +87,13 @@ fn proposal(path: &Path, unmapped: &Unmapped) -> String {
         open => format!("\nno column looks like {}: name them yourself", open.join(", ")),
     };
     format!(
-        "{}: {reason}\nBy the names of its columns it could be read like this; look it through, and paste it into the \
+        "{}: {reason}\nThe names of its columns suggest this table. Check it, and paste it into the \
          project file:{open}\n\n{table}",
         path.display()
     )
 }
 
-/// Keeps the evidence where it was asked for, or with the newest run.
+/// Writes the evidence to the file of `--output`, or to the newest run.
 fn store(
     arguments: &Validate,
     problem: &Problem,
@@ -144,7 +143,7 @@ fn show_audit(audit: &Audit, output: &Output) {
         }
     }
     if audit.findings.is_empty() {
-        output.line("  ✓ nothing is wrong with the log");
+        output.line("  ✓ no fault found in the log");
     }
     if !audit.unused_columns.is_empty() {
         output.line(format!("  · not used: {}", audit.unused_columns.join(", ")));
@@ -165,11 +164,11 @@ fn show_audit(audit: &Audit, output: &Output) {
 fn show(found: &Validation, output: &Output) {
     if let Some(controller) = &found.controller {
         output.line(format!(
-            "\nthe log's actions answer to what was seen, so a clone of who decided played: it {}",
+            "\nthe logged actions depend on the state, so a clone of the controller decided in the simulator: it {}",
             controller.quality()
         ));
     }
-    let what = if found.controller.is_some() { "beside" } else { "the actions of" };
+    let what = if found.controller.is_some() { "the clone in" } else { "the actions of" };
     output.line(format!(
         "\nthe simulator played {what} {} episodes, {} rows (it took {} steps); 95 % intervals over {} pieces of episodes",
         thousands(found.episodes as f64),
@@ -220,7 +219,7 @@ fn show(found: &Validation, output: &Output) {
     wrapped(&found.sentence, WIDTH + 4).into_iter().for_each(|part| output.line(part));
 }
 
-/// What an action changes: of each feature the action with the greatest difference.
+/// The effects of actions: for each feature the action with the greatest difference.
 fn show_steps(found: &Validation, output: &Output) {
     let mut worst: Vec<&Change> = Vec::new();
     for change in &found.changes {

@@ -13,7 +13,7 @@ use crate::output::{Failure, Output, Status};
 use crate::target::problem_of;
 use setpoint_process::Registry;
 
-/// Between two looks.
+/// Time between two updates of the screen.
 const EVERY: Duration = Duration::from_millis(250);
 
 pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<Status, Failure> {
@@ -21,8 +21,8 @@ pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<St
     let problem = problem_of(&folder, registry, &[])?;
     let Some(mut dashboard) = Dashboard::new(&problem, &folder) else {
         return Err(Failure::Message(
-            "watching needs a terminal of at least 72 columns and 24 rows; metrics.jsonl and tensorboard/ in the run folder \
-             hold the same figures"
+            "`setpoint watch` needs a terminal of at least 72 columns and 24 rows; metrics.jsonl and tensorboard/ in the \
+             run folder contain the same figures"
                 .to_owned(),
         ));
     };
@@ -43,7 +43,7 @@ pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<St
     Ok(Status::Done)
 }
 
-/// A run that has begun, ended or not; of several seeds the newest log.
+/// A run that has begun or ended; for several seeds the run with the newest log.
 fn running(arguments: &Watch, registry: &Registry) -> Result<RunFolder, Failure> {
     let given = RunFolder::at(&arguments.run.run);
     if given.metrics().is_file() {

@@ -1,4 +1,4 @@
-//! The dashboard's text: one line a row of the terminal, whatever its width.
+//! The dashboard's text: one line per row of the terminal, for any width.
 
 use console::{measure_text_width, style, truncate_str};
 use setpoint_files::run_folder::RunFolder;
@@ -12,14 +12,14 @@ use crate::output::{number, thousands};
 const CHART: usize = 6;
 /// Rows of the bars below it.
 const BARS: usize = 7;
-/// Rows in all.
+/// All rows.
 pub const HEIGHT: usize = 3 + 1 + CHART + 1 + 1 + BARS + 2;
 /// Columns of the chart's axis.
 const AXIS: usize = 10;
 /// Eighths of a character, upwards and to the right.
 const UP: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const RIGHT: [char; 9] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
-/// Figures of learners that tell most, those that are there are shown.
+/// The most important figures of learners; the panel shows the figures that a learner reports.
 const FIGURES: &[(&str, &str)] = &[
     ("entropy", "entropy"),
     ("approximate_kl", "KL"),
@@ -35,7 +35,7 @@ const FIGURES: &[(&str, &str)] = &[
     ("gradient_norm", "gradient"),
 ];
 
-/// What stays the same while a run goes on.
+/// The constants of a run.
 pub struct Panel {
     title: String,
     total_steps: u64,
@@ -78,7 +78,7 @@ impl Panel {
         lines.push(String::new());
         lines.push(self.figures(last));
         lines.resize(HEIGHT, String::new());
-        // Lines without a character are not drawn.
+        // Empty lines are not drawn.
         let shown = |line: String| if line.is_empty() { " ".to_owned() } else { line };
         lines.into_iter().map(|line| shown(truncate_str(&line, width, "…").into_owned())).collect()
     }
@@ -114,7 +114,7 @@ impl Panel {
             self.actions.iter().map(String::as_str).zip(last.action_distribution.iter().copied()).collect();
         let title = if self.discrete { "actions, share of decisions" } else { "actions, mean" };
         let show = |value: f64| if self.discrete { format!("{:.1} %", 100.0 * value) } else { number(value) };
-        let mut left = vec![style("reward terms, mean a step").dim().to_string()];
+        let mut left = vec![style("reward terms, mean per step").dim().to_string()];
         left.extend(bar_rows(&terms, half, &number));
         let mut right = vec![style(title).dim().to_string()];
         right.extend(bar_rows(&actions, half, &show));
@@ -174,7 +174,7 @@ fn returns(metrics: &RunMetrics, width: usize) -> Vec<String> {
     lines
 }
 
-/// Means of equal parts; as they are where there are fewer than columns.
+/// Means of equal parts; unchanged if there are fewer values than columns.
 fn resample(values: &[f64], columns: usize) -> Vec<f64> {
     if values.len() <= columns {
         return values.to_vec();
@@ -187,7 +187,7 @@ fn resample(values: &[f64], columns: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A row each of the largest: name, value, bar. Where some do not fit, the last row says so.
+/// A row for each of the largest values: name, value, bar. If some do not fit, the last row counts them.
 fn bar_rows(values: &[(&str, f64)], width: usize, show: &dyn Fn(f64) -> String) -> Vec<String> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     if values.len() > BARS {
@@ -216,7 +216,7 @@ fn bar_rows(values: &[(&str, f64)], width: usize, show: &dyn Fn(f64) -> String) 
     rows
 }
 
-/// Seconds in words.
+/// Seconds as text.
 fn duration(seconds: f64) -> String {
     match seconds {
         s if !s.is_finite() || s > 3.6e8 => "–".to_owned(),

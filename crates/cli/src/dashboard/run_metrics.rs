@@ -1,4 +1,4 @@
-//! What a run has logged so far, read as it grows.
+//! The log of a run, read while it grows.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
 
-/// The log lines of a run, as far as they are whole.
+/// The complete log lines of a run.
 #[derive(Default)]
 pub struct RunMetrics {
     path: PathBuf,
     bytes: u64,
-    /// What follows the last whole line.
+    /// The incomplete text after the last complete line.
     rest: Vec<u8>,
     /// Environment steps and mean return of the last 100 episodes.
     pub returns: Vec<(u64, f64)>,
@@ -25,8 +25,8 @@ impl RunMetrics {
         Self { path: folder.metrics(), ..Self::default() }
     }
 
-    /// Reads what was written since. A file that became shorter (a resumed run cuts what it does anew) is read from its
-    /// beginning; one that is not there yet is waited for.
+    /// Reads the new lines. If the file became shorter (a resumed run cuts the updates that it repeats), reads it from its
+    /// beginning. A file that does not exist yet counts as empty.
     pub fn read(&mut self) {
         let Ok(mut file) = File::open(&self.path) else { return };
         let length = file.metadata().map_or(0, |metadata| metadata.len());

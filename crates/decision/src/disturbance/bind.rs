@@ -1,4 +1,4 @@
-//! Names and values of a disturbance against the process: features, parameters, and the choice that stands for doing
+//! Checks the names and values of a disturbance against the process: features, parameters, and the choice that does
 //! nothing.
 
 use super::{Checked, Distribution, Disturbance, Levels, idle_choice, span};
@@ -14,12 +14,17 @@ pub(crate) fn bind(disturbance: &Disturbance, section: &Section<'_>, spec: &Spec
             let concerned = |feature: &&Feature| features.is_empty() || features.contains(&feature.name);
             let boundless = spec.observation.iter().filter(concerned).find(|feature| span(feature).is_none());
             if let Some(feature) = boundless.filter(|_| !natural) {
-                let title = format!("`{}` has no span that a share could be of", feature.name);
+                let title = format!("`{}` has no finite span, so a share of it has no meaning", feature.name);
                 let help = format!(
                     "name the features and write sizes in their own unit: unit = \"natural\" ({})",
                     feature.unit
                 );
-                return Err(section.error("features", &title, "its range is that of its type", &help));
+                return Err(section.error(
+                    "features",
+                    &title,
+                    "its range is the range of its number type",
+                    &help,
+                ));
             }
             Ok(())
         }
@@ -102,7 +107,7 @@ fn bind_parameter<'s>(
             return section.error(
                 key,
                 &title,
-                "it has none that can be drawn",
+                "it has no parameters to draw",
                 "randomise it inside of the process",
             );
         }
@@ -114,8 +119,8 @@ fn bind_parameter<'s>(
 fn bind_idle(idle: Option<&str>, section: &Section<'_>, spec: &Spec) -> Checked<()> {
     if spec.masked {
         let title = format!("{} allows different choices in every state", spec.kind);
-        let help = "a choice that arrives late may be one that cannot be taken any more";
-        return Err(section.error("kind", &title, "actions cannot be late or lost here", help));
+        let help = "a choice that arrives late may no longer be possible";
+        return Err(section.error("kind", &title, "actions of this process cannot be late or lost", help));
     }
     if !spec.action.is_discrete() {
         return match idle {
@@ -133,9 +138,9 @@ fn bind_idle(idle: Option<&str>, section: &Section<'_>, spec: &Spec) -> Checked<
             Err(section.error("idle", &title, &suggestion(name, &names, "actions"), &help))
         }
         None if idle_choice(&spec.action).is_none() => {
-            let title = "it is not clear what happens while no action arrives";
+            let title = "the choice while no action arrives is not clear";
             let help = format!("idle = \"{}\" or another of {}", names[0], names.join(", "));
-            Err(section.error("kind", title, "expected idle = \"…\" beside it", &help))
+            Err(section.error("kind", title, "expected idle = \"…\" in the same table", &help))
         }
         _ => Ok(()),
     }

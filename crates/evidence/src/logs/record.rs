@@ -1,4 +1,4 @@
-//! A log made by playing: who decides is known, and so is every probability.
+//! A log made by playing, with a known decider and known probabilities.
 
 use setpoint_log::log::{Log, LoggedEpisode};
 use setpoint_process::process::{Action, Outcome};
@@ -9,8 +9,8 @@ use crate::decision::Decision;
 use crate::error::PlayError;
 use crate::player::{Player, Step};
 
-/// Plays so many episodes of at most `steps_max` steps with choices drawn from a distribution, and writes them down; an
-/// episode that is not over by then is cut off there.
+/// Plays this number of episodes of at most `steps_max` steps, with choices from a distribution, and records them; a longer
+/// episode is cut off there.
 pub fn record(
     decision: &Decision,
     distribution: &mut ActionDistribution<'_>,

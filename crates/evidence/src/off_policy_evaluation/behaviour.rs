@@ -13,19 +13,19 @@ use setpoint_nn::network::Network;
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
 use setpoint_statistics::moments::RunningMoments;
 
-/// Where the logging policy's probabilities come from.
+/// The source of the logging policy's probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Behaviour {
     /// The log's `probability` column.
     Logged,
-    /// Every choice was taken equally often, whatever the state: somebody says so.
+    /// Uniform over the choices in every state, as the user declares.
     Uniform,
     /// A multinomial logistic regression on the features, learnt from the log (Hanna, Niekum & Stone 2019).
     Estimated,
 }
 
-/// Whether the log says its probabilities.
+/// Whether the log contains its probabilities.
 pub fn is_logged(log: &Log) -> bool {
     log.probabilities.len() == log.rows() && log.probabilities.iter().any(|probability| !probability.is_nan())
 }
@@ -46,7 +46,7 @@ pub fn probabilities(behaviour: Behaviour, spec: &Spec, log: &Log) -> Result<Vec
                     place(log, row),
                     log.probabilities[row]
                 ),
-                "correct the column, or have it estimated: --behaviour estimated",
+                "correct the column, or estimate it: --behaviour estimated",
             ))
         }
     }
@@ -55,8 +55,8 @@ pub fn probabilities(behaviour: Behaviour, spec: &Spec, log: &Log) -> Result<Vec
 /// Full passes of gradient descent.
 const PASSES: usize = 300;
 
-/// Linear logits on standardised features, by Adam on the whole log. Every row is judged by a model of the other half of
-/// the episodes, so that no action explains itself.
+/// Linear logits on standardised features, by Adam on the whole log. A model of the other half of the episodes judges every
+/// row, so that no action explains itself.
 fn estimated(spec: &Spec, log: &Log) -> Vec<f64> {
     let (features, choices) = (log.features, spec.action.len());
     let mut moments = RunningMoments::new(features);

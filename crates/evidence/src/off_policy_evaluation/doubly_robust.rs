@@ -1,5 +1,5 @@
 //! The weighted doubly robust estimator (Jiang & Li 2016, arXiv 1511.03722; weighted: Thomas & Brunskill 2016,
-//! arXiv 1604.00923, equation 6): a learnt Q that importance sampling corrects where it is wrong.
+//! arXiv 1604.00923, equation 6): a learnt Q, whose errors importance sampling corrects.
 
 use setpoint_log::log::Log;
 
@@ -9,9 +9,9 @@ use super::trajectories::Trajectories;
 use super::{Estimate, bootstrap_stream};
 use setpoint_statistics::bootstrap;
 
-/// Σₜ γᵗ [Σᵢ wᵢₜ (rᵢₜ − Q(sᵢₜ, aᵢₜ)) + Σᵢ wᵢ,ₜ₋₁ V(sᵢₜ)], the weights of each step made to sum to 1. Q is that of the
-/// steps that are left, and every episode's is learnt from the other half of the episodes, so that no episode is judged
-/// by a Q that has seen it. The interval resamples episodes and keeps Q.
+/// Σₜ γᵗ [Σᵢ wᵢₜ (rᵢₜ − Q(sᵢₜ, aᵢₜ)) + Σᵢ wᵢ,ₜ₋₁ V(sᵢₜ)], with weights that sum to 1 in each step. Q is the Q of the
+/// remaining steps. It is learnt from the other half of the episodes, so that no Q judges an episode of its own data. The
+/// interval resamples episodes and keeps Q.
 pub fn weighted(trajectories: &Trajectories, log: &Log, seed: u64) -> Estimate {
     let n = trajectories.episodes.len();
     let features = Features::of(log);

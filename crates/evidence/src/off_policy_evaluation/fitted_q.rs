@@ -1,17 +1,16 @@
-//! Fitted Q evaluation (Le, Voloshin & Yue 2019, arXiv 1903.08738), backwards over the steps that are left:
+//! Fitted Q evaluation (Le, Voloshin & Yue 2019, arXiv 1903.08738), backwards over the remaining steps:
 //! Qₕ(s, a) = E[r + γ Σ π(a'|s') Qₕ₋₁(s', a')], Q₀ = 0.
 //!
-//! Qₕ is linear in quadratic features of the standardised observation (with products of features up to
-//! [`CROSSED_MAX`] of them), one ridge regression a choice. All of the log's rows teach it, whatever their step: the process
-//! is the same at each of them. Where Q is of another form the estimate is biased by what the features miss, and no
-//! interval knows of that.
+//! Qₕ is linear in quadratic features of the standardised observation (with products of features up to [`CROSSED_MAX`] of
+//! them), one ridge regression per choice. All of the log's rows are data for it, whatever their step: the process is the
+//! same at each of them. If Q has another form, the estimate has a bias that no interval contains.
 
 use setpoint_log::log::Log;
 
 use super::trajectories::{Next, Trajectories};
 use super::{Estimate, of_episodes};
 
-/// Products of features are features too up to so many of them; beyond, squares alone.
+/// Greatest number of features whose products are features too; with more features, only squares are.
 pub const CROSSED_MAX: usize = 20;
 /// Ridge penalty on every coefficient but the constant: as strong as this many rows of standard deviation 1.
 const RIDGE: f64 = 0.1;
@@ -24,7 +23,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Of a log's observations.
+    /// From a log's observations.
     pub fn of(log: &Log) -> Self {
         let (n, rows) = (log.features, log.rows());
         let column = |feature: usize| (0..rows).map(move |row| f64::from(log.observation(row)[feature]));
@@ -60,15 +59,15 @@ impl Features {
     }
 }
 
-/// Q of every number of steps that are left.
+/// Q for every number of remaining steps.
 pub struct FittedQ {
     /// `[horizon, choices, width]`; the first is Q₁.
     coefficients: Vec<f64>,
     choices: usize,
     width: usize,
-    /// One a choice: Cholesky factor `[width, width]` of Σ φ φᵀ + ridge.
+    /// One per choice: Cholesky factor `[width, width]` of Σ φ φᵀ + ridge.
     factors: Vec<Vec<f64>>,
-    /// Rows that it was learnt from.
+    /// Rows of its data.
     rows: Vec<usize>,
 }
 
@@ -89,7 +88,7 @@ impl FittedQ {
             }
         }
         for gram in &mut grams {
-            // The constant is held too, but so little that it matters for a choice alone that was never taken.
+            // The constant has a penalty too, so small that it matters only for a choice that was never taken.
             gram[0] += 1e-6;
             (1..width).for_each(|index| gram[index * width + index] += RIDGE);
         }
@@ -116,7 +115,7 @@ impl FittedQ {
         fitted
     }
 
-    /// Q of a row's state with so many steps left, 0 with none.
+    /// Q of a row's state with this number of remaining steps; 0 with none remaining.
     pub fn q(&self, features: &Features, left: usize, row: usize, choice: usize) -> f64 {
         if left == 0 {
             return 0.0;
@@ -125,12 +124,12 @@ impl FittedQ {
         dot(&self.coefficients[begin..begin + self.width], features.row(row))
     }
 
-    /// V of a row's state with so many steps left.
+    /// V of a row's state with this number of remaining steps.
     fn v(&self, trajectories: &Trajectories, features: &Features, left: usize, row: usize) -> f64 {
         trajectories.expect(row, |choice| self.q(features, left, row, choice))
     }
 
-    /// r + γ V of what follows a row.
+    /// r + γ V of the state after a row.
     fn target(&self, trajectories: &Trajectories, features: &Features, left: usize, row: usize) -> f64 {
         let after = match trajectories.next[row] {
             Next::Row(next) if left > 1 => self.v(trajectories, features, left - 1, next),
@@ -144,7 +143,7 @@ impl FittedQ {
 ///
 /// Its interval is the bootstrap of its linearisation: with Qₕ = φᵀ θₕ, a row's error moves the estimate by
 /// uₕᵀ A⁻¹ φ (r + γ V − Q), where u is the policy's mean φ at the step in question, carried backwards through the
-/// regressions (the sandwich of Hao et al. 2021, arXiv 2102.03607, clustered by episode). So nothing is fitted twice.
+/// regressions (the sandwich of Hao et al. 2021, arXiv 2102.03607, clustered by episode). So no regression is fitted twice.
 pub fn evaluate(trajectories: &Trajectories, log: &Log, seed: u64) -> Estimate {
     let n = trajectories.episodes.len();
     let features = Features::of(log);
@@ -248,7 +247,7 @@ mod tests {
         }
     }
 
-    /// A chain that can be worked out: x falls by 1 with choice 0 and by 2 with choice 1, the reward is x, γ = ½. The policy
+    /// A chain with a known value: x falls by 1 with choice 0 and by 2 with choice 1, the reward is x, γ = ½. The policy
     /// always takes choice 1: from x = 10 it earns 10 + ½ · 8 + ¼ · 6 = 15.5 in three steps.
     #[test]
     fn a_chain_by_hand() {
@@ -256,7 +255,7 @@ mod tests {
         let mut next = Vec::new();
         for episode in 0..64 {
             let begin = log.rows();
-            // The first states lie around 10 evenly.
+            // The first states lie evenly around 10.
             let mut x = 10.0 + (episode % 3) as f32 - 1.0;
             for step in 0..4 {
                 let choice = (episode >> step) & 1;
@@ -288,7 +287,7 @@ mod tests {
         // The first states' scatter alone: sd of 1.75 · {−1, 0, 1} over √63 is 0.18.
         let width = estimate.interval.high - estimate.interval.low;
         assert!((width - 2.0 * 1.96 * 0.18).abs() < 0.1, "{estimate:?}");
-        // The model is right but for its penalty, so the correction has next to nothing to correct.
+        // The model is right except for its penalty, so the correction is close to zero.
         let doubly_robust = super::super::doubly_robust::weighted(&trajectories, &log, 0);
         assert!((doubly_robust.value - 15.5).abs() < 0.2, "{doubly_robust:?}");
     }

@@ -5,13 +5,13 @@ use super::trajectories::Trajectories;
 use super::{Estimate, bootstrap_stream, of_episodes};
 use setpoint_statistics::bootstrap;
 
-/// (Σ w)² / Σ w² (Kong 1992): how many equally weighted episodes the weights `[episodes]` are worth.
+/// (Σ w)² / Σ w² (Kong 1992): the number of equally weighted episodes with the same information as the weights `[episodes]`.
 pub fn effective_sample_size(weights: &[f64]) -> f64 {
     let (sum, squares) = weights.iter().fold((0.0, 0.0), |(sum, squares), w| (sum + w, squares + w * w));
     if squares > 0.0 { sum * sum / squares } else { 0.0 }
 }
 
-/// (1/n) Σᵢ Σₜ γᵗ ρᵢₜ rᵢₜ with ρᵢₜ the product of the ratios up to t: without bias where b is known.
+/// (1/n) Σᵢ Σₜ γᵗ ρᵢₜ rᵢₜ with ρᵢₜ the product of the ratios up to t: without bias if b is known.
 pub fn per_decision(trajectories: &Trajectories, seed: u64) -> Estimate {
     let value = |episode: usize| {
         let mut weight = 1.0;
@@ -24,7 +24,7 @@ pub fn per_decision(trajectories: &Trajectories, seed: u64) -> Estimate {
     of_episodes("per-decision importance sampling", &values, seed)
 }
 
-/// Σₜ γᵗ (Σᵢ ρᵢₜ rᵢₜ) / (Σᵢ ρᵢₜ): a little biased, far less scattered.
+/// Σₜ γᵗ (Σᵢ ρᵢₜ rᵢₜ) / (Σᵢ ρᵢₜ): a small bias, a much smaller variance.
 pub fn weighted_per_decision(trajectories: &Trajectories, seed: u64) -> Estimate {
     let n = trajectories.episodes.len();
     let weights = trajectories.weights();
@@ -49,7 +49,7 @@ pub fn weighted_per_decision(trajectories: &Trajectories, seed: u64) -> Estimate
     }
 }
 
-/// Σ w x / Σ w over the given indices; 0 where nothing has weight.
+/// Σ w x / Σ w over the given indices; 0 if all weights are 0.
 pub(super) fn weighted_mean(weights: &[f64], values: &[f64], indices: &[usize]) -> f64 {
     let (mut above, mut below) = (0.0, 0.0);
     for index in indices {

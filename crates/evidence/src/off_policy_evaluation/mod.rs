@@ -1,13 +1,13 @@
-//! What would another policy have earned? Off-policy evaluation from a log of decisions.
+//! Off-policy evaluation: the return of another policy, estimated from a log of decisions.
 //!
-//! A log tells what its own policy earned. Another policy's return per episode is estimated four ways:
+//! A log contains the return of its own policy. Four estimators give another policy's return per episode:
 //!
 //! * per-decision importance sampling, plain and weighted (Precup, Sutton & Singh 2000) – [`importance`]
 //! * fitted Q evaluation (Le, Voloshin & Yue 2019), linear in quadratic features – [`fitted_q`]
 //! * weighted doubly robust (Jiang & Li 2016; Thomas & Brunskill 2016) – [`doubly_robust`]
 //!
-//! Intervals are percentile bootstraps over whole episodes. Where too few episodes could have been the policy's own, it
-//! refuses to give a number: the effective sample size (Kong 1992) of the weights at the last step decides.
+//! Intervals are percentile bootstraps over whole episodes. If the policy could have produced too few of the episodes, the
+//! evaluation refuses to give a number: the effective sample size (Kong 1992) of the weights at the last step decides.
 
 use serde::Serialize;
 use setpoint_decision::Diagnostic;
@@ -27,20 +27,20 @@ pub mod trajectories;
 pub use behaviour::Behaviour;
 use trajectories::Trajectories;
 
-/// Least effective sample size for which a number is given, in episodes. Below it the weighted estimators' intervals were
-/// seen to hold the truth less often than they say (`tests/off_policy_evaluation.rs`).
+/// Least effective sample size for a number, in episodes. Below it, measurements showed that the weighted estimators'
+/// intervals contain the true value less often than they claim (`tests/off_policy_evaluation.rs`).
 pub const EFFECTIVE_SAMPLE_SIZE_MIN: f64 = 30.0;
 
-/// What is asked.
+/// The settings of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Discount per step, in [0, 1]; 1 makes the return that of `setpoint eval`.
+    /// Discount per step, in [0, 1]; 1 gives the return of `setpoint eval`.
     pub gamma: f64,
-    /// Steps that count, from the beginning of an episode on; all that the longest episode has where absent.
+    /// Number of first steps of an episode that count; by default all steps of the longest episode.
     pub steps: Option<usize>,
-    /// Where the logging policy's probabilities come from; the log's column, or an estimate where it has none, if absent.
+    /// Source of the logging policy's probabilities; by default the log's column, or an estimate if there is no column.
     pub behaviour: Option<Behaviour>,
-    /// Of the bootstrap.
+    /// Seed of the bootstrap.
     pub seed: u64,
 }
 
@@ -50,7 +50,7 @@ impl Default for Settings {
     }
 }
 
-/// One way to estimate, and what it gives.
+/// An estimator and its estimate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
     /// `per-decision importance sampling` …
@@ -61,7 +61,7 @@ pub struct Estimate {
     pub interval: Interval,
 }
 
-/// What a log says of a policy.
+/// The estimates for a policy from a log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// Episodes of the log.
@@ -72,23 +72,23 @@ pub struct Report {
     pub steps: u64,
     /// Discount per step.
     pub gamma: f64,
-    /// Where the logging policy's probabilities come from.
+    /// Source of the logging policy's probabilities.
     pub behaviour: Behaviour,
-    /// What the log's own policy earned over the same steps.
+    /// The return of the log's own policy over the same steps.
     pub logged: Estimate,
-    /// How many episodes of the policy's own the log is worth, at the last step.
+    /// Effective sample size at the last step, in episodes.
     pub effective_sample_size: f64,
-    /// The greatest share that one episode has of all weights.
+    /// The greatest share of one episode in all weights.
     pub greatest_weight: f64,
-    /// Empty where refused.
+    /// Empty if refused.
     pub estimates: Vec<Estimate>,
-    /// Why no number is given.
+    /// The reason of a refusal.
     pub refusal: Option<String>,
-    /// What a reader must know.
+    /// Warnings about the estimates.
     pub notes: Vec<String>,
 }
 
-/// Estimates what a policy would have earned per episode.
+/// Estimates the return of a policy per episode.
 pub fn estimate(
     decision: &Decision,
     log: &Log,
@@ -126,7 +126,8 @@ pub fn estimate(
     };
     if behaviour == Behaviour::Estimated {
         report.notes.push(
-            "the logging policy's probabilities are estimated from the log: the intervals do not know of their error"
+            "the logging policy's probabilities are estimated from the log: the intervals do not contain the error of this \
+             estimate"
                 .to_owned(),
         );
     }
@@ -146,9 +147,10 @@ pub fn estimate(
 fn refuse_unsuited(decision: &Decision, log: &Log) -> Result<(), Box<Diagnostic>> {
     let spec = decision.spec();
     let reason = if !spec.action.is_discrete() {
-        "a policy that gives settings is not evaluated from a log: hardly any logged setting is one that it would give"
+        "off-policy evaluation needs a policy with choices: a policy that gives settings would hardly ever repeat a logged \
+         setting"
     } else if spec.masked {
-        "the process forbids choices in some states, and a log does not say which ones it could have taken"
+        "the process forbids choices in some states, and the log does not contain the allowed choices"
     } else if log.episodes.len() < 2 {
         "an interval needs at least two episodes"
     } else {
@@ -156,21 +158,21 @@ fn refuse_unsuited(decision: &Decision, log: &Log) -> Result<(), Box<Diagnostic>
     };
     Err(Diagnostic::without_origin(
         format!("{}: {reason}", spec.kind),
-        "`setpoint eval` plays the policy in a simulator; one can be learnt from the log: kind = \"learned\"",
+        "`setpoint eval` plays the policy in a simulator; a simulator can be learned from the log: kind = \"learned\"",
     ))
 }
 
 fn refusal(sizes: &[f64], episodes: usize) -> String {
     let effective = sizes[sizes.len() - 1];
     let mut text = format!(
-        "the overlap is too small: effective sample size {effective:.1} of {episodes} episodes, at least \
-         {EFFECTIVE_SAMPLE_SIZE_MIN} are needed. "
+        "the overlap is too small: effective sample size {effective:.1} of {episodes} episodes, but \
+         {EFFECTIVE_SAMPLE_SIZE_MIN} or more are needed. "
     );
     match sizes.iter().take_while(|size| **size >= EFFECTIVE_SAMPLE_SIZE_MIN).count() {
-        0 => text.push_str("Log more episodes, by a policy that takes this one's choices more often"),
+        0 => text.push_str("Log more episodes, with a policy that takes the judged policy's choices more often"),
         steps => text.push_str(&format!(
             "The first {} of an episode can be judged (--steps {steps}, effective sample size {:.0}); for more, \
-             log more episodes, or judge a policy that is closer to the logging one (--softened)",
+             log more episodes, or judge a policy that is closer to the logging policy (--softened)",
             if steps == 1 { "step".to_owned() } else { format!("{steps} steps") },
             sizes[steps - 1]
         )),

@@ -1,5 +1,5 @@
-//! A log laid beside a policy: what each episode's first steps earned, and how much more often the policy would have taken
-//! them than the logging policy did.
+//! A log with the probabilities of a policy: the rewards of each episode's first steps, and the ratio of the policy's
+//! probability to the logging policy's.
 
 use std::ops::Range;
 
@@ -24,29 +24,29 @@ pub struct Trajectories {
     pub episodes: Vec<Range<usize>>,
     /// `[rows]` of the whole log.
     pub rewards: Vec<f64>,
-    /// `[rows, choices]` of the whole log: what the policy would have done.
+    /// `[rows, choices]` of the whole log: the policy's probability of each choice.
     pub target: Vec<f64>,
-    /// `[rows]` π(a|s) / b(a|s) of what was done.
+    /// `[rows]` π(a|s) / b(a|s) of the logged action.
     pub ratios: Vec<f64>,
     /// `[rows]` the row that follows in the same episode.
     pub next: Vec<Next>,
-    /// What a reader must know.
+    /// Warnings about the log.
     pub notes: Vec<String>,
 }
 
-/// What follows a row.
+/// The successor of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// The next row.
     Row(usize),
-    /// The episode came to its own end: nothing is earned any more.
+    /// The episode ended by itself: no more reward follows.
     End,
-    /// The log stops: nobody knows.
+    /// The log stops: the rest is unknown.
     Unknown,
 }
 
 impl Trajectories {
-    /// Asks the policy about every row.
+    /// Computes the policy's probabilities in every row.
     pub fn new(
         decision: &Decision,
         log: &Log,
@@ -59,14 +59,16 @@ impl Trajectories {
         let horizon = settings.steps.unwrap_or(longest);
         if horizon == 0 || horizon > longest {
             return Err(Diagnostic::without_origin(
-                format!("the log cannot tell of {horizon} steps of an episode: its longest has {longest}"),
+                format!(
+                    "the log cannot judge {horizon} steps of an episode: its longest episode has {longest}"
+                ),
                 format!("give 1 to {longest}"),
             ));
         }
         if let Some(row) = log.rewards.iter().position(|reward| !reward.is_finite()) {
             return Err(Diagnostic::without_origin(
                 format!("{} has no reward", place(log, row)),
-                "every row needs one",
+                "every row needs a reward",
             ));
         }
         let (rows, choices) = (log.rows(), spec.action.len());
@@ -96,7 +98,7 @@ impl Trajectories {
         Ok(trajectories)
     }
 
-    /// What the policy would have done in every row, against the probability of what was done.
+    /// The policy's probabilities in every row, and their ratio to the probability of the logged action.
     fn ask(
         &mut self,
         decision: &Decision,
@@ -122,19 +124,20 @@ impl Trajectories {
         }
     }
 
-    /// Tells of episodes whose end is not known.
+    /// Warns of episodes whose end is unknown.
     fn note(&mut self, log: &Log, cut_short: u32) {
         let horizon = self.horizon;
         if cut_short > 0 {
             self.notes.push(format!(
-                "{cut_short} of {} episodes stop before step {horizon} without having ended: what they would still have \
-                 earned counts as nothing; fewer --steps avoid that",
+                "{cut_short} of {} episodes stop before step {horizon} without an end: their later rewards \
+                 count as 0; fewer --steps avoid that",
                 log.episodes.len()
             ));
         }
         if log.episodes.iter().any(|episode| episode.terminated.is_none()) {
             self.notes.push(
-                "the log does not say which episodes ended by themselves: those shorter than the longest are taken to have"
+                "the log does not state which episodes ended by themselves: every episode shorter than the longest counts \
+                 as ended"
                     .to_owned(),
             );
         }

@@ -8,7 +8,7 @@ use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::EPSILON;
 use setpoint_random::Stream;
 
-/// Small logits: near random, and other in every state.
+/// Small logits: near random, and different in every state.
 pub fn policy(decision: &Decision) -> Policy {
     let spec = decision.spec();
     let (input, output) = (spec.observation.len(), spec.action.len());

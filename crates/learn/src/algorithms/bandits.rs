@@ -1,15 +1,15 @@
-//! Bandits: decisions without consequences beyond the step, or where exploring is costly. Each step is a round: the
-//! context is the observation, the payoff the reward, and nothing is bootstrapped.
+//! Bandits: decisions without consequences after the step, or with costly exploration. Each step is a round: the context is
+//! the observation, the payoff is the reward, and nothing is bootstrapped.
 //!
-//! * `epsilon-greedy` – the arm with the best mean, but for an ε share (Sutton & Barto 2018, section 2.2)
-//! * `ucb1` – the best mean plus a bonus for what is little known (Auer, Cesa-Bianchi & Fischer 2002)
+//! * `epsilon-greedy` – the arm with the best mean, except for a share ε (Sutton & Barto 2018, section 2.2)
+//! * `ucb1` – the best mean plus a bonus for rarely taken arms (Auer, Cesa-Bianchi & Fischer 2002)
 //! * `lin-ucb` – the same for payoffs linear in the context (Li et al. 2010, arXiv 1003.0146, algorithm 1, disjoint)
-//! * `thompson` – an arm as often as it is believed to be the best (Thompson 1933; Chapelle & Li 2011): Beta–Bernoulli,
+//! * `thompson` – each arm with its probability of being the best (Thompson 1933; Chapelle & Li 2011): Beta–Bernoulli,
 //!   Gaussian, or linear in the context (Agrawal & Goyal 2013, arXiv 1209.3352)
 //!
-//! The metrics' `cumulative_regret` is Σ (expected payoff of the arm that is best by what is known now − that of the arm
-//! taken, by the same estimates): an estimate, since only a simulator knows the truth. Where the process reports a signal
-//! named `regret`, that is summed instead.
+//! The metrics' `cumulative_regret` is Σ (expected payoff of the best arm by present knowledge − expected payoff of the arm
+//! taken, by the same estimates). It is an estimate, since only a simulator knows the true payoffs. If the process reports
+//! a signal with the name `regret`, its sum is reported instead.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -55,8 +55,8 @@ const fn recipe(
         summary,
         on_policy: false,
         actions: Learns::Choices,
-        sample_efficiency: "very high, because nothing is learnt about consequences",
-        pick_when: "what is done now does not change what comes next, or exploring is costly",
+        sample_efficiency: "very high, because it learns nothing about consequences",
+        pick_when: "an action does not change the next state, or exploration is costly",
         source,
         is_first_choice: false,
         tuning: Vec::new,
@@ -68,7 +68,7 @@ const fn recipe(
 pub const EPSILON_GREEDY: Recipe = recipe(
     "epsilon-greedy",
     "EpsilonGreedy",
-    "bandit: the arm with the best mean, but for a share ε",
+    "bandit: the arm with the best mean, except for a share ε",
     "Sutton & Barto 2018, section 2.2",
     |section| Ok(Box::new(Options::read_epsilon_greedy(section)?)),
 );
@@ -77,7 +77,7 @@ pub const EPSILON_GREEDY: Recipe = recipe(
 pub const UCB1: Recipe = recipe(
     "ucb1",
     "UCB1",
-    "bandit: the best mean plus a bonus for what is little known",
+    "bandit: the best mean plus a bonus for rarely taken arms",
     "Auer, Cesa-Bianchi & Fischer 2002",
     |section| Ok(Box::new(Options::read_ucb1(section)?)),
 );
@@ -95,25 +95,25 @@ pub const LIN_UCB: Recipe = recipe(
 pub const THOMPSON: Recipe = recipe(
     "thompson",
     "Thompson",
-    "bandit: an arm as often as it is believed to be the best",
+    "bandit: each arm with its probability of being the best",
     "Thompson 1933; Agrawal & Goyal 2013, arXiv 1209.3352",
     |section| Ok(Box::new(Options::read_thompson(section)?)),
 );
 
-/// What a Thompson sampler believes of an arm.
+/// The model of an arm of a Thompson sampler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Belief {
     /// Payoffs are 0 or 1.
     Beta,
-    /// Payoffs are normal, their mean not known.
+    /// Payoffs are normal with an unknown mean.
     #[default]
     Gaussian,
     /// Payoffs are normal around a linear function of the context.
     Linear,
 }
 
-/// Which bandit, with its options.
+/// A bandit with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Options {
@@ -128,16 +128,16 @@ pub enum Options {
     LinUcb {
         /// Weight of the bonus, in units of payoff.
         alpha: f64,
-        /// Ridge: how much the prior counts.
+        /// Ridge: the weight of the prior.
         regularization: f64,
     },
     /// `[train.thompson]`
     Thompson {
-        /// What it believes.
+        /// The model of an arm.
         belief: Belief,
         /// Standard deviation of a payoff around its mean.
         payoff_sd: f64,
-        /// Ridge: how much the prior counts.
+        /// Ridge: the weight of the prior.
         regularization: f64,
     },
 }
@@ -167,7 +167,7 @@ impl Options {
 
     fn read_thompson(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let beliefs = [("gaussian", Belief::Gaussian), ("beta", Belief::Beta), ("linear", Belief::Linear)];
-        let belief = section.one_of("belief", &beliefs, "what it believes of an arm")?;
+        let belief = section.one_of("belief", &beliefs, "the model of an arm")?;
         let payoff_sd =
             section.number("payoff_sd", Range::positive(), "deviation of a payoff around its mean")?;
         Ok(Self::Thompson {
@@ -192,9 +192,9 @@ impl Options {
     }
 }
 
-/// Weight of the prior, for the bandits that have one.
+/// Weight of the prior, for the bandits that have a prior.
 fn read_regularization(section: &Section<'_>) -> Result<f64, Box<Diagnostic>> {
-    Ok(section.number("regularization", Range::positive(), "how much the prior counts")?.unwrap_or(1.0))
+    Ok(section.number("regularization", Range::positive(), "weight of the prior")?.unwrap_or(1.0))
 }
 
 impl LearnerOptions for Options {
@@ -207,7 +207,7 @@ impl LearnerOptions for Options {
     }
 }
 
-/// A bandit credits a payoff to the arm that was just pulled.
+/// A bandit credits a payoff to the last arm.
 fn consequences(name: &str, decision: &Decision) -> Option<Finding> {
     let delayed = match decision.project.charter.reward_delay {
         None | Some(RewardDelay::SameStep | RewardDelay::Steps(0)) => None,
@@ -223,8 +223,8 @@ fn consequences(name: &str, decision: &Decision) -> Option<Finding> {
         Finding::warn(
             "consequences",
             format!(
-                "{}: what is done now may change what comes next, and {name} pays each action by its own \
-                 step alone; if it does, use dqn or ppo",
+                "{}: an action may change later states, but {name} judges each action only by the reward of its own \
+                 step; if it changes them, use dqn or ppo",
                 reasons.join(", and ")
             ),
         )
@@ -235,7 +235,7 @@ fn consequences(name: &str, decision: &Decision) -> Option<Finding> {
 pub struct Bandit {
     options: Options,
     choices: usize,
-    /// Index of the signal `regret`, where the process has one.
+    /// Index of the signal `regret`, if the process has one.
     regret_signal: Option<usize>,
     state: State,
     context: Vec<f64>,
@@ -303,7 +303,7 @@ impl Bandit {
         }
     }
 
-    /// What each arm is expected to pay in this context.
+    /// The expected payoff of each arm in this context.
     fn expect(&mut self, observation: &[f32]) {
         let features = observation.len();
         self.context[..features].iter_mut().zip(observation).for_each(|(to, from)| *to = f64::from(*from));
@@ -409,7 +409,7 @@ impl Algorithm for Bandit {
 
     fn snapshot(&self) -> Snapshot {
         let width = self.context.len();
-        // Weights `[features, choices]`, then the bias: what each arm is expected to pay.
+        // Weights `[features, choices]`, then the bias: the expected payoff of each arm.
         let mut parameters = vec![0.0; width * self.choices];
         for choice in 0..self.choices {
             match self.state.linear.get(choice) {

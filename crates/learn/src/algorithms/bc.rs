@@ -1,7 +1,8 @@
 //! Behaviour cloning (Pomerleau 1989; Bain & Sammut 1995): the policy under which the log is most likely.
 //!
-//! Of choices the cross-entropy, of settings the likelihood of a Gaussian whose means are the network's and whose deviations
-//! are the axes'. One fifth of the episodes is held out; how well it does there is a figure of every update.
+//! The loss is the cross-entropy for choices. For settings it is the likelihood of a Gaussian: its means come from the
+//! network, its deviations belong to the axes. One fifth of the episodes is held out; every update reports the result on
+//! them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,11 +32,11 @@ use crate::request::Request;
 pub const RECIPE: Recipe = Recipe {
     name: "bc",
     class: "BC",
-    summary: "behaviour cloning: does what the log's controller, or a hand-written rule, does",
+    summary: "behaviour cloning: imitates the log's controller, or a hand-written rule",
     on_policy: false,
     actions: Learns::Logged,
     sample_efficiency: "needs a log and no steps",
-    pick_when: "today's controller shall become a policy, as a baseline or to begin with",
+    pick_when: "today's controller should become a policy, as a baseline or as a start",
     source: "Pomerleau 1989; Bain & Sammut 1995",
     is_first_choice: false,
     tuning: Vec::new,
@@ -94,7 +95,7 @@ impl LearnerOptions for Options {
     }
 }
 
-/// A policy's network with the axes' deviations, and how it is moved towards what a log did.
+/// A policy's network with the axes' deviations, and its steps towards the actions of a log.
 pub struct Actor {
     network: Network,
     /// 0 for choices.
@@ -111,7 +112,7 @@ pub struct LogStd {
     optimizer: Adam<f32>,
 }
 
-/// What a checkpoint holds of an actor.
+/// The part of a checkpoint with an actor.
 pub type SavedActor = (Trained, LogStd);
 
 impl Actor {
@@ -135,7 +136,7 @@ impl Actor {
         }
     }
 
-    /// One step of Adam down −Σ w log π(a|s), `weights` one a row; gives that sum.
+    /// One step of Adam down −Σ w log π(a|s), `weights` one a row; returns that sum.
     pub fn imitate(&mut self, batch: &Batch, weights: &[f32], learning_rate: f64) -> f64 {
         let (rows, width) = (batch.rows, self.network.shape.output);
         let outputs = &mut self.outputs[..rows * width];
@@ -151,13 +152,14 @@ impl Actor {
         if self.axes > 0 {
             let LogStd { log_std, optimizer } = &mut self.trained;
             optimizer.step(log_std, &to_log_std, learning_rate, 1.0);
-            // A controller without noise would drive them to nothing, and the means' gradient to the skies.
+            // With a controller without noise they would fall to zero, and the gradient of the means would grow without bound.
             log_std.iter_mut().for_each(|log_std| *log_std = log_std.clamp(-4.0, 1.0));
         }
         loss
     }
 
-    /// Of choices the share in which the most probable one is the log's; of settings the root mean square error on [−1, 1].
+    /// For choices the share of rows whose most probable choice is the logged choice; for settings the root mean square
+    /// error on [−1, 1].
     pub fn held_out_figure(&mut self, held_out: &Batch) -> (&'static str, f64) {
         let width = self.network.shape.output;
         let rows_max = self.outputs.len() / width;
@@ -208,7 +210,7 @@ impl Actor {
         logs
     }
 
-    /// The policy as it stands.
+    /// The present policy.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             network: self.network.shape.clone(),
@@ -220,15 +222,15 @@ impl Actor {
         }
     }
 
-    /// What a checkpoint holds.
+    /// The part for a checkpoint.
     pub fn saved(&self) -> (&Trained, &LogStd) {
         (&self.network.trained, &self.trained)
     }
 
-    /// Puts back what a checkpoint held.
+    /// Restores the part of a checkpoint.
     pub fn restore(&mut self, (trained, log_std): SavedActor) -> Result<(), StateError> {
         if log_std.log_std.len() != self.axes {
-            return Err(StateError::new("its policy has other axes than this project's"));
+            return Err(StateError::new("its policy has different axes than this project's policy"));
         }
         self.network.restore(trained).map_err(StateError::new)?;
         self.trained = log_std;
@@ -281,7 +283,7 @@ pub struct Bc {
 }
 
 impl Bc {
-    /// A fresh learner whose weights follow from `seed`, with the log that it learns from.
+    /// A fresh learner whose weights follow from `seed`, with its log.
     pub fn on(
         options: &Options,
         spec: &Spec,

@@ -1,5 +1,5 @@
 //! Deep deterministic policy gradient (Lillicrap et al. 2016, arXiv 1509.02971): [`super::td3`] with one critic, an actor
-//! that learns in every step, and targets without smoothing, as Stable-Baselines3 has it.
+//! that learns in every step, and targets without smoothing, as in Stable-Baselines3.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -22,23 +22,23 @@ use crate::warnings::missing_noise;
 pub const RECIPE: Recipe = Recipe {
     name: "ddpg",
     class: "DDPG",
-    summary: "deep deterministic policy gradient: a deterministic policy that climbs a learnt value",
+    summary: "deep deterministic policy gradient: a deterministic policy that maximises a learned value",
     on_policy: false,
     actions: Learns::Settings,
-    sample_efficiency: "high: each step is learnt from many times",
-    pick_when: "to compare with published DDPG figures; td3 is the same with its known faults mended",
+    sample_efficiency: "high: it learns from each step many times",
+    pick_when: "to compare with published DDPG figures; td3 is the same algorithm without its known faults",
     source: "Lillicrap et al. 2016, arXiv 1509.02971",
     is_first_choice: true,
     tuning: td3::usual_ranges,
     read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
-/// `[train.ddpg]`: TD3's options without those that DDPG has not.
+/// `[train.ddpg]`: TD3's options that DDPG also has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// Adam's step size, for all networks.
     pub learning_rate: Schedule,
-    /// Buffer, batch and rhythm.
+    /// Options of the replay buffer and of its batches.
     #[serde(flatten)]
     pub collection: Collection,
     /// Share by which the target networks move.

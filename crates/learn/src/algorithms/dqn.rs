@@ -2,9 +2,9 @@
 //! dueling (Wang et al. 2016, arXiv 1511.06581), n-step (Sutton 1988) and prioritised (Schaul et al. 2016,
 //! arXiv 1511.05952) variants as options.
 //!
-//! Options, names and defaults are Stable-Baselines3's `DQN`. Deviations: every environment draws its own ε (that library
-//! draws one for all of them); the buffer holds the true final observation of episodes that were cut off, so truncation
-//! is always bootstrapped; forbidden choices count neither in the greedy choice nor in the target's maximum.
+//! Options, names and defaults are those of Stable-Baselines3's `DQN`. Deviations: every environment draws its own ε (that
+//! library draws one ε for all); the buffer contains the true final observation of truncated episodes, so truncation is
+//! always bootstrapped; the greedy choice and the target's maximum ignore forbidden choices.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -35,11 +35,11 @@ use crate::warnings::{early_end, still_target};
 pub const RECIPE: Recipe = Recipe {
     name: "dqn",
     class: "DQN",
-    summary: "deep Q-learning: learns the value of each choice from remembered steps",
+    summary: "deep Q-learning: learns the value of each choice from stored steps",
     on_policy: false,
     actions: Learns::Choices,
-    sample_efficiency: "high: each step is learnt from many times",
-    pick_when: "choices, and steps of the process are slow or costly",
+    sample_efficiency: "high: it learns from each step many times",
+    pick_when: "the actions are choices, and steps of the process are slow or costly",
     source: "Mnih et al. 2015, doi 10.1038/nature14236",
     is_first_choice: true,
     tuning: || {
@@ -61,14 +61,14 @@ pub const RECIPE: Recipe = Recipe {
 pub struct Options {
     /// Adam's step size.
     pub learning_rate: Schedule,
-    /// Buffer, batch and rhythm.
+    /// Options of the replay buffer and of its batches.
     #[serde(flatten)]
     pub collection: Collection,
     /// Share by which the target network moves; 1 copies.
     pub tau: f64,
     /// Environment steps between moves of the target network.
     pub target_update_interval: u64,
-    /// How it explores.
+    /// Its exploration.
     #[serde(flatten)]
     pub exploration: DiscreteExploration,
     /// Greatest norm of the gradient.
@@ -79,9 +79,9 @@ pub struct Options {
     pub activation_fn: Activation,
     /// Whether the online network chooses what the target network values.
     pub double_q: bool,
-    /// Whether value and advantages are learnt apart.
+    /// Whether value and advantages are learned separately.
     pub dueling: bool,
-    /// Whether surprising transitions are drawn more often.
+    /// Whether transitions with a large error are drawn more often.
     pub prioritized_replay: bool,
     /// α of prioritised replay, in [0, 1].
     pub prioritized_replay_alpha: f64,
@@ -151,19 +151,19 @@ impl Options {
             double_q: flag(
                 "double_q",
                 default.double_q,
-                "the online network chooses what the target values",
+                "the online network selects the choice that the target network values",
             )?,
-            dueling: flag("dueling", default.dueling, "learn value and advantages apart")?,
+            dueling: flag("dueling", default.dueling, "learn value and advantages separately")?,
             prioritized_replay: flag(
                 "prioritized_replay",
                 default.prioritized_replay,
-                "draw surprising steps more often",
+                "draw steps with a large error more often",
             )?,
             prioritized_replay_alpha: number(
                 "prioritized_replay_alpha",
                 unit(),
                 default.prioritized_replay_alpha,
-                "how much more often",
+                "strength of the priorities",
             )?,
             prioritized_replay_beta0: number(
                 "prioritized_replay_beta0",
@@ -237,7 +237,7 @@ struct State {
     counted: ExplorationCount,
     priorities: Option<Priorities>,
     means: Means,
-    /// Share of the training that is left, as the last step saw it.
+    /// Remaining share of the training at the last step.
     progress_remaining: f64,
 }
 
@@ -339,7 +339,7 @@ impl Learner for Dqn {
         let is_allowed = |row: usize, choice: usize| {
             batch.next_allowed.is_empty() || batch.next_allowed[row * choices + choice]
         };
-        // y = r + γ max_a Q_target(s', a); with double Q-learning a is the online network's choice.
+        // y = r + γ max_a Q_target(s', a); with double Q-learning, a is the online network's choice.
         self.best_next.clear();
         if options.double_q {
             let outputs = network.forward(&batch.next_observations, rows);
@@ -407,7 +407,7 @@ impl Learner for Dqn {
         let mut network = shape.clone();
         let mut parameters = trained.parameters.clone();
         if self.options.dueling {
-            // The combination is linear, so it folds into the last layer: a plain network with one output a choice.
+            // The combination is linear, so it folds into the last layer: a plain network with one output per choice.
             network.output = self.choices;
             let last = shape.layers().pop().expect("a network has an output layer");
             let outputs = &trained.parameters[last.weights.start..last.bias.end];

@@ -1,9 +1,9 @@
-//! Implicit Q-learning (Kostrikov, Nair & Levine 2021, arXiv 2110.06169): learns from a log alone and never asks what an action
-//! that nobody took is worth.
+//! Implicit Q-learning (Kostrikov, Nair & Levine 2021, arXiv 2110.06169): learns from a log alone and never asks for the
+//! value of an action that the log does not contain.
 //!
-//! V is the upper expectile of the critics' targets over what the log did, the critics regress on r + γ V, and the policy
-//! imitates the log where that was better than V says. Defaults are the paper's (τ 0.7, β 3, weights up to 100, Polyak 0.005);
-//! rewards are divided by their standard deviation in the log, so that β means the same in every decision.
+//! V is the upper expectile of the critics' targets over the logged actions. The critics regress on r + γ V. The policy
+//! imitates the log where its actions were better than V. Defaults are the paper's (τ 0.7, β 3, weights up to 100, Polyak
+//! 0.005); rewards are divided by their standard deviation in the log, so that β means the same in every decision.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub const RECIPE: Recipe = Recipe {
     on_policy: false,
     actions: Learns::Logged,
     sample_efficiency: "needs a log and no steps",
-    pick_when: "there is a log and no simulator, and the log tried more than one thing",
+    pick_when: "there is a log and no simulator, and the log contains different actions in similar states",
     source: "Kostrikov et al. 2021, arXiv 2110.06169",
     is_first_choice: false,
     tuning: Vec::new,
@@ -57,9 +57,9 @@ pub struct Options {
     pub gamma: f64,
     /// Share by which the target networks move.
     pub tau: f64,
-    /// Expectile of the values, from 0.5 (the log's own) towards 1 (the best that it tried).
+    /// Expectile of the values, from 0.5 (the log's mean) towards 1 (its best actions).
     pub expectile: f64,
-    /// β: how much more the policy imitates what was better.
+    /// β: how much more the policy imitates better actions.
     pub beta: f64,
     /// Greatest weight of a row.
     pub weight_max: f64,
@@ -86,12 +86,12 @@ impl Options {
                 .unwrap_or(256) as usize,
             gamma: number("gamma", share(), 0.99, "discount per step")?,
             tau: number("tau", share(), 0.005, "share by which the target networks move")?,
-            expectile: number("expectile", share(), 0.7, "expectile of the values: 0.5 is the log's own")?,
+            expectile: number("expectile", share(), 0.7, "expectile of the values: 0.5 is the log's mean")?,
             beta: number(
                 "beta",
                 Range::at_least(0.0),
                 3.0,
-                "how much more the policy imitates what was better",
+                "how much more the policy imitates better actions",
             )?,
             weight_max: number("weight_max", Range::positive(), 100.0, "greatest weight of a row")?,
             net_arch: read_net_arch(section, &default)?.unwrap_or(default),
@@ -206,7 +206,7 @@ impl OfflineLearner for Iql {
         let inputs = if *axes > 0 { &self.inputs[..] } else { &batch.observations[..] };
         let outputs = critics[0].network.shape.output;
 
-        // V towards the expectile of the lesser target, whose excess over V says how much the row is worth imitating.
+        // V moves towards the expectile of the smaller target; its excess over V is the weight of the row in the imitation.
         each(critics, *cores, |critic| critic.estimate_by_target(inputs, rows));
         let values = value.forward(&batch.observations, rows);
         let (mut value_loss, mut advantage) = (0.0, 0.0);

@@ -1,4 +1,4 @@
-//! The algorithms, a file or a folder each, and the list of their recipes.
+//! The algorithms, each in a file or a folder, and the list of their recipes.
 //!
 //! To add an algorithm, write its file, add it here (a module and a recipe), and add a row to the law tests
 //! (`tests/laws.rs`).
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(find("target_kl").default, None);
     }
 
-    /// A misspelt option would only be found when somebody searches.
+    /// Only a search would find a misspelt option.
     #[test]
     fn what_is_usually_searched_are_options_within_their_range() {
         for recipe in RECIPES {
@@ -81,8 +81,8 @@ mod tests {
         }
     }
 
-    /// As of Stable-Baselines3 2.9 (`stable_baselines3/{ppo,dqn,ddpg,td3,sac}`), whose users bring their habits along. PPO's
-    /// 8 environments are the one difference: there the environment that is handed over decides, and a single one is slow.
+    /// As of Stable-Baselines3 2.9 (`stable_baselines3/{ppo,dqn,ddpg,td3,sac}`), for its users. PPO's 8 environments are
+    /// the one difference: in that library the number follows from the given environment, and a single environment is slow.
     #[test]
     fn defaults_are_stable_baselines3s() {
         const PPO: &str = "n_steps = 2048\nbatch_size = 64\nn_epochs = 10\nlearning_rate = 3e-4\ngamma = 0.99\n\

@@ -1,10 +1,10 @@
 //! Proximal policy optimisation with a clipped surrogate (Schulman et al. 2017, arXiv 1707.06347).
 //!
-//! Options, names and defaults are those of Stable-Baselines3's `PPO` and its `VecNormalize`; where that library and
-//! the paper differ we follow the library, since its results are the ones people compare with. Deviations, each
-//! without effect on the result but one: values of a rollout are computed after it in one pass instead of step by
-//! step; actor and critic never share layers; continuous actions are learnt in [−1, 1] and scaled to the axis'
-//! bounds (Stable-Baselines3 leaves that scaling to the user).
+//! Options, names and defaults are those of Stable-Baselines3's `PPO` and its `VecNormalize`. Where that library and the
+//! paper differ, we follow the library, because users compare with its results. Deviations, of which only the last changes
+//! results: values of a rollout are computed after it in one pass instead of step by step; actor and critic never share
+//! layers; continuous actions are learned in [−1, 1] and scaled to the axis' bounds (Stable-Baselines3 leaves that scaling
+//! to the user).
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Axis, Spec};
@@ -43,8 +43,8 @@ pub const RECIPE: Recipe = Recipe {
     summary: "proximal policy optimisation: careful policy-gradient steps on fresh data",
     on_policy: true,
     actions: Learns::Both,
-    sample_efficiency: "low: each step is learnt from about ten times and forgotten",
-    pick_when: "a simulator is at hand and fast; the first choice for most decisions",
+    sample_efficiency: "low: it learns from each step about ten times, then forgets the step",
+    pick_when: "there is a fast simulator; the first choice for most decisions",
     source: "Schulman et al. 2017, arXiv 1707.06347",
     is_first_choice: true,
     tuning: || {
@@ -66,7 +66,7 @@ pub const RECIPE: Recipe = Recipe {
 const VALUE_ROWS: usize = 512;
 /// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
 struct MinibatchNetwork {
-    /// A Gaussian actor's log standard deviations stand beside it.
+    /// The network; a Gaussian actor's log standard deviations are separate.
     network: Network,
     inputs: Vec<f32>,
     outputs: Vec<f32>,
@@ -84,7 +84,7 @@ impl MinibatchNetwork {
         }
     }
 
-    /// Copies the observations of a minibatch side by side and runs the network on them; its outputs are in `outputs`.
+    /// Copies the observations of a minibatch into one block and runs the network on them; its outputs are in `outputs`.
     fn forward(&mut self, observations: &[f32], indices: &[u32]) {
         let Mlp { input: width, output, .. } = self.network.shape;
         for (row, index) in self.inputs.chunks_exact_mut(width).zip(indices) {
@@ -95,7 +95,7 @@ impl MinibatchNetwork {
         self.outputs[..rows * output].copy_from_slice(outputs);
     }
 
-    /// From `output_gradient` to the gradient of the parameters; gives its squared norm.
+    /// From `output_gradient` to the gradient of the parameters; returns its squared norm.
     fn backward(&mut self, rows: usize) -> f64 {
         let Mlp { input, output, .. } = self.network.shape;
         let (inputs, gradient) = (&self.inputs[..rows * input], &self.output_gradient[..rows * output]);
@@ -103,12 +103,12 @@ impl MinibatchNetwork {
     }
 }
 
-/// Everything else that changes while training: what a checkpoint must hold beside the two networks.
+/// Everything else that changes during the training: the part of a checkpoint without the two networks.
 #[derive(Serialize, Deserialize)]
 struct State {
     observation_normalizer: Option<ObservationNormalizer>,
     reward_normalizer: Option<RewardNormalizer>,
-    /// What the networks see of the present state, `[lanes, features]`.
+    /// The present observations for the networks, `[lanes, features]`.
     observations: Vec<f32>,
     actions: Stream,
     shuffles: Stream,
@@ -127,7 +127,7 @@ pub struct Ppo {
     controls: Vec<f32>,
     final_observations: Vec<f32>,
     cut_off: Vec<usize>,
-    /// Decisions of the rollout in which another choice was likelier than the one drawn.
+    /// Number of decisions of the rollout in which another choice was likelier than the drawn choice.
     not_greedy: usize,
     order: Vec<u32>,
     advantages: Vec<f32>,
@@ -154,7 +154,7 @@ impl Ppo {
             let mut weights = Stream::new(seed, "ppo weights", index);
             let (shape, parameters) = network.own();
             if options.ortho_init {
-                // Gain √2 for hidden layers whatever the activation, as Stable-Baselines3 does.
+                // Gain √2 for hidden layers with any activation, as Stable-Baselines3 does.
                 let gain = std::f64::consts::SQRT_2;
                 shape.initialize_orthogonal(parameters, gain, output_gain, &mut || {
                     f64::from(weights.normal())
@@ -198,7 +198,7 @@ impl Ppo {
         }
     }
 
-    /// Takes in new observations: statistics first, then normalisation, as `VecNormalize` does.
+    /// Adds new observations: statistics first, then normalisation, as `VecNormalize` does.
     fn observe(state: &mut State, observations: &[f32]) {
         match &mut state.observation_normalizer {
             None => state.observations.copy_from_slice(observations),
@@ -274,7 +274,7 @@ impl Ppo {
         Ok(())
     }
 
-    /// Takes in what the environments gave: observations, rewards, ends, and the last observations of cut-off episodes.
+    /// Stores the results of a step: observations, rewards, ends, and the last observations of truncated episodes.
     fn record(&mut self, step: usize, environments: &Environments) {
         let Self { rollout, state, .. } = self;
         let (range, transition) = (rollout.lane_range(step), environments.transition());
@@ -300,7 +300,7 @@ impl Ppo {
         }
     }
 
-    /// V of every state of the rollout, of the states after it, and of the states in which episodes were cut off.
+    /// V of every state of the rollout, of the states after it, and of the final states of truncated episodes.
     pub fn value(&mut self) {
         let Self { rollout, critic, state, .. } = self;
         let width = critic.network.shape.input;
@@ -312,7 +312,7 @@ impl Ppo {
         };
         value(&rollout.observations, &mut rollout.values[..n]);
         value(&state.observations, &mut rollout.values[n..]);
-        // A cut-off episode has a future: r + γ V(final observation) (Pardo et al. 2018, arXiv 1712.00378).
+        // A truncated episode has a future: r + γ V(final observation) (Pardo et al. 2018, arXiv 1712.00378).
         let mut futures = vec![0.0; self.cut_off.len()];
         value(&self.final_observations, &mut futures);
         for (index, future) in self.cut_off.iter().zip(futures) {
@@ -321,7 +321,7 @@ impl Ppo {
         rollout.estimate_advantages(self.options.gamma as f32, self.options.gae_lambda as f32);
     }
 
-    /// `n_epochs` passes over the collected and valued rollout in shuffled minibatches: the part that benchmarks time.
+    /// `n_epochs` passes over the collected and valued rollout in shuffled minibatches: the part that benchmarks measure.
     pub fn learn(&mut self, progress_remaining: f64) -> Result<(), TrainError> {
         self.update_networks(progress_remaining, 0).map(|_| ())
     }
@@ -355,7 +355,7 @@ impl Ppo {
         let critic = CriticHalf::new(&mut self.critic, loss, &self.rollout, size);
         let minibatches = Minibatches { order: &self.order, samples, batch_size: options.batch_size };
         let sums = update(actor, critic, minibatches, self.threads > 1);
-        // Gradients that are not finite are reported at the end: both halves go on to it.
+        // Gradients that are not finite are reported at the end: both halves continue until then.
         if sums.gradient_norm.is_finite() && sums.value_loss.is_finite() {
             Ok(sums)
         } else {
@@ -457,7 +457,7 @@ impl Algorithm for Ppo {
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (actor, critic, state): (Trained, Trained, State) = from_bytes(bytes)?;
         if state.observations.len() != self.state.observations.len() {
-            return Err(StateError::new("it has other observations or environments than this project"));
+            return Err(StateError::new("it has different observations or environments than this project"));
         }
         self.actor.network.restore(actor).map_err(StateError::new)?;
         self.critic.network.restore(critic).map_err(StateError::new)?;

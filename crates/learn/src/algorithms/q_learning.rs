@@ -1,8 +1,8 @@
-//! Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5) on a grid over the observation: the honest
-//! reference for what a network adds.
+//! Tabular Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5) on a grid over the observation: the reference for
+//! the gain from a network.
 //!
-//! Each feature's range is cut into equal bins. Features without a finite range get the one that the first `range_steps`
-//! uniform steps show.
+//! Each feature's range is divided into equal bins. A feature without a finite range gets the range that the first
+//! `range_steps` uniform steps show.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -35,8 +35,8 @@ pub const RECIPE: Recipe = Recipe {
     summary: "tabular Q-learning on a grid over the observation",
     on_policy: false,
     actions: Learns::Choices,
-    sample_efficiency: "low: every cell learns for itself",
-    pick_when: "a handful of features, and a table that people can read and check; as a reference",
+    sample_efficiency: "low: every cell learns separately",
+    pick_when: "there are few features, and people should read and check the table; as a reference",
     source: "Watkins 1989; Sutton & Barto 2018, section 6.5",
     is_first_choice: false,
     tuning: || vec![logarithmic("learning_rate", 1e-2, 5e-1), usual_ranges::gamma()],
@@ -49,23 +49,23 @@ const ENTRIES_MAX: usize = 1 << 24;
 const UPDATE_STEPS: u64 = 1_000;
 /// A value learnt from fewer visits than this is mostly its initial value.
 const VISITS_FEW: f64 = 10.0;
-/// A range wider than this is none.
+/// A range wider than this counts as infinite.
 const FINITE: f32 = 1e6;
 
 /// `[train.q-learning]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// Share of the temporal-difference error that is learnt.
+    /// Share of the temporal-difference error in each update.
     pub learning_rate: Schedule,
     /// Discount per step, in [0, 1].
     pub gamma: f64,
     /// Bins of every feature, or of each in turn.
     pub bins: Vec<u64>,
-    /// Uniform steps that show the range of features without a finite one.
+    /// Number of uniform steps that find the range of features without a finite range.
     pub range_steps: u64,
-    /// What a value is before anything is known; optimistic ones explore.
+    /// The initial value of every entry; optimistic values explore.
     pub initial_value: f64,
-    /// How it explores.
+    /// Its exploration.
     #[serde(flatten)]
     pub exploration: DiscreteExploration,
 }
@@ -92,7 +92,7 @@ impl Options {
                 section,
                 "learning_rate",
                 Range::positive(),
-                "share of the error learnt",
+                "share of the error in each update",
             )?
             .unwrap_or(default.learning_rate),
             gamma: section
@@ -102,17 +102,17 @@ impl Options {
                 .integers("bins", Range::between(1.0, 1000.0), "bins of all features, or of each in turn")?
                 .unwrap_or(default.bins),
             range_steps: section
-                .integer("range_steps", Range::between(1.0, 1e9), "uniform steps that show open ranges")?
+                .integer("range_steps", Range::between(1.0, 1e9), "uniform steps that find infinite ranges")?
                 .unwrap_or(default.range_steps),
             initial_value: section
-                .number("initial_value", Range::any(), "value of what is not known yet")?
+                .number("initial_value", Range::any(), "initial value of every entry")?
                 .unwrap_or(default.initial_value),
             exploration: DiscreteExploration::read(section, default.exploration)?,
         };
         Ok(options)
     }
 
-    /// Bins of each of `features` features; `None` where the list fits neither one nor all.
+    /// Bins of each of `features` features; `None` if the list has neither one entry nor one per feature.
     fn bins_of(&self, features: usize) -> Option<Vec<u32>> {
         match self.bins.as_slice() {
             [bins] => Some(vec![*bins as u32; features]),
@@ -121,7 +121,7 @@ impl Options {
         }
     }
 
-    /// Entries of its table, cells × choices; `None` where `bins` do not fit or the count overflows.
+    /// Entries of its table, cells × choices; `None` if `bins` do not fit or the count overflows.
     pub fn entries(&self, spec: &Spec) -> Option<usize> {
         entries(&self.bins_of(spec.observation.len())?, spec)
     }
@@ -141,7 +141,7 @@ impl LearnerOptions for Options {
         let Some(bins) = self.bins_of(features) else {
             let given = self.bins.len();
             return Some(format!(
-                "q-learning has {given} numbers of bins for {features} features: give one, or one each"
+                "q-learning has {given} numbers of bins for {features} features: give one number, or one per feature"
             ));
         };
         let entries = entries(&bins, spec);
@@ -163,7 +163,7 @@ impl LearnerOptions for Options {
             findings.push(Finding::warn(
                 "learning starts",
                 format!(
-                    "range_steps = {starts} of total_steps = {total_steps}: all of them go into finding the features' ranges; \
+                    "range_steps = {starts} of total_steps = {total_steps}: all of them are used to find the features' ranges; \
                      lower range_steps in [train.q-learning]"
                 ),
             ));
@@ -174,8 +174,9 @@ impl LearnerOptions for Options {
             findings.push(Finding::warn(
                 "table",
                 format!(
-                    "{total_steps} steps for {entries} entries (cells × choices) are {visits:.1} visits of each: most are never \
-                     learnt; lower `bins` in [train.q-learning], train for longer, or use dqn, which learns across cells"
+                    "{total_steps} steps for {entries} entries (cells × choices) give {visits:.1} visits of each: most \
+                     entries never learn; lower `bins` in [train.q-learning], train for longer, or use dqn, which learns \
+                     across cells"
                 ),
             ));
         }
@@ -187,12 +188,12 @@ fn entries(bins: &[u32], spec: &Spec) -> Option<usize> {
     bins.iter().try_fold(spec.action.len(), |cells, bins| cells.checked_mul(*bins as usize))
 }
 
-/// Whether a feature's range must be found by looking.
+/// Whether a feature's range must be found by uniform steps.
 fn is_open(feature: &Feature) -> bool {
     feature.high - feature.low > FINITE
 }
 
-/// Whether the range of some feature must be found by looking, for `range_steps` steps.
+/// Whether the range of some feature must be found by `range_steps` uniform steps.
 fn has_open_range(spec: &Spec) -> bool {
     spec.observation.iter().any(is_open)
 }
@@ -201,7 +202,7 @@ fn has_open_range(spec: &Spec) -> bool {
 pub struct QLearning {
     options: Options,
     choices: usize,
-    /// Features whose range is found by looking.
+    /// Features whose range is found by uniform steps.
     open: Vec<bool>,
     /// `[cells, choices]`
     values: Vec<f32>,
@@ -211,7 +212,7 @@ pub struct QLearning {
 #[derive(Serialize, Deserialize)]
 struct State {
     grid: Discretization,
-    /// Uniform steps that are still to be taken for the ranges.
+    /// Remaining uniform steps for the ranges.
     range_steps_left: u64,
     explorer: DiscreteExplorer,
     counted: ExplorationCount,
@@ -226,7 +227,7 @@ impl QLearning {
         let features = &spec.observation;
         let bins = options.bins_of(features.len()).expect("`mismatch` refuses lists of another length");
         let open: Vec<bool> = features.iter().map(is_open).collect();
-        // An open range begins at a point and grows with what is seen.
+        // An open range begins at a point and grows with the observations.
         let limit =
             |(feature, open): (&Feature, &bool), limit: f32| if *open { feature.reference } else { limit };
         let grid = Discretization {
@@ -250,7 +251,7 @@ impl QLearning {
         }
     }
 
-    /// Takes a uniform step and widens the open ranges by what it shows.
+    /// Takes a uniform step and widens the open ranges to its observation.
     fn look(&mut self, environments: &mut Environments) -> Result<(), TrainError> {
         let choice = any_allowed(&mut self.state.random, self.choices, environments.allowed()) as u32;
         environments.step(Actions::Discrete(&[choice]))?;
@@ -281,7 +282,7 @@ impl QLearning {
         };
         let next_cell = self.state.grid.cell(next);
         let next_row = &self.values[next_cell * choices..(next_cell + 1) * choices];
-        // After a truncation the mask is the next episode's, which says nothing of the final state.
+        // After a truncation the mask belongs to the next episode, not to the final state.
         let allowed = if transition.outcomes[0] == Outcome::Running { environments.allowed() } else { &[] };
         let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
         let best = next_row[greatest(next_row.iter().map(|value| f64::from(*value)), is_allowed)];
@@ -328,7 +329,7 @@ impl Algorithm for QLearning {
 
     fn snapshot(&self) -> Snapshot {
         let cells = self.state.grid.cells();
-        // A row a cell, and no bias.
+        // One row per cell, and no bias.
         let mut parameters = self.values.clone();
         parameters.resize((cells + 1) * self.choices, 0.0);
         Snapshot {
@@ -353,7 +354,7 @@ impl Algorithm for QLearning {
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (values, state): (Vec<f32>, State) = from_bytes(bytes)?;
         if values.len() != self.values.len() || state.grid.bins != self.state.grid.bins {
-            return Err(StateError::new("its table has another size than this project's"));
+            return Err(StateError::new("its table has a different size than this project's table"));
         }
         self.values = values;
         self.state = state;

@@ -1,9 +1,9 @@
 //! REINFORCE: the Monte-Carlo policy gradient (Williams 1992; Sutton & Barto 2018, section 13.3).
 //!
-//! With its defaults this is the source's "REINFORCE decided" for `assembly-line`: a linear softmax policy starting at
-//! zero, the episode's returns normalised to mean 0 and (population) deviation 1, and plain gradient ascent **step by
-//! step in time order**, each step's gradient taken at the weights that the step before left. Options beyond it: a
-//! multi-layer network, one gradient an episode, Adam, a learned baseline.
+//! With its defaults this is the source's "REINFORCE decided" for `assembly-line`: a linear softmax policy that starts at
+//! zero, the episode's returns normalised to mean 0 and (population) deviation 1, and plain gradient ascent **step by step
+//! in time order**, each step's gradient taken at the weights after the step before. Options beyond it: a multi-layer
+//! network, one gradient per episode, Adam, a learned baseline.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
@@ -35,15 +35,15 @@ pub const RECIPE: Recipe = Recipe {
     summary: "REINFORCE: Monte-Carlo policy gradient, by default with a linear policy whose weights people can read",
     on_policy: true,
     actions: Learns::Choices,
-    sample_efficiency: "very low: each episode is learnt from once",
-    pick_when: "a readable linear policy matters more than the last per cent; teaching; a first look",
+    sample_efficiency: "very low: it learns from each episode once",
+    pick_when: "a readable linear policy matters more than the last percent of reward; for teaching; for a first look",
     source: "Williams 1992; Sutton & Barto 2018, section 13.3",
     is_first_choice: false,
     tuning: || vec![logarithmic("learning_rate", 1e-4, 1e-1), usual_ranges::gamma()],
     read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
-/// Every so many steps the entropy of the decision is taken for the log: a mean needs no more, and logarithms cost time.
+/// The interval, in steps, of the entropies for the log: a mean needs no more, and logarithms take time.
 const ENTROPY_EVERY: usize = 10;
 
 /// A value network that learns the mean return from a state (Sutton & Barto 2018, section 13.4).
@@ -55,14 +55,14 @@ struct Baseline {
     errors: Vec<f32>,
 }
 
-/// Parameters and their optimiser: what a checkpoint holds of a network.
+/// Parameters and their optimiser: the part of a checkpoint with a network.
 #[derive(Clone, Serialize, Deserialize)]
 struct Trained {
     parameters: Vec<f32>,
     adam: Option<Adam<f32>>,
 }
 
-/// Everything else that changes while training.
+/// Everything else that changes during the training.
 #[derive(Serialize, Deserialize)]
 struct State {
     normalizer: Option<ObservationNormalizer>,
@@ -86,7 +86,7 @@ pub struct Reinforce {
     episode: EpisodeRecord,
 }
 
-/// The episode that is learnt from.
+/// The present episode.
 #[derive(Default)]
 struct EpisodeRecord {
     observations: Vec<f32>,
@@ -94,7 +94,7 @@ struct EpisodeRecord {
     choices: Vec<u32>,
     rewards: Vec<f32>,
     returns: Vec<f32>,
-    /// Decisions in which another choice was likelier than the one drawn.
+    /// Number of decisions in which another choice was likelier than the drawn choice.
     not_greedy: usize,
 }
 
@@ -193,7 +193,7 @@ impl Reinforce {
         }
     }
 
-    /// G_t = r_t + γ G_{t+1}, then normalised if asked for.
+    /// G_t = r_t + γ G_{t+1}, then normalised, if the options require it.
     fn discount(&mut self) {
         let EpisodeRecord { rewards, returns, .. } = &mut self.episode;
         returns.clear();
@@ -209,7 +209,7 @@ impl Reinforce {
         }
     }
 
-    /// Subtracts the learned value from the returns and teaches it on them.
+    /// Subtracts the learned value from the returns, and trains the value on them.
     fn apply_baseline(&mut self) -> f64 {
         let Some(baseline) = &mut self.baseline else { return 0.0 };
         let Baseline { network, trained, workspace, gradient, errors } = baseline;
@@ -298,7 +298,7 @@ fn entropy_of(probabilities: &[f32]) -> f64 {
     -probabilities.iter().map(share).sum::<f64>()
 }
 
-/// To mean 0 and population deviation 1; left at 0 when all are alike.
+/// To mean 0 and population deviation 1; all 0 if all returns are equal.
 fn standardize(values: &mut [f32]) {
     let n = values.len() as f64;
     let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / n;
@@ -368,7 +368,9 @@ impl Algorithm for Reinforce {
             && baseline.as_ref().map(baseline_size)
                 == self.baseline.as_ref().map(|baseline| baseline_size(&baseline.trained));
         if !fits {
-            return Err(StateError::new("its network has other sizes than this project's".to_owned()));
+            return Err(StateError::new(
+                "its network has different sizes than this project's network".to_owned(),
+            ));
         }
         self.trained = trained;
         self.state = state;

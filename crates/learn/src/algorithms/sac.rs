@@ -1,5 +1,5 @@
-//! Soft actor–critic (Haarnoja et al. 2018, arXiv 1812.05905): a policy that is paid for its entropy, two critics of which
-//! the lesser counts, and an entropy coefficient that is tuned to a target entropy.
+//! Soft actor–critic (Haarnoja et al. 2018, arXiv 1812.05905): a policy with a reward for its entropy, two critics of which
+//! the smaller value counts, and an entropy coefficient that is tuned to a target entropy.
 //!
 //! Options, names and defaults are Stable-Baselines3's `SAC`; gSDE is not offered. Order of a gradient step as there:
 //! actions and their entropy for the present states, the coefficient (the value before its step is what the losses use),
@@ -41,11 +41,11 @@ pub use temperature::{EntropyCoefficient, Temperature};
 pub const RECIPE: Recipe = Recipe {
     name: "sac",
     class: "SAC",
-    summary: "soft actor–critic: a stochastic policy that climbs learnt values and keeps trying",
+    summary: "soft actor–critic: a stochastic policy that maximises learned values and its entropy",
     on_policy: false,
     actions: Learns::Both,
-    sample_efficiency: "highest: each step is learnt from many times, and exploration looks after itself",
-    pick_when: "settings rather than choices, and steps of the process are slow or costly",
+    sample_efficiency: "highest: it learns from each step many times, and its exploration needs no options",
+    pick_when: "the actions are settings, and steps of the process are slow or costly",
     source: "Haarnoja et al. 2018, arXiv 1812.05905",
     is_first_choice: true,
     tuning: || {
@@ -83,7 +83,7 @@ impl LearnerOptions for Options {
     }
 }
 
-/// The rows of a batch in which one critic is the lesser of the two, and what it says of the actions there.
+/// The rows of a batch in which one critic has the smaller value, and its gradients there.
 struct Lesser {
     rows: Vec<u32>,
     /// dL/d inputs of these rows, `[rows, features + axes]`
@@ -351,7 +351,7 @@ mod tests {
     use super::*;
     use crate::hidden_layers::NetArch;
 
-    /// The whole way: heads, squashing, entropy, the lesser critic of each row, both halves of the batch.
+    /// The whole gradient: heads, squashing, entropy, the critic with the smaller value of each row, both halves of the batch.
     #[test]
     fn the_policy_s_gradient_agrees_with_finite_differences() {
         let net_arch = NetArch { pi: vec![8], vf: vec![8] };

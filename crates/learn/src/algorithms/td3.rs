@@ -1,9 +1,9 @@
 //! Twin delayed deep deterministic policy gradient (Fujimoto, van Hoof & Meger 2018, arXiv 1802.09477): two critics of
-//! which the lesser counts, targets smoothed by noise, and an actor that follows the critics with delay.
+//! which the smaller value counts, targets smoothed by noise, and an actor that follows the critics with delay.
 //!
-//! Options, names and defaults are Stable-Baselines3's `TD3`, its lack of exploration noise included: set
-//! `action_noise = "normal"`; `setpoint check` says so too. The actor climbs the first critic alone, as there and in the
-//! paper. `ddpg` is this file with one critic, no delay and no smoothing.
+//! Options, names and defaults are those of Stable-Baselines3's `TD3`, including its lack of exploration noise: set
+//! `action_noise = "normal"`, as `setpoint check` also says. The actor maximises the first critic alone, as there and in
+//! the paper. `ddpg` is this file with one critic, no delay and no smoothing.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -36,18 +36,18 @@ use crate::warnings::missing_noise;
 pub const RECIPE: Recipe = Recipe {
     name: "td3",
     class: "TD3",
-    summary: "twin delayed DDPG: a deterministic policy that climbs the lesser of two learnt values",
+    summary: "twin delayed DDPG: a deterministic policy that maximises the smaller of two learned values",
     on_policy: false,
     actions: Learns::Settings,
-    sample_efficiency: "high: each step is learnt from many times",
-    pick_when: "settings rather than choices, costly steps, and a policy without chance is wanted",
+    sample_efficiency: "high: it learns from each step many times",
+    pick_when: "the actions are settings, steps are costly, and the policy should be deterministic",
     source: "Fujimoto et al. 2018, arXiv 1802.09477",
     is_first_choice: true,
     tuning: usual_ranges,
     read: |section| Ok(Box::new(Options::read(section)?)),
 };
 
-/// What `setpoint tune` usually searches, for DDPG too.
+/// The usual ranges of `setpoint tune`, also for DDPG.
 pub(super) fn usual_ranges() -> Ranges {
     vec![
         logarithmic("learning_rate", 1e-4, 5e-3),
@@ -63,7 +63,7 @@ pub(super) fn usual_ranges() -> Ranges {
 pub struct Options {
     /// Adam's step size, for all networks.
     pub learning_rate: Schedule,
-    /// Buffer, batch and rhythm.
+    /// Options of the replay buffer and of its batches.
     #[serde(flatten)]
     pub collection: Collection,
     /// Share by which the target networks move.
@@ -71,7 +71,7 @@ pub struct Options {
     /// Noise added to actions while training.
     #[serde(flatten)]
     pub noise: ActionNoise,
-    /// Gradient steps of the critics for each of the actor.
+    /// Gradient steps of the critics per gradient step of the actor.
     pub policy_delay: u64,
     /// Standard deviation of the noise on target actions.
     pub target_policy_noise: f64,
@@ -127,7 +127,7 @@ impl Options {
                 .integer(
                     "policy_delay",
                     Range::between(1.0, 1e6),
-                    "steps of the critics for each of the actor",
+                    "steps of the critics per step of the actor",
                 )?
                 .unwrap_or(default.policy_delay),
             target_policy_noise: number(
@@ -140,7 +140,7 @@ impl Options {
         })
     }
 
-    /// Reads the options that DDPG has too.
+    /// Reads the options that DDPG also has.
     pub(super) fn read_shared(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         Ok(Self {
@@ -373,7 +373,7 @@ impl Learner for Td3 {
 mod tests {
     use super::*;
 
-    /// The whole way: squashing, the first critic's view of the actions, both halves of the batch.
+    /// The whole gradient: squashing, the first critic's value of the actions, both halves of the batch.
     #[test]
     fn the_policy_s_gradient_agrees_with_finite_differences() {
         let net_arch = NetArch { pi: vec![8], vf: vec![8] };
@@ -411,7 +411,7 @@ mod tests {
         let values: Vec<f32> =
             td3.networks.critics.iter_mut().map(|critic| critic.network.forward(&inputs, 1)[0]).collect();
         assert!((td3.targets[0] - (batch.rewards[0] + 0.9 * values[0].min(values[1]))).abs() < 1e-6);
-        assert_eq!(td3.targets[1], batch.rewards[1], "what terminated is worth its reward alone");
+        assert_eq!(td3.targets[1], batch.rewards[1], "a terminated step has only its reward as value");
 
         // Smoothing: the noise is clipped, and so is the sum.
         td3.options.target_policy_noise = 100.0;

@@ -1,11 +1,11 @@
-//! An explorer as a checkpoint of format 2 holds it: the order of the fields is the format.
+//! An explorer as a checkpoint of format 2 contains it: the order of the fields is the format.
 
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
 use super::{Decay, DiscreteExploration, DiscreteExplorer, Strategy};
 
-/// The field `production_eps` belonged to an option that is no longer there; it keeps its place.
+/// The field `production_eps` belonged to a removed option; it keeps its position.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct StoredExplorer {
     strategy: Strategy,

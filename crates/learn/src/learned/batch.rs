@@ -1,4 +1,4 @@
-//! Environments that step in a learnt process, all through the networks at once.
+//! Environments that step in a learnt process, all evaluated by the networks at once.
 
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ struct State {
 }
 
 impl LearnedBatch {
-    /// `lanes` environments; lane `i` draws from the stream (seed, purpose, i). Nothing ends an episode but `ends` and the limit
-    /// of steps.
+    /// `lanes` environments; lane `i` draws from the stream (seed, purpose, i). Only `ends` and the limit of
+    /// steps end an episode.
     pub fn new(model: Arc<Model>, spec: &Spec, ends: Ends, lanes: usize, seed: u64, purpose: &str) -> Self {
         let mut batch = Self {
             ensemble: model.ensemble(lanes),
@@ -48,7 +48,7 @@ impl LearnedBatch {
         batch
     }
 
-    /// Begins an episode from one of the log's: its first observation, and the signals nearest to it.
+    /// Begins an episode with the first observation of a logged episode, and the signals nearest to it.
     fn begin(&mut self, lane: usize) {
         self.draw_start(lane);
         let signals = self.model.spec.signals.len();
@@ -113,7 +113,7 @@ impl LearnedBatch {
     }
 }
 
-/// Signals that features show, those that were measured (held within their bounds), and the disagreement.
+/// Signals that features show, measured signals (clipped to their bounds), and the disagreement.
 fn write_signals(
     model: &Model,
     observation: &[f32],
@@ -153,7 +153,7 @@ impl Batch for LearnedBatch {
 
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
         let lanes = self.lanes();
-        assert!(steps.is_empty() || steps.len() == lanes, "one flag a lane, or none");
+        assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
         let is_discrete = self.model.spec.action.is_discrete();
         let width = self.model.layout.actions;
         let action_of = |lane: usize| match actions {
@@ -161,9 +161,11 @@ impl Batch for LearnedBatch {
             Actions::Continuous(values) => Action::Continuous(&values[lane * width..(lane + 1) * width]),
         };
         match actions {
-            Actions::Discrete(choices) => assert!(is_discrete && choices.len() == lanes, "one choice a lane"),
+            Actions::Discrete(choices) => {
+                assert!(is_discrete && choices.len() == lanes, "one choice per lane")
+            }
             Actions::Continuous(values) => {
-                assert!(!is_discrete && values.len() == lanes * width, "one value an axis and lane");
+                assert!(!is_discrete && values.len() == lanes * width, "one value per axis and lane");
             }
         }
         let (features, inputs) = (self.model.layout.features, self.model.layout.inputs());

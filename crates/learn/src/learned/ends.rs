@@ -1,8 +1,8 @@
-//! When an episode of a learnt process ends by itself: stated, learnt, or guessed from the few ends that a log has.
+//! When an episode of a learnt process ends by itself: stated, learned, or guessed from the few ends of a log.
 //!
-//! A guess needs a feature that was about as high (or as low) as it ever gets whenever an episode was about to end. Under the
-//! hypothesis that it has nothing to do with ends, the share of rows that are at least as extreme is uniform, and minus twice the sum
-//! of the logarithms of k such shares has a χ² distribution with 2k degrees of freedom (Fisher 1925, section 21.1).
+//! A guess needs a feature that was near its greatest (or least) value each time an episode was about to end. If the
+//! feature has nothing to do with the ends, the share of rows that are at least as extreme is uniform, and minus twice the
+//! sum of the logarithms of k such shares has a χ² distribution with 2k degrees of freedom (Fisher 1925, section 21.1).
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
@@ -12,9 +12,9 @@ use setpoint_log::log::Log;
 
 use setpoint_evidence::logs::ended;
 
-/// Fewer episodes that ended by themselves do not teach when one does.
+/// Least number of episodes that ended by themselves to learn the ends.
 pub const ENDED_MIN: usize = 30;
-/// How sure a guess must be, all features and both sides together.
+/// Greatest p-value of a guess, over all features and both sides together.
 const P_VALUE: f64 = 1e-3;
 
 /// When an episode ends by itself.
@@ -22,22 +22,22 @@ const P_VALUE: f64 = 1e-3;
 pub enum Ends {
     /// As the project states it.
     Stated(Vec<End>),
-    /// As the networks have learnt it.
+    /// As the networks have learned it.
     Learnt,
-    /// Where a feature that the log's ends point at leaves what the log has.
+    /// Where a feature that is extreme before the log's ends leaves the range of the log.
     Beyond,
 }
 
-/// A feature that the log's ends point at, and how far it got.
+/// A feature that is extreme before the log's ends, and its limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limit {
-    /// Its place.
+    /// Its index.
     pub feature: usize,
-    /// Whether episodes end where it is high.
+    /// Whether episodes end at its high values.
     pub above: bool,
     /// Its most extreme value in the log, as the policy sees it.
     pub value: f32,
-    /// How often chance points as clearly at any feature.
+    /// The probability that chance gives an equally clear feature.
     pub p_value: f64,
 }
 
@@ -48,12 +48,13 @@ impl Limit {
         if self.above { value > self.value } else { value < self.value }
     }
 
-    /// What it does, in words.
+    /// The rule, as text.
     pub fn sentence(&self, spec: &Spec) -> String {
         let feature = &spec.observation[self.feature];
         let (extreme, side) = if self.above { ("high", "above") } else { ("low", "below") };
         format!(
-            "before they did, {} was as {extreme} as it hardly ever is (p = {:.0e}), so episodes end {side} {}, where the log has nothing",
+            "before their ends, {} was close to its {extreme}est value (p = {:.0e}), so episodes end {side} {}, where the \
+             log has no data",
             feature.name,
             self.p_value,
             feature.natural(self.value)
@@ -61,7 +62,7 @@ impl Limit {
     }
 }
 
-/// The features that a log's ends point at, where they are too few to be learnt from.
+/// The features that are extreme before a log's ends, for logs with too few ends to learn from.
 pub fn pointed_at(log: &Log) -> Vec<Limit> {
     let last: Vec<usize> = log
         .episodes
@@ -88,7 +89,7 @@ pub fn pointed_at(log: &Log) -> Vec<Limit> {
                 } else {
                     sorted.partition_point(|other| *other <= value)
                 };
-                // A missing value says nothing.
+                // A missing value gives no information.
                 if value.is_finite() { extreme as f64 / rows } else { 1.0 }
             };
             let statistic: f64 = last.iter().map(|row| -2.0 * share(row).ln()).sum();
@@ -113,10 +114,10 @@ fn chi_square_survival(x: f64, k: usize) -> f64 {
     sum.min(1.0)
 }
 
-/// `[[process.ends]]`: an episode ends by itself where a signal leaves its limits.
+/// `[[process.ends]]`: an episode ends by itself when a signal leaves its limits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct End {
-    /// Place of the signal in the learnt spec.
+    /// Index of the signal in the learned spec.
     pub signal: usize,
     /// It ends above this.
     pub above: f32,
@@ -137,8 +138,8 @@ impl End {
         };
         let Some(signal) = spec.signals.iter().position(|signal| signal.name == name) else {
             let known: Vec<&str> = spec.signals.iter().map(|signal| signal.name.as_str()).collect();
-            let title = format!("the learnt process has no signal `{name}`");
-            let help = format!("signals that the log knows: {}", known.join(", "));
+            let title = format!("the learned process has no signal `{name}`");
+            let help = format!("signals of the log: {}", known.join(", "));
             return Err(section.error("signal", &title, "not a signal of this log", &help));
         };
         let (above, below) =
@@ -200,7 +201,7 @@ mod tests {
                 "{limits:?}"
             );
             let ends = ended(&own).into_iter().filter(|ended| *ended).count();
-            // Of two ends on, they are told from chance.
+            // Two or more ends are distinguished from chance.
             found += usize::from(ends >= 2 && limits.len() == 1);
             assert!(ends < 3 || limits.len() == 1, "{ends} ends, {limits:?}");
             assert_eq!(pointed_at(&log(seed, false)), [], "{seed}");

@@ -5,7 +5,7 @@
 //! | 3 | every byte of the file, see [`setpoint_policy::digest`] |
 //! | 2 | the tensors |
 //!
-//! A file of format 1, or one that was learned from something else, is learned again from its log.
+//! A file of format 1, or a file that was learned from other data, is learned again from its log.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,26 +22,26 @@ use super::stored::{self, StoredHeader};
 const METADATA_KEY: &str = "setpoint learned process";
 /// Number of the layout that [`to_bytes`] writes.
 const FORMAT: u32 = 3;
-/// Raised when a model of the same log would come out otherwise: it is learned again then.
+/// Raise this number if a model of the same log would be different: the model is then learned again.
 const MODEL: u32 = 2;
 
-/// The number of the format alone: what a file of any later format has too.
+/// The number of the format alone, which a file of any later format also has.
 #[derive(Deserialize)]
 struct Version {
     #[serde(default = "stored::format_2")]
     format: u32,
 }
 
-/// What a model is learnt from: the log's bytes, which column of it is what, the process it is like, and how it is learnt.
+/// The inputs of a model: the log's bytes, the meaning of its columns, the process like it, and the settings of the learning.
 pub fn hash(log: &Path, data: Option<&Data>, like: &str) -> Result<String, Box<Diagnostic>> {
     let bytes = std::fs::read(log).map_err(|error| {
         let title = format!("cannot read the log {}: {error}", log.display());
-        Diagnostic::without_origin(title, "`log` of [process] is looked for beside the project file")
+        Diagnostic::without_origin(title, "`log` of [process] is relative to the folder of the project file")
     })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&MODEL.to_le_bytes()).update(like.as_bytes()).update(&[0]).update(&bytes);
     if let Some(data) = data {
-        // What `setpoint validate` alone looks at makes no other model.
+        // Keys for `setpoint validate` alone do not change the model.
         let Data { gap_warn_percent, gap_fail_percent, .. } = Data::default();
         let columns = Data { file: None, gap_warn_percent, gap_fail_percent, ..data.clone() };
         hasher.update(&[0]).update(format!("{columns:?}").as_bytes());
@@ -97,8 +97,8 @@ pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
     bytes
 }
 
-/// The model of a file, if it is whole and was learned from the same; `None` where it must be learned again. A file of a newer
-/// format is refused: to learn it again would overwrite it.
+/// The model of a file, if it is complete and was learned from the same inputs; `None` if it must be learned again. Refuses
+/// a file of a newer format, because learning it again would overwrite it.
 pub fn load(path: &Path, learnt_from: &str) -> Result<Option<Model>, Box<Diagnostic>> {
     let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
     let Some(header) = header(&bytes) else { return Ok(None) };

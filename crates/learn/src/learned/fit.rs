@@ -1,5 +1,5 @@
-//! How the ensemble is learnt: squared errors of standardised changes and signals, cross-entropy of termination, by Adam; one
-//! fifth of the episodes is held out for what it is worth and for the errors that are drawn later.
+//! The training of the ensemble: squared errors of standardised changes and signals, cross-entropy of termination, by Adam.
+//! One fifth of the episodes is held out to measure the model, and to collect the errors that are drawn later.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -19,14 +19,14 @@ use setpoint_process::preparation::{OnProgress, Preparation};
 const BATCH: usize = 256;
 /// Passes over the rows.
 const PASSES: usize = 60;
-/// Adam's step size at first; it falls to 0.
+/// First step size of Adam; it falls to 0.
 const LEARNING_RATE: f64 = 1e-3;
-/// Fewer transitions teach nothing.
+/// Least number of transitions.
 const ROWS_MIN: usize = 100;
-/// One episode in so many is held out.
+/// One episode of this number is held out.
 const HELD_OUT: usize = 5;
 
-/// What one step of the log shows.
+/// The content of one step of the log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     /// The next state: changes and signals are known.
@@ -35,25 +35,25 @@ enum Shown {
     End,
 }
 
-/// Rows as networks take them.
+/// Rows for the networks.
 struct Rows {
     /// `[rows, inputs]`
     inputs: Vec<f32>,
     /// `[rows, predicted]`, standardised; 0 where the episode ended.
     targets: Vec<f32>,
     ends: Vec<bool>,
-    /// Which rows of the log.
+    /// The indices of these rows in the log.
     of_log: Vec<usize>,
 }
 
-/// Learns a process from a log; `like` is the spec that the log was read with. The error says what is missing.
+/// Learns a process from a log; `like` is the spec that the log was read with. The error names the missing data.
 pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Result<Model, String> {
     let layout = Layout::of(spec);
     let (seen, unseen) = split(log);
     if unseen.is_empty() {
         return Err(format!("it has {} episodes, at least {HELD_OUT} are needed", log.episodes.len()));
     }
-    // Places of the measured signals in the log.
+    // Indices of the measured signals in the log.
     let measured: Vec<usize> = layout
         .measured
         .iter()
@@ -63,7 +63,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Res
     let transitions = transitions(log, &seen);
     if transitions.len() < ROWS_MIN {
         return Err(format!(
-            "it shows {} steps with the state that followed, at least {ROWS_MIN} are needed",
+            "it has {} steps with a next state, at least {ROWS_MIN} are needed",
             transitions.len()
         ));
     }
@@ -104,7 +104,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Res
     Ok(model)
 }
 
-/// Episodes to learn from, and those held out.
+/// Episodes to learn from, and held-out episodes.
 fn split(log: &Log) -> (Vec<usize>, Vec<usize>) {
     let mut episodes: Vec<usize> = (0..log.episodes.len()).collect();
     Stream::new(0, "learned process held out", 0).shuffle(&mut episodes);
@@ -126,7 +126,7 @@ fn transitions(log: &Log, episodes: &[usize]) -> Vec<(usize, Shown)> {
     transitions
 }
 
-/// Changes of the features, then the measured signals, of a row that another one follows.
+/// Changes of the features, then the measured signals, of a row with a next row.
 fn changes_of(log: &Log, measured: &[usize], row: usize) -> impl Iterator<Item = f32> {
     let (before, after) = (log.observation(row), log.observation(row + 1));
     let changes = after.iter().zip(before).map(|(after, before)| after - before);
@@ -163,7 +163,7 @@ fn gather(model: &Model, log: &Log, measured: &[usize], transitions: &[(usize, S
     rows
 }
 
-/// All networks, side by side: each has its own random numbers, so that it is the same on any number of cores.
+/// All networks, in parallel: each has its own random numbers, so the result is the same on any number of cores.
 fn learn_all(model: &Model, rows: &Rows, progress: OnProgress<'_>) -> Vec<Vec<f32>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MEMBERS);
     let next = AtomicUsize::new(0);
@@ -184,7 +184,7 @@ fn learn_all(model: &Model, rows: &Rows, progress: OnProgress<'_>) -> Vec<Vec<f3
                 }
             });
         }
-        // The loop ends when the last thread has.
+        // The loop ends with the last thread.
         drop(sender);
         let (mut passes, of) = (0, (MEMBERS * PASSES) as u64);
         for learnt in receiver {
@@ -230,7 +230,7 @@ fn learn(model: &Model, rows: &Rows, member: usize, passed: &dyn Fn()) -> Vec<f3
     network.trained.parameters
 }
 
-/// dL/d outputs of one row of `rows`, with L = (1/rows) Σ [½ Σⱼ (yⱼ − tⱼ)², where a next state is known, + BCE(σ(z), ended)].
+/// dL/d outputs of one row of `rows`, with L = (1/rows) Σ [½ Σⱼ (yⱼ − tⱼ)², if a next state is known, + BCE(σ(z), ended)].
 /// With σ = 1 / (1 + e⁻ᶻ): dBCE/dz = σ − ended.
 fn loss_gradient(outputs: &[f32], targets: &[f32], ended: bool, rows: usize, gradient: &mut [f32]) {
     let scale = 1.0 / rows as f32;
@@ -242,7 +242,7 @@ fn loss_gradient(outputs: &[f32], targets: &[f32], ended: bool, rows: usize, gra
     gradient[targets.len()] = scale * (probability - f32::from(u8::from(ended)));
 }
 
-/// What the mean prediction explains in episodes that no network has seen, and the errors that it leaves there.
+/// The share of variance that the mean prediction explains in held-out episodes, and its errors there.
 fn judge(model: &mut Model, log: &Log, measured: &[usize], unseen: &[usize]) {
     let (features, predicted) = (model.layout.features, model.layout.predicted());
     let held_out: Vec<(usize, Shown)> =

@@ -1,14 +1,16 @@
-//! `kind = "learned"`: a process that was learnt from a log of another one, to learn a policy in before there is a simulator.
+//! `kind = "learned"`: a process that is learned from a log of another process, for policies without a simulator.
 //!
-//! An ensemble of small networks predicts how observation and signals change and whether the episode ends (Chua et al. 2018,
-//! arXiv 1805.12114); what the networks leave unexplained is drawn from their errors on episodes that they have not seen. How
-//! far they disagree is the signal `model_uncertainty`: paid for with a negative weight it is the penalty of MOPO (Yu et al.
-//! 2020, arXiv 2005.13239), which keeps a policy where the log has been.
+//! An ensemble of small networks predicts the changes of observation and signals, and whether the episode ends (Chua et al.
+//! 2018, arXiv 1805.12114). The rest is drawn from the errors of the networks on held-out episodes. The disagreement of the
+//! networks is the signal `model_uncertainty`: with a negative weight in the reward it is the penalty of MOPO (Yu et al.
+//! 2020, arXiv 2005.13239), which keeps a policy in the states of the log.
 //!
-//! When an episode ends by itself is learnt too, but a log that hardly shows it hardly teaches it: `[[process.ends]]` states it.
-//! Until somebody does, an episode ends where a feature that the log's few ends point at leaves what the log has.
+//! The networks also learn when an episode ends by itself, but a log with few such ends teaches little: `[[process.ends]]`
+//! states the condition. Without it, an episode ends when a feature that was extreme before the log's few ends leaves the
+//! range of the log.
 //!
-//! * [`model`] – the ensemble; [`fit`] – how it is learnt; [`ends`] – when an episode ends by itself; [`mod@file`] – how it is kept; [`batch`] – environments that step in it
+//! * [`model`] – the ensemble; [`fit`] – its training; [`ends`] – when an episode ends by itself; [`mod@file`] – its file;
+//!   [`batch`] – environments that step in it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,21 +40,21 @@ use model::Model;
 
 /// Its name in the project file.
 pub const KIND: &str = "learned";
-/// What it is, in a sentence.
-pub const SUMMARY: &str = "learnt from a log of another process: log = \"…\", like = \"assembly-line\"";
-/// The signal that tells how far the networks disagree.
+/// Its description, in a sentence.
+pub const SUMMARY: &str = "learned from a log of another process: log = \"…\", like = \"assembly-line\"";
+/// The signal with the disagreement of the networks.
 pub const UNCERTAINTY: &str = "model_uncertainty";
-/// Where the model is kept unless the project file says otherwise.
+/// The default file of the model.
 const FILE: &str = "learned-process.safetensors";
 /// Greatest disagreement that is reported.
 pub const UNCERTAINTY_MAX: f32 = 100.0;
 
-/// The process of a project whose kind is [`KIND`]. Its model is learnt from the log once and kept beside the project; it is
-/// learnt anew when the log, or what it is like, has changed.
+/// The process of a project whose kind is [`KIND`]. Its model is learned from the log once and stored in the project's
+/// folder; it is learned again if the log, or the process like it, has changed.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let project = request.project;
     let keys = Keys::read(&request.section, request.folder)?;
-    // Before the log is read, which takes its time.
+    // This check comes before the log is read, which takes longer.
     request.section.finish()?;
     let like = keys.like.clone();
     let factory = request.registry.open_default(&like, request.max_steps).ok_or_else(|| {
@@ -61,13 +63,13 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         project.section("process").error(
             "like",
             &format!("there is no process `{like}`"),
-            "not built in",
+            "not a built-in process",
             &help,
         )
     })?;
     if factory.spec().masked {
         let title = format!("{like} forbids choices in some states, which a log does not show");
-        return Err(project.section("process").error("like", &title, "it cannot be learnt from a log", ""));
+        return Err(project.section("process").error("like", &title, "it cannot be learned from a log", ""));
     }
     let hash = file::hash(&keys.log, project.data.as_ref(), &like)?;
     if let Some(model) = file::load(&keys.model, &hash)? {
@@ -77,10 +79,10 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     let log = logs::load(project, factory.spec(), &keys.log, progress)?;
     let spec = spec_of(factory.spec(), &log);
     let model = fit::fit(&spec, factory.spec(), &log, progress).map_err(|what| {
-        let title = format!("no process can be learnt from {}: {what}", keys.log.display());
-        project.section("process").error("log", &title, "too little to learn from", "log more episodes")
+        let title = format!("no process can be learned from {}: {what}", keys.log.display());
+        project.section("process").error("log", &title, "too little data", "log more episodes")
     })?;
-    // The same log gives the same model: one that cannot be kept costs time, nothing else.
+    // The same log gives the same model, so a model that cannot be stored costs only time.
     let _ = atomic::replace(&keys.model, &file::to_bytes(&model, &hash));
     Ok(Arc::new(Learned::new(project, model, &*factory, keys)?))
 }
@@ -113,30 +115,29 @@ impl Keys {
             std::path::absolute(&path).unwrap_or(path)
         };
         Ok(Self {
-            log: resolve(need("log", "the log that it is learnt from", "\"line.csv\"")?),
+            log: resolve(need("log", "the log of the process", "\"line.csv\"")?),
             like: need("like", "the process whose names, units and bounds it takes", "\"assembly-line\"")?,
-            // Read once the signals are known.
+            // Read after the signals are known.
             ends: section.tables("ends")?.len(),
             model: resolve(
-                section.string("model", "where the learnt model is kept")?.unwrap_or_else(|| FILE.to_owned()),
+                section.string("model", "file of the learned model")?.unwrap_or_else(|| FILE.to_owned()),
             ),
         })
     }
 }
 
-/// What is learnt of a process: its observations and actions, those of its signals that the log knows, and how far the
-/// networks disagree.
+/// The spec of a learned process: its observations and actions, the signals of the log, and the disagreement of the
+/// networks.
 pub fn spec_of(like: &Spec, log: &Log) -> Spec {
     let mut spec = logged_spec(like, log);
-    let description =
-        "how far the learnt networks disagree, in standard deviations of what changes in a step";
+    let description = "disagreement of the learned networks, in standard deviations of the change in a step";
     spec.signals.push(Signal::new(UNCERTAINTY, "1", 0.0, UNCERTAINTY_MAX, description));
-    spec.summary = format!("{}, as learnt from a log", like.summary);
+    spec.summary = format!("{}, learned from a log", like.summary);
     spec
 }
 
-/// A process as far as a log knows it: all of its observations and actions, those of its signals that were logged, and no
-/// dynamics that could be set.
+/// The part of a process that a log contains: all of its observations and actions, the logged signals, and no parameters of
+/// the dynamics.
 pub(crate) fn logged_spec(like: &Spec, log: &Log) -> Spec {
     let is_known = |index: usize, signal: &Signal| {
         let is_shown = like.observation.iter().any(|feature| feature.name == signal.name);
@@ -158,7 +159,7 @@ pub(crate) fn logged_spec(like: &Spec, log: &Log) -> Spec {
     }
 }
 
-/// A learnt process with what it stands for.
+/// A learned process with its description.
 struct Learned {
     model: Arc<Model>,
     spec: Spec,
@@ -188,7 +189,8 @@ impl Learned {
     }
 }
 
-/// The heuristics of a process for one that has some of its signals: each reads them by their places in its own.
+/// The heuristics of a process for a process that has some of its signals: each heuristic reads signals by their index in
+/// its own process.
 pub(crate) fn heuristics_of(like: &dyn Factory, spec: &Spec) -> Vec<Heuristic> {
     let places: Vec<Option<usize>> = like
         .spec()
@@ -247,7 +249,7 @@ impl Factory for Learned {
         let all: Vec<String> =
             fit.explained.iter().map(|(name, share)| format!("{name} {share:.3}")).collect();
         let message = format!(
-            "from {} decisions; explained of the next step in {} episodes held out (R²): {}",
+            "from {} decisions; share of the next step explained in {} held-out episodes (R²): {}",
             fit.rows,
             fit.held_out_episodes,
             all.join(", ")
@@ -260,7 +262,7 @@ impl Factory for Learned {
                 self.model.limits.iter().map(|limit| limit.sentence(&self.spec)).collect();
             let guess = limits.iter().map(|limit| format!("; {limit}")).collect::<String>();
             let message = format!(
-                "{} episodes of the log ended by themselves, too few to learn when one does{guess}; state it where it is known: \
+                "{} episodes of the log ended by themselves, too few to learn the condition{guess}; state it if you know it: \
                  [[process.ends]] signal = \"…\", above = …",
                 fit.ended
             );

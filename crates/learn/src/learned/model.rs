@@ -1,4 +1,4 @@
-//! The ensemble: what it is given, what it predicts, and what is drawn on top.
+//! The ensemble: its inputs, its predictions, and the errors that are added to them.
 
 use std::ops::Range;
 
@@ -11,26 +11,26 @@ use setpoint_random::Stream;
 use super::UNCERTAINTY_MAX;
 use super::ends::Limit;
 
-/// Networks that are learnt side by side.
+/// Number of networks.
 pub const MEMBERS: usize = 5;
 /// Widths of their hidden layers.
 const HIDDEN: [usize; 2] = [64, 64];
 
-/// Where everything stands in inputs and outputs.
+/// The layout of inputs and outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
     /// Numbers of an observation.
     pub features: usize,
     /// Choices, one-hot, or axes on [−1, 1].
     pub actions: usize,
-    /// Signals that are predicted, by their places in the learnt spec.
+    /// Signals that are predicted, by their index in the learned spec.
     pub measured: Vec<usize>,
-    /// Signals that a feature shows: place of the signal, place of the feature.
+    /// Signals that a feature shows: index of the signal, index of the feature.
     pub shown: Vec<(usize, usize)>,
 }
 
 impl Layout {
-    /// Of a learnt spec.
+    /// The layout of a learned spec.
     pub fn of(spec: &Spec) -> Self {
         let feature = |name: &str| spec.observation.iter().position(|feature| feature.name == name);
         let signals =
@@ -43,12 +43,12 @@ impl Layout {
         }
     }
 
-    /// Numbers that a network is given.
+    /// Number of inputs of a network.
     pub fn inputs(&self) -> usize {
         self.features + self.actions
     }
 
-    /// Numbers that are predicted and drawn: changes of features, then measured signals.
+    /// Number of predicted values: changes of features, then measured signals.
     pub fn predicted(&self) -> usize {
         self.features + self.measured.len()
     }
@@ -70,7 +70,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Of rows `[n, columns]`.
+    /// The statistics of rows `[n, columns]`.
     pub fn of(rows: &[f32], columns: usize) -> Self {
         let n = (rows.len() / columns) as f64;
         let column = |column: usize| rows[column..].iter().step_by(columns).map(|value| f64::from(*value));
@@ -86,48 +86,48 @@ impl Scale {
     }
 }
 
-/// How well it predicts.
+/// The quality of its predictions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
-    /// Decisions that it was learnt from.
+    /// Number of decisions in its data.
     pub rows: u64,
     /// Episodes of the log that ended by themselves.
     pub ended: u64,
-    /// Episodes that it has not seen.
+    /// Number of held-out episodes.
     pub held_out_episodes: u64,
     /// Share of the variance of each feature's next value, and of each measured signal, that the mean prediction explains
     /// there (R²).
     pub explained: Vec<(String, f64)>,
 }
 
-/// A learnt process.
+/// A learned process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     /// Names, units and bounds.
     pub spec: Spec,
-    /// Where everything stands.
+    /// The layout of inputs and outputs.
     pub layout: Layout,
     /// Flat parameters of each network.
     pub members: Vec<Vec<f32>>,
-    /// Of the observations.
+    /// Statistics of the observations.
     pub inputs: Scale,
-    /// Of the features' changes, then of the measured signals.
+    /// Statistics of the features' changes, then of the measured signals.
     pub outputs: Scale,
-    /// `[n, predicted]`: errors of the mean prediction in unseen episodes, in natural size, sorted by choice.
+    /// `[n, predicted]`: errors of the mean prediction in held-out episodes, not standardised, sorted by choice.
     pub errors: Vec<f32>,
     /// Rows of `errors` that belong to each choice; one range for settings.
     pub errors_by_choice: Vec<Range<usize>>,
     /// `[n, features]` first observations of the log's episodes.
     pub starts: Vec<f32>,
-    /// `[n, measured]` the measured signals nearest to them: those of their first step.
+    /// `[n, measured]` the measured signals of their first step, which are nearest to them.
     pub start_signals: Vec<f32>,
-    /// What the log's own ends point at.
+    /// The guessed limits from the log's own ends.
     pub limits: Vec<Limit>,
-    /// How well it predicts.
+    /// The quality of its predictions.
     pub fit: Fit,
 }
 
-/// Buffers of the ensemble for so many rows.
+/// Buffers of the ensemble for a number of rows.
 pub struct Ensemble {
     workspace: Workspace<f32>,
     inputs: Vec<f32>,
@@ -137,7 +137,7 @@ pub struct Ensemble {
 }
 
 impl Model {
-    /// Writes what a network is given for one state and action.
+    /// Writes the inputs of a network for one state and action.
     pub fn input(&self, observation: &[f32], action: Action<'_>, input: &mut [f32]) {
         let (features, rest) = input.split_at_mut(self.layout.features);
         for (((to, value), mean), deviation) in
@@ -157,7 +157,7 @@ impl Model {
         }
     }
 
-    /// Buffers for up to so many rows.
+    /// Buffers for up to this number of rows.
     pub fn ensemble(&self, rows_max: usize) -> Ensemble {
         let shape = self.layout.shape();
         Ensemble {
@@ -174,7 +174,7 @@ impl Model {
         outputs.iter().zip(scale).map(|(output, (mean, deviation))| output * deviation + mean)
     }
 
-    /// An error that was seen after a choice (or after any setting), drawn evenly.
+    /// A uniformly drawn error of a choice (or of any setting).
     pub fn draw_error(&self, action: Action<'_>, random: &mut Stream) -> &[f32] {
         let pool = match action {
             Action::Discrete(choice) => &self.errors_by_choice[choice],
@@ -188,7 +188,7 @@ impl Model {
         &self.errors[row * width..(row + 1) * width]
     }
 
-    /// Holds an observation within its bounds.
+    /// Clips an observation to its bounds.
     pub fn hold(&self, observation: &mut [f32]) {
         for (value, feature) in observation.iter_mut().zip(&self.spec.observation) {
             *value = value.clamp(feature.low, feature.high);
@@ -232,8 +232,8 @@ impl Ensemble {
         (0..members).map(|member| 1.0 / (1.0 + (-logit(member)).exp())).sum::<f32>() / members as f32
     }
 
-    /// How far the networks disagree in a row: root mean square over what is predicted of the standard deviation over the
-    /// networks, where what changes in a step has standard deviation 1.
+    /// The disagreement of the networks in a row: root mean square, over the predicted values, of the standard deviation
+    /// over the networks, where the change in a step has standard deviation 1.
     pub fn uncertainty(&self, model: &Model, row: usize) -> f32 {
         let (members, predicted) = (model.members.len(), model.layout.predicted());
         let mut squares = 0.0;

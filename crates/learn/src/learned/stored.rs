@@ -1,8 +1,8 @@
-//! The header of a learned process as its file holds it, in JSON: types of their own, so that a change of the types that the
-//! program works with changes no file.
+//! The header of a learned process's file, in JSON, with its own types, so that a change of the program's types does not
+//! change files.
 //!
-//! Names and order of the fields are the format: golden files in `tests/golden` hold them. Whoever changes one of them raises
-//! [`super::file::FORMAT`] and keeps a reader of these.
+//! Names and order of the fields are the format; golden files in `tests/golden` contain them. A change of them needs a
+//! higher [`super::file::FORMAT`] and a reader of the old one.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use setpoint_policy::stored_spaces::{StoredAction, StoredFeature, StoredSignal};
 use super::ends::Limit;
 use super::model::{Fit, Layout, Scale};
 
-/// All but the long lists of numbers.
+/// Everything except the long lists of numbers.
 #[derive(Serialize, Deserialize)]
 pub struct StoredHeader {
     /// Absent in format 2.
@@ -71,7 +71,7 @@ pub struct StoredParameter {
     pub high: f64,
 }
 
-/// Where everything stands in inputs and outputs.
+/// The layout of inputs and outputs.
 #[derive(Serialize, Deserialize)]
 pub struct StoredLayout {
     pub features: usize,
@@ -87,7 +87,7 @@ pub struct StoredScale {
     pub deviation: Vec<f32>,
 }
 
-/// A feature that the log's ends point at.
+/// A feature that is extreme before the log's ends.
 #[derive(Serialize, Deserialize)]
 pub struct StoredLimit {
     pub feature: usize,
@@ -96,7 +96,7 @@ pub struct StoredLimit {
     pub p_value: f64,
 }
 
-/// How well the model predicts.
+/// The quality of the model's predictions.
 #[derive(Serialize, Deserialize)]
 pub struct StoredFit {
     pub rows: u64,

@@ -1,4 +1,4 @@
-//! Where a policy decides as the log did: a shallow tree over the observation that splits where agreement differs most
+//! The regions where a policy agrees with a log: a shallow tree over the observation that splits where agreement differs most
 //! (CART, Breiman et al. 1984, with the Gini impurity).
 
 use serde::Serialize;
@@ -7,21 +7,21 @@ use setpoint_policy::Policy;
 
 use super::Transitions;
 
-/// Splits from the root to a region, at most.
+/// Greatest number of splits from the root to a region.
 const DEPTH_MAX: usize = 2;
-/// A region has at least this share of the decisions.
+/// Least share of the decisions in a region.
 const SHARE_MIN: f64 = 0.02;
-/// Values of a feature that are tried as a limit, evenly spaced in rank.
+/// Number of values of a feature that are tested as a limit, evenly spaced in rank.
 const LIMITS: usize = 32;
 
-/// How often a policy decides as a log did.
+/// The agreement of a policy with a log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Agreement {
     /// Decisions of the held-out episodes.
     pub decisions: u64,
-    /// Those in which the policy's most probable choice is the logged one, in percent.
+    /// Share of them in which the policy's most probable choice is the logged choice, in percent.
     pub percent: f64,
-    /// Parts of the state space, that with the least agreement first.
+    /// Parts of the state space, the part with the least agreement first.
     pub regions: Vec<Region>,
 }
 
@@ -32,7 +32,7 @@ pub struct Region {
     pub words: String,
     /// Decisions in it.
     pub decisions: u64,
-    /// Those in which both decide alike, in percent.
+    /// Share of them in which both agree, in percent.
     pub percent: f64,
 }
 
@@ -43,7 +43,7 @@ impl Region {
     }
 }
 
-/// On the log's held-out episodes. `None` for settings, which are never quite the same.
+/// The agreement on the log's held-out episodes. `None` for settings, which are never exactly the same.
 pub fn agreement(policy: &Policy, transitions: &Transitions) -> Option<Agreement> {
     if !policy.manifest.action.is_discrete() {
         return None;
@@ -75,7 +75,7 @@ struct Tree<'a> {
     rows_min: usize,
 }
 
-/// A feature, its limit, and whether what lies above is meant.
+/// A feature, its limit, and whether the part above the limit is meant.
 type Side = (usize, f32, bool);
 
 impl Tree<'_> {
@@ -87,7 +87,7 @@ impl Tree<'_> {
         100.0 * rows.iter().filter(|row| self.agrees[**row]).count() as f64 / rows.len().max(1) as f64
     }
 
-    /// n · p (1 − p): what a split should lower most.
+    /// n · p (1 − p): a split should lower it most.
     fn impurity(&self, rows: f64, agreeing: f64) -> f64 {
         agreeing * (1.0 - agreeing / rows.max(1.0))
     }
@@ -111,7 +111,7 @@ impl Tree<'_> {
         }
     }
 
-    /// The split that lowers the impurity most, where one lowers it by more than chance would: by a hundredth of what is there.
+    /// The split that lowers the impurity most, if it lowers the impurity by at least a hundredth, which is more than chance.
     fn best(&self, rows: &[usize]) -> Option<(usize, f32)> {
         let count = |rows: &[usize]| rows.iter().filter(|row| self.agrees[**row]).count() as f64;
         let whole = self.impurity(rows.len() as f64, count(rows));
@@ -152,7 +152,7 @@ impl Tree<'_> {
 mod tests {
     use super::*;
 
-    /// Agreement is whole but where a > ½ and b ≤ ¼, where it is nothing.
+    /// Full agreement except for a > ½ and b ≤ ¼, which has no agreement.
     #[test]
     fn the_tree_finds_where_two_controllers_differ() {
         let features = [Feature::new("a", "1", 0.0, 1.0, ""), Feature::new("b", "1", 0.0, 1.0, "")];
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!((found.regions[0].percent, found.regions[0].decisions), (0.0, differing), "{found:?}");
         assert!(found.regions[0].words.contains("a > 0.500") && found.regions[0].words.contains("b ≤ 0.250"));
         assert_eq!(found.regions.iter().map(|region| region.decisions).sum::<u64>(), 1024);
-        // Where nothing differs there is one region.
+        // Without differences there is one region.
         let alike = by_region(&features, &observations, &[true; 1024]);
         assert_eq!(alike.regions.len(), 1);
         assert_eq!(alike.regions[0].sentence(), "everywhere: 100 % of 1024 decisions");

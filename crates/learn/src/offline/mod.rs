@@ -1,8 +1,8 @@
-//! What learners from a log share: where the log comes from, its transitions, and a training that takes its batches from them
-//! instead of from environments.
+//! The shared part of learners from a log: the source of the log, its transitions, and a training that takes its batches
+//! from them instead of from environments.
 //!
-//! `train.total_steps` counts the rows that are learnt from: gradient steps × `batch_size`. The environments stand still; they
-//! are there for the evaluation, and for what the log may be recorded in.
+//! `train.total_steps` counts the rows of the gradient steps: gradient steps × `batch_size`. The environments do not step;
+//! they are for the evaluation, and for recording the log.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,27 +29,27 @@ use crate::replay::Batch;
 
 pub mod agreement;
 
-/// Rows of an update, about: log lines and checkpoints come at a human pace.
+/// Approximate number of rows of an update: log lines and checkpoints have a useful interval.
 const UPDATE_ROWS: usize = 20_000;
-/// One episode in so many is held out.
+/// One episode of this number is held out.
 const HELD_OUT: usize = 5;
 /// Greatest magnitude of a normalised feature.
 const CLIP_OBSERVATION: f64 = 10.0;
-/// Steps of an episode that a source plays where the process sets no limit.
+/// Steps of an episode of a source if the process sets no limit.
 const SOURCE_STEPS_MAX: usize = 10_000;
 
-/// Where the log comes from: a file, or a baseline that plays in the process.
+/// The source of the log: a file, or a baseline that acts in the process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// A CSV or Parquet file, beside the project file.
+    /// A CSV or Parquet file, in the project's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
     /// A baseline of the process, such as `line-manager`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Episodes that it plays.
+    /// Number of its episodes.
     pub source_episodes: u64,
-    /// Share of its decisions that are made evenly among all choices instead.
+    /// Share of its decisions that are replaced by uniformly random choices.
     pub source_even_share: f64,
 }
 
@@ -57,25 +57,26 @@ impl Source {
     /// Reads its keys from an algorithm's table.
     pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         Ok(Self {
-            log: section.string(
-                "log",
-                "the log that it learns from, a CSV or Parquet file beside the project file",
-            )?,
-            source: section.string("source", "a baseline that plays in the process instead of a log")?,
+            log: section.string("log", "the log, a CSV or Parquet file in the project's folder")?,
+            source: section.string("source", "a baseline whose decisions are recorded instead of a log")?,
             source_episodes: section
-                .integer("source_episodes", Range::between(10.0, 1e6), "episodes that it plays")?
+                .integer(
+                    "source_episodes",
+                    Range::between(10.0, 1e6),
+                    "number of recorded episodes of the baseline",
+                )?
                 .unwrap_or(300),
             source_even_share: section
                 .number(
                     "source_even_share",
                     Range::between(0.0, 1.0),
-                    "share of its decisions that are made evenly among all choices instead",
+                    "share of its decisions that are replaced by uniformly random choices",
                 )?
                 .unwrap_or(0.0),
         })
     }
 
-    /// The file's place seen from anywhere, so that a run's own project file finds it.
+    /// Makes the file's path absolute, so that a run's own project file finds it.
     pub fn resolve(&mut self, folder: &Path) {
         if let Some(log) = &mut self.log {
             let path = folder.join(&*log);
@@ -83,7 +84,7 @@ impl Source {
         }
     }
 
-    /// Reads the log, or has it played: always from the same seed, so that all trainings of a project learn from one log.
+    /// Reads the log, or records it: always with the same seed, so that all trainings of a project learn from one log.
     pub fn open(&self, decision: &Decision, progress: OnProgress<'_>) -> Result<Log, Box<Diagnostic>> {
         let name = decision.project.train.algorithm.as_str();
         let section = decision.project.section(&format!("train.{name}"));
@@ -91,7 +92,7 @@ impl Source {
             (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), progress)?,
             (None, Some(source)) => {
                 if !decision.spec().action.is_discrete() {
-                    let title = format!("`source` plays choices; {} has settings", decision.spec().kind);
+                    let title = format!("`source` records choices; {} has settings", decision.spec().kind);
                     return Err(section.error(
                         "source",
                         &title,
@@ -111,9 +112,8 @@ impl Source {
                 })?
             }
             _ => {
-                let title = format!("{name} learns from a log, and needs to know which");
-                let help =
-                    "log = \"line.csv\" for a file, or source = \"line-manager\" for what a baseline does";
+                let title = format!("{name} learns from a log, and the project names no log");
+                let help = "log = \"line.csv\" for a file, or source = \"line-manager\" for the decisions of a baseline";
                 return Err(section.error("log", &title, "expected log or source", help));
             }
         };
@@ -125,22 +125,22 @@ impl Source {
         if let Some(row) = log.rewards.iter().position(|reward| !reward.is_finite()) {
             return Err(Diagnostic::without_origin(
                 format!("{} has no reward", place(&log, row)),
-                "every row needs one",
+                "every row needs a reward",
             ));
         }
         Ok(log)
     }
 }
 
-/// A log as learners take it, and which of its episodes they never see.
+/// A log for learners, and its held-out episodes.
 pub struct Transitions {
     /// The log.
     pub log: Log,
     /// Episodes that are held out.
     pub held_out: Vec<usize>,
-    /// Rows whose episode is learnt from.
+    /// Rows of the episodes to learn from.
     seen: Vec<usize>,
-    /// Those of them whose successor is known, or known to be none.
+    /// The rows of these whose next state is known, or that ended an episode.
     followed: Vec<usize>,
     /// `[rows, axes]` settings on [−1, 1]; empty for choices.
     controls: Vec<f32>,
@@ -150,7 +150,7 @@ pub struct Transitions {
 }
 
 impl Transitions {
-    /// Of a log.
+    /// The transitions of a log.
     pub fn new(log: Log, space: &ActionSpace) -> Self {
         let mut episodes: Vec<usize> = (0..log.episodes.len()).collect();
         Stream::new(0, "offline held out", 0).shuffle(&mut episodes);
@@ -189,7 +189,7 @@ impl Transitions {
         transitions
     }
 
-    /// Draws rows evenly into a batch, observations normalised; `only_followed` leaves out those whose successor nobody knows.
+    /// Draws rows evenly into a batch, observations normalised; `only_followed` leaves out rows whose next state is unknown.
     pub fn draw(&self, rows: usize, gamma: f64, only_followed: bool, random: &mut Stream, batch: &mut Batch) {
         let pool = if only_followed { &self.followed } else { &self.seen };
         let chosen = (0..rows).map(|_| pool[random.below(pool.len() as u32) as usize]);
@@ -218,7 +218,7 @@ impl Transitions {
         for row in rows {
             batch.places.push(row as u64);
             batch.observations.extend_from_slice(log.observation(row));
-            // What follows an end is worth nothing, so any observation does.
+            // The value after an end is 0, so any observation is possible.
             let next = if ends[row] || row + 1 >= log.rows() { row } else { row + 1 };
             batch.next_observations.extend_from_slice(log.observation(next));
             batch.discounts.push(if ends[row] { 0.0 } else { gamma as f32 });
@@ -234,35 +234,35 @@ impl Transitions {
         self.normalizer.apply_in_place(&mut batch.next_observations);
     }
 
-    /// How observations are normalised.
+    /// The normalisation of observations.
     pub fn frozen_normalizer(&self) -> Normalizer {
         self.normalizer.freeze()
     }
 
-    /// Standard deviation of the rewards that are learnt from.
+    /// Standard deviation of the rewards of the data.
     pub fn reward_deviation(&self) -> f64 {
         let rewards: Vec<f64> = self.seen.iter().map(|row| self.log.rewards[*row]).collect();
         setpoint_statistics::sample_deviation(&rewards).max(1e-9)
     }
 }
 
-/// What an algorithm that learns from a log adds.
+/// The interface of an algorithm that learns from a log.
 pub trait OfflineLearner: Send {
-    /// Whether a row is of use only if what followed it is known.
+    /// Whether a row needs a known next state.
     fn needs_successors(&self) -> bool;
-    /// One gradient step. `Err` names what is not finite.
+    /// One gradient step. `Err` names the value that is not finite.
     fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str>;
-    /// Means since the last call, and what the held-out rows say.
+    /// Means since the last call, and the figures of the held-out rows.
     fn take_figures(&mut self, held_out: &Batch) -> Figures;
-    /// The policy as it stands, without the normaliser.
+    /// The present policy, without the normaliser.
     fn snapshot(&self) -> Snapshot;
     /// Everything that a bit-identical continuation needs.
     fn save(&self) -> Result<Vec<u8>, StateError>;
-    /// Puts back what [`OfflineLearner::save`] wrote.
+    /// Restores the state that [`OfflineLearner::save`] wrote.
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
 }
 
-/// A learner with the log that it learns from.
+/// A learner with its log.
 pub struct Offline<L> {
     learner: L,
     transitions: Arc<Transitions>,
@@ -274,7 +274,7 @@ pub struct Offline<L> {
 }
 
 impl<L: OfflineLearner> Offline<L> {
-    /// Around a learner; its draws follow from `seed`.
+    /// Wraps a learner; its draws follow from `seed`.
     pub fn new(learner: L, transitions: Arc<Transitions>, batch_size: usize, gamma: f64, seed: u64) -> Self {
         let mut held_out = Batch::default();
         transitions.held_out(&mut held_out);

@@ -1,9 +1,9 @@
-//! A replay buffer on disk: what was added since the last checkpoint is appended, so that a checkpoint costs what is new
-//! and not what is held.
+//! A replay buffer on disk: the new steps since the last checkpoint are appended, so that a checkpoint costs only the new
+//! steps, not the whole buffer.
 //!
-//! The folder holds segments named by their first step. A segment is a row of blocks, each with its length and a BLAKE3
-//! hash. A checkpoint remembers the number of steps; blocks behind it belong to updates that are done anew and are cut off
-//! on resume. Segments that no kept checkpoint needs are deleted.
+//! The folder contains segments, named by their first step. A segment is a row of blocks, each with its length and a BLAKE3
+//! hash. A checkpoint records the number of steps; a resume cuts off later blocks, whose updates it repeats. Segments that
+//! no kept checkpoint needs are deleted.
 
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
@@ -23,7 +23,7 @@ const MAGIC: &[u8] = b"setpoint replay v1\n";
 const MAGIC_OF_ALL: &[u8] = b"setpoint replay v";
 /// A new segment begins once the present one is this long.
 const SEGMENT_BYTES: u64 = 16 << 20;
-/// Checkpoints whose data is kept beside the newest's: more than are kept themselves.
+/// Number of older checkpoints whose data is kept: more than the number of kept checkpoints.
 const KEPT: usize = 4;
 
 /// Some steps of every lane.

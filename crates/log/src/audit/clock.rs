@@ -1,40 +1,41 @@
-//! The column of time: order, gaps, zones and the hour that summer takes or gives.
+//! The column of time: order, gaps, zones and the hour of summer time.
 
 use super::{Finding, Severity, Times, shown};
 use crate::time::{Moment, moment};
 
 const HOUR_S: f64 = 3_600.0;
 const DAY_S: f64 = 86_400.0;
-/// A pause this many times longer than the usual one is a gap.
+/// A pause this many times longer than the usual pause is a gap.
 const GAP_FACTOR: f64 = 10.0;
-/// Rows whose distance in time differs by more than half of the usual one, beyond which a clock is irregular.
+/// Greatest share of rows whose distance in time differs by more than half of the usual distance; with more, the clock is
+/// irregular.
 const IRREGULAR_SHARE: f64 = 0.01;
 
-/// What the next row's time means for the episode.
+/// The effect of the next row's time on the episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
-    /// It goes on.
+    /// The episode continues.
     Onward,
-    /// It jumps back, and nothing else says where episodes end: another begins.
+    /// The time jumps back, and no column marks the ends of episodes: a new episode begins.
     Again,
 }
 
-/// The column of time, watched as it is read.
+/// The column of time, checked during the reading.
 #[derive(Clone, Debug)]
 pub struct Clock {
     name: String,
     /// Whether jumps back end episodes.
     cuts: bool,
     last: Option<Moment>,
-    /// The last pause forwards, while reading.
+    /// The last pause forwards, during the reading.
     pause: f64,
-    /// `[rows]`: since the row before in the same episode; NaN where that is not known.
+    /// `[rows]`: since the row before in the same episode; NaN if unknown.
     pauses: Vec<f64>,
     timestamps: bool,
     unreadable: Times,
     example: String,
     daylight: Times,
-    /// Zones in the order in which they were met, minutes ahead of UTC.
+    /// Zones in the order of their first row, in minutes ahead of UTC.
     zones: Vec<(i32, Times)>,
     zone_changes: u64,
     last_zone: Option<i32>,
@@ -42,7 +43,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Of a column; `cuts` where no column says which episode a row belongs to.
+    /// For a column; `cuts` if no column gives the episode of a row.
     pub fn new(name: &str, cuts: bool) -> Self {
         Self {
             name: name.to_owned(),
@@ -61,7 +62,7 @@ impl Clock {
         }
     }
 
-    /// Reads the cell of the next row, which begins an episode or not.
+    /// Reads the cell of the next row, which may begin an episode.
     pub fn take(&mut self, text: &str, line: u64, begins: bool) -> Advance {
         let Some(now) = moment(text) else {
             if self.unreadable.count == 0 {
@@ -92,7 +93,7 @@ impl Clock {
         advance
     }
 
-    /// Local time that falls back or leaps ahead by an hour, give or take the usual pause.
+    /// Local time that jumps back or ahead by an hour, within the usual pause.
     fn shifted_by_an_hour(&self, pause: f64, now: Moment) -> bool {
         let usual = self.pause;
         let local = now.timestamp && now.zone.is_none();
@@ -135,12 +136,12 @@ impl Clock {
         *known.select_nth_unstable_by(middle, f64::total_cmp).1
     }
 
-    /// Steps that are left out are gaps at once; a clock may be late.
+    /// A missing step number is always a gap; a timestamp may be late.
     fn is_gap(&self, pause: f64, usual: f64) -> bool {
         pause > usual * if self.timestamps { GAP_FACTOR } else { 1.5 }
     }
 
-    /// What is wrong with it. `lines` are those of the rows.
+    /// Its findings. `lines` are the lines of the rows.
     pub fn findings(&self, lines: &[u64]) -> Vec<Finding> {
         let name = Some(self.name.as_str());
         let pauses = self.pauses(lines);
@@ -149,7 +150,7 @@ impl Clock {
             Severity::Error,
             "unreadable-time",
             name,
-            format!("`{}` holds what is no time, first \"{}\"", self.name, self.example),
+            format!("`{}` contains values that are not times, first \"{}\"", self.name, self.example),
             "write a number, RFC 3339, or YYYY-MM-DD HH:MM:SS",
         ));
         findings.extend(pauses.back.finding(
@@ -157,14 +158,14 @@ impl Clock {
             "unordered-rows",
             name,
             format!("`{}` goes back within an episode", self.name),
-            "sort the log by episode and time; it is cut into pieces there",
+            "sort the log by episode and time; Setpoint cuts the episode there",
         ));
         findings.extend(pauses.twice.finding(
             Severity::Warning,
             "repeated-time",
             name,
-            format!("`{}` stands still within an episode", self.name),
-            "see whether two sources wrote the same moment; keep one row a decision",
+            format!("`{}` does not change between rows of an episode", self.name),
+            "check whether two sources wrote the same moment; keep one row per decision",
         ));
         findings.extend(self.gaps_finding(&pauses));
         if pauses.uneven.count as f64 > IRREGULAR_SHARE * lines.len() as f64 {
@@ -173,15 +174,15 @@ impl Clock {
                 Severity::Warning,
                 "irregular-times",
                 name,
-                format!("rows of `{}` are usually {usual} apart, but often are not", self.name),
-                "log one row a decision; a step of the simulator is a step of fixed length",
+                format!("rows of `{}` are usually {usual} apart, but many are not", self.name),
+                "log one row per decision; a step of the simulator has a fixed length",
             ));
         }
         findings.extend(self.daylight.finding(
             Severity::Warning,
             "daylight-saving",
             name,
-            format!("`{}` leaps by one hour: local time with daylight saving", self.name),
+            format!("`{}` jumps by one hour: local time with daylight saving", self.name),
             "log in UTC, or with the zone: 2026-03-29T03:00:00+02:00",
         ));
         findings.extend(self.zones_finding());
@@ -211,14 +212,14 @@ impl Clock {
         let Pauses { usual, longest, longest_line, .. } = *pauses;
         let sentence = if self.timestamps {
             format!(
-                "`{}` leaves gaps, the longest {} before line {longest_line}, where rows are usually {} apart",
+                "`{}` has gaps, the longest of {} before line {longest_line}; rows are usually {} apart",
                 self.name,
                 duration(longest),
                 duration(usual)
             )
         } else {
             format!(
-                "`{}` leaves steps out, up to {} before line {longest_line}",
+                "`{}` has missing steps, up to {} before line {longest_line}",
                 self.name,
                 shown(longest / usual - 1.0)
             )
@@ -228,7 +229,7 @@ impl Clock {
             "gap",
             Some(&self.name),
             sentence,
-            "episodes are cut there: what happened in between is not known",
+            "Setpoint cuts episodes there, because the steps between are unknown",
         )
     }
 
@@ -259,8 +260,8 @@ impl Clock {
                 Severity::Note,
                 "time-zones",
                 name,
-                format!("{sentence}: daylight saving, and the zone says so"),
-                "nothing: times are compared in UTC",
+                format!("{sentence}: daylight saving time, as the zones show"),
+                "nothing: Setpoint compares times in UTC",
             );
         }
         times.finding(
@@ -268,12 +269,12 @@ impl Clock {
             "time-zones",
             name,
             sentence,
-            "see whether two sources are mixed; the times are compared in UTC, which is right only if both zones are",
+            "check whether two sources are mixed; Setpoint compares times in UTC, which is right only if both zones are",
         )
     }
 }
 
-/// The pauses between rows, sorted by what is wrong with them.
+/// The pauses between rows, sorted by their fault.
 #[derive(Default)]
 struct Pauses {
     /// The median pause.
@@ -286,7 +287,7 @@ struct Pauses {
     longest_line: u64,
 }
 
-/// Seconds as people say them.
+/// Seconds as text for people.
 fn duration(seconds: f64) -> String {
     match seconds {
         s if s >= DAY_S => format!("{} days", shown(s / DAY_S)),

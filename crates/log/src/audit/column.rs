@@ -1,21 +1,21 @@
-//! One column of numbers, watched as it is read: what is missing, what is no number, what lies out of range, what is stuck.
+//! One column of numbers, checked during the reading: missing values, text, values out of range, stuck values.
 
 use super::expected::Expected;
 use super::{Finding, Severity, Times, shown, units};
 use crate::table::cell::{Cell, cell};
 
-/// Values that quantiles are taken from; of more, every second, fourth … one.
+/// Greatest number of values for quantiles; of more values, every second, fourth … value.
 const SAMPLE: usize = 4_096;
 /// Missing or unreadable cells beyond this share make figures wrong.
 const MISSING_SHARE: f64 = 0.05;
-/// A shorter run of one value is nothing.
+/// A shorter run of one value is no finding.
 const STUCK_ROWS: u64 = 25;
-/// A run this many times longer than 99 of 100 runs of its column is no coincidence.
+/// A run this many times longer than 99 of 100 runs of its column is not chance.
 const STUCK_FACTOR: u64 = 4;
 /// Runs are counted by their length up to this.
 const RUNS: usize = 1_024;
 
-/// A sample of a stream: every n-th value, n growing as it must.
+/// A sample of a stream: every n-th value, with a growing n.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     values: Vec<f64>,
@@ -50,20 +50,20 @@ impl Sample {
     }
 }
 
-/// A column and what was seen of it.
+/// A column and its statistics.
 #[derive(Clone, Debug)]
 pub struct Column {
     /// Its name in the header.
     pub name: String,
-    /// What it should hold.
+    /// Its expected content.
     pub expected: Expected,
-    /// Digits behind the decimal mark, at most.
+    /// Greatest number of digits after the decimal mark.
     pub decimals: u32,
-    /// Numbers within the range.
+    /// Number of values within the range.
     pub within: Sample,
     /// Numbers beyond it.
     pub beyond_values: Sample,
-    /// How many lie beyond it.
+    /// Number of values beyond it.
     pub beyond: Times,
     /// Finite numbers.
     pub numbers: u64,
@@ -90,7 +90,7 @@ struct Run {
 }
 
 impl Column {
-    /// Before its first row.
+    /// A column before its first row.
     pub fn new(name: &str, expected: Expected) -> Self {
         Self {
             name: name.to_owned(),
@@ -114,7 +114,7 @@ impl Column {
         }
     }
 
-    /// Reads its cell of a row; NaN where that is no number.
+    /// Reads its cell of a row; NaN if it is not a number.
     pub fn take(&mut self, text: &str, line: u64) -> f64 {
         match cell(text) {
             Cell::Number { value, decimals, comma } => {
@@ -166,13 +166,13 @@ impl Column {
         if self.run.rows > self.longest.rows {
             self.longest = self.run;
         }
-        // Single values are no runs: a column that changes in most rows has short ones.
+        // Single values are no runs: a column that changes in most rows has short runs.
         if self.run.rows > 1 {
             self.runs[(self.run.rows as usize).min(RUNS - 1)] += 1;
         }
     }
 
-    /// Half a digit behind the last is what rounding may have changed; 0 where nothing is known to be rounded.
+    /// The greatest rounding error: half of the last digit; 0 if no rounding is known.
     pub fn resolution(&self) -> f64 {
         if self.numbers > 0 && self.decimals <= 6 { 0.1_f64.powi(self.decimals as i32) } else { 0.0 }
     }
@@ -206,7 +206,7 @@ impl Column {
         all
     }
 
-    /// What is wrong with it by itself. Its range is left out where something else explains it.
+    /// Its own findings. The range is left out if another finding explains it.
     pub fn findings(&mut self, rows: u64, range_explained: bool) -> Vec<Finding> {
         self.end_run();
         self.run = Run::default();
@@ -221,21 +221,21 @@ impl Column {
             "missing-values",
             name,
             format!("`{}` has no value in {} % of the rows", self.name, percent(self.missing)),
-            "fill them from the historian; rows without a value are left out of every comparison",
+            "fill them from the historian; every comparison leaves out rows without a value",
         ));
         findings.extend(self.not_finite.finding(
             severity(self.not_finite),
             "not-finite",
             name,
             format!("`{}` is NaN or infinite in {} % of the rows", self.name, percent(self.not_finite)),
-            "find out what the sensor or the calculation does there; such rows are left out",
+            "check the sensor or the calculation in these rows; they are left out",
         ));
         findings.extend(self.text.finding(
             Severity::Error,
             "text",
             name,
-            format!("`{}` holds text where numbers belong, first \"{}\"", self.name, self.example),
-            "write numbers without units and without separators of thousands, and nothing where a value is missing",
+            format!("`{}` contains text instead of numbers, first \"{}\"", self.name, self.example),
+            "write numbers without units and without separators of thousands, and an empty cell for a missing value",
         ));
         if self.commas.count > 0 && self.points.count > 0 {
             let (fewer, mark) = if self.commas.count <= self.points.count {
@@ -248,7 +248,7 @@ impl Column {
                 "mixed-decimal-commas",
                 name,
                 format!("`{}` mixes decimal commas and points; decimal {mark} are fewer", self.name),
-                "export the log with one of them: rows of two sources may be mixed, and 1,234 may be a thousand",
+                "export the log with one of the two: rows of two sources may be mixed, and 1,234 may be a thousand",
             ));
         }
         if !range_explained {
@@ -270,7 +270,7 @@ impl Column {
         let unit = units::explain(&values, &self.within.sorted(), &self.expected);
         let (what, count) = (&self.expected.what, self.beyond.count);
         let found = format!(
-            "`{}` should be {what}, from {} to {}; {count} rows lie beyond that, from {} to {}",
+            "`{}` should be {what}, from {} to {}; {count} rows lie outside, from {} to {}",
             self.name,
             shown(low),
             shown(high),
@@ -290,7 +290,7 @@ impl Column {
                 "out-of-range",
                 Some(&self.name),
                 found,
-                "look at these rows: a fault of the sensor, another unit, or a range that the process leaves",
+                "look at these rows: a fault of the sensor, another unit, or a range that is too narrow",
             ),
         }
     }
@@ -306,7 +306,7 @@ impl Column {
                 "constant",
                 Some(&self.name),
                 format!("`{}` is {} in every row", self.name, shown(value)),
-                "see whether the tag is the right one: nothing can be learnt from a column that never changes",
+                "check whether the tag is right: a column that never changes has no information",
             );
         }
         let all: u64 = self.runs.iter().sum();
@@ -319,7 +319,7 @@ impl Column {
             }
             left -= count;
         }
-        // The longest run itself is not what is usual.
+        // The longest run itself does not count as usual.
         if all <= 1 || usual >= rows {
             usual =
                 self.runs[..(rows as usize).min(RUNS - 1)].iter().rposition(|count| *count > 0).unwrap_or(1)
@@ -334,11 +334,11 @@ impl Column {
             "stuck",
             Some(&self.name),
             format!(
-                "`{}` stays at {} for {rows} rows on end, where 99 of 100 of its runs end within {usual}",
+                "`{}` stays at {} for {rows} rows in a row; 99 of 100 of its runs end within {usual}",
                 self.name,
                 shown(value)
             ),
-            "see whether the sensor or its connection was down, and leave these rows out",
+            "check whether the sensor or its connection was down, and leave these rows out",
         )
     }
 }

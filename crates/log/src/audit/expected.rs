@@ -1,6 +1,6 @@
-//! What a column should hold: unit, range and an ordinary value.
+//! The expected content of a column: unit, range and an ordinary value.
 
-/// What a column should hold.
+/// The expected content of a column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
     /// Feature, signal or action, as the project calls it.
@@ -11,6 +11,6 @@ pub struct Expected {
     pub range: Option<(f64, f64)>,
     /// An ordinary value, in the column's numbers.
     pub reference: Option<f64>,
-    /// `other = value × scale + offset`: the same as the policy sees it, or in its unit, whichever the column is not.
+    /// `other = value × scale + offset`: the other scale: the natural unit for a column as the policy sees it, and the reverse.
     pub otherwise: Option<(f64, f64)>,
 }

@@ -1,4 +1,4 @@
-//! Whether the logged reward is what the project's weights make of the logged signals.
+//! Whether the logged reward follows from the project's weights and the logged signals.
 
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::Spec;
@@ -6,14 +6,14 @@ use setpoint_decision::spec::Spec;
 use super::{Finding, RewardCheck, Severity, Times, shown};
 use crate::log::{Log, Resolution};
 
-/// What the finding is called.
+/// The name of the finding.
 pub const KIND: &str = "reward";
 /// Share of rows that may differ by more than rounding explains.
 const SHARE: f64 = 0.01;
-/// A reward that explains less of the logged one is another reward.
+/// A computed reward that explains less of the logged reward is a different reward.
 const R_SQUARED: f64 = 0.99;
 
-/// Compares; also gives the finding, where there is one. `None` where no row has all it takes.
+/// Compares both; also returns the finding, if there is one. `None` if no row has all signals.
 pub fn check(
     log: &Log,
     reward: &Reward,
@@ -55,7 +55,7 @@ pub fn check(
             errors += error;
             error_squares += error * error;
             error_max = error_max.max(error);
-            // f32 signals carry seven digits.
+            // f32 signals have seven digits.
             if error > 1.05 * rounding + 1e-5 * (1.0 + logged.abs()) {
                 beyond.note(log.lines[row]);
             }
@@ -85,7 +85,7 @@ fn unknown(column: &str) -> Finding {
         column: Some(column.to_owned()),
         line: None,
         count: 0,
-        sentence: "the reward cannot be recomputed: signals that it pays for are not in the log".to_owned(),
+        sentence: "the reward cannot be recomputed: the log lacks signals of its terms".to_owned(),
         advice: "log them and name their columns in [data.signals]".to_owned(),
     }
 }
@@ -93,14 +93,13 @@ fn unknown(column: &str) -> Finding {
 fn differs(check: &RewardCheck, beyond: Times, column: &str) -> Option<Finding> {
     let severity = if check.r_squared < R_SQUARED { Severity::Error } else { Severity::Warning };
     let sentence = format!(
-        "`{column}` is not what [reward] makes of the logged signals: it differs by {} on average and by up to {} (R² {}), \
-         where rounding explains {}",
+        "`{column}` does not follow from [reward] and the logged signals: it differs by {} on average and by up to {} (R² {}), \
+         and rounding explains {}",
         shown(check.error_mean),
         shown(check.error_max),
         shown(check.r_squared),
         shown(check.rounding)
     );
-    let advice =
-        "set the weights that the log was paid by, or leave `reward` out of [data]: it is then computed";
+    let advice = "set the weights of the logged reward, or leave `reward` out of [data]: Setpoint then computes the reward";
     beyond.finding(severity, KIND, Some(column), sentence, advice)
 }

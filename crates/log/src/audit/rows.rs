@@ -1,4 +1,4 @@
-//! Rows that are there twice.
+//! Duplicated rows.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,7 +11,7 @@ use super::{Finding, Severity, Times};
 #[derive(Clone, Debug, Default)]
 pub struct Duplicates {
     seen: HashSet<u64>,
-    /// Where nothing tells rows apart but their values, two alike are suspicious only one after the other.
+    /// If only their values distinguish rows, two equal rows are suspicious only if one follows the other.
     neighbours_only: bool,
     last: Option<u64>,
     times: Times,
@@ -23,7 +23,7 @@ impl Duplicates {
         Self { neighbours_only, ..Self::default() }
     }
 
-    /// The next row; whether it is there already.
+    /// Adds the next row; returns whether it was seen before.
     pub fn take(&mut self, record: &ByteRecord, line: u64) -> bool {
         let mut hasher = DefaultHasher::new();
         for cell in record {
@@ -38,14 +38,14 @@ impl Duplicates {
         known
     }
 
-    /// As a finding, where there are any.
+    /// As a finding, if there are duplicates.
     pub fn finding(&self) -> Option<Finding> {
         self.times.finding(
             Severity::Error,
             "duplicate-rows",
             None,
-            "rows are there twice, in every column".to_owned(),
-            "export the log once; files of two exports may overlap",
+            "rows are duplicated, with equal values in every column".to_owned(),
+            "export the log once; the files of two exports may overlap",
         )
     }
 }

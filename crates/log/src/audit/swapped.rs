@@ -1,14 +1,14 @@
-//! Two columns that each hold what belongs into the other, told by their ranges.
+//! Two swapped columns, found by their ranges.
 
 use super::column::Column;
 use super::{Finding, Severity, Times, median};
 
-/// A column is looked at when more than this share of it lies beyond its range.
+/// A column is a candidate if more than this share of it lies beyond its range.
 const BEYOND: f64 = 0.05;
 /// Share of each column that must fit the other's range.
 const FIT: f64 = 0.995;
 
-/// Pairs among columns, by index, with their finding. Columns with the same range cannot be told apart.
+/// Pairs among columns, by index, with their finding. Columns with the same range cannot be distinguished.
 pub fn swapped(columns: &[&Column]) -> Vec<((usize, usize), Finding)> {
     let values: Vec<Vec<f64>> = columns.iter().map(|column| column.sorted()).collect();
     let mut found: Vec<((usize, usize), Finding)> = Vec::new();
@@ -31,11 +31,11 @@ pub fn swapped(columns: &[&Column]) -> Vec<((usize, usize), Finding)> {
         let (one, two) = (columns[first], columns[other]);
         let times = Times { count: one.beyond.count, line: one.beyond.line };
         let sentence = format!(
-            "`{}` does not fit {} and `{}` does, and the other way round: the two look swapped",
+            "`{}` does not fit {} but `{}` does, and the other way round: the two columns look swapped",
             one.name, one.expected.what, two.name
         );
         let advice =
-            format!("exchange `{}` and `{}` in [data], or their headings in the log", one.name, two.name);
+            format!("exchange `{}` and `{}` in [data], or their headers in the log", one.name, two.name);
         let finding = times.finding(Severity::Error, "swapped-columns", Some(&one.name), sentence, advice);
         found.extend(finding.map(|finding| ((first, other), finding)));
     }
@@ -54,7 +54,7 @@ fn fit(values: &[f64], column: &Column) -> f64 {
     within as f64 / (values.len() as f64).max(1.0)
 }
 
-/// From what is ordinary for a column, in widths of its range.
+/// Distance from a column's ordinary value, in widths of its range.
 fn distance(values: &[f64], column: &Column) -> f64 {
     let (Some((low, high)), Some(middle)) = (column.expected.range, median(values)) else {
         return f64::INFINITY;

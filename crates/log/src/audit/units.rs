@@ -3,37 +3,37 @@
 use super::expected::Expected;
 use super::median;
 
-/// Which slip explains it.
+/// The unit error that explains the values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// The slip, in words.
+    /// The unit error, as text.
     pub what: String,
-    /// What to do.
+    /// The remedy.
     pub fix: String,
 }
 
-/// Fewer values say nothing about a unit.
+/// Least number of values to judge a unit.
 const VALUES_MIN: usize = 10;
 /// Share of the values that must be within the range in the other unit.
 const FIT: f64 = 0.98;
 
-/// `value × factor + summand` is what belongs there.
+/// `value × factor + summand` is the correct value.
 struct Slip {
     words: &'static str,
     factor: f64,
     summand: f64,
-    /// 0: what this unit suggests; 1: anything else.
+    /// 0: likely for this unit; 1: any other error.
     unlikely: f64,
 }
 
-/// Explains sorted values beyond the range; `within` are the column's others.
+/// Explains sorted values beyond the range; `within` are the other values of the column.
 pub fn explain(beyond: &[f64], within: &[f64], expected: &Expected) -> Option<Explanation> {
     let (low, high) = expected.range?;
     let span = high - low;
     if beyond.len() < VALUES_MIN || !span.is_finite() || span <= 0.0 {
         return None;
     }
-    // Where most of a column is fine, the rest must look like it.
+    // If most of a column is correct, the rest must look like it.
     let mostly_fine = within.len() > beyond.len();
     let usual = if mostly_fine { median(within) } else { expected.reference };
     let usual = usual.unwrap_or(0.5 * (low + high));
@@ -49,9 +49,9 @@ pub fn explain(beyond: &[f64], within: &[f64], expected: &Expected) -> Option<Ex
     let scored = all.iter().filter_map(|slip| Some((score(slip)?, slip)));
     let (_, best) = scored.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
     let fix = if best.words.starts_with("natural") || best.words.starts_with("seen") {
-        "set `values` in [data] to what the columns hold, or convert this column".to_owned()
+        "set `values` in [data] to the scale of the columns, or convert this column".to_owned()
     } else {
-        "convert the column where the log is exported, and ask since when it is so".to_owned()
+        "convert the column at the export of the log, and find out since when it has this unit".to_owned()
     };
     Some(Explanation { what: format!("it looks like {}", best.words), fix })
 }
@@ -63,18 +63,18 @@ fn slips(expected: &Expected) -> Vec<Slip> {
     let is_rate = ["/h", "/min", "/s"].iter().any(|end| unit.ends_with(end));
     let is_temperature = matches!(unit, "°C" | "K" | "°F" | "degC" | "C" | "F");
     let all: [(&'static str, f64, f64, bool); 12] = [
-        ("percent where shares belong (a factor of 100)", 0.01, 0.0, is_share),
-        ("shares where percent belong (a factor of 100)", 100.0, 0.0, is_share),
+        ("percent instead of shares (a factor of 100)", 0.01, 0.0, is_share),
+        ("shares instead of percent (a factor of 100)", 100.0, 0.0, is_share),
         ("another unit by a factor of 1000 (too large)", 1e-3, 0.0, !is_share && !is_temperature),
         ("another unit by a factor of 1000 (too small)", 1e3, 0.0, !is_share && !is_temperature),
         ("another unit of time by a factor of 60 (too large)", 1.0 / 60.0, 0.0, is_time || is_rate),
         ("another unit of time by a factor of 60 (too small)", 60.0, 0.0, is_time || is_rate),
         ("another unit of time by a factor of 3600 (too large)", 1.0 / 3600.0, 0.0, is_time || is_rate),
         ("another unit of time by a factor of 3600 (too small)", 3600.0, 0.0, is_time || is_rate),
-        ("°F where °C belong", 1.0 / 1.8, -32.0 / 1.8, is_temperature),
-        ("°C where °F belong", 1.8, 32.0, is_temperature),
-        ("K where °C belong", 1.0, -273.15, is_temperature),
-        ("°C where K belong", 1.0, 273.15, is_temperature),
+        ("°F instead of °C", 1.0 / 1.8, -32.0 / 1.8, is_temperature),
+        ("°C instead of °F", 1.8, 32.0, is_temperature),
+        ("K instead of °C", 1.0, -273.15, is_temperature),
+        ("°C instead of K", 1.0, 273.15, is_temperature),
     ];
     let mut slips: Vec<Slip> = all
         .into_iter()
@@ -86,7 +86,7 @@ fn slips(expected: &Expected) -> Vec<Slip> {
         })
         .collect();
     if let Some((scale, offset)) = expected.otherwise {
-        let words = "natural values where seen ones belong, or the other way round";
+        let words = "natural values instead of values as the policy sees them, or the other way round";
         slips.push(Slip { words, factor: 1.0 / scale, summand: -offset / scale, unlikely: 0.0 });
     }
     slips
@@ -105,7 +105,7 @@ mod tests {
         }
     }
 
-    /// Values as they should be, moved by a slip, are recognised for what they are.
+    /// Correct values with a unit error are recognised.
     #[test]
     fn slips_are_named() {
         let spread = |low: f64, high: f64| -> Vec<f64> {
@@ -115,10 +115,10 @@ mod tests {
             |values: Vec<f64>, by: &dyn Fn(f64) -> f64| values.into_iter().map(by).collect::<Vec<f64>>();
         type Case<'a> = (&'a str, (f64, f64), f64, &'a dyn Fn(f64) -> f64, &'a str);
         let cases: [Case<'_>; 7] = [
-            ("1", (0.6, 1.0), 0.85, &|v| v * 100.0, "percent where"),
-            ("1", (0.0, 0.25), 0.085, &|v| v * 100.0, "percent where"),
-            ("°C", (10.0, 90.0), 60.0, &|v| v * 1.8 + 32.0, "°F where °C"),
-            ("°C", (10.0, 90.0), 60.0, &|v| v + 273.15, "K where °C"),
+            ("1", (0.6, 1.0), 0.85, &|v| v * 100.0, "percent instead of"),
+            ("1", (0.0, 0.25), 0.085, &|v| v * 100.0, "percent instead of"),
+            ("°C", (10.0, 90.0), 60.0, &|v| v * 1.8 + 32.0, "°F instead of °C"),
+            ("°C", (10.0, 90.0), 60.0, &|v| v + 273.15, "K instead of °C"),
             ("s", (20.0, 45.0), 31.5, &|v| v / 60.0, "factor of 60 (too small)"),
             ("kg", (1.0, 5.0), 3.0, &|v| v * 1000.0, "factor of 1000 (too large)"),
             ("1/h", (0.0, 216.0), 95.0, &|v| v * 1000.0, "factor of 1000 (too large)"),

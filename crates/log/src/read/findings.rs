@@ -1,4 +1,4 @@
-//! What a reader has found, in words: rows that cannot be used, columns that do not hold what they should.
+//! The findings of a reader, as text: unusable rows, and columns with wrong content.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::audit::swapped::swapped;
 use crate::audit::{Finding, Severity, Times};
 
 impl Reader<'_> {
-    /// What is wrong with rows as a whole.
+    /// Findings about whole rows.
     pub(super) fn about_rows(&self, rows: u64) -> Vec<Finding> {
         let mut findings = Vec::new();
         let (found, expected) = self.ragged_example;
@@ -18,8 +18,8 @@ impl Reader<'_> {
             Severity::Error,
             "ragged-rows",
             None,
-            format!("rows have another number of cells than the header, first {found} instead of {expected}"),
-            "quote cells that hold the delimiter, and do not cut the file within a row; such rows are left out",
+            format!("rows have a different number of cells than the header, first {found} instead of {expected}"),
+            "quote cells that contain the delimiter, and do not cut the file within a row; such rows are left out",
         ));
         let names = self.spec.action.names();
         let near = nearest(&self.unknown_example, names.iter().copied());
@@ -30,7 +30,7 @@ impl Reader<'_> {
             Severity::Error,
             "unknown-action",
             action,
-            format!("the action \"{}\" is none that the process knows", self.unknown_example),
+            format!("the process has no action \"{}\"", self.unknown_example),
             format!("{hint}; such rows are left out, and the episode is cut there"),
         ));
         let never: Vec<&str> =
@@ -43,23 +43,23 @@ impl Reader<'_> {
                 line: None,
                 count: rows,
                 sentence: format!("never taken: {}", never.join(", ")),
-                advice: "nothing can be said from this log about what these actions do".to_owned(),
+                advice: "this log contains no information about the effects of these actions".to_owned(),
             });
         }
         findings.extend(self.interleaved.finding(
             Severity::Error,
             "episode-again",
             None,
-            "an episode goes on after another began".to_owned(),
-            "sort the log by episode and time; each part counts as an episode of its own",
+            "an episode continues after another one began".to_owned(),
+            "sort the log by episode and time; each part counts as a separate episode",
         ));
         findings.extend(self.short_episodes());
         findings.extend(self.improbable.finding(
             Severity::Error,
             "probability",
             self.probability.as_ref().map(|column| column.name.as_str()),
-            "the probability of an action that was taken is not above 0 and at most 1".to_owned(),
-            "log the probability with which the controller took the action that it took",
+            "the probability of an action is not above 0 and at most 1".to_owned(),
+            "log the controller's probability of its action",
         ));
         findings.extend(self.unclear_end.finding(
             Severity::Error,
@@ -83,11 +83,11 @@ impl Reader<'_> {
             "short-episodes",
             None,
             format!("{} of {} episodes have one row", short.count, self.log.episodes.len()),
-            "see whether `episode` names the right column: nothing is known of what an action leads to in them",
+            "check whether `episode` names the right column: these episodes do not show the effect of an action",
         )
     }
 
-    /// What is wrong with columns, by themselves and beside each other.
+    /// Findings about single columns and about pairs of columns.
     pub(super) fn about_columns(&mut self, rows: u64) -> Vec<Finding> {
         let mut findings = Vec::new();
         let features: Vec<&Column> = self.features.iter().collect();
@@ -105,7 +105,7 @@ impl Reader<'_> {
         let mut with_commas: Vec<&str> = Vec::new();
         for column in all {
             let mut own = column.findings(rows, explained.contains(&column.name));
-            // A setting that is held, and a reward that repeats, are no sensors.
+            // A constant setting and a repeated reward are not stuck sensors.
             let held = column.expected.range.is_none() || (settings && self.mapping.actions.len() == 1);
             own.retain(|finding| !held || finding.kind != "stuck");
             findings.extend(own);
@@ -121,7 +121,7 @@ impl Reader<'_> {
                 line: None,
                 count: with_commas.len() as u64,
                 sentence: format!("decimal commas were read as such in {}", with_commas.join(", ")),
-                advice: "nothing, unless 1,234 is a thousand there".to_owned(),
+                advice: "nothing, unless 1,234 means a thousand there".to_owned(),
             });
         }
         findings

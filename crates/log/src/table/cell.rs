@@ -1,26 +1,26 @@
-//! What one cell of a table says: a number with a decimal point or a decimal comma, nothing, or something else.
+//! The content of one cell of a table: a number with a decimal point or a decimal comma, empty, or other text.
 
 /// A cell of a column of numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell {
     /// A finite number.
     Number {
-        /// It.
+        /// Its value.
         value: f64,
-        /// Digits behind the decimal mark.
+        /// Digits after the decimal mark.
         decimals: u32,
         /// Whether that mark is a comma.
         comma: bool,
     },
-    /// Nothing: an empty cell, or one of the words for it.
+    /// Empty, or one of the words for a missing value.
     Missing,
-    /// Infinite, or a NaN that somebody wrote.
+    /// Infinite, or a written NaN.
     NotFinite,
-    /// Neither.
+    /// Any other text.
     Text,
 }
 
-/// Words that historians and spreadsheets write where a measurement is missing.
+/// Words of historians and spreadsheets for a missing measurement.
 const MISSING: &[&str] = &[
     "na",
     "n/a",
@@ -57,7 +57,7 @@ pub fn cell(text: &str) -> Cell {
 }
 
 fn number(text: &str) -> Option<Cell> {
-    // What `parse` accepts beyond numbers: words for infinity and NaN.
+    // `parse` also accepts words for infinity and NaN.
     if !text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b',' | b'e' | b'E'))
@@ -86,7 +86,7 @@ fn number(text: &str) -> Option<Cell> {
     Some(Cell::Number { value, decimals, comma })
 }
 
-/// Reads a cell that says yes or no.
+/// Reads a cell with true or false.
 pub fn boolean(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "1.0" | "true" | "yes" | "y" | "t" => Some(true),

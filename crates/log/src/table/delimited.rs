@@ -1,4 +1,4 @@
-//! Text with a delimiter between columns: CSV as spreadsheets, historians and data frames write it.
+//! Text with a delimiter between columns: CSV from spreadsheets, historians and data frames.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -10,11 +10,11 @@ use super::{NAME_A_FILE, line};
 use crate::encoding::{NotText, Utf8};
 use crate::error::LogError;
 
-/// What delimits columns.
+/// The possible delimiters.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Bytes that the delimiter is looked for in.
+/// Number of bytes that are searched for the delimiter.
 const HEAD_BYTES: usize = 1 << 16;
-/// A longer cell is no measurement: a quote was not closed.
+/// A longer cell is an error: a quote is not closed.
 const CELL_BYTES_MAX: usize = 1 << 16;
 const AS_UTF8: &str = "save it as CSV in UTF-8";
 
@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path, mut file: File) -> Result<(Vec<String>, Rows), L
     let mut head = Vec::new();
     Read::by_ref(&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(unreadable)?;
     if head.iter().all(u8::is_ascii_whitespace) {
-        return Err(LogError::of(path, "the file is empty", "it needs a header and a row a decision"));
+        return Err(LogError::of(path, "the file is empty", "it needs a header and one row per decision"));
     }
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     let mut reader = ReaderBuilder::new()
@@ -40,7 +40,7 @@ pub(super) fn open(path: &Path, mut file: File) -> Result<(Vec<String>, Rows), L
     Ok((header.iter().map(name).collect(), Rows(reader)))
 }
 
-/// The one that the first line has most of, outside of quotes.
+/// The delimiter that is most frequent in the first line, outside of quotes.
 fn delimiter(head: &[u8]) -> u8 {
     let mut quoted = false;
     let mut counts = [0_u32; DELIMITERS.len()];
@@ -73,7 +73,7 @@ impl Rows {
             let name = header.get(index).map_or("", String::as_str);
             let bytes = record.get(index).map_or(0, <[u8]>::len);
             let found = format!("the cell of `{name}` has {bytes} bytes");
-            return Err(LogError::at(path, line(record), found, "close the quote that is open there"));
+            return Err(LogError::at(path, line(record), found, "close the open quote there"));
         }
         Ok(more)
     }
@@ -86,12 +86,14 @@ fn refusal(path: &Path, error: csv::Error) -> LogError {
                 Some(NotText { byte, line, found }) => {
                     LogError { byte: Some(*byte), ..LogError::at(path, *line, found.clone(), AS_UTF8) }
                 }
-                None => {
-                    LogError::of(path, format!("it cannot be read: {error}"), "see whether the file is whole")
-                }
+                None => LogError::of(
+                    path,
+                    format!("it cannot be read: {error}"),
+                    "check whether the file is complete",
+                ),
             }
         }
-        // Rows of any length are taken, and cells as bytes: nothing else can go wrong.
-        kind => LogError::of(path, format!("it is no CSV file: {kind:?}"), AS_UTF8),
+        // Rows of any length and cells of any bytes are accepted, so no other error is possible.
+        kind => LogError::of(path, format!("it is not a CSV file: {kind:?}"), AS_UTF8),
     }
 }

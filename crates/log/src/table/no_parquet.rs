@@ -10,12 +10,12 @@ use crate::error::LogError;
 /// A file of this format begins, and ends, with these bytes.
 pub(super) const MARK: &[u8] = b"PAR1";
 
-/// There are no rows in this build.
+/// This build has no such rows.
 pub(super) enum Rows {}
 
 /// Refuses the file.
 pub(super) fn open(path: &Path, _: File) -> Result<(Vec<String>, Rows), LogError> {
-    let found = "it is a Parquet file, and this build reads none";
+    let found = "it is a Parquet file, and this build cannot read Parquet";
     Err(LogError::of(path, found, "export it as CSV in UTF-8, or build with the feature `parquet`"))
 }
 

@@ -1,8 +1,8 @@
-//! Apache Parquet: columns of typed values, compressed; what data frames and lakehouses keep logs in.
+//! Apache Parquet: columns of typed values, compressed; a format of data frames and lakehouses.
 //!
-//! Values become text as a CSV of the same table would show them, so that everything behind reads both alike: numbers with
-//! as many digits as tell them from their neighbours, nothing for null, times as RFC 3339 in UTC where the column says so
-//! and without a zone where it does not. Format: <https://parquet.apache.org/docs/file-format/>.
+//! Values become text like in a CSV file of the same table, so that the following code treats both alike: numbers with
+//! enough digits to distinguish them from their neighbours, empty cells for null, times as RFC 3339 in UTC if the column
+//! states it and without a zone if not. Format: <https://parquet.apache.org/docs/file-format/>.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -32,11 +32,11 @@ pub(super) struct Rows {
     text: String,
 }
 
-/// How a column's numbers are meant, where their type does not say it.
+/// The meaning of a column's numbers, if their type does not define it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Column {
     Plain,
-    /// A time in so many parts a second since 1970, in UTC or in a zone that nobody wrote down.
+    /// A time in parts of a second since 1970, in UTC or in an unknown zone.
     Time {
         per_second: i64,
         utc: bool,
@@ -70,7 +70,7 @@ fn column(field: &Type) -> Column {
         }
         (_, ConvertedType::TIMESTAMP_MILLIS) => Column::Time { per_second: 1_000, utc: true },
         (_, ConvertedType::TIMESTAMP_MICROS) => Column::Time { per_second: 1_000_000, utc: true },
-        // The 96 bits of old Impala and Spark files come as milliseconds; whether in UTC, nobody wrote down.
+        // The 96 bits of old Impala and Spark files come as milliseconds; their zone is unknown.
         _ if field.get_physical_type() == ::parquet::basic::Type::INT96 => {
             Column::Time { per_second: 1_000, utc: false }
         }
@@ -101,7 +101,7 @@ impl Rows {
     }
 }
 
-/// Appends a value as a CSV file would show it.
+/// Appends a value as in a CSV file.
 fn write(text: &mut String, field: &Field, column: Column) {
     let written = match (field, column) {
         (Field::Null, _) => Ok(()),
@@ -128,15 +128,15 @@ fn write(text: &mut String, field: &Field, column: Column) {
         }
         (other, _) => write!(text, "{other}"),
     };
-    written.expect("a string takes what is written to it");
+    written.expect("writing to a string cannot fail");
 }
 
-/// The library panics on some files that are damaged: a refusal like any other. Nothing of it is used afterwards.
+/// The library panics on some damaged files. This is an error like others; the reader is not used afterwards.
 fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, LogError> {
     let damaged = |found: String| LogError::of(path, found, "export it again, or as CSV in UTF-8");
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(read)) => Ok(read),
-        Ok(Err(error)) => Err(damaged(format!("it is no whole Parquet file: {error}"))),
+        Ok(Err(error)) => Err(damaged(format!("it is not a complete Parquet file: {error}"))),
         Err(_) => Err(damaged("it is damaged".to_owned())),
     }
 }

@@ -32,7 +32,7 @@ text["time"] = text["time"].dt.strftime("%Y-%m-%dT%H:%M:%S.%f").str[:-4]
 text["ended"] = text["ended"].map({True: "true", False: "false"})
 text.to_csv("log.csv", index=False)
 
-# Nanoseconds, snappy: what pandas does when nobody asks for anything.
+# Nanoseconds, snappy: the defaults of pandas.
 nanoseconds = table.assign(time=table["time"].astype("datetime64[ns]"))
 nanoseconds.to_parquet("pandas.parquet", index=False)
 # Microseconds, zstd.

@@ -1,4 +1,4 @@
-//! Which manifests no policy file can hold, and which ones no reader believes.
+//! The manifests that no policy file can contain, and the manifests that readers refuse.
 
 use setpoint_decision::constraint::Constraint;
 use setpoint_decision::spec::Spec;
@@ -11,8 +11,8 @@ use crate::policy::Policy;
 use crate::stored_spaces::{StoredAction, StoredAxis, StoredFeature, StoredSignal};
 
 impl Policy {
-    /// Why no policy file can hold a policy of this process under these constraints: a number that is not finite, which is
-    /// named. A training asks before it begins.
+    /// The reason why no policy file can store a policy of this process under these constraints: a number that is not
+    /// finite, with its name. A training checks it before it begins.
     pub fn unstorable(spec: &Spec, constraints: &[Constraint]) -> Option<String> {
         let observation: Vec<_> = spec.observation.iter().map(StoredFeature::from).collect();
         let signals: Vec<_> = spec.signals.iter().map(StoredSignal::from).collect();
@@ -22,7 +22,7 @@ impl Policy {
     }
 }
 
-/// The first number of a manifest that JSON cannot hold, in words.
+/// The first number of a manifest that JSON cannot represent, as text.
 pub fn not_finite(manifest: &StoredManifest) -> Option<String> {
     let own = [
         ("the bound of normalised observations", manifest.clip_observation),
@@ -91,7 +91,7 @@ pub fn shape(manifest: &Manifest) -> Result<(), String> {
         .map(|pair| pair[0].saturating_mul(pair[1]))
         .fold(0_usize, usize::saturating_add);
     if network.hidden.len() > 64 || total as u64 > BYTES_MAX / 4 {
-        return Err("its network is larger than any policy file may be".into());
+        return Err("its network is larger than the largest policy file".into());
     }
     if !manifest.head.fits(&manifest.action) {
         return Err(format!("its head {:?} does not fit its kind of actions", manifest.head));

@@ -14,7 +14,7 @@ use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
 use crate::policy::{Origin, Policy};
 
-/// The metadata: the manifest's text stays as it is stored.
+/// The metadata: the manifest's text as it is stored.
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow)]
@@ -22,7 +22,7 @@ struct Header<'a> {
     blake3: String,
 }
 
-/// What a manifest of any format, also of a later one, begins with.
+/// The beginning of a manifest of every format, also of later ones.
 #[derive(Deserialize)]
 struct Version {
     format: u64,
@@ -57,7 +57,7 @@ impl Policy {
             .ok_or("it is a safetensors file without Setpoint's manifest".to_owned())?;
         let unreadable = |error: serde_json::Error| format!("its manifest is not valid: {error}");
         let Header { manifest: text, blake3 } = serde_json::from_str(header).map_err(unreadable)?;
-        // The version is looked at before the rest, so that a newer file is called newer and not broken.
+        // The version is checked first, so that a newer file is reported as newer and not as broken.
         let Version { format, setpoint_version } = serde_json::from_str(text.get()).map_err(unreadable)?;
         if format > u64::from(FORMAT) {
             let written_by = setpoint_version.unwrap_or_else(|| "of a later version".to_owned());
@@ -82,14 +82,14 @@ impl Policy {
         }
         let mut policy = file.policy(manifest)?;
         if !policy.is_finite() {
-            return Err("it holds a number that is not finite".to_owned().into());
+            return Err("it contains a number that is not finite".to_owned().into());
         }
         policy.origin =
             Some(Origin { file: blake3::hash(bytes), rewritten: blake3::hash(&policy.to_bytes()) });
         Ok(policy)
     }
 
-    /// What [`Policy::to_bytes_with`] put beside a policy under a name, if it did.
+    /// The additional bytes of [`Policy::to_bytes_with`] with a name, if there are any.
     pub fn extra<'b>(bytes: &'b [u8], name: &str) -> Option<&'b [u8]> {
         let file = SafeTensors::deserialize(bytes).ok()?;
         let tensor = file.tensor(&extra_name(name)).ok()?;
@@ -124,7 +124,7 @@ impl<'a> File<'a> {
         Ok(Policy::new(manifest, parameters, log_std, normalizer))
     }
 
-    /// The names and bytes of the policy's tensors, in the order in which they are written.
+    /// The names and bytes of the policy's tensors, in the order of the file.
     fn policy_tensors(&self, manifest: &Manifest) -> Result<Vec<(String, &'a [u8])>, String> {
         let tensor = |name: String| match self.0.tensor(&name) {
             Ok(tensor) => Ok((name, tensor.data())),
@@ -138,7 +138,7 @@ impl<'a> File<'a> {
         let found: usize = tensor.shape().iter().product();
         if tensor.dtype() != dtype || found != expected {
             return Err(format!(
-                "the tensor `{name}` holds {found} numbers of type {:?}; expected {expected} of {dtype:?}",
+                "the tensor `{name}` has {found} numbers of type {:?}; expected {expected} of {dtype:?}",
                 tensor.dtype()
             ));
         }
@@ -156,7 +156,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// The names of a policy's tensors, in the order in which they are written.
+/// The names of a policy's tensors, in the order of the file.
 fn tensor_names(manifest: &Manifest) -> Vec<String> {
     let layers = 0..=manifest.network.hidden.len();
     let mut names: Vec<String> =

@@ -1,18 +1,18 @@
-//! The policy file: one `safetensors` file. Its metadata holds the manifest and a BLAKE3 digest; its tensors hold the numbers.
+//! The policy file: one `safetensors` file. Its metadata has the manifest and a BLAKE3 digest; its tensors have the numbers.
 //!
 //! | format | written by | the digest covers |
 //! |---|---|---|
 //! | 2 | this version | every byte of the file, with zeros in place of the digest's own 64 digits |
 //! | 1 | 0.1.0 before its release | the manifest's text and the policy's tensors |
 //!
-//! Both digests cover bytes as they are stored; no reader writes a manifest again in order to check it. The bytes depend on
-//! the policy alone (no time, no path), so two trainings that end alike leave identical files. Golden files in
-//! `tests/golden` hold both formats.
+//! Both digests cover the stored bytes; no reader writes a manifest again to check it. The bytes depend only on the policy
+//! (not on time or path), so two trainings with equal results write identical files. Golden files in `tests/golden` contain
+//! both formats.
 //!
-//! * [`mod@save`], [`mod@load`] – a policy to bytes and back
-//! * [`stored`] – the manifest as the file holds it, apart from the types that the program works with
-//! * [`crate::digest`] – the digest of format 2; [`format_1`] – the digest of format 1
-//! * [`check`] – which manifests are refused
+//! * `save`, `load` – a policy to bytes and back
+//! * `stored` – the manifest in the file, with types separate from the program's types
+//! * [`crate::digest`] – the digest of format 2; `format_1` – the digest of format 1
+//! * `check` – the manifests that are refused
 
 mod check;
 mod format_1;
@@ -28,12 +28,12 @@ use crate::policy::Policy;
 
 /// Number of the layout that [`Policy::to_bytes`] writes; a reader refuses a greater one.
 pub const FORMAT: u32 = 2;
-/// A file larger than this is no policy of ours; refused before it is read.
+/// A larger file is not a policy, and is refused without reading it.
 const BYTES_MAX: u64 = 1 << 30;
 /// The metadata's only key.
 const METADATA_KEY: &str = "setpoint";
 
-/// Why a policy file was refused.
+/// The reason why a policy file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyFileError {
     /// The file could not be read.
@@ -41,7 +41,7 @@ pub enum PolicyFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file was read; its bytes are refused.
@@ -49,19 +49,19 @@ pub enum PolicyFileError {
     Refused {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
 }
 
 impl PolicyFileError {
-    /// Whether a newer version of Setpoint reads the file: there is nothing to mend then.
+    /// Whether a newer version of Setpoint reads the file: the file is then not damaged.
     pub fn is_newer(&self) -> bool {
         matches!(self, Self::Refused { refusal: Refusal::Newer { .. }, .. })
     }
 }
 
-/// Why the bytes of a policy file were refused.
+/// The reason why the bytes of a policy file were refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A later version wrote them.
@@ -71,12 +71,12 @@ pub enum Refusal {
         env!("CARGO_PKG_VERSION")
     )]
     Newer {
-        /// The format that was found.
+        /// The format of the file.
         format: u64,
         /// Version of Setpoint that wrote it.
         written_by: String,
     },
-    /// They are no policy, or not those that were written.
+    /// The bytes are not a policy, or have changed since they were written.
     #[error("{0}")]
     Damaged(String),
 }
@@ -93,7 +93,7 @@ impl Policy {
     pub fn hash(&self) -> String {
         let rewritten = blake3::hash(&self.to_bytes());
         let hash = match &self.origin {
-            // The fields are public: a policy that was changed since it was read is no longer the file's.
+            // The fields are public: a policy that changed after reading no longer has the file's hash.
             Some(origin) if origin.rewritten == rewritten => origin.file,
             _ => rewritten,
         };
@@ -109,7 +109,7 @@ struct Tensor {
     bytes: Vec<u8>,
 }
 
-/// The name of a tensor that holds bytes beside the policy.
+/// The name of a tensor with additional bytes.
 fn extra_name(name: &str) -> String {
     format!("beside.{name}")
 }

@@ -20,21 +20,21 @@ impl Policy {
     /// The policy file's bytes.
     ///
     /// # Panics
-    /// If a number of the manifest is not finite: [`crate::policy_file`] could not hold it. [`Policy::unstorable`] finds such
+    /// If a number of the manifest is not finite: [`crate::policy_file`] cannot store it. [`Policy::unstorable`] finds such
     /// a process before a training.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.to_bytes_with(&[])
     }
 
-    /// The policy file's bytes with more bytes beside the policy, each under its name: a learner's state, for example. A
-    /// reader of the policy passes over them; the digest covers them.
+    /// The policy file's bytes with additional bytes, each under its name: a learner's state, for example. A reader of the
+    /// policy ignores them; the digest covers them.
     ///
     /// # Panics
-    /// As [`Policy::to_bytes`], and if a name is given twice.
+    /// Like [`Policy::to_bytes`], and if a name is given twice.
     pub fn to_bytes_with(&self, extras: &[(&str, &[u8])]) -> Vec<u8> {
         let manifest = StoredManifest::from(&self.manifest);
         if let Some(number) = check::not_finite(&manifest) {
-            panic!("a policy file holds finite numbers only; {number}");
+            panic!("a policy file contains only finite numbers; {number}");
         }
         let header = Header { blake3: digest::PLACE, manifest };
         let header = serde_json::to_string(&header).expect("a manifest has only string keys");
@@ -50,7 +50,7 @@ impl Policy {
                 .expect("a tensor's bytes match its shape by construction");
             (tensor.name.as_str(), view)
         });
-        // One key alone: the order of several would differ from run to run.
+        // Only one key, because the order of several would differ from run to run.
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
         let mut bytes =
             safetensors::serialize(views, Some(metadata)).expect("distinct names and a small header");
@@ -86,7 +86,7 @@ impl Policy {
         tensors
     }
 
-    /// The manifest as the policy file holds it: JSON text.
+    /// The manifest for the policy file: JSON text.
     pub fn manifest_text(&self) -> String {
         serde_json::to_string(&StoredManifest::from(&self.manifest)).expect("a manifest has only string keys")
     }

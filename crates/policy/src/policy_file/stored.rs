@@ -1,8 +1,8 @@
-//! The manifest as a policy file holds it, in JSON: types of their own, so that a change of the types that the program works
-//! with changes no file. Formats 1 and 2 have the same manifest.
+//! The manifest of a policy file, in JSON, with its own types, so that a change of the program's types does not change
+//! files. Formats 1 and 2 have the same manifest.
 //!
-//! Names and order of the fields are the format. Whoever changes one of them raises [`super::FORMAT`] and keeps a reader of
-//! these.
+//! Names and order of the fields are the format. A change of them needs a higher [`super::FORMAT`] and a reader of the old
+//! one.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
@@ -87,7 +87,7 @@ pub enum StoredHead {
     Deterministic,
 }
 
-/// How observations become cells, for tables.
+/// The map from observations to cells, for tables.
 #[derive(Serialize, Deserialize)]
 pub struct StoredTable {
     pub bins: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Policies made by hand, one for each kind of head and table; the golden files of `tests/golden` hold these.
+//! Policies made by hand, one for each kind of head and table; the golden files of `tests/golden` contain them.
 
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal};

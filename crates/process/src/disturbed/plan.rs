@@ -10,7 +10,7 @@ use crate::Factory;
 pub(super) struct Sensor {
     pub(super) error: SensorError,
     pub(super) feature: usize,
-    /// Size of the error as the policy sees the feature, a level.
+    /// Size of the error as the policy sees the feature, one per level.
     pub(super) size: Vec<f32>,
 }
 
@@ -50,7 +50,7 @@ pub struct Plan {
     pub(super) dropouts: Vec<Dropout>,
     pub(super) draws: Vec<Draw>,
     pub(super) events: Vec<Event>,
-    /// What is done while no action arrives.
+    /// The action while no action arrives.
     pub(super) idle: Vec<f32>,
     /// Bounds of every feature.
     pub(super) bounds: Vec<(f32, f32)>,
@@ -164,7 +164,7 @@ impl Plan {
         self.bounds.len()
     }
 
-    /// Signals with a feature's name follow what was observed of it.
+    /// Signals with a feature's name follow its observation.
     pub(super) fn show_in_signals(&self, seen: &[f32], signals: &mut [f32]) {
         for (signal, feature, scale, offset) in &self.shown {
             signals[*signal] = seen[*feature] * scale + offset;
@@ -177,7 +177,7 @@ impl Plan {
     }
 }
 
-/// What is done while no action arrives: a choice's index, or 0 on every axis that can be 0 (else its middle).
+/// The action while no action arrives: a choice's index, or 0 on every axis that can be 0 (otherwise its middle).
 fn idle(spec: &Spec, name: Option<&str>) -> Vec<f32> {
     match &spec.action {
         ActionSpace::Discrete { .. } => {

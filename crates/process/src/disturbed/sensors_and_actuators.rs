@@ -14,7 +14,7 @@ use setpoint_random::Stream;
 pub(super) struct SensorsAndActuators {
     pub(super) random: Stream,
     level: usize,
-    /// Of each sensor error: this episode's constant part, in [−1, 1] of its size.
+    /// For each sensor error: this episode's constant part, in [−1, 1] of its size.
     offsets: Vec<f32>,
     /// Samples measured in this episode.
     samples: u32,
@@ -22,11 +22,11 @@ pub(super) struct SensorsAndActuators {
     travelling: VecDeque<Vec<f32>>,
     /// Actions on their way, the oldest first.
     queued: VecDeque<Vec<f32>>,
-    /// What arrived last of every feature.
+    /// The last value that arrived of every feature.
     held: Vec<f32>,
-    /// Of each dropout and feature: samples that are still going to be lost.
+    /// For each dropout and feature: remaining number of lost samples.
     lost: Vec<Vec<u32>>,
-    /// Of each event: steps that it still lasts.
+    /// For each event: its remaining steps.
     lasting: Vec<u32>,
     /// This episode's dynamics.
     parameters: Vec<f64>,
@@ -61,7 +61,7 @@ impl SensorsAndActuators {
         shape(self) == shape(other)
     }
 
-    /// Forgets the last episode; draws what stays the same in the next one.
+    /// Resets the last episode; draws the constants of the next one.
     pub(super) fn begin(&mut self, plan: &Plan, level: usize) {
         self.level = level;
         self.samples = 0;
@@ -88,7 +88,7 @@ impl SensorsAndActuators {
         self.parameters.clone().into_iter().enumerate()
     }
 
-    /// Lets events begin and end; gives the parameters that change by it.
+    /// Begins and ends events; returns the changed parameters.
     pub(super) fn events(&mut self, plan: &Plan) -> Vec<(usize, f64)> {
         let mut changes = Vec::new();
         for (left, event) in self.lasting.iter_mut().zip(&plan.events) {
@@ -116,7 +116,7 @@ impl SensorsAndActuators {
         }
     }
 
-    /// Writes what is seen when this is true.
+    /// Writes the observation of this true state.
     pub(super) fn measure(&mut self, plan: &Plan, truth: &[f32], first: bool, seen: &mut [f32]) {
         seen.copy_from_slice(truth);
         for (sensor, offset) in plan.sensors.iter().zip(&self.offsets) {
@@ -137,7 +137,7 @@ impl SensorsAndActuators {
 
         let delay = Plan::delay(&plan.observation_delay, self.level);
         if delay > 0 {
-            // Until the first sample has had time to travel, it is all that there is.
+            // Until the first sample has arrived, it is the only sample.
             if first {
                 self.travelling.resize(delay, seen.to_vec());
             }
@@ -154,7 +154,7 @@ impl SensorsAndActuators {
         }
     }
 
-    /// Replaces what gets lost by what arrived last.
+    /// Replaces lost values by the last values that arrived.
     fn lose(&mut self, plan: &Plan, seen: &mut [f32]) {
         for (dropout, lost) in plan.dropouts.iter().zip(&mut self.lost) {
             let probability = dropout.probability.at(self.level);

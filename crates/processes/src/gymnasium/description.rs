@@ -1,30 +1,30 @@
-//! What environments say of themselves (`python/setpoint/_host.py`), and the process that follows from it.
+//! The description of environments (`python/setpoint/_host.py`), and the process that follows from it.
 
 use serde::Deserialize;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal, Spec};
 
 use super::KIND;
 
-/// The description of environments, as their host gives it.
+/// The description of environments from their host.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Description {
-    /// What they are called: an id or an entry point.
+    /// Their name: an id or an entry point.
     pub name: String,
-    /// One sentence for people.
+    /// A description in one sentence.
     pub summary: String,
     /// The numbers of an observation, in order.
     pub observation: Vec<Number>,
-    /// What can be done.
+    /// The actions.
     pub action: Action,
     /// Whether choices are forbidden in some states.
     pub masked: bool,
-    /// What is reported in each step, the environment's own reward first.
+    /// The signals of each step, the environment's own reward first.
     pub signals: Vec<Measured>,
-    /// Steps after which the environment itself truncates an episode, where it is known.
+    /// Steps after which the environment itself truncates an episode, if known.
     pub max_steps: Option<u32>,
 }
 
-/// A bounded number of an observation or an action. A bound that is not there is the greatest number of its sign.
+/// A bounded number of an observation or an action. A missing bound is the greatest number of its sign.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Number {
     /// Its name in snake case.
@@ -33,19 +33,19 @@ pub struct Number {
     pub low: f32,
     /// Greatest value.
     pub high: f32,
-    /// What it is.
+    /// Its meaning.
     pub description: String,
-    /// Its unit. Gymnasium's spaces have none; a process written in Python may say it.
+    /// Its unit. Gymnasium's spaces have none; a process in Python may have them.
     #[serde(default = "pure")]
     pub unit: String,
 }
 
-/// A signal. What is left out is not known.
+/// A signal. Missing parts are unknown.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Measured {
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its meaning.
     pub description: String,
     /// Its unit.
     #[serde(default = "pure")]
@@ -54,7 +54,7 @@ pub struct Measured {
     pub low: Option<f32>,
     /// Greatest value.
     pub high: Option<f32>,
-    /// How it is summarised.
+    /// Its summary over steps.
     pub aggregate: Option<Aggregate>,
 }
 
@@ -68,11 +68,11 @@ fn pure() -> String {
 pub struct Named {
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its meaning.
     pub description: String,
 }
 
-/// What can be done.
+/// The actions.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Action {
@@ -83,7 +83,7 @@ pub enum Action {
     },
     /// Several numbers at once.
     Continuous {
-        /// One entry a number.
+        /// One entry per number.
         axes: Vec<Number>,
     },
 }
@@ -95,7 +95,7 @@ impl Description {
     }
 }
 
-/// The process of environments, with the project's limit of steps where it gives one.
+/// The process of environments, with the project's limit of steps, if it has one.
 pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
     let Description { name, summary, observation, action, masked, signals, max_steps: own_max_steps } =
         description;
@@ -108,7 +108,7 @@ pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
         |number: &Number| Axis::new(&number.name, &number.unit, number.low, number.high, &number.description);
     let signal = |(index, measured): (usize, &Measured)| {
         let Measured { name, description, unit, low, high, aggregate } = measured;
-        // The reward is summed over an episode, as Gymnasium's own statistics are.
+        // The reward is summed over an episode, like in Gymnasium's own statistics.
         let usual = if index == 0 { Aggregate::Total } else { Aggregate::Mean };
         let (low, high) = (low.unwrap_or(f32::MIN), high.unwrap_or(f32::MAX));
         Signal::new(name, unit, low, high, description).summarised_by(aggregate.unwrap_or(usual))
@@ -129,15 +129,15 @@ pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
         max_steps: max_steps.or(*own_max_steps),
         reward: vec![("reward".to_owned(), 1.0)],
         notes: vec![
-            "Its environments live outside of this program: their state is no part of a checkpoint, and a training \
-             that is resumed begins new episodes."
+            "Its environments run outside of this program: their state is not part of a checkpoint, and a resumed training \
+             begins new episodes."
                 .to_owned(),
         ],
         ..Spec::default()
     }
 }
 
-/// An ordinary value: the middle of a range, and of one without an end what lies nearest to 0.
+/// An ordinary value: the middle of a range; in an infinite range the value nearest to 0.
 fn ordinary(low: f32, high: f32) -> f32 {
     if low > f32::MIN && high < f32::MAX { 0.5 * low + 0.5 * high } else { 0.0_f32.clamp(low, high) }
 }

@@ -1,8 +1,8 @@
-//! A file in memory that a worker maps and this program reads and writes: actions go over in it, everything else comes
-//! back.
+//! A file in memory that a worker maps and this program reads and writes: actions go to the worker in it, and all results
+//! come back.
 //!
-//! Nothing is mapped here, so nothing here is unsafe: a read or write at an offset is one call into the kernel, which
-//! copies what is in memory anyway. A worker answers before its numbers are read, and is asked after they are written,
+//! This program does not map the file, so no code here is unsafe: a read or write at an offset is one call into the kernel,
+//! which copies memory. This program reads a worker's numbers only after its answer, and writes actions before its request,
 //! so neither side ever sees half of a step.
 
 use std::fs::{File, OpenOptions};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::{Actions, Transition};
 
-/// Where arrays lie in the file, as the host says it.
+/// The layout of the arrays in the file, as the host defines it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Layout {
     bytes: u64,
@@ -48,7 +48,7 @@ pub struct SharedArrays {
     path: Option<PathBuf>,
     actions: u64,
     stepping: u64,
-    /// What is read after every step lies here in a row, and is read at once.
+    /// The results of a step are contiguous from here, and are read at once.
     results: u64,
     signals: usize,
     current_signals: usize,
@@ -56,15 +56,15 @@ pub struct SharedArrays {
     allowed: Option<usize>,
     final_observations: u64,
     lane: u64,
-    /// What was read, or is about to be written.
+    /// The buffer for reads and writes.
     bytes: Vec<u8>,
 }
 
 impl SharedArrays {
-    /// Makes the file, all zeros, readable by its owner alone.
+    /// Makes the file, all zeros, readable only by its owner.
     pub fn new(layout: &Layout) -> io::Result<Self> {
         let (file, path) = create()?;
-        // Written in full: memory that is not there must be missed now, not by the worker in the middle of a step.
+        // Written in full, so that missing memory is an error now, and not for the worker in the middle of a step.
         let zeros = vec![0; layout.bytes as usize];
         if let Err(error) = file.write_all_at(&zeros, 0) {
             let _ = std::fs::remove_file(&path);
@@ -89,12 +89,12 @@ impl SharedArrays {
         })
     }
 
-    /// What the worker opens; nothing any more once it has.
+    /// The path for the worker; `None` after the worker has opened it.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// Takes the file's name away: from now on it lasts as long as somebody has it open.
+    /// Removes the file's name: it now exists as long as a process has it open.
     pub fn unlink(&mut self) {
         if let Some(path) = self.path.take() {
             let _ = std::fs::remove_file(path);
@@ -122,7 +122,7 @@ impl SharedArrays {
         self.file.write_all_at(&self.bytes, self.stepping)
     }
 
-    /// Reads what a step or a reset gave into the rows of a transition that begin at `first`.
+    /// Reads the results of a step or a reset into the rows of a transition from `first` on.
     pub fn read_results(&mut self, sizes: &Sizes, first: usize, into: &mut Transition) -> io::Result<()> {
         let Sizes { lanes, features, signals, masked } = *sizes;
         self.bytes.resize((self.final_observations - self.results) as usize, 0);
@@ -153,7 +153,7 @@ impl SharedArrays {
         Ok(())
     }
 
-    /// The worker's lane that is being stepped or reset: where it is, if it does not answer.
+    /// The lane that the worker steps or resets: its position, if it does not answer.
     pub fn present_lane(&self) -> Option<usize> {
         let mut bytes = [0; 4];
         self.file.read_exact_at(&mut bytes, self.lane).ok()?;
@@ -167,7 +167,7 @@ impl Drop for SharedArrays {
     }
 }
 
-/// How many numbers each of a worker's arrays has.
+/// The sizes of a worker's arrays.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// Environments.
@@ -176,7 +176,7 @@ pub struct Sizes {
     pub features: usize,
     /// Signals.
     pub signals: usize,
-    /// Choices, where they are masked; else 0.
+    /// Number of choices, if they are masked; otherwise 0.
     pub masked: usize,
 }
 
@@ -199,7 +199,7 @@ fn numbers(bytes: &[u8], into: &mut [f32]) {
     into.iter_mut().zip(numbers).for_each(|(value, bytes)| *value = f32::from_ne_bytes(*bytes));
 }
 
-/// A new file where files are memory, else among the temporary ones.
+/// A new file in shared memory, or, without it, in the folder of temporary files.
 fn create() -> io::Result<(File, PathBuf)> {
     static FILES: AtomicU64 = AtomicU64::new(0);
     let memory = Path::new("/dev/shm");
@@ -209,7 +209,7 @@ fn create() -> io::Result<(File, PathBuf)> {
         let path = folder.join(format!("setpoint-{}-{number}", std::process::id()));
         match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
             Ok(file) => return Ok((file, path)),
-            // A leftover of a process that had this number before.
+            // A leftover of an earlier process with this number.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 let what = format!("shared memory in {}: {error}", folder.display());

@@ -1,8 +1,7 @@
-//! One worker: a Python process that holds some of the environments (`python/setpoint/env_worker.py`).
+//! One worker: a Python process with some of the environments (`python/setpoint/env_worker.py`).
 //!
-//! The line between the two is a pair of sockets, which knows time-outs, unlike a pipe: no thread stands between an
-//! answer and whoever waits for it. Each answer is looked at by the clock and by the lane that the worker says it is in,
-//! so that many environments in one worker have the time of each of them.
+//! The connection is a pair of sockets, which has time-outs, unlike a pipe, so no extra thread is needed. The clock starts
+//! again whenever the worker reports another lane, so each environment of a worker has the full time limit.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -22,7 +21,7 @@ use super::Settings;
 use super::description::Description;
 use super::shared::{Layout, SharedArrays};
 
-/// What the interpreter is told on its command line: everything else arrives on its standard input, so that neither a
+/// The interpreter's command line: everything else arrives on its standard input, so that neither a
 /// file nor an installation is needed.
 const BEGIN: &str = r#"import json, sys
 request = json.loads(sys.stdin.buffer.readline())
@@ -33,62 +32,62 @@ const WORKER: &str = include_str!("../../../../python/setpoint/env_worker.py");
 const HOST: &str = include_str!("../../../../python/setpoint/_host.py");
 const SPACES: &str = include_str!("../../../../python/setpoint/_spaces.py");
 
-/// Imports take their time, and some simulators a license server's: a start is given at least this.
+/// Least time limit of a start: imports are slow, and some simulators wait for a license server.
 const START: Duration = Duration::from_secs(120);
-/// How long a worker may take to end by itself.
+/// Time limit for a worker to end by itself.
 const END: Duration = Duration::from_secs(2);
-/// Lines of standard error that a report of its death shows.
+/// Number of lines of standard error in the error about a dead worker.
 const LAST_LINES: usize = 12;
 
 /// A worker that answers.
 pub struct Worker {
-    /// The batch's lanes that it holds.
+    /// Its lanes of the batch.
     pub lanes: Range<usize>,
-    /// Where actions go and results come from.
+    /// The memory for actions and results.
     pub shared: SharedArrays,
     process: Process,
 }
 
-/// A worker that was started and has not told yet what its environments are.
+/// A started worker that has not described its environments yet.
 pub struct StartingWorker {
     process: Process,
     lanes: Range<usize>,
 }
 
-/// Why a worker did not do what it was asked.
+/// The reason why a worker failed.
 #[derive(Debug)]
 pub enum WorkerError {
     /// Its environments cannot be made.
     Refused(Refusal),
-    /// An environment raised, or gave what its spaces do not allow.
+    /// An environment raised an exception, or gave values outside of its spaces.
     Failed(Failure),
-    /// It is dead: how it ended, and what it said last.
+    /// It is dead: its exit status and its last output.
     Died(String),
-    /// It does not answer; the lane it was in, counted within it.
+    /// It does not answer; with its present lane, counted within it.
     Hung(Option<usize>),
 }
 
-/// A worker's word on environments that cannot be made.
+/// A worker's message about environments that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Refusal {
-    /// The key of `[process]` that is to blame.
+    /// The key of `[process]` that caused it.
     pub about: String,
-    /// What is wrong.
+    /// The error.
     pub title: String,
-    /// What would help, where the worker knows.
+    /// The remedy, if the worker knows it.
     pub help: String,
-    /// What could have been meant.
+    /// Similar names.
     pub known: Vec<String>,
 }
 
-/// A worker's word on an environment.
+/// A worker's message about an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Failure {
-    /// Which one, counted within the worker; none where the worker itself failed.
+    /// Its lane, counted within the worker; `None` if the worker itself failed.
     pub lane: Option<usize>,
-    /// Its episode since the worker was started, from 1.
+    /// Its episode since the start of the worker, from 1.
     pub episode: Option<u64>,
-    /// What happened, and what may help.
+    /// The error, and a possible remedy.
     pub reason: String,
 }
 
@@ -100,12 +99,12 @@ struct Answer {
 }
 
 impl StartingWorker {
-    /// The batch's lanes that it will hold.
+    /// Its future lanes of the batch.
     pub fn lanes(&self) -> Range<usize> {
         self.lanes.clone()
     }
 
-    /// Starts a worker for some lanes; whether its choices are masked is told where it is known.
+    /// Starts a worker for some lanes; tells it whether choices are masked, if known.
     pub fn new(settings: &Settings, lanes: Range<usize>, masked: Option<bool>) -> Result<Self, WorkerError> {
         let mut process = Process::start(settings)?;
         let request = json!({
@@ -124,7 +123,7 @@ impl StartingWorker {
         Ok(Self { process, lanes })
     }
 
-    /// Waits for what its environments are, and gives it the memory that they write to.
+    /// Waits for the description of its environments, and gives it the memory for their results.
     pub fn ready(mut self, timeout: Duration) -> Result<(Worker, Description, Layout), WorkerError> {
         let failed = |reason: String| WorkerError::Failed(Failure { lane: None, episode: None, reason });
         let answer = self.process.answer(timeout.max(START), || None)?;
@@ -145,30 +144,30 @@ impl StartingWorker {
 }
 
 impl Worker {
-    /// Asks for something; [`Worker::wait`] tells when it is done.
+    /// Sends a request; [`Worker::wait`] waits for its end.
     pub fn say(&mut self, line: &str) -> Result<(), WorkerError> {
         self.process.say(line)
     }
 
-    /// Waits until it is done; each environment may take as long as `timeout`.
+    /// Waits for the end of the request; each environment has the time limit `timeout`.
     pub fn wait(&mut self, timeout: Duration) -> Result<(), WorkerError> {
         let Self { process, shared, .. } = self;
         process.answer(timeout, || shared.present_lane()).map(|_| ())
     }
 
-    /// The number that the system has given it.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.child.id()
     }
 }
 
-/// The Python process and the line to it. Dropping it ends it.
+/// The Python process and the connection to it. Dropping it ends the process.
 struct Process {
     child: Child,
     line: BufReader<UnixStream>,
     text: Vec<u8>,
     last_lines: Arc<Mutex<VecDeque<String>>>,
-    /// Closed when standard error has been read to its end.
+    /// Closed after standard error was read to its end.
     errors_read: Receiver<()>,
 }
 
@@ -178,7 +177,7 @@ impl Process {
             WorkerError::Failed(Failure {
                 lane: None,
                 episode: None,
-                reason: format!("no line to a worker: {error}"),
+                reason: format!("no connection to a worker: {error}"),
             })
         };
         let (ours, theirs) = UnixStream::pair().map_err(io)?;
@@ -188,9 +187,9 @@ impl Process {
             .stdin(Stdio::from(OwnedFd::from(theirs.try_clone().map_err(io)?)))
             .stdout(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::piped())
-            // Ctrl-C at the terminal is for the training, which finishes what it is at and then ends its workers.
+            // Ctrl-C at the terminal is for the training, which finishes its update and then ends its workers.
             .process_group(0);
-        // Workers are what runs side by side; libraries that would start threads of their own only take their cores.
+        // The workers use the cores; threads of libraries would only slow them down.
         for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
             if std::env::var_os(threads).is_none() {
                 command.env(threads, "1");
@@ -200,12 +199,13 @@ impl Process {
             WorkerError::Refused(Refusal {
                 about: "python".to_owned(),
                 title: format!("the Python `{}` cannot be started: {error}", settings.python.display()),
-                help: "name one that has gymnasium and numpy in `python`, or in the variable SETPOINT_PYTHON"
-                    .to_owned(),
+                help:
+                    "name a Python with gymnasium and numpy in `python`, or in the variable SETPOINT_PYTHON"
+                        .to_owned(),
                 known: Vec::new(),
             })
         })?;
-        // The command holds the worker's end of the line: as long as it does, its death would not be seen.
+        // The command has the worker's end of the connection, which hides the worker's death, so it is dropped.
         drop(command);
         let last_lines = Arc::new(Mutex::new(VecDeque::new()));
         let (reading, errors_read) = channel();
@@ -223,14 +223,14 @@ impl Process {
         let mut text = Vec::with_capacity(line.len() + 1);
         text.extend_from_slice(line.as_bytes());
         text.push(b'\n');
-        // Ours alone for the moment: nobody else writes.
+        // No other thread writes at this moment.
         let mut socket = self.line.get_ref();
         socket.write_all(&text).map_err(|_| self.died())
     }
 
-    /// Waits for the next line; `None` where it says nothing but that all is well.
+    /// Waits for the next line; `None` if it only reports success.
     ///
-    /// `present` tells which of its environments the worker is in: as long as that changes, it does not hang.
+    /// `present` returns the worker's present environment: as long as it changes, the worker does not hang.
     fn answer(
         &mut self,
         timeout: Duration,
@@ -247,7 +247,7 @@ impl Process {
                 Ok(_) if self.text.ends_with(b"\n") => break,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     if matches!(self.child.try_wait(), Ok(Some(_))) {
-                        // What it started may keep its end of the line open; it itself is gone.
+                        // A process that it started may keep the connection open, but the worker itself is dead.
                         return Err(self.died());
                     }
                     let now = present();
@@ -276,23 +276,23 @@ impl Process {
         }
     }
 
-    /// How it ended, and what it said last.
+    /// Its exit status and its last output.
     fn died(&mut self) -> WorkerError {
         let status = match self.ended_within(Duration::from_secs(1)) {
             Some(status) => status.to_string(),
             None => {
                 let _ = self.child.kill();
-                "it closed its line and was ended".to_owned()
+                "it closed the connection and was killed".to_owned()
             }
         };
-        // Its last words may still be on their way.
+        // Its last output may still arrive.
         let _ = self.errors_read.recv_timeout(Duration::from_millis(200));
         let lines = self.last_lines.lock().unwrap_or_else(PoisonError::into_inner);
         let said: Vec<&str> = lines.iter().map(String::as_str).collect();
         WorkerError::Died(if said.is_empty() {
-            format!("{status}; it said nothing")
+            format!("{status}; without output")
         } else {
-            format!("{status}; its last words:\n  {}", said.join("\n  "))
+            format!("{status}; its last output:\n  {}", said.join("\n  "))
         })
     }
 
@@ -324,9 +324,9 @@ impl Drop for Process {
     }
 }
 
-/// Passes on what a worker says on standard error, its environments' prints among it, and remembers the end.
+/// Passes on a worker's standard error, with the prints of its environments, and keeps the last lines.
 fn pass_on(errors: ChildStderr, last_lines: &Mutex<VecDeque<String>>) {
-    // A line without an end is passed on in pieces.
+    // A very long line is passed on in pieces.
     const LINE_BYTES: u64 = 4096;
     let mut errors = BufReader::new(errors);
     let mut line = Vec::new();

@@ -1,5 +1,5 @@
-//! Environments of several workers that step together. All workers are asked before any is waited for, so they work side
-//! by side; which worker holds an environment makes no difference to what it does.
+//! Environments of several workers that step together. The batch sends requests to all workers before it waits, so they
+//! work in parallel; the result does not depend on the worker of an environment.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,39 +21,39 @@ type Done = Result<(), Box<ProcessError>>;
 /// Environments in workers.
 pub struct WorkerBatch {
     settings: Arc<Settings>,
-    /// What every worker's environments must be.
+    /// The required description of every worker's environments.
     description: Arc<Description>,
     workers: Vec<WorkerWithDeaths>,
     lanes: Vec<SeededLane>,
     transition: Transition,
     features: usize,
     signals: usize,
-    /// Choices, where they are masked; else 0.
+    /// Number of choices, if they are masked; otherwise 0.
     masked: usize,
     axes: usize,
     /// Whether no environment has taken a step since all of them began their episodes.
     fresh: bool,
-    /// What made the batch useless: workers are in the middle of something, or gone.
+    /// The error after which the batch is unusable: workers are in the middle of a request, or dead.
     broken: Option<Box<ProcessError>>,
 }
 
-/// A worker and how often in a row it died.
+/// A worker, and the number of its deaths in a row.
 struct WorkerWithDeaths {
     worker: Worker,
     deaths: u32,
 }
 
-/// What is kept of an environment: everything else lies in its worker.
+/// The part of an environment in this program; the rest is in its worker.
 #[derive(Clone, Serialize, Deserialize)]
 struct SeededLane {
-    /// Where its seeds come from.
+    /// The source of its seeds.
     random: Stream,
-    /// Steps it has taken in all.
+    /// All its steps so far.
     steps: u64,
 }
 
 impl SeededLane {
-    /// The next seed: Gymnasium's are not negative, and some environments keep them in 32 bits.
+    /// The next seed: Gymnasium's seeds are not negative, and some environments store them in 32 bits.
     fn seed(&mut self) -> u32 {
         (self.random.next_u64() >> 33) as u32
     }
@@ -85,7 +85,7 @@ impl WorkerBatch {
             fresh: false,
             broken: None,
         };
-        // All are started before the first is waited for: imports are the longest part of it.
+        // All workers start before the first wait, because imports take most of the time.
         let starting: Vec<_> = shares(lanes, settings.workers_for(lanes))
             .map(|share| {
                 StartingWorker::new(settings, share.clone(), Some(description.masked)).map_err(|e| (share, e))
@@ -103,15 +103,14 @@ impl WorkerBatch {
         Ok(batch)
     }
 
-    /// Waits for a worker that was started and holds it to what the others are.
+    /// Waits for a started worker and checks its description against the others.
     fn admit(&self, starting: StartingWorker) -> Result<Worker, Box<ProcessError>> {
         let lanes = starting.lanes();
         let (worker, description, layout) =
             starting.ready(self.settings.timeout).map_err(|error| self.error(lanes.clone(), error))?;
         let sizes = self.sizes(lanes.len());
         if description != *self.description || !sizes.fit(&layout) {
-            let reason =
-                "its environments have other spaces than when the project was opened: spaces must not change";
+            let reason = "the spaces of its environments have changed since the project was opened: spaces must not change";
             let failure = Failure { lane: None, episode: None, reason: reason.to_owned() };
             return Err(self.error(lanes, WorkerError::Failed(failure)));
         }
@@ -122,11 +121,11 @@ impl WorkerBatch {
         Sizes { lanes, features: self.features, signals: self.signals, masked: self.masked }
     }
 
-    /// Begins an episode in every lane, with the seed that it is given.
+    /// Begins an episode in every lane, with its seed.
     fn begin(&mut self, seeds: &[Option<u32>]) -> Done {
         for index in 0..self.workers.len() {
             let line = self.reset_line(index, seeds);
-            // A worker that is dead is seen when it is waited for.
+            // The wait detects a dead worker.
             let _ = self.workers[index].worker.say(&line);
         }
         for index in 0..self.workers.len() {
@@ -143,7 +142,7 @@ impl WorkerBatch {
         Ok(())
     }
 
-    /// What a worker is told to begin all its episodes.
+    /// The request to a worker to begin all its episodes.
     fn reset_line(&self, index: usize, seeds: &[Option<u32>]) -> String {
         let lanes = self.workers[index].worker.lanes.clone();
         let mut line = "reset".to_owned();
@@ -156,7 +155,7 @@ impl WorkerBatch {
         line
     }
 
-    /// Reads what a worker's environments gave.
+    /// Reads the results of a worker's environments.
     fn read(&mut self, index: usize) -> Done {
         let WorkerWithDeaths { worker, .. } = &mut self.workers[index];
         let sizes = Sizes {
@@ -182,14 +181,12 @@ impl WorkerBatch {
                 Some(episode) if episode > 1 => (lane, format!("{reason} (in its episode {episode})")),
                 _ => (lane, reason),
             },
-            WorkerError::Died(how) => {
-                (None, format!("worker {number} with {} has died: {how}", these(&lanes)))
-            }
+            WorkerError::Died(how) => (None, format!("worker {number} with {} died: {how}", these(&lanes))),
             WorkerError::Hung(lane) => {
                 let seconds = self.settings.timeout.as_secs_f64();
                 let reason = format!(
-                    "a step or reset took more than {seconds} s; worker {number} with {} was ended. `timeout_s` in \
-                     [process] says how long one may take",
+                    "a step or reset took more than {seconds} s; worker {number} with {} was killed. `timeout_s` in \
+                     [process] sets this time limit",
                     these(&lanes)
                 );
                 (lane, reason)
@@ -200,7 +197,7 @@ impl WorkerBatch {
         Box::new(ProcessError { process: self.settings.called(), lane, step, reason })
     }
 
-    /// An error after which the batch can do nothing any more.
+    /// An error after which the batch is unusable.
     fn broken_by(&mut self, index: usize, error: WorkerError) -> Box<ProcessError> {
         let error = self.error(self.workers[index].worker.lanes.clone(), error);
         self.broken = Some(error.clone());
@@ -211,7 +208,7 @@ impl WorkerBatch {
         self.broken.clone().map_or(Ok(()), Err)
     }
 
-    /// Tells a worker to step, and with which actions.
+    /// Sends a worker the actions of a step.
     fn ask(&mut self, index: usize, actions: Actions<'_>, steps: &[bool]) -> Result<(), WorkerError> {
         let WorkerWithDeaths { worker, .. } = &mut self.workers[index];
         let lanes = worker.lanes.clone();
@@ -239,8 +236,8 @@ impl Batch for WorkerBatch {
         self.lanes.len()
     }
 
-    /// Episodes in which nothing has been done yet stay as they are: a reset may be the slowest thing that an
-    /// environment does, and the first of them is the one that is seeded.
+    /// Episodes without a step stay as they are: a reset may be the slowest operation of an environment, and only the first
+    /// reset is seeded.
     fn reset(&mut self) -> Done {
         self.is_whole()?;
         if self.fresh {
@@ -271,25 +268,25 @@ impl Batch for WorkerBatch {
         }
     }
 
-    /// As the trait says; and where a worker dies, all its episodes are cut off, those that stand still too.
+    /// See the trait. If a worker dies, all its episodes are truncated, also in lanes that do not step.
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Done {
         let lanes = self.lanes.len();
-        assert!(steps.is_empty() || steps.len() == lanes, "one flag a lane, or none");
+        assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
         match actions {
             Actions::Discrete(choices) => {
                 assert!(self.axes == 0, "this process takes continuous actions");
-                assert_eq!(choices.len(), lanes, "one choice a lane");
+                assert_eq!(choices.len(), lanes, "one choice per lane");
             }
             Actions::Continuous(values) => {
                 assert!(self.axes > 0, "this process takes choices");
-                assert_eq!(values.len(), lanes * self.axes, "one value an axis and lane");
+                assert_eq!(values.len(), lanes * self.axes, "one value per axis and lane");
             }
         }
         self.is_whole()?;
         self.fresh = false;
         for index in 0..self.workers.len() {
             match self.ask(index, actions, steps) {
-                // A worker that is dead is seen when it is waited for.
+                // The wait detects a dead worker.
                 Ok(()) | Err(WorkerError::Died(_)) => {}
                 Err(error) => return Err(self.broken_by(index, error)),
             }
@@ -314,18 +311,18 @@ impl Batch for WorkerBatch {
         &self.transition
     }
 
-    /// The streams that seeds come from, and how far they were used: the environments' own state stays with them.
+    /// The streams of the seeds, and their positions: the environments keep their own state.
     fn save(&self) -> Result<Vec<u8>, StateError> {
         postcard::to_stdvec(&self.lanes).map_err(|error| StateError::new(error.to_string()))
     }
 
-    /// Begins new episodes, with seeds that follow from those that were used before.
+    /// Begins new episodes, with seeds that follow the seeds used before.
     fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
         let lanes: Vec<SeededLane> =
             postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
         if lanes.len() != self.lanes.len() {
             let (found, expected) = (lanes.len(), self.lanes.len());
-            return Err(StateError::new(format!("it holds {found} environments, expected {expected}")));
+            return Err(StateError::new(format!("it has {found} environments, expected {expected}")));
         }
         self.lanes = lanes;
         let seeds: Vec<_> = self.lanes.iter_mut().map(|lane| Some(lane.seed())).collect();
@@ -333,7 +330,7 @@ impl Batch for WorkerBatch {
     }
 }
 
-/// The lanes of each worker: as even as they can be, the first ones one more.
+/// The lanes of each worker: equal numbers, with one more for the first workers.
 fn shares(lanes: usize, workers: usize) -> impl Iterator<Item = Range<usize>> {
     let (least, rest) = (lanes / workers, lanes % workers);
     (0..workers).map(move |worker| {

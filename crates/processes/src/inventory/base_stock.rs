@@ -1,5 +1,5 @@
-//! The echelon base-stock policy, optimal for the serial system with backlog (Clark & Scarf 1960): each stage orders what
-//! brings its echelon position up to a level of its own. The levels are found by simulation.
+//! The echelon base-stock policy, optimal for the serial system with backlog (Clark & Scarf 1960): each stage's order
+//! brings its echelon position up to its own level. A simulation finds the levels.
 
 use super::demand::poisson_quantile;
 use super::{ECHELONS_MAX, Inventory, Period};
@@ -7,13 +7,14 @@ use setpoint_process::Heuristic;
 use setpoint_process::State;
 use setpoint_random::Stream;
 
-/// Periods that a candidate is tried for, after some that are left out while the chain settles.
+/// Number of periods to test a candidate, after the first periods, in which the chain settles.
 const PERIODS: usize = 6_000;
 const SETTLING: usize = 100;
 
-/// Orders up to `levels`, one a stage, the customers' first.
+/// Orders up to `levels`, one per stage, from the customers up.
 pub fn heuristic(process: &Inventory, levels: Vec<f32>) -> Heuristic {
-    // Where the observation holds the echelon positions: after the backlog, each with its stage's other features between.
+    // The indices of the echelon positions in the observation: after the backlog, with the other features of each stage
+    // between them.
     let mut positions = [0; ECHELONS_MAX];
     let mut next = 1;
     for (position, stage) in positions.iter_mut().zip(&process.stages) {
@@ -23,7 +24,7 @@ pub fn heuristic(process: &Inventory, levels: Vec<f32>) -> Heuristic {
     let order_max = process.order_max;
     Heuristic::new(
         "base-stock",
-        "orders what brings each echelon's position up to its base-stock level",
+        "brings each echelon's position up to its base-stock level",
         move |state: &State<'_>, action: &mut [f32]| {
             for ((order, level), position) in action.iter_mut().zip(&levels).zip(positions) {
                 *order = (level - state.observation[position]).clamp(0.0, order_max);
@@ -33,7 +34,7 @@ pub fn heuristic(process: &Inventory, levels: Vec<f32>) -> Heuristic {
 }
 
 /// The best levels: coordinate descent on common random numbers, from the newsvendor levels of Shang & Song (2003).
-/// The same process gives the same levels, to within what 6,000 periods tell apart.
+/// The same process gives the same levels, within the accuracy of 6,000 periods.
 pub fn search(process: &Inventory) -> Vec<f32> {
     let mut random = Stream::new(0, "base-stock search", 0);
     let demand: Vec<f32> = (0..SETTLING + PERIODS).map(|_| process.demand.draw(&mut random) as f32).collect();
@@ -45,7 +46,7 @@ pub fn search(process: &Inventory) -> Vec<f32> {
         let mut has_improved = false;
         for direction in directions(levels.len()) {
             for sign in [stride, -stride] {
-                // On in a direction for as long as it pays.
+                // Continues in a direction while the cost falls.
                 loop {
                     let moved = |(level, part): (&f32, &f32)| (level + sign * part).max(0.0);
                     let candidate: Vec<f32> = levels.iter().zip(&direction).map(moved).collect();
@@ -66,7 +67,7 @@ pub fn search(process: &Inventory) -> Vec<f32> {
     }
 }
 
-/// Each level on its own; and each together with all above it, which moves stock without changing what is held upstream.
+/// Each level alone, and each level together with all above it, which moves stock without a change upstream.
 fn directions(stages: usize) -> Vec<Vec<f32>> {
     let part = |from: usize, to: usize| {
         (0..stages).map(|stage| f32::from(u8::from((from..to).contains(&stage)))).collect()
@@ -96,7 +97,7 @@ fn newsvendor(process: &Inventory) -> Vec<f32> {
         .collect()
 }
 
-/// Cost a period of a base-stock policy.
+/// Cost per period of a base-stock policy.
 pub fn mean_cost(chain: &mut Inventory, levels: &[f32], demand: &[f32]) -> f64 {
     chain.fill();
     let mut sum = 0.0;

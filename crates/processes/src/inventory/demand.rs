@@ -1,4 +1,4 @@
-//! Poisson demand, bounded so far above its mean that nobody meets the bound.
+//! Poisson demand, with a bound so far above its mean that no draw reaches it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use setpoint_random::Stream;
 /// Demand of a period, in whole units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
-    /// Units a period.
+    /// Units per period.
     pub mean: f64,
     /// Probability of no demand at all.
     none: f64,
@@ -27,7 +27,7 @@ impl Demand {
 
     /// The number of units, by inversion: the least `k` with `P(demand ≤ k) > U`.
     pub fn draw(&self, random: &mut Stream) -> u32 {
-        // 53 bits: what an f64 in [0, 1) holds evenly.
+        // 53 bits: the uniform resolution of an f64 in [0, 1).
         let mut rest = (random.next_u64() >> 11) as f64 / 9_007_199_254_740_992.0;
         let (mut units, mut probability) = (0, self.none);
         while rest >= probability && units < self.max() {

@@ -14,7 +14,7 @@ fn factory(keys: &str) -> Arc<dyn Factory> {
     crate::registry().open(&project(keys), &mut |_| {}).unwrap()
 }
 
-/// Stages with a lead time and units on hand each, the customers' first; holding costs 1 and 0.5, 9 a unit of shortage.
+/// Stages with a lead time and units on hand each, from the customers up; holding costs 1 and 0.5, 9 per unit of shortage.
 fn chain(mode: Mode, stages: &[(usize, f32)]) -> Inventory {
     let stage = |(index, (lead_time, on_hand)): (usize, &(usize, f32))| Stage {
         holding_cost: 1.0 / (index + 1) as f32,
@@ -41,13 +41,13 @@ fn play(chain: &mut Inventory, orders: &[f32], demand: f32) -> Period {
 #[test]
 fn periods_by_hand() {
     let mut chain = chain(Mode::Backlog, &[(1, 4.0), (2, 6.0)]);
-    // Period 0: 8 ordered below, but 6 are there and shipped, to arrive in period 1; 5 ordered outside, to arrive in
-    // period 2. Five customers, four units: one waits. Nothing on hand; 9 for the one who waits.
+    // Period 0: stage 1 orders 8, but only 6 are on hand and shipped, to arrive in period 1; stage 2 orders 5 outside, to
+    // arrive in period 2. Five customers, four units: one customer waits. No unit on hand; 9 for the waiting customer.
     let period = play(&mut chain, &[8.2, 4.6], 5.0);
     assert_eq!((period.sold, period.lost, period.ordered), (4.0, 0.0, 5.0));
     assert_eq!((period.holding_cost, period.shortage_cost), (0.0, 9.0));
     assert_eq!((chain.backlog, chain.echelon_position(0), chain.echelon_position(1)), (1.0, 5.0, 10.0));
-    // Period 1: nothing above to ship. The 6 arrive, one goes to who waited, two to new customers: 3 left.
+    // Period 1: stage 2 has no unit to ship. The 6 arrive, one goes to the waiting customer, two to new customers: 3 remain.
     let period = play(&mut chain, &[7.0, 0.0], 2.0);
     assert_eq!((period.sold, period.holding_cost, period.shortage_cost), (3.0, 3.0, 0.0));
     // Period 2: stage 2 had nothing when orders were shipped; its 5 arrive afterwards. One customer.
@@ -86,7 +86,7 @@ fn orders_are_cut_to_the_room_and_the_backlog_to_its_limit() {
     assert_eq!((chain.backlog, period.sold, period.lost), (250.0, 5.0, 14.0));
 }
 
-/// What is bought is in the chain or sold; what is asked for is sold, waits or is lost; with random orders.
+/// Bought units are in the chain or sold; demand is sold, waits or is lost; with random orders.
 #[test]
 fn units_and_customers_are_conserved() {
     let mut random = Stream::new(6, "conservation", 0);
@@ -116,7 +116,7 @@ fn newsvendor_cost(level: f64, mean: f64, holding: f64, shortage: f64) -> f64 {
     cost
 }
 
-/// One stage: the level found costs at most 0.5 % more than the exact optimum, and its simulated cost is the exact one to
+/// One stage: the found level costs at most 0.5 % more than the exact optimum, and its simulated cost is the exact one to
 /// within 5 %, four standard errors of 6,000 correlated periods.
 #[test]
 fn the_searched_level_of_one_stage_is_the_newsvendors() {
@@ -141,7 +141,7 @@ fn the_searched_level_of_one_stage_is_the_newsvendors() {
     }
 }
 
-/// Two stages: no pair of levels within four units of those found is better by more than 0.5 % on the path of another seed.
+/// Two stages: no pair of levels within four units of the found levels is better by more than 0.5 % with another seed.
 #[test]
 fn the_searched_levels_of_two_stages_are_best_in_their_neighbourhood() {
     let mut process = chain(Mode::Backlog, &[(2, 0.0), (2, 0.0)]);

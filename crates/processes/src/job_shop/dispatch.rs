@@ -1,41 +1,41 @@
 //! Active schedules, one operation at a time (Giffler & Thompson 1960, "Algorithms for solving production-scheduling
 //! problems", Operations Research 8(4)).
 //!
-//! Of all next operations the one that could be completed first decides: its machine is the next to take a job, and
-//! every job that needs this machine and could start there before that completion is in conflict with it. Whichever of
-//! them is taken, the schedule stays active (no operation could start earlier without delaying another), and every
-//! active schedule can be reached. One of them is optimal for any regular measure, so nothing is lost to this order.
+//! Among all next operations, the operation with the earliest possible completion decides: its machine takes the next job.
+//! Every job that needs this machine and could start there before that completion is in conflict with it. With any of these
+//! jobs the schedule stays active (no operation could start earlier without delaying another), and every active schedule
+//! can be reached. One active schedule is optimal for any regular measure, so this order excludes no optimum.
 
 use serde::{Deserialize, Serialize};
 
 use super::instance::Instance;
 
-/// A schedule in the making.
+/// A partial schedule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PartialSchedule {
-    /// `[jobs]`: operations that are scheduled.
+    /// `[jobs]`: number of scheduled operations.
     pub done: Vec<u32>,
-    /// `[jobs]`: when the last scheduled operation ends.
+    /// `[jobs]`: end of the last scheduled operation.
     pub ready: Vec<u32>,
-    /// `[jobs]`: work that is not yet scheduled.
+    /// `[jobs]`: unscheduled work.
     pub remaining: Vec<u32>,
-    /// `[machines]`: when the last scheduled operation ends.
+    /// `[machines]`: end of the last scheduled operation.
     pub free: Vec<u32>,
-    /// `[machines]`: work that is not yet scheduled.
+    /// `[machines]`: unscheduled work.
     pub load: Vec<u32>,
-    /// `[jobs]`: whether the job is in the conflict set, those that the machine may take next.
+    /// `[jobs]`: whether the job is in the conflict set, the jobs that the machine may take next.
     pub in_conflict: Vec<bool>,
     /// The machine that takes the next job.
     pub machine: usize,
-    /// The moment from which it could take one: the least earliest start in the conflict set.
+    /// The earliest time for its next job: the least earliest start in the conflict set.
     pub now: u32,
-    /// The end of the last operation that is scheduled.
+    /// The end of the last scheduled operation.
     pub makespan: u32,
-    /// No completion of this schedule has a smaller makespan; never falls, and ends as the makespan.
+    /// No completion of this schedule has a smaller makespan; it never falls, and in the end it is the makespan.
     pub bound: u32,
-    /// `[jobs, machines]`: starts of the operations that are scheduled.
+    /// `[jobs, machines]`: starts of the scheduled operations.
     starts: Vec<u32>,
-    /// `[machines]`: least head and least tail of what is not yet scheduled.
+    /// `[machines]`: least head and least tail of the unscheduled operations.
     #[serde(skip)]
     heads_and_tails: Vec<(u32, u32)>,
 }
@@ -45,7 +45,7 @@ pub struct PartialSchedule {
 pub struct Scheduled {
     /// The job, from 0.
     pub job: usize,
-    /// Which of its operations, from 0.
+    /// The index among its operations, from 0.
     pub operation: usize,
     /// The machine, from 0.
     pub machine: usize,
@@ -56,7 +56,7 @@ pub struct Scheduled {
 }
 
 impl PartialSchedule {
-    /// Empties the schedule; allocates only where the sizes grow.
+    /// Empties the schedule; allocates only if the sizes grow.
     pub fn begin(&mut self, instance: &Instance) {
         let Instance { jobs, machines, .. } = *instance;
         let refill = |numbers: &mut Vec<u32>, n: usize| {
@@ -87,7 +87,7 @@ impl PartialSchedule {
         self.done.iter().all(|done| *done as usize == instance.machines)
     }
 
-    /// When the next operation of a job can start at the earliest; of a finished job, when it was finished.
+    /// The earliest start of a job's next operation; for a finished job, its end.
     pub fn earliest_start(&self, instance: &Instance, job: usize) -> u32 {
         match instance.job(job).get(self.done[job] as usize) {
             Some(operation) => self.ready[job].max(self.free[operation.machine as usize]),
@@ -100,7 +100,7 @@ impl PartialSchedule {
     /// # Panics
     /// If the job is not in the conflict set.
     pub fn take(&mut self, instance: &Instance, job: usize) -> Scheduled {
-        assert!(self.in_conflict[job], "job_{job} is not one that the machine may take next");
+        assert!(self.in_conflict[job], "job_{job} is not in the conflict set of the machine");
         let operation = self.done[job] as usize;
         let duration = instance.job(job)[operation].duration;
         let (machine, start) = (self.machine, self.earliest_start(instance, job));
@@ -120,7 +120,7 @@ impl PartialSchedule {
     fn find_conflict(&mut self, instance: &Instance) {
         let next = |job: usize| instance.job(job).get(self.done[job] as usize);
         let completion = |job: usize| Some(self.earliest_start(instance, job) + next(job)?.duration);
-        // Of equal completions that on the lowest machine, as in the source's tables.
+        // Of equal completions, the completion on the lowest machine counts, as in the source's tables.
         let first = (0..instance.jobs)
             .filter_map(|job| Some((completion(job)?, next(job)?.machine)))
             .min()
@@ -135,7 +135,7 @@ impl PartialSchedule {
             let needs_it = instance.job(job).get(self.done[job] as usize);
             let start = self.earliest_start(instance, job);
             self.in_conflict[job] = needs_it.is_some_and(|operation| {
-                // An operation of duration 0 starts as it completes; it must not shut itself out.
+                // An operation of duration 0 completes at its start; it must not exclude itself.
                 let completes_first = start + operation.duration == least;
                 operation.machine as usize == machine && (start < least || completes_first)
             });
@@ -146,10 +146,10 @@ impl PartialSchedule {
         (self.machine, self.now) = (machine, now);
     }
 
-    /// The bound is the greatest of: what is scheduled; for each job, the end of its chain if no other job were in
-    /// its way from now on; for each machine, its earliest next start, its load in a row, and the shortest way out of
-    /// the shop after it (the one-machine bound without its sequencing; Zhang et al. 2020, "Learning to dispatch",
-    /// use the first two). Each of them can only rise when an operation is scheduled.
+    /// The bound is the greatest of three: the scheduled part; for each job, the end of its chain if no other job delayed
+    /// it from now on; for each machine, its earliest next start, its total load, and the shortest path out of the shop
+    /// after it (the one-machine bound without its sequencing; Zhang et al. 2020, "Learning to dispatch", use the first
+    /// two). Each of them can only rise when an operation is scheduled.
     fn raise_bound(&mut self, instance: &Instance) {
         let mut bound = self.bound.max(self.makespan);
         self.heads_and_tails.clear();
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(schedule.in_conflict, [true, true]);
         let first = schedule.take(&instance, 0);
         assert_eq!(first, Scheduled { job: 0, operation: 0, machine: 0, start: 0, end: 3 });
-        // job_0 could leave m1 at 5, job_1 m0 at 5 too: the lower machine is next. job_1's chain ends at 3 + 2 + 4.
+        // job_0 could leave m1 at 5, and job_1 could leave m0 at 5: the lower machine is next. job_1's chain ends at 3 + 2 + 4.
         assert_eq!((schedule.machine, schedule.now, schedule.bound), (0, 3, 9));
         assert_eq!(schedule.in_conflict, [false, true]);
         schedule.take(&instance, 1);

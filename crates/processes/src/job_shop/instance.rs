@@ -1,7 +1,7 @@
-//! Job-shop instances: the standard text format, and the classical instances that travel with the program.
+//! Job-shop instances: the standard text format, and the built-in classical instances.
 //!
-//! The format (Beasley's OR-Library, JSPLIB): lines that begin with `#` are comments; the first other line gives the
-//! number of jobs and of machines; then comes a row a job, one pair `machine duration` an operation, in the job's own
+//! The format (Beasley's OR-Library, JSPLIB): lines that begin with `#` are comments; the first other line gives the number
+//! of jobs and of machines; then follows one row per job, with one pair `machine duration` per operation, in the job's own
 //! order. Machines are counted from 0, and each job visits each of them once.
 
 use std::fs::File;
@@ -13,14 +13,15 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::diagnostic::Origin;
 
-/// Operations (jobs × machines) that an instance may have: five times Taillard's (1993) largest, 100 jobs on 20 machines.
+/// Greatest number of operations (jobs × machines) of an instance: five times Taillard's (1993) largest, 100 jobs on 20
+/// machines.
 pub const OPERATIONS_MAX: usize = 10_000;
-/// Sum of all durations that an instance may have: up to 2²⁴ every time of every schedule is exact in an `f32`.
+/// Greatest sum of all durations of an instance: up to 2²⁴, every time of every schedule is exact in an `f32`.
 pub const WORK_MAX: u32 = 1 << 24;
-/// Size of a file beyond which it is not read: far more than [`OPERATIONS_MAX`] operations need.
+/// Greatest size of a file: far more than [`OPERATIONS_MAX`] operations need.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-const FORMAT: &str = "a line `jobs machines`, then a row a job: pairs `machine duration` in the job's order, machines \
+const FORMAT: &str = "a line `jobs machines`, then one row per job: pairs `machine duration` in the job's order, machines \
                       counted from 0; lines that begin with # are comments";
 
 /// The classical instances: name, text, proven optimal makespan.
@@ -40,11 +41,11 @@ const BUILTIN: [(&str, &str, u32); 8] = [
 pub struct Operation {
     /// The machine that it needs, from 0.
     pub machine: u32,
-    /// How long it keeps that machine, in the instance's unit of time.
+    /// Its duration, in the instance's unit of time.
     pub duration: u32,
 }
 
-/// Which jobs there are, and what each of them needs in which order.
+/// The jobs, and the operations of each job in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its name, or that of its file.
@@ -55,17 +56,17 @@ pub struct Instance {
     pub machines: usize,
     /// `[jobs, machines]`: the operations of each job in its own order.
     pub operations: Vec<Operation>,
-    /// The least possible makespan, where it is proven.
+    /// The least possible makespan, if it is proven.
     pub optimum: Option<u32>,
 }
 
-/// Names of the instances that travel with the program.
+/// Names of the built-in instances.
 pub fn names() -> impl Iterator<Item = &'static str> {
     BUILTIN.iter().map(|(name, ..)| *name)
 }
 
 impl Instance {
-    /// One of the instances that travel with the program.
+    /// A built-in instance.
     pub fn named(name: &str) -> Option<Self> {
         let (name, text, optimum) = BUILTIN.iter().find(|(known, ..)| *known == name)?;
         let instance = Self::parse(name, text).expect("the built-in instances are well formed");
@@ -82,7 +83,7 @@ impl Instance {
         self.operations.iter().map(|operation| operation.duration).sum()
     }
 
-    /// Reads a file; errors call it by the path as it is given.
+    /// Reads a file; errors name it by the given path.
     pub fn read(path: &Path) -> Result<Self, Box<Diagnostic>> {
         let shown = path.display().to_string();
         let unreadable = |error: std::io::Error| {
@@ -105,7 +106,7 @@ impl Instance {
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let start = error.utf8_error().valid_up_to();
-            // The bytes before are valid, so the replacement character stands at the same place.
+            // The bytes before are valid, so the replacement character has the same position.
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let span = start..start + char::REPLACEMENT_CHARACTER.len_utf8();
             refuse(
@@ -121,7 +122,7 @@ impl Instance {
         Ok(Self { name, ..instance })
     }
 
-    /// Parses a text; `name` is what errors call it.
+    /// Parses a text; errors call the text `name`.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<Diagnostic>> {
         Parser { name, text }.instance()
     }
@@ -137,7 +138,7 @@ struct Parser<'a> {
     text: &'a str,
 }
 
-/// A word and the bytes it stands at.
+/// A word and its byte range.
 type Word<'a> = (&'a str, Range<usize>);
 
 impl<'a> Parser<'a> {
@@ -166,7 +167,7 @@ impl<'a> Parser<'a> {
     /// A whole number of at most `max`.
     fn number(&self, (word, span): &Word<'_>, max: u64, what: &str) -> Result<u32, Box<Diagnostic>> {
         let fits = |number: &u32| u64::from(*number) <= max;
-        // `parse` takes a leading +, which nobody writes here.
+        // `parse` accepts a leading +, which is not part of the format.
         let number = word.parse().ok().filter(|number| fits(number) && !word.starts_with('+'));
         number.ok_or_else(|| {
             let label = format!("expected {what}, a whole number from 0 to {max}");
@@ -186,13 +187,13 @@ impl<'a> Parser<'a> {
             self.job(&row, job, machines, &mut operations)?;
         }
         if let Some(row) = rows.next() {
-            let title = "something follows the last job's row";
+            let title = "there is text after the last job's row";
             return Err(self.error(row[0].1.clone(), title, "expected the end of the file"));
         }
         let work: u64 = operations.iter().map(|operation| u64::from(operation.duration)).sum();
         if work > u64::from(WORK_MAX) {
             let label =
-                format!("at most {WORK_MAX} in all, or times would not be exact: use a coarser unit of time");
+                format!("expected at most {WORK_MAX}, so that times are exact: use a coarser unit of time");
             return Err(self.error(self.end(), format!("all durations together are {work}"), label));
         }
         Ok(Instance { name: self.name.to_owned(), jobs, machines, operations, optimum: None })
@@ -345,10 +346,13 @@ mod tests {
         ),
         (
             "1 2\n0 16777216 1 1\n",
-            "2:15 all durations together are 16777217 | at most 16777216 in all, or times would not be exact: use \
+            "2:15 all durations together are 16777217 | expected at most 16777216, so that times are exact: use \
              a coarser unit of time",
         ),
-        ("1 1\n0 3\nthank you\n", "3:1 something follows the last job's row | expected the end of the file"),
+        (
+            "1 1\n0 3\nthank you\n",
+            "3:1 there is text after the last job's row | expected the end of the file",
+        ),
     ];
 
     #[test]
@@ -381,14 +385,14 @@ mod tests {
 2 | 0 3 2 2
   |     ^ expected the machine, a whole number from 0 to 1
   |
-  = help: the format: a line `jobs machines`, then a row a job: pairs `machine duration` in the job's order, machines \
+  = help: the format: a line `jobs machines`, then one row per job: pairs `machine duration` in the job's order, machines \
                         counted from 0; lines that begin with # are comments";
         assert_eq!(diagnostic.render(false), expected);
     }
 
     #[test]
     fn the_classical_instances_are_whole() {
-        // Sums of durations of the published tables; ft20 has the durations of ft10 in another arrangement.
+        // Sums of durations of the published tables; ft20 has the durations of ft10 in another order.
         let published = [197, 5109, 5109, 2849, 2643, 2383, 2507, 2283];
         for (name, work) in names().zip(published) {
             let instance = Instance::named(name).unwrap();

@@ -1,4 +1,4 @@
-//! What a dispatcher sees: eight numbers a job, three a machine, and how far the schedule is.
+//! The observation of a dispatcher: eight numbers per job, three per machine, and the progress of the schedule.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Feature;
@@ -8,17 +8,17 @@ use super::instance::Instance;
 
 /// Features of each job, in this order.
 pub const PER_JOB: usize = 8;
-/// Index of a job's feature among its own.
+/// Index of a feature among a job's features.
 pub mod job {
     /// Duration of the next operation.
     pub const NEXT_DURATION: usize = 0;
-    /// Work that is not yet scheduled, the next operation's included.
+    /// Unscheduled work, including the next operation.
     pub const REMAINING_WORK: usize = 1;
-    /// Operations that are not yet scheduled.
+    /// Number of unscheduled operations.
     pub const REMAINING_OPERATIONS: usize = 2;
-    /// How long the job has been waiting at the moment of the decision.
+    /// Waiting time of the job at the decision.
     pub const WAITED: usize = 3;
-    /// Earliest start of the next operation, counted from the moment of the decision.
+    /// Earliest start of the next operation, counted from the decision.
     pub const STARTS_IN: usize = 4;
     /// 1 for a job of the conflict set.
     pub const IN_CONFLICT: usize = 5;
@@ -29,7 +29,7 @@ pub mod job {
 }
 const PER_MACHINE: usize = 3;
 
-/// Sizes and scales of the observation: the same for all instances of a project, so that a number means the same time
+/// Sizes and scales of the observation: the same for all instances of a project, so that a number has the same meaning
 /// in each of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
@@ -74,29 +74,23 @@ impl Layout {
             };
             let operations = self.machines as f32;
             feature("next_duration", TIME, 0.0, self.duration_max, "duration of the job's next operation");
-            feature("remaining_work", TIME, 0.0, self.work_max, "work of the job that is not yet scheduled");
+            feature("remaining_work", TIME, 0.0, self.work_max, "unscheduled work of the job");
             feature(
                 "remaining_operations",
                 "operations",
                 0.0,
                 operations,
-                "operations that are not yet scheduled",
+                "unscheduled operations of the job",
             );
-            feature(
-                "waited",
-                TIME,
-                0.0,
-                self.horizon,
-                "how long the job has been waiting when this job is chosen",
-            );
+            feature("waited", TIME, 0.0, self.horizon, "waiting time of the job at the decision");
             feature(
                 "starts_in",
                 TIME,
                 -1.0,
                 self.horizon,
-                "earliest start of the job's next operation from then on",
+                "earliest start of the job's next operation, counted from the decision",
             );
-            feature("in_conflict", "1", 0.0, 1.0, "whether the job is one of those to choose from");
+            feature("in_conflict", "1", 0.0, 1.0, "whether the job can be chosen");
             feature(
                 "machine_load",
                 TIME,
@@ -104,13 +98,7 @@ impl Layout {
                 self.load_max,
                 "unscheduled work of the machine that the job needs next",
             );
-            feature(
-                "slack",
-                TIME,
-                0.0,
-                self.horizon,
-                "how far the end of the job's own chain lies below the bound",
-            );
+            feature("slack", TIME, 0.0, self.horizon, "bound minus the end of the job's own chain");
         }
         for machine in 0..self.machines {
             let mut feature = |name: &str, unit: &str, low: f32, scale: f32, description: &str| {
@@ -124,11 +112,11 @@ impl Layout {
                 TIME,
                 -1.0,
                 self.horizon,
-                "when the machine is free, from the moment of the choice",
+                "time until the machine is free, counted from the decision",
             );
-            feature("load", TIME, 0.0, self.load_max, "work of the machine that is not yet scheduled");
+            feature("load", TIME, 0.0, self.load_max, "unscheduled work of the machine");
         }
-        features.push(Feature::new("progress", "1", 0.0, 1.0, "share of the operations that are scheduled"));
+        features.push(Feature::new("progress", "1", 0.0, 1.0, "share of scheduled operations"));
         features
     }
 
@@ -139,7 +127,7 @@ impl Layout {
         let per_horizon = 1.0 / self.horizon;
         let flag = |yes: bool| f32::from(u8::from(yes));
         let now = schedule.now;
-        // Times beyond the horizon are rare and all say "much later".
+        // Times beyond the horizon are rare, and all mean "much later".
         let from_now = |time: u32| ((time as f32 - now as f32) * per_horizon).clamp(-1.0, 1.0);
         let (of_jobs, others) = observation.split_at_mut(self.jobs * PER_JOB);
         let mut scheduled = 0;

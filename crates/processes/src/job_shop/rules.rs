@@ -1,5 +1,6 @@
-//! Dispatching rules: how shop floors choose the next job by hand (surveyed by Panwalkar & Iskander 1977, "A survey of
-//! scheduling rules", Operations Research 25(1)). Each sees the observation alone; ties go to the lowest job.
+//! Dispatching rules: the rules by which shop floors choose the next job by hand (surveyed by Panwalkar & Iskander 1977, "A
+//! survey of scheduling rules", Operations Research 25(1)). Each rule sees only the observation; of equal jobs, the lowest
+//! counts.
 
 use std::cmp::Ordering;
 
@@ -11,7 +12,7 @@ use super::observation::{PER_JOB, job};
 /// One job's features.
 type Job<'a> = &'a [f32];
 
-/// All rules for a shop of so many jobs, the customary one first.
+/// All rules for a shop with this number of jobs, the usual rule first.
 pub fn rules(jobs: usize) -> Vec<Heuristic> {
     vec![
         rule("mwkr", "takes the waiting job with most work remaining", jobs, |a, b| {
@@ -26,7 +27,7 @@ pub fn rules(jobs: usize) -> Vec<Heuristic> {
         rule("mopnr", "takes the waiting job with most operations remaining", jobs, |a, b| {
             most(job::REMAINING_OPERATIONS, a, b)
         }),
-        // Who has not come yet has waited for 0; of those, the first to come.
+        // A job that has not arrived yet has waited for 0; of these jobs, the first to arrive counts.
         rule("fifo", "takes the job that has been waiting longest", jobs, |a, b| {
             most(job::WAITED, a, b).then(least(job::STARTS_IN, a, b))
         }),

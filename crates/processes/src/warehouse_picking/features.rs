@@ -1,4 +1,4 @@
-//! What the picker sees, as numbers: its place, the four ways on, the aisles, the open items and the other pickers, the
+//! The observation of the picker: its position, the four directions, the aisles, the open items and the other pickers, the
 //! nearest of both first. Heuristics read the same numbers back.
 
 use setpoint_decision::spec::Feature;
@@ -6,15 +6,15 @@ use setpoint_decision::spec::Feature;
 use super::layout::{Cell, DEPOT, DIRECTIONS, Layout};
 use super::other_pickers::OtherPicker;
 
-/// How far along an aisle another picker is noticed, m.
+/// Range of view along an aisle, m.
 const SIGHT_M: i32 = 10;
-/// Detours are counted up to this, m; it also stands for directions that are no way at all.
+/// Detours are counted up to this, m; it is also the value of blocked directions.
 const DETOUR_MAX: i32 = 20;
-/// Items of an order at most.
+/// Greatest number of items of an order.
 pub const ITEMS_MAX: usize = 40;
 const DIRECTION_NAMES: [&str; 4] = ["north", "south", "east", "west"];
 
-/// Features before those of the directions, and features of each direction, aisle, item and other picker.
+/// Number of features before the directions, and of features of each direction, aisle, item and other picker.
 const OWN: usize = 7;
 const OF_DIRECTION: usize = 7;
 const OF_AISLE: usize = 4;
@@ -28,14 +28,14 @@ pub struct View {
     pub layout: Layout,
     /// Items of an order.
     pub items: usize,
-    /// OtherPicker pickers.
+    /// Number of other pickers.
     pub pickers: usize,
 }
 
-/// What there is to see.
+/// The state for the observation.
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
-    /// Where the picker is.
+    /// Position of the picker.
     pub picker: Cell,
     /// The picker's last move; 0, 0 before the first.
     pub heading: Cell,
@@ -46,7 +46,7 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Whether nobody stands in a cell or is about to enter it.
+    /// Whether no other picker stands in a cell or is about to enter it.
     pub fn is_free(&self, cell: Cell) -> bool {
         !self.others.iter().any(|other| other.at == cell || other.next == cell)
     }
@@ -58,11 +58,11 @@ impl View {
         let (east, north) = (self.layout.east() as f32, self.layout.north() as f32);
         let (items, longest) = (self.items as f32, self.layout.longest_walk() as f32);
         let mut features = vec![
-            Feature::new("picker_x", "m", 0.0, east, "place of the picker, east of the depot"),
-            Feature::new("picker_y", "m", 0.0, north, "place of the picker, north of the depot"),
+            Feature::new("picker_x", "m", 0.0, east, "position of the picker, east of the depot"),
+            Feature::new("picker_y", "m", 0.0, north, "position of the picker, north of the depot"),
             Feature::new("heading_x", "1", -1.0, 1.0, "last move: 1 east, −1 west"),
             Feature::new("heading_y", "1", -1.0, 1.0, "last move: 1 north, −1 south"),
-            Feature::new("open_items", "items", 0.0, items, "items of the order still to be picked"),
+            Feature::new("open_items", "items", 0.0, items, "open items of the order"),
             Feature::new("depot_walk", "m", 0.0, longest, "shortest walk to the depot"),
             Feature::new(
                 "order_walk",
@@ -79,13 +79,13 @@ impl View {
         features
     }
 
-    /// Four ways on: free cells, detours and other pickers.
+    /// The four directions: free cells, detours and other pickers.
     fn add_directions(self, features: &mut Vec<Feature>) {
         for name in DIRECTION_NAMES {
             let mut add = |what: &str, unit, high, description: String| {
                 features.push(Feature::new(&format!("{name}_{what}"), unit, 0.0, high, &description));
             };
-            add("free", "1", 1.0, format!("whether the cell to the {name} is floor that nobody takes"));
+            add("free", "1", 1.0, format!("whether the cell to the {name} is free floor"));
             let detour = DETOUR_MAX as f32;
             add(
                 "detour",
@@ -117,14 +117,14 @@ impl View {
                 "picker",
                 "m",
                 SIGHT_M as f32,
-                format!("distance to another picker straight {name}, {SIGHT_M} if none is nearer"),
+                format!("distance to another picker straight {name}, {SIGHT_M} if no picker is nearer"),
             );
             features.push(Feature::new(
                 &format!("{name}_closing"),
                 "1",
                 -1.0,
                 1.0,
-                "whether that picker steps this way (1) or away (−1); 0 for aside, standing or none",
+                "whether that picker steps towards the picker (1) or away (−1); 0 for a step aside, no step or no picker",
             ));
         }
     }
@@ -241,7 +241,7 @@ impl View {
             let ahead = |other: &OtherPicker| {
                 let (x, y) = (other.at.x - picker.x, other.at.y - picker.y);
                 let metres = x * direction.x + y * direction.y;
-                // In a straight line with nothing but floor between.
+                // In a straight line with only floor between.
                 let is_seen = metres > 0 && metres == x.abs() + y.abs() && metres < SIGHT_M;
                 let steps =
                     (other.next.x - other.at.x) * direction.x + (other.next.y - other.at.y) * direction.y;
@@ -299,7 +299,7 @@ impl View {
         }
     }
 
-    /// The nearest first, by selection: there are few of them.
+    /// The nearest first, by selection, because there are few.
     fn write_others(self, scene: &Scene<'_>, observation: &mut [f32]) {
         let Scene { picker, others, .. } = *scene;
         let key = |index: usize| (self.layout.walk(picker, others[index].at), index);
@@ -315,7 +315,7 @@ impl View {
         }
     }
 
-    /// Where the picker is.
+    /// Position of the picker.
     pub fn picker(self, observation: &[f32]) -> Cell {
         Cell { x: whole(observation[0]), y: whole(observation[1]) }
     }
@@ -345,7 +345,7 @@ impl View {
     }
 }
 
-/// The metres or steps that a feature stands for; all are whole numbers.
+/// The metres or steps of a feature; all are whole numbers.
 fn whole(feature: f32) -> i32 {
     feature.round() as i32
 }

@@ -1,4 +1,4 @@
-//! The floor of a single-block warehouse: which cells can be walked on, and how far it is from one to another.
+//! The floor of a single-block warehouse: the cells of the floor, and the distances between them.
 //!
 //! Parallel picking aisles, 1 m wide, run from the front (south) to the back (north); racks 1 m deep stand on both sides,
 //! so that aisles are 3 m apart. A cross aisle of two lanes runs along the front and another along the back. Cells are
@@ -19,7 +19,7 @@ pub struct Cell {
 pub const DIRECTIONS: [Cell; 4] =
     [Cell { x: 0, y: 1 }, Cell { x: 0, y: -1 }, Cell { x: 1, y: 0 }, Cell { x: -1, y: 0 }];
 
-/// Where every order begins and ends.
+/// The start and the end of every order.
 pub const DEPOT: Cell = Cell { x: 0, y: 0 };
 
 /// Metres from one aisle to the next.
@@ -33,7 +33,7 @@ impl Cell {
         Self { x: self.x + direction.x, y: self.y + direction.y }
     }
 
-    /// Metres as the crow walks on a grid, through whatever stands there.
+    /// Grid distance in metres, without obstacles.
     pub fn rectilinear(self, other: Self) -> i32 {
         (self.x - other.x).abs() + (self.y - other.y).abs()
     }
@@ -52,7 +52,7 @@ enum Zone {
 pub struct Layout {
     /// Picking aisles.
     pub aisles: i32,
-    /// Metres of shelf along each side of an aisle: one location a metre and side.
+    /// Metres of shelf along each side of an aisle: one location per metre and side.
     pub rows: i32,
 }
 
@@ -77,7 +77,7 @@ impl Layout {
         self.rows + LANES
     }
 
-    /// The cell beside the `row`-th location (from 0, in the south) of an aisle (from 0, in the west).
+    /// The cell next to the `row`-th location (from 0, in the south) of an aisle (from 0, in the west).
     pub fn beside(self, aisle: i32, row: i32) -> Cell {
         Cell { x: PITCH * aisle, y: LANES + row }
     }
@@ -102,7 +102,7 @@ impl Layout {
         }
     }
 
-    /// Whether there is floor rather than a rack or a wall.
+    /// Whether a cell is floor, not a rack or a wall.
     pub fn is_floor(self, cell: Cell) -> bool {
         (0..=self.east()).contains(&cell.x)
             && (0..=self.north()).contains(&cell.y)
@@ -121,13 +121,13 @@ impl Layout {
             return straight;
         }
         match (self.zone(from), self.zone(to)) {
-            // Two aisles: out at the front or out at the back.
+            // Two aisles: by the front or by the back.
             (Zone::Aisles, Zone::Aisles) => {
                 let by_front = from.y + to.y - 2 * self.front_lane();
                 let by_back = 2 * self.back_lane() - from.y - to.y;
                 (from.x - to.x).abs() + by_front.min(by_back)
             }
-            // From one cross aisle to the other through an aisle on the way, or the nearest one beside it.
+            // From one cross aisle to the other through an aisle on the way, or the nearest aisle outside of it.
             (Zone::Front, Zone::Back) | (Zone::Back, Zone::Front) => {
                 let (west, east) = (from.x.min(to.x), from.x.max(to.x));
                 let before = west / PITCH * PITCH;

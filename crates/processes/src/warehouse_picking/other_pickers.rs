@@ -1,9 +1,10 @@
-//! The other pickers: moving obstacles with routes of their own.
+//! The other pickers: moving obstacles with their own routes.
 //!
 //! Each walks the shortest way to a random location, stands there for 2 to 8 steps while it picks (5 on average, a
-//! parameter), and goes on to the next. It says where it steps next, so that it can be avoided, and never steps into anybody. Who finds the way taken
-//! passes on the right in a cross aisle, and otherwise waits; after three steps it gives way: between racks it
-//! leaves the aisle by the other end and goes on in another aisle, elsewhere it takes another location.
+//! parameter), and continues to the next location. It announces its next step, so that others can avoid it, and never steps
+//! into another picker. If its way is taken, it passes on the right in a cross aisle, and otherwise waits. After three
+//! steps it gives way: between racks it leaves the aisle by the other end and continues in another aisle; elsewhere it
+//! chooses another location.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,16 +14,16 @@ use setpoint_random::Stream;
 
 /// Steps that a picker waits for its way to be free before it gives way.
 const PATIENCE: u8 = 3;
-/// Steps that they stand at a location on average, and at least.
+/// Mean number and least number of steps at a location.
 pub const PICKING_STEPS: u32 = 5;
 pub const PICKING_STEPS_MIN: u32 = 2;
-/// Draws of a location that can be walked to at once, before any is taken.
+/// Number of draws to find a location with a free first step; after that any location is accepted.
 const DRAWS: usize = 6;
 
 /// Another picker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherPicker {
-    /// Where it stands.
+    /// Its position.
     pub at: Cell,
     /// The cell it is about to enter; `at` if it stays.
     pub next: Cell,
@@ -38,20 +39,20 @@ impl OtherPicker {
     }
 }
 
-/// A location drawn evenly.
+/// A uniformly drawn location.
 pub fn random_location(layout: Layout, random: &mut Stream) -> Cell {
     let aisle = random.below(layout.aisles as u32) as i32;
     layout.beside(aisle, random.below(layout.rows as u32) as i32)
 }
 
-/// A location drawn evenly from all but those of one cell's aisle.
+/// A uniformly drawn location outside of one cell's aisle.
 fn location_elsewhere(layout: Layout, from: Cell, random: &mut Stream) -> Cell {
     let drawn = random.below(layout.aisles as u32 - 1) as i32;
     let aisle = drawn + i32::from(layout.aisle_of(from).is_some_and(|own| drawn >= own));
     layout.beside(aisle, random.below(layout.rows as u32) as i32)
 }
 
-/// Where somebody goes who has waited long enough; `is_open` tells whether the first step towards a goal is free.
+/// The new goal of a picker that has waited long enough; `is_open` returns whether the first step towards a goal is free.
 fn give_way(layout: Layout, other: OtherPicker, random: &mut Stream, is_open: impl Fn(Cell) -> bool) -> Cell {
     if layout.is_between_racks(other.at) {
         let ends = [layout.front_lane(), layout.back_lane()].map(|y| Cell { x: other.at.x, y });
@@ -61,7 +62,7 @@ fn give_way(layout: Layout, other: OtherPicker, random: &mut Stream, is_open: im
     draws.find(|goal| is_open(*goal)).unwrap_or(other.goal)
 }
 
-/// All of them take the step they announced, if it is still free, and announce the next one.
+/// All pickers take their announced step, if it is still free, and announce the next step.
 pub fn walk(
     layout: Layout,
     others: &mut [OtherPicker],
@@ -84,7 +85,7 @@ pub fn walk(
     announce(layout, others, picker, picking_steps, random);
 }
 
-/// Each decides what it does next.
+/// Each picker decides on its next step.
 pub fn announce(
     layout: Layout,
     others: &mut [OtherPicker],
@@ -148,14 +149,14 @@ mod tests {
             let before = others.clone();
             walk(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
             for (index, (before, after)) in before.iter().zip(&others).enumerate() {
-                assert!(after.at == before.at || after.at == before.next, "it does as it announced");
+                assert!(after.at == before.at || after.at == before.next, "it takes its announced step");
                 assert!(LAYOUT.is_floor(after.at) && after.at != picker);
                 assert!(before.at.rectilinear(after.at) <= 1 && after.at.rectilinear(after.next) <= 1);
                 assert!(others[..index].iter().all(|other| other.at != after.at));
                 moves += before.at.rectilinear(after.at);
             }
         }
-        // Nobody is stuck for good, though eight people walk in four aisles of which one is closed.
+        // No picker is stuck forever, although eight pickers walk in four aisles of which one is closed.
         assert!(moves > 10_000, "{moves}");
     }
 
@@ -187,6 +188,6 @@ mod tests {
             assert_eq!(others[0].at, LAYOUT.beside(0, 3));
             walk(LAYOUT, &mut others, picker, PICKING_STEPS, &mut random);
         }
-        assert_eq!(others[0].next, LAYOUT.beside(0, 4), "back the way that is free");
+        assert_eq!(others[0].next, LAYOUT.beside(0, 4), "back by the free way");
     }
 }

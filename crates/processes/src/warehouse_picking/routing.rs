@@ -1,21 +1,21 @@
-//! How people walk through the warehouse: one step towards a goal, around people who stand in the way.
+//! The routes of pickers through the warehouse: one step towards a goal, around other pickers.
 
 use super::layout::{Cell, DIRECTIONS, Layout};
 
-/// Along a cross aisle first, into an aisle afterwards: of two shortest ways the one that leaves lanes behind.
+/// Along a cross aisle first, into an aisle afterwards: of two shortest ways this one leaves the cross aisle later.
 const BY_PREFERENCE: [usize; 4] = [2, 3, 0, 1];
 
-/// How somebody passes people in a cross aisle.
+/// The rule to pass others in a cross aisle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
-    /// By the lane on their right: two who meet do not dodge the same way.
+    /// By the right lane, so that two pickers who meet do not block each other again.
     OnTheRight,
-    /// By either lane, that on their right first: for who sees where the others step next.
+    /// By either lane, the right lane first: for a picker that knows the next steps of the others.
     OnEitherSide,
 }
 
-/// The step (an index into [`DIRECTIONS`]) that brings somebody nearer to `goal` through a free cell. Where the way along
-/// a cross aisle is taken, they change lanes if that lets them pass; elsewhere they wait (`None`).
+/// The step (an index into [`DIRECTIONS`]) that brings a picker nearer to `goal` through a free cell. If the way along
+/// a cross aisle is taken, it changes lanes if that lets it pass; elsewhere it waits (`None`).
 pub fn step_towards(
     layout: Layout,
     from: Cell,

@@ -49,7 +49,7 @@ fn route(warehouse: &mut WarehousePicking, heuristic: &Heuristic) -> Vec<Cell> {
         );
         let choice = Action::Discrete(action[0] as usize);
         warehouse.step(choice, &mut random, &mut observation, &mut signals);
-        assert_eq!(signals[WAITING], 0.0, "nobody is in the way");
+        assert_eq!(signals[WAITING], 0.0, "no picker is in the way");
         route.push(warehouse.picker);
         assert!(route.len() < 100, "{route:?}");
     }
@@ -67,10 +67,10 @@ fn routes_of_both_heuristics_by_hand() {
     let view = floor.view();
     let nearest = route(&mut floor, &heuristics::nearest_item_first(view));
     assert_eq!(nearest.len(), 26);
-    assert!(nearest.iter().all(|cell| cell.y < 6), "it never goes by the back");
+    assert!(nearest.iter().all(|cell| cell.y < 6), "it never uses the back cross aisle");
     let s_shape = route(&mut warehouse((0, 0), &items, vec![]), &heuristics::s_shape(view));
     assert_eq!(s_shape.len(), 28);
-    assert_eq!(s_shape[5], Cell { x: 0, y: 6 }, "out at the back");
+    assert_eq!(s_shape[5], Cell { x: 0, y: 6 }, "leaves by the back");
     assert_eq!(s_shape[8], Cell { x: 3, y: 6 });
     // With the last item in the first aisle: in and out again, 2 × 4 m.
     assert_eq!(
@@ -115,17 +115,17 @@ fn items_beside_the_picker_are_picked_and_orders_exchanged_at_the_depot() {
 #[test]
 fn collisions_with_who_stands_there_and_with_who_is_about_to() {
     let at = |x, y| Cell { x, y };
-    // One who stands in the next cell.
+    // A picker in the next cell.
     let mut floor = warehouse((3, 2), &[(0, 2)], vec![OtherPicker::new(at(3, 3), at(3, 3))]);
     assert_eq!(step(&mut floor, NORTH), [0.0, 0.0, 1.0, 0.0, 1.0]);
     assert_eq!(floor.picker, at(3, 2));
-    // One who announced the cell between them, and takes it.
+    // A picker that announced the cell between them, and takes it.
     let mut coming = OtherPicker::new(at(3, 4), at(3, 2));
     coming.next = at(3, 3);
     let mut floor = warehouse((3, 2), &[(0, 2)], vec![coming]);
     assert_eq!(step(&mut floor, NORTH), [0.0, 0.0, 1.0, 0.0, 1.0]);
     assert_eq!((floor.picker, floor.others[0].at), (at(3, 2), at(3, 3)));
-    // Waiting is no collision: the other stops.
+    // Waiting is no collision: the other picker stops.
     assert_eq!(step(&mut floor, heuristics::WAIT), [0.0, 0.0, 0.0, 0.0, 1.0]);
     assert_eq!(floor.others[0].at, at(3, 3));
 }
@@ -186,8 +186,8 @@ fn every_level_and_extreme_conforms() {
     }
 }
 
-/// Sums over an episode of a heuristic: a metre a move, items and orders that belong together, no collision; and the
-/// share of waiting, which would show two people who wait for each other.
+/// Sums over an episode of a heuristic: a metre per move, items and orders that match, no collision; and the
+/// share of waiting, which would show two pickers that wait for each other.
 #[test]
 fn heuristics_never_collide_and_get_on_with_their_orders() {
     for (level, items, steps) in [("easy", 4.0, 300), ("normal", 8.0, 400), ("hard", 15.0, 800)] {

@@ -223,7 +223,7 @@ class Mixed(Counter):
 
 
 class Masked(Counter):
-    """Two numbers in one choice; what they may be follows from the count. It pays for what was not forbidden."""
+    """Two numbers in one choice; their allowed values follow from the count. The reward counts allowed choices."""
 
     action_space = spaces.MultiDiscrete([2, 3], start=[0, 5])
 

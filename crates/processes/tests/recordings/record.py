@@ -2,8 +2,8 @@
 
     python crates/process/tests/recordings/record.py
 
-writes one CSV file a problem beside this script. A row is a state and what led to it: the episode, the action (empty in an
-episode's first row), the whole internal state, the observation, the reward and whether the episode terminated. So the
+writes one CSV file per problem next to this script. A row is a state with the step before it: the episode, the action (empty in
+an episode's first row), the whole internal state, the observation, the reward and whether the episode terminated. So the
 state before a step is the row above. Numbers have as many digits as they need to be read back exactly.
 
 Some episodes begin as Gymnasium begins them, with uniform random actions for as long as an episode lasts; others begin

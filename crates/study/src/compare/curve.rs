@@ -6,9 +6,9 @@ use setpoint_random::Stream;
 use setpoint_statistics::WINDOW;
 use setpoint_statistics::{Interval, bootstrap, mean};
 
-/// Points of a curve at most.
+/// Greatest number of points of a curve.
 const POINTS: u64 = 120;
-/// A seed joins its curve once it has finished so many episodes: a mean of fewer is mostly luck.
+/// A seed joins its curve after this number of finished episodes: a mean of fewer is mostly luck.
 const EPISODES_FIRST: usize = 10;
 
 /// A learning curve, by environment steps.
@@ -19,15 +19,15 @@ pub type Curve = Vec<CurvePoint>;
 pub struct CurvePoint {
     /// Environment steps.
     pub steps: u64,
-    /// Mean over seeds of the mean return of each one's last 100 episodes (of all, while there are fewer).
+    /// Mean over seeds of the mean return of each seed's last 100 episodes (or of all, if there are fewer).
     pub mean: f64,
     /// 95 % bootstrap interval of the mean over seeds.
     pub interval: Interval,
 }
 
-/// From (steps, return) of each episode of each seed, in order. It begins where every seed has finished some episodes
-/// and ends with the seed whose last episode ended first. Every point resamples the seeds alike, so that the band does not
-/// jump by the luck of its draws.
+/// From (steps, return) of each episode of each seed, in order. It begins when every seed has finished some episodes, and
+/// ends with the seed whose last episode ended first. Every point uses the same draws of seeds, so that the band does not
+/// jump by chance.
 pub(super) fn over_seeds(seeds: &[Vec<(u64, f64)>], random: &Stream) -> Curve {
     let begins = |seed: &Vec<(u64, f64)>| Some(seed.get(seed.len().min(EPISODES_FIRST).checked_sub(1)?)?.0);
     let ends = |seed: &Vec<(u64, f64)>| Some(seed.last()?.0);
@@ -48,7 +48,7 @@ pub(super) fn over_seeds(seeds: &[Vec<(u64, f64)>], random: &Stream) -> Curve {
         .collect()
 }
 
-/// Mean return of the last [`WINDOW`] episodes that had ended after so many steps.
+/// Mean return of the last [`WINDOW`] episodes that had ended at this number of steps.
 fn moving_return(episodes: &[(u64, f64)], steps: u64) -> f64 {
     let ended = episodes.partition_point(|(ended_at, _)| *ended_at <= steps);
     mean(episodes[ended.saturating_sub(WINDOW)..ended].iter().map(|(_, value)| *value))
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn seeds_are_read_at_equal_steps() {
         let random = Stream::new(0, "curve", 0);
-        // Returns grow by 1 every 10 steps in one seed, and stand still in the other, whose episodes last 20 steps.
+        // Returns grow by 1 every 10 steps in one seed, and are constant in the other, whose episodes last 20 steps.
         let growing: Vec<(u64, f64)> = (1..=300).map(|n| (10 * n, n as f64)).collect();
         let flat: Vec<(u64, f64)> = (1..=140).map(|n| (20 * n, 5.0)).collect();
         let curve = over_seeds(&[growing, flat], &random);

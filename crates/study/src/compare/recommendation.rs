@@ -1,23 +1,23 @@
-//! Which algorithm to take, in words: by intervals over seeds first, by speed where they overlap.
+//! The recommendation as text: by intervals over seeds first, by speed if they overlap.
 
 use serde::{Deserialize, Serialize};
 
 use super::AlgorithmResult;
 use setpoint_statistics::number;
 
-/// A ratio of steps per second that matters where returns cannot be told apart.
+/// Least ratio of steps per second that decides between overlapping intervals.
 const MUCH_FASTER: f64 = 2.0;
 
-/// Which to take, and why.
+/// The recommended algorithm, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recommendation {
-    /// The one to take; `None` where none could be trained.
+    /// The recommended algorithm; `None` if no algorithm could be trained.
     pub algorithm: Option<String>,
-    /// Whether its interval lies above every other's.
+    /// Whether its interval lies above all other intervals.
     pub clear_winner: bool,
     /// The reason in one sentence.
     pub reason: String,
-    /// What the comparison cannot tell; `None` where it was on all of the project's steps.
+    /// The limit of the comparison; `None` if it took all of the project's steps.
     pub caution: Option<String>,
 }
 
@@ -25,7 +25,7 @@ impl Recommendation {
     /// From the results, best mean return first, on a `share` in (0, 1] of the project's steps.
     pub fn of(results: &[AlgorithmResult], share: f64) -> Self {
         let [best, others @ ..] = results else {
-            let reason = "no algorithm could be trained: see what was left out, and why".to_owned();
+            let reason = "no algorithm could be trained: see the reasons above".to_owned();
             return Self { algorithm: None, clear_winner: false, reason, caution: None };
         };
         let low = best.episode_return.interval.low;
@@ -34,10 +34,19 @@ impl Recommendation {
         let one_seed = best.returns.len() < 2;
         let clear_winner = !others.is_empty() && !one_seed && overlapping.is_empty();
         let (taken, reason) = match others {
-            [] => (best, format!("{} is the only one compared: name others beside it", best.algorithm)),
+            [] => (
+                best,
+                format!(
+                    "{} is the only algorithm in this comparison: name more with --algorithms",
+                    best.algorithm
+                ),
+            ),
             _ if one_seed => (
                 best,
-                format!("{} makes most, but one seed is an anecdote: give three or more", best.algorithm),
+                format!(
+                    "{} has the highest return, but one seed proves little: use three or more",
+                    best.algorithm
+                ),
             ),
             [next, ..] if clear_winner => (best, winner(best, next, others)),
             _ => undecided(best, &overlapping),
@@ -56,7 +65,7 @@ impl Recommendation {
 fn winner(best: &AlgorithmResult, next: &AlgorithmResult, others: &[AlgorithmResult]) -> String {
     let interval = best.episode_return.interval;
     let mut reason = format!(
-        "{}: its interval ({} to {}) lies above the others'; the next, {}, makes {}",
+        "{}: its interval ({} to {}) lies above the others'; the next, {}, returns {}",
         best.algorithm,
         number(interval.low),
         number(interval.high),
@@ -76,7 +85,7 @@ fn winner(best: &AlgorithmResult, next: &AlgorithmResult, others: &[AlgorithmRes
     reason
 }
 
-/// Returns that cannot be told apart: speed decides, and where that is alike too, the mean.
+/// Overlapping intervals: speed decides, and if the speeds are similar, the mean.
 fn undecided<'a>(
     best: &'a AlgorithmResult,
     overlapping: &[&'a AlgorithmResult],
@@ -88,7 +97,7 @@ fn undecided<'a>(
     let fastest_rival = fastest(rivals).unwrap_or(best);
     if ratio(fastest_rival, best) >= MUCH_FASTER {
         let reason = format!(
-            "{opening}; {fast} is {times} faster than {best}, take it if the simulator is fast, and {best}, whose mean is \
+            "{opening}; {fast} is {times} faster than {best}, use it if the simulator is fast, and {best}, whose mean is \
              the highest, if it is slow",
             fast = fastest_rival.algorithm,
             times = times(ratio(fastest_rival, best)),
@@ -98,13 +107,13 @@ fn undecided<'a>(
     }
     let reason = if ratio(best, fastest_rival) >= MUCH_FASTER {
         format!(
-            "{opening}; {} has the highest mean and is {} faster, take it",
+            "{opening}; {} has the highest mean and is {} faster, use it",
             best.algorithm,
             times(ratio(best, fastest_rival))
         )
     } else {
         format!(
-            "{opening} and are about as fast; {} has the highest mean, more seeds or a larger share would tell more",
+            "{opening} and are about as fast; {} has the highest mean, more seeds or a larger share would show more",
             best.algorithm
         )
     };
@@ -154,7 +163,7 @@ mod tests {
     use super::*;
     use setpoint_statistics::{Interval, Summary};
 
-    /// A result with a mean of 10 … and an interval of ± 1, unless one seed has none.
+    /// A result with a mean of 10 … and an interval of ± 1, unless there is only one seed.
     fn result(algorithm: &str, mean: f64, steps_per_second: f64, seeds: usize) -> AlgorithmResult {
         let half = if seeds > 1 { 1.0 } else { 0.0 };
         let summary =
@@ -192,7 +201,7 @@ mod tests {
             &found,
             "sac",
             true,
-            "sac: its interval (19.00 to 21.00) lies above the others'; the next, td3, makes 15.00",
+            "sac: its interval (19.00 to 21.00) lies above the others'; the next, td3, returns 15.00",
         );
         assert_eq!(
             found.caution.as_deref(),
@@ -207,9 +216,9 @@ mod tests {
         let start = "sac: its interval (19.00 to 21.00) lies above the others'; the next,";
         let end = "12 × faster: with a fast simulator, give it that many more steps before you decide";
         let found = of(&[("sac", 20.0, 100.0), ("ppo", 15.0, 1200.0)], 0.1);
-        is(&found, "sac", true, &format!("{start} ppo, makes 15.00 but is {end}"));
+        is(&found, "sac", true, &format!("{start} ppo, returns 15.00 but is {end}"));
         let found = of(&[("sac", 20.0, 100.0), ("td3", 15.0, 100.0), ("ppo", 12.0, 1200.0)], 0.1);
-        is(&found, "sac", true, &format!("{start} td3, makes 15.00 and ppo is {end}"));
+        is(&found, "sac", true, &format!("{start} td3, returns 15.00 and ppo is {end}"));
     }
 
     #[test]
@@ -219,7 +228,7 @@ mod tests {
             &found,
             "ppo",
             false,
-            "no clear winner: sac and ppo overlap; ppo is 12 × faster than sac, take it if the simulator is fast, and sac, \
+            "no clear winner: sac and ppo overlap; ppo is 12 × faster than sac, use it if the simulator is fast, and sac, \
              whose mean is the highest, if it is slow",
         );
         assert!(found.caution.unwrap().ends_with("the order may change on all of it"));
@@ -228,7 +237,7 @@ mod tests {
             &found,
             "ppo",
             false,
-            "no clear winner: ppo and sac overlap; ppo has the highest mean and is 2.5 × faster, take it",
+            "no clear winner: ppo and sac overlap; ppo has the highest mean and is 2.5 × faster, use it",
         );
     }
 
@@ -240,23 +249,23 @@ mod tests {
             "dqn",
             false,
             "no clear winner: dqn, sac and ppo overlap and are about as fast; dqn has the highest mean, more seeds or a \
-             larger share would tell more",
+             larger share would show more",
         );
         assert_eq!(found.caution, None, "all of the budget was used");
-        assert!(found.text().ends_with("would tell more."));
+        assert!(found.text().ends_with("would show more."));
     }
 
     #[test]
     fn one_seed_or_one_algorithm_decides_nothing() {
         let results = [result("sac", 20.0, 100.0, 1), result("ppo", 10.0, 1000.0, 1)];
         let found = Recommendation::of(&results, 0.05);
-        is(&found, "sac", false, "sac makes most, but one seed is an anecdote: give three or more");
+        is(&found, "sac", false, "sac has the highest return, but one seed proves little: use three or more");
         assert!(found.text().contains("three or more. Caution: 5 % of the budget"));
         is(
             &of(&[("ppo", 1.0, 1.0)], 0.1),
             "ppo",
             false,
-            "ppo is the only one compared: name others beside it",
+            "ppo is the only algorithm in this comparison: name more with --algorithms",
         );
         let none = Recommendation::of(&[], 0.1);
         assert_eq!((none.algorithm, none.clear_winner, none.caution), (None, false, None));

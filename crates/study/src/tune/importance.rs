@@ -1,8 +1,8 @@
-//! How much an option mattered among the trials: the share of the score's variance that lies between its values, ε² (Kelley
-//! 1935), which is η² without what chance alone would give. A one-way share: what only shows in combination is not seen.
+//! The importance of an option among the trials: the share of the score's variance that lies between its values, ε² (Kelley
+//! 1935), which is η² without the share of chance. It measures one option at a time, not combinations.
 
 /// ε² of scores grouped by an option's encoded value: equal values for lists, quarters of the sorted values for numbers. `None`
-/// with too few trials to tell.
+/// with too few trials.
 pub fn importance(encoded: &[f64], scores: &[f64]) -> Option<f64> {
     let mut pairs: Vec<(f64, f64)> = encoded
         .iter()
@@ -61,6 +61,6 @@ mod tests {
         // Half of the variance: a choice of variance 1.25 and noise of the same.
         let half: Vec<f64> = decides.iter().zip(&noise).map(|(x, e)| x + 1.25_f64.sqrt() * e).collect();
         assert!((importance(&decides, &half).unwrap() - 0.5).abs() < 0.04);
-        assert_eq!(importance(&[1.0, 2.0, 1.0], &[1.0, 2.0, 3.0]), None, "too few to tell");
+        assert_eq!(importance(&[1.0, 2.0, 1.0], &[1.0, 2.0, 3.0]), None, "too few trials");
     }
 }

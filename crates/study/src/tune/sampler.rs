@@ -1,17 +1,17 @@
-//! The next settings to try: tree-structured Parzen estimators (Bergstra et al. 2011), one an
-//! option, over settings that were tried before.
+//! The options of the next trial: tree-structured Parzen estimators (Bergstra et al. 2011), one per option, over the
+//! options of earlier trials.
 
 use setpoint_decision::tuning::{Range, Ranges, Values};
 use setpoint_random::Stream;
 use toml::Value;
 use tpe::{TpeOptimizerBuilder, categorical_range, histogram_estimator, parzen_estimator, range};
 
-/// Trials that are drawn evenly before anything is concluded from them.
+/// Number of uniformly drawn trials before the estimators start.
 const EVEN_TRIALS: usize = 8;
-/// Share of the trials that are taken for good ones.
+/// Share of the trials that count as good.
 const GOOD_SHARE: f64 = 0.25;
 
-/// A value as estimators see it: its number (or logarithm), or its place in the list.
+/// A value for the estimators: its number (or logarithm), or its position in the list.
 pub fn encode(values: &Values, value: &Value) -> Option<f64> {
     let number = match value {
         Value::Integer(value) => Some(*value as f64),
@@ -36,7 +36,7 @@ fn decode(values: &Values, encoded: f64) -> Value {
         Values::Between { low, high, log, whole } => {
             let number = if *log { encoded.exp() } else { encoded };
             let number = number.clamp(*low, *high);
-            // Four digits say all that there is to say.
+            // Four digits are enough.
             if *whole { Value::Integer(number.round() as i64) } else { Value::Float(rounded(number)) }
         }
     }
@@ -46,13 +46,13 @@ fn rounded(number: f64) -> f64 {
     format!("{number:.3e}").parse().unwrap_or(number)
 }
 
-/// Ends of a range as estimators see them.
+/// Ends of a range for the estimators.
 fn ends(low: f64, high: f64, log: bool) -> (f64, f64) {
     if log { (low.ln(), high.ln()) } else { (low, high) }
 }
 
-/// The settings of the next trial. `tried` holds the trials so far: one encoded value a range (NaN where it lies outside of
-/// it), and a rank, less is better. The same history always gives the same settings.
+/// The options of the next trial. `tried` holds the trials so far: one encoded value per range (NaN if it lies outside of
+/// it), and a rank, where less is better. The same history always gives the same options.
 pub fn suggest(ranges: &Ranges, tried: &[(Vec<f64>, f64)], seed: u64, trial: usize) -> Vec<Value> {
     let mut random = Stream::new(seed, "tune", trial as u64);
     let one = |(index, range_of): (usize, &Range)| {
@@ -90,7 +90,7 @@ fn estimated(values: &Values, index: usize, tried: &[(Vec<f64>, f64)], random: &
         .build(estimator, bounds)
         .expect("a share between 0 and 1, and the default number of candidates");
     for (encoded, rank) in tried {
-        // A setting at the very end of its range counts as outside to the estimator; it is left out.
+        // The estimator treats a value at the end of its range as outside; it is left out.
         let _ = optimizer.tell(encoded[index], *rank);
     }
     optimizer.ask(random.generator()).unwrap_or_else(|_| evenly(values, random))
@@ -117,7 +117,7 @@ mod tests {
         ]
     }
 
-    /// Best at a rate of 10⁻², 32 steps, n = 3; unbounded noise there is none.
+    /// Best at a rate of 10⁻², 32 steps, n = 3; without unbounded noise.
     fn loss(settings: &[Value]) -> f64 {
         let rate = settings[0].as_float().unwrap().log10() + 2.0;
         let steps = (settings[1].as_integer().unwrap() as f64).log2() - 5.0;

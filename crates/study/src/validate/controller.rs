@@ -1,8 +1,8 @@
-//! Who decided in the log. Actions that answer to what was seen fit no other course of events: played back, they come at the
-//! wrong moments although every step of the simulator may be right. Then a clone of who decided decides in the simulator.
+//! A clone of the log's controller. Actions that depend on the state come at the wrong moments in a replay, even if every
+//! step of the simulator is right. Then the clone decides in the simulator.
 //!
-//! Whether actions answer is tested on episodes that the clone has not seen: they must be likelier for it than for somebody who
-//! takes each action as often as the log does and looks at nothing.
+//! A test on held-out episodes shows whether the actions depend on the state: the actions must be likelier under the clone
+//! than under a model that knows only how often the log takes each action.
 
 use serde::{Deserialize, Serialize};
 use setpoint_log::Log;
@@ -16,7 +16,7 @@ use setpoint_learn::offline::Transitions;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::replay::Batch;
 
-/// Fewer episodes tell no clone from chance.
+/// With fewer episodes a clone cannot be distinguished from chance.
 const EPISODES_MIN: usize = 20;
 /// Widths of the clone's hidden layers.
 const HIDDEN: [usize; 2] = [64, 64];
@@ -24,17 +24,17 @@ const HIDDEN: [usize; 2] = [64, 64];
 const ROWS: usize = 256;
 /// Gradient steps.
 const STEPS: usize = 3_000;
-/// Adam's step size at first; it falls to 0.
+/// First step size of Adam; it falls to 0.
 const LEARNING_RATE: f64 = 1e-3;
-/// An action answers where it is at least so much likelier, in nats a decision …
+/// Actions depend on the state if they are likelier by at least this, in nats per decision …
 const GAIN_MIN: f64 = 0.02;
-/// … and that by so many standard errors over episodes.
+/// … and by this number of standard errors over episodes.
 const STANDARD_ERRORS: f64 = 3.0;
 
-/// The clone of who decided in a log.
+/// The clone of a log's controller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Controller {
-    /// By how much a held-out action is likelier for the clone than for one who looks at nothing, in nats.
+    /// By how much a held-out action is likelier under the clone than under a model without the state, in nats.
     pub gain: f64,
     /// `held_out_accuracy`: share of held-out decisions in which the clone's most probable choice is the log's; or
     /// `held_out_error`: root mean square error of settings on [−1, 1].
@@ -44,17 +44,17 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// How well it knows who decided, in words.
+    /// The quality of the clone, as text.
     pub fn quality(&self) -> String {
         if self.measure == "held_out_accuracy" {
-            format!("decides alike in {:.1} % of held-out decisions", 100.0 * self.value)
+            format!("agrees in {:.1} % of held-out decisions", 100.0 * self.value)
         } else {
-            format!("decides within {:.3} of the log's settings on [−1, 1] (root mean square)", self.value)
+            format!("differs from the log's settings by {:.3} on [−1, 1] (root mean square)", self.value)
         }
     }
 }
 
-/// Clones who decided; `None` where the log's actions do not answer to what is seen, or too little is known to tell.
+/// Clones the log's controller; `None` if the log's actions do not depend on the state, or if the log is too short to show it.
 pub fn clone_of(problem: &Problem, logged: &Log, seed: u64) -> Option<(Policy, Controller)> {
     let spec = problem.spec();
     if logged.episodes.len() < EPISODES_MIN || !logged.actions.iter().all(|action| action.is_finite()) {
@@ -77,7 +77,7 @@ pub fn clone_of(problem: &Problem, logged: &Log, seed: u64) -> Option<(Policy, C
     let own = actor.log_probabilities(&held_out);
     let gains: Vec<f64> = own.iter().zip(&blind).map(|(own, blind)| own - blind).collect();
     let gain = gains.iter().sum::<f64>() / gains.len() as f64;
-    // Rows of an episode depend on each other: the error is that of a ratio of sums over episodes.
+    // Rows of an episode depend on each other: the error is the error of a ratio of sums over episodes.
     let (mut begin, mut squares) = (0, 0.0);
     for episode in &transitions.held_out {
         let rows = begin..begin + transitions.log.episodes[*episode].rows.len();
@@ -93,7 +93,7 @@ pub fn clone_of(problem: &Problem, logged: &Log, seed: u64) -> Option<(Policy, C
     Some((problem.policy(snapshot, seed, 0), Controller { gain, measure: measure.to_owned(), value }))
 }
 
-/// The log with what is missing of observations as ordinary as can be.
+/// The log with the missing values of observations replaced by ordinary values.
 fn whole(problem: &Problem, logged: &Log) -> Log {
     let mut log = logged.clone();
     let features = problem.spec().observation.iter().cycle();
@@ -104,8 +104,8 @@ fn whole(problem: &Problem, logged: &Log) -> Log {
     log
 }
 
-/// Log-probability of each action for one who knows how often each is taken, or the settings' means and deviations, in these
-/// very rows: the benefit of the doubt.
+/// Log-probability of each action under a model that knows how often each choice is taken, or the means and deviations of
+/// the settings, in these same rows: the benefit of the doubt.
 fn blind_log_probabilities(batch: &Batch, width: usize) -> Vec<f64> {
     let rows = batch.rows.max(1) as f64;
     if batch.controls.is_empty() {

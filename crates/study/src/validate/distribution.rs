@@ -1,9 +1,9 @@
 //! Whether a feature or a signal takes the same values as often in the simulator as in the log.
 //!
-//! Two distances: Wasserstein-1 (how far values must be moved on average; Villani 2009, chapter 6) and that of Kolmogorov and
-//! Smirnov (the greatest difference of the cumulative shares). The p-value swaps simulator and log in whole pairs of pieces,
-//! which had the same actions or the same behaviour: under the hypothesis that both are one process, every such swap is as likely as what was seen,
-//! however much the rows of a piece depend on each other.
+//! Two distances: Wasserstein-1 (the mean distance by which values must be moved; Villani 2009, chapter 6) and
+//! Kolmogorov–Smirnov (the greatest difference of the cumulative shares). The p-value swaps simulator and log in whole
+//! pairs of pieces, which had the same actions or the same behaviour. If both are one process, every such swap is as likely
+//! as the observed order, however much the rows of a piece depend on each other.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
@@ -14,9 +14,9 @@ use setpoint_random::Stream;
 use super::pieces::Both;
 use setpoint_statistics::{mean, quantile, sample_deviation};
 
-/// Swaps that are tried.
+/// Number of swaps.
 const SWAPS: u32 = 199;
-/// Rows of each side that the distances are made from; of more, every second, third … row of each piece.
+/// Greatest number of rows of each side for the distances; of more rows, every second, third … row of each piece.
 const ROWS: usize = 25_000;
 
 /// A feature or a signal on both sides.
@@ -32,18 +32,18 @@ pub struct Distribution {
     pub means: [f64; 2],
     /// Standard deviation in the log and in the simulator.
     pub deviations: [f64; 2],
-    /// How far a value of the log must be moved on average, in the unit.
+    /// The mean distance by which a value of the log must be moved, in the unit.
     pub wasserstein: f64,
     /// The same as a share of the log's standard deviation.
     pub wasserstein_share: f64,
     /// Greatest difference of the cumulative shares, in [0, 1].
     pub ks_distance: f64,
-    /// How often chance makes that distance at least as great.
+    /// The probability of a distance at least as great by chance.
     pub p_value: f64,
 }
 
-/// A value and where it comes from. Where the log is rounded, places are counted in its steps; a value of the simulator that
-/// lies between two of them may be either.
+/// A value and its side. If the log is rounded, positions are counted in its rounding steps; a value of the simulator
+/// between two steps may be either.
 #[derive(Clone, Copy, Debug)]
 struct Point {
     low: f64,
@@ -55,7 +55,7 @@ struct Point {
 /// Share of a rounding step within which a value counts as lying between two.
 const TIE: f64 = 1e-3;
 
-/// What is compared.
+/// A feature or a signal to compare.
 struct Quantity<'a> {
     name: &'a str,
     unit: &'a str,
@@ -63,11 +63,11 @@ struct Quantity<'a> {
     /// `natural = value × scale + offset`
     scale: f64,
     offset: f64,
-    /// Rounding step of the log; 0 where none is known.
+    /// Rounding step of the log; 0 if it is unknown.
     step: f64,
 }
 
-/// Every feature, and every signal that is no feature under its own name.
+/// Every feature, and every signal without a feature of the same name.
 pub fn compare(spec: &Spec, both: &Both, resolution: &Resolution, seed: u64) -> Vec<Distribution> {
     let mut distributions = Vec::new();
     for (index, (feature, step)) in spec.observation.iter().zip(&resolution.features).enumerate() {
@@ -93,7 +93,7 @@ pub fn compare(spec: &Spec, both: &Both, resolution: &Resolution, seed: u64) -> 
     distributions
 }
 
-/// `None` where one side has no values.
+/// `None` if one side has no values.
 fn one(
     quantity: &Quantity<'_>,
     both: &Both,
@@ -139,12 +139,12 @@ fn one(
         wasserstein,
         wasserstein_share: wasserstein / deviation.max(f64::MIN_POSITIVE),
         ks_distance: observed,
-        // What was seen is one of the draws.
+        // The observed order is one of the draws.
         p_value: f64::from(as_far + 1) / f64::from(SWAPS + 1),
     })
 }
 
-/// Where a value stands: itself, or the steps of rounding that it may have been rounded to.
+/// The position of a value: itself, or the rounding steps that it may have been rounded to.
 fn places(value: f64, step: f64, simulated: bool) -> (f64, f64) {
     if step <= 0.0 {
         return (value, value);
@@ -157,7 +157,7 @@ fn places(value: f64, step: f64, simulated: bool) -> (f64, f64) {
     }
 }
 
-/// All values of both sides, in the two orders that a distance is read off.
+/// All values of both sides, in the two orders that a distance needs.
 struct Points {
     by_high: Vec<Point>,
     by_low: Vec<Point>,
@@ -171,8 +171,8 @@ impl Points {
         Self { by_high, by_low }
     }
 
-    /// Greatest difference of the cumulative shares, with both sides of some pieces swapped: how much more of one side surely
-    /// lies below a place than of the other possibly does.
+    /// Greatest difference of the cumulative shares, with both sides of some pieces swapped: how much more of one side
+    /// surely lies below a position than of the other side possibly does.
     fn ks_distance(&self, swapped: &[bool]) -> f64 {
         let side = |point: &Point| usize::from(point.simulated != swapped[point.piece as usize]);
         let second = self.by_high.iter().filter(|point| side(point) == 1).count();
@@ -200,7 +200,7 @@ impl Points {
     }
 }
 
-/// Mean distance between values of the same rank; both in ascending order. Samples of different sizes are brought to the same
+/// Mean distance between values of the same rank; both in ascending order. Samples of different sizes are resampled to the same
 /// ranks.
 fn wasserstein(a: &[f64], b: &[f64]) -> f64 {
     let ranks = a.len().max(b.len());
@@ -228,13 +228,13 @@ mod tests {
             point(4.0, 0, true),
             point(5.0, 1, false),
         ]);
-        // Behind 2: two of three against one of three.
+        // After 2: two of three against one of three.
         assert!((points.ks_distance(&[false, false]) - 1.0 / 3.0).abs() < 1e-12);
-        // With the second piece swapped 1, 3 stand against 1, 2, 4, 5: behind 3 all against half.
+        // With the second piece swapped, 1, 3 are compared with 1, 2, 4, 5: after 3, all against half.
         assert!((points.ks_distance(&[false, true]) - 0.5).abs() < 1e-12);
     }
 
-    /// 0.025 is written as 0.02 by one program and as 0.03 by another: no difference; one step further is one.
+    /// One program writes 0.025 as 0.02 and another as 0.03: no difference. One step more is a difference.
     #[test]
     fn a_value_between_two_steps_may_be_either() {
         assert_eq!(places(0.025, 0.01, true), (2.0, 3.0));

@@ -1,9 +1,9 @@
-//! What an action changes from one step to the next, how late, and how well a model of the simulator foretells the log.
+//! The effect of an action from one step to the next, its delay, and how well a model of the simulator predicts the log.
 //!
-//! Most processes cannot be put into a logged state, so their steps are compared in the mean: the change of every feature given
-//! the action (standardised mean difference; Cohen 1988, chapter 2), the share of the changes' variance that the action of 0 to 3
-//! steps before explains, and a linear one-step predictor fitted on half of the simulator's pieces and tested on the log's other
-//! half, beside one that was fitted on the log itself.
+//! Most processes cannot be put into a logged state, so means over steps are compared: the change of every feature given
+//! the action (standardised mean difference; Cohen 1988, chapter 2), the share of the changes' variance that the action of
+//! 0 to 3 steps before explains, and a linear one-step predictor. The predictor is fitted on half of the simulator's
+//! pieces, tested on the log's other half, and compared with a predictor that was fitted on the log itself.
 
 use std::ops::Range;
 
@@ -16,17 +16,17 @@ use super::pieces::Both;
 use super::play::design;
 use setpoint_statistics::{mean, quantile};
 
-/// Delays that are tried, in steps.
+/// Delays to test, in steps.
 pub const LAGS: usize = 4;
-/// Fewer steps say nothing about an action.
+/// Least number of steps to judge an action.
 const STEPS_MIN: usize = 30;
-/// Fewer rows say nothing about a delay or a predictor.
+/// Least number of rows to judge a delay or a predictor.
 const ROWS_MIN: usize = 200;
 
 /// A feature's change in the step of one action, on both sides: log, simulator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// The choice; of settings, the axis and the third of its logged values.
+    /// The choice; for settings, the axis and the third of its logged values.
     pub action: String,
     /// The feature.
     pub feature: String,
@@ -38,16 +38,16 @@ pub struct Change {
     pub means: [f64; 2],
     /// Standard deviation of the change.
     pub deviations: [f64; 2],
-    /// Simulator less log, in standard deviations that this feature's changes have in the log whatever the action.
+    /// Simulator minus log, in standard deviations of this feature's changes in the log over all actions.
     pub difference: f64,
     /// Difference of the means in their standard errors.
     pub standard_errors: f64,
 }
 
-/// Which earlier action explains the changes, on both sides: log, simulator.
+/// The delay at which actions explain the changes, on both sides: log, simulator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lags {
-    /// Steps by which the action that explains most comes before the change; 0 is the same step.
+    /// Delay of the action that explains most, in steps; 0 is the same step.
     pub best: [usize; 2],
     /// Share of variance that the action of 0, 1, 2, 3 steps before explains, averaged over features, in [0, 1].
     pub explained: [[f64; LAGS]; 2],
@@ -55,7 +55,7 @@ pub struct Lags {
     pub clear: bool,
 }
 
-/// A one-step predictor's R² for a feature's change, on pieces that it was not fitted on.
+/// A one-step predictor's R² for a feature's change, on held-out pieces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The feature.
@@ -64,11 +64,11 @@ pub struct Prediction {
     pub simulator: f64,
     /// Fitted on the simulator, tested on the log.
     pub transferred: f64,
-    /// Fitted on the log, tested on the log: what could be reached.
+    /// Fitted on the log, tested on the log: the attainable value.
     pub log: f64,
 }
 
-/// Steps within a piece, by the row that they begin in.
+/// Steps within a piece, by their first row.
 fn steps(rows: &Range<usize>) -> Range<usize> {
     rows.start..rows.end.saturating_sub(1).max(rows.start)
 }
@@ -135,7 +135,7 @@ pub fn changes(spec: &Spec, both: &Both) -> Vec<Change> {
             let off = pair[1].mean - pair[0].mean;
             let error: f64 =
                 pair.iter().map(|side| side.deviation().powi(2) / side.count).sum::<f64>().sqrt();
-            // A feature that neither changes nor should is no difference.
+            // A feature that never changes on both sides is no difference.
             let in_units_of = |unit: f64| if off == 0.0 { 0.0 } else { off / unit.max(1e-9) };
             changes.push(Change {
                 action: name.clone(),
@@ -152,9 +152,9 @@ pub fn changes(spec: &Spec, both: &Both) -> Vec<Change> {
     changes
 }
 
-/// What steps are sorted by: the choice, or for each axis the third of its logged values.
+/// The group of a step: the choice, or for each axis the third of its logged values.
 struct Groups {
-    /// Two limits an axis; none for choices.
+    /// Two limits per axis; empty for choices.
     thirds: Vec<[f32; 2]>,
 }
 
@@ -191,7 +191,7 @@ impl Groups {
     }
 }
 
-/// Which of the last actions explains the changes best. Every delay is judged by the same steps.
+/// The delay at which actions explain the changes best. Every delay uses the same steps.
 pub fn lags(spec: &Spec, both: &Both) -> Option<Lags> {
     let features = spec.observation.len();
     let explained = both.sides().map(|(log, pieces)| {
@@ -236,7 +236,7 @@ pub fn lags(spec: &Spec, both: &Both) -> Option<Lags> {
 /// Predictors of each feature's change from the observation and the action.
 pub fn predictions(spec: &Spec, both: &Both) -> Vec<Prediction> {
     let features = spec.observation.len();
-    // Whole pieces are held out: every second one.
+    // Every second piece is held out as a whole.
     let [logged, simulated] = both.sides().map(|(log, pieces)| {
         [0, 1].map(|half| -> Vec<usize> {
             let rows = pieces.iter().skip(half).step_by(2).flat_map(steps);
@@ -282,7 +282,7 @@ fn fit(log: &Log, rows: &[usize], features: usize, input: impl Fn(usize, &mut Ve
     sums.map_or(Vec::new(), |sums| sums.solve())
 }
 
-/// Share of each feature's variance of changes that a model explains; 0 of a feature that never changes.
+/// Share of each feature's variance of changes that a model explains; 0 for a feature that never changes.
 fn r_squared(
     log: &Log,
     rows: &[usize],

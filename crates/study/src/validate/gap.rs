@@ -1,4 +1,5 @@
-//! The sim-to-data gap: how much more or less the simulator pays for the same actions, or to a clone of who took them, and measures.
+//! The sim-to-data gap: the difference of reward and signals between simulator and log, for the same actions or for a clone
+//! of the controller.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
@@ -14,7 +15,7 @@ use setpoint_statistics::{Interval, bootstrap, ratio};
 /// A mean on both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
-    /// What is compared.
+    /// Name of the quantity.
     pub name: String,
     /// Unit of the means.
     pub unit: String,
@@ -22,13 +23,13 @@ pub struct Gap {
     pub logged: f64,
     /// Mean per step in the simulator.
     pub simulated: f64,
-    /// Simulator less log, in percent of the log's magnitude.
+    /// Simulator minus log, in percent of the log's magnitude.
     pub percent: f64,
     /// Its 95 % interval; whole pieces of episodes are resampled.
     pub interval_percent: Interval,
 }
 
-/// A log without rewards gets those that the project's weights make of its signals, where it has them.
+/// A log without rewards gets the rewards of the project's weights from its signals, if it has them.
 pub fn with_rewards(mut log: Log, decision: &Decision) -> Log {
     if log.rewards.iter().any(|reward| reward.is_finite()) {
         return log;
@@ -45,12 +46,12 @@ pub fn with_rewards(mut log: Log, decision: &Decision) -> Log {
     log
 }
 
-/// Of the reward per step; `None` where the log has none.
+/// The gap of the reward per step; `None` if the log has no reward.
 pub fn reward(both: &Both, random: &mut Stream) -> Option<Gap> {
     one("reward per step", "", both, random, |log, row| log.rewards[row])
 }
 
-/// Of every signal that the log has.
+/// The gap of every signal in the log.
 pub fn signals(spec: &Spec, both: &Both, random: &mut Stream) -> Vec<Gap> {
     let signals = spec.signals.iter().enumerate();
     let gap = |(index, signal): (usize, &setpoint_decision::spec::Signal)| {
@@ -66,7 +67,7 @@ fn one(
     random: &mut Stream,
     value: impl Fn(&Log, usize) -> f64,
 ) -> Option<Gap> {
-    // Sum and number of each piece, of both sides.
+    // Sum and number of each piece on both sides.
     let [logged, simulated] = both.sides().map(|(log, pieces)| -> (Vec<f64>, Vec<f64>) {
         let sums = pieces.into_iter().map(|rows| {
             let values = rows.map(|row| value(log, row)).filter(|value| value.is_finite());

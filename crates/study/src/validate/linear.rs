@@ -1,4 +1,4 @@
-//! Least squares with several targets at once, from sums of products: one pass over the rows, whatever their number.
+//! Least squares with several targets at once, from sums of products: one pass over the rows, for any number of rows.
 
 /// Sums over rows of x xᵀ and x yᵀ.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Of rows with so many inputs (a constant among them) and targets.
+    /// For rows with these numbers of inputs (with a constant) and targets.
     pub fn new(inputs: usize, targets: usize) -> Self {
         Self { inputs, targets, products: vec![0.0; inputs * inputs], moments: vec![0.0; inputs * targets] }
     }
@@ -27,8 +27,8 @@ impl Sums {
         }
     }
 
-    /// Coefficients `[inputs, targets]` by Cholesky's method. A trace of ridge keeps columns that depend on each other from
-    /// doing harm: it leans on the diagonal's own size, so units do not matter.
+    /// Coefficients `[inputs, targets]` by Cholesky's method. A small ridge keeps columns that depend on each other
+    /// harmless: it scales with the diagonal, so units do not matter.
     pub fn solve(&self) -> Vec<f64> {
         let n = self.inputs;
         let mut lower = self.products.clone();
@@ -60,7 +60,7 @@ impl Sums {
     }
 }
 
-/// What linear coefficients make of a row, for one target.
+/// The prediction of linear coefficients for a row, for one target.
 pub fn predict(coefficients: &[f64], targets: usize, x: &[f64], target: usize) -> f64 {
     x.iter().enumerate().map(|(index, value)| value * coefficients[index * targets + target]).sum()
 }

@@ -1,21 +1,21 @@
-//! What is compared with what: episodes of the log, the simulator's beside them, both cut into the same pieces.
+//! The pairs of the comparison: episodes of the log and of the simulator, cut into the same pieces.
 
 use std::ops::Range;
 
 use setpoint_log::{Log, LoggedEpisode};
 
-/// Rows that are compared at most; of more, every second, third … episode.
+/// Greatest number of rows to compare; of more rows, every second, third … episode.
 const ROWS_MAX: usize = 200_000;
-/// Rows of one episode that are compared at most.
+/// Greatest number of rows of one episode to compare.
 const EPISODE_ROWS_MAX: usize = 50_000;
 /// With fewer episodes they are cut into shorter pieces.
 const PIECES_MIN: usize = 20;
 /// Pieces into which a log of few episodes is cut.
 const PIECES: usize = 40;
-/// A piece has no fewer rows, where episodes are cut.
+/// Least number of rows of a piece, if episodes are cut.
 const PIECE_ROWS_MIN: usize = 20;
 
-/// Episodes spread over the whole log, as many as are compared; of each at most so many steps.
+/// The episodes to compare, spread over the whole log, each with at most this number of steps.
 pub fn chosen(log: &Log, steps_max: Option<u32>) -> Log {
     let rows_max = steps_max.map_or(EPISODE_ROWS_MAX, |steps| EPISODE_ROWS_MAX.min(steps as usize));
     let capped = |episode: &LoggedEpisode| {
@@ -36,19 +36,19 @@ pub fn chosen(log: &Log, steps_max: Option<u32>) -> Log {
     chosen
 }
 
-/// The log and the simulator side by side.
+/// The log and the simulator in pairs.
 #[derive(Clone, Debug)]
 pub struct Both {
-    /// What was logged.
+    /// The log of the plant.
     pub logged: Log,
-    /// What the simulator made of the same actions.
+    /// The log of the simulator.
     pub simulated: Log,
     /// Rows of each piece in the log and in the simulator; the latter may have none.
     pub pieces: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Both {
-    /// Cuts both in the same way. Episode i of the one belongs to episode i of the other.
+    /// Cuts both in the same way. Episode i of one side belongs to episode i of the other.
     pub fn cut(logged: Log, simulated: Log) -> Self {
         let few = logged.episodes.len() < PIECES_MIN;
         let length = if few { logged.rows().div_ceil(PIECES).max(PIECE_ROWS_MIN) } else { usize::MAX };
@@ -66,12 +66,12 @@ impl Both {
         Self { logged, simulated, pieces }
     }
 
-    /// How many pieces there are.
+    /// Number of pieces.
     pub fn len(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no piece.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The simulator beside the log: from its own first states, under the log's own actions or under a clone of who took them.
+//! Plays the simulator from the log's own first states, with the log's own actions or with a clone of its controller.
 
 use setpoint_decision::spec::{ActionSpace, Spec};
 use setpoint_guard::decider::{ActionBuffer, Decider, States};
@@ -15,14 +15,14 @@ use setpoint_evidence::PlayError;
 use setpoint_evidence::logs::ended;
 use setpoint_evidence::player::{Observer, Player, Step};
 
-/// What its random streams are for.
+/// The purpose of its random streams.
 const PURPOSE: &str = "validation";
 /// Environments that step together.
 const LANES: usize = 256;
 
-/// Plays an episode beside every logged one: its actions, or those of `clone`. It is shorter where the simulator came to an end
-/// of its own before, or does not allow the logged action; beside an episode that ended by itself a clone may go on for as long
-/// as the longest episode. Constraints are left aside: the plant took these actions without them.
+/// Plays one episode for every logged episode: with its actions, or with the actions of `clone`. The episode is shorter if
+/// the simulator ends it earlier or does not allow the logged action. If the logged episode ended by itself, the clone's
+/// episode may be as long as the longest episode. Ignores constraints, because the plant took these actions without them.
 pub fn play(decision: &Decision, logged: &Log, clone: Option<&Policy>, seed: u64) -> Result<Log, PlayError> {
     let mut unguarded = decision.clone();
     unguarded.project.constraints.clear();
@@ -41,12 +41,12 @@ pub fn play(decision: &Decision, logged: &Log, clone: Option<&Policy>, seed: u64
             player.begin(lane, Stream::new(seed, PURPOSE, (first + lane) as u64))?;
         }
         let lengths = &lengths[first..first + episodes.len()];
-        let mut beside = Beside::new(decision, logged, episodes, lengths, clone.is_none());
+        let mut recorder = Recorder::new(decision, logged, episodes, lengths, clone.is_none());
         match &mut cloned {
-            None => player.play(&mut Recorded::new(decision, logged, episodes), &mut beside)?,
-            Some(clone) => player.play(clone, &mut beside)?,
+            None => player.play(&mut Recorded::new(decision, logged, episodes), &mut recorder)?,
+            Some(clone) => player.play(clone, &mut recorder)?,
         }
-        for (own, ended) in beside.played.iter().zip(beside.ended) {
+        for (own, ended) in recorder.played.iter().zip(recorder.ended) {
             let episode = LoggedEpisode { rows: 0..own.rows(), terminated: ended };
             simulated.append_episode(own, &episode);
         }
@@ -54,23 +54,23 @@ pub fn play(decision: &Decision, logged: &Log, clone: Option<&Policy>, seed: u64
     Ok(simulated)
 }
 
-/// Writes down the simulator's episodes beside the logged ones.
-struct Beside<'l> {
+/// Records the simulator's episode for each logged episode.
+struct Recorder<'l> {
     logged: &'l Log,
     /// The logged episode of each lane.
     episodes: &'l [LoggedEpisode],
-    /// Whether the logged actions are played, rather than those of a clone.
+    /// Whether the simulator plays the logged actions instead of a clone's.
     is_recorded: bool,
-    /// Steps that each lane may take.
+    /// Greatest number of steps of each lane.
     lengths: &'l [usize],
     reward: RewardFunction,
     terms: Vec<f64>,
     played: Vec<Log>,
-    /// Whether each lane's episode ended by itself; `None` where it was only as long as it may be.
+    /// Whether each lane's episode ended by itself; `None` if it reached its greatest number of steps.
     ended: Vec<Option<bool>>,
 }
 
-impl<'l> Beside<'l> {
+impl<'l> Recorder<'l> {
     fn new(
         decision: &Decision,
         logged: &'l Log,
@@ -92,7 +92,7 @@ impl<'l> Beside<'l> {
     }
 }
 
-impl Observer for Beside<'_> {
+impl Observer for Recorder<'_> {
     fn observe(&mut self, step: &Step<'_>) -> bool {
         let (lane, own) = (step.lane, &mut self.played[step.lane]);
         match step.action {
@@ -105,7 +105,7 @@ impl Observer for Beside<'_> {
             Action::Continuous(settings) => own.actions.extend_from_slice(settings),
         }
         own.observations.extend_from_slice(step.state.observation);
-        // The time limit is the log's end, which is no event here.
+        // The time limit comes from the end of the log, so it is no event.
         let outcome = match step.outcome {
             Outcome::Truncated => Outcome::Running,
             outcome => outcome,
@@ -125,8 +125,8 @@ impl Observer for Beside<'_> {
     }
 }
 
-/// A recorded controller: each lane takes the actions of a logged episode, one after another. It declines where the episode
-/// has no more actions, or where the process does not allow its choice.
+/// A recorded controller: each lane takes the actions of a logged episode in order. It declines if the episode has no more
+/// actions, or if the process does not allow its choice.
 struct Recorded<'l> {
     logged: &'l Log,
     episodes: &'l [LoggedEpisode],
@@ -169,15 +169,15 @@ impl Decider for Recorded<'_> {
     }
 }
 
-/// Steps that a clone may take beside each episode: as many as were logged, or, where the episode ended by itself, as the
-/// longest has.
+/// Greatest number of steps of a clone for each episode: the number of logged steps, or the number of the longest episode
+/// if the logged episode ended by itself.
 fn lengths_of(logged: &Log) -> Vec<usize> {
     let longest = logged.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0);
     let length = |(episode, ended): (&LoggedEpisode, bool)| if ended { longest } else { episode.rows.len() };
     logged.episodes.iter().zip(ended(logged)).map(length).collect()
 }
 
-/// The simulator's log with its numbers rounded as the plant's are: rounding alone makes steps of its own.
+/// The simulator's log with its numbers rounded as the plant's are: rounding alone changes a distribution.
 pub fn rounded(simulated: &Log, resolution: &Resolution) -> Log {
     let mut rounded = simulated.clone();
     for row in rounded.observations.chunks_exact_mut(simulated.features.max(1)) {
@@ -188,8 +188,8 @@ pub fn rounded(simulated: &Log, resolution: &Resolution) -> Log {
     rounded
 }
 
-/// Leaves out of the simulator's log what the plant's cannot know: a signal that is read off the next row is missing where
-/// there is none.
+/// Removes values from the simulator's log that the plant's log cannot have: a signal that is read from the next row is
+/// missing if there is no next row.
 pub fn forget_unknown(simulated: &mut Log, logged: &Log) {
     let width = simulated.signals_per_row;
     let last: Vec<usize> = simulated
@@ -208,14 +208,14 @@ pub fn forget_unknown(simulated: &mut Log, logged: &Log) {
     }
 }
 
-/// Whether something is known in the log, and in the last row of no episode.
+/// Whether a column has values in the log, but in no last row of an episode.
 fn misses_last_rows(log: &Log, known: impl Fn(usize) -> bool) -> bool {
     log.episodes.iter().all(|episode| !known(episode.rows.end - 1))
         && log.episodes.iter().any(|episode| known(episode.rows.start))
 }
 
-/// Columns of a regression that an action becomes: a choice is one of several flags (the last is none of them), a setting its
-/// place between the axis' bounds, in [−1, 1], and the square of that.
+/// Columns of a regression for an action: a choice is one of several flags (the last choice has no flag), a setting its
+/// position between the axis' bounds, in [−1, 1], and the square of that.
 pub fn design(spec: &Spec, action: &[f32], row: &mut Vec<f64>) {
     match &spec.action {
         ActionSpace::Discrete { choices } => {

@@ -1,5 +1,5 @@
-//! From figures to a judgement. Limits are sizes of effects: one that nobody would notice at the plant does not become serious
-//! by being certain.
+//! From figures to a verdict. The limits are sizes of effects: a difference that nobody would notice at the plant does not
+//! become serious because it is certain.
 
 use serde::{Deserialize, Serialize};
 use setpoint_log::audit::Severity;
@@ -7,20 +7,20 @@ use setpoint_log::audit::Severity;
 use super::Validation;
 use setpoint_statistics::number;
 
-/// Whether the simulator can stand for the plant.
+/// Whether the simulator can represent the plant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing speaks against it.
+    /// No finding against it.
     Consistent,
-    /// Something should be looked at first.
+    /// A finding needs a look first.
     Doubtful,
-    /// It does not do what the plant does, or the log cannot be believed.
+    /// The simulator differs from the plant, or the log is not reliable.
     Inconsistent,
 }
 
 impl Verdict {
-    /// In a word.
+    /// As one word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Consistent => "consistent",
@@ -30,30 +30,30 @@ impl Verdict {
     }
 }
 
-/// Something that speaks against the simulator.
+/// A finding against the simulator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// The best that the verdict can be with it.
+    /// The best possible verdict with this finding.
     pub verdict: Verdict,
-    /// What was seen.
+    /// The finding as a sentence.
     pub sentence: String,
 }
 
-/// A fault of the log in more than this share of its rows makes everything that is compared with it worthless.
+/// With a fault in more than this share of its rows, the log is not reliable.
 const FAULTY_SHARE: f64 = 0.01;
-/// Distances of distributions from which on they are to be looked at, and are others.
+/// Least distances of distributions that count as doubtful, and as inconsistent.
 const KS_DISTANCE: [f64; 2] = [0.1, 0.2];
-/// A distance that chance makes more often than this is no finding.
+/// A distance with a greater p-value is no finding.
 const P_VALUE: f64 = 0.01;
 /// Differences of mean changes, in standard deviations.
 const CHANGE: [f64; 2] = [0.2, 0.5];
-/// Such a difference must be this many standard errors wide: of the hundred that are looked at, chance gives none.
+/// Such a difference must have at least this number of standard errors: then none of about a hundred is chance.
 const STANDARD_ERRORS: f64 = 4.5;
-/// A change may be so much more or less spread, as a share of the feature's.
+/// Permitted difference of the spread of a change, as a share of the feature's spread.
 const SPREAD: f64 = 0.5;
-/// What a predictor may lose of R² because it was fitted on the simulator.
+/// Permitted loss of R² of a predictor that was fitted on the simulator.
 const LOSS: [f64; 2] = [0.1, 0.3];
-/// Reasons that the sentence names.
+/// Number of reasons in the sentence.
 const NAMED: usize = 2;
 
 /// Which of two limits a size exceeds.
@@ -71,7 +71,7 @@ pub fn judge(validation: &mut Validation) {
     reasons.extend(about_the_reward(validation));
     reasons.extend(about_steps(validation));
     reasons.extend(about_distributions(validation));
-    // A stable sort keeps what is most telling in front.
+    // A stable sort keeps the most important reasons first.
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
     validation.verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Consistent);
     validation.reasons = reasons;
@@ -94,19 +94,18 @@ fn about_the_log(validation: &Validation) -> Vec<Reason> {
 
 fn about_the_reward(validation: &Validation) -> Vec<Reason> {
     let Some(gap) = &validation.reward else {
-        let sentence =
-            "the log has no reward, and not the signals to compute one: the gap is not known".to_owned();
+        let sentence = "the log has no reward, and no signals to compute it: the gap is not known".to_owned();
         return vec![Reason { verdict: Verdict::Doubtful, sentence }];
     };
     let limits = [validation.gap_warn_percent, validation.gap_fail_percent];
     let (low, high) = (gap.interval_percent.low, gap.interval_percent.high);
     let figures = format!(
-        "the simulator pays {} per step {}, the log {}: {} % [{}, {}]",
+        "the simulator has a reward of {} per step {}, the log {}: {} % [{}, {}]",
         number(gap.simulated),
         if validation.controller.is_some() {
-            "to a clone of who decided in the log"
+            "under a clone of the log's controller"
         } else {
-            "for the same actions"
+            "under the same actions"
         },
         number(gap.logged),
         number(gap.percent),
@@ -117,13 +116,13 @@ fn about_the_reward(validation: &Validation) -> Vec<Reason> {
         return vec![Reason { verdict, sentence: figures }];
     }
     if low.abs().max(high.abs()) > validation.gap_fail_percent {
-        let sentence = format!("{figures}; the log is too short to tell");
+        let sentence = format!("{figures}; the log is too short for a verdict");
         return vec![Reason { verdict: Verdict::Doubtful, sentence }];
     }
     Vec::new()
 }
 
-/// What a gap is worth; whether there is one at all is not known where its interval holds none.
+/// The verdict on a gap: at most doubtful if its interval contains 0.
 fn of_gap(percent: f64, [low, high]: [f64; 2], limits: [f64; 2]) -> Option<Verdict> {
     let is_clear = low > 0.0 || high < 0.0;
     let verdict = beyond(percent.abs(), limits)?;
@@ -142,7 +141,7 @@ fn about_steps(validation: &Validation) -> Vec<Reason> {
         reasons.push(Reason {
             verdict: Verdict::Inconsistent,
             sentence: format!(
-                "an action shows {} in the log and {} in the simulator",
+                "an action takes effect {} in the log and {} in the simulator",
                 when(logged),
                 when(simulated)
             ),
@@ -154,12 +153,12 @@ fn about_steps(validation: &Validation) -> Vec<Reason> {
         let clear = change.standard_errors.abs() > STANDARD_ERRORS;
         if let Some(verdict) = beyond(change.difference.abs(), CHANGE).filter(|_| clear) {
             let sentence = format!(
-                "{what} changes by {simulated}{unit} a step in the simulator and by {logged}{unit} in the log",
+                "{what} changes by {simulated}{unit} per step in the simulator and by {logged}{unit} in the log",
                 unit = after(&change.unit)
             );
             reasons.push(Reason { verdict, sentence });
         } else if change.difference != 0.0 {
-            // Measured by the difference itself, so that a feature's own spread need not be known.
+            // Relative to the difference itself, so that the feature's own spread is not needed.
             let per_unit = (change.means[1] - change.means[0]).abs() / change.difference.abs();
             let spread =
                 (change.deviations[1] - change.deviations[0]).abs() / per_unit.max(f64::MIN_POSITIVE);
@@ -175,8 +174,8 @@ fn about_steps(validation: &Validation) -> Vec<Reason> {
     for prediction in &validation.predictions {
         if let Some(verdict) = beyond(prediction.log - prediction.transferred, LOSS) {
             let sentence = format!(
-                "what the simulator teaches about steps of {} explains {} of their variance in the log, where the log itself \
-                 teaches {}",
+                "a predictor of {} that was fitted on the simulator explains {} of the variance in the log; a predictor \
+                 that was fitted on the log explains {}",
                 prediction.feature,
                 number(prediction.transferred),
                 number(prediction.log)
@@ -187,7 +186,7 @@ fn about_steps(validation: &Validation) -> Vec<Reason> {
     reasons
 }
 
-/// A unit behind a number; nothing for pure numbers.
+/// A unit after a number; empty for pure numbers.
 fn after(unit: &str) -> String {
     if unit == "1" || unit.is_empty() { String::new() } else { format!(" {unit}") }
 }
@@ -196,7 +195,7 @@ fn about_distributions(validation: &Validation) -> Vec<Reason> {
     let reason = |found: &super::distribution::Distribution| {
         let verdict = beyond(found.ks_distance, KS_DISTANCE).filter(|_| found.p_value <= P_VALUE)?;
         let sentence = format!(
-            "{} is distributed otherwise: mean {} in the simulator and {}{} in the log, KS distance {}",
+            "{} has a different distribution: mean {} in the simulator and {}{} in the log, KS distance {}",
             found.name,
             number(found.means[1]),
             number(found.means[0]),
@@ -226,7 +225,7 @@ fn sentence(validation: &Validation) -> String {
         let subject = match &validation.controller {
             None => subject,
             Some(controller) => {
-                format!("{subject} under a clone of who decided there, which {}", controller.quality())
+                format!("{subject} under a clone of the log's controller, which {}", controller.quality())
             }
         };
         return format!(
@@ -236,7 +235,7 @@ fn sentence(validation: &Validation) -> String {
         );
     }
     let subject = match validation.verdict {
-        Verdict::Doubtful => "It is doubtful whether the simulator does what the log shows".to_owned(),
+        Verdict::Doubtful => "It is doubtful whether the simulator is consistent with the log".to_owned(),
         Verdict::Consistent | Verdict::Inconsistent => subject,
     };
     let named: Vec<&str> =

@@ -1,19 +1,19 @@
-//! An arm that is known by its mean, and draws from a Beta distribution.
+//! An arm with a known mean, and draws from a Beta distribution.
 
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
-/// What an arm has paid.
+/// The payoffs of an arm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
-    /// Rounds in which it was taken.
+    /// Number of rounds with this arm.
     pub count: u64,
     /// Mean payoff.
     pub mean: f64,
 }
 
 impl Arm {
-    /// Takes in a payoff.
+    /// Adds a payoff.
     pub fn add(&mut self, payoff: f64) {
         self.count += 1;
         self.mean += (payoff - self.mean) / self.count as f64;
@@ -26,7 +26,7 @@ pub fn beta(a: f64, b: f64, random: &mut Stream) -> f64 {
     x / (x + y)
 }
 
-/// A draw from Gamma(shape, 1) for shapes of at least 1 (Marsaglia & Tsang 2000). Smaller ones, which payoffs outside
+/// A draw from Gamma(shape, 1) for shapes of at least 1 (Marsaglia & Tsang 2000). Smaller shapes, which payoffs outside
 /// [0, 1] would give, count as 1.
 fn gamma(shape: f64, random: &mut Stream) -> f64 {
     let d = shape.max(1.0) - 1.0 / 3.0;

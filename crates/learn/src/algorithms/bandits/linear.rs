@@ -13,7 +13,7 @@ pub struct LinearArm {
 }
 
 impl LinearArm {
-    /// For contexts of so many numbers and ridge λ.
+    /// For contexts of this size and ridge λ.
     pub fn new(width: usize, ridge: f64) -> Self {
         let mut inverse = vec![0.0; width * width];
         (0..width).for_each(|index| inverse[index * width + index] = 1.0 / ridge);
@@ -44,7 +44,7 @@ impl LinearArm {
         dot(&self.times(context), context).max(0.0).sqrt()
     }
 
-    /// Takes in a round: A ← A + x xᵀ, so A⁻¹ ← A⁻¹ − (A⁻¹x)(A⁻¹x)ᵀ / (1 + xᵀA⁻¹x).
+    /// Adds a round: A ← A + x xᵀ, so A⁻¹ ← A⁻¹ − (A⁻¹x)(A⁻¹x)ᵀ / (1 + xᵀA⁻¹x).
     pub fn add(&mut self, context: &[f64], payoff: f64) {
         let moved = self.times(context);
         let scale = 1.0 / (1.0 + dot(&moved, context));

@@ -19,7 +19,7 @@ pub struct Surrogate<T> {
 
 /// The clipped surrogate (Schulman et al. 2017, equation 7), negated to be minimised.
 ///
-/// `r = exp(log π − log π_old)`, so `d r / d log π = r`. Where the minimum is the clipped branch and the ratio lies
+/// `r = exp(log π − log π_old)`, so `d r / d log π = r`. If the minimum is the clipped branch and the ratio lies
 /// outside the range, the loss does not depend on π; elsewhere `d loss / d log π = −r Â`.
 pub fn clipped_surrogate<T: Real>(
     log_probability: T,
@@ -37,8 +37,8 @@ pub fn clipped_surrogate<T: Real>(
     }
 }
 
-/// `(target − v)²` and its derivative with respect to v. With a clip range, v is first held within `old ± range`
-/// (Stable-Baselines3's form), and the derivative is 0 where it is held.
+/// `(target − v)²` and its derivative with respect to v. With a clip range, v is first clipped to `old ± range`
+/// (Stable-Baselines3's form), and the derivative is 0 where v is clipped.
 pub fn squared_value_error<T: Real>(value: T, old_value: T, target: T, clip_range: Option<T>) -> (T, T) {
     let (used, passes) = match clip_range {
         None => (value, true),
@@ -125,7 +125,8 @@ impl ActorLoss {
         let share = 1.0 / indices.len() as f32;
         let outputs = &mut actor.outputs[..indices.len() * choices];
         if self.masked {
-            // Masks of a minibatch lie scattered in the rollout; masked decisions are the minority, so row by row will do.
+            // Masks of a minibatch lie scattered in the rollout; masked decisions are the minority, so row by row is fast
+            // enough.
             for (row, index) in outputs.chunks_exact_mut(choices).zip(indices) {
                 let allowed = &rollout.allowed[*index as usize * choices..][..choices];
                 categorical::log_probabilities(row, choices, Some(allowed));
@@ -162,7 +163,7 @@ impl ActorLoss {
         let share = 1.0 / indices.len() as f32;
         let (log_std, log_std_gradient) = actor.network.beside();
         let log_std = &*log_std;
-        // d H / d log σ = 1 for each axis, in every row alike.
+        // d H / d log σ = 1 for each axis, in every row.
         log_std_gradient.fill(-self.entropy_coefficient);
         let mut figures = ActorFigures::default();
         let rows = actor.outputs.chunks_exact(axes).zip(actor.output_gradient.chunks_exact_mut(axes));
@@ -187,7 +188,7 @@ impl ActorLoss {
 }
 
 impl ActorFigures {
-    /// Takes in one sample; returns d loss / d log π before the mean over the minibatch.
+    /// Adds one sample; returns d loss / d log π before the mean over the minibatch.
     fn sample(&mut self, log_probability: f32, old: f32, advantage: f32, loss: &ActorLoss) -> f32 {
         let surrogate = clipped_surrogate(log_probability, old, advantage, loss.clip_range);
         let deviation = f64::from(surrogate.ratio) - 1.0;
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn surrogate_by_hand() {
-        // r = 1.5, Â = 2: the clipped branch 1.2 · 2 is smaller, the sample teaches nothing more.
+        // r = 1.5, Â = 2: the clipped branch 1.2 · 2 is smaller, the sample has no gradient.
         let up = clipped_surrogate(1.5_f64.ln(), 0.0, 2.0, 0.2);
         assert!((up.loss + 2.4).abs() < 1e-12 && up.gradient == 0.0 && (up.ratio - 1.5).abs() < 1e-12);
         // r = 1.5, Â = −2: the free branch −3 is smaller, the step back is not limited.

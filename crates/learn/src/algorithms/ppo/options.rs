@@ -14,13 +14,13 @@ use crate::learning_rate::{Schedule, read_schedule};
 use crate::recipe::LearnerOptions;
 use crate::request::Request;
 
-/// With fewer updates than this, a schedule falls in too few stairs and most of what was collected is never used twice.
+/// With fewer updates, a schedule falls in too few steps, and the policy changes too rarely between collections.
 const UPDATES_FEW: u64 = 5;
 
 /// `[train.ppo]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// Environments side by side.
+    /// Number of environments in parallel.
     pub n_envs: usize,
     /// Steps of each environment between updates.
     pub n_steps: usize,
@@ -117,7 +117,7 @@ impl Options {
             Ok(section.boolean(key, meaning)?.unwrap_or(default))
         };
         let options = Self {
-            n_envs: count("n_envs", default.n_envs, "environments side by side")?,
+            n_envs: count("n_envs", default.n_envs, "environments in parallel")?,
             n_steps: count("n_steps", default.n_steps, "steps of each environment between updates")?,
             batch_size: count("batch_size", default.batch_size, "samples of a minibatch")?,
             n_epochs: count("n_epochs", default.n_epochs, "passes over each rollout")?,
@@ -158,7 +158,7 @@ impl Options {
         Ok(options)
     }
 
-    /// The options that Stable-Baselines3's users know of `VecNormalize`; the others are as they are by default.
+    /// The options of `VecNormalize` in Stable-Baselines3; the other options keep their defaults.
     fn read_normalization(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let limit = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
@@ -189,7 +189,7 @@ impl Options {
         if rollout < 2 {
             return Err(section.error(
                 "n_steps",
-                "a rollout of one sample cannot be learnt from",
+                "a rollout of one sample teaches nothing",
                 "n_envs × n_steps must be at least 2",
                 "Stable-Baselines3's default is n_steps = 2048",
             ));
@@ -257,7 +257,7 @@ impl LearnerOptions for Options {
         if *batch_size == 1 && self.normalize_advantage {
             findings.push(Finding::warn(
                 "minibatches",
-                "advantages are normalised within a minibatch, and one sample alone has always the advantage 0: raise \
+                "advantages are normalised within a minibatch, and the advantage of a single sample is always 0: raise \
                  batch_size in [train.ppo], or write normalize_advantage = false",
             ));
         }

@@ -1,5 +1,5 @@
-//! The gradient steps of an update. Actor and critic share nothing but the norm of their joint gradient: they go through the
-//! minibatches in turn on one core, or side by side on two, with the same result.
+//! The gradient steps of an update. Actor and critic share only the norm of their joint gradient: they process the
+//! minibatches in turn on one core, or in parallel on two cores, with the same result.
 
 use setpoint_nn::gradient;
 
@@ -8,10 +8,10 @@ use super::losses::{ActorFigures, ActorLoss, CriticLoss};
 use crate::actor_critic_exchange::{Exchange, Side};
 use crate::rollout::Rollout;
 
-/// What the actor's half gives instead of a squared norm when the target KL was passed.
+/// The actor's half returns this instead of a squared norm after the target KL is passed.
 const STOP: f64 = -1.0;
 
-/// What one update's losses were, summed over its minibatches.
+/// The losses of one update, summed over its minibatches.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
     pub actor: ActorFigures,
@@ -29,7 +29,7 @@ pub(super) struct StepSize {
 }
 
 impl StepSize {
-    /// Steps down the gradient that was found; `squared_norm` is that of both halves together.
+    /// Steps down the gradient; `squared_norm` is the norm of both halves together.
     fn step(self, network: &mut MinibatchNetwork, squared_norm: f64) {
         let scale = gradient::clip_scale(squared_norm, self.max_grad_norm);
         network.network.step(self.learning_rate, scale);
@@ -39,7 +39,7 @@ impl StepSize {
 /// The samples of a rollout in shuffled minibatches, epoch by epoch.
 #[derive(Clone, Copy)]
 pub(super) struct Minibatches<'a> {
-    /// Every epoch's order of the samples, one after another.
+    /// The order of the samples of every epoch, epoch after epoch.
     pub order: &'a [u32],
     pub samples: usize,
     pub batch_size: usize,
@@ -49,7 +49,7 @@ pub(super) struct Minibatches<'a> {
 #[derive(Clone, Copy)]
 struct Minibatch<'a> {
     epoch: usize,
-    /// Its number in the update, from 1 on.
+    /// Its number in the update, from 1.
     round: u64,
     indices: &'a [u32],
 }
@@ -64,17 +64,17 @@ impl<'a> Minibatches<'a> {
     }
 }
 
-/// One of the two networks on its way through the minibatches.
+/// One of the two networks during the minibatches.
 trait Half {
-    /// Finds the gradient of a minibatch; gives its squared norm, or [`STOP`].
+    /// Computes the gradient of a minibatch; returns its squared norm, or [`STOP`].
     fn find_gradient(&mut self, indices: &[u32]) -> f64;
 
     /// Steps down the gradient, clipped by the squared norm of both halves.
     fn step(&mut self, epoch: usize, squared_norm: f64);
 }
 
-/// Leads a half through the minibatches. `meet` gives the other half's squared norm for this one's, `None` where the other
-/// half broke off.
+/// Runs a half through the minibatches. `meet` returns the other half's squared norm for this half's; `None` if the other
+/// half stopped.
 fn descend(
     half: &mut impl Half,
     minibatches: Minibatches<'_>,
@@ -94,7 +94,7 @@ fn descend(
 pub(super) struct ActorHalf<'a> {
     network: &'a mut MinibatchNetwork,
     loss: ActorLoss,
-    /// The update ends where the approximate KL divergence passes this.
+    /// The update ends when the approximate KL divergence passes this.
     kl_max: f64,
     rollout: &'a Rollout,
     advantages: &'a mut [f32],
@@ -167,7 +167,7 @@ impl Half for CriticHalf<'_> {
     }
 }
 
-/// Leads both halves through the minibatches.
+/// Runs both halves through the minibatches.
 pub(super) fn update(
     mut actor: ActorHalf<'_>,
     mut critic: CriticHalf<'_>,
@@ -177,7 +177,7 @@ pub(super) fn update(
     if two_cores {
         side_by_side(&mut actor, &mut critic, minibatches);
     } else {
-        // The critic takes its whole step where the actor hands over its norm.
+        // The critic takes its whole step when the actor passes its norm.
         descend(&mut actor, minibatches, |Minibatch { epoch, indices, .. }, norm| {
             if norm == STOP {
                 return None;

@@ -14,17 +14,17 @@ use crate::learning_rate::{Schedule, read_schedule};
 use crate::recipe::LearnerOptions;
 use crate::request::Request;
 
-/// How often the weights move.
+/// The frequency of the updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Update {
     /// After every step of the finished episode, in time order.
     Step,
-    /// Once an episode, by the mean gradient of its steps.
+    /// Once per episode, by the mean gradient of its steps.
     Episode,
 }
 
-/// How a gradient moves the weights.
+/// The optimiser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Optimizer {
@@ -41,15 +41,15 @@ pub struct Options {
     pub learning_rate: Schedule,
     /// Discount per step, in [0, 1].
     pub gamma: f64,
-    /// Whether an episode's returns are brought to mean 0 and deviation 1.
+    /// Whether an episode's returns are normalised to mean 0 and deviation 1.
     pub normalize_returns: bool,
-    /// Hidden layers of the policy; none makes it linear.
+    /// Hidden layers of the policy; without hidden layers it is linear.
     pub net_arch: Vec<usize>,
     /// Activation of hidden layers.
     pub activation_fn: Activation,
-    /// How often the weights move.
+    /// The frequency of the updates.
     pub update: Update,
-    /// How a gradient moves them.
+    /// The optimiser.
     pub optimizer: Optimizer,
     /// Whether a learned state value is subtracted from the returns.
     pub baseline: bool,
@@ -81,9 +81,9 @@ impl Options {
     pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let updates = [("step", Update::Step), ("episode", Update::Episode)];
-        let update = section.one_of("update", &updates, "how often the weights move")?;
+        let update = section.one_of("update", &updates, "frequency of the updates")?;
         let optimizers = [("sgd", Optimizer::Sgd), ("adam", Optimizer::Adam)];
-        let optimizer = section.one_of("optimizer", &optimizers, "how a gradient moves the weights")?;
+        let optimizer = section.one_of("optimizer", &optimizers, "the optimiser")?;
         let flag = |key, default, meaning| -> Result<bool, Box<Diagnostic>> {
             Ok(section.boolean(key, meaning)?.unwrap_or(default))
         };
@@ -132,7 +132,7 @@ impl LearnerOptions for Options {
             findings.push(Finding::warn(
                 "episodes",
                 format!(
-                    "reinforce learns when an episode ends, and one may last {longest} of the {total_steps} steps: raise \
+                    "reinforce learns at the end of an episode, and one may last {longest} of the {total_steps} steps: raise \
                      total_steps, lower max_steps in [process], or use ppo"
                 ),
             ));
@@ -140,7 +140,7 @@ impl LearnerOptions for Options {
         if !self.normalize_returns && !self.baseline {
             findings.push(Finding::warn(
                 "variance",
-                "returns are neither normalised nor compared with a baseline, so that every action of a good episode counts as \
+                "returns are neither normalised nor compared with a baseline, so every action of a good episode counts as \
                  good: write normalize_returns = true or baseline = true in [train.reinforce]",
             ));
         }

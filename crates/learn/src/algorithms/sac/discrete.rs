@@ -33,7 +33,7 @@ pub struct DiscreteSac {
 struct State {
     temperature: Temperature,
     actions: Stream,
-    /// Decisions since the last log line, and those in which another choice was likelier than the one drawn.
+    /// Decisions since the last log line, and the number of them in which another choice was likelier than the drawn choice.
     decisions: u64,
     not_greedy: u64,
     gradient_steps: u64,
@@ -52,7 +52,7 @@ impl DiscreteSac {
         let networks = ActorCritic::new(widths, layers, rows, (seed, "sac weights"), cores, |critic| {
             [critic(0), critic(1)]
         });
-        // 98 % of the greatest entropy that so many choices can have (Christodoulou 2019, table 2).
+        // 98 % of the greatest entropy of this number of choices (Christodoulou 2019, table 2).
         let target_entropy = options.target_entropy.unwrap_or(0.98 * (choices as f64).ln());
         Self {
             state: State {
@@ -116,7 +116,7 @@ impl DiscreteSac {
 }
 
 /// d logits of one row for L = Σ_a π_a (α log π_a − q_a): π_i (f_i − Σ_a π_a f_a) with f = α log π − q (the derivative of
-/// log π itself sums to nothing). Gives L.
+/// log π itself sums to zero). Returns L.
 pub fn policy_gradient(
     log_probabilities: &[f32],
     least: impl Fn(usize) -> f32,
@@ -126,7 +126,7 @@ pub fn policy_gradient(
     let mut loss = 0.0;
     for (choice, log) in log_probabilities.iter().enumerate() {
         let p = log.exp();
-        // A forbidden choice has p = 0 and a log that means nothing.
+        // A forbidden choice has p = 0 and a meaningless logarithm.
         gradient[choice] = if p > 0.0 { alpha * log - least(choice) } else { 0.0 };
         loss += p * gradient[choice];
     }

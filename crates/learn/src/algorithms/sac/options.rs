@@ -16,7 +16,7 @@ use crate::off_policy::Collection;
 pub struct Options {
     /// Adam's step size, for all networks and the entropy coefficient.
     pub learning_rate: Schedule,
-    /// Buffer, batch and rhythm.
+    /// Options of the replay buffer and of its batches.
     #[serde(flatten)]
     pub collection: Collection,
     /// Share by which the target networks move.
@@ -25,10 +25,10 @@ pub struct Options {
     pub target_update_interval: u64,
     /// Weight of the policy's entropy.
     pub ent_coef: EntropyCoefficient,
-    /// Entropy that an automatic coefficient aims at, in nats; automatic where absent: −axes, or 0.98 log(choices).
+    /// Entropy that an automatic coefficient aims at, in nats; automatic if absent: −axes, or 0.98 log(choices).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_entropy: Option<f64>,
-    /// Noise added to actions while training; the policy explores by itself, so there is none by default.
+    /// Noise added to actions while training; the policy explores by itself, so the default has no noise.
     #[serde(flatten)]
     pub noise: ActionNoise,
     /// Widths of the hidden layers: `pi` of the actor, `vf` of the critics.

@@ -1,4 +1,4 @@
-//! The entropy coefficient: how it is written, and how it is tuned to a target entropy.
+//! The entropy coefficient: its form in the project file, and its tuning to a target entropy.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use setpoint_decision::Diagnostic;
@@ -9,7 +9,7 @@ use setpoint_decision::section::{Range, Section};
 pub enum EntropyCoefficient {
     /// Always the same.
     Fixed(f64),
-    /// Tuned, from this value on.
+    /// Tuned, starting at this value.
     Auto(f64),
 }
 
@@ -29,10 +29,10 @@ impl EntropyCoefficient {
         }
         let Some(text) = section.string("ent_coef", MEANING)? else { return Ok(None) };
         Self::parse(&text).map(Some).ok_or_else(|| {
-            let help = "\"auto\" tunes it to the target entropy, \"auto_0.1\" from 0.1 on";
+            let help = "\"auto\" tunes it to the target entropy, \"auto_0.1\" starts at 0.1";
             section.error(
                 "ent_coef",
-                &format!("`{text}` is no entropy coefficient"),
+                &format!("`{text}` is not an entropy coefficient"),
                 "expected a number or \"auto\"",
                 help,
             )
@@ -60,12 +60,12 @@ impl<'de> Deserialize<'de> for EntropyCoefficient {
         match Written::deserialize(deserializer)? {
             Written::Number(value) => Ok(Self::Fixed(value)),
             Written::Text(text) => Self::parse(&text)
-                .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no entropy coefficient"))),
+                .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not an entropy coefficient"))),
         }
     }
 }
 
-/// α, the entropy coefficient, and how it is tuned: log α down −log α · (log π + H̄) (Haarnoja et al. 2018, equation 18,
+/// α, the entropy coefficient, and its tuning: log α down −log α · (log π + H̄) (Haarnoja et al. 2018, equation 18,
 /// in the form of the authors' code, which Stable-Baselines3 follows).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Temperature {
@@ -92,11 +92,11 @@ impl Temperature {
         self.log_alpha.exp()
     }
 
-    /// One step of Adam; `mean_log_probability` is that of the present policy. Gives α before the step.
+    /// One step of Adam; `mean_log_probability` belongs to the present policy. Returns α before the step.
     pub fn step(&mut self, mean_log_probability: f64, learning_rate: f64) -> f64 {
         let alpha = self.alpha();
         if self.tuned {
-            // d/d log α: positive, so that α falls, while the policy is more random than asked for.
+            // d/d log α: positive, so that α falls, while the policy is more random than its target.
             let gradient = -(mean_log_probability + self.target_entropy);
             self.steps += 1;
             self.first = 0.9 * self.first + 0.1 * gradient;
@@ -113,7 +113,7 @@ impl Temperature {
 mod tests {
     use super::*;
 
-    /// The sign that implementations get wrong: a policy more random than asked for makes the coefficient fall.
+    /// Implementations often have the wrong sign: a policy that is more random than its target lowers the coefficient.
     #[test]
     fn the_coefficient_falls_while_entropy_is_above_the_target_and_rises_below_it() {
         let mut high = Temperature::new(EntropyCoefficient::Auto(0.5), -1.0);

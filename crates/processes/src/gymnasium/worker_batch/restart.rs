@@ -1,10 +1,10 @@
-//! Workers that die: they are started again, and the episodes of their environments are cut off.
+//! Dead workers: they are started again, and the episodes of their environments are truncated.
 
 use super::{Done, WorkerBatch, these};
 use crate::gymnasium::worker::{StartingWorker, WorkerError};
 use setpoint_process::process::Outcome;
 
-/// A worker that dies so often without a step in between is not started again.
+/// Number of deaths without a step in between after which a worker is not started again.
 const DEATHS_MAX: u32 = 3;
 
 impl WorkerBatch {
@@ -20,8 +20,8 @@ impl WorkerBatch {
                 return Err(self.broken_by(index, WorkerError::Died(reason)));
             }
             eprintln!(
-                "{}: worker {index} with {} has died: {how}\nit is started again; the episodes of its environments \
-                 were cut off",
+                "{}: worker {index} with {} died: {how}\nIt is started again; the episodes of its environments \
+                 were truncated",
                 self.settings.called(),
                 these(&lanes),
             );
@@ -45,7 +45,7 @@ impl WorkerBatch {
         }
     }
 
-    /// The episodes of a worker that died in a step, cut off at the last thing that was seen of them.
+    /// The episodes of a worker that died in a step, truncated at their last observation.
     pub(super) fn cut_off(&mut self, index: usize, how: String) -> Done {
         let lanes = self.workers[index].worker.lanes.clone();
         let features = lanes.start * self.features..lanes.end * self.features;
@@ -53,7 +53,7 @@ impl WorkerBatch {
         self.restart(index, how)?;
         self.read(index)?;
         self.transition.final_observations[features].copy_from_slice(&last);
-        // Nobody knows what the step was worth.
+        // The reward of the step is unknown.
         self.transition.signals[lanes.start * self.signals..lanes.end * self.signals].fill(0.0);
         self.transition.outcomes[lanes].fill(Outcome::Truncated);
         Ok(())
