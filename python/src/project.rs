@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use setpoint_evidence::evaluate::evaluate_into;
@@ -40,9 +40,11 @@ pub fn train(
     let folder =
         run_dir.map(RunFolder::at).or_else(|| resume.then(|| RunFolder::newest_under(&runs, name)).flatten());
     let seed = problem.decision.project.train.seed.to_string();
-    let folder = folder.unwrap_or_else(|| {
-        RunFolder::new_under(&runs, name, problem.options.name(), &seed, SystemTime::now())
-    });
+    let folder = match folder {
+        Some(folder) => folder,
+        None => RunFolder::create_under(&runs, name, problem.options.name(), &seed, SystemTime::now())
+            .map_err(|error| PyOSError::new_err(error.to_string()))?,
+    };
     let threads = cores((threads > 0).then_some(threads));
     let stop = AtomicBool::new(false);
     let work = |reporter: Reporter<Progress>| -> Result<Trained, TrainError> {

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint;
 use setpoint_learn::problem::Problem;
@@ -73,17 +74,17 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Proble
 }
 
 /// The folder of a training.
-pub fn folder_to_train(arguments: &Train, problem: &Problem) -> RunFolder {
+pub fn folder_to_train(arguments: &Train, problem: &Problem) -> Result<RunFolder, FileError> {
     if let Some(path) = &arguments.run_dir {
-        return RunFolder::at(path);
+        return Ok(RunFolder::at(path));
     }
     let name = &problem.decision.project.charter.name;
     let newest = || RunFolder::newest_under(&arguments.runs, name);
     if let Some(newest) = arguments.resume.then(newest).flatten() {
-        return newest;
+        return Ok(newest);
     }
     let seeds = seeds_text(problem.decision.project.train.seed, arguments.seeds);
-    RunFolder::new_under(&arguments.runs, name, problem.options.name(), &seeds, SystemTime::now())
+    RunFolder::create_under(&arguments.runs, name, problem.options.name(), &seeds, SystemTime::now())
 }
 
 /// The problem of a comparison, with the options of the command.
@@ -94,17 +95,17 @@ pub fn problem_to_compare(arguments: &Compare, registry: &Registry) -> Result<Pr
 }
 
 /// The folder of a comparison.
-pub fn folder_to_compare(arguments: &Compare, plan: &Plan) -> RunFolder {
+pub fn folder_to_compare(arguments: &Compare, plan: &Plan) -> Result<RunFolder, FileError> {
     if let Some(path) = &arguments.run_dir {
-        return RunFolder::at(path);
+        return Ok(RunFolder::at(path));
     }
     let settings = &plan.settings;
     let newest = || RunFolder::newest_comparison_under(&arguments.runs, &settings.project);
     if let Some(newest) = arguments.resume.then(newest).flatten() {
-        return newest;
+        return Ok(newest);
     }
     let seeds = seeds_text(settings.seed, settings.seeds);
-    RunFolder::new_under(&arguments.runs, &settings.project, "compare", &seeds, SystemTime::now())
+    RunFolder::create_under(&arguments.runs, &settings.project, "compare", &seeds, SystemTime::now())
 }
 
 /// `0`, or `0-2`.

@@ -1,10 +1,11 @@
 //! The folder that a training leaves: where its files are, how it is named, which one is the newest.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::FileError;
+use crate::{FileError, atomic};
 
 const COMPARISON: &str = "compare.toml";
 const SEARCH: &str = "study.sqlite";
@@ -22,19 +23,31 @@ impl RunFolder {
         Self { path: path.into() }
     }
 
-    /// The name of a new run: `runs/<project>/<UTC time>-<algorithm>-s<seed>`, below `root`.
-    pub fn new_under(root: &Path, project: &str, algorithm: &str, seeds: &str, now: SystemTime) -> Self {
+    /// Creates the folder of a new run: `runs/<project>/<UTC time>-<algorithm>-s<seed>`, below `root`. Whoever creates a
+    /// folder owns its name, so runs that begin in the same second, in whatever process, have folders of their own: from the
+    /// second on with a number.
+    pub fn create_under(
+        root: &Path,
+        project: &str,
+        algorithm: &str,
+        seeds: &str,
+        now: SystemTime,
+    ) -> Result<Self, FileError> {
         let folder = root.join(file_name(project));
+        atomic::create_folder(&folder)?;
         let stem = format!("{}-{algorithm}-s{seeds}", timestamp(now));
         let mut path = folder.join(&stem);
-        // Two runs in one second: the second gets a number.
-        for number in 2.. {
-            if !path.exists() {
-                break;
+        let mut number = 1;
+        loop {
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    number += 1;
+                    path = folder.join(format!("{stem}-{number}"));
+                }
+                Err(error) => return Err(FileError::on("create the folder", &path)(error)),
             }
-            path = folder.join(format!("{stem}-{number}"));
         }
-        Self { path }
     }
 
     /// The folder of all runs of a project under `root`.
@@ -181,11 +194,26 @@ mod tests {
         assert_eq!(RunFolder::newest_under(root.path(), "p"), None);
         let mut last = None;
         for _ in 0..3 {
-            let run = RunFolder::new_under(root.path(), "p", "ppo", "0", SystemTime::UNIX_EPOCH);
-            fs::create_dir_all(&run.path).unwrap();
+            let run = RunFolder::create_under(root.path(), "p", "ppo", "0", SystemTime::UNIX_EPOCH).unwrap();
             fs::write(run.project_file(), "").unwrap();
             last = Some(run);
         }
         assert_eq!(RunFolder::newest_under(root.path(), "p"), last);
+    }
+
+    #[test]
+    fn runs_of_many_threads_in_one_second_have_folders_of_their_own() {
+        let root = tempfile::tempdir().unwrap();
+        let create =
+            || RunFolder::create_under(root.path(), "p", "ppo", "0", SystemTime::UNIX_EPOCH).unwrap();
+        let mut paths: Vec<PathBuf> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| (0..25).map(|_| create().path).collect::<Vec<_>>())).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len(), 200);
+        assert!(paths.iter().all(|path| path.is_dir()));
     }
 }

@@ -16,7 +16,7 @@ use setpoint_process::Registry;
 pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_compare(arguments, registry)?;
     let plan = Plan::new(&problem, &arguments.algorithms, arguments.share, arguments.seeds)?;
-    let folder = folder_to_compare(arguments, &plan);
+    let folder = folder_to_compare(arguments, &plan)?;
     interrupt::listen();
     let Some(comparison) = carry_out(&plan, arguments, &folder, output)? else {
         output.line(format!(

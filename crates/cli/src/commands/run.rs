@@ -17,7 +17,6 @@ const CONFORMANCE_STEPS: usize = 500;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_train(arguments, registry)?;
-    let folder = folder_to_train(arguments, &problem);
     let findings = check::check(&problem, CONFORMANCE_STEPS);
     check::show(&problem, &findings, output);
     output.line("");
@@ -26,6 +25,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         output.document("run", Status::GateFailed, json!({ "findings": findings }));
         return Ok(Status::GateFailed);
     }
+    let folder = folder_to_train(arguments, &problem)?;
     interrupt::listen();
     if arguments.seeds > 1 {
         let Some(seeds) = train::seeds(&problem, arguments, &folder, output)? else {

@@ -17,7 +17,7 @@ use setpoint_process::Registry;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_train(arguments, registry)?;
-    let folder = folder_to_train(arguments, &problem);
+    let folder = folder_to_train(arguments, &problem)?;
     interrupt::listen();
     if arguments.seeds > 1 {
         let Some(seeds) = seeds(&problem, arguments, &folder, output)? else {

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use serde_json::json;
-use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
+use setpoint_files::{FileError, atomic};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Progress, cores};
 use setpoint_report::write_search;
@@ -33,7 +33,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
             problem.options.name()
         )));
     }
-    let folder = folder_of(arguments, &problem);
+    let folder = folder_of(arguments, &problem)?;
     atomic::create_folder(&folder.path)?;
     let file = StudyFile::open(&folder.search_file(), &problem.resolved())?;
     let tried = file.trials()?;
@@ -80,17 +80,17 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     Ok(Status::Done)
 }
 
-fn folder_of(arguments: &Tune, problem: &Problem) -> RunFolder {
+fn folder_of(arguments: &Tune, problem: &Problem) -> Result<RunFolder, FileError> {
     if let Some(path) = &arguments.run_dir {
-        return RunFolder::at(path);
+        return Ok(RunFolder::at(path));
     }
     let name = &problem.decision.project.charter.name;
     let newest = || RunFolder::newest_search_under(&arguments.runs, name);
     if let Some(newest) = arguments.resume.then(newest).flatten() {
-        return newest;
+        return Ok(newest);
     }
     let seed = problem.decision.project.train.seed.to_string();
-    RunFolder::new_under(&arguments.runs, name, "tune", &seed, SystemTime::now())
+    RunFolder::create_under(&arguments.runs, name, "tune", &seed, SystemTime::now())
 }
 
 /// All trials, and the proof of the best trial.
