@@ -23,9 +23,9 @@ impl RunFolder {
         Self { path: path.into() }
     }
 
-    /// Creates the folder of a new run: `runs/<project>/<UTC time>-<algorithm>-s<seed>`, below `root`. Whoever creates a
-    /// folder owns its name, so runs that begin in the same second, in whatever process, have folders of their own: from the
-    /// second on with a number.
+    /// Creates the folder of a new run: `runs/<project>/<UTC time>-<algorithm>-s<seed>`, below `root`. A run owns the name
+    /// of the folder that it creates. So runs that begin in the same second, in one process or several, have folders of
+    /// their own: from the second run on with a number.
     pub fn create_under(
         root: &Path,
         project: &str,
