@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use setpoint_decision::diagnostic::nearest;
 use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint;
@@ -71,6 +72,15 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Proble
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
     Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
+}
+
+/// The refusal of a kind that the registry does not have, with the nearest name.
+pub fn no_process(kind: &str, registry: &Registry) -> Failure {
+    let hint = match nearest(kind, registry.complete()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("processes: {}", registry.complete().collect::<Vec<_>>().join(", ")),
+    };
+    Failure::Message(format!("there is no process `{kind}`; {hint}"))
 }
 
 /// The folder of a training.

@@ -156,8 +156,7 @@ pub fn evaluate_into(
     folder: &RunFolder,
 ) -> Result<Evaluation, PlayError> {
     let evaluation = evaluate(decision, policy, seeds)?;
-    let hashes = Hashes::default().policy(POLICY, policy);
-    let hashes = hashes.project(&decision.project.charter.name, resolved, &*decision.factory)?;
+    let hashes = Hashes::of(decision, resolved)?.policy(POLICY, policy);
     evidence_file::write(&folder.evidence("evaluation"), &hashes, &evaluation)?;
     Ok(evaluation)
 }

@@ -16,6 +16,8 @@ use setpoint_files::{FileError, atomic};
 use setpoint_policy::Policy;
 use setpoint_process::Factory;
 
+use crate::decision::Decision;
+
 /// Number of the layout that [`write()`] writes.
 pub const FORMAT: u32 = 1;
 
@@ -40,6 +42,11 @@ pub struct Named {
 }
 
 impl Hashes {
+    /// Of a decision: its project by the resolved text, under the charter's name, and the files of its process.
+    pub fn of(decision: &Decision, resolved: &str) -> Result<Self, FileError> {
+        Self::default().project(&decision.project.charter.name, resolved).files_of(&*decision.factory)
+    }
+
     /// Adds a policy.
     pub fn policy(mut self, name: &str, policy: &Policy) -> Self {
         self.policies.push(Named { name: name.to_owned(), hash: policy.hash() });
@@ -52,10 +59,15 @@ impl Hashes {
         Ok(self)
     }
 
-    /// Adds a project by its resolved text, and the files of its process.
-    pub fn project(mut self, name: &str, resolved: &str, process: &dyn Factory) -> Result<Self, FileError> {
+    /// Adds a project by its resolved text. [`Hashes::files_of`] adds the files of its process.
+    pub fn project(mut self, name: &str, resolved: &str) -> Self {
         let hash = blake3::hash(resolved.as_bytes()).to_hex().to_string();
         self.projects.push(Named { name: name.to_owned(), hash });
+        self
+    }
+
+    /// Adds the files that a process was made from.
+    pub fn files_of(self, process: &dyn Factory) -> Result<Self, FileError> {
         process.files().iter().try_fold(self, |hashes, file| hashes.data(file))
     }
 
@@ -143,8 +155,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let log = root.path().join("line.csv");
         std::fs::write(&log, "abc").unwrap();
-        let process = setpoint_processes::open_kind("cart-pole", None).unwrap();
-        let hashes = Hashes::default().project("line", "abc", &*process).unwrap().data(&log).unwrap();
+        let hashes = Hashes::default().project("line", "abc").data(&log).unwrap();
         assert_eq!(hashes.clone().data(&log).unwrap(), hashes, "a file is named once");
         let path = root.path().join("evidence/x.json");
         write(&path, &hashes, &measured()).unwrap();

@@ -95,9 +95,9 @@ fn intervals_hold_the_truth() {
     }
 }
 
-/// The figure of docs/guide.md. Run with `--ignored --nocapture`.
+/// The figure of docs/guide.md.
 #[test]
-#[ignore = "takes about a minute"]
+#[ignore = "a figure of the guide, one minute: run with --ignored --nocapture"]
 fn intervals_hold_the_truth_in_ninety_of_a_hundred_logs() {
     for (label, count) in coverage(100, Behaviour::Logged) {
         assert!(count >= 90, "{label}: {count} of 100");

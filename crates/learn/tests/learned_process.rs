@@ -240,7 +240,7 @@ fn it_explains_the_next_step_of_unseen_episodes() {
 
 /// PPO with the project's settings in the process that was learnt from the random policy's log, tested in the simulator.
 #[test]
-#[ignore = "trains PPO twice"]
+#[ignore = "trains PPO twice on shared data: run with --ignored"]
 fn a_policy_learnt_in_it_alone_works_in_the_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let Some(_) = source_log(folder.path()) else { return };

@@ -29,8 +29,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
-use setpoint_decision::section::Range;
-use setpoint_decision::section::Section;
+use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
 
 use self::demand::Demand;

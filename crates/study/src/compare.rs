@@ -91,9 +91,13 @@ impl AlgorithmComparison {
     /// Stores the evidence in the folder of the comparison, with the hashes of each algorithm's project and of each seed's
     /// policy.
     pub fn keep(&self, plan: &Plan, folder: &RunFolder) -> Result<(), FileError> {
-        let mut hashes = Hashes::default();
+        // All algorithms learn in one process: its files are read once.
+        let mut hashes = match plan.problems.first() {
+            Some(problem) => Hashes::default().files_of(&*problem.decision.factory)?,
+            None => Hashes::default(),
+        };
         for (algorithm, problem) in self.settings.algorithms.iter().zip(&plan.problems) {
-            hashes = hashes.project(algorithm, &problem.resolved(), &*problem.decision.factory)?;
+            hashes = hashes.project(algorithm, &problem.resolved());
             let runs = RunFolder::at(folder.path.join(algorithm));
             for seed in self.settings.seed..self.settings.seed + self.settings.seeds {
                 let policy = runs.of_seed(seed).policy();

@@ -32,9 +32,7 @@ pub struct Seeds {
 impl Seeds {
     /// Stores the evidence in the run that contains the folders of the seeds.
     pub fn keep(&self, problem: &Problem, folder: &RunFolder) -> Result<(), FileError> {
-        let (decision, resolved) = (&problem.decision, problem.resolved());
-        let mut hashes =
-            Hashes::default().project(&decision.project.charter.name, &resolved, &*decision.factory)?;
+        let mut hashes = Hashes::of(&problem.decision, &problem.resolved())?;
         for run in &self.runs {
             let policy = folder.of_seed(run.seed).policy();
             hashes = hashes.policy_file(&format!("seed-{}", run.seed), &policy)?;

@@ -67,9 +67,7 @@ impl Probed {
     /// Stores the results in the folder of the decision's runs. The policies of the short trainings are not stored, so
     /// there is no hash of them.
     pub fn keep(&self, problem: &Problem, folder: &Path) -> Result<(), FileError> {
-        let (decision, resolved) = (&problem.decision, problem.resolved());
-        let hashes =
-            Hashes::default().project(&decision.project.charter.name, &resolved, &*decision.factory)?;
+        let hashes = Hashes::of(&problem.decision, &problem.resolved())?;
         evidence_file::write(&folder.join(FILE_NAME), &hashes, self)
     }
 

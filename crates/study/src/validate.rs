@@ -168,10 +168,7 @@ pub fn longer_than_episodes(decision: &Decision, log: &Log) -> Option<u32> {
 
 /// The hashes of the project, by its resolved text, and of the log.
 pub fn hashes(problem: &Problem, log: &Path) -> Result<Hashes, FileError> {
-    let decision = &problem.decision;
-    Hashes::default()
-        .project(&decision.project.charter.name, &problem.resolved(), &*decision.factory)?
-        .data(log)
+    Hashes::of(&problem.decision, &problem.resolved())?.data(log)
 }
 
 /// Stores the evidence in a file: the file with the name [`EVIDENCE`] in a run, or another file.

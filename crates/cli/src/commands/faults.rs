@@ -19,7 +19,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let policy = policy_of(&folder, &problem)?;
     let named = |hashes: Hashes, folder: &RunFolder, problem: &Problem, policy: &Policy| {
         let hashes = hashes.policy(&name_of(folder), policy);
-        hashes.project(&name_of(folder), &problem.resolved(), &*problem.decision.factory)
+        hashes.project(&name_of(folder), &problem.resolved()).files_of(&*problem.decision.factory)
     };
     let mut hashes = named(Hashes::default(), &folder, &problem, &policy)?;
     let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];

@@ -1,7 +1,6 @@
 //! `setpoint list`
 
 use serde_json::json;
-use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Feature, Parameter, Signal, Spec};
 use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::recipe::Recipe;
@@ -10,6 +9,7 @@ use setpoint_learn::{learned, replayed};
 
 use crate::arguments::{List, Listed};
 use crate::output::{Failure, Output, Status, number, table, wrapped, wrapped_table};
+use crate::target::no_process;
 use setpoint_process::Registry;
 
 pub fn run(arguments: &List, registry: &Registry, output: &Output) -> Result<Status, Failure> {
@@ -56,11 +56,7 @@ fn processes(kind: Option<&str>, registry: &Registry, output: &Output) -> Result
         }
         Some(kind) => {
             let Some(spec) = specs.iter().find(|spec| spec.kind == kind) else {
-                let hint = match nearest(kind, registry.complete()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("processes: {}", registry.complete().collect::<Vec<_>>().join(", ")),
-                };
-                return Err(Failure::Message(format!("there is no process `{kind}`; {hint}")));
+                return Err(no_process(kind, registry));
             };
             describe(spec, output);
             output.document("list processes", Status::Done, json!({ "processes": [spec] }));

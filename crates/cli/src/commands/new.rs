@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::json;
 use setpoint_decision::Project;
-use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::project::FILE_NAME;
 use setpoint_decision::spec::Spec;
 use setpoint_files::atomic;
@@ -12,6 +11,7 @@ use setpoint_process::Factory;
 
 use crate::arguments::New;
 use crate::output::{Failure, Output, Status};
+use crate::target::no_process;
 use setpoint_process::Registry;
 use setpoint_processes::gymnasium;
 
@@ -51,13 +51,7 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
         if let Some((key, _)) = environment {
             return Err(Failure::Message(format!("--{key} belongs to --process gymnasium, not to `{kind}`")));
         }
-        let factory = registry.open_default(kind, None).ok_or_else(|| {
-            let hint = match nearest(kind, registry.complete()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("processes: {}", registry.complete().collect::<Vec<_>>().join(", ")),
-            };
-            Failure::Message(format!("there is no process `{kind}`; {hint}"))
-        })?;
+        let factory = registry.open_default(kind, None).ok_or_else(|| no_process(kind, registry))?;
         return Ok(Chosen { factory, keys: String::new() });
     }
     let Some((key, value)) = environment else {

@@ -107,23 +107,21 @@ pub struct StoredFit {
 
 impl From<&Spec> for StoredSpec {
     fn from(spec: &Spec) -> Self {
-        let Spec { kind, summary, source, masked, deterministic, max_steps, .. } = spec.clone();
-        let Spec { reward, on_terminated, on_truncated, notes, heuristics, .. } = spec.clone();
         Self {
-            kind,
-            summary,
-            source,
+            kind: spec.kind.clone(),
+            summary: spec.summary.clone(),
+            source: spec.source.clone(),
             observation: spec.observation.iter().map(Into::into).collect(),
             action: (&spec.action).into(),
-            masked,
-            deterministic,
+            masked: spec.masked,
+            deterministic: spec.deterministic,
             signals: spec.signals.iter().map(Into::into).collect(),
-            max_steps,
-            reward,
-            on_terminated,
-            on_truncated,
-            notes,
-            heuristics,
+            max_steps: spec.max_steps,
+            reward: spec.reward.clone(),
+            on_terminated: spec.on_terminated,
+            on_truncated: spec.on_truncated,
+            notes: spec.notes.clone(),
+            heuristics: spec.heuristics.clone(),
             parameters: spec.parameters.iter().cloned().map(Into::into).collect(),
         }
     }
@@ -153,62 +151,25 @@ impl TryFrom<StoredSpec> for Spec {
     }
 }
 
-impl From<Parameter> for StoredParameter {
-    fn from(Parameter { name, unit, description, default, low, high }: Parameter) -> Self {
-        Self { name, unit, description, default, low, high }
-    }
+/// Conversions, both ways, between types that have the same fields today.
+macro_rules! same_fields {
+    ($inside:ident, $stored:ident { $($field:ident),* }) => {
+        impl From<$inside> for $stored {
+            fn from($inside { $($field),* }: $inside) -> Self {
+                Self { $($field),* }
+            }
+        }
+
+        impl From<$stored> for $inside {
+            fn from($stored { $($field),* }: $stored) -> Self {
+                Self { $($field),* }
+            }
+        }
+    };
 }
 
-impl From<StoredParameter> for Parameter {
-    fn from(StoredParameter { name, unit, description, default, low, high }: StoredParameter) -> Self {
-        Self { name, unit, description, default, low, high }
-    }
-}
-
-impl From<Layout> for StoredLayout {
-    fn from(Layout { features, actions, measured, shown }: Layout) -> Self {
-        Self { features, actions, measured, shown }
-    }
-}
-
-impl From<StoredLayout> for Layout {
-    fn from(StoredLayout { features, actions, measured, shown }: StoredLayout) -> Self {
-        Self { features, actions, measured, shown }
-    }
-}
-
-impl From<Scale> for StoredScale {
-    fn from(Scale { mean, deviation }: Scale) -> Self {
-        Self { mean, deviation }
-    }
-}
-
-impl From<StoredScale> for Scale {
-    fn from(StoredScale { mean, deviation }: StoredScale) -> Self {
-        Self { mean, deviation }
-    }
-}
-
-impl From<Limit> for StoredLimit {
-    fn from(Limit { feature, above, value, p_value }: Limit) -> Self {
-        Self { feature, above, value, p_value }
-    }
-}
-
-impl From<StoredLimit> for Limit {
-    fn from(StoredLimit { feature, above, value, p_value }: StoredLimit) -> Self {
-        Self { feature, above, value, p_value }
-    }
-}
-
-impl From<Fit> for StoredFit {
-    fn from(Fit { rows, ended, held_out_episodes, explained }: Fit) -> Self {
-        Self { rows, ended, held_out_episodes, explained }
-    }
-}
-
-impl From<StoredFit> for Fit {
-    fn from(StoredFit { rows, ended, held_out_episodes, explained }: StoredFit) -> Self {
-        Self { rows, ended, held_out_episodes, explained }
-    }
-}
+same_fields!(Parameter, StoredParameter { name, unit, description, default, low, high });
+same_fields!(Layout, StoredLayout { features, actions, measured, shown });
+same_fields!(Scale, StoredScale { mean, deviation });
+same_fields!(Limit, StoredLimit { feature, above, value, p_value });
+same_fields!(Fit, StoredFit { rows, ended, held_out_episodes, explained });
