@@ -8,9 +8,12 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use setpoint_evidence::evaluate::evaluate_into;
+use setpoint_files::newest::newest;
+use setpoint_files::run::{Kind, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::run_project;
 use setpoint_learn::train::{Progress, TrainOptions, Trained, cores};
 use setpoint_policy::Policy;
 
@@ -36,9 +39,19 @@ pub fn train(
     let problem = py
         .detach(|| Problem::load(&project, &overrides, registry(), &mut |_| {}))
         .map_err(|error| refused(&error))?;
-    let name = &problem.decision.project.charter.name;
-    let folder =
-        run_dir.map(RunFolder::at).or_else(|| resume.then(|| RunFolder::newest_under(&runs, name)).flatten());
+    let decision = &problem.decision.project;
+    let name = &decision.charter.name;
+    let folder = match run_dir {
+        Some(path) => Some(RunFolder::at(path)),
+        None if resume => {
+            let found = newest(&runs, name, Some(&decision.folder), &[Kind::Training]);
+            let found = found.map_err(|error| PyOSError::new_err(error.to_string()))?;
+            let nothing =
+                || PyValueError::new_err(format!("{name} has no run under {} to resume", runs.display()));
+            Some(found.newest.ok_or_else(nothing)?.0)
+        }
+        None => None,
+    };
     let seed = problem.decision.project.train.seed.to_string();
     let folder = match folder {
         Some(folder) => folder,
@@ -46,10 +59,11 @@ pub fn train(
             .map_err(|error| PyOSError::new_err(error.to_string()))?,
     };
     let threads = cores((threads > 0).then_some(threads));
+    let start = if resume { Start::Resume } else { Start::New };
     let stop = AtomicBool::new(false);
     let work = |reporter: Reporter<Progress>| -> Result<Trained, TrainError> {
         let progress = &mut |progress: &Progress| reporter.report(*progress);
-        let options = TrainOptions { folder: Some(folder.clone()), resume, threads, stop: &stop, progress };
+        let options = TrainOptions { folder: Some(folder.clone()), start, threads, stop: &stop, progress };
         setpoint_learn::train::train(&problem, options)
     };
     let trained = waiting::run(py, &stop, work, |py, progress| {
@@ -74,8 +88,8 @@ pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64)
     let folder = RunFolder::at(&run);
     let overrides: Vec<String> =
         episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect();
-    let problem = Problem::load(&folder.project_file(), &overrides, registry(), &mut |_| {})
-        .map_err(|error| refused(&error))?;
+    let problem =
+        run_project::load(&folder, &overrides, registry(), &mut |_| {}).map_err(|error| refused(&error))?;
     let policy = Policy::load(&folder.policy()).map_err(|error| PyValueError::new_err(error.to_string()))?;
     if let Some(reason) = problem.decision.refuses(&policy) {
         return Err(PyValueError::new_err(reason));

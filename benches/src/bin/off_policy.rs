@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use setpoint_benches::{median_seconds, print};
 use setpoint_decision::Project;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 
 fn main() {
     let algorithm = std::env::args().nth(1).unwrap_or_else(|| "sac".to_owned());
@@ -30,7 +30,7 @@ fn main() {
     let stop = AtomicBool::new(false);
     let seconds = median_seconds(1, || {
         let options =
-            TrainOptions { folder: None, resume: false, threads, stop: &stop, progress: &mut |_| {} };
+            TrainOptions { folder: None, start: Start::New, threads, stop: &stop, progress: &mut |_| {} };
         train(&problem, options).expect("a valid project");
     });
     print(&format!("{algorithm}-training"), f64::from(steps) / seconds, "steps/s");

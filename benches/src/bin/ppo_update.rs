@@ -11,7 +11,7 @@ use setpoint_evidence::environments::Environments;
 use setpoint_learn::algorithm::Algorithm;
 use setpoint_learn::algorithms::ppo::{Options, Ppo};
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 
 const PROJECT: &str = include_str!("../../../projects/assembly-setup/setpoint.toml");
 
@@ -44,7 +44,7 @@ fn main() {
     let stop = AtomicBool::new(false);
     let seconds = median_seconds(5, || {
         let options =
-            TrainOptions { folder: None, resume: false, threads: 2, stop: &stop, progress: &mut |_| {} };
+            TrainOptions { folder: None, start: Start::New, threads: 2, stop: &stop, progress: &mut |_| {} };
         train(&problem, options).expect("a ready project");
     });
     print("assembly-setup-training", seconds, "s");

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use setpoint_benches::{median_seconds, print};
 use setpoint_decision::Project;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 
 const PROJECT: &str = include_str!("../../../projects/assembly-line-reinforce/setpoint.toml");
 
@@ -15,7 +15,7 @@ fn main() {
     let stop = AtomicBool::new(false);
     let seconds = median_seconds(31, || {
         let options =
-            TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+            TrainOptions { folder: None, start: Start::New, threads: 1, stop: &stop, progress: &mut |_| {} };
         train(&problem, options).expect("a ready project");
     });
     print("reinforce-source", seconds, "s");

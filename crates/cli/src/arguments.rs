@@ -147,6 +147,9 @@ pub struct Train {
     /// Continue the project's newest run (or --run-dir); the result is bit-identical to an uninterrupted run
     #[arg(long)]
     pub resume: bool,
+    /// Delete the run in --run-dir and begin anew; with --resume, go on although lines of its logs are lost
+    #[arg(long, requires = "run_dir")]
+    pub force: bool,
     /// Folder for this run's files [default: runs/PROJECT/TIME-ALGORITHM-sSEED]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
@@ -180,6 +183,9 @@ pub struct Compare {
     /// Continue the project's newest comparison (or --run-dir); finished trainings are not repeated
     #[arg(long)]
     pub resume: bool,
+    /// Delete the run in --run-dir and begin anew; with --resume, go on although lines of its logs are lost
+    #[arg(long, requires = "run_dir")]
+    pub force: bool,
     /// Folder for the comparison's files [default: runs/PROJECT/TIME-compare-sSEEDS]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
@@ -207,6 +213,9 @@ pub struct Tune {
     /// Continue the project's newest search (or --run-dir); --trials may be larger than before
     #[arg(long)]
     pub resume: bool,
+    /// Delete the run in --run-dir and begin anew; with --resume, go on although lines of its logs are lost
+    #[arg(long, requires = "run_dir")]
+    pub force: bool,
     /// Folder for the search's files [default: runs/PROJECT/TIME-tune-sSEED]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
@@ -237,6 +246,9 @@ pub struct RunArguments {
     /// Folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
+    /// Use the run as it was trained, although the project file states other constraints today
+    #[arg(long)]
+    pub as_trained: bool,
 }
 
 #[derive(Args)]

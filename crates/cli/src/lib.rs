@@ -14,8 +14,10 @@ mod arguments;
 mod commands;
 mod dashboard;
 mod interrupt;
+mod place;
 mod preparing;
 mod progress;
+mod source;
 mod study_file;
 mod target;
 

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use setpoint_decision::Diagnostic;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::run_project;
 use setpoint_process::Registry;
 use setpoint_process::preparation::Preparation;
 
@@ -50,6 +52,16 @@ impl Drop for Preparing {
             spinner.finish_and_clear();
         }
     }
+}
+
+/// The problem of a run as the run resolved it, with overrides.
+pub fn load_run(
+    folder: &RunFolder,
+    registry: &Registry,
+    overrides: &[String],
+) -> Result<Problem, Box<Diagnostic>> {
+    let mut preparing = Preparing::new();
+    run_project::load(folder, overrides, registry, &mut |preparation| preparing.tell(preparation))
 }
 
 /// Reads a project file (or its folder) with overrides, and everything that it names.

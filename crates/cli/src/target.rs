@@ -1,47 +1,64 @@
 //! The target of a command: a run folder, or a project's newest run.
 
-use std::time::SystemTime;
+use std::path::Path;
 
 use setpoint_decision::diagnostic::nearest;
-use setpoint_files::FileError;
+use setpoint_files::newest::newest;
+use setpoint_files::run::{Kind, Marker};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_files::{FileError, storage};
 use setpoint_learn::checkpoint;
 use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
 use setpoint_policy::policy_file::PolicyFileError;
-use setpoint_study::compare::Plan;
 
 use setpoint_process::Registry;
 
 use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
 use crate::preparing;
+use crate::source::is_run;
 
-/// Finds the run.
+/// Finds the run: the given one, or the newest training of a project, of one seed or of several.
 pub fn run_folder(arguments: &RunArguments, registry: &Registry) -> Result<RunFolder, Failure> {
-    let given = RunFolder::at(&arguments.run);
-    if given.policy().is_file() || given.checkpoints().is_dir() || given.evidence("seeds").is_file() {
-        return Ok(given);
+    if is_run(&arguments.run)? {
+        return Ok(RunFolder::at(&arguments.run));
     }
     let problem = preparing::load(&arguments.run, registry, &[])?;
-    let name = &problem.decision.project.charter.name;
-    RunFolder::newest_under(&arguments.runs, name).ok_or_else(|| {
+    newest_of(&problem, &arguments.runs, &arguments.run)
+}
+
+/// The newest training of a project that `given` names.
+pub fn newest_of(problem: &Problem, runs: &Path, given: &Path) -> Result<RunFolder, Failure> {
+    let project = &problem.decision.project;
+    let name = &project.charter.name;
+    let found = newest(runs, name, Some(&project.folder), &[Kind::Training, Kind::Seeds])?;
+    found.newest.map(|(run, _)| run).ok_or_else(|| {
+        let another = found.of_another.map_or(String::new(), |other| {
+            format!(" (a run of that name belongs to the project in {})", other.display())
+        });
         Failure::Message(format!(
-            "{} has no run under {} yet: `setpoint train {}` makes a run",
-            name,
-            arguments.runs.display(),
-            arguments.run.display()
+            "{name} has no run under {} yet{another}: `setpoint train {}` makes a run",
+            runs.display(),
+            given.display()
         ))
     })
 }
 
 /// The project as the run resolved it, with overrides.
 pub fn problem_of(folder: &RunFolder, registry: &Registry, overrides: &[String]) -> Result<Problem, Failure> {
-    Ok(preparing::load(&folder.project_file(), registry, overrides)?)
+    Ok(preparing::load_run(folder, registry, overrides)?)
 }
 
 /// The run's policy; an error names the last good checkpoint.
 pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failure> {
+    if let Some(members) = seeds_of(folder)? {
+        return Err(Failure::Message(format!(
+            "{} is a training over several seeds, each with a policy of its own: name one of {}",
+            folder.path.display(),
+            members.join(", ")
+        )));
+    }
     let policy = Policy::load(&folder.policy()).map_err(|error| {
         if error.is_newer() {
             // The file is whole. Writing the policy again from a checkpoint would lose it.
@@ -66,6 +83,23 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
     }
 }
 
+/// The folders of the seeds, if a run is a training over several.
+fn seeds_of(folder: &RunFolder) -> Result<Option<Vec<String>>, Failure> {
+    let marker = Marker::of(&folder.path)?;
+    let is_of_seeds = match &marker {
+        Some(marker) => marker.kind == Kind::Seeds,
+        None => folder.evidence("seeds").is_file(),
+    };
+    if !is_of_seeds {
+        return Ok(None);
+    }
+    let entries = storage::list(&folder.path).map_err(FileError::on("list", &folder.path))?;
+    let members = entries.iter().filter(|path| {
+        path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seed-"))
+    });
+    Ok(Some(members.map(|path| path.display().to_string()).collect()))
+}
+
 /// The problem of a training command, with the options of the command.
 pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
@@ -83,45 +117,9 @@ pub fn no_process(kind: &str, registry: &Registry) -> Failure {
     Failure::Message(format!("there is no process `{kind}`; {hint}"))
 }
 
-/// The folder of a training.
-pub fn folder_to_train(arguments: &Train, problem: &Problem) -> Result<RunFolder, FileError> {
-    if let Some(path) = &arguments.run_dir {
-        return Ok(RunFolder::at(path));
-    }
-    let name = &problem.decision.project.charter.name;
-    let newest = || RunFolder::newest_under(&arguments.runs, name);
-    if let Some(newest) = arguments.resume.then(newest).flatten() {
-        return Ok(newest);
-    }
-    let seeds = seeds_text(problem.decision.project.train.seed, arguments.seeds);
-    RunFolder::create_under(&arguments.runs, name, problem.options.name(), &seeds, SystemTime::now())
-}
-
 /// The problem of a comparison, with the options of the command.
 pub fn problem_to_compare(arguments: &Compare, registry: &Registry) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
     Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
-}
-
-/// The folder of a comparison.
-pub fn folder_to_compare(arguments: &Compare, plan: &Plan) -> Result<RunFolder, FileError> {
-    if let Some(path) = &arguments.run_dir {
-        return Ok(RunFolder::at(path));
-    }
-    let settings = &plan.settings;
-    let newest = || RunFolder::newest_comparison_under(&arguments.runs, &settings.project);
-    if let Some(newest) = arguments.resume.then(newest).flatten() {
-        return Ok(newest);
-    }
-    let seeds = seeds_text(settings.seed, settings.seeds);
-    RunFolder::create_under(&arguments.runs, &settings.project, "compare", &seeds, SystemTime::now())
-}
-
-/// `0`, or `0-2`.
-fn seeds_text(first: u64, count: u64) -> String {
-    match count {
-        1 => first.to_string(),
-        count => format!("{first}-{}", first + count - 1),
-    }
 }

@@ -1,6 +1,7 @@
 //! Damaged files, full disks and read-only folders: each gives a clear error, and complete files stay complete.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use binary::{projects, setpoint, stderr, text, trained};
 
@@ -65,15 +66,13 @@ fn damaged_files_are_refused_and_the_last_good_one_is_named() {
     assert!(stderr(&output).contains("total_steps = 8192"), "{}", stderr(&output));
 }
 
-/// A full device refuses the write; the files of the run stay whole. `/dev/full` plays the full disk.
+/// A full disk refuses the write of the report; the files of the run stay whole.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_full_disk_gives_a_clear_error_and_leaves_earlier_files_whole() {
     let root = tempfile::tempdir().unwrap();
     let run = PathBuf::from(trained(root.path()));
     let policy = std::fs::read(run.join("policy.safetensors")).unwrap();
-    std::os::unix::fs::symlink("/dev/full", run.join("report.html.tmp")).unwrap();
-    let output = setpoint(&["report", text(&run)]);
+    let output = full_disk(&["report", text(&run)], "report.html");
     assert_eq!(output.status.code(), Some(2));
     assert!(
         stderr(&output).contains("report.html") && stderr(&output).contains("free some space"),
@@ -84,37 +83,35 @@ fn a_full_disk_gives_a_clear_error_and_leaves_earlier_files_whole() {
     assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), policy);
 }
 
+/// Runs a command on a disk that is full for every file whose name contains `file`.
+fn full_disk(arguments: &[&str], file: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
+    command.env("SETPOINT_STORAGE_SIMULATOR", format!("root=/,only={file},fail=1,lasting=1,error=enospc"));
+    command.args(arguments).output().unwrap()
+}
+
 /// The disk fills up in the middle of a training: the last checkpoint stays complete. With space again the training
 /// continues from it to the same end.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_disk_that_fills_up_while_training_costs_nothing_but_time() {
     let root = tempfile::tempdir().unwrap();
     let expected = std::fs::read(Path::new(&trained(root.path())).join("policy.safetensors")).unwrap();
     let run = root.path().join("filled");
     let checkpoints = run.join("checkpoints");
-    std::fs::create_dir_all(&checkpoints).unwrap();
-    std::os::unix::fs::symlink("/dev/full", checkpoints.join("00000003.checkpoint.tmp")).unwrap();
     let project = projects().join("assembly-line");
-    let arguments = [
-        "train",
-        text(&project),
-        "--steps",
-        "8192",
-        "--resume",
-        "--run-dir",
-        text(&run),
-        "--set",
-        "train.checkpoint_every_updates=1",
-    ];
-    let output = setpoint(&arguments);
+    let mut arguments = vec!["train", text(&project), "--steps", "8192", "--run-dir", text(&run)];
+    arguments.extend(["--set", "train.checkpoint_every_updates=1"]);
+    let output = full_disk(&arguments, "00000003.checkpoint");
     assert_eq!(output.status.code(), Some(2));
     let message = stderr(&output);
     assert!(message.contains("00000003.checkpoint") && message.contains("free some space"), "{message}");
     assert!(checkpoints.join("00000002.checkpoint").is_file() && !run.join("policy.safetensors").exists());
-    // The failed write has cleaned up after itself; the device has space again.
+    // The disk has space again.
+    arguments.push("--resume");
     assert_eq!(setpoint(&arguments).status.code(), Some(0));
     assert_eq!(std::fs::read(run.join("policy.safetensors")).unwrap(), expected);
+    let left = std::fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| name.to_string_lossy().ends_with(".checkpoint")));
 }
 
 /// `/sys` takes no new folders, not even from root: a place that can be read and not written.

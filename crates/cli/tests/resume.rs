@@ -28,7 +28,11 @@ impl Training {
 
     fn command(&self, folder: &Path, extra: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
-        command.arg("train").arg(&self.project).args(["--resume", "--run-dir"]).arg(folder);
+        command.arg("train").arg(&self.project).arg("--run-dir").arg(folder);
+        // A kill before the marker leaves no run: then it begins.
+        if folder.join("run.json").is_file() {
+            command.arg("--resume");
+        }
         command.args(["--set", "train.checkpoint_every_updates=1", "--threads", "1"]);
         command.args(self.options).args(extra).stdout(Stdio::null()).stderr(Stdio::null());
         command

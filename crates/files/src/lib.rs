@@ -1,12 +1,22 @@
-//! Files that survive a kill or a full disk.
+//! Files that survive a kill or a full disk, and folders that belong to one run.
 //!
+//! * [`storage`] – the operations on files, which tests can fail
 //! * [`atomic`] – a file is replaced whole, or not at all
-//! * [`append`] – append-only files whose length a checkpoint remembers
+//! * [`append`] – append-only files whose extent a checkpoint remembers
 //! * [`run_folder`] – where the files of a run are
+//! * [`run`] – a run that this process may write: marker, identity and lock
+//! * [`newest`] – the newest run of a project
 
 pub mod append;
 pub mod atomic;
 mod error;
+pub mod identity;
+pub mod lock;
+pub mod newest;
+pub mod run;
 pub mod run_folder;
+#[cfg(feature = "simulator")]
+pub mod simulator;
+pub mod storage;
 
 pub use error::FileError;

@@ -1,14 +1,15 @@
 //! The folder that a training leaves: where its files are, how it is named, which one is the newest.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::{FileError, atomic};
+use crate::{FileError, atomic, storage};
 
 const COMPARISON: &str = "compare.toml";
 const SEARCH: &str = "study.sqlite";
+/// The most that a text file of a run may have: the metrics of a year at a line a second.
+const TEXT_BYTES_MAX: u64 = 64 << 30;
 
 /// A run's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,11 @@ impl RunFolder {
         let mut path = folder.join(&stem);
         let mut number = 1;
         loop {
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path }),
+            match storage::create_folder(&path) {
+                Ok(()) => {
+                    atomic::sync_parent(&path)?;
+                    return Ok(Self { path });
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     number += 1;
                     path = folder.join(format!("{stem}-{number}"));
@@ -50,34 +54,9 @@ impl RunFolder {
         }
     }
 
-    /// The folder of all runs of a project under `root`.
+    /// The folder of all runs of projects of one name under `root`.
     pub fn all_of(root: &Path, project: &str) -> PathBuf {
         root.join(file_name(project))
-    }
-
-    /// The newest run of a project under `root`, by name (names begin with the time).
-    pub fn newest_under(root: &Path, project: &str) -> Option<Self> {
-        Self::newest_with(root, project, "setpoint.toml")
-    }
-
-    /// The newest comparison of algorithms of a project under `root`.
-    pub fn newest_comparison_under(root: &Path, project: &str) -> Option<Self> {
-        Self::newest_with(root, project, COMPARISON)
-    }
-
-    /// The newest search of a project under `root`.
-    pub fn newest_search_under(root: &Path, project: &str) -> Option<Self> {
-        Self::newest_with(root, project, SEARCH)
-    }
-
-    fn newest_with(root: &Path, project: &str, file: &str) -> Option<Self> {
-        let mut paths: Vec<PathBuf> = fs::read_dir(root.join(file_name(project)))
-            .ok()?
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.join(file).is_file())
-            .collect();
-        paths.sort();
-        paths.pop().map(Self::at)
     }
 
     /// The folder of one seed, in a run of several.
@@ -143,9 +122,33 @@ impl RunFolder {
         self.path.join("evidence").join(format!("{name}.json"))
     }
 
+    /// Everything directly in the folder that a run writes, but for its marker, its lock, and the runs that are part of it.
+    pub fn owned(&self) -> Vec<PathBuf> {
+        let side = |end: &str| self.path.join(format!("{SEARCH}{end}"));
+        vec![
+            self.checkpoints(),
+            self.replay(),
+            self.tensorboard(),
+            self.path.join("evidence"),
+            self.metrics(),
+            self.episodes(),
+            self.policy(),
+            self.summary(),
+            self.report(),
+            self.comparison_file(),
+            self.comparison_page(),
+            self.search_file(),
+            side("-wal"),
+            side("-shm"),
+            side("-journal"),
+            self.search_page(),
+            self.project_file(),
+        ]
+    }
+
     /// Reads a text file of the run.
     pub fn read(path: &Path) -> Result<String, FileError> {
-        fs::read_to_string(path).map_err(FileError::on("read", path))
+        storage::read_text(path, TEXT_BYTES_MAX).map_err(FileError::on("read", path))
     }
 }
 
@@ -157,7 +160,7 @@ fn file_name(project: &str) -> String {
 }
 
 /// `20261121T083015Z`, by the civil calendar (Howard Hinnant's days-to-date algorithm).
-fn timestamp(now: SystemTime) -> String {
+pub(crate) fn timestamp(now: SystemTime) -> String {
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
@@ -186,19 +189,6 @@ mod tests {
         assert_eq!(timestamp(at(1_798_761_599)), "20261231T235959Z");
         assert_eq!(file_name("../a b/ü"), "..-a-b-ü");
         assert_eq!(file_name(".."), "project");
-    }
-
-    #[test]
-    fn the_newest_run_is_found_and_a_second_run_in_one_second_gets_its_own_folder() {
-        let root = tempfile::tempdir().unwrap();
-        assert_eq!(RunFolder::newest_under(root.path(), "p"), None);
-        let mut last = None;
-        for _ in 0..3 {
-            let run = RunFolder::create_under(root.path(), "p", "ppo", "0", SystemTime::UNIX_EPOCH).unwrap();
-            fs::write(run.project_file(), "").unwrap();
-            last = Some(run);
-        }
-        assert_eq!(RunFolder::newest_under(root.path(), "p"), last);
     }
 
     #[test]

@@ -1,26 +1,35 @@
 //! Checkpoints: everything that a training needs to continue bit for bit, in one file with a checksum.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::episodes::{EpisodeStatistics, StoredEpisodes};
 use crate::error::TrainError;
-use setpoint_files::FileError;
-use setpoint_files::atomic;
+use setpoint_files::append::Extent;
+use setpoint_files::identity::Identity;
+use setpoint_files::run::Marker;
+use setpoint_files::{FileError, atomic, storage};
 
 /// Number of the layout.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Every checkpoint begins with this, the number of its layout, and an end of line.
 const MAGIC: &[u8] = b"setpoint checkpoint v";
 const HASH_BYTES: usize = 32;
 /// Number of older checkpoints to keep, in case the disk damages the newest.
 const KEPT: usize = 3;
+/// A longer file is refused before it is read whole.
+const BYTES_MAX: u64 = 64 << 30;
 
 /// A training at the end of an update.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
+    /// The run that wrote it; `None` in files from before format 3.
+    pub run: Option<Identity>,
+    /// The machine's level that it was computed with; `None` in files from before format 3.
+    pub machine: Option<String>,
+    /// BLAKE3 of the policy file of this moment; `None` in files from before format 3.
+    pub policy: Option<[u8; 32]>,
     /// Updates done.
     pub updates: u64,
     /// Environment steps taken.
@@ -29,20 +38,36 @@ pub struct Checkpoint {
     pub wall_seconds: f64,
     /// Moving and best returns.
     pub episodes: EpisodeStatistics,
-    /// Length of `metrics.jsonl` at this moment, in bytes; a resume cuts off later lines.
-    pub metrics_bytes: u64,
-    /// Length of `episodes.csv` at this moment, in bytes.
-    pub episodes_bytes: u64,
+    /// The extent of `metrics.jsonl` at this moment; a resume cuts off later lines.
+    pub metrics: Extent,
+    /// The extent of `episodes.csv` at this moment.
+    pub episodes_log: Extent,
     /// The environments, mid-episode.
     pub environments: Vec<u8>,
     /// The learner.
     pub learner: Vec<u8>,
 }
 
-/// The payload of format 2, in postcard: the order of the fields is the format. Environments and learner are bytes of their
+/// The payload of format 3, in postcard: the order of the fields is the format. Environments and learner are bytes of their
 /// own types; golden checkpoints in `tests/golden` contain them.
 #[derive(Serialize, Deserialize)]
 struct Stored {
+    run: [u8; 16],
+    machine: String,
+    policy: [u8; 32],
+    updates: u64,
+    steps: u64,
+    wall_seconds: f64,
+    episodes: StoredEpisodes,
+    metrics: (u64, [u8; 32]),
+    episodes_log: (u64, [u8; 32]),
+    environments: Vec<u8>,
+    learner: Vec<u8>,
+}
+
+/// The payload of format 2.
+#[derive(Deserialize)]
+struct Stored2 {
     updates: u64,
     steps: u64,
     wall_seconds: f64,
@@ -55,13 +80,17 @@ struct Stored {
 
 impl From<&Checkpoint> for Stored {
     fn from(checkpoint: &Checkpoint) -> Self {
+        let extent = |extent: Extent| (extent.bytes, extent.hash.unwrap_or_default());
         Self {
+            run: checkpoint.run.map_or([0; 16], |run| *run.bytes()),
+            machine: checkpoint.machine.clone().unwrap_or_default(),
+            policy: checkpoint.policy.unwrap_or_default(),
             updates: checkpoint.updates,
             steps: checkpoint.steps,
             wall_seconds: checkpoint.wall_seconds,
             episodes: checkpoint.episodes.clone().into(),
-            metrics_bytes: checkpoint.metrics_bytes,
-            episodes_bytes: checkpoint.episodes_bytes,
+            metrics: extent(checkpoint.metrics),
+            episodes_log: extent(checkpoint.episodes_log),
             environments: checkpoint.environments.clone(),
             learner: checkpoint.learner.clone(),
         }
@@ -70,13 +99,35 @@ impl From<&Checkpoint> for Stored {
 
 impl From<Stored> for Checkpoint {
     fn from(stored: Stored) -> Self {
+        let extent = |(bytes, hash)| Extent { bytes, hash: Some(hash) };
         Self {
+            run: Some(Identity::from_bytes(stored.run)),
+            machine: Some(stored.machine),
+            policy: Some(stored.policy),
             updates: stored.updates,
             steps: stored.steps,
             wall_seconds: stored.wall_seconds,
             episodes: stored.episodes.into(),
-            metrics_bytes: stored.metrics_bytes,
-            episodes_bytes: stored.episodes_bytes,
+            metrics: extent(stored.metrics),
+            episodes_log: extent(stored.episodes_log),
+            environments: stored.environments,
+            learner: stored.learner,
+        }
+    }
+}
+
+impl From<Stored2> for Checkpoint {
+    fn from(stored: Stored2) -> Self {
+        Self {
+            run: None,
+            machine: None,
+            policy: None,
+            updates: stored.updates,
+            steps: stored.steps,
+            wall_seconds: stored.wall_seconds,
+            episodes: stored.episodes.into(),
+            metrics: Extent { bytes: stored.metrics_bytes, hash: None },
+            episodes_log: Extent { bytes: stored.episodes_bytes, hash: None },
             environments: stored.environments,
             learner: stored.learner,
         }
@@ -92,7 +143,7 @@ impl Checkpoint {
         let mut all = list(folder)?;
         while all.len() > KEPT {
             let oldest = all.remove(0);
-            fs::remove_file(&oldest).map_err(FileError::on("delete the old checkpoint", &oldest))?;
+            storage::remove(&oldest).map_err(FileError::on("delete the old checkpoint", &oldest))?;
         }
         Ok(path)
     }
@@ -110,26 +161,29 @@ impl Checkpoint {
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let (format, rest) = first_line(bytes).ok_or("it does not begin like a checkpoint")?;
-        if format != FORMAT {
+        if !(FORMAT - 1..=FORMAT).contains(&format) {
             let age = if format > FORMAT { "newer" } else { "older" };
             return Err(format!(
-                "it has format {format}; this Setpoint ({}) reads format {FORMAT}. Resume it with the {age} Setpoint that \
-                 wrote it",
-                env!("CARGO_PKG_VERSION")
+                "it has format {format}; this Setpoint ({}) reads formats {} and {FORMAT}. Resume it with the {age} Setpoint \
+                 that wrote it",
+                env!("CARGO_PKG_VERSION"),
+                FORMAT - 1
             ));
         }
         let (hash, payload) = rest.split_at_checked(HASH_BYTES).ok_or("it is cut short")?;
         if blake3::hash(payload).as_bytes() != hash {
             return Err("its checksum does not match its content: it was changed or damaged".into());
         }
-        let stored: Stored =
-            postcard::from_bytes(payload).map_err(|error| format!("it does not parse: {error}"))?;
-        Ok(stored.into())
+        let parsed = match format {
+            2 => postcard::from_bytes(payload).map(|stored: Stored2| stored.into()),
+            _ => postcard::from_bytes(payload).map(|stored: Stored| stored.into()),
+        };
+        parsed.map_err(|error| format!("it does not parse: {error}"))
     }
 
     /// Reads one checkpoint; an error names the newest complete checkpoint of the same folder.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let bytes = fs::read(path).map_err(FileError::on("read the checkpoint", path))?;
+        let bytes = storage::read(path, BYTES_MAX).map_err(FileError::on("read the checkpoint", path))?;
         Self::from_bytes(&bytes).map_err(|reason| TrainError::Checkpoint {
             path: path.to_owned(),
             reason,
@@ -137,12 +191,30 @@ impl Checkpoint {
         })
     }
 
-    /// The newest checkpoint of a folder; `None` if there is no checkpoint yet.
-    pub fn newest(folder: &Path) -> Result<Option<(PathBuf, Self)>, TrainError> {
-        match list(folder)?.pop() {
-            None => Ok(None),
-            Some(path) => Self::read(&path).map(|checkpoint| Some((path, checkpoint))),
+    /// The newest checkpoint of a run in `folder`; `None` if there is no checkpoint yet. A checkpoint of another run is
+    /// refused, for it is not this run's to read or to delete.
+    pub fn newest(folder: &Path, marker: &Marker) -> Result<Option<(PathBuf, Self)>, TrainError> {
+        let all = list(folder)?;
+        let Some((newest, older)) = all.split_last() else { return Ok(None) };
+        let checkpoint = Self::read(newest)?;
+        checkpoint.refuse_of_another(newest, marker)?;
+        for path in older {
+            let bytes = storage::read(path, BYTES_MAX).map_err(FileError::on("read the checkpoint", path))?;
+            // A damaged older one is no obstacle.
+            if let Ok(older) = Self::from_bytes(&bytes) {
+                older.refuse_of_another(path, marker)?;
+            }
         }
+        Ok(Some((newest.clone(), checkpoint)))
+    }
+
+    fn refuse_of_another(&self, path: &Path, marker: &Marker) -> Result<(), TrainError> {
+        if marker.owns(self.run) {
+            return Ok(());
+        }
+        let run =
+            self.run.map_or("a run from before identities".to_owned(), |run| format!("run {}", run.short()));
+        Err(TrainError::OtherRun { path: path.to_owned(), found: run, run: marker.identity.short() })
     }
 }
 
@@ -157,37 +229,66 @@ fn first_line(bytes: &[u8]) -> Option<(u32, &[u8])> {
 
 /// The newest complete checkpoint of a folder.
 pub fn last_good(folder: &Path) -> Option<PathBuf> {
-    let whole = |path: &PathBuf| fs::read(path).is_ok_and(|bytes| Checkpoint::from_bytes(&bytes).is_ok());
+    let whole = |path: &PathBuf| {
+        storage::read(path, BYTES_MAX).is_ok_and(|bytes| Checkpoint::from_bytes(&bytes).is_ok())
+    };
     list(folder).ok()?.into_iter().rev().find(whole)
 }
 
 /// All checkpoints of a folder, oldest first.
-fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(FileError::on("read the folder", folder)(error)),
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "checkpoint"))
-        .collect();
-    paths.sort();
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let mut paths = storage::list(folder).map_err(FileError::on("list", folder))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "checkpoint"));
     Ok(paths)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use setpoint_files::run::{Kind, Origin};
+
     use super::*;
+
+    pub(crate) fn marker() -> Marker {
+        Marker {
+            format: 1,
+            identity: Identity::from_bytes([7; 16]),
+            kind: Kind::Training,
+            project: Origin { name: "line".to_owned(), folder: None, absolute: None },
+            part_of: None,
+            number: 1,
+            adopted: false,
+            begun: "20261129T120000Z".to_owned(),
+            setpoint_version: "0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_run_is_refused_and_stays_there() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(4).write(folder.path()).unwrap();
+        for updates in [2, 6] {
+            let path = Checkpoint { run: Some(Identity::random()), ..checkpoint(updates) }
+                .write(folder.path())
+                .unwrap();
+            // A run that may read files without an identity still reads none of another identity.
+            let error = Checkpoint::newest(folder.path(), &Marker { adopted: true, ..marker() }).unwrap_err();
+            assert!(error.to_string().contains("belongs to run"), "{error}");
+            std::fs::remove_file(path).unwrap();
+        }
+        assert!(Checkpoint::newest(folder.path(), &marker()).unwrap().is_some());
+    }
 
     fn checkpoint(updates: u64) -> Checkpoint {
         Checkpoint {
+            run: Some(marker().identity),
+            machine: Some("avx2".to_owned()),
+            policy: Some([3; 32]),
             updates,
             steps: updates * 8,
             wall_seconds: 1.5,
             episodes: EpisodeStatistics::default(),
-            metrics_bytes: 10,
-            episodes_bytes: 20,
+            metrics: Extent { bytes: 10, hash: Some([1; 32]) },
+            episodes_log: Extent { bytes: 20, hash: Some([2; 32]) },
             environments: vec![1, 2, 3],
             learner: (0..200).collect(),
         }
@@ -196,11 +297,11 @@ mod tests {
     #[test]
     fn the_newest_comes_back_and_old_ones_go() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Checkpoint::newest(folder.path()).unwrap(), None);
+        assert_eq!(Checkpoint::newest(folder.path(), &marker()).unwrap(), None);
         for updates in 1..=5 {
             checkpoint(updates).write(folder.path()).unwrap();
         }
-        let (path, newest) = Checkpoint::newest(folder.path()).unwrap().unwrap();
+        let (path, newest) = Checkpoint::newest(folder.path(), &marker()).unwrap().unwrap();
         assert_eq!(newest, checkpoint(5));
         assert!(path.ends_with("00000005.checkpoint"));
         assert_eq!(list(folder.path()).unwrap().len(), KEPT);
@@ -209,8 +310,8 @@ mod tests {
     #[test]
     fn another_format_is_refused_by_its_number() {
         let bytes = checkpoint(1).to_bytes();
-        assert!(bytes.starts_with(b"setpoint checkpoint v2\n"));
-        for (format, age) in [("3", "newer"), ("1", "older"), ("4294967295", "newer")] {
+        assert!(bytes.starts_with(b"setpoint checkpoint v3\n"));
+        for (format, age) in [("4", "newer"), ("1", "older"), ("4294967295", "newer")] {
             let mut other = [MAGIC, format.as_bytes()].concat();
             other.extend_from_slice(&bytes[MAGIC.len() + 1..]);
             let reason = Checkpoint::from_bytes(&other).unwrap_err();
@@ -223,12 +324,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let good = checkpoint(1).write(folder.path()).unwrap();
         let newest = checkpoint(2).write(folder.path()).unwrap();
-        let bytes = fs::read(&newest).unwrap();
+        let bytes = std::fs::read(&newest).unwrap();
         for position in (0..bytes.len()).step_by(7) {
             let mut broken = bytes.clone();
             broken[position] ^= 0x10;
-            fs::write(&newest, &broken).unwrap();
-            let error = Checkpoint::newest(folder.path()).unwrap_err();
+            std::fs::write(&newest, &broken).unwrap();
+            let error = Checkpoint::newest(folder.path(), &marker()).unwrap_err();
             let TrainError::Checkpoint { path, last_good, .. } = &error else { panic!("{error}") };
             assert_eq!((path, last_good.as_ref()), (&newest, Some(&good)), "{error}");
         }

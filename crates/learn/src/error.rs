@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use setpoint_evidence::PlayError;
 use setpoint_files::FileError;
+use setpoint_files::run::RunError;
 use setpoint_guard::recommendation::NoRecommendation;
 use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_process::StateError;
@@ -55,6 +56,38 @@ pub enum TrainError {
         /// The newest complete checkpoint of the run.
         last_good: Option<PathBuf>,
     },
+    /// A replay buffer on disk is not usable.
+    #[error(
+        "{} is not usable: {reason}. Nothing was changed; restore the folder from a copy and resume, or begin anew with --force",
+        path.display()
+    )]
+    Replay {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason: found and expected content.
+        reason: String,
+    },
+    /// A log of the run is not what its checkpoint relies on.
+    #[error(
+        "{source}. Nothing was changed; restore the file from a copy, or resume with --force to go on with the lines that are there"
+    )]
+    Log {
+        /// The file and the reason.
+        source: FileError,
+    },
+    /// A file bears the identity of another run.
+    #[error("{} belongs to {found}, not to run {run} of this folder: move it away", path.display())]
+    OtherRun {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// The run of the folder.
+        run: String,
+    },
+    /// The folder cannot be used for this run.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// The policy file of a finished run is not usable.
     #[error(transparent)]
     Policy(#[from] PolicyFileError),

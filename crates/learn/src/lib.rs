@@ -40,6 +40,7 @@ pub mod replayed;
 pub mod request;
 pub mod rollout;
 pub mod run_files;
+pub mod run_project;
 pub mod tensorboard;
 pub mod train;
 pub mod trainer;

@@ -1,10 +1,11 @@
 //! The files of a training in its run folder: metrics, episodes, events, the replay buffer, checkpoints.
 
 use setpoint_evidence::environments::{Environments, Episode};
-use setpoint_files::FileError;
-use setpoint_files::append::AppendFile;
-use setpoint_files::atomic;
+use setpoint_files::append::{self, AppendFile, Checked, Extent};
+use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_files::{FileError, atomic};
+use setpoint_nn::level;
 
 use crate::algorithm::Algorithm;
 use crate::checkpoint::{self, Checkpoint};
@@ -12,12 +13,13 @@ use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
 use crate::metrics::{EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
-use crate::replay::segments::Segments;
-use crate::tensorboard::EventFile;
+use crate::replay::segments::{Changes, Segments};
+use crate::run_project;
+use crate::tensorboard::{self, EventFile};
 
-/// A run's open files.
+/// A run's open files. The run is locked as long as they are open.
 pub struct RunFiles {
-    folder: RunFolder,
+    run: Run,
     metrics: AppendFile,
     episodes: AppendFile,
     events: EventFile,
@@ -30,25 +32,34 @@ pub struct Restored {
     pub files: RunFiles,
     /// The checkpoint; `None` if the training begins.
     pub checkpoint: Option<Checkpoint>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Everything that a resume has found good, before it changes anything.
+struct Found {
+    replay: Segments,
+    changes: Changes,
+    metrics: Checked,
+    episodes: Checked,
 }
 
 impl RunFiles {
-    /// Opens the files of a run. Restores learner and environments from its newest checkpoint, if `resume` is set and there
-    /// is a checkpoint; otherwise the learner begins.
+    /// Opens the files of a run. A resumed run restores learner and environments from its newest checkpoint, if there is one;
+    /// otherwise the learner begins. Everything is checked before anything is changed: a refusal changes nothing.
     pub fn open(
         problem: &Problem,
-        folder: &RunFolder,
-        resume: bool,
+        run: Run,
+        start: Start,
         learner: &mut dyn Algorithm,
         environments: &mut Environments,
     ) -> Result<Restored, TrainError> {
+        let folder = run.folder.clone();
         let mut checkpoint = None;
-        if resume {
-            same_settings(problem, folder)?;
-            checkpoint = Checkpoint::newest(&folder.checkpoints())?;
+        if run.resumed {
+            same_settings(problem, &folder)?;
+            checkpoint = Checkpoint::newest(&folder.checkpoints(), &run.marker)?;
         }
-        atomic::create_folder(&folder.path)?;
-        atomic::replace(&folder.project_file(), problem.resolved().as_bytes())?;
         match &checkpoint {
             None => learner.begin(environments),
             Some((path, saved)) => {
@@ -61,46 +72,49 @@ impl RunFiles {
                 learner.load(&saved.learner).map_err(refuse)?;
             }
         }
-        let mut replay = Segments::default();
-        match learner.replay_to_restore() {
-            Some((buffer, state)) => replay.restore(buffer, state, &folder.replay())?,
-            // The segments of an earlier training in this folder belong to none of this training's checkpoints.
-            None => atomic::remove_folder(&folder.replay())?,
-        }
+        let checkpoint = checkpoint.map(|(_, checkpoint)| checkpoint);
+        let found = Self::look(&run, start, checkpoint.as_ref(), learner)?;
         if checkpoint.is_some() && !problem.decision.factory.resumes_exactly() {
             learner.begin_new_episodes(environments);
         }
-        let checkpoint = checkpoint.map(|(_, checkpoint)| checkpoint);
-        let files = Self::append(problem, folder, checkpoint.as_ref(), replay, environments.steps())?;
-        Ok(Restored { files, checkpoint })
+        let notes = checkpoint.as_ref().and_then(other_machine).into_iter().collect();
+        let files = found.open(problem, run, checkpoint.is_none(), environments.steps())?;
+        Ok(Restored { files, checkpoint, notes })
     }
 
-    /// Opens the files that grow, cut back to their length at the checkpoint.
-    fn append(
-        problem: &Problem,
-        folder: &RunFolder,
+    /// Looks at the files that grow. Fills the learner's replay buffer.
+    fn look(
+        run: &Run,
+        start: Start,
         checkpoint: Option<&Checkpoint>,
-        replay: Segments,
-        steps: u64,
-    ) -> Result<Self, FileError> {
-        let (metrics_bytes, episodes_bytes) =
-            checkpoint.map_or((0, 0), |saved| (saved.metrics_bytes, saved.episodes_bytes));
-        let metrics = AppendFile::open(&folder.metrics(), metrics_bytes)?;
-        let mut episodes = AppendFile::open(&folder.episodes(), episodes_bytes)?;
-        if episodes_bytes == 0 {
-            episodes.line(EPISODES_HEADER)?;
-        }
-        if metrics_bytes == 0 {
-            atomic::remove_folder(&folder.tensorboard())?;
-        }
-        let names = problem.spec().action.names().into_iter().map(str::to_owned).collect();
-        let events = EventFile::create(&folder.tensorboard(), names, steps)?;
-        Ok(Self { folder: folder.clone(), metrics, episodes, events, replay })
+        learner: &mut dyn Algorithm,
+    ) -> Result<Found, TrainError> {
+        let folder = &run.folder;
+        let (replay, changes) = match learner.replay_to_restore() {
+            Some((buffer, state)) => Segments::restore(buffer, state, &folder.replay(), &run.marker)?,
+            // Without a checkpoint that needs them, segments belong to updates that are repeated.
+            None => (Segments::of(run.marker.identity), Changes::delete_all(&folder.replay())?),
+        };
+        let log = |path: &std::path::Path, extent: Extent| match append::check(path, extent) {
+            Err(_) if start == Start::ResumeWithoutLogs => append::check_remains(path),
+            Err(source) => Err(source),
+            checked => checked,
+        };
+        let extents = checkpoint.map_or_else(Default::default, |saved| (saved.metrics, saved.episodes_log));
+        let lost = |source: FileError| TrainError::Log { source };
+        let metrics = log(&folder.metrics(), extents.0).map_err(lost)?;
+        let episodes = log(&folder.episodes(), extents.1).map_err(lost)?;
+        Ok(Found { replay, changes, metrics, episodes })
     }
 
     /// The run's folder.
     pub fn folder(&self) -> &RunFolder {
-        &self.folder
+        &self.run.folder
+    }
+
+    /// The run.
+    pub fn run(&self) -> &Run {
+        &self.run
     }
 
     /// Appends a finished episode.
@@ -115,36 +129,76 @@ impl RunFiles {
         self.events.add(line)
     }
 
-    /// Writes a checkpoint of a training after this number of updates.
+    /// Writes a checkpoint of a training after this number of updates. `policy` is the hash of the policy file of this moment.
     pub fn checkpoint(
         &mut self,
         learner: &dyn Algorithm,
         environments: &Environments,
         statistics: &EpisodeStatistics,
         (updates, wall_seconds): (u64, f64),
+        policy: [u8; 32],
     ) -> Result<(), TrainError> {
         // The buffer first: a checkpoint guarantees that its data exists.
         if let Some(buffer) = learner.replay() {
-            self.replay.sync(buffer, &self.folder.replay())?;
+            self.replay.sync(buffer, &self.run.folder.replay())?;
         }
         let checkpoint = Checkpoint {
+            run: Some(self.run.marker.identity),
+            machine: Some(level::name().to_owned()),
+            policy: Some(policy),
             updates,
             steps: environments.steps(),
             wall_seconds,
             episodes: statistics.clone(),
-            metrics_bytes: self.metrics.sync()?,
-            episodes_bytes: self.episodes.sync()?,
+            metrics: self.metrics.sync()?,
+            episodes_log: self.episodes.sync()?,
             environments: environments.save()?,
             learner: learner.save()?,
         };
-        checkpoint.write(&self.folder.checkpoints()).map(drop)
+        checkpoint.write(&self.run.folder.checkpoints()).map(drop)
     }
 
     /// An error that stopped the training, with the newest complete checkpoint.
     pub fn stopped(&self, error: TrainError) -> TrainError {
-        let last_good = checkpoint::last_good(&self.folder.checkpoints());
+        let last_good = checkpoint::last_good(&self.run.folder.checkpoints());
         TrainError::Stopped { source: Box::new(error), last_good }
     }
+}
+
+impl Found {
+    /// Opens the files that grow, cut back to their extent at the checkpoint, and makes the other changes of a resume.
+    fn open(self, problem: &Problem, run: Run, is_begun: bool, steps: u64) -> Result<RunFiles, FileError> {
+        let folder = &run.folder;
+        atomic::sweep_files(&folder.path, &[folder.project_file(), folder.policy(), folder.summary()])?;
+        atomic::sweep(&folder.checkpoints())?;
+        let resolved = problem.resolved();
+        if !folder.project_file().is_file() || RunFolder::read(&folder.project_file())? != resolved {
+            atomic::replace(&folder.project_file(), resolved.as_bytes())?;
+        }
+        self.changes.make(&folder.replay())?;
+        let metrics = self.metrics.open()?;
+        let mut episodes = self.episodes.open()?;
+        if episodes.is_empty() {
+            episodes.line(EPISODES_HEADER)?;
+        }
+        if is_begun {
+            tensorboard::delete_events(&folder.tensorboard())?;
+        }
+        let names = problem.spec().action.names().into_iter().map(str::to_owned).collect();
+        let events = EventFile::create(&folder.tensorboard(), names, steps)?;
+        Ok(RunFiles { metrics, episodes, events, replay: self.replay, run })
+    }
+}
+
+/// A sentence, if a checkpoint was computed at another level of the machine.
+fn other_machine(checkpoint: &Checkpoint) -> Option<String> {
+    let (there, here) = (checkpoint.machine.as_deref()?, level::name());
+    (there != here).then(|| {
+        format!(
+            "the checkpoint was computed with {there}, this machine computes with {here}: from here on results may differ in \
+             their last bits from those of an undisturbed training"
+        )
+    })
 }
 
 /// A checkpoint continues only the training that wrote it.
@@ -153,7 +207,7 @@ pub fn same_settings(problem: &Problem, folder: &RunFolder) -> Result<(), TrainE
     if !path.is_file() {
         return Ok(());
     }
-    let (found, expected) = (RunFolder::read(&path)?, problem.resolved());
+    let (found, expected) = (run_project::text(folder)?, problem.resolved());
     if found == expected {
         return Ok(());
     }

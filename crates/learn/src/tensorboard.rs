@@ -4,15 +4,17 @@
 //! CRC-32C of the payload. A payload is an `Event` (`tensorflow/core/util/event.proto`) in Protocol Buffers' wire format, of
 //! which four fields are needed. Tags are Stable-Baselines3's where it has the same figure.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::metrics::MetricsLine;
-use setpoint_files::FileError;
-use setpoint_files::atomic;
+use setpoint_files::storage::{self, Writer};
+use setpoint_files::{FileError, atomic};
 
+/// The name of an event file: readers look for this, and take files in the order of their names.
+const NAME: &str = "events.out.tfevents.";
+const NAME_END: &str = ".setpoint";
 /// The wire types in use.
 const VARINT: u8 = 0;
 const FIXED_64: u8 = 1;
@@ -22,7 +24,7 @@ const FIXED_32: u8 = 5;
 /// One event file, with one record per log line.
 pub struct EventFile {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<Writer>,
     action_names: Vec<String>,
 }
 
@@ -32,11 +34,10 @@ impl EventFile {
     pub fn create(folder: &Path, action_names: Vec<String>, step: u64) -> Result<Self, FileError> {
         atomic::create_folder(folder)?;
         let seconds = now();
-        // Readers take files in the order of their names.
         let (whole, rest) = (seconds as u64, (1e6 * seconds.fract()) as u64);
-        let name = format!("events.out.tfevents.{whole:010}.{rest:06}.{}.setpoint", std::process::id());
+        let name = format!("{NAME}{whole:010}.{rest:06}.{}{NAME_END}", std::process::id());
         let path = folder.join(name);
-        let file = File::create(&path).map_err(FileError::on("write", &path))?;
+        let file = Writer::create(&path).map_err(FileError::on("write", &path))?;
         let mut events = Self { path, file: BufWriter::new(file), action_names };
         events.record(&event(seconds, 0, 3, b"brain.Event:2"))?;
         if step > 0 {
@@ -74,6 +75,17 @@ impl EventFile {
             .try_for_each(|part| self.file.write_all(part))
             .map_err(FileError::on("write", &self.path))
     }
+}
+
+/// Deletes the event files of a folder: they are about updates that are repeated. Files of other writers stay.
+pub fn delete_events(folder: &Path) -> Result<(), FileError> {
+    for path in storage::list(folder).map_err(FileError::on("list", folder))? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(NAME) && name.ends_with(NAME_END) {
+            storage::remove(&path).map_err(FileError::on("delete", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Tags and values of a log line.

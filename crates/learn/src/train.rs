@@ -8,16 +8,18 @@ use crate::error::TrainError;
 use crate::problem::Problem;
 use crate::run_files::same_settings;
 use crate::trainer::{Round, Trainer};
+use setpoint_files::run::{Kind, NewRun, Run};
 use setpoint_files::run_folder::RunFolder;
 
-pub use crate::trainer::{Ending, Progress, Summary, Trained};
+pub use crate::trainer::{Ending, Progress, StoredSummary, Summary, Trained};
+pub use setpoint_files::run::Start;
 
 /// The options of a training that do not change its result.
 pub struct TrainOptions<'a> {
     /// The folder of its files; `None` writes no files (benchmarks, tests).
     pub folder: Option<RunFolder>,
-    /// Whether to continue from the folder's newest checkpoint.
-    pub resume: bool,
+    /// How the run in the folder is opened.
+    pub start: Start,
     /// Number of cores, 1 or 2.
     pub threads: usize,
     /// Set to stop after the present update.
@@ -33,11 +35,14 @@ pub fn cores(given: Option<usize>) -> usize {
 
 /// Trains the problem's policy with its seed.
 pub fn train(problem: &Problem, options: TrainOptions<'_>) -> Result<Trained, TrainError> {
-    if let Some(trained) = finished(problem, &options)? {
-        return Ok(trained);
-    }
     let mut trainer = match &options.folder {
-        Some(folder) => Trainer::in_folder(problem, options.threads, folder, options.resume)?,
+        Some(folder) => {
+            let run = Run::open(folder, &new_run(problem, Kind::Training), options.start)?;
+            if let Some(trained) = finished(problem, &run)? {
+                return Ok(trained);
+            }
+            Trainer::in_run(problem, options.threads, run, options.start)?
+        }
         None => Trainer::without_files(problem, options.threads)?,
     };
     loop {
@@ -48,15 +53,23 @@ pub fn train(problem: &Problem, options: TrainOptions<'_>) -> Result<Trained, Tr
     }
 }
 
+/// The run of a problem that is about to begin.
+pub fn new_run(problem: &Problem, kind: Kind) -> NewRun<'_> {
+    let project = &problem.decision.project;
+    NewRun { kind, project: &project.charter.name, project_folder: Some(&project.folder), part_of: None }
+}
+
 /// A run that has ended already is not trained again.
-fn finished(problem: &Problem, options: &TrainOptions<'_>) -> Result<Option<Trained>, TrainError> {
-    let Some(folder) = options.folder.as_ref().filter(|_| options.resume) else { return Ok(None) };
-    if !folder.summary().is_file() || !folder.policy().is_file() {
+fn finished(problem: &Problem, run: &Run) -> Result<Option<Trained>, TrainError> {
+    let folder = &run.folder;
+    if !run.resumed || !folder.summary().is_file() || !folder.policy().is_file() {
         return Ok(None);
     }
     same_settings(problem, folder)?;
-    let Ok(summary) = serde_json::from_str::<Summary>(&RunFolder::read(&folder.summary())?) else {
-        return Ok(None);
+    let stored = match StoredSummary::of(folder) {
+        Ok(Some(stored)) if run.marker.owns(stored.run) => stored,
+        // A damaged file or one of another run: the last checkpoint replaces it.
+        _ => return Ok(None),
     };
     let policy = match Policy::load(&folder.policy()) {
         Ok(policy) => policy,
@@ -65,5 +78,8 @@ fn finished(problem: &Problem, options: &TrainOptions<'_>) -> Result<Option<Trai
         // The last checkpoint replaces a damaged file.
         Err(_) => return Ok(None),
     };
-    Ok(Some(Trained { policy, summary, folder: Some(folder.clone()) }))
+    if stored.policy.is_some_and(|hash| hash != policy.hash()) {
+        return Ok(None);
+    }
+    Ok(Some(Trained { policy, summary: stored.summary, folder: Some(folder.clone()), notes: Vec::new() }))
 }

@@ -5,7 +5,6 @@
 //! ([`Trainer::round`]), until a round reports the end.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -21,8 +20,10 @@ use crate::metrics::MetricsLine;
 use crate::problem::Problem;
 use crate::run_files::RunFiles;
 use setpoint_evidence::environments::Environments;
-use setpoint_files::atomic;
+use setpoint_files::identity::Identity;
+use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_files::{FileError, atomic};
 
 /// The content of a progress line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +81,32 @@ pub struct Summary {
     pub setpoint_version: String,
 }
 
+/// `summary.json`: the summary, with the run and the policy that it speaks of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredSummary {
+    /// The run; `None` in files from before runs had identities.
+    #[serde(default)]
+    pub run: Option<Identity>,
+    /// BLAKE3 of the policy file, in hex; `None` in files from before runs had identities.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// The summary.
+    #[serde(flatten)]
+    pub summary: Summary,
+}
+
+impl StoredSummary {
+    /// The summary of a run; `None` if its training has not ended.
+    pub fn of(folder: &RunFolder) -> Result<Option<Self>, FileError> {
+        let path = folder.summary();
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let refuse = |error: serde_json::Error| FileError::on("read", &path)(error.into());
+        serde_json::from_str(&RunFolder::read(&path)?).map(Some).map_err(refuse)
+    }
+}
+
 /// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Trained {
@@ -89,6 +116,8 @@ pub struct Trained {
     pub summary: Summary,
     /// The folder of its files.
     pub folder: Option<RunFolder>,
+    /// What the user should know about the start of the training.
+    pub notes: Vec<String>,
 }
 
 /// The conditions for the end of a sitting.
@@ -127,6 +156,8 @@ pub struct Trainer {
     figures: Figures,
     sitting: Sitting,
     files: Option<RunFiles>,
+    /// What the user should know about the start.
+    notes: Vec<String>,
 }
 
 /// The state of one sitting.
@@ -189,6 +220,7 @@ impl Trainer {
             figures: Figures::new(),
             sitting: Sitting::new(goal, 0, 0.0, 0),
             files: None,
+            notes: Vec::new(),
         }
     }
 
@@ -199,17 +231,13 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// A training with its files in a run folder, in one sitting until the goals of the project; with `resume` it continues
-    /// from the folder's newest checkpoint.
-    pub fn in_folder(
-        problem: &Problem,
-        threads: usize,
-        folder: &RunFolder,
-        resume: bool,
-    ) -> Result<Self, TrainError> {
+    /// A training with its files in a run, in one sitting until the goals of the project; a resumed run continues from its
+    /// newest checkpoint. The run is locked until the trainer is dropped.
+    pub fn in_run(problem: &Problem, threads: usize, run: Run, start: Start) -> Result<Self, TrainError> {
         let mut trainer = Self::new(problem, threads);
         let mut environments = trainer.next_environments()?;
-        let restored = RunFiles::open(problem, folder, resume, trainer.learner.as_mut(), &mut environments)?;
+        let restored = RunFiles::open(problem, run, start, trainer.learner.as_mut(), &mut environments)?;
+        trainer.notes = restored.notes;
         let goal = trainer.sitting.goal;
         let mut wall_seconds = 0.0;
         if let Some(checkpoint) = restored.checkpoint {
@@ -366,8 +394,12 @@ impl Trainer {
 
     fn checkpoint(&mut self) -> Result<(), TrainError> {
         let moment = (self.updates, self.sitting.wall_seconds());
+        if self.files.is_none() {
+            return Ok(());
+        }
+        let policy = *blake3::hash(&self.policy().to_bytes()).as_bytes();
         let (Some(environments), Some(files)) = (&self.environments, &mut self.files) else { return Ok(()) };
-        files.checkpoint(self.learner.as_ref(), environments, &self.statistics, moment)?;
+        files.checkpoint(self.learner.as_ref(), environments, &self.statistics, moment, policy)?;
         self.sitting.last_checkpoint = self.updates;
         Ok(())
     }
@@ -447,17 +479,23 @@ impl Trainer {
             wall_seconds: self.sitting.wall_seconds(),
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let folder = self.files.map(|files| files.folder().clone());
-        if let Some(folder) = &folder {
+        let folder = self.files.as_ref().map(|files| files.folder().clone());
+        if let Some(files) = &self.files {
             // The policy first: the summary guarantees that all files exist.
-            atomic::replace(&folder.policy(), &policy.to_bytes())?;
-            let text = serde_json::to_string_pretty(&summary).expect("a summary has only text keys");
+            let (folder, bytes) = (files.folder(), policy.to_bytes());
+            atomic::replace(&folder.policy(), &bytes)?;
             if ending == Ending::Interrupted {
-                let _ = fs::remove_file(folder.summary());
+                atomic::remove_file(&folder.summary())?;
             } else {
+                let stored = StoredSummary {
+                    run: Some(files.run().marker.identity),
+                    policy: Some(blake3::hash(&bytes).to_hex().to_string()),
+                    summary: summary.clone(),
+                };
+                let text = serde_json::to_string_pretty(&stored).expect("a summary has only text keys");
                 atomic::replace(&folder.summary(), text.as_bytes())?;
             }
         }
-        Ok(Trained { policy, summary, folder })
+        Ok(Trained { policy, summary, folder, notes: self.notes })
     }
 }

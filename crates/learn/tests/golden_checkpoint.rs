@@ -11,7 +11,7 @@ use setpoint_decision::spec::ActionSpace;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint::Checkpoint;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 use setpoint_policy::Policy;
 
 fn golden(name: &str) -> PathBuf {
@@ -35,11 +35,16 @@ fn resumed(algorithm: &str) -> (Policy, Policy) {
         std::fs::copy(replay, folder.replay().join("00000000000900.replay")).unwrap();
     }
     // As long as the checkpoint says; their content is not read.
-    std::fs::write(folder.metrics(), vec![b'\n'; checkpoint.metrics_bytes as usize]).unwrap();
-    std::fs::write(folder.episodes(), vec![b'\n'; checkpoint.episodes_bytes as usize]).unwrap();
+    std::fs::write(folder.metrics(), vec![b'\n'; checkpoint.metrics.bytes as usize]).unwrap();
+    std::fs::write(folder.episodes(), vec![b'\n'; checkpoint.episodes_log.bytes as usize]).unwrap();
     let stop = AtomicBool::new(false);
-    let options =
-        TrainOptions { folder: Some(folder), resume: true, threads: 1, stop: &stop, progress: &mut |_| {} };
+    let options = TrainOptions {
+        folder: Some(folder),
+        start: Start::Resume,
+        threads: 1,
+        stop: &stop,
+        progress: &mut |_| {},
+    };
     let trained = train(&problem, options).unwrap();
     assert!(trained.summary.steps > checkpoint.steps && trained.summary.updates > checkpoint.updates);
     let before = Policy::load(&golden(&format!("policy-{algorithm}.safetensors"))).unwrap();

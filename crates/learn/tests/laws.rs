@@ -11,7 +11,7 @@ use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Ending, TrainOptions, Trained, train};
+use setpoint_learn::train::{Ending, Start, TrainOptions, Trained, train};
 use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
@@ -88,7 +88,7 @@ fn run(problem: &Problem, folder: Option<&Path>, resume: bool, threads: usize, s
     let stop = AtomicBool::new(false);
     let options = TrainOptions {
         folder: folder.map(RunFolder::at),
-        resume,
+        start: if resume { Start::Resume } else { Start::New },
         threads,
         stop: &stop,
         progress: &mut |progress| stop.store(progress.updates >= stop_after, Ordering::Relaxed),

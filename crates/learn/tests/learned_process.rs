@@ -10,7 +10,7 @@ use setpoint_evidence::evaluate::evaluate;
 use setpoint_evidence::logs::{load, record};
 use setpoint_learn::learned::{UNCERTAINTY, fit, spec_of};
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 use setpoint_policy::Policy;
 use setpoint_process::conformance::conformance;
 use setpoint_process::process::Outcome;
@@ -88,7 +88,7 @@ fn recorded(folder: &Path, episodes: usize) {
 fn trained(problem: &Problem) -> Policy {
     let stop = AtomicBool::new(false);
     let options =
-        TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+        TrainOptions { folder: None, start: Start::New, threads: 1, stop: &stop, progress: &mut |_| {} };
     train(problem, options).unwrap().policy
 }
 

@@ -8,7 +8,7 @@ use setpoint_evidence::evaluate::evaluate;
 use setpoint_learn::offline::Transitions;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, Trained, train};
+use setpoint_learn::train::{Start, TrainOptions, Trained, train};
 use setpoint_log::log::{Log, LoggedEpisode};
 use setpoint_random::Stream;
 
@@ -27,7 +27,8 @@ fn problem(algorithm: &str, options: &str, steps: u64) -> Problem {
 
 fn run(problem: &Problem, threads: usize) -> Trained {
     let stop = AtomicBool::new(false);
-    let options = TrainOptions { folder: None, resume: false, threads, stop: &stop, progress: &mut |_| {} };
+    let options =
+        TrainOptions { folder: None, start: Start::New, threads, stop: &stop, progress: &mut |_| {} };
     train(problem, options).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -18,7 +18,7 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::recipe::{LearnerOptions, Learns, Recipe};
 use setpoint_learn::recipes::Recipes;
 use setpoint_learn::request::Request;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 use setpoint_learn::usual_ranges::numbers;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::head::Head;
@@ -134,7 +134,7 @@ fn a_recipe_of_ones_own_is_read_trained_and_saved_like_any_other() {
     assert!(problem.resolved().contains("[train.best-choice]\ninitial_value = 500.0"));
     let stop = AtomicBool::new(false);
     let options =
-        TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+        TrainOptions { folder: None, start: Start::New, threads: 1, stop: &stop, progress: &mut |_| {} };
     let policy = train(&problem, options).unwrap().policy;
     assert_eq!(policy.manifest.algorithm, "best-choice");
     // Both choices were tried: each topples the pole within a dozen steps.

@@ -12,7 +12,7 @@ use setpoint_learn::algorithms::ppo::{Options, Ppo};
 use setpoint_learn::hidden_layers::NetArch;
 use setpoint_learn::learning_rate::Schedule;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
@@ -30,7 +30,8 @@ fn problem(text: &str, overrides: &[&str]) -> Problem {
 
 fn trained_bytes(problem: &Problem, threads: usize) -> Vec<u8> {
     let stop = AtomicBool::new(false);
-    let options = TrainOptions { folder: None, resume: false, threads, stop: &stop, progress: &mut |_| {} };
+    let options =
+        TrainOptions { folder: None, start: Start::New, threads, stop: &stop, progress: &mut |_| {} };
     train(problem, options).unwrap().policy.to_bytes()
 }
 
@@ -95,7 +96,7 @@ fn a_forbidden_action_is_never_taken() {
     let problem = problem(&text, &["train.total_steps=16384", "evaluate.episodes=20"]);
     let stop = AtomicBool::new(false);
     let options =
-        TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+        TrainOptions { folder: None, start: Start::New, threads: 1, stop: &stop, progress: &mut |_| {} };
     let trained = train(&problem, options).unwrap();
     let evaluation = setpoint_evidence::evaluate::evaluate(&problem.decision, &trained.policy, 1).unwrap();
     for subject in std::iter::once(&evaluation.policy).chain(&evaluation.baselines) {
@@ -195,7 +196,7 @@ fn a_number_that_is_none_stops_the_training_and_names_its_place() {
     let root = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
     let folder = Some(setpoint_files::run_folder::RunFolder::at(root.path().join("run")));
-    let options = TrainOptions { folder, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+    let options = TrainOptions { folder, start: Start::New, threads: 1, stop: &stop, progress: &mut |_| {} };
     let message = train(&problem, options).unwrap_err().to_string();
     assert!(message.contains("environment 0") && message.contains("step 99"), "{message}");
     assert!(message.contains("00000001.checkpoint"), "the last good state is named: {message}");
@@ -207,7 +208,7 @@ fn a_training_that_diverges_says_so() {
     let stop = AtomicBool::new(false);
     for threads in [1, 2] {
         let options =
-            TrainOptions { folder: None, resume: false, threads, stop: &stop, progress: &mut |_| {} };
+            TrainOptions { folder: None, start: Start::New, threads, stop: &stop, progress: &mut |_| {} };
         let message = train(&problem, options).unwrap_err().to_string();
         assert!(message.contains("not finite") && message.contains("learning_rate"), "{message}");
     }
@@ -220,7 +221,7 @@ fn assembly_setup_is_solved_on_every_seed() {
         let problem = problem(SETUP, &[&format!("train.seed={seed}")]);
         let stop = AtomicBool::new(false);
         let options =
-            TrainOptions { folder: None, resume: false, threads: 2, stop: &stop, progress: &mut |_| {} };
+            TrainOptions { folder: None, start: Start::New, threads: 2, stop: &stop, progress: &mut |_| {} };
         let trained = train(&problem, options).unwrap();
         let evaluation =
             setpoint_evidence::evaluate::evaluate(&problem.decision, &trained.policy, 1).unwrap();

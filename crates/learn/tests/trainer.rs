@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use setpoint_decision::Project;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
+use setpoint_learn::train::{Ending, Progress, Start, TrainOptions, train};
 use setpoint_learn::trainer::{Round, Trainer};
 
 static GO_ON: AtomicBool = AtomicBool::new(false);
@@ -42,7 +42,7 @@ fn a_sitting_learns_what_a_whole_training_learns() {
         let folder = tempfile::tempdir().unwrap();
         let trained = |folder: Option<RunFolder>| {
             let progress = &mut |_: &Progress| {};
-            train(&problem, TrainOptions { folder, resume: false, threads: 1, stop: &GO_ON, progress })
+            train(&problem, TrainOptions { folder, start: Start::New, threads: 1, stop: &GO_ON, progress })
                 .unwrap()
         };
         let with_files = trained(Some(RunFolder::at(folder.path())));

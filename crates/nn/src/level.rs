@@ -13,6 +13,17 @@ pub(crate) enum Level {
     Avx512,
 }
 
+/// The name of the machine's level: `avx512`, `avx2` or `baseline`. Results of two levels may differ in their last bits.
+pub fn name() -> &'static str {
+    match level() {
+        Level::Baseline => "baseline",
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => "avx2",
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => "avx512",
+    }
+}
+
 /// The machine's level. The standard library caches what the processor says; this is a load and a test. A build with
 /// `--cfg setpoint_level="avx2"` uses AVX2 at most, to measure on a machine with AVX-512 what others get.
 #[inline(always)]

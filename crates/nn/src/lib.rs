@@ -16,7 +16,7 @@ mod elementwise;
 pub mod gaussian;
 pub mod gradient;
 pub mod initialize;
-mod level;
+pub mod level;
 pub mod matmul;
 pub mod mlp;
 pub mod network;

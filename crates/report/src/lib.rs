@@ -1,5 +1,7 @@
 //! `report.html`: one self-contained page that a process engineer can read, on paper and on a phone.
 
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 use setpoint_decision::preference::Preference;
 use setpoint_guard::given_state::GivenState;
@@ -19,8 +21,8 @@ use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::metrics::read_episodes;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::Summary;
-use setpoint_study::many_seeds::Seeds;
+use setpoint_learn::train::{StoredSummary, Summary};
+use setpoint_study::many_seeds::{SeedRun, Seeds};
 use setpoint_study::probes::Probed;
 use setpoint_study::validate::{EVIDENCE, Validation};
 
@@ -68,12 +70,61 @@ pub struct Report {
     pub scenarios: Vec<(String, GivenState, Recommendation)>,
     /// The trained policy.
     pub policy: Option<Policy>,
+    /// Evidence of other policies than the run's: named, never quoted.
+    pub foreign: Vec<String>,
+}
+
+/// The evidence of a run, bound to its policies by their hashes.
+struct Evidence<'a> {
+    folder: &'a RunFolder,
+    foreign: Vec<String>,
+}
+
+impl Evidence<'_> {
+    /// A measurement of the run's policy; `None` if there is none, or if it was measured on another policy.
+    fn of_policy<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+        policy: Option<&Policy>,
+    ) -> Result<Option<T>, FileError> {
+        let path = self.folder.evidence(name);
+        let hashes = evidence_file::hashes(&path)?;
+        let is_own = policy.is_some_and(|policy| {
+            let hash = policy.hash();
+            hashes.is_some_and(|hashes| hashes.policies.iter().any(|named| named.hash == hash))
+        });
+        if is_own { evidence_file::read(&path) } else { Ok(self.leave_out(&path)) }
+    }
+
+    /// The distribution over seeds, if every seed still has the policy that was measured.
+    fn of_seeds(&mut self) -> Result<Option<Seeds>, FileError> {
+        let path = self.folder.evidence("seeds");
+        let Some(seeds) = evidence_file::read::<Seeds>(&path)? else { return Ok(None) };
+        let hashes = evidence_file::hashes(&path)?.unwrap_or_default();
+        let is_measured = |run: &SeedRun| {
+            let policy = Policy::load(&self.folder.of_seed(run.seed).policy());
+            policy.is_ok_and(|policy| {
+                let hash = policy.hash();
+                hashes.policies.iter().any(|named| named.hash == hash)
+            })
+        };
+        if seeds.runs.iter().all(is_measured) { Ok(Some(seeds)) } else { Ok(self.leave_out(&path)) }
+    }
+
+    fn leave_out<T>(&mut self, path: &Path) -> Option<T> {
+        if path.is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.foreign.push(name);
+        }
+        None
+    }
 }
 
 impl Report {
     /// Reads the content of a run folder. For a folder of several seeds it takes the first seed's policy and all curves.
     pub fn load(problem: &Problem, folder: &RunFolder) -> Result<Self, TrainError> {
-        let seeds: Option<Seeds> = read_evidence(folder, "seeds")?;
+        let mut evidence = Evidence { folder, foreign: Vec::new() };
+        let seeds: Option<Seeds> = evidence.of_seeds()?;
         let members: Vec<RunFolder> = match &seeds {
             None => vec![folder.clone()],
             Some(seeds) => seeds.runs.iter().map(|run| folder.of_seed(run.seed)).collect(),
@@ -85,16 +136,17 @@ impl Report {
             .map(|member| read_episodes(&member.episodes()))
             .collect::<Result<Vec<_>, FileError>>()?;
         let evaluation = match &seeds {
-            None => read_evidence(folder, "evaluation")?,
+            None => evidence.of_policy("evaluation", policy.as_ref())?,
             Some(seeds) => seeds.runs.first().map(|run| run.evaluation.clone()),
         };
-        let validation = read_evidence(folder, EVIDENCE)?;
+        let validation = evidence_file::read(&folder.evidence(EVIDENCE))?;
+        let faults = match &seeds {
+            None => evidence.of_policy("faults", policy.as_ref())?,
+            Some(_) => None,
+        };
         let training = match &seeds {
             Some(seeds) => seeds.runs.first().map(|run| run.training.clone()),
-            None if folder.summary().is_file() => {
-                serde_json::from_str(&RunFolder::read(&folder.summary())?).ok()
-            }
-            None => None,
+            None => StoredSummary::of(folder)?.map(|stored| stored.summary),
         };
         let scenarios = policy.as_ref().map_or(Ok(Vec::new()), |policy| ask(problem, policy))?;
         let probabilities = match &policy {
@@ -120,7 +172,7 @@ impl Report {
             training,
             curves,
             evaluation,
-            faults: read_evidence(folder, "faults")?,
+            faults,
             validation,
             seeds,
             probabilities,
@@ -129,12 +181,9 @@ impl Report {
             probed,
             scenarios,
             policy,
+            foreign: evidence.foreign,
         })
     }
-}
-
-fn read_evidence<T: DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<Option<T>, FileError> {
-    evidence_file::read(&folder.evidence(name))
 }
 
 /// The policy's recommendation in each scenario of the project.

@@ -25,6 +25,7 @@ pub fn render(report: &Report) -> String {
         sections::weights(report),
         sections::scenarios(report),
         sections::notes(report),
+        sections::foreign(report),
         sections::provenance(report),
     ]
     .concat();

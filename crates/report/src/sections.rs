@@ -344,6 +344,22 @@ pub fn notes(report: &Report) -> String {
     section("Value of published figures", &format!("<ul>\n{items}</ul>\n"))
 }
 
+/// Evidence that the page does not quote, because it was measured on other policies.
+pub fn foreign(report: &Report) -> String {
+    if report.foreign.is_empty() {
+        return String::new();
+    }
+    let items: String = report
+        .foreign
+        .iter()
+        .map(|name| {
+            let name = escape(name);
+            format!("<li><code>{name}</code> was measured on another policy than this run's. Measure again to see it here.</li>\n")
+        })
+        .collect();
+    section("Evidence of other policies", &format!("<ul>\n{items}</ul>\n"))
+}
+
 pub fn provenance(report: &Report) -> String {
     let project = &report.problem.decision.project;
     let mut rows: Vec<(&str, String)> = vec![

@@ -15,6 +15,7 @@ use setpoint_evidence::Decision;
 use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_files::FileError;
 use setpoint_files::atomic;
+use setpoint_files::run::Run;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::metrics::read_episodes;
@@ -209,16 +210,16 @@ impl Plan {
         (&self.settings.algorithms[index / seeds], self.settings.seed + (index % seeds) as u64)
     }
 
-    /// Trains and evaluates everything in `folder`, each training in its own folder there. Gives `None` if it was stopped;
+    /// Trains and evaluates everything in the run `whole`, each training as a part of it. Gives `None` if it was stopped;
     /// finished trainings are kept, and a resume does not repeat them. Leaves out an algorithm whose numbers leave the
     /// finite range; any other failure ends the comparison.
     pub fn carry_out(
         &self,
-        folder: &RunFolder,
+        whole: &Run,
         how: &SideBySide<'_>,
         observe: &mut dyn FnMut(Event),
     ) -> Result<Option<AlgorithmComparison>, TrainError> {
-        atomic::create_folder(&folder.path)?;
+        let folder = &whole.folder;
         let text = toml::to_string_pretty(&self.settings).expect("settings are numbers and texts");
         atomic::replace(&folder.comparison_file(), text.as_bytes())?;
         let seeds = self.settings.seeds as usize;

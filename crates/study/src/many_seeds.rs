@@ -9,6 +9,7 @@ use setpoint_random::Stream;
 use setpoint_evidence::evaluate::{Evaluation, evaluate};
 use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_files::FileError;
+use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
@@ -97,30 +98,30 @@ pub enum Event {
 pub struct SideBySide<'a> {
     /// Number of trainings at a time, one core each.
     pub at_once: usize,
-    /// Whether to continue from the files in their folders.
-    pub resume: bool,
+    /// How the run in the folder of each is opened.
+    pub start: Start,
     /// Set to stop after the present updates.
     pub stop: &'a AtomicBool,
     /// Whether a failure stops the other members too.
     pub stops_all: fn(&TrainError) -> bool,
 }
 
-/// Trains and evaluates `count` seeds from the project's seed on, `at_once` at a time, each in its own folder below
-/// `folder`. Gives `None` if it was stopped; finished trainings are kept, and a resume does not repeat them.
+/// Trains and evaluates `count` seeds from the project's seed on, `at_once` at a time, each in its own folder in the run
+/// `whole`. Gives `None` if it was stopped; finished trainings are kept, and a resume does not repeat them.
 pub fn train_seeds(
     problem: &Problem,
     count: usize,
     at_once: usize,
-    folder: Option<&RunFolder>,
-    resume: bool,
+    whole: Option<&Run>,
     stop: &AtomicBool,
     observe: &mut dyn FnMut(Event),
 ) -> Result<Option<Seeds>, TrainError> {
     let first = problem.decision.project.train.seed;
     let members: Vec<Member<'_>> = (first..first + count as u64)
-        .map(|seed| Member { problem, seed, folder: folder.map(|folder| folder.of_seed(seed)) })
+        .map(|seed| Member { problem, seed, folder: whole.map(|run| run.folder.of_seed(seed)) })
         .collect();
-    let how = SideBySide { at_once, resume, stop, stops_all: |_| true };
+    let start = whole.map_or(Start::New, |run| Start::Part(run.marker.identity));
+    let how = SideBySide { at_once, start, stop, stops_all: |_| true };
     let mut runs = Vec::with_capacity(count);
     let mut stopped = false;
     for end in train_members(&members, &how, observe) {
@@ -199,7 +200,7 @@ impl Member<'_> {
         problem.decision.project.train.seed = self.seed;
         let options = TrainOptions {
             folder: self.folder.clone(),
-            resume: how.resume,
+            start: how.start,
             threads: 1,
             stop: how.stop,
             progress,

@@ -19,6 +19,7 @@ use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate};
 use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_evidence::player::{Player, Step};
 use setpoint_files::FileError;
+use setpoint_files::run::Start;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
@@ -127,7 +128,7 @@ pub fn probe(problem: &Problem, how: How<'_>) -> Result<Vec<Flag>, TrainError> {
     let terms = alone(&problem.decision.project.reward);
     let trainings = 1 + if terms.len() > 1 { terms.len() } else { 0 };
     let train_on = |own: &Problem| -> Result<Evaluation, TrainError> {
-        let options = TrainOptions { folder: None, resume: false, threads, stop, progress: &mut |_| {} };
+        let options = TrainOptions { folder: None, start: Start::New, threads, stop, progress: &mut |_| {} };
         // The evaluation uses the whole reward, also for a policy that was trained on one term.
         Ok(evaluate(&whole.decision, &train(own, options)?.policy, 1)?)
     };

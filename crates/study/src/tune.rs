@@ -12,7 +12,6 @@
 pub mod importance;
 pub mod sampler;
 
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -23,6 +22,7 @@ use setpoint_random::Stream;
 
 use crate::many_seeds::{Event, Member, SeedRun, SideBySide, train_members};
 use setpoint_evidence::evaluate::returns;
+use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
@@ -90,8 +90,8 @@ pub struct Plan<'a> {
     pub seeds: u64,
     /// Number of trainings at a time, one core each.
     pub at_once: usize,
-    /// The folder of the files of trials and final trainings.
-    pub folder: &'a Path,
+    /// The run of the search; trials and final trainings are its parts.
+    pub run: &'a Run,
     /// Set to stop; finished trials are kept.
     pub stop: &'a AtomicBool,
 }
@@ -293,8 +293,8 @@ impl Plan<'_> {
             }
         };
         let options = TrainOptions {
-            folder: Some(RunFolder::at(self.folder.join(format!("trial-{:03}", trial.index)))),
-            resume: true,
+            folder: Some(RunFolder::at(self.run.folder.path.join(format!("trial-{:03}", trial.index)))),
+            start: Start::Part(self.run.marker.identity),
             threads: 1,
             stop: &enough,
             progress: &mut progress,
@@ -323,7 +323,7 @@ impl Plan<'_> {
         let members: Vec<Member<'_>> = [(self.problem, "own"), (tuned, "tuned")]
             .into_iter()
             .flat_map(|(problem, name)| {
-                let folder = RunFolder::at(self.folder.join(name));
+                let folder = RunFolder::at(self.run.folder.path.join(name));
                 (first..first + self.seeds).map(move |seed| Member {
                     problem,
                     seed,
@@ -331,7 +331,8 @@ impl Plan<'_> {
                 })
             })
             .collect();
-        let how = SideBySide { at_once: self.at_once, resume: true, stop: self.stop, stops_all: |_| true };
+        let start = Start::Part(self.run.marker.identity);
+        let how = SideBySide { at_once: self.at_once, start, stop: self.stop, stops_all: |_| true };
         let mut taken = vec![None; members.len()];
         let ends = train_members(&members, &how, &mut |event| {
             if let Event::Progress { index, progress } = event {

@@ -7,7 +7,7 @@ use setpoint_evidence::faults::{Grid, fault_matrix};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Progress, TrainOptions, train};
+use setpoint_learn::train::{Progress, Start, TrainOptions, train};
 use setpoint_study::diagnose::{diagnose, read};
 
 const PROJECT: &str = "
@@ -64,7 +64,7 @@ fn run(problem: &Problem, folder: &RunFolder, resume: bool, stop_at: Option<u64>
     };
     let options = TrainOptions {
         folder: Some(folder.clone()),
-        resume,
+        start: if resume { Start::Resume } else { Start::New },
         threads: 1,
         stop: &stop,
         progress: &mut progress,
@@ -128,7 +128,7 @@ fn a_fault_matrix_without_faults_is_the_evaluation() {
     let problem = problem(&["train.total_steps=8192", "evaluate.disturbed=false"]);
     let stop = AtomicBool::new(false);
     let options =
-        TrainOptions { folder: None, resume: false, threads: 1, stop: &stop, progress: &mut |_| {} };
+        TrainOptions { folder: None, start: Start::New, threads: 1, stop: &stop, progress: &mut |_| {} };
     let policy = train(&problem, options).unwrap().policy;
     let grid = Grid { noise: vec![0.0, 0.1], delay: vec![0, 3], dropout: vec![0.0, 0.5] };
     let policies = [("policy".to_owned(), problem.decision.clone(), policy.clone())];

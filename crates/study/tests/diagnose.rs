@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use setpoint_decision::Project;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{TrainOptions, train};
+use setpoint_learn::train::{Start, TrainOptions, train};
 use setpoint_study::diagnose::{Symptom, diagnose, read};
 
 fn symptoms(text: &str) -> Vec<Symptom> {
@@ -17,7 +17,7 @@ fn symptoms(text: &str) -> Vec<Symptom> {
     let stop = AtomicBool::new(false);
     let options = TrainOptions {
         folder: Some(folder.clone()),
-        resume: false,
+        start: Start::New,
         threads: 2,
         stop: &stop,
         progress: &mut |_| {},

@@ -1,7 +1,7 @@
 //! `setpoint compare`: several algorithms on one decision, and a recommendation.
 
 use serde_json::json;
-use setpoint_files::run_folder::RunFolder;
+use setpoint_files::run::{Run, Start};
 use setpoint_learn::train::cores;
 use setpoint_study::compare::{AlgorithmComparison, Plan};
 use setpoint_study::many_seeds::{Event, SideBySide};
@@ -9,16 +9,18 @@ use setpoint_study::many_seeds::{Event, SideBySide};
 use crate::arguments::Compare;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::place::Place;
 use crate::progress::ProgressDisplay;
-use crate::target::{folder_to_compare, problem_to_compare};
+use crate::target::problem_to_compare;
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_compare(arguments, registry)?;
     let plan = Plan::new(&problem, &arguments.algorithms, arguments.share, arguments.seeds)?;
-    let folder = folder_to_compare(arguments, &plan)?;
+    let run = Place::of_comparison(arguments, &problem).open(&problem, output)?;
+    let folder = &run.folder;
     interrupt::listen();
-    let Some(comparison) = carry_out(&plan, arguments, &folder, output)? else {
+    let Some(comparison) = carry_out(&plan, arguments, &run, output)? else {
         output.line(format!(
             "stopped; all results are in {0}. To continue, repeat the command with --run-dir {0} --resume",
             folder.path.display()
@@ -26,8 +28,8 @@ pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<
         output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
         return Ok(Status::Interrupted);
     };
-    comparison.keep(&plan, &folder)?;
-    setpoint_report::write_comparison(&comparison, &plan.problems, &folder)?;
+    comparison.keep(&plan, folder)?;
+    setpoint_report::write_comparison(&comparison, &plan.problems, folder)?;
     show(&comparison, output);
     output.line(format!("page: {}", folder.comparison_page().display()));
     output.document(
@@ -41,7 +43,7 @@ pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<
 fn carry_out(
     plan: &Plan,
     arguments: &Compare,
-    folder: &RunFolder,
+    run: &Run,
     output: &Output,
 ) -> Result<Option<AlgorithmComparison>, Failure> {
     let settings = &plan.settings;
@@ -57,11 +59,11 @@ fn carry_out(
     let mut steps = vec![0; plan.trainings()];
     let how = SideBySide {
         at_once: cores(arguments.threads),
-        resume: arguments.resume,
+        start: Start::Part(run.marker.identity),
         stop: &interrupt::STOP,
         stops_all: |error| !error.is_divergence(),
     };
-    let result = plan.carry_out(folder, &how, &mut |event| match event {
+    let result = plan.carry_out(run, &how, &mut |event| match event {
         Event::Progress { index, mut progress } => {
             steps[index] = progress.steps;
             progress.steps = steps.iter().sum();

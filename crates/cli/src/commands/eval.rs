@@ -6,6 +6,7 @@ use setpoint_evidence::evaluate::evaluate_into;
 
 use crate::arguments::Eval;
 use crate::output::{Failure, Output, Status};
+use crate::source::Source;
 use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
 
@@ -13,10 +14,15 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let folder = run_folder(&arguments.run, registry)?;
     let problem = problem_of(&folder, registry, &arguments.evaluation.overrides())?;
     let policy = policy_of(&folder, &problem)?;
+    let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
     let seeds = arguments.evaluation.seeds;
     let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder)?;
     show(&evaluation, output);
     let status = gate(&evaluation, &problem.decision, output);
-    output.document("eval", status, json!({ "run": folder.path, "evaluation": evaluation }));
+    output.document(
+        "eval",
+        status,
+        json!({ "run": folder.path, "source": source, "evaluation": evaluation }),
+    );
     Ok(status)
 }

@@ -10,6 +10,7 @@ use setpoint_policy::Policy;
 
 use crate::arguments::{Faults, RunArguments};
 use crate::output::{Failure, Output, Status, number, table};
+use crate::source::Source;
 use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
 
@@ -17,6 +18,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let folder = run_folder(&arguments.run, registry)?;
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
+    let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
     let named = |hashes: Hashes, folder: &RunFolder, problem: &Problem, policy: &Policy| {
         let hashes = hashes.policy(&name_of(folder), policy);
         hashes.project(&name_of(folder), &problem.resolved()).files_of(&*problem.decision.factory)
@@ -24,8 +26,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let mut hashes = named(Hashes::default(), &folder, &problem, &policy)?;
     let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];
     if let Some(run) = &arguments.against {
-        let against =
-            run_folder(&RunArguments { run: run.clone(), runs: arguments.run.runs.clone() }, registry)?;
+        let against = run_folder(&RunArguments { run: run.clone(), ..arguments.run.clone() }, registry)?;
         let other = problem_of(&against, registry, &[])?;
         let policy = policy_of(&against, &other)?;
         if let Some(reason) = problem.decision.refuses(&policy) {
@@ -62,7 +63,11 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     setpoint_report::write(&problem, &folder)?;
     show(&matrix, output);
     output.line(format!("\nheat map: {}", folder.report().display()));
-    output.document("faults", Status::Done, json!({ "run": folder.path, "faults": matrix }));
+    output.document(
+        "faults",
+        Status::Done,
+        json!({ "run": folder.path, "source": source, "faults": matrix }),
+    );
     Ok(Status::Done)
 }
 

@@ -10,10 +10,11 @@ use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
 
-use crate::arguments::{Ope, RunArguments};
+use crate::arguments::Ope;
 use crate::output::{Failure, Output, Status, number, table, wrapped};
 use crate::preparing::{self, Preparing};
-use crate::target::{policy_of, run_folder};
+use crate::source::is_run;
+use crate::target::{newest_of, policy_of};
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
@@ -25,7 +26,7 @@ pub fn run(arguments: &Ope, registry: &Registry, output: &Output) -> Result<Stat
     let progress = &mut |preparation| preparing.tell(preparation);
     let log = logs::load(&problem.decision.project, problem.spec(), &arguments.data, progress)?;
     drop(preparing);
-    let judged = Judged::find(arguments, &problem, registry)?;
+    let judged = Judged::find(arguments, &problem)?;
     let mut target = match &judged {
         Judged::Policy { policy, .. } => ActionDistribution::of_policy(&problem.decision, policy),
         Judged::Baseline(name) => ActionDistribution::of_baseline(&problem.decision, name)?,
@@ -62,15 +63,17 @@ enum Judged {
 }
 
 impl Judged {
-    fn find(arguments: &Ope, problem: &Problem, registry: &Registry) -> Result<Self, Failure> {
+    fn find(arguments: &Ope, problem: &Problem) -> Result<Self, Failure> {
         let of_run = |folder: &RunFolder| -> Result<Self, Failure> {
             let policy = Box::new(policy_of(folder, problem)?);
             Ok(Self::Policy { name: folder.path.display().to_string(), policy })
         };
         match arguments.policy.as_deref() {
             None => {
-                let run = arguments.project.project.clone();
-                of_run(&run_folder(&RunArguments { run, runs: arguments.runs.clone() }, registry)?)
+                let given = &arguments.project.project;
+                let is_given = is_run(given)?;
+                let newest = || newest_of(problem, &arguments.runs, given);
+                of_run(&if is_given { RunFolder::at(given) } else { newest()? })
             }
             Some(path) if path.is_dir() => of_run(&RunFolder::at(path)),
             Some(path) if path.is_file() => {

@@ -9,7 +9,8 @@ use crate::arguments::Train;
 use crate::commands::{check, report, train};
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
-use crate::target::{folder_to_train, problem_to_train};
+use crate::place::Place;
+use crate::target::problem_to_train;
 use setpoint_process::Registry;
 
 /// Steps of the conformance run before training.
@@ -25,18 +26,21 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         output.document("run", Status::GateFailed, json!({ "findings": findings }));
         return Ok(Status::GateFailed);
     }
-    let folder = folder_to_train(arguments, &problem)?;
+    let place = Place::of_training(arguments, &problem);
     interrupt::listen();
     if arguments.seeds > 1 {
-        let Some(seeds) = train::seeds(&problem, arguments, &folder, output)? else {
-            return Ok(train::interrupted(&folder, output));
+        let run = place.open(&problem, output)?;
+        let folder = &run.folder;
+        let Some(seeds) = train::seeds(&problem, arguments, &run, output)? else {
+            return Ok(train::interrupted(folder, output));
         };
-        report::write(&problem, &folder, output)?;
+        report::write(&problem, folder, output)?;
         let body =
             json!({ "run": folder.path, "findings": findings, "seeds": seeds, "report": folder.report() });
         output.document("run", Status::Done, body);
         return Ok(Status::Done);
     }
+    let folder = place.folder(&problem, output)?;
     let trained = train::one(&problem, arguments, &folder, output)?;
     if trained.summary.ending == Ending::Interrupted {
         return Ok(train::interrupted(&folder, output));

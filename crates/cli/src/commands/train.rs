@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use setpoint_files::atomic;
+use setpoint_files::run::Run;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
@@ -11,21 +12,24 @@ use setpoint_study::many_seeds::{Event, Seeds, train_seeds};
 use crate::arguments::Train;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table, thousands};
+use crate::place::Place;
 use crate::progress::ProgressDisplay;
-use crate::target::{folder_to_train, problem_to_train};
+use crate::target::problem_to_train;
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_train(arguments, registry)?;
-    let folder = folder_to_train(arguments, &problem)?;
+    let place = Place::of_training(arguments, &problem);
     interrupt::listen();
     if arguments.seeds > 1 {
-        let Some(seeds) = seeds(&problem, arguments, &folder, output)? else {
-            return Ok(interrupted(&folder, output));
+        let run = place.open(&problem, output)?;
+        let Some(seeds) = seeds(&problem, arguments, &run, output)? else {
+            return Ok(interrupted(&run.folder, output));
         };
-        output.document("train", Status::Done, json!({ "run": folder.path, "seeds": seeds }));
+        output.document("train", Status::Done, json!({ "run": run.folder.path, "seeds": seeds }));
         return Ok(Status::Done);
     }
+    let folder = place.folder(&problem, output)?;
     let trained = one(&problem, arguments, &folder, output)?;
     if trained.summary.ending == Ending::Interrupted {
         return Ok(interrupted(&folder, output));
@@ -56,7 +60,7 @@ pub fn one(
         problem,
         TrainOptions {
             folder: Some(folder.clone()),
-            resume: arguments.resume,
+            start: Place::of_training(arguments, problem).start(),
             threads: cores(arguments.threads),
             stop: &interrupt::STOP,
             progress: &mut |progress| shown.update(progress),
@@ -64,6 +68,7 @@ pub fn one(
     );
     shown.finish();
     let trained = result?;
+    trained.notes.iter().for_each(|note| output.line(format!("! {note}")));
     let summary = &trained.summary;
     let how = match summary.ending {
         Ending::Completed => "trained",
@@ -96,21 +101,16 @@ pub fn one(
 pub fn seeds(
     problem: &Problem,
     arguments: &Train,
-    folder: &RunFolder,
+    run: &Run,
     output: &Output,
 ) -> Result<Option<Seeds>, Failure> {
+    let folder = &run.folder;
     let count = arguments.seeds as usize;
     let total = problem.decision.project.train.total_steps * arguments.seeds;
     let mut shown = ProgressDisplay::new(total, &format!("{} × {count} seeds", problem.options.name()));
     let mut steps = vec![0; count];
-    let result = train_seeds(
-        problem,
-        count,
-        cores(arguments.threads),
-        Some(folder),
-        arguments.resume,
-        &interrupt::STOP,
-        &mut |event| {
+    let result =
+        train_seeds(problem, count, cores(arguments.threads), Some(run), &interrupt::STOP, &mut |event| {
             if let Event::Progress { index, mut progress } = event {
                 steps[index] = progress.steps;
                 progress.steps = steps.iter().sum();
@@ -118,8 +118,7 @@ pub fn seeds(
                 progress.steps_before = 0;
                 shown.update(&progress);
             }
-        },
-    );
+        });
     shown.finish();
     let Some(seeds) = result? else { return Ok(None) };
     seeds.keep(problem, folder)?;

@@ -1,11 +1,8 @@
 //! `setpoint tune`: better options for the project's algorithm.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use serde_json::json;
-use setpoint_files::run_folder::RunFolder;
-use setpoint_files::{FileError, atomic};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Progress, cores};
 use setpoint_report::write_search;
@@ -14,6 +11,7 @@ use setpoint_study::tune::{News, Plan, Proof, Trial, by_merit, ranges};
 use crate::arguments::Tune;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table};
+use crate::place::Place;
 use crate::preparing;
 use crate::progress::ProgressDisplay;
 use crate::study_file::StudyFile;
@@ -33,17 +31,10 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
             problem.options.name()
         )));
     }
-    let folder = folder_of(arguments, &problem)?;
-    atomic::create_folder(&folder.path)?;
+    let run = Place::of_search(arguments, &problem).open(&problem, output)?;
+    let folder = &run.folder;
     let file = StudyFile::open(&folder.search_file(), &problem.resolved())?;
     let tried = file.trials()?;
-    if !tried.is_empty() && !arguments.resume {
-        return Err(Failure::Message(format!(
-            "{} holds {} trials: --resume continues them",
-            folder.path.display(),
-            tried.len()
-        )));
-    }
     interrupt::listen();
     let open = |overrides: &[String]| {
         let mut all = given.set.clone();
@@ -56,7 +47,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
         trials: (arguments.trials as usize).max(tried.len()),
         seeds: arguments.seeds,
         at_once: cores(arguments.threads),
-        folder: &folder.path,
+        run: &run,
         stop: &interrupt::STOP,
     };
     let names: Vec<&str> = searched.iter().map(|range| range.option.as_str()).collect();
@@ -69,7 +60,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
         output.document("tune", Status::Interrupted, json!({ "run": folder.path }));
         return Ok(Status::Interrupted);
     };
-    write_search(&problem, &searched, &trials, proof.as_ref(), &folder)?;
+    write_search(&problem, &searched, &trials, proof.as_ref(), folder)?;
     show(&problem, &trials, proof.as_ref(), output);
     output.line(format!("page: {}", folder.search_page().display()));
     output.document(
@@ -78,19 +69,6 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
         json!({ "run": folder.path, "page": folder.search_page(), "trials": trials, "best": by_merit(&trials).first(), "proof": proof }),
     );
     Ok(Status::Done)
-}
-
-fn folder_of(arguments: &Tune, problem: &Problem) -> Result<RunFolder, FileError> {
-    if let Some(path) = &arguments.run_dir {
-        return Ok(RunFolder::at(path));
-    }
-    let name = &problem.decision.project.charter.name;
-    let newest = || RunFolder::newest_search_under(&arguments.runs, name);
-    if let Some(newest) = arguments.resume.then(newest).flatten() {
-        return Ok(newest);
-    }
-    let seed = problem.decision.project.train.seed.to_string();
-    RunFolder::create_under(&arguments.runs, name, "tune", &seed, SystemTime::now())
 }
 
 /// All trials, and the proof of the best trial.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::json;
 use setpoint_decision::data;
-use setpoint_evidence::Hashes;
-use setpoint_files::run_folder::RunFolder;
+use setpoint_evidence::{Hashes, evidence_file};
+use setpoint_files::newest::newest;
+use setpoint_files::run::Kind;
 use setpoint_learn::problem::Problem;
 use setpoint_log::audit::{Audit, Severity};
 use setpoint_log::mapping::Unmapped;
@@ -28,6 +29,9 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     let given = &arguments.project;
     let problem = preparing::load(&given.project, registry, &given.set)?;
     let path = log_of(arguments, &problem)?;
+    if let Some(path) = &arguments.output {
+        refuse_to_replace(path)?;
+    }
     let seed = arguments.seed.unwrap_or(problem.decision.project.evaluate.seed);
     // ProgressDisplay on a terminal only.
     let spinner = ProgressBar::new_spinner();
@@ -102,12 +106,16 @@ fn store(
     output: &Output,
 ) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = &arguments.output {
+        // The log may have been replaced by a link meanwhile, so this is looked at once more.
+        refuse_to_replace(path)?;
         keep(validation, hashes, path)?;
         output.line(format!("evidence: {}", path.display()));
         return Ok(Some(path.clone()));
     }
-    let Some(folder) = RunFolder::newest_under(&arguments.runs, &problem.decision.project.charter.name)
-    else {
+    let project = &problem.decision.project;
+    let kinds = [Kind::Training, Kind::Seeds];
+    let found = newest(&arguments.runs, &project.charter.name, Some(&project.folder), &kinds)?;
+    let Some((folder, _)) = found.newest else {
         output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
         return Ok(None);
     };
@@ -115,6 +123,17 @@ fn store(
     keep(validation, hashes, &path)?;
     output.line(format!("evidence: {} (`setpoint report` shows it)", path.display()));
     Ok(Some(path))
+}
+
+/// The file of `--output` is new, or evidence that Setpoint wrote: never a log, a project, or anybody's file.
+fn refuse_to_replace(path: &Path) -> Result<(), Failure> {
+    if !evidence_file::may_be_replaced(path)? {
+        return Err(Failure::Message(format!(
+            "{} is there and is no evidence of Setpoint: --output replaces no other files; name a new one",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 fn show_audit(audit: &Audit, output: &Output) {

@@ -1,28 +1,33 @@
 //! A replay buffer on disk: the new steps since the last checkpoint are appended, so that a checkpoint costs only the new
 //! steps, not the whole buffer.
 //!
-//! The folder contains segments, named by their first step. A segment is a row of blocks, each with its length and a BLAKE3
-//! hash. A checkpoint records the number of steps; a resume cuts off later blocks, whose updates it repeats. Segments that
-//! no kept checkpoint needs are deleted.
+//! The folder contains segments, named by their first step. A segment is a row of blocks, each with the identity of its run, its
+//! length and a BLAKE3 hash of all that. A checkpoint records the number of steps; a resume cuts off later blocks, whose updates
+//! it repeats, after everything else was found good. Segments that no kept checkpoint needs are deleted.
 
 use std::collections::VecDeque;
-use std::fs::{self, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Replay, ReplayState, Shape};
 use crate::error::TrainError;
-use setpoint_files::FileError;
-use setpoint_files::atomic;
+use setpoint_files::identity::{BYTES as IDENTITY_BYTES, Identity};
+use setpoint_files::run::Marker;
+use setpoint_files::storage::{self, Writer};
+use setpoint_files::{FileError, atomic};
 
 /// Every block begins with this; the number is that of the layout.
-const MAGIC: &[u8] = b"setpoint replay v1\n";
+const MAGIC: &[u8] = b"setpoint replay v2\n";
+/// Blocks of layout 1 bear no identity; they are read in runs that began before identities.
+const MAGIC_1: &[u8] = b"setpoint replay v1\n";
 /// What the blocks of every layout begin with.
 const MAGIC_OF_ALL: &[u8] = b"setpoint replay v";
 /// A new segment begins once the present one is this long.
 const SEGMENT_BYTES: u64 = 16 << 20;
+/// A longer file is no segment: one block more than a segment's length, of the largest buffer.
+const BYTES_MAX: u64 = 64 << 30;
 /// Number of older checkpoints whose data is kept: more than the number of kept checkpoints.
 const KEPT: usize = 4;
 
@@ -40,8 +45,9 @@ struct Block {
 }
 
 /// Where a buffer is written to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segments {
+    run: Identity,
     /// The segment that is appended to, and its length.
     current: Option<(PathBuf, u64)>,
     /// Steps that are on disk.
@@ -50,7 +56,43 @@ pub struct Segments {
     checkpoints: VecDeque<u64>,
 }
 
+/// Changes of the folder that a resume makes once everything was found good.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Changes {
+    delete: Vec<PathBuf>,
+    cut: Vec<(PathBuf, u64)>,
+}
+
+impl Changes {
+    /// Deletes and cuts off what came after the checkpoint.
+    pub fn make(self, folder: &Path) -> Result<(), FileError> {
+        if self.delete.is_empty() && self.cut.is_empty() {
+            return Ok(());
+        }
+        for path in &self.delete {
+            storage::remove(path).map_err(FileError::on("delete", path))?;
+        }
+        for (path, length) in &self.cut {
+            Writer::open_at(path, *length)
+                .and_then(|file| file.sync())
+                .map_err(FileError::on("cut off", path))?;
+        }
+        storage::sync_folder(folder).map_err(FileError::on("sync", folder))
+    }
+
+    /// Deletes all segments: no checkpoint relies on them.
+    pub fn delete_all(folder: &Path) -> Result<Self, FileError> {
+        Ok(Self { delete: list(folder)?, cut: Vec::new() })
+    }
+}
+
 impl Segments {
+    /// No segments yet, of a run.
+    pub fn of(run: Identity) -> Self {
+        Self { run, current: None, synced: 0, checkpoints: VecDeque::new() }
+    }
+
     /// Appends what was added since the last call, durably.
     pub fn sync(&mut self, replay: &Replay, folder: &Path) -> Result<(), TrainError> {
         let held_from = replay.steps.saturating_sub(replay.capacity_steps as u64);
@@ -63,7 +105,7 @@ impl Segments {
                 Some((path, length)) if length < SEGMENT_BYTES => (path, length),
                 _ => (folder.join(format!("{first:014}.replay")), 0),
             };
-            let written = append(&path, length, &payload).map_err(FileError::on("write", &path))?;
+            let written = append(&path, length, self.run, &payload).map_err(FileError::on("write", &path))?;
             self.current = Some((path, written));
             self.synced = replay.steps;
         }
@@ -80,19 +122,20 @@ impl Segments {
         let all = list(folder)?;
         for pair in all.windows(2) {
             if first_step(&pair[1]).is_some_and(|next| next <= step) {
-                fs::remove_file(&pair[0]).map_err(FileError::on("delete the old segment", &pair[0]))?;
+                storage::remove(&pair[0]).map_err(FileError::on("delete the old segment", &pair[0]))?;
             }
         }
         Ok(())
     }
 
-    /// Fills an empty buffer with what a checkpoint's state speaks of, and cuts off what came later.
+    /// Fills an empty buffer with what a checkpoint's state speaks of. Changes nothing in the folder: the changes that cut off
+    /// what came later are returned.
     pub fn restore(
-        &mut self,
         replay: &mut Replay,
         state: ReplayState,
         folder: &Path,
-    ) -> Result<(), TrainError> {
+        marker: &Marker,
+    ) -> Result<(Self, Changes), TrainError> {
         let lanes = replay.shape.lanes as u64;
         let slots = replay.capacity_steps as u64 * lanes;
         let held = (state.steps * lanes).saturating_sub(slots)..state.steps * lanes;
@@ -103,20 +146,18 @@ impl Segments {
         }
         let from = state.steps.saturating_sub(replay.capacity_steps as u64);
         let mut wanted = Wanted { from, to: state.steps, reached: from };
-        *self = Self::default();
+        let (mut segments, mut changes) = (Self::of(marker.identity), Changes::default());
         for path in list(folder)? {
             if first_step(&path).is_none_or(|first| first >= state.steps) {
-                fs::remove_file(&path).map_err(FileError::on("delete", &path))?;
+                changes.delete.push(path);
                 continue;
             }
-            let bytes = fs::read(&path).map_err(FileError::on("read", &path))?;
-            let good = read_blocks(&path, &bytes, replay, &mut wanted)?;
+            let bytes = storage::read(&path, BYTES_MAX).map_err(FileError::on("read", &path))?;
+            let good = read_blocks(&path, &bytes, replay, &mut wanted, marker)?;
             if good < bytes.len() {
-                let file = OpenOptions::new().write(true).open(&path);
-                let cut = file.and_then(|file| file.set_len(good as u64));
-                cut.map_err(FileError::on("cut off", &path))?;
+                changes.cut.push((path.clone(), good as u64));
             }
-            self.current = Some((path, good as u64));
+            segments.current = Some((path, good as u64));
         }
         if wanted.reached < state.steps {
             let (reached, expected) = (wanted.reached, state.steps);
@@ -126,9 +167,9 @@ impl Segments {
         replay.steps = state.steps;
         replay.head = state.head;
         replay.cut_again(state.cuts);
-        self.synced = state.steps;
-        self.checkpoints.push_back(state.steps);
-        Ok(())
+        segments.synced = state.steps;
+        segments.checkpoints.push_back(state.steps);
+        Ok((segments, changes))
     }
 }
 
@@ -140,7 +181,7 @@ struct Wanted {
 }
 
 fn refuse(path: &Path, reason: String) -> TrainError {
-    TrainError::Checkpoint { path: path.to_owned(), reason, last_good: None }
+    TrainError::Replay { path: path.to_owned(), reason }
 }
 
 /// Puts the blocks of a segment into the buffer; returns the length of those that the checkpoint knows.
@@ -149,6 +190,7 @@ fn read_blocks(
     bytes: &[u8],
     replay: &mut Replay,
     wanted: &mut Wanted,
+    marker: &Marker,
 ) -> Result<usize, TrainError> {
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -161,13 +203,22 @@ fn read_blocks(
             );
             return Err(refuse(path, reason));
         }
-        // A block that a kill cut short lies behind the checkpoint, or the checkpoint would not have been written.
-        let Some(Written { hash, payload, after }) = split_block(rest) else { break };
-        let whole = blake3::hash(payload).as_bytes() == hash;
-        let block: Option<Block> = if whole { postcard::from_bytes(payload).ok() } else { None };
-        let Some(block) = block.filter(|block| block.fits(replay.shape)) else {
+        // The checkpoint was written after all of its blocks: what is damaged behind them a kill cut short.
+        let is_behind = wanted.reached >= wanted.to;
+        let written = split_block(rest).filter(Written::is_whole);
+        let block = written.as_ref().and_then(|written| postcard::from_bytes::<Block>(written.payload).ok());
+        let fitting = block.filter(|block| block.fits(replay.shape));
+        let (Some(block), Some(written)) = (fitting, written) else {
+            if is_behind {
+                break;
+            }
             return Err(refuse(path, format!("its block at byte {before} does not match its checksum")));
         };
+        if !marker.owns(written.run) {
+            let found = written.run.map_or("an older run".to_owned(), |run| format!("run {}", run.short()));
+            let run = marker.identity.short();
+            return Err(TrainError::OtherRun { path: path.to_owned(), found, run });
+        }
         let end = block.first_step + (block.rewards.len() / replay.shape.lanes) as u64;
         if end > wanted.to {
             break;
@@ -180,7 +231,7 @@ fn read_blocks(
             replay.put(&block, wanted.from);
             wanted.reached = end;
         }
-        rest = after;
+        rest = written.after;
     }
     Ok(bytes.len() - rest.len())
 }
@@ -255,40 +306,70 @@ impl Block {
     }
 }
 
-fn append(path: &Path, length: u64, payload: &[u8]) -> std::io::Result<u64> {
-    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    file.set_len(length)?;
-    file.seek(SeekFrom::Start(length))?;
-    file.write_all(MAGIC)?;
-    file.write_all(&(payload.len() as u64).to_le_bytes())?;
-    file.write_all(blake3::hash(payload).as_bytes())?;
-    file.write_all(payload)?;
-    file.sync_all()?;
-    Ok(length + (MAGIC.len() + 8 + 32 + payload.len()) as u64)
+fn append(path: &Path, length: u64, run: Identity, payload: &[u8]) -> std::io::Result<u64> {
+    let mut file = if length == 0 { Writer::create(path)? } else { Writer::open_at(path, length)? };
+    let payload_length = (payload.len() as u64).to_le_bytes();
+    let mut block = Vec::with_capacity(MAGIC.len() + IDENTITY_BYTES + 8 + 32 + payload.len());
+    block.extend_from_slice(MAGIC);
+    block.extend_from_slice(run.bytes());
+    block.extend_from_slice(&payload_length);
+    block.extend_from_slice(hash(run, payload).as_bytes());
+    block.extend_from_slice(payload);
+    file.write_all(&block)?;
+    file.sync()?;
+    if let Some(folder) = path.parent().filter(|_| length == 0) {
+        storage::sync_folder(folder)?;
+    }
+    Ok(length + block.len() as u64)
+}
+
+/// Of everything in a block but its first line and the hash itself.
+fn hash(run: Identity, payload: &[u8]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(run.bytes()).update(&(payload.len() as u64).to_le_bytes()).update(payload);
+    hasher.finalize()
 }
 
 /// A block as it lies in a segment.
 struct Written<'a> {
+    /// `None` in layout 1.
+    run: Option<Identity>,
     hash: &'a [u8],
     payload: &'a [u8],
     /// What follows.
     after: &'a [u8],
 }
 
+impl Written<'_> {
+    fn is_whole(&self) -> bool {
+        match self.run {
+            Some(run) => hash(run, self.payload).as_bytes() == self.hash,
+            None => blake3::hash(self.payload).as_bytes() == self.hash,
+        }
+    }
+}
+
 /// The first block; `None` when it is cut short.
 fn split_block(bytes: &[u8]) -> Option<Written<'_>> {
-    let rest = bytes.strip_prefix(MAGIC)?;
+    let (run, rest) = match bytes.strip_prefix(MAGIC) {
+        Some(rest) => {
+            let (run, rest) = rest.split_first_chunk::<IDENTITY_BYTES>()?;
+            (Some(Identity::from_bytes(*run)), rest)
+        }
+        None => (None, bytes.strip_prefix(MAGIC_1)?),
+    };
     let (length, rest) = rest.split_at_checked(8)?;
     let length = u64::from_le_bytes(length.try_into().ok()?);
     let (hash, rest) = rest.split_at_checked(32)?;
     let (payload, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    Some(Written { hash, payload, after })
+    Some(Written { run, hash, payload, after })
 }
 
 /// Whether a block is one of another layout. Of a block that a kill cut off in its first line nobody can say: it is not.
 fn is_of_another_format(bytes: &[u8]) -> bool {
     let first_line = &bytes[..bytes.len().min(MAGIC.len())];
-    first_line.starts_with(MAGIC_OF_ALL) && !MAGIC.starts_with(first_line)
+    let is_known = |magic: &[u8]| magic.starts_with(first_line);
+    first_line.starts_with(MAGIC_OF_ALL) && !is_known(MAGIC) && !is_known(MAGIC_1)
 }
 
 fn first_step(path: &Path) -> Option<u64> {
@@ -297,16 +378,8 @@ fn first_step(path: &Path) -> Option<u64> {
 
 /// Segments of a folder, oldest first.
 fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(FileError::on("read the folder", folder)(error)),
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "replay"))
-        .collect();
-    paths.sort();
+    let mut paths = storage::list(folder).map_err(FileError::on("list", folder))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "replay"));
     Ok(paths)
 }
 
@@ -317,6 +390,10 @@ mod tests {
     use setpoint_process::process::Outcome;
 
     const SHAPE: Shape = Shape { lanes: 2, features: 3, axes: 1, masked_choices: 0 };
+
+    fn marker() -> Marker {
+        crate::checkpoint::tests::marker()
+    }
 
     fn add(replay: &mut Replay, count: u64) {
         for _ in 0..count {
@@ -339,7 +416,7 @@ mod tests {
     fn restoring_gives_the_buffer_back_and_cuts_off_what_came_later() {
         let folder = tempfile::tempdir().unwrap();
         let mut replay = Replay::new(SHAPE, 2 * 50);
-        let mut segments = Segments::default();
+        let mut segments = Segments::of(marker().identity);
         for added in [3, 20, 0, 1, 40, 70, 7] {
             add(&mut replay, added);
             segments.sync(&replay, folder.path()).unwrap();
@@ -350,11 +427,14 @@ mod tests {
             add(&mut later, 11);
             beyond.sync(&later, folder.path()).unwrap();
             let (path, length) = beyond.current.clone().unwrap();
-            fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"setpoint rep").unwrap();
+            std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"setpoint rep").unwrap();
             let mut again = Replay::new(SHAPE, 2 * 50);
-            segments.restore(&mut again, kept.state(), folder.path()).unwrap();
+            let (restored, changes) =
+                Segments::restore(&mut again, kept.state(), folder.path(), &marker()).unwrap();
+            changes.make(folder.path()).unwrap();
+            segments = restored;
             assert_eq!(again, kept);
-            assert!(fs::metadata(&path).map_or(true, |data| data.len() < length));
+            assert!(std::fs::metadata(&path).map_or(true, |data| data.len() < length));
             replay = again;
         }
     }
@@ -365,7 +445,7 @@ mod tests {
     fn what_was_cut_off_stays_cut_off() {
         let folder = tempfile::tempdir().unwrap();
         let mut replay = Replay::new(SHAPE, 2 * 50);
-        let mut segments = Segments::default();
+        let mut segments = Segments::of(marker().identity);
         add(&mut replay, 12);
         segments.sync(&replay, folder.path()).unwrap();
         for added in [3, 5, 60] {
@@ -373,13 +453,13 @@ mod tests {
             add(&mut replay, added);
             segments.sync(&replay, folder.path()).unwrap();
             let mut again = Replay::new(SHAPE, 2 * 50);
-            Segments::default().restore(&mut again, replay.state(), folder.path()).unwrap();
+            drop(Segments::restore(&mut again, replay.state(), folder.path(), &marker()).unwrap());
             assert_eq!(again, replay);
         }
         assert!(replay.cuts.is_empty(), "60 steps later the ring holds none of them");
         let mut beyond = replay.state();
         beyond.cuts.push((1 << 40, vec![0.0; 3]));
-        let refused = Segments::default().restore(&mut Replay::new(SHAPE, 2 * 50), beyond, folder.path());
+        let refused = Segments::restore(&mut Replay::new(SHAPE, 2 * 50), beyond, folder.path(), &marker());
         assert!(refused.is_err());
     }
 
@@ -388,26 +468,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut replay = Replay::new(SHAPE, 2 * 50);
         add(&mut replay, 30);
-        Segments::default().sync(&replay, folder.path()).unwrap();
+        Segments::of(marker().identity).sync(&replay, folder.path()).unwrap();
         let path = list(folder.path()).unwrap().remove(0);
-        let bytes = fs::read(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
         let mut broken = bytes.clone();
         broken[200] ^= 1;
-        fs::write(&path, &broken).unwrap();
+        std::fs::write(&path, &broken).unwrap();
         let restore = || {
             let mut again = Replay::new(SHAPE, 2 * 50);
-            Segments::default().restore(&mut again, replay.state(), folder.path()).unwrap_err().to_string()
+            Segments::restore(&mut again, replay.state(), folder.path(), &marker()).unwrap_err().to_string()
         };
         let error = restore();
         assert!(error.contains("00000000000000.replay") && error.contains("checksum"), "{error}");
         // A newer version's blocks are not taken for a torn one, which would be cut off.
         let mut newer = bytes.clone();
-        newer[MAGIC_OF_ALL.len()] = b'2';
-        fs::write(&path, &newer).unwrap();
+        newer[MAGIC_OF_ALL.len()] = b'3';
+        std::fs::write(&path, &newer).unwrap();
         let error = restore();
         assert!(error.contains("00000000000000.replay") && error.contains("another format"), "{error}");
-        assert!(fs::read(&path).unwrap() == newer);
-        fs::remove_file(&path).unwrap();
+        assert!(std::fs::read(&path).unwrap() == newer);
+        std::fs::remove_file(&path).unwrap();
         let error = restore();
         assert!(error.contains("ends at step 0, expected 30"), "{error}");
     }
@@ -416,7 +496,7 @@ mod tests {
     fn old_segments_are_deleted_and_a_checkpoint_writes_what_is_new() {
         let folder = tempfile::tempdir().unwrap();
         let mut replay = Replay::new(SHAPE, 2 * 100);
-        let mut segments = Segments::default();
+        let mut segments = Segments::of(marker().identity);
         let mut largest = 0;
         for _ in 0..40 {
             add(&mut replay, 25);
@@ -430,7 +510,7 @@ mod tests {
         assert!(largest < 2_000, "{largest}");
         assert!(list(folder.path()).unwrap().len() <= 4 + KEPT + 2);
         let mut again = Replay::new(SHAPE, 2 * 100);
-        Segments::default().restore(&mut again, replay.state(), folder.path()).unwrap();
+        drop(Segments::restore(&mut again, replay.state(), folder.path(), &marker()).unwrap());
         assert_eq!(again, replay);
     }
 }
