@@ -70,7 +70,8 @@ fn a_comparison_ranks_recommends_and_is_not_done_twice() {
     let evidence = std::fs::read(run.join("evidence/compare.json")).unwrap();
     let mut evidence: Value = serde_json::from_slice(&evidence).unwrap();
     let body = evidence.as_object_mut().unwrap();
-    assert_eq!(body.remove("format"), Some(Value::from(1)));
+    assert_eq!(body.remove("format"), Some(Value::from(2)));
+    assert!(body.remove("checksum").is_some());
     let hashes = body.remove("hashes").unwrap();
     assert_eq!(evidence, found);
     assert_eq!(hashes["projects"].as_array().unwrap().len(), results.len());

@@ -24,8 +24,7 @@ fn hash(path: &Path) -> String {
 
 fn document(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap();
-    let compact: String = text.split_whitespace().collect();
-    assert!(compact.starts_with("{\"format\":1,\"hashes\":{\"policies\":["), "{text}");
+    assert!(text.starts_with("{\n  \"format\": 2,\n  \"checksum\": \""), "{text}");
     serde_json::from_str(&text).unwrap()
 }
 
@@ -62,12 +61,12 @@ fn an_evaluation_names_the_hashes_of_its_policy_and_its_project() {
     std::fs::write(&evidence, old.to_string()).unwrap();
     done(root.path(), &["report", "run"]);
     let mut newer = other;
-    newer["format"] = 2.into();
+    newer["format"] = 3.into();
     std::fs::write(&evidence, newer.to_string()).unwrap();
     let output = setpoint(root.path(), &["report", "run"]);
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{words}");
-    assert!(words.contains("evaluation.json") && words.contains("format 2"), "{words}");
+    assert!(words.contains("evaluation.json") && words.contains("format 3"), "{words}");
 }
 
 /// An instance in a file, on which the figures depend.

@@ -104,7 +104,7 @@ fn wrong_ranges_and_other_projects_are_refused() {
     }
     std::fs::write(&file, PROJECT).unwrap();
     json(&tune(folder.path(), "run", &["--trials", "2", "--seeds", "2"]));
-    refused("run", PROJECT, &[], "holds 2 trials: --resume continues them");
+    refused("run", PROJECT, &[], "holds a search for options");
     refused(
         "run",
         &PROJECT.replace("wip = -1.5", "wip = -2.5"),

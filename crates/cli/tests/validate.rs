@@ -71,7 +71,7 @@ fn a_right_simulator_passes_a_wrong_one_fails_and_the_evidence_is_kept() {
     let stored: Value =
         serde_json::from_slice(&std::fs::read(root.path().join("found.json")).unwrap()).unwrap();
     assert_eq!(stored["sentence"], document["validation"]["sentence"]);
-    assert_eq!(stored["format"], 1);
+    assert_eq!(stored["format"], 2);
     let log_hash = blake3::hash(&std::fs::read(&late).unwrap()).to_hex().to_string();
     let expected = serde_json::json!([{ "name": "late.csv", "hash": log_hash }]);
     assert_eq!(stored["hashes"]["data"], expected);

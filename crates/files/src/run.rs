@@ -232,10 +232,10 @@ impl Run {
     pub fn open(folder: &RunFolder, new: &NewRun<'_>, start: Start) -> Result<Self, RunError> {
         match start {
             Start::New => Self::begin(folder, new),
-            Start::Anew => {
-                clear(folder, new)?;
-                Self::begin(folder, new)
-            }
+            Start::Anew => match Marker::of(&folder.path)? {
+                None => Self::begin(folder, new),
+                Some(old) => Self::begin_anew(folder, new, &old),
+            },
             Start::Resume | Start::ResumeWithoutLogs => Self::resume(folder, new),
             Start::Part(whole) => match Marker::of(&folder.path)? {
                 None => Self::begin(folder, &NewRun { part_of: Some(whole), ..new.clone() }),
@@ -257,6 +257,15 @@ impl Run {
         atomic::sweep(path)?;
         let marker = new.marker(path, false);
         write_marker(path, &marker)?;
+        Ok(Self { folder: folder.clone(), marker, resumed: false, _lock: lock })
+    }
+
+    /// Deletes everything that the run of a folder has written, its marker last. Files of others stay.
+    fn begin_anew(folder: &RunFolder, new: &NewRun<'_>, old: &Marker) -> Result<Self, RunError> {
+        let lock = Lock::of(&folder.path, new.kind.command())?;
+        clear(folder, old)?;
+        let marker = new.marker(&folder.path, false);
+        write_marker(&folder.path, &marker)?;
         Ok(Self { folder: folder.clone(), marker, resumed: false, _lock: lock })
     }
 
@@ -366,19 +375,10 @@ fn is_from_before(folder: &RunFolder) -> Result<bool, FileError> {
     Ok(!entries.is_empty() || folder.search_file().is_file())
 }
 
-/// Deletes everything that the run of a folder has written, its marker last. Files of others stay.
-fn clear(folder: &RunFolder, new: &NewRun<'_>) -> Result<(), RunError> {
-    let path = &folder.path;
-    let Some(marker) = Marker::of(path)? else { return Ok(()) };
-    let _lock = Lock::of(path, new.kind.command())?;
-    clear_files(folder, &marker)?;
-    atomic::remove_file(&path.join(MARKER))?;
-    Ok(())
-}
-
-fn clear_files(folder: &RunFolder, marker: &Marker) -> Result<(), FileError> {
+/// Deletes what a run has written, but for its marker and its lock.
+fn clear(folder: &RunFolder, marker: &Marker) -> Result<(), FileError> {
     for part in parts(folder, marker.identity)? {
-        clear_files(&part.0, &part.1)?;
+        clear(&part.0, &part.1)?;
         atomic::remove_file(&part.0.path.join(MARKER))?;
         let _ = atomic::remove_file(&part.0.path.join(lock::FILE));
         // The folder of an algorithm or of a proof holds the folders of its seeds; files of others keep it.

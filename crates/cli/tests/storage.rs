@@ -1,0 +1,311 @@
+//! A disk that fails: each command is failed, and killed, at each of its operations on files. It gives a clear error and no
+//! panic, touches nothing of anyone else, and what is repeated afterwards ends as if nothing had happened.
+//!
+//! The simulator is `setpoint_files::simulator`. Here a few thousand cases; `cargo xtask soak storage` runs as many as it is given.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+mod binary;
+
+const SIMULATOR: &str = "SETPOINT_STORAGE_SIMULATOR";
+const KILLED: i32 = 137;
+
+/// A command under test, in a folder `work` that `prepare` has filled.
+struct Subject {
+    name: &'static str,
+    /// Commands that run before, undisturbed.
+    before: &'static [&'static [&'static str]],
+    command: &'static [&'static str],
+    /// The command that repeats it once there is a run to go on with.
+    again: &'static [&'static str],
+    /// Files below `work` that must end as in an undisturbed run.
+    results: &'static [&'static str],
+}
+
+const TRAIN: &[&str] = &["train", "p", "--run-dir", "r", "--threads", "1", "--plain"];
+const RESUME: &[&str] = &["train", "p", "--run-dir", "r", "--threads", "1", "--plain", "--resume"];
+const TUNE: &[&str] = &["tune", "p", "--run-dir", "t", "--threads", "1", "--trials", "2", "--seeds", "2"];
+const TUNE_AGAIN: &[&str] =
+    &["tune", "p", "--run-dir", "t", "--threads", "1", "--trials", "2", "--seeds", "2", "--resume"];
+const COMPARE: &[&str] = &[
+    "compare",
+    "p",
+    "--run-dir",
+    "c",
+    "--threads",
+    "1",
+    "--algorithms",
+    "dqn,q-learning",
+    "--share",
+    "1",
+    "--seeds",
+    "2",
+];
+const COMPARE_AGAIN: &[&str] = &[
+    "compare",
+    "p",
+    "--run-dir",
+    "c",
+    "--threads",
+    "1",
+    "--algorithms",
+    "dqn,q-learning",
+    "--share",
+    "1",
+    "--seeds",
+    "2",
+    "--resume",
+];
+const SEEDS: &[&str] = &["train", "p", "--run-dir", "s", "--threads", "1", "--plain", "--seeds", "2"];
+const SEEDS_AGAIN: &[&str] =
+    &["train", "p", "--run-dir", "s", "--threads", "1", "--plain", "--seeds", "2", "--resume"];
+const EVAL: &[&str] = &["eval", "r"];
+const FAULTS: &[&str] = &["faults", "r", "--noise", "0", "--delay", "0", "--dropout", "0", "--episodes", "2"];
+
+const SUBJECTS: &[Subject] = &[
+    Subject {
+        name: "train",
+        before: &[],
+        command: TRAIN,
+        again: RESUME,
+        results: &["r/policy.safetensors", "r/episodes.csv"],
+    },
+    Subject {
+        name: "train --seeds",
+        before: &[],
+        command: SEEDS,
+        again: SEEDS_AGAIN,
+        results: &["s/seed-0/policy.safetensors", "s/seed-1/policy.safetensors"],
+    },
+    Subject {
+        name: "tune",
+        before: &[],
+        command: TUNE,
+        again: TUNE_AGAIN,
+        results: &["t/trial-000/policy.safetensors", "t/trial-001/policy.safetensors"],
+    },
+    Subject {
+        name: "compare",
+        before: &[],
+        command: COMPARE,
+        again: COMPARE_AGAIN,
+        results: &["c/dqn/seed-0/policy.safetensors", "c/q-learning/seed-1/policy.safetensors"],
+    },
+    Subject {
+        name: "eval",
+        before: &[TRAIN],
+        command: EVAL,
+        again: EVAL,
+        results: &["r/policy.safetensors"],
+    },
+    Subject {
+        name: "faults",
+        before: &[TRAIN],
+        command: FAULTS,
+        again: FAULTS,
+        results: &["r/policy.safetensors"],
+    },
+    Subject {
+        name: "report",
+        before: &[TRAIN, EVAL],
+        command: &["report", "r"],
+        again: &["report", "r"],
+        results: &["r/policy.safetensors", "r/report.html"],
+    },
+    Subject {
+        name: "new",
+        before: &[],
+        command: &["new", "line", "--process", "cart-pole"],
+        again: &["check", "line", "--steps", "10"],
+        results: &["line/setpoint.toml"],
+    },
+];
+
+/// The folder of one case, with a small project and a file that belongs to somebody else.
+fn prepare(root: &Path, subject: &Subject) -> PathBuf {
+    let work = root.join("work");
+    fs::create_dir_all(work.join("p")).unwrap();
+    let project = "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1\n[train]\nalgorithm = \"dqn\"\ntotal_steps = 120\n\
+                   checkpoint_every_updates = 2\nlog_every_updates = 2\n[train.dqn]\nbuffer_size = 64\nlearning_starts = 16\n\
+                   batch_size = 8\ntrain_freq = 8\nnet_arch = [4]\n[evaluate]\nepisodes = 2\n[tune.ranges]\nbatch_size = [8, 16]\n";
+    fs::write(work.join("p/setpoint.toml"), project).unwrap();
+    fs::write(work.join("notes.txt"), "somebody else's").unwrap();
+    for command in subject.before {
+        let output = setpoint(&work, command, None);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", binary::stderr(&output));
+    }
+    work
+}
+
+fn setpoint(work: &Path, arguments: &[&str], simulated: Option<&str>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
+    command.current_dir(work).args(arguments).env("RAYON_NUM_THREADS", "1");
+    if let Some(simulated) = simulated {
+        command.env(SIMULATOR, format!("root={},{simulated}", work.display()));
+    }
+    command.output().unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+        let target = to.join(entry.file_name().unwrap());
+        if entry.is_dir() { copy(&entry, &target) } else { drop(fs::copy(&entry, &target).unwrap()) }
+    }
+}
+
+/// A folder in memory where there is one: the simulator decides what is synced, so a disk would only cost time.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// What an undisturbed run leaves.
+struct Undisturbed {
+    start: tempfile::TempDir,
+    operations: u64,
+    results: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl Undisturbed {
+    fn of(subject: &Subject) -> Self {
+        let start = folder();
+        prepare(start.path(), subject);
+        let end = folder();
+        let work = end.path().join("work");
+        copy(&start.path().join("work"), &work);
+        let count = end.path().join("count");
+        let output = setpoint(&work, subject.command, Some(&format!("count={}", count.display())));
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}: {}", subject.name, binary::stderr(&output));
+        let operations = fs::read_to_string(&count).unwrap().parse().unwrap();
+        let read = |name: &&'static str| (*name, without_times(fs::read(work.join(name)).unwrap()));
+        Self { start, operations, results: subject.results.iter().map(read).collect() }
+    }
+}
+
+/// A report names its training time; nothing else in the compared files does.
+fn without_times(bytes: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(bytes) {
+        Ok(text) => text
+            .lines()
+            .filter(|line| !line.contains(" s)") && !line.contains("steps/s"))
+            .collect::<Vec<_>>()
+            .join("\n")
+            .into_bytes(),
+        Err(bytes) => bytes.into_bytes(),
+    }
+}
+
+/// One case: the command is disturbed, then repeated. An error is a sentence about the case.
+fn case(subject: &Subject, undisturbed: &Undisturbed, simulated: &str) -> Result<(), String> {
+    let root = folder();
+    let work = root.path().join("work");
+    copy(&undisturbed.start.path().join("work"), &work);
+    let fail = |what: &str, output: &Output| {
+        Err(format!("{} with {simulated}: {what}: {}", subject.name, binary::stderr(output)))
+    };
+    let disturbed = setpoint(&work, subject.command, Some(simulated));
+    let code = disturbed.status.code();
+    if binary::stderr(&disturbed).contains("panicked") || !matches!(code, Some(0..=2 | KILLED)) {
+        return fail("it broke", &disturbed);
+    }
+    if code == Some(2) && !binary::stderr(&disturbed).starts_with("error: ") {
+        return fail("it does not say what failed", &disturbed);
+    }
+    // Twice: the second repetition finds what the first has left.
+    for _ in 0..2 {
+        let again = repeat(subject, &work);
+        if !matches!(again.status.code(), Some(0 | 1)) {
+            return fail("the repetition fails", &again);
+        }
+    }
+    if fs::read(work.join("notes.txt")).ok().as_deref() != Some(b"somebody else's") {
+        return fail("somebody else's file was touched", &disturbed);
+    }
+    for (name, expected) in &undisturbed.results {
+        match fs::read(work.join(name)) {
+            Ok(found) if without_times(found.clone()) == *expected => {}
+            _ => return fail(&format!("{name} differs"), &disturbed),
+        }
+    }
+    Ok(())
+}
+
+/// Repeats the command: it goes on if a run was begun, otherwise it begins.
+fn repeat(subject: &Subject, work: &Path) -> Output {
+    if subject.again.contains(&"--resume") {
+        let folder = subject.again[subject.again.iter().position(|word| *word == "--run-dir").unwrap() + 1];
+        let begun = work.join(folder).join("run.json").is_file();
+        return setpoint(work, if begun { subject.again } else { subject.command }, None);
+    }
+    let first = setpoint(work, subject.command, None);
+    if subject.name == "new" { setpoint(work, subject.again, None) } else { first }
+}
+
+/// The disturbances of a subject: every operation is failed in several ways, and killed at with several draws.
+fn disturbances(operations: u64, rounds: u64) -> Vec<String> {
+    let mut all = Vec::new();
+    for round in 0..rounds {
+        for at in 1..=operations {
+            all.push(format!("kill={at},seed={}", round * 1_000_003 + at));
+            for (index, error) in ["eio", "enospc", "erofs", "short"].iter().enumerate() {
+                // A fault of a moment, and one that lasts.
+                let lasting = (at as usize + index + round as usize) % 2;
+                all.push(format!("fail={at},error={error},lasting={lasting},seed={round}"));
+            }
+        }
+    }
+    all
+}
+
+/// Every `stride`-th case, counted from `first`, on two cores.
+fn run(subject: &Subject, rounds: u64, stride: usize) -> usize {
+    let undisturbed = Undisturbed::of(subject);
+    let cases = disturbances(undisturbed.operations, rounds);
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let done = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(stride, Ordering::Relaxed);
+                    let Some(simulated) = cases.get(index) else { break };
+                    done.fetch_add(1, Ordering::Relaxed);
+                    if let Err(failure) = case(subject, &undisturbed, simulated) {
+                        failures.lock().unwrap().push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    let shown: Vec<&String> = failures.iter().take(8).collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases of {}:\n{shown:#?}",
+        failures.len(),
+        cases.len(),
+        subject.name
+    );
+    done.into_inner()
+}
+
+/// `SETPOINT_SOAK_ROUNDS` asks for more.
+#[test]
+fn every_command_survives_a_failing_disk() {
+    let rounds = std::env::var("SETPOINT_SOAK_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let only = std::env::var("SETPOINT_SOAK_ONLY").ok();
+    let mut total = 0;
+    for subject in SUBJECTS.iter().filter(|subject| only.as_ref().is_none_or(|name| subject.name == name)) {
+        let started = std::time::Instant::now();
+        let count = run(subject, rounds, 1);
+        total += count;
+        println!("{}: {count} cases in {:.1} s", subject.name, started.elapsed().as_secs_f64());
+    }
+    println!("{total} cases");
+}
