@@ -285,7 +285,7 @@ fn lost(text: &str) -> Result<f64, String> {
 /// distributions, the effect and the delay of each action, one-step predictions, and the reward per step. [data] in the
 /// project names the columns; without it the command proposes a [data] to paste.
 ///
-/// Exit status: 0 consistent or doubtful, 1 inconsistent, 2 bad input.
+/// Exit status: 0 consistent or doubtful, 1 inconsistent, or standard output could not be written, 2 bad input.
 #[derive(Args)]
 pub struct Validate {
     #[command(flatten)]
