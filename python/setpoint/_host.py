@@ -7,6 +7,7 @@ its spaces: it is cheaper to stop at the first wrong number than to learn from i
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import threading
@@ -284,8 +285,10 @@ class EnvironmentHost:
         for environment in self._environments:
             try:
                 environment.close()
-            except Exception:
-                traceback.print_exc()
+            except Exception as error:
+                # Standard error may be closed or full, which is no reason to leave the others open.
+                with contextlib.suppress(OSError, ValueError):
+                    traceback.print_exception(error)
 
     def _written_at_once(self) -> bool:
         """Writes the observations of all lanes, if each of them is an array of the exact type and length."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from setpoint import _native
 from setpoint._host import EnvironmentHost
+from setpoint._say import say
 from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
 from setpoint.envs import ProcessEnv, ProcessVectorEnv, kind_of
@@ -499,16 +500,12 @@ class _Bar(BaseCallback):
         mean = self.figures["return_mean_100"]
         shown = "–" if mean is None else f"{mean:.1f}"
         rate = self.num_timesteps / max(seconds, 1e-9)
-        print(
-            f"\r[{'=' * filled}{' ' * (30 - filled)}] {share:4.0%}  {rate:,.0f} steps/s  return {shown}",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
+        bar = "=" * filled + " " * (30 - filled)
+        say(f"[{bar}] {share:4.0%}  {rate:,.0f} steps/s  return {shown}", begin="\r", end="")
         return True
 
     def on_training_end(self) -> None:
-        print(file=sys.stderr)
+        say("")
 
 
 class _Lines(BaseCallback):
@@ -527,5 +524,5 @@ class _Lines(BaseCallback):
             shown = ", ".join(
                 f"{name} {value:,.4g}" for name, value in self.figures.items() if name not in own and value is not None
             )
-            print(f"{self.name}: {shown}")
+            say(f"{self.name}: {shown}", file=sys.stdout)
         return True

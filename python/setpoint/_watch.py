@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import math
-import sys
 import threading
 import time
 
 from ._host import EnvironmentHost, Hung
+from ._say import say
 
 # Time for an interrupted environment to reach its next line of Python before the message.
 _GRACE_S = 5.0
@@ -52,11 +52,9 @@ class Watch:
                 interrupted, since = True, time.monotonic()
             elif interrupted and waited > _GRACE_S and not said:
                 said = True
-                print(
+                say(
                     f"setpoint: {host.name}, environment {progress.lane} does not answer, and cannot be interrupted: it waits "
-                    'outside of Python. A project with kind = "gymnasium" steps it in a worker, which can be killed.',
-                    file=sys.stderr,
-                    flush=True,
+                    'outside of Python. A project with kind = "gymnasium" steps it in a worker, which can be killed.'
                 )
 
 

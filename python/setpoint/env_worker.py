@@ -19,6 +19,7 @@ outside of its spaces, `{"refused": …}` if it cannot be made.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import mmap
@@ -118,7 +119,8 @@ def _serve(host, commands: int, answers: int) -> None:
 def _failure(error: Exception) -> dict:
     if hasattr(error, "reason"):
         return {"lane": error.lane, "step": error.step, "episode": error.episode, "reason": error.reason}
-    traceback.print_exception(error)
+    with contextlib.suppress(OSError, ValueError):
+        traceback.print_exception(error)
     reason = "the worker itself failed: " + traceback.format_exception_only(error)[-1].strip()
     return {"lane": None, "step": None, "episode": None, "reason": reason}
 

@@ -15,7 +15,8 @@ use setpoint_edge::recommendation::StateArguments;
 #[command(name = "setpoint", version, max_term_width = 110, propagate_version = true)]
 #[command(
     after_help = "Start with:  setpoint new my-line --process assembly-line  &&  setpoint run my-line\n\n\
-Exit status: 0 done, 1 a check or gate failed, 2 bad input, 130 interrupted."
+Exit status: 0 done, 1 a check or gate failed, or standard output could not be written, 2 bad input, \
+130 interrupted."
 )]
 pub struct Arguments {
     /// Print one JSON document on standard output, and all other text on standard error
@@ -296,7 +297,7 @@ fn lost(text: &str) -> Result<f64, String> {
 /// distributions, the effect and the delay of each action, one-step predictions, and the reward per step. [data] in the
 /// project names the columns; without it the command proposes a [data] to paste.
 ///
-/// Exit status: 0 consistent or doubtful, 1 inconsistent, 2 bad input.
+/// Exit status: 0 consistent or doubtful, 1 inconsistent, or standard output could not be written, 2 bad input.
 #[derive(Args)]
 pub struct Validate {
     #[command(flatten)]

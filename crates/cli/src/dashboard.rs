@@ -5,21 +5,20 @@
 mod panel;
 mod run_metrics;
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 
 use self::panel::{HEIGHT, Panel};
 use self::run_metrics::RunMetrics;
+use crate::screen;
 
 /// Time between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
 /// A smaller terminal shows a bar.
-const WIDTH_MIN: u16 = 72;
+const WIDTH_MIN: usize = 72;
 
 /// Lines on the terminal that are drawn four times a second.
 pub struct Dashboard {
@@ -34,16 +33,11 @@ pub struct Dashboard {
 impl Dashboard {
     /// For a run; `None` if standard error is no terminal, or a terminal that is too small.
     pub fn new(problem: &Problem, folder: &RunFolder) -> Option<Self> {
-        let (rows, columns) = Term::stderr().size_checked()?;
-        let plain = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        if plain || !std::io::stderr().is_terminal() || columns < WIDTH_MIN || usize::from(rows) < HEIGHT + 2
-        {
+        let (rows, columns) = screen::size()?;
+        if columns < WIDTH_MIN || rows < HEIGHT + 2 {
             return None;
         }
-        let screen = MultiProgress::new();
-        let style = ProgressStyle::with_template("{msg}").ok()?;
-        let line = |_| screen.add(ProgressBar::new_spinner().with_style(style.clone()));
-        let lines = (0..HEIGHT).map(line).collect();
+        let (screen, lines) = screen::lines(HEIGHT)?;
         let panel = Panel::new(problem, folder);
         Some(Self { metrics: RunMetrics::new(folder), panel, _screen: screen, lines, drawn: Instant::now() })
     }
@@ -58,9 +52,9 @@ impl Dashboard {
     /// Draws it now.
     pub fn draw(&mut self) {
         self.metrics.read();
-        let columns = Term::stderr().size_checked().map_or(WIDTH_MIN, |(_, columns)| columns);
+        let columns = screen::size().map_or(WIDTH_MIN, |(_, columns)| columns);
         // One column stays free, or the terminal would wrap.
-        let text = self.panel.lines(&self.metrics, usize::from(columns) - 1);
+        let text = self.panel.lines(&self.metrics, columns.saturating_sub(1));
         for (line, text) in self.lines.iter().zip(text) {
             line.set_message(text);
         }

@@ -11,7 +11,7 @@ pub fn listen() {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this update (press Ctrl-C again to stop at once)");
+        setpoint_terminal::note("\nstopping after this update (press Ctrl-C again to stop at once)");
     });
     // The only possible failure is a second handler in one process, and the first handler is enough.
     debug_assert!(listening.is_ok());

@@ -6,7 +6,6 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use setpoint_edge::output;
 use setpoint_process::Registry;
 
@@ -18,6 +17,7 @@ mod place;
 mod preparing;
 mod progress;
 mod source;
+mod screen;
 mod study_file;
 mod target;
 
@@ -46,9 +46,9 @@ pub fn main_with(registry: Registry) -> ExitCode {
 
 /// Runs the command line; gives the exit status. `arguments` begins with the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Arguments = match output::parse(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return output::usage(&error),
+        Err(status) => return status,
     };
     let output = Output::new(arguments.json);
     output.exit_status(commands::run(&arguments.command, registry, &output))

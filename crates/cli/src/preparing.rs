@@ -10,8 +10,10 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::run_project;
 use setpoint_process::Registry;
 use setpoint_process::preparation::Preparation;
+use setpoint_terminal::visible_in_line;
 
 use crate::progress::LINE_EVERY;
+use crate::screen;
 
 /// A shorter preparation needs no message.
 const QUIET: Duration = Duration::from_secs(1);
@@ -32,16 +34,12 @@ impl Preparing {
         if self.started.elapsed() < QUIET {
             return;
         }
-        let spinner = self.spinner.get_or_insert_with(|| {
-            let spinner = ProgressBar::new_spinner();
-            spinner.enable_steady_tick(Duration::from_millis(100));
-            spinner
-        });
+        let spinner = self.spinner.get_or_insert_with(screen::spinner);
         if !spinner.is_hidden() {
-            spinner.set_message(preparation.to_string());
+            spinner.set_message(visible_in_line(&preparation.to_string()).into_owned());
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
-            eprintln!("{preparation}");
+            setpoint_terminal::note(preparation);
         }
     }
 }

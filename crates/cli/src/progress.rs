@@ -1,15 +1,16 @@
 //! The progress of a training: a dashboard or a bar on a terminal, otherwise a line at intervals.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::Progress;
+use setpoint_terminal::{note, standard_error, visible, visible_in_line};
 
 use crate::dashboard::Dashboard;
 use crate::output::thousands;
+use crate::screen;
 
 /// Time between two lines without a terminal.
 pub const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -25,14 +26,9 @@ pub struct ProgressDisplay {
 
 impl ProgressDisplay {
     pub fn new(total_steps: u64, label: &str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(total_steps);
+        let bar = standard_error::is_terminal().then(|| {
             let template = "{prefix} {bar:28.cyan/dim} {pos}/{len} steps  {msg}  ETA {eta}";
-            let style =
-                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            bar.set_style(style.progress_chars("━━╌"));
-            bar.set_prefix(label.to_owned());
-            bar
+            screen::bar(total_steps, template).with_prefix(visible_in_line(label).into_owned())
         });
         let now = Instant::now();
         Self { dashboard: None, bar, started: now, last_line: now, label: label.to_owned() }
@@ -73,13 +69,13 @@ impl ProgressDisplay {
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
                 let left = progress.total_steps.saturating_sub(progress.steps) as f64 / rate.max(1e-9);
-                eprintln!(
+                note(format!(
                     "{}: {} of {} steps, {} steps/s{returns}, {left:.0} s left",
                     self.label,
                     thousands(progress.steps as f64),
                     thousands(progress.total_steps as f64),
                     thousands(rate)
-                );
+                ));
             }
             None => {}
         }
@@ -88,9 +84,9 @@ impl ProgressDisplay {
     /// A line that stays, above the bar.
     pub fn note(&self, line: &str) {
         match (&self.dashboard, &self.bar) {
-            (Some(dashboard), _) => dashboard.note(line),
-            (None, Some(bar)) => bar.println(line),
-            (None, None) => eprintln!("{line}"),
+            (Some(dashboard), _) => dashboard.note(&visible(line)),
+            (None, Some(bar)) => bar.println(visible(line)),
+            (None, None) => note(line),
         }
     }
 

@@ -10,7 +10,9 @@ use crate::recommendation::StateArguments;
 /// A trained policy next to the plant: evaluates it and asks it for recommendations.
 #[derive(Parser)]
 #[command(name = "setpoint-edge", version, max_term_width = 110, propagate_version = true)]
-#[command(after_help = "Exit status: 0 done, 1 a gate failed, 2 bad input.")]
+#[command(
+    after_help = "Exit status: 0 done, 1 a gate failed, or standard output could not be written, 2 bad input."
+)]
 pub struct Arguments {
     /// Print one JSON document on standard output, and all other text on standard error
     #[arg(long, global = true)]

@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use serde_json::json;
 use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::evaluate;
@@ -29,9 +28,9 @@ pub fn main_with(registry: Registry) -> ExitCode {
 
 /// Runs a command; returns the exit status. `arguments` begins with the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Arguments = match output::parse(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return output::usage(&error),
+        Err(status) => return status,
     };
     let output = Output::new(arguments.json);
     let result = match &arguments.command {

@@ -1,12 +1,17 @@
-//! The output streams: text for people goes to standard output, or to standard error if a program reads standard output.
+//! The output of a command: text for people goes to standard output, or to standard error if a program reads standard output.
+//!
+//! Names in projects and logs, and messages of environments, can hold control characters; every text for people shows them as
+//! symbols. A command does its work even if nobody can read its output; [`Output::exit_status`] then tells it.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
-use std::io::{IsTerminal, Write};
 
+use clap::Parser;
 use serde::Serialize;
 use serde_json::{Value, json};
 use setpoint_decision::Diagnostic;
+use setpoint_terminal::{StandardOutput, note, standard_error, visible, visible_in_line};
 
 /// Exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,33 +52,55 @@ impl<E: Error + 'static> From<E> for Failure {
     }
 }
 
+/// The arguments of a program. If it cannot run with them, or if they request help, prints that and gives the exit status.
+pub fn parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<A, u8> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    A::try_parse_from(&arguments).map_err(|error| usage::<A>(&error, &arguments))
+}
+
 /// Prints an error about the arguments, or the requested help; returns the exit status.
-pub fn usage(error: &clap::Error) -> u8 {
-    // Help goes to standard output, bad arguments to standard error, with 2 as for all bad input. A closed pipe is
-    // not an error.
-    let _ = error.print();
-    u8::try_from(error.exit_code()).unwrap_or(2)
+fn usage<A: Parser>(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    // The text repeats arguments between its colours. Of visible arguments the text is the same, and all its colours are ours.
+    let shown = arguments.iter().map(|argument| visible_in_line(&argument.to_string_lossy()).into_owned());
+    let again = A::try_parse_from(shown).err().filter(|again| again.kind() == error.kind());
+    let is_error = error.use_stderr();
+    let colour = if is_error { standard_error::has_colours() } else { StandardOutput::has_colours() };
+    let text = match again {
+        Some(again) if colour => again.render().ansi().to_string(),
+        Some(again) => again.render().to_string(),
+        None => visible(&error.render().to_string()).into_owned(),
+    };
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    // Help goes to standard output, bad arguments to standard error, with 2 as for all bad input.
+    let output = Output::new(false);
+    if is_error {
+        standard_error::coloured_note(text)
+    } else {
+        output.stdout.coloured_line(text)
+    }
+    output.written(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// The two streams.
 pub struct Output {
     json: bool,
+    stdout: StandardOutput,
 }
 
 impl Output {
     /// Only for people, or with a document for programs.
     pub fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, stdout: StandardOutput::default() }
     }
 
     /// A line for people.
     pub fn line(&self, line: impl fmt::Display) {
-        // A closed pipe (`setpoint … | head`) is not an error.
-        let _ = if self.json {
-            writeln!(std::io::stderr(), "{line}")
-        } else {
-            writeln!(std::io::stdout(), "{line}")
-        };
+        if self.json { note(line) } else { self.stdout.line(line) }
+    }
+
+    /// A script for another program, on standard output as it is.
+    pub fn script(&self, text: &str) {
+        self.stdout.verbatim(text);
     }
 
     /// The document for programs, if it is requested.
@@ -86,7 +113,7 @@ impl Output {
         if let (Value::Object(document), Value::Object(body)) = (&mut document, body) {
             document.extend(body);
         }
-        let _ = writeln!(std::io::stdout(), "{document:#}");
+        self.stdout.verbatim(&format!("{document:#}\n"));
     }
 
     /// Prints the failure of a command, if it failed; returns the exit status.
@@ -95,35 +122,59 @@ impl Output {
             self.failure(&failure);
             failure.status()
         });
-        status as u8
+        self.written(status as u8)
+    }
+
+    /// The exit status, at least 1 if standard output could not be written; then standard error says so.
+    fn written(&self, status: u8) -> u8 {
+        let Some(error) = self.stdout.error() else { return status };
+        note(format!("error: standard output cannot be written: {error}"));
+        status.max(1)
     }
 
     /// An error, for both.
     fn failure(&self, failure: &Failure) {
-        let mut stderr = std::io::stderr();
-        let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let (text, body) = match failure {
+        let body = match failure {
             Failure::Input(diagnostic) => {
                 let place = diagnostic.line_column();
-                let body = json!({
+                standard_error::coloured_note(&rendered(diagnostic, standard_error::has_colours()));
+                json!({
                     "message": diagnostic.title,
                     "expected": diagnostic.label,
                     "help": diagnostic.help,
                     "file": diagnostic.origin.as_ref().map(|origin| &origin.name),
                     "line": place.map(|place| place.0),
                     "column": place.map(|place| place.1),
-                });
-                (diagnostic.render(colour), body)
+                })
             }
-            Failure::Message(message) => (format!("error: {message}"), json!({ "message": message })),
+            Failure::Message(message) => {
+                note(format!("error: {message}"));
+                json!({ "message": message })
+            }
         };
-        let _ = writeln!(stderr, "{text}");
         self.document("error", failure.status(), json!({ "error": body }));
     }
 }
 
-/// A table with aligned columns: the first to the left, the others to the right.
+/// An error with its place. The lines of the file are made visible where they are drawn, for the marks stand under them.
+fn rendered(diagnostic: &Diagnostic, colour: bool) -> String {
+    let shown = |text: &String| visible(text).into_owned();
+    let mut diagnostic = diagnostic.clone();
+    diagnostic.title = shown(&diagnostic.title);
+    diagnostic.label = shown(&diagnostic.label);
+    diagnostic.help = diagnostic.help.as_ref().map(shown);
+    if let Some(origin) = &mut diagnostic.origin {
+        origin.name = visible_in_line(&origin.name).into_owned();
+    }
+    diagnostic.render(colour)
+}
+
+/// A table with aligned columns: the first to the left, the others to the right. A cell is one line.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let visible = |cell: &str| visible_in_line(cell).into_owned();
+    let header: Vec<String> = header.iter().map(|cell| visible(cell)).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([header[column].chars().count()]).max().unwrap_or(0)
@@ -136,7 +187,6 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         let cells: Vec<String> = cells.iter().zip(&widths).enumerate().map(cell).collect();
         format!("  {}", cells.join("  ")).trim_end().to_owned()
     };
-    let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
     let mut lines = vec![format_row(&header)];
     lines.push(format!("  {}", widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>().join("  ")));
     lines.extend(rows.iter().map(|row| format_row(row)));
@@ -210,6 +260,9 @@ pub fn thousands(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use setpoint_decision::diagnostic::Origin;
+    use setpoint_terminal::visible_beside_colour;
+
     use super::*;
 
     #[test]
@@ -218,5 +271,48 @@ mod tests {
         let expected = "  a    b\n  ───  ──────────\n  sac  it keeps\n       trying\n       things";
         assert_eq!(wrapped_table(&["a", "b"], &[3, 10], &rows), expected);
         assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+    }
+
+    #[test]
+    fn a_cell_with_control_characters_stays_in_its_column() {
+        let row = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
+        let rows = [row("pump\u{1b}[7m", "1"), row("two\nlines\u{85}", "22")];
+        let lines: Vec<String> = table(&["name", "litres"], &rows).lines().map(str::to_owned).collect();
+        let expected = [
+            "  name        litres",
+            "  ──────────  ──────",
+            "  pump␛[7m         1",
+            "  two␊lines\u{fffd}      22",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn an_error_has_our_colours_and_no_others() {
+        let diagnostic = Diagnostic {
+            title: "no feature `\u{1b}[5mlevel`".to_owned(),
+            origin: Some(Origin {
+                name: "plant\u{1b}[2J/setpoint.toml".to_owned(),
+                text: "\u{1b}[41mlevel\u{9b}1m = 3 # \u{202e}\n".to_owned(),
+                span: 5..10,
+            }),
+            label: "a feature\u{7}".to_owned(),
+            help: Some("write \u{1b}]0;x\u{7}".to_owned()),
+        };
+        let coloured = visible_beside_colour(&rendered(&diagnostic, true));
+        for (foreign, shown) in [
+            ("\u{1b}[5m", "␛[5mlevel"),
+            ("\u{1b}[2J", "plant␛[2J/setpoint.toml"),
+            ("\u{1b}[41m", "␛[41mlevel"),
+            ("\u{9b}", "\u{fffd}1m"),
+            ("\u{202e}", "# \u{fffd}"),
+            ("\u{7}", "␇"),
+            ("\u{1b}]", "␛]0;x␇"),
+        ] {
+            assert!(!coloured.contains(foreign) && coloured.contains(shown), "{coloured:?}");
+        }
+        assert!(coloured.contains("\u{1b}[1m"), "it has our colours: {coloured:?}");
+        let plain = visible(&rendered(&diagnostic, false)).into_owned();
+        assert!(!plain.contains('\u{1b}') && plain.contains("␛[41mlevel"), "{plain:?}");
     }
 }

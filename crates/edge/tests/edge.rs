@@ -226,3 +226,26 @@ fn nothing_that_trains_is_linked() {
         assert!(!has(absent), "setpoint-edge links {absent}:\n{tree}");
     }
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_not() {
+    let place = Place::new();
+    let (policy, project) = (place.policy(), place.project());
+    for arguments in [
+        &["eval", "--policy", text(&policy), text(&project), "--episodes", "2"][..],
+        &["recommend", "--policy", text(&policy), "--json"],
+        &["--help"],
+    ] {
+        let run = |stdout: std::process::Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint-edge"));
+            command.args(arguments).stdout(stdout).output().unwrap()
+        };
+        let full = run(std::fs::File::options().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(full.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&full).contains("standard output cannot be written"), "{}", stderr(&full));
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = run(writer.into());
+        assert_eq!((closed.status.code(), &*stderr(&closed)), (Some(0), ""), "{arguments:?}");
+    }
+}

@@ -1,5 +1,5 @@
-//! ARCHITECTURE.md holds: the map of the crates equals their manifests and has no circle, and no files of a crate form a
-//! circle.
+//! ARCHITECTURE.md holds: the map of the crates equals their manifests and has no circle, no files of a crate form a circle,
+//! and one crate alone writes to standard output and standard error.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ mod circles;
 mod map;
 mod modules;
 mod source;
+mod streams;
 mod text;
 
 fn root() -> &'static Path {
@@ -39,4 +40,14 @@ fn no_files_of_a_crate_form_a_circle() {
         wrong.extend(modules.circles().iter().map(|circle| modules.explain(circle)));
     }
     assert!(wrong.is_empty(), "{} circles of files:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn one_crate_alone_writes_to_standard_output_and_standard_error() {
+    // The chores and the benchmarks print for us; no user runs them.
+    let shipped =
+        map::crates(root()).into_iter().filter(|found| !matches!(&*found.name, "xtask" | "benches"));
+    let wrong: Vec<String> =
+        shipped.flat_map(|found| streams::writing_places(root(), &found.folder.join("src"))).collect();
+    assert!(wrong.is_empty(), "write through the crate `terminal`:\n{}", wrong.join("\n"));
 }

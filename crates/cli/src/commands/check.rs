@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::HumanBytes;
 use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::disturbance::Disturbance;
@@ -20,6 +20,7 @@ use crate::arguments::Check;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
 use crate::preparing;
+use crate::screen;
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<Status, Failure> {
@@ -57,11 +58,7 @@ pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
 fn probes(problem: &Problem, steps: Option<u64>, runs: &Path) -> Result<Vec<Finding>, Failure> {
     interrupt::listen();
     let steps = steps.unwrap_or_else(|| probes::steps(problem));
-    // ProgressDisplay on a terminal only.
-    let bar = ProgressBar::new(1).with_prefix("probing the reward");
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:28.cyan/dim} {pos}/{len} trainings") {
-        bar.set_style(style.progress_chars("━━╌"));
-    }
+    let bar = screen::bar(1, "probing the reward {bar:28.cyan/dim} {pos}/{len} trainings");
     let done = &mut |done: usize, of: usize| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);

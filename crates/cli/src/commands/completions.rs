@@ -4,9 +4,12 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::arguments::Arguments;
-use crate::output::{Failure, Status};
+use crate::output::{Failure, Output, Status};
 
-pub fn run(shell: Shell) -> Result<Status, Failure> {
-    clap_complete::generate(shell, &mut Arguments::command(), "setpoint", &mut std::io::stdout());
+pub fn run(shell: Shell, output: &Output) -> Result<Status, Failure> {
+    // Into memory, for the generator panics if its stream cannot be written.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "setpoint", &mut script);
+    output.script(&String::from_utf8_lossy(&script));
     Ok(Status::Done)
 }

@@ -1,6 +1,5 @@
 //! `setpoint faults`
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use setpoint_evidence::Hashes;
 use setpoint_evidence::faults::{Cell, FaultMatrix, Grid, Tolerance, fault_matrix, keep};
@@ -11,6 +10,7 @@ use setpoint_policy::Policy;
 use crate::arguments::{Faults, RunArguments};
 use crate::output::{Failure, Output, Status, number, table};
 use crate::source::Source;
+use crate::screen;
 use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
 
@@ -47,11 +47,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
         delay: arguments.delay.clone(),
         dropout: arguments.dropout.clone(),
     };
-    // ProgressDisplay on a terminal only.
-    let bar = ProgressBar::new(1).with_prefix("faults");
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:28.cyan/dim} {pos}/{len} combinations") {
-        bar.set_style(style.progress_chars("━━╌"));
-    }
+    let bar = screen::bar(1, "faults {bar:28.cyan/dim} {pos}/{len} combinations");
     let done = &mut |done: usize, of: usize| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);

@@ -40,7 +40,7 @@ pub fn run(command: &Command, registry: &Registry, output: &Output) -> Result<St
         Command::Report(arguments) => report::run(arguments, registry, output),
         Command::Watch(arguments) => watch::run(arguments, registry, output),
         Command::Run(arguments) => run::run(arguments, registry, output),
-        Command::Completions { shell } => completions::run(*shell),
+        Command::Completions { shell } => completions::run(*shell, output),
     }
 }
 

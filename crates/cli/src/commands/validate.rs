@@ -1,9 +1,7 @@
 //! `setpoint validate`
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use indicatif::ProgressBar;
 use serde_json::json;
 use setpoint_decision::data;
 use setpoint_evidence::{Hashes, evidence_file};
@@ -20,6 +18,7 @@ use setpoint_study::validate::{EVIDENCE, Validation, gap, hashes, keep, longer_t
 use crate::arguments::Validate;
 use crate::output::{Failure, Output, Status, number, table, thousands, wrapped};
 use crate::preparing;
+use crate::screen;
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
@@ -33,9 +32,7 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
         refuse_to_replace(path)?;
     }
     let seed = arguments.seed.unwrap_or(problem.decision.project.evaluate.seed);
-    // ProgressDisplay on a terminal only.
-    let spinner = ProgressBar::new_spinner();
-    spinner.enable_steady_tick(Duration::from_millis(100));
+    let spinner = screen::spinner();
     let project = &problem.decision.project;
     let progress =
         &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));

@@ -4,6 +4,7 @@ use console::{measure_text_width, style, truncate_str};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
+use setpoint_terminal::visible_in_line;
 
 use super::run_metrics::RunMetrics;
 use crate::output::{number, thousands};
@@ -49,19 +50,26 @@ impl Panel {
     pub fn new(problem: &Problem, folder: &RunFolder) -> Self {
         let project = &problem.decision.project;
         let space = &problem.spec().action;
+        let title = format!(
+            "{} · {} · seed {} · {}",
+            project.charter.name,
+            problem.options.name(),
+            project.train.seed,
+            folder.path.display()
+        );
+        let levels = project.curriculum.iter().flat_map(|curriculum| &curriculum.levels);
+        // Colours are added to these texts, so their own control characters become symbols here.
         Self {
-            title: format!(
-                "{} · {} · seed {} · {}",
-                project.charter.name,
-                problem.options.name(),
-                project.train.seed,
-                folder.path.display()
-            ),
+            title: shown(&title),
             total_steps: project.train.total_steps,
-            actions: space.names().into_iter().map(str::to_owned).collect(),
+            actions: space.names().into_iter().map(shown).collect(),
             discrete: space.is_discrete(),
-            constraints: project.constraints.iter().map(ToString::to_string).collect(),
-            levels: project.curriculum.as_ref().map_or(Vec::new(), |curriculum| curriculum.levels.clone()),
+            constraints: project
+                .constraints
+                .iter()
+                .map(|constraint| shown(&constraint.to_string()))
+                .collect(),
+            levels: levels.map(|level| shown(level)).collect(),
         }
     }
 
@@ -108,8 +116,9 @@ impl Panel {
     /// Reward terms on the left, actions on the right.
     fn bars(&self, last: &MetricsLine, width: usize) -> Vec<String> {
         let half = (width - 2) / 2;
+        let names: Vec<String> = last.reward_terms.keys().map(|name| shown(name)).collect();
         let terms: Vec<(&str, f64)> =
-            last.reward_terms.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            names.iter().map(String::as_str).zip(last.reward_terms.values().copied()).collect();
         let actions: Vec<(&str, f64)> =
             self.actions.iter().map(String::as_str).zip(last.action_distribution.iter().copied()).collect();
         let title = if self.discrete { "actions, share of decisions" } else { "actions, mean" };
@@ -138,6 +147,11 @@ impl Panel {
         }
         style(parts.join(" · ")).dim().to_string()
     }
+}
+
+/// A name as a part of a line.
+fn shown(name: &str) -> String {
+    visible_in_line(name).into_owned()
 }
 
 /// A title and [`CHART`] rows: the mean return of the last 100 episodes over the steps.

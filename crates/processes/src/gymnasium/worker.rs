@@ -332,7 +332,7 @@ fn pass_on(errors: ChildStderr, last_lines: &Mutex<VecDeque<String>>) {
     let mut line = Vec::new();
     while let Ok(1..) = (&mut errors).take(LINE_BYTES).read_until(b'\n', &mut line) {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        eprintln!("{text}");
+        setpoint_terminal::note(&text);
         let mut lines = last_lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == LAST_LINES {
             lines.pop_front();

@@ -19,12 +19,12 @@ impl WorkerBatch {
                 let reason = format!("{how}\nIt died {deaths} times without a step in between");
                 return Err(self.broken_by(index, WorkerError::Died(reason)));
             }
-            eprintln!(
+            setpoint_terminal::note(format!(
                 "{}: worker {index} with {} died: {how}\nIt is started again; the episodes of its environments \
                  were truncated",
                 self.settings.called(),
                 these(&lanes),
-            );
+            ));
             let starting = StartingWorker::new(&self.settings, lanes.clone(), Some(self.description.masked));
             let found = match starting {
                 Ok(starting) => self.admit(starting),
