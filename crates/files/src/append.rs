@@ -32,6 +32,23 @@ impl AppendFile {
         writeln!(self.file, "{text}").map_err(FileError::on("write", &self.path))
     }
 
+    /// The length with every line so far, in bytes.
+    pub fn length(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Cuts the file to its first `bytes` bytes, a length that it had before.
+    pub fn cut(&mut self, bytes: u64) -> Result<(), FileError> {
+        self.flush()?;
+        let cut = |file: &mut File| {
+            file.set_len(bytes)?;
+            file.seek(SeekFrom::Start(bytes))
+        };
+        cut(self.file.get_mut()).map_err(FileError::on("cut off", &self.path))?;
+        self.bytes = bytes;
+        Ok(())
+    }
+
     /// Hands everything to the system; followers of the file see it.
     pub fn flush(&mut self) -> Result<(), FileError> {
         self.file.flush().map_err(FileError::on("write", &self.path))

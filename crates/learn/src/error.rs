@@ -25,6 +25,9 @@ pub enum TrainError {
         /// Environment steps taken.
         steps: u64,
     },
+    /// A request to stop interrupted an update. The training goes back to the state before it.
+    #[error("the update was interrupted")]
+    Interrupted,
     /// A training stopped with an error; it may continue from a checkpoint.
     #[error("{source}; {}", match last_good {
         Some(path) => format!("the last checkpoint is {}", path.display()),

@@ -32,6 +32,13 @@ pub struct Restored {
     pub checkpoint: Option<Checkpoint>,
 }
 
+/// The lengths of a run's files at some moment, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lengths {
+    metrics: u64,
+    episodes: u64,
+}
+
 impl RunFiles {
     /// Opens the files of a run. Restores learner and environments from its newest checkpoint, if `resume` is set and there
     /// is a checkpoint; otherwise the learner begins.
@@ -113,6 +120,17 @@ impl RunFiles {
         self.metrics.line(&serde_json::to_string(line).expect("a line has only text keys"))?;
         self.metrics.flush()?;
         self.events.add(line)
+    }
+
+    /// The lengths of the files that grow, for [`RunFiles::go_back`].
+    pub fn lengths(&self) -> Lengths {
+        Lengths { metrics: self.metrics.length(), episodes: self.episodes.length() }
+    }
+
+    /// Cuts the files that grow to their lengths at an earlier moment.
+    pub fn go_back(&mut self, lengths: Lengths) -> Result<(), FileError> {
+        self.metrics.cut(lengths.metrics)?;
+        self.episodes.cut(lengths.episodes)
     }
 
     /// Writes a checkpoint of a training after this number of updates.

@@ -26,7 +26,7 @@ use setpoint_evidence::evaluate::returns;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Progress, TrainOptions, train};
+use setpoint_learn::train::{Ending, Progress, TrainOptions, train_until};
 use setpoint_statistics::paired::paired;
 use setpoint_statistics::{Interval, mean};
 
@@ -283,29 +283,28 @@ impl Plan<'_> {
         problem.decision.project.train.seed += SELECTION;
         problem.decision.project.train.target_return = None;
         let until = (RUNGS[rung] * problem.decision.project.train.total_steps as f64) as u64;
-        let enough = AtomicBool::new(false);
+        let until = if rung + 1 < RUNGS.len() { until } else { u64::MAX };
         let mut before = None;
         let mut progress = |progress: &Progress| {
             steps(progress.steps - before.unwrap_or(progress.steps_before));
             before = Some(progress.steps);
-            if (progress.steps >= until && rung + 1 < RUNGS.len()) || self.stop.load(Ordering::Relaxed) {
-                enough.store(true, Ordering::Relaxed);
-            }
         };
         let options = TrainOptions {
             folder: Some(RunFolder::at(self.folder.join(format!("trial-{:03}", trial.index)))),
             resume: true,
             threads: 1,
-            stop: &enough,
+            stop: self.stop,
             progress: &mut progress,
         };
         let seed = problem.decision.project.evaluate.seed + SELECTION;
-        let score = train(&problem, options).and_then(|trained| {
+        // A trial whose checkpoint has its share of the steps already pauses before the next update.
+        let trained = match train_until(&problem, until, options) {
+            Ok(trained) if trained.summary.ending == Ending::Interrupted => return false,
+            trained => trained,
+        };
+        let score = trained.and_then(|trained| {
             Ok(mean(returns(&problem.decision, &trained.policy, seed, EPISODES)?.into_iter()))
         });
-        if self.stop.load(Ordering::Relaxed) {
-            return false;
-        }
         match score {
             Ok(score) => trial.scores.push(score),
             Err(error) => trial.failed = Some(error.to_string()),
