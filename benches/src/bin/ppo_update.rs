@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use setpoint_benches::{median_seconds, print};
 use setpoint_decision::Project;
 use setpoint_evidence::environments::Environments;
-use setpoint_learn::algorithm::Algorithm;
+use setpoint_learn::algorithm::{Algorithm, Horizon};
 use setpoint_learn::algorithms::ppo::{Options, Ppo};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Start, TrainOptions, train};
@@ -21,6 +21,7 @@ fn main() {
         &setpoint_processes::registry(),
     )
     .expect("a ready project");
+    let horizon = Horizon::without_stop(1.0, 1_000_000);
     for threads in [1, 2] {
         let options = Options { n_envs: 4, ..Options::default() };
         let minibatches = (options.n_envs * options.n_steps / options.batch_size * options.n_epochs) as f64;
@@ -29,16 +30,17 @@ fn main() {
                 .expect("a ready project");
         let mut learner = Ppo::new(options, problem.spec(), false, 0, threads);
         learner.begin(&environments);
-        learner.collect(&mut environments).expect("a ready project");
-        learner.value();
+        learner.collect(&mut environments, horizon).expect("a ready project");
+        learner.value(horizon).expect("nothing stops it");
         let seconds = median_seconds(31, || {
-            learner.learn(1.0).expect("finite losses");
+            learner.learn(horizon).expect("finite losses");
         });
         let name = if threads == 1 { "ppo-update" } else { "ppo-update-two-cores" };
         print(name, seconds / minibatches * 1e6, "us");
-        let seconds = median_seconds(9, || learner.collect(&mut environments).expect("a ready project"));
+        let seconds =
+            median_seconds(9, || learner.collect(&mut environments, horizon).expect("a ready project"));
         print("ppo-collect-per-step", seconds / 8192.0 * 1e6, "us");
-        let seconds = median_seconds(9, || learner.value());
+        let seconds = median_seconds(9, || learner.value(horizon).expect("nothing stops it"));
         print("ppo-value-per-step", seconds / 8192.0 * 1e6, "us");
     }
     let stop = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first requests the end after the current update and its checkpoint, the second ends at once.
+//! Ctrl-C: the first requests the end with a checkpoint, the second ends at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,7 @@ pub fn listen() {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        setpoint_terminal::note("\nstopping after this update (press Ctrl-C again to stop at once)");
+        setpoint_terminal::note("\nstopping with a checkpoint (press Ctrl-C again to stop at once)");
     });
     // The only possible failure is a second handler in one process, and the first handler is enough.
     debug_assert!(listening.is_ok());

@@ -16,8 +16,8 @@ mod interrupt;
 mod place;
 mod preparing;
 mod progress;
-mod source;
 mod screen;
+mod source;
 mod study_file;
 mod target;
 

@@ -2,9 +2,10 @@
 //!
 //! SQLite's `user_version` is the number of the format. Files from before format 1 have 0 there and the same tables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
+use setpoint_files::{FileError, storage};
 use setpoint_study::tune::Trial;
 
 use crate::output::Failure;
@@ -14,6 +15,7 @@ type Row = (i64, String, String, Option<String>);
 
 /// The open file.
 pub struct StudyFile {
+    path: PathBuf,
     connection: Connection,
 }
 
@@ -39,6 +41,7 @@ impl StudyFile {
                 path.display()
             ))
         };
+        storage::foreign(path).map_err(FileError::on("open", path))?;
         let connection = Connection::open(path).map_err(unusable)?;
         let format: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
@@ -76,7 +79,7 @@ impl StudyFile {
             }
             Some(_) => {}
         }
-        Ok(Self { connection })
+        Ok(Self { path: path.to_owned(), connection })
     }
 
     /// Every trial that was judged, by number.
@@ -108,6 +111,7 @@ impl StudyFile {
 
     /// Stores the current state of a trial.
     pub fn keep(&self, trial: &Trial) -> Result<(), Failure> {
+        storage::foreign(&self.path).map_err(FileError::on("write", &self.path))?;
         let json = |error: serde_json::Error| Failure::Message(error.to_string());
         let settings = serde_json::to_string(&trial.settings).map_err(json)?;
         let scores = serde_json::to_string(&trial.scores).map_err(json)?;
@@ -124,8 +128,6 @@ impl StudyFile {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn golden(format: i64) -> PathBuf {

@@ -363,34 +363,67 @@ impl Environments {
 
     /// Restores the state that [`Environments::save`] wrote.
     pub fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let saved = self.read(bytes)?;
+        self.batch.load(&saved.batch)?;
+        self.take_over(saved);
+        if self.resumes_exactly { self.refresh_restored() } else { self.begin_new_episodes() }
+    }
+
+    /// Goes back to a state of these environments that [`Environments::save`] wrote. `false` if the processes cannot go
+    /// back: then they wait, and must begin new episodes before the next step ([`Environments::begin_new_episodes`]).
+    pub fn go_back(&mut self, bytes: &[u8]) -> Result<bool, StateError> {
+        let saved = self.read(bytes)?;
+        if self.resumes_exactly {
+            self.batch.load(&saved.batch)?;
+            self.take_over(saved);
+            self.refresh_restored()?;
+        } else {
+            self.take_over(saved);
+        }
+        Ok(self.resumes_exactly)
+    }
+
+    /// Begins new episodes in all environments, with their random streams where they are.
+    pub fn begin_new_episodes(&mut self) -> Result<(), StateError> {
+        // Their sensors and delays also start again.
+        self.batch.reset().map_err(|error| StateError::new(error.to_string()))?;
+        self.returns.fill(0.0);
+        self.lengths.fill(0);
+        self.refresh_restored()
+    }
+
+    /// A saved state that fits these environments.
+    fn read(&self, bytes: &[u8]) -> Result<Saved, StateError> {
         let saved: Saved = postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))?;
         let lanes = self.rewards.len();
         if saved.returns.len() != lanes || saved.lengths.len() != lanes {
             let found = saved.returns.len();
             return Err(StateError::new(format!("it contains {found} environments, expected {lanes}")));
         }
-        match (&mut self.curriculum, saved.progression) {
-            (None, None) => {}
-            (Some((curriculum, own)), Some(progression)) if progression.fits(curriculum) => {
-                *own = progression
-            }
-            _ => return Err(StateError::new("it belongs to a different curriculum")),
+        match (&self.curriculum, &saved.progression) {
+            (None, None) => Ok(saved),
+            (Some((curriculum, _)), Some(progression)) if progression.fits(curriculum) => Ok(saved),
+            _ => Err(StateError::new("it belongs to a different curriculum")),
         }
-        self.batch.load(&saved.batch)?;
-        if self.resumes_exactly {
-            self.returns = saved.returns;
-            self.lengths = saved.lengths;
-        } else {
-            // Their sensors and delays also start again.
-            self.batch.reset().map_err(|error| StateError::new(error.to_string()))?;
-            self.returns.fill(0.0);
-            self.lengths.fill(0);
+    }
+
+    /// Everything but the batch.
+    fn take_over(&mut self, saved: Saved) {
+        if let (Some((_, own)), Some(progression)) = (&mut self.curriculum, saved.progression) {
+            *own = progression;
         }
+        self.returns = saved.returns;
+        self.lengths = saved.lengths;
         self.steps = saved.steps;
         self.finished = saved.finished;
-        self.refresh_masks().map_err(|error| StateError::new(error.to_string()))?;
-        // Refreshing counts active constraints; the saved tally has counted this state already.
         self.tally = saved.tally;
+    }
+
+    /// Masks of a restored state. Refreshing counts active constraints; the saved tally has counted this state already.
+    fn refresh_restored(&mut self) -> Result<(), StateError> {
+        let tally = self.tally.clone();
+        self.refresh_masks().map_err(|error| StateError::new(error.to_string()))?;
+        self.tally = tally;
         Ok(())
     }
 }

@@ -26,6 +26,13 @@ pub struct AppendFile {
     hasher: blake3::Hasher,
 }
 
+/// A file at some moment.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    bytes: u64,
+    hasher: blake3::Hasher,
+}
+
 /// A file that has been looked at and not touched yet.
 #[derive(Debug)]
 pub struct Checked {
@@ -107,6 +114,19 @@ impl AppendFile {
     /// Whether it has no line yet.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
+    }
+
+    /// The file with every line so far, for [`AppendFile::go_back`].
+    pub fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes, hasher: self.hasher.clone() }
+    }
+
+    /// Cuts off the lines after a moment.
+    pub fn go_back(&mut self, mark: &Mark) -> Result<(), FileError> {
+        self.flush()?;
+        self.file.get_mut().cut(mark.bytes).map_err(FileError::on("cut off", &self.path))?;
+        (self.bytes, self.hasher) = (mark.bytes, mark.hasher.clone());
+        Ok(())
     }
 
     /// Hands everything to the system; followers of the file see it.

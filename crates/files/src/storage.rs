@@ -119,6 +119,13 @@ impl Writer {
         Ok(Self { file, path: path.to_owned() })
     }
 
+    /// Cuts the file to a length that it had before, and goes on there.
+    pub fn cut(&mut self, length: u64) -> io::Result<()> {
+        let file = &mut self.file;
+        gate(Operation::Cut(&self.path), || file.set_len(length))?;
+        file.seek(SeekFrom::Start(length)).map(drop)
+    }
+
     /// Makes what was written durable.
     pub fn sync(&self) -> io::Result<()> {
         gate(Operation::SyncFile(&self.path), || self.file.sync_all())

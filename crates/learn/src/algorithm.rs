@@ -1,5 +1,7 @@
 //! An algorithm for the training loop: it collects and learns, gives its policy, and is saved and loaded.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use setpoint_evidence::environments::Environments;
@@ -25,14 +27,24 @@ pub trait Algorithm: Send {
         let _ = environments;
     }
 
-    /// Collects and learns once.
-    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError>;
+    /// Collects and learns once. Loops over environment steps and gradient steps ask [`Horizon::check_stop`]: an error may
+    /// leave the update half done, because the training goes back to the state before it.
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError>;
 
     /// The present policy.
     fn snapshot(&self) -> Snapshot;
 
     /// The replay buffer, if it has one. It is written separately from the checkpoints, in pieces.
     fn replay(&self) -> Option<&Replay> {
+        None
+    }
+
+    /// The replay buffer, to mark its present steps: the training may go back to them.
+    fn replay_to_mark(&mut self) -> Option<&mut Replay> {
         None
     }
 
@@ -48,16 +60,36 @@ pub trait Algorithm: Send {
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
 }
 
-/// The remaining share of a training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Horizon {
+/// The remaining share of a training, and the request to stop it.
+#[derive(Clone, Copy, Debug)]
+pub struct Horizon<'a> {
     /// The remaining share at the start of an update, for schedules: it falls from 1 to 0 over the training.
     pub remaining: f64,
     /// Environment steps of the whole training.
     pub total_steps: u64,
+    /// Set to interrupt the update.
+    pub stop: &'a AtomicBool,
 }
 
-impl Horizon {
+impl Horizon<'static> {
+    /// Without a request to stop, ever: for benchmarks and tests of a single update.
+    pub fn without_stop(remaining: f64, total_steps: u64) -> Self {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        Self { remaining, total_steps, stop: &NEVER }
+    }
+}
+
+impl Horizon<'_> {
+    /// [`TrainError::Interrupted`] after a request to stop.
+    pub fn check_stop(self) -> Result<(), TrainError> {
+        if self.is_stopped() { Err(TrainError::Interrupted) } else { Ok(()) }
+    }
+
+    /// Whether there is a request to stop.
+    pub fn is_stopped(self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// The remaining share after a number of environment steps within the update.
     pub fn remaining_at(self, steps: u64) -> f64 {
         (1.0 - steps as f64 / self.total_steps as f64).clamp(0.0, self.remaining)

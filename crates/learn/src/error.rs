@@ -26,6 +26,9 @@ pub enum TrainError {
         /// Environment steps taken.
         steps: u64,
     },
+    /// A request to stop interrupted an update. The training goes back to the state before it.
+    #[error("the update was interrupted")]
+    Interrupted,
     /// A training stopped with an error; it may continue from a checkpoint.
     #[error("{source}; {}", match last_good {
         Some(path) => format!("the last checkpoint is {}", path.display()),
@@ -107,6 +110,25 @@ impl TrainError {
         match self {
             Self::Diverged { .. } => true,
             Self::Stopped { source, .. } => source.is_divergence(),
+            _ => false,
+        }
+    }
+}
+
+impl TrainError {
+    /// Whether files, not the training, are the reason: the same training may succeed later, so nothing follows from it.
+    pub fn is_of_files(&self) -> bool {
+        match self {
+            Self::File(_)
+            | Self::Log { .. }
+            | Self::Run(_)
+            | Self::OtherRun { .. }
+            | Self::Replay { .. }
+            | Self::Checkpoint { .. }
+            | Self::Policy(_)
+            | Self::OtherSettings { .. }
+            | Self::Play(PlayError::File(_)) => true,
+            Self::Stopped { source, .. } => source.is_of_files(),
             _ => false,
         }
     }

@@ -26,6 +26,7 @@ pub mod error;
 pub mod exploration;
 pub mod figures;
 pub mod hidden_layers;
+mod kept_state;
 pub mod learned;
 pub mod learning_rate;
 pub mod metrics;

@@ -286,7 +286,8 @@ impl<L: Learner> OffPolicy<L> {
     }
 
     /// One step of every environment into the buffer.
-    fn step(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<(), TrainError> {
+    fn step(&mut self, environments: &mut Environments, horizon: Horizon<'_>) -> Result<(), TrainError> {
+        horizon.check_stop()?;
         let Self { learner, state, replay, observations, choices, controls, .. } = self;
         let progress = horizon.remaining_at(environments.steps());
         if environments.steps() < self.options.learning_starts {
@@ -351,7 +352,11 @@ impl<L: Learner> OffPolicy<L> {
 }
 
 impl<L: Learner> OffPolicy<L> {
-    fn rounds(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+    fn rounds(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         let lanes = self.options.n_envs;
         let end = environments.steps() + UPDATE_STEPS as u64;
         loop {
@@ -368,6 +373,7 @@ impl<L: Learner> OffPolicy<L> {
                     count => count as usize,
                 };
                 for _ in 0..count {
+                    horizon.check_stop()?;
                     self.gradient_step(horizon.remaining_at(steps), steps)?;
                 }
             }
@@ -399,7 +405,11 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         self.replay.cut_off(&environments.transition().observations, environments.allowed());
     }
 
-    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         match self.pool.take() {
             None => self.rounds(environments, horizon),
             Some(pool) => {
@@ -417,6 +427,10 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
 
     fn replay(&self) -> Option<&Replay> {
         Some(&self.replay)
+    }
+
+    fn replay_to_mark(&mut self) -> Option<&mut Replay> {
+        Some(&mut self.replay)
     }
 
     fn replay_to_restore(&mut self) -> Option<(&mut Replay, ReplayState)> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_process::process::Outcome;
 
 mod batch;
+mod mark;
 pub mod priorities;
 pub mod segments;
 
@@ -80,6 +81,8 @@ pub struct Replay {
     cuts: BTreeSet<u64>,
     /// The newest observations and masks, which no action has followed yet.
     head: Head,
+    /// The rows that the ring has overwritten since a mark.
+    overwritten: Option<mark::Overwritten>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -117,6 +120,7 @@ impl Replay {
                 observations: vec![0.0; shape.lanes * shape.features],
                 allowed: vec![0; shape.lanes * shape.mask_bytes()],
             },
+            overwritten: None,
             shape,
         }
     }
@@ -191,6 +195,7 @@ impl Replay {
     pub fn add(&mut self, step: Step<'_>) {
         let Shape { lanes, features, axes, masked_choices } = self.shape;
         let slot = (self.steps % self.capacity_steps as u64) as usize;
+        self.remember_oldest();
         if self.steps >= self.capacity_steps as u64 {
             let gone = (self.steps - self.capacity_steps as u64) * lanes as u64;
             while self.finals.first_key_value().is_some_and(|(place, _)| *place < gone + lanes as u64) {

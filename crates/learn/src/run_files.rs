@@ -1,7 +1,7 @@
 //! The files of a training in its run folder: metrics, episodes, events, the replay buffer, checkpoints.
 
 use setpoint_evidence::environments::{Environments, Episode};
-use setpoint_files::append::{self, AppendFile, Checked, Extent};
+use setpoint_files::append::{self, AppendFile, Checked, Extent, Mark};
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_files::{FileError, atomic};
@@ -42,6 +42,13 @@ struct Found {
     changes: Changes,
     metrics: Checked,
     episodes: Checked,
+}
+
+/// A run's files that grow, at some moment.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    metrics: Mark,
+    episodes: Mark,
 }
 
 impl RunFiles {
@@ -127,6 +134,17 @@ impl RunFiles {
         self.metrics.line(&serde_json::to_string(line).expect("a line has only text keys"))?;
         self.metrics.flush()?;
         self.events.add(line)
+    }
+
+    /// The files that grow, for [`RunFiles::go_back`].
+    pub fn marks(&self) -> Marks {
+        Marks { metrics: self.metrics.mark(), episodes: self.episodes.mark() }
+    }
+
+    /// Cuts the files that grow to what they were at an earlier moment.
+    pub fn go_back(&mut self, marks: &Marks) -> Result<(), FileError> {
+        self.metrics.go_back(&marks.metrics)?;
+        self.episodes.go_back(&marks.episodes)
     }
 
     /// Writes a checkpoint of a training after this number of updates. `policy` is the hash of the policy file of this moment.

@@ -22,7 +22,8 @@ pub struct TrainOptions<'a> {
     pub start: Start,
     /// Number of cores, 1 or 2.
     pub threads: usize,
-    /// Set to stop after the present update.
+    /// Set to stop. The training ends within an environment step or a gradient step, with a checkpoint from which a resume
+    /// repeats the update that was interrupted.
     pub stop: &'a AtomicBool,
     /// Called after every update.
     pub progress: &'a mut dyn FnMut(&Progress),
@@ -35,6 +36,11 @@ pub fn cores(given: Option<usize>) -> usize {
 
 /// Trains the problem's policy with its seed.
 pub fn train(problem: &Problem, options: TrainOptions<'_>) -> Result<Trained, TrainError> {
+    train_until(problem, u64::MAX, options)
+}
+
+/// The same, but pauses after the update that reaches this number of environment steps ([`Ending::Paused`]).
+pub fn train_until(problem: &Problem, steps: u64, options: TrainOptions<'_>) -> Result<Trained, TrainError> {
     let mut trainer = match &options.folder {
         Some(folder) => {
             let run = Run::open(folder, &new_run(problem, Kind::Training), options.start)?;
@@ -45,6 +51,7 @@ pub fn train(problem: &Problem, options: TrainOptions<'_>) -> Result<Trained, Tr
         }
         None => Trainer::without_files(problem, options.threads)?,
     };
+    trainer.pause_at(steps);
     loop {
         match trainer.round(options.stop)? {
             Round::Updated => (options.progress)(&trainer.progress()),

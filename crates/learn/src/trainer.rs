@@ -16,6 +16,7 @@ use crate::algorithm::{Algorithm, Horizon};
 use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
 use crate::figures::Figures;
+use crate::kept_state::{KeptState, Records};
 use crate::metrics::MetricsLine;
 use crate::problem::Problem;
 use crate::run_files::RunFiles;
@@ -56,6 +57,8 @@ pub enum Ending {
     TargetReached,
     /// The user stopped it; there is a checkpoint.
     Interrupted,
+    /// It reached the steps at which it pauses; there is a checkpoint.
+    Paused,
 }
 
 /// A training's end: `summary.json`.
@@ -129,6 +132,8 @@ pub struct Goal {
     pub total_episodes: Option<u64>,
     /// Mean return of the last 100 episodes, on the last level of the curriculum.
     pub target_return: Option<f64>,
+    /// Environment steps at which the sitting pauses before the end of the training.
+    pub pause_at: u64,
 }
 
 /// The result of a round.
@@ -155,6 +160,10 @@ pub struct Trainer {
     /// The learner's figures of the last update.
     figures: Figures,
     sitting: Sitting,
+    /// The state to which an interrupted update goes back.
+    kept: Option<KeptState>,
+    /// Whether the environments must begin new episodes before the next step.
+    begins_new_episodes: bool,
     files: Option<RunFiles>,
     /// What the user should know about the start.
     notes: Vec<String>,
@@ -208,6 +217,7 @@ impl Trainer {
             total_steps: settings.total_steps,
             total_episodes: settings.total_episodes,
             target_return: settings.target_return,
+            pause_at: u64::MAX,
         };
         Self {
             learner: problem.learner(settings.seed, threads),
@@ -219,6 +229,8 @@ impl Trainer {
             beginnings: 0,
             figures: Figures::new(),
             sitting: Sitting::new(goal, 0, 0.0, 0),
+            kept: None,
+            begins_new_episodes: false,
             files: None,
             notes: Vec::new(),
         }
@@ -254,11 +266,26 @@ impl Trainer {
     pub fn sit(&mut self, steps: u64, reset: bool) -> Result<(), TrainError> {
         if reset || self.environments.is_none() {
             self.begin()?;
+        } else if let Some(environments) = self.environments.as_mut().filter(|_| self.begins_new_episodes) {
+            environments.begin_new_episodes()?;
+            self.learner.begin_new_episodes(environments);
         }
+        self.begins_new_episodes = false;
+        self.kept = None;
         let before = self.environments.as_ref().map_or(0, Environments::steps);
-        let goal = Goal { total_steps: before + steps, total_episodes: None, target_return: None };
+        let goal = Goal {
+            total_steps: before.saturating_add(steps),
+            total_episodes: None,
+            target_return: None,
+            pause_at: u64::MAX,
+        };
         self.sitting = Sitting::new(goal, before, self.sitting.wall_seconds(), self.updates);
         Ok(())
+    }
+
+    /// The sitting pauses after the update that reaches this number of environment steps.
+    pub fn pause_at(&mut self, steps: u64) {
+        self.sitting.goal.pause_at = steps;
     }
 
     fn begin(&mut self) -> Result<(), TrainError> {
@@ -283,13 +310,20 @@ impl Trainer {
         Ok(environments)
     }
 
-    /// Collects and learns once, with metrics and checkpoint when they are due; or reports the end of the sitting.
+    /// Collects and learns once, with metrics and checkpoint when they are due; or reports the end of the sitting. `stop` also
+    /// ends it within an update: the training then goes back to a state before the update.
     pub fn round(&mut self, stop: &AtomicBool) -> Result<Round, TrainError> {
         if let Some(ending) = self.ending(stop) {
-            self.sitting.took_seconds = Some(self.sitting.started.elapsed().as_secs_f64());
-            return Ok(Round::Ended(ending));
+            return Ok(self.ended(ending));
         }
-        self.update()?;
+        self.keep();
+        match self.update(stop) {
+            Err(TrainError::Interrupted) => {
+                self.go_back()?;
+                return Ok(self.ended(Ending::Interrupted));
+            }
+            updated => updated?,
+        }
         if self.updates.is_multiple_of(self.problem.decision.project.train.log_every_updates) {
             self.log()?;
         }
@@ -298,6 +332,45 @@ impl Trainer {
             self.checkpoint()?;
         }
         Ok(Round::Updated)
+    }
+
+    fn ended(&mut self, ending: Ending) -> Round {
+        self.sitting.took_seconds = Some(self.sitting.started.elapsed().as_secs_f64());
+        Round::Ended(ending)
+    }
+
+    /// Keeps the present state in memory, unless a recent state is kept.
+    fn keep(&mut self) {
+        let Some(environments) = self.environments.as_ref() else { return };
+        if self.kept.as_ref().is_some_and(KeptState::is_recent) {
+            return;
+        }
+        let records = Records {
+            statistics: self.statistics.clone(),
+            updates: self.updates,
+            figures: self.figures.clone(),
+            last_line: self.sitting.last_line,
+            marks: self.files.as_ref().map(RunFiles::marks),
+        };
+        // A process that cannot be saved finishes its updates.
+        self.kept = KeptState::of(self.learner.as_mut(), environments, records).ok();
+    }
+
+    /// Goes back to the kept state.
+    fn go_back(&mut self) -> Result<(), TrainError> {
+        let (Some(kept), Some(environments)) = (self.kept.take(), self.environments.as_mut()) else {
+            return Err(TrainError::Interrupted);
+        };
+        let (records, went_back) = kept.restore(self.learner.as_mut(), environments)?;
+        self.begins_new_episodes = !went_back;
+        self.statistics = records.statistics;
+        self.updates = records.updates;
+        self.figures = records.figures;
+        self.sitting.last_line = records.last_line;
+        if let (Some(files), Some(marks)) = (&mut self.files, &records.marks) {
+            files.go_back(marks)?;
+        }
+        Ok(())
     }
 
     fn ending(&self, stop: &AtomicBool) -> Option<Ending> {
@@ -312,23 +385,29 @@ impl Trainer {
         if goal.target_return.is_some_and(|target| is_hardest && self.statistics.has_reached(target)) {
             return Some(Ending::TargetReached);
         }
+        if environments.steps() >= goal.pause_at {
+            return Some(Ending::Paused);
+        }
         stop.load(Ordering::Relaxed).then_some(Ending::Interrupted)
     }
 
-    fn update(&mut self) -> Result<(), TrainError> {
+    fn update(&mut self, stop: &AtomicBool) -> Result<(), TrainError> {
         let goal = &self.sitting.goal;
         let Some(environments) = &mut self.environments else { return Ok(()) };
         let mut progress = environments.steps() as f64 / goal.total_steps as f64;
         if let Some(total) = goal.total_episodes {
             progress = progress.max(self.statistics.count as f64 / total as f64);
         }
-        let horizon = Horizon { remaining: (1.0 - progress).max(0.0), total_steps: goal.total_steps };
+        let horizon = Horizon::without_stop((1.0 - progress).max(0.0), goal.total_steps);
+        // Without a state to go back to, the update ends first.
+        let horizon = if self.kept.is_some() { Horizon { stop, ..horizon } } else { horizon };
         let files = &mut self.files;
         let updated = self.learner.update(environments, horizon);
         // An error about numbers names the checkpoint to continue from.
-        self.figures = updated.map_err(|error| match files {
-            Some(files) => files.stopped(error),
-            None => error,
+        self.figures = updated.map_err(|error| match (error, files.as_ref()) {
+            (TrainError::Interrupted, _) => TrainError::Interrupted,
+            (error, Some(files)) => files.stopped(error),
+            (error, None) => error,
         })?;
         self.updates += 1;
         let mut finished = Vec::new();
@@ -401,6 +480,8 @@ impl Trainer {
         let (Some(environments), Some(files)) = (&self.environments, &mut self.files) else { return Ok(()) };
         files.checkpoint(self.learner.as_ref(), environments, &self.statistics, moment, policy)?;
         self.sitting.last_checkpoint = self.updates;
+        // The state to go back to is never older than the last checkpoint.
+        self.kept = None;
         Ok(())
     }
 
@@ -457,6 +538,7 @@ impl Trainer {
         // The buffer is not saved: it fills again.
         let _ = self.learner.replay_to_restore();
         self.environments = None;
+        self.kept = None;
         (self.statistics, self.updates, self.former_steps, self.beginnings) =
             (statistics, updates, steps, beginnings);
         Ok(())
@@ -464,7 +546,8 @@ impl Trainer {
 
     /// Writes the last checkpoint, the policy and the summary.
     pub fn finish(mut self, ending: Ending) -> Result<Trained, TrainError> {
-        if self.updates > self.sitting.last_checkpoint || ending == Ending::Interrupted {
+        let continues = matches!(ending, Ending::Interrupted | Ending::Paused);
+        if self.updates > self.sitting.last_checkpoint || continues {
             self.checkpoint()?;
         }
         let policy = self.policy();
@@ -484,7 +567,7 @@ impl Trainer {
             // The policy first: the summary guarantees that all files exist.
             let (folder, bytes) = (files.folder(), policy.to_bytes());
             atomic::replace(&folder.policy(), &bytes)?;
-            if ending == Ending::Interrupted {
+            if continues {
                 atomic::remove_file(&folder.summary())?;
             } else {
                 let stored = StoredSummary {

@@ -73,11 +73,16 @@ impl Algorithm for BestChoice {
 
     fn begin(&mut self, _environments: &Environments) {}
 
-    fn update(&mut self, environments: &mut Environments, _horizon: Horizon) -> Result<Figures, TrainError> {
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         let best = self.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let choice = self.values.iter().position(|value| *value == best).unwrap_or(0);
         let mut total = 0.0;
         loop {
+            horizon.check_stop()?;
             environments.step(Actions::Discrete(&[choice as u32]))?;
             total += environments.rewards()[0];
             if environments.transition().outcomes[0].is_over() {

@@ -51,8 +51,8 @@ fn the_ratio_is_exactly_one_on_the_first_minibatch() {
             Environments::new(&problem.decision.project, &problem.decision.factory, 5, 0, "test").unwrap();
         let mut learner = Ppo::new(options, problem.spec(), masked, 3, 1);
         learner.begin(&environments);
-        learner.collect(&mut environments).unwrap();
-        learner.value();
+        learner.collect(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
+        learner.value(Horizon::without_stop(1.0, 1_000_000)).unwrap();
         assert_eq!(learner.first_ratio_deviation(), 0.0);
     }
 }
@@ -177,7 +177,7 @@ fn continuous_actions_are_learnt() {
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 2);
     learner.begin(&environments);
     for _ in 0..30 {
-        learner.update(&mut environments, Horizon { remaining: 1.0, total_steps: 1_000_000 }).unwrap();
+        learner.update(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
     }
     let policy = problem.policy(learner.snapshot(), 1, environments.steps());
     let evaluation = setpoint_evidence::evaluate::evaluate(&problem.decision, &policy, 1).unwrap();
@@ -252,10 +252,10 @@ fn a_cut_off_future_is_bootstrapped() {
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 1);
     learner.begin(&environments);
     for _ in 0..25 {
-        learner.update(&mut environments, Horizon { remaining: 1.0, total_steps: 1_000_000 }).unwrap();
+        learner.update(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
     }
-    learner.collect(&mut environments).unwrap();
-    learner.value();
+    learner.collect(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
+    learner.value(Horizon::without_stop(1.0, 1_000_000)).unwrap();
     // Efficiency is about 0.87, so the value without an end is about 8.7; without the bootstrap a five-step
     // episode would be worth at most 0.87 · (1 + 0.9 + … + 0.9⁴) = 3.6.
     let mean = learner.mean_value();

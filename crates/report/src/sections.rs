@@ -379,7 +379,7 @@ pub fn provenance(report: &Report) -> String {
         let ending = match training.ending {
             Ending::Completed => "all steps taken",
             Ending::TargetReached => "target return reached",
-            Ending::Interrupted => "stopped early",
+            Ending::Interrupted | Ending::Paused => "stopped early",
         };
         rows.push(("ending", ending.to_owned()));
         rows.push(("environment steps", grouped(training.steps as f64)));

@@ -26,7 +26,7 @@ use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Progress, TrainOptions, train};
+use setpoint_learn::train::{Ending, Progress, TrainOptions, train_until};
 use setpoint_statistics::paired::paired;
 use setpoint_statistics::{Interval, mean};
 
@@ -102,6 +102,23 @@ pub enum News<'a> {
     Judged(&'a Trial),
     /// Environment steps of one trial or final training.
     Steps(u64),
+}
+
+/// Why a search ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The project cannot be read with the options of a trial.
+    #[error(transparent)]
+    Project(#[from] Box<Diagnostic>),
+    /// The files of a trial cannot be read or written; a resume goes on from there.
+    #[error(transparent)]
+    Training(#[from] TrainError),
+}
+
+enum Message {
+    Steps(u64),
+    Judged(Trial),
+    Broken(TrainError),
 }
 
 /// The result of the search.
@@ -181,7 +198,7 @@ impl Plan<'_> {
         &self,
         mut tried: Vec<Trial>,
         news: &mut dyn FnMut(News<'_>),
-    ) -> Result<Option<Vec<Trial>>, Box<Diagnostic>> {
+    ) -> Result<Option<Vec<Trial>>, SearchError> {
         let ranges = ranges(self.problem);
         // Names and types are checked before anything is trained.
         (self.open)(&self.trial(&ranges, &tried, 1).overrides(self.algorithm()))?;
@@ -203,7 +220,7 @@ impl Plan<'_> {
                     .filter(|index| tried[*index].scores.len() == rung && tried[*index].failed.is_none())
                     .filter(|index| rung == 0 || goes_on(&tried, *index, rung, generation.end))
                     .collect();
-                self.train(&mut tried, &due, rung, news);
+                self.train(&mut tried, &due, rung, news)?;
                 if self.stop.load(Ordering::Relaxed) {
                     return Ok(None);
                 }
@@ -236,8 +253,16 @@ impl Plan<'_> {
         trial
     }
 
-    /// Trains some trials up to a share of the steps, in parallel.
-    fn train(&self, tried: &mut [Trial], due: &[usize], rung: usize, news: &mut dyn FnMut(News<'_>)) {
+    /// Trains some trials up to a share of the steps, in parallel. A trial whose files cannot be read or written ends the
+    /// search: it says nothing about its options, and a resume trains it again.
+    fn train(
+        &self,
+        tried: &mut [Trial],
+        due: &[usize],
+        rung: usize,
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Result<(), TrainError> {
+        let mut broken = None;
         let next = AtomicUsize::new(0);
         let (sender, receiver) = std::sync::mpsc::channel();
         let waiting: Vec<Mutex<Trial>> = due.iter().map(|index| Mutex::new(tried[*index].clone())).collect();
@@ -250,67 +275,74 @@ impl Plan<'_> {
                             break;
                         }
                         let mut trial = trial.lock().expect("no other thread takes it").clone();
-                        let mut steps = |steps| drop(sender.send(Err(steps)));
-                        if self.judge(&mut trial, rung, &mut steps) {
-                            let _ = sender.send(Ok(trial));
-                        }
+                        let mut steps = |steps| drop(sender.send(Message::Steps(steps)));
+                        let _ = match self.judge(&mut trial, rung, &mut steps) {
+                            Ok(true) => sender.send(Message::Judged(trial)),
+                            Ok(false) => Ok(()),
+                            Err(error) => sender.send(Message::Broken(error)),
+                        };
                     }
                 });
             }
             drop(sender);
             for message in receiver {
                 match message {
-                    Err(steps) => news(News::Steps(steps)),
-                    Ok(trial) => {
+                    Message::Steps(steps) => news(News::Steps(steps)),
+                    Message::Judged(trial) => {
                         news(News::Judged(&trial));
                         let index = trial.index;
                         tried[index] = trial;
                     }
+                    Message::Broken(error) => {
+                        self.stop.store(true, Ordering::Relaxed);
+                        broken.get_or_insert(error);
+                    }
                 }
             }
         });
+        broken.map_or(Ok(()), Err)
     }
 
     /// Trains one trial further and scores it; `false` if it was stopped.
-    fn judge(&self, trial: &mut Trial, rung: usize, steps: &mut dyn FnMut(u64)) -> bool {
+    fn judge(&self, trial: &mut Trial, rung: usize, steps: &mut dyn FnMut(u64)) -> Result<bool, TrainError> {
         let mut problem = match (self.open)(&trial.overrides(self.algorithm())) {
             Ok(problem) => problem,
             Err(error) => {
                 trial.failed = Some(error.to_string());
-                return true;
+                return Ok(true);
             }
         };
         problem.decision.project.train.seed += SELECTION;
         problem.decision.project.train.target_return = None;
         let until = (RUNGS[rung] * problem.decision.project.train.total_steps as f64) as u64;
-        let enough = AtomicBool::new(false);
+        let until = if rung + 1 < RUNGS.len() { until } else { u64::MAX };
         let mut before = None;
         let mut progress = |progress: &Progress| {
             steps(progress.steps - before.unwrap_or(progress.steps_before));
             before = Some(progress.steps);
-            if (progress.steps >= until && rung + 1 < RUNGS.len()) || self.stop.load(Ordering::Relaxed) {
-                enough.store(true, Ordering::Relaxed);
-            }
         };
         let options = TrainOptions {
             folder: Some(RunFolder::at(self.run.folder.path.join(format!("trial-{:03}", trial.index)))),
             start: Start::Part(self.run.marker.identity),
             threads: 1,
-            stop: &enough,
+            stop: self.stop,
             progress: &mut progress,
         };
         let seed = problem.decision.project.evaluate.seed + SELECTION;
-        let score = train(&problem, options).and_then(|trained| {
+        // A trial whose checkpoint has its share of the steps already pauses before the next update.
+        let trained = match train_until(&problem, until, options) {
+            Ok(trained) if trained.summary.ending == Ending::Interrupted => return Ok(false),
+            trained => trained,
+        };
+        let score = trained.and_then(|trained| {
             Ok(mean(returns(&problem.decision, &trained.policy, seed, EPISODES)?.into_iter()))
         });
-        if self.stop.load(Ordering::Relaxed) {
-            return false;
-        }
         match score {
             Ok(score) => trial.scores.push(score),
+            Err(error) if error.is_of_files() => return Err(error),
             Err(error) => trial.failed = Some(error.to_string()),
         }
-        true
+        Ok(true)
     }
 
     /// Trains the best options and the project's own on fresh seeds; `None` if it was stopped.

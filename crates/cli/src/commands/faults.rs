@@ -9,8 +9,8 @@ use setpoint_policy::Policy;
 
 use crate::arguments::{Faults, RunArguments};
 use crate::output::{Failure, Output, Status, number, table};
-use crate::source::Source;
 use crate::screen;
+use crate::source::Source;
 use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
 

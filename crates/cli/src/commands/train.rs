@@ -73,7 +73,7 @@ pub fn one(
     let how = match summary.ending {
         Ending::Completed => "trained",
         Ending::TargetReached => "reached the target return and stopped",
-        Ending::Interrupted => "was stopped",
+        Ending::Interrupted | Ending::Paused => "was stopped",
     };
     output.line(format!(
         "{label} {how}: {} steps in {:.1} s ({} steps/s), {} episodes, return {} over the last 100 (best {})",

@@ -6,7 +6,7 @@ use serde_json::json;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Progress, cores};
 use setpoint_report::write_search;
-use setpoint_study::tune::{News, Plan, Proof, Trial, by_merit, ranges};
+use setpoint_study::tune::{News, Plan, Proof, SearchError, Trial, by_merit, ranges};
 
 use crate::arguments::Tune;
 use crate::interrupt;
@@ -130,7 +130,11 @@ fn carry_out(
     if let Some(error) = unkept {
         return Err(error);
     }
-    let (Some(trials), Some(proof)) = (found?, proved?) else { return Ok(None) };
+    let found = found.map_err(|error| match error {
+        SearchError::Project(diagnostic) => Failure::Input(diagnostic),
+        SearchError::Training(error) => Failure::from(error),
+    })?;
+    let (Some(trials), Some(proof)) = (found, proved?) else { return Ok(None) };
     let judged = trials.iter().filter(|trial| trial.scores.len() > 1).count();
     output.line(format!("{judged} of {} trials continued after a ninth of the steps", trials.len()));
     Ok(Some((trials, proof)))

@@ -385,9 +385,14 @@ impl Algorithm for Bandit {
 
     fn begin(&mut self, _environments: &Environments) {}
 
-    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         let end = (environments.steps() + UPDATE_STEPS).min(horizon.total_steps);
         while environments.steps() < end {
+            horizon.check_stop()?;
             self.round(environments, horizon.remaining_at(environments.steps()))?;
         }
         let remaining = horizon.remaining_at(environments.steps());

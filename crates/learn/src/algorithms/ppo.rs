@@ -34,7 +34,7 @@ mod update;
 use losses::{ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
 pub use options::Options;
-use update::{ActorHalf, CriticHalf, Minibatches, StepSize, Sums, update};
+use update::{ActorEnd, ActorHalf, CriticHalf, Minibatches, StepSize, Sums, update};
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -210,11 +210,16 @@ impl Ppo {
     }
 
     /// Fills the rollout with `n_steps` steps of every environment.
-    pub fn collect(&mut self, environments: &mut Environments) -> Result<(), TrainError> {
+    pub fn collect(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<(), TrainError> {
         self.cut_off.clear();
         self.final_observations.clear();
         self.not_greedy = 0;
         for step in 0..self.rollout.steps {
+            horizon.check_stop()?;
             self.rollout.observations_at(step).copy_from_slice(&self.state.observations);
             let MinibatchNetwork { network, outputs, .. } = &mut self.actor;
             let found = network.forward(&self.state.observations, self.rollout.lanes);
@@ -301,37 +306,42 @@ impl Ppo {
     }
 
     /// V of every state of the rollout, of the states after it, and of the final states of truncated episodes.
-    pub fn value(&mut self) {
+    pub fn value(&mut self, horizon: Horizon<'_>) -> Result<(), TrainError> {
         let Self { rollout, critic, state, .. } = self;
         let width = critic.network.shape.input;
         let n = rollout.len();
-        let mut value = |observations: &[f32], values: &mut [f32]| {
+        let mut value = |observations: &[f32], values: &mut [f32]| -> Result<(), TrainError> {
             for (rows, values) in observations.chunks(VALUE_ROWS * width).zip(values.chunks_mut(VALUE_ROWS)) {
+                horizon.check_stop()?;
                 values.copy_from_slice(critic.network.forward(rows, values.len()));
             }
+            Ok(())
         };
-        value(&rollout.observations, &mut rollout.values[..n]);
-        value(&state.observations, &mut rollout.values[n..]);
+        value(&rollout.observations, &mut rollout.values[..n])?;
+        value(&state.observations, &mut rollout.values[n..])?;
         // A truncated episode has a future: r + γ V(final observation) (Pardo et al. 2018, arXiv 1712.00378).
         let mut futures = vec![0.0; self.cut_off.len()];
-        value(&self.final_observations, &mut futures);
+        value(&self.final_observations, &mut futures)?;
         for (index, future) in self.cut_off.iter().zip(futures) {
             rollout.rewards[*index] += self.options.gamma as f32 * future;
         }
         rollout.estimate_advantages(self.options.gamma as f32, self.options.gae_lambda as f32);
+        Ok(())
     }
 
     /// `n_epochs` passes over the collected and valued rollout in shuffled minibatches: the part that benchmarks measure.
-    pub fn learn(&mut self, progress_remaining: f64) -> Result<(), TrainError> {
-        self.update_networks(progress_remaining, 0).map(|_| ())
+    pub fn learn(&mut self, horizon: Horizon<'_>) -> Result<(), TrainError> {
+        self.update_networks(horizon, 0).map(|_| ())
     }
 
     /// `steps` are the environment steps that an error names.
-    fn update_networks(&mut self, progress_remaining: f64, steps: u64) -> Result<Sums, TrainError> {
+    fn update_networks(&mut self, horizon: Horizon<'_>, steps: u64) -> Result<Sums, TrainError> {
+        let progress_remaining = horizon.remaining;
         let options = &self.options;
         let samples = self.rollout.len();
         self.order.clear();
         for _ in 0..options.n_epochs {
+            horizon.check_stop()?;
             let start = self.order.len();
             self.order.extend(0..samples as u32);
             self.state.shuffles.shuffle(&mut self.order[start..]);
@@ -347,7 +357,8 @@ impl Ppo {
             masked: self.masked,
         };
         let kl_max = options.target_kl.map_or(f64::INFINITY, |target| 1.5 * target);
-        let actor = ActorHalf::new(&mut self.actor, loss, kl_max, &self.rollout, &mut self.advantages, size);
+        let end = ActorEnd { kl_max, horizon };
+        let actor = ActorHalf::new(&mut self.actor, loss, end, &self.rollout, &mut self.advantages, size);
         let loss = CriticLoss {
             coefficient: options.vf_coef as f32,
             clip_range: options.clip_range_vf.map(|range| range.at(progress_remaining) as f32),
@@ -355,6 +366,7 @@ impl Ppo {
         let critic = CriticHalf::new(&mut self.critic, loss, &self.rollout, size);
         let minibatches = Minibatches { order: &self.order, samples, batch_size: options.batch_size };
         let sums = update(actor, critic, minibatches, self.threads > 1);
+        horizon.check_stop()?;
         // Gradients that are not finite are reported at the end: both halves continue until then.
         if sums.gradient_norm.is_finite() && sums.value_loss.is_finite() {
             Ok(sums)
@@ -407,12 +419,16 @@ impl Algorithm for Ppo {
         Self::observe(&mut self.state, &environments.transition().observations);
     }
 
-    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         let progress_remaining = horizon.remaining;
-        self.collect(environments)?;
-        self.value();
+        self.collect(environments, horizon)?;
+        self.value(horizon)?;
         let explained_variance = self.explained_variance();
-        let sums = self.update_networks(progress_remaining, environments.steps())?;
+        let sums = self.update_networks(horizon, environments.steps())?;
         let n = sums.minibatches.max(1.0);
         let mut figures = Figures::from([
             ("policy_loss", sums.actor.policy_loss / n),

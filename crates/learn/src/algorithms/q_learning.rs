@@ -306,9 +306,14 @@ impl Algorithm for QLearning {
 
     fn begin(&mut self, _environments: &Environments) {}
 
-    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         let end = (environments.steps() + UPDATE_STEPS).min(horizon.total_steps);
         while environments.steps() < end {
+            horizon.check_stop()?;
             if self.state.range_steps_left > 0 {
                 self.look(environments)?;
             } else {

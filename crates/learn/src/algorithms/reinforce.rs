@@ -164,7 +164,7 @@ impl Reinforce {
     }
 
     /// Plays one episode with the present policy.
-    fn play(&mut self, environments: &mut Environments) -> Result<(), TrainError> {
+    fn play(&mut self, environments: &mut Environments, horizon: Horizon<'_>) -> Result<(), TrainError> {
         let Self { episode, state, network, .. } = self;
         let EpisodeRecord { observations, allowed, choices, rewards, not_greedy, .. } = episode;
         *not_greedy = 0;
@@ -173,6 +173,7 @@ impl Reinforce {
         choices.clear();
         rewards.clear();
         loop {
+            horizon.check_stop()?;
             observations.extend_from_slice(&state.observation);
             let mask = self.masked.then(|| environments.allowed());
             allowed.extend_from_slice(mask.unwrap_or_default());
@@ -210,8 +211,8 @@ impl Reinforce {
     }
 
     /// Subtracts the learned value from the returns, and trains the value on them.
-    fn apply_baseline(&mut self) -> f64 {
-        let Some(baseline) = &mut self.baseline else { return 0.0 };
+    fn apply_baseline(&mut self, horizon: Horizon<'_>) -> Result<f64, TrainError> {
+        let Some(baseline) = &mut self.baseline else { return Ok(0.0) };
         let Baseline { network, trained, workspace, gradient, errors } = baseline;
         errors.clear();
         let features = network.input;
@@ -219,6 +220,7 @@ impl Reinforce {
         for (observation, target) in
             self.episode.observations.chunks_exact(features).zip(&self.episode.returns)
         {
+            horizon.check_stop()?;
             let value = network.forward(&trained.parameters, observation, 1, workspace)[0];
             let error = value - target;
             errors.push(-error);
@@ -229,18 +231,19 @@ impl Reinforce {
             }
         }
         self.episode.returns.copy_from_slice(errors);
-        loss / errors.len() as f64
+        Ok(loss / errors.len() as f64)
     }
 
     /// Moves the weights along G_t ∇ log π(a_t | s_t); returns the norm of the last gradient and the mean entropy of the
     /// decisions.
-    fn learn(&mut self, learning_rate: f64) -> (f64, f64) {
+    fn learn(&mut self, learning_rate: f64, horizon: Horizon<'_>) -> Result<(f64, f64), TrainError> {
         let Self { episode, network, trained, .. } = self;
         let (features, choices) = (network.input, network.output);
         let length = episode.choices.len();
         self.episode_gradient.fill(0.0);
         let (mut norm, mut entropy, mut entropies) = (0.0, 0.0, 0.0);
         for (t, observation) in episode.observations.chunks_exact(features).enumerate() {
+            horizon.check_stop()?;
             let mask = self.masked.then(|| &episode.allowed[t * choices..(t + 1) * choices]);
             let output = network.forward(&trained.parameters, observation, 1, &mut self.workspace);
             self.probabilities.copy_from_slice(output);
@@ -279,7 +282,7 @@ impl Reinforce {
             trained.apply(&self.episode_gradient, learning_rate);
             norm = gradient::squared_norm(&self.episode_gradient).sqrt();
         }
-        (norm, entropy / entropies)
+        Ok((norm, entropy / entropies))
     }
 }
 
@@ -318,13 +321,17 @@ impl Algorithm for Reinforce {
         Self::observe(&mut self.state, &environments.transition().observations);
     }
 
-    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         let progress_remaining = horizon.remaining;
-        self.play(environments)?;
+        self.play(environments, horizon)?;
         self.discount();
-        let baseline_loss = self.apply_baseline();
+        let baseline_loss = self.apply_baseline(horizon)?;
         let learning_rate = self.options.learning_rate.at(progress_remaining);
-        let (gradient_norm, entropy) = self.learn(learning_rate);
+        let (gradient_norm, entropy) = self.learn(learning_rate, horizon)?;
         if !gradient_norm.is_finite() {
             return Err(TrainError::Diverged { what: "gradient", steps: environments.steps() });
         }

@@ -290,9 +290,14 @@ impl<L: OfflineLearner> Algorithm for Offline<L> {
 
     fn begin(&mut self, _environments: &Environments) {}
 
-    fn update(&mut self, environments: &mut Environments, horizon: Horizon) -> Result<Figures, TrainError> {
+    fn update(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<Figures, TrainError> {
         let end = environments.steps() + UPDATE_ROWS as u64;
         while environments.steps() < end.min(horizon.total_steps) {
+            horizon.check_stop()?;
             let Self { learner, transitions, draws, batch, .. } = self;
             transitions.draw(self.batch_size, self.gamma, learner.needs_successors(), draws, batch);
             let steps = environments.steps();

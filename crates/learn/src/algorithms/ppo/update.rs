@@ -6,9 +6,10 @@ use setpoint_nn::gradient;
 use super::MinibatchNetwork;
 use super::losses::{ActorFigures, ActorLoss, CriticLoss};
 use crate::actor_critic_exchange::{Exchange, Side};
+use crate::algorithm::Horizon;
 use crate::rollout::Rollout;
 
-/// The actor's half returns this instead of a squared norm after the target KL is passed.
+/// The actor's half gives this instead of a squared norm after the target KL is passed, and after a request to stop.
 const STOP: f64 = -1.0;
 
 /// The losses of one update, summed over its minibatches.
@@ -90,12 +91,21 @@ fn descend(
     }
 }
 
+/// The reasons to end the minibatches early. The actor's half finds them and tells the critic's half, so that both end at
+/// the same minibatch.
+#[derive(Clone, Copy)]
+pub(super) struct ActorEnd<'a> {
+    /// The update ends when the approximate KL divergence passes this.
+    pub kl_max: f64,
+    /// The update ends after a request to stop.
+    pub horizon: Horizon<'a>,
+}
+
 /// The policy's half.
 pub(super) struct ActorHalf<'a> {
     network: &'a mut MinibatchNetwork,
     loss: ActorLoss,
-    /// The update ends when the approximate KL divergence passes this.
-    kl_max: f64,
+    end: ActorEnd<'a>,
     rollout: &'a Rollout,
     advantages: &'a mut [f32],
     size: StepSize,
@@ -108,20 +118,27 @@ impl<'a> ActorHalf<'a> {
     pub fn new(
         network: &'a mut MinibatchNetwork,
         loss: ActorLoss,
-        kl_max: f64,
+        end: ActorEnd<'a>,
         rollout: &'a Rollout,
         advantages: &'a mut [f32],
         size: StepSize,
     ) -> Self {
         let (present, sums) = (ActorFigures::default(), Sums::default());
-        Self { network, loss, kl_max, rollout, advantages, size, present, sums }
+        Self { network, loss, end, rollout, advantages, size, present, sums }
     }
 }
 
 impl Half for ActorHalf<'_> {
     fn find_gradient(&mut self, indices: &[u32]) -> f64 {
+        if self.end.horizon.is_stopped() {
+            return STOP;
+        }
         self.present = self.loss.gradient(self.network, self.rollout, indices, self.advantages);
-        if self.present.approximate_kl > self.kl_max { STOP } else { self.network.backward(indices.len()) }
+        if self.present.approximate_kl > self.end.kl_max {
+            STOP
+        } else {
+            self.network.backward(indices.len())
+        }
     }
 
     fn step(&mut self, epoch: usize, squared_norm: f64) {
