@@ -33,7 +33,7 @@ fn hostile_project(root: &Path, seed: usize) -> PathBuf {
     let project = format!(
         "[decision]\nname = {charter}\ncontrols = {controls}\nmode = \"advisory\"\nreward_delay = \"same step\"\n\
          deployment = \"a desk\"\nsuccess = {controls}\n[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1.0\n\
-         [curriculum]\nlevels = [{low}, {high}]\nadvance_after = [512]\n[[disturbance]]\nkind = \"noise\"\nsd = [0.0, 0.01]\n\
+         [curriculum]\nlevels = [{low}, {high}]\nadvance_after = [512]\n[[disturbance]]\nkind = \"noise\"\nfeatures = [\"pole_angle\"]\nsd = [0.0, 0.01]\n\
          [[scenario]]\nname = {scenario}\ndescription = {scenario}\nset = {{ pole_angle = 0.05 }}\n\
          [train]\nalgorithm = \"ppo\"\ntotal_steps = 1024\n[train.ppo]\nn_envs = 4\nn_steps = 64\n\
          [evaluate]\nepisodes = 4\nlevel = {high}\nbaselines = [\"random\"]\n"
@@ -179,6 +179,26 @@ fn a_standard_error_that_cannot_be_written_stops_nothing() {
             assert_eq!(end_of(silent).0, Some(expected), "{arguments:?}");
         }
     }
+}
+
+#[test]
+fn an_interruption_ends_a_training_whose_standard_error_is_full() {
+    let root = tempfile::tempdir().unwrap();
+    let cart = projects().join("cart-pole");
+    let mut training =
+        command(root.path(), &["train", text(&cart), "--steps", "100000000", "--run-dir", "run"])
+            .stdout(Stdio::null())
+            .stderr(full())
+            .spawn()
+            .unwrap();
+    // The handler is installed before the log begins.
+    while !root.path().join("run/metrics.jsonl").is_file() {
+        assert!(training.try_wait().unwrap().is_none(), "the training ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let interrupted = Command::new("kill").args(["-INT", &training.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    assert_eq!(training.wait().unwrap().code(), Some(130));
 }
 
 /// Whether the workers' Python has gymnasium; says so where it does not.
