@@ -20,11 +20,11 @@ fn search(folder: &Path, mut kept: Vec<Trial>, limit: Option<Duration>) -> (Vec<
     };
     let problem = open(&[]).unwrap_or_else(|error| panic!("{error}"));
     let stop = AtomicBool::new(false);
-    let plan =
-        Plan { open: &open, problem: &problem, trials: 5, seeds: 1, at_once: 2, folder, stop: &stop };
+    let plan = Plan { open: &open, problem: &problem, trials: 5, seeds: 1, at_once: 2, folder, stop: &stop };
     let over = std::thread::scope(|scope| {
         if let Some(limit) = limit {
-            scope.spawn(|| {
+            let stop = &stop;
+            scope.spawn(move || {
                 std::thread::sleep(limit);
                 stop.store(true, Ordering::Relaxed);
             });
