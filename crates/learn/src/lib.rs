@@ -19,6 +19,7 @@ pub mod actor_critic;
 pub mod actor_critic_exchange;
 pub mod algorithm;
 pub mod algorithms;
+pub mod bounds;
 pub mod checkpoint;
 pub mod critics;
 pub mod episodes;

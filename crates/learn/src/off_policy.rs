@@ -16,6 +16,7 @@ use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
 use crate::figures::Figures;
@@ -57,9 +58,9 @@ impl Collection {
         let count = |key, range, default: usize, meaning| -> Result<usize, Box<Diagnostic>> {
             Ok(section.integer(key, range, meaning)?.map_or(default, |value| value as usize))
         };
-        let at_least_one = || Range::between(1.0, 16_777_216.0);
+        let at_least_one = || bounds::count_from(1.0);
         let steps =
-            section.number("gradient_steps", Range::at_least(-1.0), "gradient steps after them, or −1")?;
+            section.number("gradient_steps", bounds::count_from(-1.0), "gradient steps after them, or −1")?;
         if let Some(steps) = steps.filter(|steps| steps.fract() != 0.0 || *steps == 0.0) {
             let title = format!("`gradient_steps` cannot be {steps}");
             let help = "-1 takes one gradient step per collected transition";
@@ -79,7 +80,7 @@ impl Collection {
                 "capacity in transitions, over all environments",
             )?,
             learning_starts: section
-                .integer("learning_starts", Range::at_least(0.0), "steps of uniform actions at first")?
+                .integer("learning_starts", bounds::steps_from(0.0), "steps of uniform actions at first")?
                 .unwrap_or(default.learning_starts),
             batch_size: count(
                 "batch_size",
@@ -107,7 +108,7 @@ impl Collection {
                 .boolean("normalize_observation", "normalise observations by running statistics")?
                 .unwrap_or(default.normalize_observation),
             clip_observation: section
-                .number("clip_observation", Range::positive(), "greatest magnitude of a normalised feature")?
+                .number("clip_observation", bounds::positive(), "greatest magnitude of a normalised feature")?
                 .unwrap_or(default.clip_observation),
         };
         if collection.buffer_size < collection.n_envs {
@@ -138,7 +139,7 @@ impl Collection {
         let collected = total_steps.saturating_sub(self.learning_starts);
         match self.gradient_steps {
             -1 => collected,
-            steps => collected / (self.train_freq * self.n_envs) as u64 * steps as u64,
+            steps => (collected / (self.train_freq * self.n_envs) as u64).saturating_mul(steps as u64),
         }
     }
 

@@ -20,6 +20,7 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
@@ -65,7 +66,7 @@ impl Options {
         let default = NetArch { pi: vec![64, 64], vf: vec![64, 64] };
         let options = Self {
             source: Source::read(section)?,
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(Schedule::Constant(1e-3)),
             batch_size: section
                 .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?

@@ -19,6 +19,7 @@ use setpoint_random::Stream;
 
 use super::bc::{Actor, SavedActor};
 use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::critics::{self, Critic, beside, each, least};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
@@ -79,7 +80,7 @@ impl Options {
         let share = || Range::between(0.0, 1.0);
         let options = Self {
             source: Source::read(section)?,
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(Schedule::Constant(3e-4)),
             batch_size: section
                 .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?
@@ -89,11 +90,11 @@ impl Options {
             expectile: number("expectile", share(), 0.7, "expectile of the values: 0.5 is the log's mean")?,
             beta: number(
                 "beta",
-                Range::at_least(0.0),
+                bounds::not_negative(),
                 3.0,
                 "how much more the policy imitates better actions",
             )?,
-            weight_max: number("weight_max", Range::positive(), 100.0, "greatest weight of a row")?,
+            weight_max: number("weight_max", bounds::positive(), 100.0, "greatest weight of a row")?,
             net_arch: read_net_arch(section, &default)?.unwrap_or(default),
             activation_fn: read_activation(section)?.unwrap_or(Activation::Relu),
         };

@@ -20,6 +20,7 @@ use setpoint_random::Stream;
 
 use crate::actor_critic::{ActorCritic, Widths};
 use crate::algorithm::{Algorithm, Snapshot};
+use crate::bounds;
 use crate::critics::{Critic, beside};
 use crate::exploration::{ActionNoise, NoiseSource};
 use crate::figures::{Figures, Means};
@@ -120,7 +121,7 @@ impl Options {
         let default = Self::default();
         let shared = Self::read_shared(section)?;
         let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
-            Ok(section.number(key, Range::at_least(0.0), meaning)?.unwrap_or(default))
+            Ok(section.number(key, bounds::not_negative(), meaning)?.unwrap_or(default))
         };
         Ok(Self {
             policy_delay: section
@@ -144,7 +145,7 @@ impl Options {
     pub(super) fn read_shared(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         Ok(Self {
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
             collection: Collection::read(section, default.collection.clone())?,
             tau: section
