@@ -30,6 +30,7 @@ pub mod hidden_layers;
 mod kept_state;
 pub mod learned;
 pub mod learning_rate;
+pub mod memory;
 pub mod metrics;
 pub mod normalize;
 pub mod off_policy;

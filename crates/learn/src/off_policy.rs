@@ -20,6 +20,7 @@ use crate::bounds;
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
 use crate::figures::Figures;
+use crate::memory::Need;
 use crate::normalize::ObservationNormalizer;
 use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
 use crate::request::Request;
@@ -131,7 +132,7 @@ impl Collection {
 
     /// Bytes of its replay buffer for a process, when it is full.
     pub fn buffer_bytes(&self, spec: &Spec, masked: bool) -> u64 {
-        self.buffer_size as u64 * self.shape(spec, masked).bytes_per_transition() as u64
+        (self.buffer_size as u64).saturating_mul(self.shape(spec, masked).bytes_per_transition() as u64)
     }
 
     /// Gradient steps of a training with this number of environment steps.
@@ -143,27 +144,20 @@ impl Collection {
         }
     }
 
-    /// The reason why the buffer does not fit in this machine's free memory, if so.
-    pub fn too_large(&self, spec: &Spec, masked: bool) -> Option<String> {
-        let bytes = self.buffer_bytes(spec, masked);
-        let available = available_memory_bytes()?;
-        (bytes > available).then(|| {
-            let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-            format!(
-                "a replay buffer of {} transitions takes {:.1} GB; this machine has {:.1} GB free",
-                self.buffer_size,
-                gigabytes(bytes),
-                gigabytes(available)
-            )
-        })
+    /// The memory of its replay buffer.
+    pub fn need(&self, spec: &Spec, masked: bool) -> Need {
+        Need {
+            key: "buffer_size",
+            what: format!("a replay buffer of {} transitions", self.buffer_size),
+            bytes: self.buffer_bytes(spec, masked) as f64,
+        }
     }
-}
 
-/// Memory that is free without swapping, in bytes, if the system reports it.
-pub fn available_memory_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    /// The memory of the buffer and of networks with these hidden layers.
+    pub fn needs(&self, spec: &Spec, masked: bool, hidden: &[&[usize]]) -> Vec<Need> {
+        let rows = self.batch_size.max(self.n_envs);
+        vec![self.need(spec, masked), Need::networks(spec, hidden, rows)]
+    }
 }
 
 /// The actions of one step.

@@ -24,6 +24,7 @@ use crate::bounds;
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::offline::{OfflineLearner, Source, Transitions};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
@@ -81,6 +82,11 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         Box::new(Bc::on(self, request.spec, request.log(), request.seed))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let _ = masked;
+        vec![Need::networks(spec, &[&self.net_arch.pi], self.batch_size)]
     }
 
     fn source(&self) -> Option<&Source> {

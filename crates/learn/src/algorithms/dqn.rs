@@ -24,6 +24,7 @@ use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{read_activation, read_widths};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::priorities::Priorities;
@@ -185,6 +186,10 @@ impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         let learner = Dqn::new(self.clone(), request.spec, request.seed);
         Box::new(OffPolicy::new(learner, self.collection.clone(), request, Cores::One))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        self.collection.needs(spec, masked, &[&self.net_arch, &self.net_arch])
     }
 
     fn collection(&self) -> Option<&Collection> {

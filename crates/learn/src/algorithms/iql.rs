@@ -24,6 +24,7 @@ use crate::critics::{self, Critic, beside, each, least};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::offline::{Offline, OfflineLearner, Source, Transitions};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
@@ -105,6 +106,12 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         Box::new(Iql::on(self, request.spec, request.log(), request.seed, request.cores()))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let _ = masked;
+        let NetArch { pi, vf } = &self.net_arch;
+        vec![Need::networks(spec, &[pi, vf, vf, vf, vf, vf], self.batch_size)]
     }
 
     fn source(&self) -> Option<&Source> {

@@ -26,6 +26,7 @@ use crate::exploration::{ActionNoise, NoiseSource};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
@@ -164,6 +165,13 @@ impl LearnerOptions for Options {
         let cores = request.cores();
         let learner = Td3::new(self.clone(), request.spec, request.seed, cores);
         Box::new(OffPolicy::new(learner, self.collection.clone(), request, cores))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let NetArch { pi, vf } = &self.net_arch;
+        let mut hidden: Vec<&[usize]> = vec![pi, pi];
+        hidden.resize(2 + 2 * self.n_critics, vf);
+        self.collection.needs(spec, masked, &hidden)
     }
 
     fn collection(&self) -> Option<&Collection> {

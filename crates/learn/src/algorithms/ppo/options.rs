@@ -13,6 +13,7 @@ use crate::algorithm::Algorithm;
 use crate::bounds;
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::{NUMBER, Need};
 use crate::recipe::LearnerOptions;
 use crate::request::Request;
 
@@ -220,6 +221,23 @@ impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         let Request { spec, masked, seed, threads, .. } = request;
         Box::new(Ppo::new(self.clone(), spec, *masked, *seed, *threads))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let actions = spec.action.len() as f64;
+        let mask = if masked { actions } else { 0.0 };
+        let features = spec.observation.len();
+        // Observation, action, mask, and six numbers of each sample; its place in the order of every epoch.
+        let Self { n_envs, n_steps, n_epochs, batch_size, .. } = self;
+        let samples = *n_envs as f64 * *n_steps as f64;
+        let row = NUMBER * (features as f64 + actions + 6.0) + mask;
+        let what =
+            format!("a rollout of n_envs × n_steps = {n_envs} × {n_steps} steps with {features} features");
+        let rollout = Need { key: "n_steps", what, bytes: samples * row };
+        let what = format!("the order of {samples} samples in n_epochs = {n_epochs} epochs");
+        let order = Need { key: "n_epochs", what, bytes: NUMBER * samples * *n_epochs as f64 };
+        let NetArch { pi, vf } = &self.net_arch;
+        vec![rollout, order, Need::networks(spec, &[pi, vf], (*batch_size).max(*n_envs))]
     }
 
     fn gamma(&self) -> Option<f64> {

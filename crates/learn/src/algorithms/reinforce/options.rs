@@ -13,6 +13,7 @@ use crate::algorithm::Algorithm;
 use crate::bounds;
 use crate::hidden_layers::{read_activation, read_widths};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::recipe::LearnerOptions;
 use crate::request::Request;
 
@@ -117,6 +118,11 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         Box::new(Reinforce::new(self.clone(), request.spec, request.masked, request.seed))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let _ = masked;
+        vec![Need::networks(spec, &[&self.net_arch], 1)]
     }
 
     fn gamma(&self) -> Option<f64> {
