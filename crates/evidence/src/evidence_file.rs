@@ -12,6 +12,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use setpoint_decision::bounded_read;
 use setpoint_files::{FileError, atomic};
 use setpoint_policy::Policy;
 use setpoint_process::Factory;
@@ -119,12 +120,15 @@ pub fn write(path: &Path, hashes: &Hashes, measured: &impl Serialize) -> Result<
     atomic::replace(path, text(hashes, measured).as_bytes())
 }
 
+/// Greatest size of a measurement, in bytes.
+const BYTES_MAX: u64 = 1 << 28;
+
 /// Reads a measurement; `None` if there is no file.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(path).map_err(FileError::on("read", path))?;
+    let text = bounded_read::read_text(path, BYTES_MAX).map_err(FileError::on("read", path))?;
     let refuse = |reason: String| FileError::on("read", path)(std::io::Error::other(reason));
     let Beginning { format } = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
     if let Some(format) = format.filter(|format| *format > u64::from(FORMAT)) {

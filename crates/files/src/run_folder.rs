@@ -1,7 +1,7 @@
 //! The folder that a training leaves: where its files are, how it is named, which one is the newest.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,6 +9,8 @@ use crate::{FileError, atomic};
 
 const COMPARISON: &str = "compare.toml";
 const SEARCH: &str = "study.sqlite";
+/// Greatest size of a project file or a summary, in bytes.
+const TEXT_BYTES_MAX: u64 = 1 << 24;
 
 /// A run's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +147,16 @@ impl RunFolder {
 
     /// Reads a text file of the run.
     pub fn read(path: &Path) -> Result<String, FileError> {
-        fs::read_to_string(path).map_err(FileError::on("read", path))
+        let read = || {
+            let mut text = String::new();
+            fs::File::open(path)?.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)?;
+            if text.len() as u64 > TEXT_BYTES_MAX {
+                let reason = format!("it has more than {TEXT_BYTES_MAX} bytes, which is too large");
+                return Err(std::io::Error::new(ErrorKind::FileTooLarge, reason));
+            }
+            Ok(text)
+        };
+        read().map_err(FileError::on("read", path))
     }
 }
 
