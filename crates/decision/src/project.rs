@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::bounded_read;
 use crate::charter::{self, Charter, Finding};
 use crate::constraint::{self, Constraint};
 use crate::curriculum::{self, Curriculum};
@@ -77,12 +78,8 @@ impl Project {
                 help,
             )
         };
-        let length = std::fs::metadata(&file).map_err(|error| unreadable(error.to_string()))?.len();
-        if length > BYTES_MAX {
-            return Err(unreadable(format!("it has {length} bytes, more than any project file needs")));
-        }
-        let bytes = std::fs::read(&file).map_err(|error| unreadable(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".into()))?;
+        let text =
+            bounded_read::read_text(&file, BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let absolute = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone());
         let folder_name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());

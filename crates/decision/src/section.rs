@@ -23,6 +23,10 @@ impl Range {
     pub fn positive() -> Self {
         Self { low: 0.0, high: f64::INFINITY, low_excluded: true }
     }
+    /// Greater than 0, and `high` at most.
+    pub fn positive_up_to(high: f64) -> Self {
+        Self { low: 0.0, high, low_excluded: true }
+    }
     /// `low` or more.
     pub fn at_least(low: f64) -> Self {
         Self { low, ..Self::any() }
@@ -44,6 +48,9 @@ impl fmt::Display for Range {
             (false, false) => write!(formatter, "a finite number"),
             (true, false) if self.low_excluded => write!(formatter, "a number greater than {}", self.low),
             (true, false) => write!(formatter, "a number of at least {}", self.low),
+            (_, true) if self.low_excluded => {
+                write!(formatter, "a number greater than {} and at most {}", self.low, self.high)
+            }
             (_, true) => write!(formatter, "a number from {} to {}", self.low, self.high),
         }
     }

@@ -1,9 +1,10 @@
 //! The command `recommend`: the actions for a state, ranked, with reasons.
 
-use std::io::Read;
+use std::path::Path;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
+use setpoint_decision::bounded_read;
 use setpoint_decision::diagnostic::suggestion;
 use setpoint_decision::project::Scenario;
 use setpoint_decision::spec::{ActionSpace, behind_number};
@@ -115,17 +116,20 @@ fn impossible(names: &[String], policy: &Policy) -> Result<Vec<usize>, Failure> 
     names.iter().map(index).collect()
 }
 
+/// Greatest size of a state as JSON, in bytes: a number for each of a million features fits.
+const STATE_BYTES_MAX: u64 = 1 << 26;
+
 /// A state as JSON text, as a file, or from standard input.
 fn read_json(text: &str, policy: &Policy, state: &mut GivenState) -> Result<(), Failure> {
     let refuse = |what: String| Failure::Message(format!("--state: {what}; expected {{\"wip\": 0.75, …}}"));
     let content = if text == "-" {
-        let mut content = String::new();
-        std::io::stdin().read_to_string(&mut content).map_err(|error| refuse(error.to_string()))?;
-        content
+        bounded_read::text_from(std::io::stdin(), STATE_BYTES_MAX)
+            .map_err(|error| refuse(error.to_string()))?
     } else if text.trim_start().starts_with('{') {
         text.to_owned()
     } else {
-        std::fs::read_to_string(text).map_err(|error| refuse(format!("cannot read {text}: {error}")))?
+        bounded_read::read_text(Path::new(text), STATE_BYTES_MAX)
+            .map_err(|error| refuse(format!("cannot read {text}: {error}")))?
     };
     let values: Map<String, Value> =
         serde_json::from_str(&content).map_err(|error| refuse(format!("not a JSON object: {error}")))?;

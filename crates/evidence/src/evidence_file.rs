@@ -21,7 +21,7 @@ use crate::decision::Decision;
 /// Number of the layout that [`write()`] writes.
 pub const FORMAT: u32 = 2;
 /// A longer file is refused before it is read whole.
-const BYTES_MAX: u64 = 1 << 30;
+const BYTES_MAX: u64 = 1 << 28;
 
 /// The sources of a measurement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

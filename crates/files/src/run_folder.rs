@@ -8,8 +8,8 @@ use crate::{FileError, atomic, storage};
 
 const COMPARISON: &str = "compare.toml";
 const SEARCH: &str = "study.sqlite";
-/// The most that a text file of a run may have: the metrics of a year at a line a second.
-const TEXT_BYTES_MAX: u64 = 64 << 30;
+/// Greatest size of a project file or a summary, in bytes.
+const TEXT_BYTES_MAX: u64 = 1 << 24;
 
 /// A run's files.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_random::Stream;
 
+use crate::bounds;
+
 mod stored;
 
 /// The decay of a rate from its initial to its final value.
@@ -93,8 +95,9 @@ impl DiscreteExploration {
         let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
             Ok(section.number(key, range, meaning)?.unwrap_or(default))
         };
-        let rate =
-            || if exploration == Strategy::Epsilon { Range::between(0.0, 1.0) } else { Range::at_least(0.0) };
+        let rate = || {
+            if exploration == Strategy::Epsilon { Range::between(0.0, 1.0) } else { bounds::not_negative() }
+        };
         Ok(Self {
             exploration,
             exploration_decay: decay.unwrap_or(default.exploration_decay),
@@ -118,7 +121,7 @@ impl DiscreteExploration {
             )?,
             exploration_ucb_c: number(
                 "exploration_ucb_c",
-                Range::at_least(0.0),
+                bounds::not_negative(),
                 default.exploration_ucb_c,
                 "weight of the UCB bonus",
             )?,
@@ -311,7 +314,7 @@ impl ActionNoise {
         ];
         let kind = section.one_of("action_noise", &kinds, "noise added to actions while training")?;
         let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
-            Ok(section.number(key, Range::at_least(0.0), meaning)?.unwrap_or(default))
+            Ok(section.number(key, bounds::not_negative(), meaning)?.unwrap_or(default))
         };
         Ok(Self {
             action_noise: kind.unwrap_or(default.action_noise),

@@ -16,9 +16,11 @@ use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
 use crate::figures::Figures;
+use crate::memory::Need;
 use crate::normalize::ObservationNormalizer;
 use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
 use crate::request::Request;
@@ -57,9 +59,9 @@ impl Collection {
         let count = |key, range, default: usize, meaning| -> Result<usize, Box<Diagnostic>> {
             Ok(section.integer(key, range, meaning)?.map_or(default, |value| value as usize))
         };
-        let at_least_one = || Range::between(1.0, 16_777_216.0);
+        let at_least_one = || bounds::count_from(1.0);
         let steps =
-            section.number("gradient_steps", Range::at_least(-1.0), "gradient steps after them, or −1")?;
+            section.number("gradient_steps", bounds::count_from(-1.0), "gradient steps after them, or −1")?;
         if let Some(steps) = steps.filter(|steps| steps.fract() != 0.0 || *steps == 0.0) {
             let title = format!("`gradient_steps` cannot be {steps}");
             let help = "-1 takes one gradient step per collected transition";
@@ -79,7 +81,7 @@ impl Collection {
                 "capacity in transitions, over all environments",
             )?,
             learning_starts: section
-                .integer("learning_starts", Range::at_least(0.0), "steps of uniform actions at first")?
+                .integer("learning_starts", bounds::steps_from(0.0), "steps of uniform actions at first")?
                 .unwrap_or(default.learning_starts),
             batch_size: count(
                 "batch_size",
@@ -107,7 +109,7 @@ impl Collection {
                 .boolean("normalize_observation", "normalise observations by running statistics")?
                 .unwrap_or(default.normalize_observation),
             clip_observation: section
-                .number("clip_observation", Range::positive(), "greatest magnitude of a normalised feature")?
+                .number("clip_observation", bounds::positive(), "greatest magnitude of a normalised feature")?
                 .unwrap_or(default.clip_observation),
         };
         if collection.buffer_size < collection.n_envs {
@@ -130,7 +132,7 @@ impl Collection {
 
     /// Bytes of its replay buffer for a process, when it is full.
     pub fn buffer_bytes(&self, spec: &Spec, masked: bool) -> u64 {
-        self.buffer_size as u64 * self.shape(spec, masked).bytes_per_transition() as u64
+        (self.buffer_size as u64).saturating_mul(self.shape(spec, masked).bytes_per_transition() as u64)
     }
 
     /// Gradient steps of a training with this number of environment steps.
@@ -138,31 +140,24 @@ impl Collection {
         let collected = total_steps.saturating_sub(self.learning_starts);
         match self.gradient_steps {
             -1 => collected,
-            steps => collected / (self.train_freq * self.n_envs) as u64 * steps as u64,
+            steps => (collected / (self.train_freq * self.n_envs) as u64).saturating_mul(steps as u64),
         }
     }
 
-    /// The reason why the buffer does not fit in this machine's free memory, if so.
-    pub fn too_large(&self, spec: &Spec, masked: bool) -> Option<String> {
-        let bytes = self.buffer_bytes(spec, masked);
-        let available = available_memory_bytes()?;
-        (bytes > available).then(|| {
-            let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-            format!(
-                "a replay buffer of {} transitions takes {:.1} GB; this machine has {:.1} GB free",
-                self.buffer_size,
-                gigabytes(bytes),
-                gigabytes(available)
-            )
-        })
+    /// The memory of its replay buffer.
+    pub fn need(&self, spec: &Spec, masked: bool) -> Need {
+        Need {
+            key: "buffer_size",
+            what: format!("a replay buffer of {} transitions", self.buffer_size),
+            bytes: self.buffer_bytes(spec, masked) as f64,
+        }
     }
-}
 
-/// Memory that is free without swapping, in bytes, if the system reports it.
-pub fn available_memory_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    /// The memory of the buffer and of networks with these hidden layers.
+    pub fn needs(&self, spec: &Spec, masked: bool, hidden: &[&[usize]]) -> Vec<Need> {
+        let rows = self.batch_size.max(self.n_envs);
+        vec![self.need(spec, masked), Need::networks(spec, hidden, rows)]
+    }
 }
 
 /// The actions of one step.

@@ -14,6 +14,7 @@ use setpoint_process::{Factory, Registry};
 
 use crate::algorithm::{Algorithm, Snapshot};
 use crate::algorithms::RECIPES;
+use crate::memory;
 use crate::offline::Transitions;
 use crate::recipes::{ChosenOptions, Recipes};
 use crate::request::Request;
@@ -80,16 +81,15 @@ impl Problem {
                 "`setpoint list algorithms` shows the actions of each algorithm",
             ));
         }
-        if let Some(reason) =
-            options.collection().and_then(|collection| collection.too_large(spec, decision.is_masked()))
+        let needs = options.needs(spec, decision.is_masked());
+        if let Some((key, reason)) = memory::available_bytes().and_then(|free| memory::refusal(&needs, free))
         {
             let section = project.section(&format!("train.{}", options.name()));
-            return Err(section.error(
-                "buffer_size",
-                &reason,
-                "lower it",
-                "a few hundred thousand transitions are enough for most decisions",
-            ));
+            let help = match key {
+                "buffer_size" => "a few hundred thousand transitions are enough for most decisions",
+                _ => "the training holds all of it in memory",
+            };
+            return Err(section.error(key, &reason, "lower it", help));
         }
         let mut problem = Self { decision, recipes: recipes.clone(), options, transitions: None };
         if let Some(source) = problem.options.source() {

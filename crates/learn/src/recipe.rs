@@ -16,6 +16,7 @@ use setpoint_decision::{Diagnostic, Project};
 use setpoint_evidence::Decision;
 
 use crate::algorithm::Algorithm;
+use crate::memory::Need;
 use crate::off_policy::Collection;
 use crate::offline::Source;
 use crate::request::Request;
@@ -126,6 +127,11 @@ pub trait LearnerOptions: Written + fmt::Debug + Send + Sync {
     /// The options of its replay buffer, if it has one.
     fn collection(&self) -> Option<&Collection> {
         None
+    }
+
+    /// The parts of its training that take memory, on this decision.
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        self.collection().map(|collection| collection.need(spec, masked)).into_iter().collect()
     }
 
     /// Whether observations are normalised; `None` if their scale does not matter, or if they are always normalised.

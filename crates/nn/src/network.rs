@@ -1,5 +1,8 @@
 //! A network with its parameters, its optimiser and the buffers of a gradient step, and its slowly following copy.
 
+use std::error::Error;
+use std::sync::OnceLock;
+
 use crate::gradient;
 use crate::mlp::{Mlp, Workspace};
 use crate::optimizer::{Adam, polyak};
@@ -245,13 +248,24 @@ impl Cores {
         second: impl FnOnce() -> B + Send,
     ) -> (A, B) {
         match self {
-            Self::One => {
+            Self::Two if has_threads() => rayon::join(first, second),
+            Self::One | Self::Two => {
                 let a = first();
                 (a, second())
             }
-            Self::Two => rayon::join(first, second),
         }
     }
+}
+
+/// Whether the caller runs in a pool, or the system gives the threads of the global pool.
+fn has_threads() -> bool {
+    static GLOBAL: OnceLock<bool> = OnceLock::new();
+    rayon::current_thread_index().is_some()
+        || *GLOBAL.get_or_init(|| match rayon::ThreadPoolBuilder::new().build_global() {
+            Ok(()) => true,
+            // Only an error of the system has a source; otherwise there is a global pool already.
+            Err(error) => error.source().is_none(),
+        })
 }
 
 /// A copy that follows a network slowly, so that the targets of the learning change slowly.

@@ -145,7 +145,7 @@ pub fn train_members(
     std::thread::scope(|scope| {
         for _ in 0..how.at_once.clamp(1, members.len().max(1)) {
             let (sender, next) = (sender.clone(), &next);
-            scope.spawn(move || {
+            let work = move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     if index >= members.len() || how.stop.load(Ordering::Relaxed) {
@@ -158,7 +158,8 @@ pub fn train_members(
                     let result = members[index].train(how, &mut progress);
                     let _ = sender.send(Message::Done(index, Box::new(result)));
                 }
-            });
+            };
+            begin(scope, work);
         }
         drop(sender);
         for message in receiver {
@@ -183,6 +184,17 @@ pub fn train_members(
         }
     });
     ends
+}
+
+/// Runs work on a thread of its own, or at once on this thread if the system gives no thread: the messages of the work wait in
+/// their channel.
+pub(crate) fn begin<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    work: impl FnOnce() + Clone + Send + 'scope,
+) {
+    if std::thread::Builder::new().spawn_scoped(scope, work.clone()).is_err() {
+        work();
+    }
 }
 
 enum Message {

@@ -7,7 +7,8 @@
 use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::Feature;
 
-use setpoint_learn::off_policy::{Collection, available_memory_bytes};
+use setpoint_learn::memory::available_bytes;
+use setpoint_learn::off_policy::Collection;
 use setpoint_learn::problem::Problem;
 
 /// Features beyond this value saturate a network without normalisation.
@@ -15,7 +16,7 @@ const MAGNITUDE_LARGE: f32 = 100.0;
 
 /// All warnings.
 pub fn suitability(problem: &Problem) -> Vec<Finding> {
-    with_memory(problem, available_memory_bytes())
+    with_memory(problem, available_bytes())
 }
 
 /// The same with the free memory in bytes, `None` if the system does not report it.

@@ -20,7 +20,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::tuning::{Range, Ranges};
 use setpoint_random::Stream;
 
-use crate::many_seeds::{Event, Member, SeedRun, SideBySide, train_members};
+use crate::many_seeds::{Event, Member, SeedRun, SideBySide, begin, train_members};
 use setpoint_evidence::evaluate::returns;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
@@ -269,7 +269,7 @@ impl Plan<'_> {
         std::thread::scope(|scope| {
             for _ in 0..self.at_once.clamp(1, due.len().max(1)) {
                 let (sender, next, waiting) = (sender.clone(), &next, &waiting);
-                scope.spawn(move || {
+                let work = move || {
                     while let Some(trial) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) {
                         if self.stop.load(Ordering::Relaxed) {
                             break;
@@ -282,7 +282,8 @@ impl Plan<'_> {
                             Err(error) => sender.send(Message::Broken(error)),
                         };
                     }
-                });
+                };
+                begin(scope, work);
             }
             drop(sender);
             for message in receiver {

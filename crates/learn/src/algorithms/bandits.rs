@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::{Finding, RewardDelay};
-use setpoint_decision::section::{Range, Section};
+use setpoint_decision::section::Section;
 use setpoint_decision::spec::Spec;
 use setpoint_evidence::Decision;
 use setpoint_evidence::environments::Environments;
@@ -25,6 +25,7 @@ use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::error::TrainError;
 use crate::exploration::{
     Decay, DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest, ucb_bonus,
@@ -156,12 +157,12 @@ impl Options {
     }
 
     fn read_ucb1(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
-        let c = section.number("c", Range::at_least(0.0), "weight of the bonus")?;
+        let c = section.number("c", bounds::not_negative(), "weight of the bonus")?;
         Ok(Self::Ucb1 { c: c.unwrap_or(std::f64::consts::SQRT_2) })
     }
 
     fn read_lin_ucb(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
-        let alpha = section.number("alpha", Range::at_least(0.0), "weight of the bonus")?.unwrap_or(1.0);
+        let alpha = section.number("alpha", bounds::not_negative(), "weight of the bonus")?.unwrap_or(1.0);
         Ok(Self::LinUcb { alpha, regularization: read_regularization(section)? })
     }
 
@@ -169,7 +170,7 @@ impl Options {
         let beliefs = [("gaussian", Belief::Gaussian), ("beta", Belief::Beta), ("linear", Belief::Linear)];
         let belief = section.one_of("belief", &beliefs, "the model of an arm")?;
         let payoff_sd =
-            section.number("payoff_sd", Range::positive(), "deviation of a payoff around its mean")?;
+            section.number("payoff_sd", bounds::positive(), "deviation of a payoff around its mean")?;
         Ok(Self::Thompson {
             belief: belief.unwrap_or_default(),
             payoff_sd: payoff_sd.unwrap_or(1.0),
@@ -194,7 +195,7 @@ impl Options {
 
 /// Weight of the prior, for the bandits that have a prior.
 fn read_regularization(section: &Section<'_>) -> Result<f64, Box<Diagnostic>> {
-    Ok(section.number("regularization", Range::positive(), "weight of the prior")?.unwrap_or(1.0))
+    Ok(section.number("regularization", bounds::positive(), "weight of the prior")?.unwrap_or(1.0))
 }
 
 impl LearnerOptions for Options {

@@ -20,9 +20,11 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::offline::{OfflineLearner, Source, Transitions};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
@@ -65,7 +67,7 @@ impl Options {
         let default = NetArch { pi: vec![64, 64], vf: vec![64, 64] };
         let options = Self {
             source: Source::read(section)?,
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(Schedule::Constant(1e-3)),
             batch_size: section
                 .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?
@@ -80,6 +82,11 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         Box::new(Bc::on(self, request.spec, request.log(), request.seed))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let _ = masked;
+        vec![Need::networks(spec, &[&self.net_arch.pi], self.batch_size)]
     }
 
     fn source(&self) -> Option<&Source> {

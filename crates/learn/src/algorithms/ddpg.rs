@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::section::Section;
+use setpoint_decision::spec::Spec;
 use setpoint_evidence::Decision;
 use setpoint_nn::mlp::Activation;
 
@@ -13,6 +14,7 @@ use crate::algorithm::Algorithm;
 use crate::exploration::ActionNoise;
 use crate::hidden_layers::NetArch;
 use crate::learning_rate::Schedule;
+use crate::memory::Need;
 use crate::off_policy::Collection;
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::request::Request;
@@ -81,6 +83,10 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         self.as_td3().learner(request)
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        self.as_td3().needs(spec, masked)
     }
 
     fn collection(&self) -> Option<&Collection> {

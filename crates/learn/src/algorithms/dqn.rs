@@ -19,10 +19,12 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{read_activation, read_widths};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::priorities::Priorities;
@@ -132,17 +134,21 @@ impl Options {
             Ok(section.boolean(key, meaning)?.unwrap_or(default))
         };
         let options = Self {
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
             collection: Collection::read(section, default.collection)?,
             tau: number("tau", unit(), default.tau, "share by which the target network moves")?,
             target_update_interval: section
-                .integer("target_update_interval", Range::at_least(1.0), "steps between moves of the target")?
+                .integer(
+                    "target_update_interval",
+                    bounds::steps_from(1.0),
+                    "steps between moves of the target",
+                )?
                 .unwrap_or(default.target_update_interval),
             exploration: DiscreteExploration::read(section, default.exploration)?,
             max_grad_norm: number(
                 "max_grad_norm",
-                Range::positive(),
+                bounds::positive(),
                 default.max_grad_norm,
                 "greatest norm of the gradient",
             )?,
@@ -180,6 +186,10 @@ impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         let learner = Dqn::new(self.clone(), request.spec, request.seed);
         Box::new(OffPolicy::new(learner, self.collection.clone(), request, Cores::One))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        self.collection.needs(spec, masked, &[&self.net_arch, &self.net_arch])
     }
 
     fn collection(&self) -> Option<&Collection> {

@@ -19,10 +19,12 @@ use setpoint_random::Stream;
 
 use super::bc::{Actor, SavedActor};
 use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::critics::{self, Critic, beside, each, least};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::offline::{Offline, OfflineLearner, Source, Transitions};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
@@ -79,7 +81,7 @@ impl Options {
         let share = || Range::between(0.0, 1.0);
         let options = Self {
             source: Source::read(section)?,
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(Schedule::Constant(3e-4)),
             batch_size: section
                 .integer("batch_size", Range::between(1.0, 1e6), "rows of a gradient step")?
@@ -89,11 +91,11 @@ impl Options {
             expectile: number("expectile", share(), 0.7, "expectile of the values: 0.5 is the log's mean")?,
             beta: number(
                 "beta",
-                Range::at_least(0.0),
+                bounds::not_negative(),
                 3.0,
                 "how much more the policy imitates better actions",
             )?,
-            weight_max: number("weight_max", Range::positive(), 100.0, "greatest weight of a row")?,
+            weight_max: number("weight_max", bounds::positive(), 100.0, "greatest weight of a row")?,
             net_arch: read_net_arch(section, &default)?.unwrap_or(default),
             activation_fn: read_activation(section)?.unwrap_or(Activation::Relu),
         };
@@ -104,6 +106,12 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         Box::new(Iql::on(self, request.spec, request.log(), request.seed, request.cores()))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let _ = masked;
+        let NetArch { pi, vf } = &self.net_arch;
+        vec![Need::networks(spec, &[pi, vf, vf, vf, vf, vf], self.batch_size)]
     }
 
     fn source(&self) -> Option<&Source> {

@@ -19,6 +19,7 @@ use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::bounds;
 use crate::error::TrainError;
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, any_allowed, greatest};
 use crate::figures::{Figures, Means};
@@ -91,7 +92,7 @@ impl Options {
             learning_rate: read_schedule(
                 section,
                 "learning_rate",
-                Range::positive(),
+                bounds::positive(),
                 "share of the error in each update",
             )?
             .unwrap_or(default.learning_rate),
@@ -105,7 +106,7 @@ impl Options {
                 .integer("range_steps", Range::between(1.0, 1e9), "uniform steps that find infinite ranges")?
                 .unwrap_or(default.range_steps),
             initial_value: section
-                .number("initial_value", Range::any(), "initial value of every entry")?
+                .number("initial_value", bounds::real(), "initial value of every entry")?
                 .unwrap_or(default.initial_value),
             exploration: DiscreteExploration::read(section, default.exploration)?,
         };

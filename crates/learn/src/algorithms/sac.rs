@@ -22,6 +22,7 @@ use crate::algorithm::{Algorithm, Snapshot};
 use crate::critics::{Critic, beside};
 use crate::exploration::NoiseSource;
 use crate::figures::{Figures, Means};
+use crate::memory::Need;
 use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
@@ -71,6 +72,12 @@ impl LearnerOptions for Options {
             let learner = Sac::new(self.clone(), spec, *seed, cores);
             Box::new(OffPolicy::new(learner, collection, request, cores))
         }
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let Options { net_arch, collection, .. } = self;
+        let (pi, vf) = (&net_arch.pi, &net_arch.vf);
+        collection.needs(spec, masked, &[pi, vf, vf, vf, vf])
     }
 
     fn collection(&self) -> Option<&Collection> {

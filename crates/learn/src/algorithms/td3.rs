@@ -20,11 +20,13 @@ use setpoint_random::Stream;
 
 use crate::actor_critic::{ActorCritic, Widths};
 use crate::algorithm::{Algorithm, Snapshot};
+use crate::bounds;
 use crate::critics::{Critic, beside};
 use crate::exploration::{ActionNoise, NoiseSource};
 use crate::figures::{Figures, Means};
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
@@ -120,7 +122,7 @@ impl Options {
         let default = Self::default();
         let shared = Self::read_shared(section)?;
         let number = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
-            Ok(section.number(key, Range::at_least(0.0), meaning)?.unwrap_or(default))
+            Ok(section.number(key, bounds::not_negative(), meaning)?.unwrap_or(default))
         };
         Ok(Self {
             policy_delay: section
@@ -144,7 +146,7 @@ impl Options {
     pub(super) fn read_shared(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         Ok(Self {
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
             collection: Collection::read(section, default.collection.clone())?,
             tau: section
@@ -163,6 +165,13 @@ impl LearnerOptions for Options {
         let cores = request.cores();
         let learner = Td3::new(self.clone(), request.spec, request.seed, cores);
         Box::new(OffPolicy::new(learner, self.collection.clone(), request, cores))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let NetArch { pi, vf } = &self.net_arch;
+        let mut hidden: Vec<&[usize]> = vec![pi, pi];
+        hidden.resize(2 + 2 * self.n_critics, vf);
+        self.collection.needs(spec, masked, &hidden)
     }
 
     fn collection(&self) -> Option<&Collection> {

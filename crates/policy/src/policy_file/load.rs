@@ -5,6 +5,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use setpoint_decision::bounded_read;
 
 use super::stored::StoredManifest;
 use super::{BYTES_MAX, FORMAT, METADATA_KEY, PolicyFileError, Refusal, check, extra_name, format_1};
@@ -37,12 +38,8 @@ impl Policy {
     pub fn load(path: &Path) -> Result<Self, PolicyFileError> {
         let read = |source| PolicyFileError::Read { path: path.to_owned(), source };
         let refused = |refusal| PolicyFileError::Refused { path: path.to_owned(), refusal };
-        let length = std::fs::metadata(path).map_err(read)?.len();
-        if length > BYTES_MAX {
-            let reason = format!("it has {length} bytes; a policy has at most {BYTES_MAX}");
-            return Err(refused(Refusal::Damaged(reason)));
-        }
-        Self::from_bytes(&std::fs::read(path).map_err(read)?).map_err(refused)
+        let bytes = bounded_read::read(path, BYTES_MAX).map_err(read)?;
+        Self::from_bytes(&bytes).map_err(refused)
     }
 
     /// Parses and verifies a policy file's bytes.

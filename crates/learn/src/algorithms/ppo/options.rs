@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
 use setpoint_evidence::Decision;
 use setpoint_nn::mlp::Activation;
 
 use super::Ppo;
 use crate::algorithm::Algorithm;
+use crate::bounds;
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::{NUMBER, Need};
 use crate::recipe::LearnerOptions;
 use crate::request::Request;
 
@@ -105,9 +108,9 @@ impl Options {
     pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let unit = || Range::between(0.0, 1.0);
-        let at_least_zero = || Range::at_least(0.0);
+        let at_least_zero = || bounds::not_negative();
         let count = |key, default: usize, meaning| -> Result<usize, Box<Diagnostic>> {
-            let range = Range::between(1.0, 16_777_216.0);
+            let range = bounds::count_from(1.0);
             Ok(section.integer(key, range, meaning)?.map_or(default, |value| value as usize))
         };
         let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
@@ -121,13 +124,13 @@ impl Options {
             n_steps: count("n_steps", default.n_steps, "steps of each environment between updates")?,
             batch_size: count("batch_size", default.batch_size, "samples of a minibatch")?,
             n_epochs: count("n_epochs", default.n_epochs, "passes over each rollout")?,
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
             gamma: number("gamma", unit(), default.gamma, "discount per step")?,
             gae_lambda: number("gae_lambda", unit(), default.gae_lambda, "λ of advantage estimation")?,
-            clip_range: read_schedule(section, "clip_range", Range::positive(), "clip of the ratio")?
+            clip_range: read_schedule(section, "clip_range", bounds::positive(), "clip of the ratio")?
                 .unwrap_or(default.clip_range),
-            clip_range_vf: read_schedule(section, "clip_range_vf", Range::positive(), "clip of the value")?,
+            clip_range_vf: read_schedule(section, "clip_range_vf", bounds::positive(), "clip of the value")?,
             normalize_advantage: flag(
                 "normalize_advantage",
                 default.normalize_advantage,
@@ -137,11 +140,11 @@ impl Options {
             vf_coef: number("vf_coef", at_least_zero(), default.vf_coef, "weight of the value loss")?,
             max_grad_norm: number(
                 "max_grad_norm",
-                Range::positive(),
+                bounds::positive(),
                 default.max_grad_norm,
                 "greatest norm of the gradient",
             )?,
-            target_kl: section.number("target_kl", Range::positive(), "limit of the KL divergence")?,
+            target_kl: section.number("target_kl", bounds::positive(), "limit of the KL divergence")?,
             net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
             ortho_init: flag("ortho_init", default.ortho_init, "orthogonal initial weights")?,
@@ -151,7 +154,7 @@ impl Options {
                 default.log_std_init,
                 "initial log standard deviation of continuous actions",
             )?,
-            adam_epsilon: number("adam_epsilon", Range::positive(), default.adam_epsilon, "Adam's ε")?,
+            adam_epsilon: number("adam_epsilon", bounds::positive(), default.adam_epsilon, "Adam's ε")?,
             ..Self::read_normalization(section)?
         };
         options.check_sizes(section)?;
@@ -162,7 +165,7 @@ impl Options {
     fn read_normalization(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
         let default = Self::default();
         let limit = |key, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
-            Ok(section.number(key, Range::positive(), meaning)?.unwrap_or(default))
+            Ok(section.number(key, bounds::positive(), meaning)?.unwrap_or(default))
         };
         let observation = "normalise observations by running statistics";
         let reward = "scale rewards by the running deviation of the return";
@@ -218,6 +221,23 @@ impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         let Request { spec, masked, seed, threads, .. } = request;
         Box::new(Ppo::new(self.clone(), spec, *masked, *seed, *threads))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let actions = spec.action.len() as f64;
+        let mask = if masked { actions } else { 0.0 };
+        let features = spec.observation.len();
+        // Observation, action, mask, and six numbers of each sample; its place in the order of every epoch.
+        let Self { n_envs, n_steps, n_epochs, batch_size, .. } = self;
+        let samples = *n_envs as f64 * *n_steps as f64;
+        let row = NUMBER * (features as f64 + actions + 6.0) + mask;
+        let what =
+            format!("a rollout of n_envs × n_steps = {n_envs} × {n_steps} steps with {features} features");
+        let rollout = Need { key: "n_steps", what, bytes: samples * row };
+        let what = format!("the order of {samples} samples in n_epochs = {n_epochs} epochs");
+        let order = Need { key: "n_epochs", what, bytes: NUMBER * samples * *n_epochs as f64 };
+        let NetArch { pi, vf } = &self.net_arch;
+        vec![rollout, order, Need::networks(spec, &[pi, vf], (*batch_size).max(*n_envs))]
     }
 
     fn gamma(&self) -> Option<f64> {

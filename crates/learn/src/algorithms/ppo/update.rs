@@ -191,9 +191,8 @@ pub(super) fn update(
     minibatches: Minibatches<'_>,
     two_cores: bool,
 ) -> Sums {
-    if two_cores {
-        side_by_side(&mut actor, &mut critic, minibatches);
-    } else {
+    // Without a second thread (a system may refuse one) the halves run in turn, with the same result.
+    if !(two_cores && side_by_side(&mut actor, &mut critic, minibatches)) {
         // The critic takes its whole step when the actor passes its norm.
         descend(&mut actor, minibatches, |Minibatch { epoch, indices, .. }, norm| {
             if norm == STOP {
@@ -207,15 +206,21 @@ pub(super) fn update(
     Sums { value_loss: critic.sum, ..actor.sums }
 }
 
-fn side_by_side(actor: &mut ActorHalf<'_>, critic: &mut CriticHalf<'_>, minibatches: Minibatches<'_>) {
+/// `false`, with nothing done, if the system gives no thread.
+fn side_by_side(
+    actor: &mut ActorHalf<'_>,
+    critic: &mut CriticHalf<'_>,
+    minibatches: Minibatches<'_>,
+) -> bool {
     let exchange = Exchange::default();
     std::thread::scope(|scope| {
-        let critic_side = scope.spawn(|| {
+        let critic_side = std::thread::Builder::new().spawn_scoped(scope, || {
             let _guard = exchange.guard();
             descend(critic, minibatches, |minibatch, norm| {
                 exchange.meet(Side::Critic, minibatch.round, norm)
             });
         });
+        let Ok(critic_side) = critic_side else { return false };
         {
             let _guard = exchange.guard();
             descend(actor, minibatches, |minibatch, norm| exchange.meet(Side::Actor, minibatch.round, norm));
@@ -223,5 +228,6 @@ fn side_by_side(actor: &mut ActorHalf<'_>, critic: &mut CriticHalf<'_>, minibatc
         if let Err(panic) = critic_side.join() {
             std::panic::resume_unwind(panic);
         }
-    });
+        true
+    })
 }

@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Range, Section};
+use setpoint_decision::spec::Spec;
 use setpoint_evidence::Decision;
 use setpoint_nn::mlp::Activation;
 
 use super::Reinforce;
 use crate::algorithm::Algorithm;
+use crate::bounds;
 use crate::hidden_layers::{read_activation, read_widths};
 use crate::learning_rate::{Schedule, read_schedule};
+use crate::memory::Need;
 use crate::recipe::LearnerOptions;
 use crate::request::Request;
 
@@ -88,7 +91,7 @@ impl Options {
             Ok(section.boolean(key, meaning)?.unwrap_or(default))
         };
         let options = Self {
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "step size")?
                 .unwrap_or(default.learning_rate),
             gamma: section
                 .number("gamma", Range::between(0.0, 1.0), "discount per step")?
@@ -100,7 +103,7 @@ impl Options {
             optimizer: optimizer.unwrap_or(default.optimizer),
             baseline: flag("baseline", default.baseline, "subtract a learned state value")?,
             baseline_learning_rate: section
-                .number("baseline_learning_rate", Range::positive(), "the baseline's step size")?
+                .number("baseline_learning_rate", bounds::positive(), "the baseline's step size")?
                 .unwrap_or(default.baseline_learning_rate),
             normalize_observation: flag(
                 "normalize_observation",
@@ -115,6 +118,11 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         Box::new(Reinforce::new(self.clone(), request.spec, request.masked, request.seed))
+    }
+
+    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
+        let _ = masked;
+        vec![Need::networks(spec, &[&self.net_arch], 1)]
     }
 
     fn gamma(&self) -> Option<f64> {

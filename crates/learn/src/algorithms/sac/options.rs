@@ -6,6 +6,7 @@ use setpoint_decision::section::{Range, Section};
 use setpoint_nn::mlp::Activation;
 
 use super::temperature::EntropyCoefficient;
+use crate::bounds;
 use crate::exploration::ActionNoise;
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
@@ -72,17 +73,17 @@ impl Options {
             section.choice("target_entropy", &["auto"], "entropy to aim at, in nats")?;
             None
         } else {
-            section.number("target_entropy", Range::any(), "entropy to aim at, in nats, or \"auto\"")?
+            section.number("target_entropy", bounds::real(), "entropy to aim at, in nats, or \"auto\"")?
         };
         let options = Self {
-            learning_rate: read_schedule(section, "learning_rate", Range::positive(), "Adam's step size")?
+            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(default.learning_rate),
             collection: Collection::read(section, default.collection)?,
             tau: section
                 .number("tau", Range::between(0.0, 1.0), "share by which the target networks move")?
                 .unwrap_or(default.tau),
             target_update_interval: section
-                .integer("target_update_interval", Range::at_least(1.0), "gradient steps between moves")?
+                .integer("target_update_interval", bounds::steps_from(1.0), "gradient steps between moves")?
                 .unwrap_or(default.target_update_interval),
             ent_coef: EntropyCoefficient::read(section)?.unwrap_or(default.ent_coef),
             target_entropy,

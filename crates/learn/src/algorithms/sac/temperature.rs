@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use setpoint_decision::Diagnostic;
-use setpoint_decision::section::{Range, Section};
+use setpoint_decision::section::Section;
+
+use crate::bounds;
 
 /// `ent_coef`: fixed, or tuned from an initial value (`"auto"`, `"auto_0.1"`).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +27,7 @@ impl EntropyCoefficient {
     pub(super) fn read(section: &Section<'_>) -> Result<Option<Self>, Box<Diagnostic>> {
         const MEANING: &str = "weight of the policy's entropy, or \"auto\"";
         if !section.is_string("ent_coef") {
-            return Ok(section.number("ent_coef", Range::at_least(0.0), MEANING)?.map(Self::Fixed));
+            return Ok(section.number("ent_coef", bounds::not_negative(), MEANING)?.map(Self::Fixed));
         }
         let Some(text) = section.string("ent_coef", MEANING)? else { return Ok(None) };
         Self::parse(&text).map(Some).ok_or_else(|| {
