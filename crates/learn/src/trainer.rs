@@ -4,12 +4,13 @@
 //! A training has sittings: one per command, or one per call of `learn` in Python. A sitting is a sequence of rounds
 //! ([`Trainer::round`]), until a round reports the end.
 
+mod summary;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
 use setpoint_policy::Policy;
 use setpoint_process::StateError;
 
@@ -25,74 +26,7 @@ use setpoint_evidence::environments::Environments;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 
-/// The content of a progress line.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Environment steps so far.
-    pub steps: u64,
-    /// All environment steps.
-    pub total_steps: u64,
-    /// Updates done.
-    pub updates: u64,
-    /// Episodes finished.
-    pub episodes: u64,
-    /// Mean return of the last 100 episodes.
-    pub moving_return: Option<f64>,
-    /// Its greatest value so far.
-    pub best_return: Option<f64>,
-    /// Environment steps taken before this sitting, for rates.
-    pub steps_before: u64,
-    /// The present level of the curriculum, counted from 1, and the number of levels; `None` without a curriculum.
-    pub level: Option<(usize, usize)>,
-}
-
-/// The reason for the end of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// All steps (or episodes) were taken.
-    Completed,
-    /// The moving return reached `train.target_return`.
-    TargetReached,
-    /// The user stopped it; there is a checkpoint.
-    Interrupted,
-    /// It reached the steps at which it pauses; there is a checkpoint.
-    Paused,
-}
-
-/// A training's end: `summary.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// The reason for its end.
-    pub ending: Ending,
-    /// The seed.
-    pub seed: u64,
-    /// Environment steps taken.
-    pub steps: u64,
-    /// Updates done.
-    pub updates: u64,
-    /// Episodes finished.
-    pub episodes: u64,
-    /// Mean return of the last 100 episodes.
-    pub return_mean_100: Option<f64>,
-    /// Its greatest value.
-    pub return_best: Option<f64>,
-    /// Training time, in s, over all sittings.
-    pub wall_seconds: f64,
-    /// Version of Setpoint.
-    pub setpoint_version: String,
-}
-
-/// The result of a training.
-#[derive(Clone, Debug)]
-pub struct Trained {
-    /// The policy at the end.
-    pub policy: Policy,
-    /// Its summary.
-    pub summary: Summary,
-    /// The folder of its files.
-    pub folder: Option<RunFolder>,
-}
+pub use summary::{Ending, Progress, Summary, Trained};
 
 /// The conditions for the end of a sitting.
 #[derive(Clone, Copy, Debug, PartialEq)]
