@@ -218,7 +218,7 @@ fn case(subject: &Subject, undisturbed: &Undisturbed, simulated: &str) -> Result
     if binary::stderr(&disturbed).contains("panicked") || !matches!(code, Some(0..=2 | KILLED)) {
         return fail("it broke", &disturbed);
     }
-    if code == Some(2) && !binary::stderr(&disturbed).starts_with("error: ") {
+    if code == Some(2) && !binary::stderr(&disturbed).contains("error: ") {
         return fail("it does not say what failed", &disturbed);
     }
     // Twice: the second repetition finds what the first has left.
