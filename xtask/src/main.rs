@@ -8,6 +8,7 @@ mod machine;
 mod peers;
 mod policies;
 mod proofs;
+mod soak;
 
 /// Why a chore could not be done.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -27,6 +28,8 @@ enum Chore {
     Policies(policies::Arguments),
     /// Train the ready projects and Stable-Baselines3 with the same settings and write docs/proofs.md
     Proofs(proofs::Arguments),
+    /// Fail and kill every command at every operation on files, and run two commands at once, many thousand times
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Chore::Peers(arguments) => peers::run(&arguments),
         Chore::Policies(arguments) => policies::run(&arguments),
         Chore::Proofs(arguments) => proofs::run(&arguments),
+        Chore::Soak(arguments) => soak::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -148,7 +148,7 @@ pub struct Train {
     /// Continue the project's newest run (or --run-dir); the result is bit-identical to an uninterrupted run
     #[arg(long)]
     pub resume: bool,
-    /// Delete the run in --run-dir and begin anew; with --resume, go on although lines of its logs are lost
+    /// Delete the run in --run-dir first; with --resume, continue although lines of its logs are lost
     #[arg(long, requires = "run_dir")]
     pub force: bool,
     /// Folder for this run's files [default: runs/PROJECT/TIME-ALGORITHM-sSEED]
@@ -184,7 +184,7 @@ pub struct Compare {
     /// Continue the project's newest comparison (or --run-dir); finished trainings are not repeated
     #[arg(long)]
     pub resume: bool,
-    /// Delete the run in --run-dir and begin anew; with --resume, go on although lines of its logs are lost
+    /// Delete the run in --run-dir first; with --resume, continue although lines of its logs are lost
     #[arg(long, requires = "run_dir")]
     pub force: bool,
     /// Folder for the comparison's files [default: runs/PROJECT/TIME-compare-sSEEDS]
@@ -214,7 +214,7 @@ pub struct Tune {
     /// Continue the project's newest search (or --run-dir); --trials may be larger than before
     #[arg(long)]
     pub resume: bool,
-    /// Delete the run in --run-dir and begin anew; with --resume, go on although lines of its logs are lost
+    /// Delete the run in --run-dir first; with --resume, continue although lines of its logs are lost
     #[arg(long, requires = "run_dir")]
     pub force: bool,
     /// Folder for the search's files [default: runs/PROJECT/TIME-tune-sSEED]

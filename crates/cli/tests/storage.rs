@@ -21,7 +21,9 @@ struct Subject {
     /// Commands that run before, undisturbed.
     before: &'static [&'static [&'static str]],
     command: &'static [&'static str],
-    /// The command that repeats it once there is a run to go on with.
+    /// The operation at which each of them is killed; 0 for none.
+    killed_at: u64,
+    /// The command that repeats it once there is a run to continue.
     again: &'static [&'static str],
     /// Files below `work` that must end as in an undisturbed run.
     results: &'static [&'static str],
@@ -64,6 +66,10 @@ const COMPARE_AGAIN: &[&str] = &[
 const SEEDS: &[&str] = &["train", "p", "--run-dir", "s", "--threads", "1", "--plain", "--seeds", "2"];
 const SEEDS_AGAIN: &[&str] =
     &["train", "p", "--run-dir", "s", "--threads", "1", "--plain", "--seeds", "2", "--resume"];
+const RUN: &[&str] = &["run", "p", "--run-dir", "r", "--threads", "1", "--plain"];
+const RUN_AGAIN: &[&str] = &["run", "p", "--run-dir", "r", "--threads", "1", "--plain", "--resume"];
+const VALIDATE: &[&str] = &["validate", "p", "--data", "log.csv", "--output", "found.json"];
+const LEARNED: &[&str] = &["check", "l", "--steps", "10"];
 const EVAL: &[&str] = &["eval", "r"];
 const FAULTS: &[&str] = &["faults", "r", "--noise", "0", "--delay", "0", "--dropout", "0", "--episodes", "2"];
 
@@ -71,6 +77,7 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "train",
         before: &[],
+        killed_at: 0,
         command: TRAIN,
         again: RESUME,
         results: &["r/policy.safetensors", "r/episodes.csv"],
@@ -78,6 +85,7 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "train --seeds",
         before: &[],
+        killed_at: 0,
         command: SEEDS,
         again: SEEDS_AGAIN,
         results: &["s/seed-0/policy.safetensors", "s/seed-1/policy.safetensors"],
@@ -85,6 +93,7 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "tune",
         before: &[],
+        killed_at: 0,
         command: TUNE,
         again: TUNE_AGAIN,
         results: &["t/trial-000/policy.safetensors", "t/trial-001/policy.safetensors"],
@@ -92,13 +101,47 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "compare",
         before: &[],
+        killed_at: 0,
         command: COMPARE,
         again: COMPARE_AGAIN,
         results: &["c/dqn/seed-0/policy.safetensors", "c/q-learning/seed-1/policy.safetensors"],
     },
     Subject {
+        name: "train --resume",
+        before: &[TRAIN],
+        killed_at: 45,
+        command: RESUME,
+        again: RESUME,
+        results: &["r/policy.safetensors", "r/episodes.csv"],
+    },
+    Subject {
+        name: "run",
+        before: &[],
+        killed_at: 0,
+        command: RUN,
+        again: RUN_AGAIN,
+        results: &["r/policy.safetensors", "r/episodes.csv"],
+    },
+    Subject {
+        name: "validate",
+        before: &[],
+        killed_at: 0,
+        command: VALIDATE,
+        again: VALIDATE,
+        results: &["found.json", "log.csv"],
+    },
+    Subject {
+        name: "check of a learned process",
+        before: &[],
+        killed_at: 0,
+        command: LEARNED,
+        again: LEARNED,
+        results: &["l/learned-process.safetensors", "log.csv"],
+    },
+    Subject {
         name: "eval",
         before: &[TRAIN],
+        killed_at: 0,
         command: EVAL,
         again: EVAL,
         results: &["r/policy.safetensors"],
@@ -106,6 +149,7 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "faults",
         before: &[TRAIN],
+        killed_at: 0,
         command: FAULTS,
         again: FAULTS,
         results: &["r/policy.safetensors"],
@@ -113,6 +157,7 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "report",
         before: &[TRAIN, EVAL],
+        killed_at: 0,
         command: &["report", "r"],
         again: &["report", "r"],
         results: &["r/policy.safetensors", "r/report.html"],
@@ -120,6 +165,7 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "new",
         before: &[],
+        killed_at: 0,
         command: &["new", "line", "--process", "cart-pole"],
         again: &["check", "line", "--steps", "10"],
         results: &["line/setpoint.toml"],
@@ -130,19 +176,62 @@ const SUBJECTS: &[Subject] = &[
 fn prepare(root: &Path, subject: &Subject) -> PathBuf {
     let work = root.join("work");
     fs::create_dir_all(work.join("p")).unwrap();
-    let project = "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1\n[train]\nalgorithm = \"dqn\"\ntotal_steps = 120\n\
+    let project = "[decision]\ncontrols = \"the push\"\nmode = \"advisory\"\nreward_delay = \"50 steps\"\n\
+                   deployment = \"nowhere\"\nsuccess = \"more steps\"\n[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1\n[train]\nalgorithm = \"dqn\"\ntotal_steps = 120\n\
                    checkpoint_every_updates = 2\nlog_every_updates = 2\n[train.dqn]\nbuffer_size = 64\nlearning_starts = 16\n\
                    batch_size = 8\ntrain_freq = 8\nnet_arch = [4]\n[evaluate]\nepisodes = 2\n[tune.ranges]\nbatch_size = [8, 16]\n";
-    fs::write(work.join("p/setpoint.toml"), project).unwrap();
+    let learned = "[process]\nkind = \"learned\"\nlog = \"../log.csv\"\nlike = \"cart-pole\"\n[reward]\nupright = 1\n[train]\n\
+                   algorithm = \"dqn\"\n[train.dqn]\nbuffer_size = 64\n";
+    let data = format!(
+        "[data]\nepisode = \"episode\"\naction = \"action\"\n[data.features]\n{}\n[data.signals]\nupright = \"upright\"\n",
+        FEATURES.map(|name| format!("{name} = \"{name}\"")).join("\n")
+    );
+    fs::write(work.join("p/setpoint.toml"), format!("{project}{data}")).unwrap();
+    fs::create_dir_all(work.join("l")).unwrap();
+    fs::write(work.join("l/setpoint.toml"), format!("{learned}{data}")).unwrap();
+    fs::write(work.join("log.csv"), log()).unwrap();
     fs::write(work.join("notes.txt"), "somebody else's").unwrap();
     for command in subject.before {
-        let output = setpoint(&work, command, None);
-        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", binary::stderr(&output));
+        let kill = format!("kill={},seed=7", subject.killed_at);
+        let output = setpoint(&work, command, (subject.killed_at > 0).then_some(&kill));
+        let expected = if subject.killed_at > 0 { &[KILLED][..] } else { &[0, 1] };
+        assert!(
+            output.status.code().is_some_and(|code| expected.contains(&code)),
+            "{}",
+            binary::stderr(&output)
+        );
     }
     work
 }
 
-fn setpoint(work: &Path, arguments: &[&str], simulated: Option<&str>) -> Output {
+const FEATURES: [&str; 4] = ["cart_position", "cart_velocity", "pole_angle", "pole_angular_velocity"];
+
+/// A log of a cart and its pole, by the equations of Barto, Sutton & Anderson: 16 episodes of 9 steps.
+fn log() -> String {
+    let mut text = format!("episode,{},action,upright\n", FEATURES.join(","));
+    let mut word = 1_u64;
+    let mut draw = || {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (word >> 33) as f64 / (1_u64 << 31) as f64
+    };
+    for episode in 0..16 {
+        let [mut x, mut v, mut angle, mut turn] = std::array::from_fn(|_| 0.1 * draw() - 0.05);
+        for _ in 0..9 {
+            let right = draw() < 0.5;
+            let action = if right { "push_right" } else { "push_left" };
+            text += &format!("{episode},{x:.6},{v:.6},{angle:.6},{turn:.6},{action},1\n");
+            let (sin, cos) = angle.sin_cos();
+            let force = ((if right { 10.0 } else { -10.0 }) + 0.05 * turn * turn * sin) / 1.1;
+            let turning = (9.8 * sin - cos * force) / (0.5 * (4.0 / 3.0 - 0.1 * cos * cos / 1.1));
+            let pushing = force - 0.05 * turning * cos / 1.1;
+            (x, v, angle, turn) =
+                (x + 0.02 * v, v + 0.02 * pushing, angle + 0.02 * turn, turn + 0.02 * turning);
+        }
+    }
+    text
+}
+
+fn setpoint(work: &Path, arguments: &[&str], simulated: Option<&String>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
     command.current_dir(work).args(arguments).env("RAYON_NUM_THREADS", "1");
     if let Some(simulated) = simulated {
@@ -213,7 +302,7 @@ fn case(subject: &Subject, undisturbed: &Undisturbed, simulated: &str) -> Result
     let fail = |what: &str, output: &Output| {
         Err(format!("{} with {simulated}: {what}: {}", subject.name, binary::stderr(output)))
     };
-    let disturbed = setpoint(&work, subject.command, Some(simulated));
+    let disturbed = setpoint(&work, subject.command, Some(&simulated.to_owned()));
     let code = disturbed.status.code();
     if binary::stderr(&disturbed).contains("panicked") || !matches!(code, Some(0..=2 | KILLED)) {
         return fail("it broke", &disturbed);
@@ -240,7 +329,7 @@ fn case(subject: &Subject, undisturbed: &Undisturbed, simulated: &str) -> Result
     Ok(())
 }
 
-/// Repeats the command: it goes on if a run was begun, otherwise it begins.
+/// Repeats the command: it continues if a run was begun, otherwise it begins.
 fn repeat(subject: &Subject, work: &Path) -> Output {
     if subject.again.contains(&"--resume") {
         let folder = subject.again[subject.again.iter().position(|word| *word == "--run-dir").unwrap() + 1];
@@ -256,11 +345,14 @@ fn disturbances(operations: u64, rounds: u64) -> Vec<String> {
     let mut all = Vec::new();
     for round in 0..rounds {
         for at in 1..=operations {
-            all.push(format!("kill={at},seed={}", round * 1_000_003 + at));
-            for (index, error) in ["eio", "enospc", "erofs", "short"].iter().enumerate() {
+            for draw in 0..3 {
+                all.push(format!("kill={at},seed={}", 1_000_003 * (3 * round + draw) + at));
+            }
+            for error in ["eio", "enospc", "erofs", "short"] {
                 // A fault of a moment, and one that lasts.
-                let lasting = (at as usize + index + round as usize) % 2;
-                all.push(format!("fail={at},error={error},lasting={lasting},seed={round}"));
+                for lasting in 0..2 {
+                    all.push(format!("fail={at},error={error},lasting={lasting},seed={round}"));
+                }
             }
         }
     }

@@ -68,7 +68,7 @@ fn holder(path: &Path) -> String {
     if line.is_empty() { "another process".to_owned() } else { line.to_owned() }
 }
 
-/// Whether a holder may still run: a process of this machine that is gone does not; of another machine nobody knows.
+/// Whether a holder may still run: a process of this machine that is gone does not; of another machine it is assumed to run.
 fn is_alive(holder: &str) -> bool {
     let mut words = holder.split(' ');
     let (Some("process"), Some(process), Some("on"), Some(host)) =

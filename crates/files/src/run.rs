@@ -164,7 +164,7 @@ pub enum Start {
 pub enum RunError {
     /// The folder holds a run.
     #[error(
-        "{} holds {} of `{}` (run {}, begun {}): --resume continues it, --force deletes it and begins anew, or choose another \
+        "{} holds {} of `{}` (run {}, begun {}): --resume continues it, --force deletes it first, or choose another \
          --run-dir", folder.display(), marker.kind.words(), marker.project.name, marker.identity.short(), marker.begun
     )]
     Holds {

@@ -119,7 +119,7 @@ impl Writer {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Cuts the file to a length that it had before, and goes on there.
+    /// Cuts the file to a length that it had before, and continues there.
     pub fn cut(&mut self, length: u64) -> io::Result<()> {
         let file = &mut self.file;
         gate(Operation::Cut(&self.path), || file.set_len(length))?;

@@ -61,7 +61,7 @@ pub enum TrainError {
     },
     /// A replay buffer on disk is not usable.
     #[error(
-        "{} is not usable: {reason}. Nothing was changed; restore the folder from a copy and resume, or begin anew with --force",
+        "{} is not usable: {reason}. Nothing was changed; restore the folder from a copy and resume, or begin again with --force",
         path.display()
     )]
     Replay {
@@ -72,7 +72,7 @@ pub enum TrainError {
     },
     /// A log of the run is not what its checkpoint relies on.
     #[error(
-        "{source}. Nothing was changed; restore the file from a copy, or resume with --force to go on with the lines that are there"
+        "{source}. Nothing was changed; restore the file from a copy, or resume with --force to continue with the lines that are there"
     )]
     Log {
         /// The file and the reason.

@@ -63,6 +63,40 @@ fn without_descriptions(mut policy: Policy) -> Policy {
     policy
 }
 
+/// A whole run of format 3: marker, checkpoint, replay buffer of format 2, and logs with the extents that the checkpoint names.
+#[test]
+fn a_run_of_format_3_continues() {
+    for algorithm in ["dqn", "ppo"] {
+        let text = std::fs::read_to_string(golden(&format!("{algorithm}.toml"))).unwrap();
+        let project = Project::from_text(algorithm, &text, &[]).unwrap();
+        let problem = Problem::new(project, &setpoint_processes::registry()).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        copy(&golden(&format!("run-v3-{algorithm}")), root.path());
+        let stop = AtomicBool::new(false);
+        let folder = Some(RunFolder::at(root.path()));
+        let options =
+            TrainOptions { folder, start: Start::Resume, threads: 1, stop: &stop, progress: &mut |_| {} };
+        let now = without_descriptions(train(&problem, options).unwrap().policy);
+        let before =
+            without_descriptions(Policy::load(&golden(&format!("policy-{algorithm}.safetensors"))).unwrap());
+        let pairs = now.parameters.iter().zip(&before.parameters);
+        let greatest = pairs.map(|(now, before)| (now - before).abs()).fold(0.0, f32::max);
+        assert!(now.manifest == before.manifest && greatest < 1e-3, "{algorithm}: {greatest}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+        let target = to.join(entry.file_name().unwrap());
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else {
+            std::fs::copy(&entry, &target).unwrap();
+        }
+    }
+}
+
 /// A table is learned without matrix products: every machine makes the same bits.
 #[test]
 fn a_table_ends_with_the_same_bits() {

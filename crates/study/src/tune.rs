@@ -110,7 +110,7 @@ pub enum SearchError {
     /// The project cannot be read with the options of a trial.
     #[error(transparent)]
     Project(#[from] Box<Diagnostic>),
-    /// The files of a trial cannot be read or written; a resume goes on from there.
+    /// The files of a trial cannot be read or written; a resume continues from there.
     #[error(transparent)]
     Training(#[from] TrainError),
 }
