@@ -96,7 +96,7 @@ pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64)
     }
     let stop = AtomicBool::new(false);
     let work = |_: Reporter<()>| -> Result<String, TrainError> {
-        evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder)?;
+        evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, Some(&stop))?;
         setpoint_report::write(&problem, &folder)?;
         Ok(RunFolder::read(&folder.evidence("evaluation"))?)
     };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use setpoint_files::{FileError, storage};
+use setpoint_learn::settings::difference;
 use setpoint_study::tune::Trial;
 
 use crate::output::Failure;
@@ -33,7 +34,8 @@ const SCHEMA: &str = "
     ) STRICT;";
 
 impl StudyFile {
-    /// Opens or creates the file of a search. `project` is the project's text; a search continues only with the same text.
+    /// Opens or creates the file of a search. `project` is the project's text; a search continues only with the settings that it
+    /// began with; the intervals of checkpoints may differ.
     pub fn open(path: &Path, project: &str) -> Result<Self, Failure> {
         let unusable = |error: rusqlite::Error| {
             Failure::Message(format!(
@@ -64,20 +66,14 @@ impl StudyFile {
                     .execute("INSERT INTO study (id, project) VALUES (0, ?1)", params![project])
                     .map_err(unusable)?;
             }
-            Some(other) if other != project => {
-                let difference = other
-                    .lines()
-                    .zip(project.lines())
-                    .find(|(found, expected)| found != expected)
-                    .map_or("one project has more keys".to_owned(), |(found, expected)| {
-                        format!("there `{found}`, here `{expected}`")
-                    });
-                return Err(Failure::Message(format!(
-                    "{} belongs to a different project ({difference}); to begin a new search, leave --resume out",
-                    path.display()
-                )));
+            Some(other) => {
+                if let Some(difference) = difference(&other, project, &|_| {}) {
+                    return Err(Failure::Message(format!(
+                        "{} belongs to a different project ({difference}); to begin a new search, leave --resume out",
+                        path.display()
+                    )));
+                }
             }
-            Some(_) => {}
         }
         Ok(Self { path: path.to_owned(), connection })
     }
@@ -159,6 +155,24 @@ mod tests {
             let now: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
             assert_eq!(now, FORMAT);
         }
+    }
+
+    /// The golden project is from before `checkpoint_every_seconds`.
+    #[test]
+    fn a_search_continues_with_another_interval_of_checkpoints() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("study.sqlite");
+        let project = golden_project();
+        drop(StudyFile::open(&path, &project).ok().unwrap());
+        let intervals = "checkpoint_every_updates = 40\ncheckpoint_every_seconds = 7\n";
+        let other = project.replace("checkpoint_every_updates = 1\n", intervals);
+        assert!(other.contains(intervals));
+        assert!(StudyFile::open(&path, &other).is_ok());
+        let other = other.replace("total_steps = 1000", "total_steps = 1001");
+        let Err(Failure::Message(refused)) = StudyFile::open(&path, &other) else {
+            panic!("another project")
+        };
+        assert!(refused.contains("there `total_steps = 1000`, here `total_steps = 1001`"), "{refused}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Train {
     pub target_return: Option<f64>,
     /// Updates between checkpoints.
     pub checkpoint_every_updates: u64,
+    /// Longest time between checkpoints, in s, apart from the rest of an update.
+    pub checkpoint_every_seconds: u64,
     /// Updates between lines of `metrics.jsonl`.
     pub log_every_updates: u64,
 }
@@ -41,6 +43,7 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Train, Box<Diagnostic>> {
             "training ends once the mean return of the last 100 episodes reaches this",
         )?,
         checkpoint_every_updates: or("checkpoint_every_updates", 10, "updates between checkpoints")?,
+        checkpoint_every_seconds: or("checkpoint_every_seconds", 60, "seconds between checkpoints")?,
         log_every_updates: or("log_every_updates", 1, "updates between lines of metrics.jsonl")?,
     };
     section.finish_but_tables()?;
@@ -55,6 +58,7 @@ pub(crate) fn to_toml(train: &Train) -> Table {
         ("seed", integer(train.seed)),
         ("target_return", train.target_return.map(Value::Float)),
         ("checkpoint_every_updates", integer(train.checkpoint_every_updates)),
+        ("checkpoint_every_seconds", integer(train.checkpoint_every_seconds)),
         ("log_every_updates", integer(train.log_every_updates)),
     ])
 }

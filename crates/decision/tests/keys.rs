@@ -67,6 +67,7 @@ total_episodes = 10
 seed = 3
 target_return = 100.0
 checkpoint_every_updates = 5
+checkpoint_every_seconds = 20
 log_every_updates = 2
 [train.ppo]
 gamma = 0.9

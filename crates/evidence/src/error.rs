@@ -28,6 +28,9 @@ pub enum PlayError {
         /// Its step since the start of training.
         step: u64,
     },
+    /// A request to stop interrupted an evaluation, so it has no result.
+    #[error("the evaluation was interrupted")]
+    Interrupted,
     /// A constraint does not fit the process.
     #[error(transparent)]
     Constraint(#[from] UnknownName),

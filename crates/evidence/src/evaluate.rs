@@ -1,5 +1,7 @@
 //! Evaluation: the policy against each baseline on the same seeds, with intervals.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Aggregate;
 use setpoint_guard::constraints::ConstraintSet;
@@ -131,7 +133,11 @@ pub struct Comparison {
 }
 
 /// Everything of one subject's episodes.
-struct Episodes {
+struct Episodes<'a> {
+    /// Set to stop the episodes before their ends.
+    stop: Option<&'a AtomicBool>,
+    /// Whether a request to stop ended an episode.
+    is_interrupted: bool,
     /// To count the decisions at which each constraint was active.
     active: ConstraintSet,
     /// The episode of lane 0; the other lanes follow.
@@ -147,15 +153,16 @@ struct Episodes {
     rewards: Vec<f64>,
 }
 
-/// Evaluates with [`evaluate`] and stores the evidence in the run; `resolved` is the project's text.
+/// Evaluates with [`evaluate_unless_stopped`] and stores the evidence in the run; `resolved` is the project's text.
 pub fn evaluate_into(
     decision: &Decision,
     resolved: &str,
     policy: &Policy,
     seeds: u64,
     folder: &RunFolder,
+    stop: Option<&AtomicBool>,
 ) -> Result<Evaluation, PlayError> {
-    let evaluation = evaluate(decision, policy, seeds)?;
+    let evaluation = evaluate_unless_stopped(decision, policy, seeds, stop)?;
     let hashes = Hashes::of(decision, resolved)?.policy(POLICY, policy);
     evidence_file::write(&folder.evidence("evaluation"), &hashes, &evaluation)?;
     Ok(evaluation)
@@ -163,11 +170,21 @@ pub fn evaluate_into(
 
 /// Evaluates a policy and the project's baselines over `seeds` seeds.
 pub fn evaluate(decision: &Decision, policy: &Policy, seeds: u64) -> Result<Evaluation, PlayError> {
+    evaluate_unless_stopped(decision, policy, seeds, None)
+}
+
+/// The same, but after a request to stop it ends within one step of the environments, with [`PlayError::Interrupted`].
+pub fn evaluate_unless_stopped(
+    decision: &Decision,
+    policy: &Policy,
+    seeds: u64,
+    stop: Option<&AtomicBool>,
+) -> Result<Evaluation, PlayError> {
     let settings = &decision.project.evaluate;
     let seeds: Vec<u64> = (settings.seed..settings.seed + seeds.max(1)).collect();
     let lanes = settings.episodes as usize;
-    let play = |name: &str| -> Result<Option<Episodes>, PlayError> {
-        let mut episodes = Episodes::new(decision);
+    let play = |name: &str| -> Result<Option<Episodes<'_>>, PlayError> {
+        let mut episodes = Episodes::new(decision, stop);
         for seed in &seeds {
             if !episodes.play(decision, (name, policy), lanes, *seed)? {
                 return Ok(None);
@@ -201,17 +218,26 @@ pub fn evaluate(decision: &Decision, policy: &Policy, seeds: u64) -> Result<Eval
     Ok(evaluation)
 }
 
-/// Returns of one episode in each of `lanes` environments.
-pub fn returns(decision: &Decision, policy: &Policy, seed: u64, lanes: usize) -> Result<Vec<f64>, PlayError> {
-    let mut episodes = Episodes::new(decision);
+/// Returns of one episode in each of `lanes` environments. After a request to stop it ends within one step of the
+/// environments, with [`PlayError::Interrupted`].
+pub fn returns(
+    decision: &Decision,
+    policy: &Policy,
+    seed: u64,
+    lanes: usize,
+    stop: Option<&AtomicBool>,
+) -> Result<Vec<f64>, PlayError> {
+    let mut episodes = Episodes::new(decision, stop);
     episodes.play(decision, (POLICY, policy), lanes, seed)?;
     Ok(episodes.returns)
 }
 
-impl Episodes {
-    fn new(decision: &Decision) -> Self {
+impl<'a> Episodes<'a> {
+    fn new(decision: &Decision, stop: Option<&'a AtomicBool>) -> Self {
         let active = decision.constraints();
         Self {
+            stop,
+            is_interrupted: false,
             first: 0,
             returns: Vec::new(),
             steps: Vec::new(),
@@ -225,6 +251,10 @@ impl Episodes {
         }
     }
 
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
     /// Plays one episode in each of `lanes` environments; `false` if the process has no decider of that name.
     fn play(
         &mut self,
@@ -236,6 +266,10 @@ impl Episodes {
         let Some(mut decider) = deciders::named(name, decision, policy, seed, lanes) else {
             return Ok(false);
         };
+        // The start of the environments may be slow too.
+        if self.is_stopped() {
+            return Err(PlayError::Interrupted);
+        }
         let mut player = Player::new(decision, lanes, seed, "evaluation")?;
         self.first = self.returns.len();
         self.returns.resize(self.first + lanes, 0.0);
@@ -244,7 +278,7 @@ impl Episodes {
         self.signals.resize((self.first + lanes) * decision.spec().signals.len(), 0.0);
         self.terms.resize(player.term_names().len(), 0.0);
         player.play(&mut decider, self)?;
-        Ok(true)
+        if self.is_interrupted { Err(PlayError::Interrupted) } else { Ok(true) }
     }
 
     fn summarize(&self, decision: &Decision, name: &str, description: &str, seeds: usize) -> Subject {
@@ -336,7 +370,7 @@ impl Episodes {
     }
 }
 
-impl Observer for Episodes {
+impl Observer for Episodes<'_> {
     fn observe(&mut self, step: &Step<'_>) -> bool {
         let episode = self.first + step.lane;
         let active = self.active.active(step.state.observation, step.state.signals);
@@ -355,6 +389,10 @@ impl Observer for Episodes {
             }
         }
         self.terminated[episode] = step.outcome == Outcome::Terminated;
-        !step.outcome.is_over()
+        if step.outcome.is_over() {
+            return false;
+        }
+        self.is_interrupted |= self.is_stopped();
+        !self.is_interrupted
     }
 }

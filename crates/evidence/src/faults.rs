@@ -192,7 +192,7 @@ fn cell(
     faulty.project.curriculum = None;
     faulty.project.evaluate.level = None;
     faulty.project.evaluate.disturbed = true;
-    let returns = returns(&faulty, policy, seed, episodes as usize)?;
+    let returns = returns(&faulty, policy, seed, episodes as usize, None)?;
     let mut random = Stream::new(seed, "bootstrap faults", 0);
     Ok(Cell {
         noise,

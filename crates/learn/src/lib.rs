@@ -44,6 +44,7 @@ pub mod request;
 pub mod rollout;
 pub mod run_files;
 pub mod run_project;
+pub mod settings;
 pub mod tensorboard;
 pub mod train;
 pub mod trainer;

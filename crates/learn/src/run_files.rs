@@ -14,7 +14,7 @@ use crate::error::TrainError;
 use crate::metrics::{EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
 use crate::replay::segments::{Changes, Segments};
-use crate::run_project;
+use crate::settings::same_settings;
 use crate::tensorboard::{self, EventFile};
 
 /// A run's open files. The run is locked as long as they are open.
@@ -217,33 +217,4 @@ fn other_machine(checkpoint: &Checkpoint) -> Option<String> {
              their last bits from those of an undisturbed training"
         )
     })
-}
-
-/// A checkpoint continues only the training that wrote it.
-pub fn same_settings(problem: &Problem, folder: &RunFolder) -> Result<(), TrainError> {
-    let path = folder.project_file();
-    if !path.is_file() {
-        return Ok(());
-    }
-    let (found, expected) = (run_project::text(folder)?, problem.resolved());
-    if found == expected {
-        return Ok(());
-    }
-    let decisive = |text: &str| {
-        let mut table: toml::Table = text.parse().ok()?;
-        let process = table.get_mut("process")?.as_table_mut()?;
-        problem.decision.factory.incidental_keys().iter().for_each(|key| drop(process.remove(*key)));
-        // A log for the validation of the process does not change the training.
-        table.remove("data");
-        Some(table)
-    };
-    if decisive(&found).is_some_and(|found| Some(found) == decisive(&expected)) {
-        return Ok(());
-    }
-    let differs = |(found, expected): &(&str, &str)| found != expected;
-    let difference = found.lines().zip(expected.lines()).find(differs).map_or_else(
-        || "one project has more keys".to_owned(),
-        |(found, expected)| format!("there `{found}`, here `{expected}`"),
-    );
-    Err(TrainError::OtherSettings { folder: folder.path.clone(), difference })
 }

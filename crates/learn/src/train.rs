@@ -6,7 +6,7 @@ use setpoint_policy::Policy;
 
 use crate::error::TrainError;
 use crate::problem::Problem;
-use crate::run_files::same_settings;
+use crate::settings::same_settings;
 use crate::trainer::{Round, Trainer};
 use setpoint_files::run::{Kind, NewRun, Run};
 use setpoint_files::run_folder::RunFolder;

@@ -4,11 +4,11 @@
 //! A training has sittings: one per command, or one per call of `learn` in Python. A sitting is a sequence of rounds
 //! ([`Trainer::round`]), until a round reports the end.
 
+mod sitting;
 mod summary;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use setpoint_policy::Policy;
 use setpoint_process::StateError;
@@ -24,21 +24,10 @@ use crate::run_files::RunFiles;
 use setpoint_evidence::environments::Environments;
 use setpoint_files::atomic;
 use setpoint_files::run::{Run, Start};
+use sitting::Sitting;
 
+pub use sitting::Goal;
 pub use summary::{Ending, Progress, StoredSummary, Summary, Trained};
-
-/// The conditions for the end of a sitting.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Goal {
-    /// Environment steps of the present environments, including earlier sittings.
-    pub total_steps: u64,
-    /// Episodes finished.
-    pub total_episodes: Option<u64>,
-    /// Mean return of the last 100 episodes, on the last level of the curriculum.
-    pub target_return: Option<f64>,
-    /// Environment steps at which the sitting pauses before the end of the training.
-    pub pause_at: u64,
-}
 
 /// The result of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,39 +60,6 @@ pub struct Trainer {
     files: Option<RunFiles>,
     /// What the user should know about the start.
     notes: Vec<String>,
-}
-
-/// The state of one sitting.
-struct Sitting {
-    goal: Goal,
-    steps_before: u64,
-    wall_seconds_before: f64,
-    started: Instant,
-    /// Steps and time of the last line of metrics.
-    last_line: (u64, f64),
-    /// Updates at the last checkpoint.
-    last_checkpoint: u64,
-    /// Duration of the sitting, in s, after its end.
-    took_seconds: Option<f64>,
-}
-
-impl Sitting {
-    fn new(goal: Goal, steps: u64, wall_seconds: f64, updates: u64) -> Self {
-        Self {
-            goal,
-            steps_before: steps,
-            wall_seconds_before: wall_seconds,
-            started: Instant::now(),
-            last_line: (steps, wall_seconds),
-            last_checkpoint: updates,
-            took_seconds: None,
-        }
-    }
-
-    /// Training time, in s, over all sittings.
-    fn wall_seconds(&self) -> f64 {
-        self.wall_seconds_before + self.took_seconds.unwrap_or_else(|| self.started.elapsed().as_secs_f64())
-    }
 }
 
 /// −Σ p ln p of counts, in nats.
@@ -231,15 +187,14 @@ impl Trainer {
         if self.updates.is_multiple_of(self.problem.decision.project.train.log_every_updates) {
             self.log()?;
         }
-        let since = self.updates - self.sitting.last_checkpoint;
-        if since >= self.problem.decision.project.train.checkpoint_every_updates {
+        if self.sitting.is_checkpoint_due(&self.problem.decision.project.train, self.updates) {
             self.checkpoint()?;
         }
         Ok(Round::Updated)
     }
 
     fn ended(&mut self, ending: Ending) -> Round {
-        self.sitting.took_seconds = Some(self.sitting.started.elapsed().as_secs_f64());
+        self.sitting.end();
         Round::Ended(ending)
     }
 
@@ -383,7 +338,7 @@ impl Trainer {
         let policy = *blake3::hash(&self.policy().to_bytes()).as_bytes();
         let (Some(environments), Some(files)) = (&self.environments, &mut self.files) else { return Ok(()) };
         files.checkpoint(self.learner.as_ref(), environments, &self.statistics, moment, policy)?;
-        self.sitting.last_checkpoint = self.updates;
+        self.sitting.add_checkpoint(self.updates);
         // The state to go back to is never older than the last checkpoint.
         self.kept = None;
         Ok(())
@@ -451,7 +406,7 @@ impl Trainer {
     /// Writes the last checkpoint, the policy and the summary.
     pub fn finish(mut self, ending: Ending) -> Result<Trained, TrainError> {
         let continues = matches!(ending, Ending::Interrupted | Ending::Paused);
-        if self.updates > self.sitting.last_checkpoint || continues {
+        if self.updates > self.sitting.updates_at_checkpoint || continues {
             self.checkpoint()?;
         }
         let policy = self.policy();

@@ -77,6 +77,7 @@ fn no_value_of_an_option_makes_an_update_endless() {
         "train.seed",
         "train.target_return",
         "train.checkpoint_every_updates",
+        "train.checkpoint_every_seconds",
         "train.log_every_updates",
         "evaluate.episodes",
         "evaluate.seed",

@@ -1,22 +1,31 @@
 //! The trainer round by round, as in the Python package, against a whole training, as in the command line.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use setpoint_decision::Project;
+use setpoint_files::run::{Kind, Run};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Ending, Progress, Start, TrainOptions, train};
+use setpoint_learn::train::{Ending, Progress, Start, TrainOptions, Trained, new_run, train, train_until};
 use setpoint_learn::trainer::{Round, Trainer};
 
 static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn problem(algorithm: &str) -> Problem {
+    problem_with(algorithm, &[])
+}
+
+fn problem_with(algorithm: &str, overrides: &[&str]) -> Problem {
     let options = if algorithm == "ppo" { "[train.ppo]\nn_envs = 2\nn_steps = 128\n" } else { "" };
     let text = format!(
         "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
          total_steps = 4096\nseed = 3\nlog_every_updates = 2\n{options}"
     );
-    let project = Project::from_text("cart", &text, &[]).unwrap();
+    let overrides = overrides.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let project = Project::from_text("cart", &text, &overrides).unwrap();
     Problem::new(project, &setpoint_processes::registry()).unwrap()
 }
 
@@ -91,4 +100,72 @@ fn a_stop_ends_the_sitting_between_rounds() {
     let stop = AtomicBool::new(true);
     assert_eq!(trainer.round(&stop).unwrap(), Round::Ended(Ending::Interrupted));
     assert_eq!((trainer.steps(), trainer.figures()), (steps, &figures));
+}
+
+fn checkpoints(folder: &Path) -> usize {
+    std::fs::read_dir(RunFolder::at(folder).checkpoints()).map_or(0, Iterator::count)
+}
+
+/// A training of a few rounds that take longer than a second together; returns the number of its checkpoints before the end,
+/// and the policy.
+fn slow_rounds(every_seconds: &str) -> (usize, Vec<u8>) {
+    let overrides = ["train.checkpoint_every_updates=1000000", every_seconds];
+    let problem = problem_with("ppo", &overrides);
+    let folder = tempfile::tempdir().unwrap();
+    let new = new_run(&problem, Kind::Training);
+    let run = Run::open(&RunFolder::at(folder.path()), &new, Start::New).unwrap();
+    let mut trainer = Trainer::in_run(&problem, 1, run, Start::New).unwrap();
+    assert_eq!(trainer.round(&GO_ON).unwrap(), Round::Updated);
+    std::thread::sleep(Duration::from_millis(1_050));
+    assert_eq!(trainer.round(&GO_ON).unwrap(), Round::Updated);
+    (checkpoints(folder.path()), trainer.policy().to_bytes())
+}
+
+/// Two updates are far from the interval in updates: only the time makes a checkpoint due.
+#[test]
+fn a_checkpoint_is_due_after_a_time_and_changes_no_result() {
+    let (with_time, policy) = slow_rounds("train.checkpoint_every_seconds=1");
+    assert!(with_time > 0);
+    let (without, same) = slow_rounds("train.checkpoint_every_seconds=1000000");
+    assert_eq!(without, 0);
+    assert!(policy == same);
+}
+
+fn train_in(problem: &Problem, folder: &Path, start: Start, until: u64) -> Result<Trained, TrainError> {
+    let folder = Some(RunFolder::at(folder));
+    train_until(
+        problem,
+        until,
+        TrainOptions { folder, start, threads: 1, stop: &GO_ON, progress: &mut |_| {} },
+    )
+}
+
+/// The intervals of checkpoints change no result, so a resume may change them. A run from before an interval in seconds
+/// has no such key.
+#[test]
+fn a_resume_may_change_the_intervals_of_checkpoints_and_nothing_else() {
+    let problem = problem("ppo");
+    let whole = train_in(&problem, tempfile::tempdir().unwrap().path(), Start::New, u64::MAX).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    train_in(&problem, folder.path(), Start::New, 1_000).unwrap();
+    let file = RunFolder::at(folder.path()).project_file();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let older = text.replace("checkpoint_every_seconds = 60\n", "");
+    assert_ne!(older, text);
+    std::fs::write(&file, older).unwrap();
+    let resumed = |overrides: &[&str], until| {
+        train_in(&problem_with("ppo", overrides), folder.path(), Start::Resume, until)
+    };
+    let refused = resumed(&["train.seed=4"], u64::MAX).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("(there `seed = 3`, here `seed = 4`)"), "{refused}");
+    let refused = resumed(&["train.log_every_updates=5"], u64::MAX).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("(there `log_every_updates = 2`, here `log_every_updates = 5`)"), "{refused}");
+    resumed(&[], 2_000).unwrap();
+    resumed(&["train.checkpoint_every_updates=1", "train.checkpoint_every_seconds=5"], 3_000).unwrap();
+    let ended = resumed(&["train.checkpoint_every_seconds=9"], u64::MAX).unwrap();
+    assert_eq!(ended.summary.ending, Ending::Completed);
+    assert!(ended.policy.to_bytes() == whole.policy.to_bytes());
+    // An ended run is not trained again, and it is not refused either.
+    let again = resumed(&["train.checkpoint_every_updates=3"], u64::MAX).unwrap();
+    assert!(again.policy.to_bytes() == whole.policy.to_bytes());
 }

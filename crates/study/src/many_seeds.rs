@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
-use setpoint_evidence::evaluate::{Evaluation, evaluate};
+use setpoint_evidence::PlayError;
+use setpoint_evidence::evaluate::{Evaluation, evaluate_unless_stopped};
 use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_files::FileError;
 use setpoint_files::run::{Run, Start};
@@ -100,7 +101,7 @@ pub struct SideBySide<'a> {
     pub at_once: usize,
     /// How the run in the folder of each is opened.
     pub start: Start,
-    /// Set to stop after the present updates.
+    /// Set to stop: within an update, or within a step of an evaluation.
     pub stop: &'a AtomicBool,
     /// Whether a failure stops the other members too.
     pub stops_all: fn(&TrainError) -> bool,
@@ -221,8 +222,12 @@ impl Member<'_> {
         if trained.summary.ending == Ending::Interrupted {
             return Ok(None);
         }
-        let evaluation = evaluate(&problem.decision, &trained.policy, 1)?;
-        Ok(Some(SeedRun { seed: self.seed, training: trained.summary, evaluation }))
+        match evaluate_unless_stopped(&problem.decision, &trained.policy, 1, Some(how.stop)) {
+            // The policy is stored: a resume only evaluates it again.
+            Err(PlayError::Interrupted) => Ok(None),
+            Err(error) => Err(error.into()),
+            Ok(evaluation) => Ok(Some(SeedRun { seed: self.seed, training: trained.summary, evaluation })),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use setpoint_decision::tuning::{Range, Ranges};
 use setpoint_random::Stream;
 
 use crate::many_seeds::{Event, Member, SeedRun, SideBySide, begin, train_members};
+use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::returns;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
@@ -336,10 +337,13 @@ impl Plan<'_> {
             trained => trained,
         };
         let score = trained.and_then(|trained| {
-            Ok(mean(returns(&problem.decision, &trained.policy, seed, EPISODES)?.into_iter()))
+            let found = returns(&problem.decision, &trained.policy, seed, EPISODES, Some(self.stop))?;
+            Ok(mean(found.into_iter()))
         });
         match score {
             Ok(score) => trial.scores.push(score),
+            // The trial did not fail: a resume scores it again.
+            Err(TrainError::Play(PlayError::Interrupted)) => return Ok(false),
             Err(error) if error.is_of_files() => return Err(error),
             Err(error) => trial.failed = Some(error.to_string()),
         }

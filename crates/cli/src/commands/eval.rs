@@ -16,7 +16,7 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
     let seeds = arguments.evaluation.seeds;
-    let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder)?;
+    let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None)?;
     show(&evaluation, output);
     let status = gate(&evaluation, &problem.decision, output);
     output.document(

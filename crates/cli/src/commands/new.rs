@@ -158,7 +158,8 @@ algorithm   = "ppo"            # `setpoint list algorithms` shows the use of eac
 total_steps = 100_000
 seed        = 0
 # target_return = 0.0          # stop once the mean return of 100 episodes reaches this
-# checkpoint_every_updates = 10
+# checkpoint_every_updates = 10  # a checkpoint is due after so many updates,
+# checkpoint_every_seconds = 60  # or after the first update that ends so many seconds after the last checkpoint
 # log_every_updates = 1
 
 [train.ppo]                    # names and defaults of Stable-Baselines3"#

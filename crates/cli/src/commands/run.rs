@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use setpoint_edge::evaluation::{gate, show};
+use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_learn::train::Ending;
 
@@ -46,7 +47,13 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         return Ok(train::interrupted(&folder, output));
     }
     output.line("");
-    let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder)?;
+    let stop = Some(&interrupt::STOP);
+    let evaluation =
+        match evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder, stop) {
+            // A resume does not train again, but evaluates again.
+            Err(PlayError::Interrupted) => return Ok(train::interrupted(&folder, output)),
+            evaluated => evaluated?,
+        };
     show(&evaluation, output);
     let status = gate(&evaluation, &problem.decision, output);
     report::write(&problem, &folder, output)?;
