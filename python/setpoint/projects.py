@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
@@ -49,13 +50,13 @@ class Subject:
 class Comparison:
     """The policy against a baseline, on the same episodes.
 
-    :ivar lift_percent: difference of reward per step, in percent of the baseline's
+    :ivar lift_percent: difference of reward per step, in percent of the baseline's; ``None`` if that is 0
     :ivar probability_of_improvement: probability that an episode of the policy returns more than one of the baseline
     """
 
     baseline: str
     difference_per_step: Estimate
-    lift_percent: Estimate
+    lift_percent: Estimate | None
     probability_of_improvement: Estimate
 
 
@@ -84,12 +85,18 @@ class Evaluation:
 
     def __str__(self) -> str:
         lines = [f"{subject.name}: {subject.reward_per_step} per step" for subject in (self.policy, *self.baselines)]
-        lines += [f"against {other.baseline}: lift {other.lift_percent} %" for other in self.comparisons]
+        lines += [f"against {other.baseline}: lift {_percent(other.lift_percent)}" for other in self.comparisons]
         return "\n".join(lines)
 
 
-def _estimate(mean: float, interval: dict[str, float]) -> Estimate:
-    return Estimate(mean, interval["low"], interval["high"])
+def _estimate(mean: float | None, interval: dict[str, float | None]) -> Estimate:
+    # A figure that is no finite number is stored as null.
+    mean, low, high = (math.nan if figure is None else figure for figure in (mean, interval["low"], interval["high"]))
+    return Estimate(mean, low, high)
+
+
+def _percent(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else f"{estimate} %"
 
 
 def _subject(found: dict[str, Any]) -> Subject:
@@ -107,10 +114,12 @@ def _subject(found: dict[str, Any]) -> Subject:
 
 
 def _comparison(found: dict[str, Any]) -> Comparison:
+    # A baseline whose reward is 0 has no percent.
+    lift = found["lift_percent"]
     return Comparison(
         baseline=found["baseline"],
         difference_per_step=_estimate(found["difference_per_step"], found["difference_interval"]),
-        lift_percent=_estimate(found["lift_percent"], found["lift_interval_percent"]),
+        lift_percent=None if lift is None else _estimate(lift, found["lift_interval_percent"]),
         probability_of_improvement=_estimate(found["probability_of_improvement"], found["probability_interval"]),
     )
 

@@ -146,7 +146,10 @@ fn comparisons(evaluation: &Evaluation) -> String {
             vec![
                 format!("policy against {}", c.baseline),
                 with_interval(c.difference_per_step, c.difference_interval),
-                format!("{} %", with_interval(c.lift_percent, c.lift_interval_percent)),
+                match (c.lift_percent, c.lift_interval_percent) {
+                    (Some(lift), Some(interval)) => format!("{} %", with_interval(lift, interval)),
+                    _ => "–".to_owned(),
+                },
                 with_interval(c.probability_of_improvement, c.probability_interval),
             ]
         })

@@ -52,6 +52,7 @@ pub struct Subject {
     /// Steps of an episode.
     pub episode_steps: Summary,
     /// Episodes that terminated (rather than being truncated), in percent.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub terminated_percent: f64,
     /// Every signal of the process.
     pub signals: Vec<SignalSummary>,
@@ -62,6 +63,7 @@ pub struct Subject {
     /// The share of decisions with each constraint active.
     pub constraints: Vec<ConstraintHits>,
     /// Reward per step of each seed.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub reward_per_step_by_seed: Vec<f64>,
 }
 
@@ -75,6 +77,7 @@ pub struct SignalSummary {
     /// Whether it is a mean or a share.
     pub aggregate: Aggregate,
     /// Mean over steps (for shares, in percent of steps; for totals, over episodes).
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub mean: f64,
     /// 95 % interval; whole episodes are resampled.
     pub interval: Interval,
@@ -86,10 +89,13 @@ pub struct TermSummary {
     /// Signal or event.
     pub name: String,
     /// Reward per unit of the signal, or per event.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub weight: f64,
     /// Mean per step.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub per_step: f64,
     /// Mean per episode.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub per_episode: f64,
 }
 
@@ -110,6 +116,7 @@ pub struct ConstraintHits {
     /// The constraint as text.
     pub constraint: String,
     /// Share of decisions, in percent.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub decisions_percent: f64,
 }
 
@@ -119,14 +126,16 @@ pub struct Comparison {
     /// The baseline.
     pub baseline: String,
     /// Reward per step, policy minus baseline.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub difference_per_step: f64,
     /// Its 95 % interval.
     pub difference_interval: Interval,
-    /// The difference in percent of the baseline's reward per step.
-    pub lift_percent: f64,
+    /// The difference in percent of the baseline's reward per step; absent if that is 0.
+    pub lift_percent: Option<f64>,
     /// Its 95 % interval.
-    pub lift_interval_percent: Interval,
+    pub lift_interval_percent: Option<Interval>,
     /// Probability that an episode of the policy returns more than an episode of the baseline, in [0, 1].
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub probability_of_improvement: f64,
     /// Its 95 % interval.
     pub probability_interval: Interval,
@@ -354,6 +363,9 @@ impl<'a> Episodes<'a> {
         let difference = |indices: &[usize]| own(indices) - their(indices);
         // In percent of the baseline's magnitude: a baseline may be negative.
         let lift = |indices: &[usize]| 100.0 * difference(indices) / their(indices).abs();
+        let difference_interval = bootstrap(n, &mut random, difference);
+        let lift_interval = bootstrap(n, &mut random, lift);
+        let lift_percent = Some(lift(&all)).filter(|percent| percent.is_finite());
         let chances = |indices: &[usize]| {
             let pick = |values: &[f64]| indices.iter().map(|index| values[*index]).collect::<Vec<_>>();
             probability_of_improvement(&pick(&self.returns), &pick(&other.returns))
@@ -361,9 +373,9 @@ impl<'a> Episodes<'a> {
         Comparison {
             baseline: name.to_owned(),
             difference_per_step: difference(&all),
-            difference_interval: bootstrap(n, &mut random, difference),
-            lift_percent: lift(&all),
-            lift_interval_percent: bootstrap(n, &mut random, lift),
+            difference_interval,
+            lift_percent,
+            lift_interval_percent: lift_percent.map(|_| lift_interval),
             probability_of_improvement: probability_of_improvement(&self.returns, &other.returns),
             probability_interval: bootstrap(n, &mut random, chances),
         }

@@ -43,6 +43,7 @@ pub struct Cell {
     /// See [`Grid::dropout`].
     pub dropout: f64,
     /// Mean return of an episode.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub episode_return: f64,
     /// Its 95 % interval.
     pub interval: Interval,

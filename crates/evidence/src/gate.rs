@@ -2,6 +2,7 @@
 
 use crate::decision::Decision;
 use crate::evaluate::{Comparison, Evaluation};
+use setpoint_statistics::{Interval, number};
 
 /// The result of a project's gate for an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +17,8 @@ pub struct Gate {
 pub fn gate(evaluation: &Evaluation, decision: &Decision) -> Option<Gate> {
     let required_lift_percent = decision.project.evaluate.required_lift_percent?;
     let passed = against(evaluation, decision)
-        .is_some_and(|found| found.lift_interval_percent.low >= required_lift_percent);
+        .and_then(|found| found.lift_interval_percent)
+        .is_some_and(|lift| lift.low >= required_lift_percent);
     Some(Gate { required_lift_percent, passed })
 }
 
@@ -36,10 +38,15 @@ pub fn sentence(evaluation: &Evaluation, decision: &Decision) -> Option<String> 
         "heuristic" => "the heuristic".to_owned(),
         name => format!("the baseline {name}"),
     };
-    let interval = found.lift_interval_percent;
-    let (low, high) = (percent(interval.low), percent(interval.high));
+    // A baseline with a reward of 0 has no percent: the difference itself is told.
+    let (size, interval, unit): (f64, Interval, fn(f64) -> String) =
+        match (found.lift_percent, found.lift_interval_percent) {
+            (Some(lift), Some(interval)) => (lift, interval, percent),
+            _ => (found.difference_per_step, found.difference_interval, number),
+        };
+    let (low, high) = (unit(interval.low), unit(interval.high));
     let interval_text = format!("95\u{a0}% interval of the difference {low} to {high}");
-    let size = percent(found.lift_percent.abs());
+    let size = unit(size.abs());
     let episodes = percent(100.0 * found.probability_of_improvement);
     let sentence = if interval.low > 0.0 {
         format!(

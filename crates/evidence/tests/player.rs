@@ -295,7 +295,8 @@ fn the_gate_wants_the_whole_interval() {
     let mut evaluation = evaluate(&decision, &policy(&decision), 1).unwrap();
     let lift = |low: f64, high: f64| {
         move |evaluation: &mut setpoint_evidence::evaluate::Evaluation| {
-            evaluation.comparisons[1].lift_interval_percent = setpoint_statistics::Interval { low, high };
+            evaluation.comparisons[1].lift_interval_percent =
+                Some(setpoint_statistics::Interval { low, high });
         }
     };
     let words = [
@@ -312,6 +313,14 @@ fn the_gate_wants_the_whole_interval() {
         assert_eq!(gate(&evaluation, &decision), Some(Gate { required_lift_percent: 5.0, passed }), "{low}");
         assert!(sentence(&evaluation, &decision).unwrap().contains(words), "{low}");
     }
+    // Against a baseline whose reward is 0 there is no lift to pass with, and the difference is told as it is.
+    evaluation.comparisons[1].lift_percent = None;
+    evaluation.comparisons[1].lift_interval_percent = None;
+    evaluation.comparisons[1].difference_per_step = 2.5;
+    evaluation.comparisons[1].difference_interval = setpoint_statistics::Interval { low: 2.0, high: 3.0 };
+    assert!(!gate(&evaluation, &decision).unwrap().passed);
+    let told = sentence(&evaluation, &decision).unwrap();
+    assert!(told.contains("2.50 more than the heuristic") && told.contains("2.00 to 3.00"), "{told}");
     evaluation.comparisons.clear();
     assert!(!gate(&evaluation, &decision).unwrap().passed && sentence(&evaluation, &decision).is_none());
     let mut free = decision.clone();

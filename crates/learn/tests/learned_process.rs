@@ -14,6 +14,7 @@ use setpoint_learn::train::{Start, TrainOptions, train};
 use setpoint_policy::Policy;
 use setpoint_process::conformance::conformance;
 use setpoint_process::process::Outcome;
+use setpoint_random::Stream;
 
 fn registry() -> setpoint_process::Registry {
     setpoint_processes::registry().with(setpoint_learn::KINDS)
@@ -126,13 +127,77 @@ fn it_keeps_what_every_process_must_and_is_learnt_once() {
     assert!(with("gap_warn_percent = 5\n") == plain);
     assert!(with("[data.features]\nct_1 = \"ct_2\"\nct_2 = \"ct_1\"\n") != plain);
     // A damaged file is learned again, to the same bytes.
-    std::fs::write(&kept, &bytes[..bytes.len() - 3]).unwrap();
+    let mut damaged = bytes.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&kept, damaged).unwrap();
     learned(folder.path(), -1.0, "");
     assert!(std::fs::read(&kept).unwrap() == bytes);
-    // The resolved file finds log and model from anywhere.
+    // The resolved project in a run's folder finds log and model, and writes none outside of that folder.
+    let run = tempfile::tempdir().unwrap();
+    std::fs::create_dir(run.path().join("checkpoints")).unwrap();
     let text = problem.resolved();
-    let elsewhere = Problem::new(Project::from_text("resolved", &text, &[]).unwrap(), &registry()).unwrap();
-    assert_eq!(elsewhere.resolved(), text);
+    let resolved = || {
+        let mut project = Project::from_text("resolved", &text, &[]).unwrap();
+        project.folder = run.path().to_owned();
+        Problem::new(project, &registry()).unwrap().resolved()
+    };
+    assert_eq!(resolved(), text);
+    std::fs::remove_file(&kept).unwrap();
+    assert_eq!(resolved(), text);
+    assert!(!kept.exists());
+}
+
+/// Whatever file `model` names, one that is no learned process keeps its bytes, and nothing is written outside of the folder.
+#[test]
+fn files_of_others_keep_their_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("line");
+    std::fs::create_dir_all(folder.join("models")).unwrap();
+    recorded(&folder, 60);
+    let whole = {
+        learned(&folder, -1.0, "");
+        std::fs::read(folder.join("learned-process.safetensors")).unwrap()
+    };
+    let open = |model: &str| {
+        let model = toml::Value::from(model);
+        let text = format!(
+            "[process]\nkind = \"learned\"\nlike = \"assembly-line\"\nlog = \"line.csv\"\nmodel = {model}\nmax_steps = 80\n{REWARD}"
+        );
+        let file = folder.join("setpoint.toml");
+        std::fs::write(&file, text).unwrap();
+        Problem::load(&file, &[], &registry(), &mut |_| {}).map(drop).map_err(|error| error.to_string())
+    };
+    let mut random = Stream::new(11, "foreign files", 0);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/policy-ppo.safetensors");
+    let mut foreign =
+        vec![Vec::new(), b"t,wip\n0,3\n".to_vec(), b"[reward]\nwip = -2.5\n".to_vec(), b"{}".to_vec()];
+    foreign.push(std::fs::read(golden).unwrap());
+    foreign.extend((0..20).map(|_| whole[..random.below(whole.len() as u32) as usize].to_vec()));
+    foreign.extend((0..20).map(|_| (0..random.below(4_000)).map(|_| random.below(256) as u8).collect()));
+    for (number, bytes) in foreign.iter().enumerate() {
+        let name = format!("models/{number}.dat");
+        std::fs::write(folder.join(&name), bytes).unwrap();
+        let refused = open(&name).unwrap_err();
+        assert!(refused.contains("no learned process") && refused.contains("setpoint.toml:5"), "{refused}");
+        assert!(std::fs::read(folder.join(&name)).unwrap() == *bytes, "{name}");
+    }
+    for (name, word) in
+        [("line.csv", "no learned process"), ("setpoint.toml", "no learned process"), (".", "no file")]
+    {
+        let before = std::fs::read(folder.join("line.csv")).unwrap();
+        let refused = open(name).unwrap_err();
+        assert!(refused.contains(word), "{refused}");
+        assert!(std::fs::read(folder.join("line.csv")).unwrap() == before);
+    }
+    let outside = root.path().join("outside.safetensors");
+    for name in ["../outside.safetensors", "models/../../outside.safetensors", &outside.display().to_string()]
+    {
+        let refused = open(name).unwrap_err();
+        assert!(refused.contains("leads out of the project's folder"), "{refused}");
+        assert!(!outside.exists());
+    }
+    open("models/new.safetensors").unwrap();
+    assert!(std::fs::read(folder.join("models/new.safetensors")).unwrap() == whole);
 }
 
 #[test]

@@ -49,15 +49,24 @@ pub struct RewardCheck {
     /// Rows that could be compared.
     pub rows: u64,
     /// Greatest difference between logged and computed reward.
+    #[serde(deserialize_with = "figure")]
     pub error_max: f64,
     /// Mean absolute difference.
+    #[serde(deserialize_with = "figure")]
     pub error_mean: f64,
     /// Share of the logged reward's variance that the computed reward explains; at most 1.
+    #[serde(deserialize_with = "figure")]
     pub r_squared: f64,
     /// Greatest difference from the rounding of the log alone.
+    #[serde(deserialize_with = "figure")]
     pub rounding: f64,
     /// Whether at most 1 % of the rows differ by more than that.
     pub reproduced: bool,
+}
+
+/// Sums of squares of great rewards overflow. JSON stores such a figure as null, and it is read as NaN.
+fn figure<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Option::deserialize(deserializer).map(|figure| figure.unwrap_or(f64::NAN))
 }
 
 /// The audit of a log.

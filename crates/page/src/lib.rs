@@ -51,6 +51,14 @@ pub fn with_interval(value: f64, interval: Interval) -> String {
     format!("<b>{}</b><small>{} to {}</small>", number(value), number(interval.low), number(interval.high))
 }
 
+/// As [`with_interval`]; "–" without a value.
+pub fn maybe_with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
+    match (value, interval) {
+        (Some(value), Some(interval)) => with_interval(value, interval),
+        _ => number(f64::NAN),
+    }
+}
+
 /// Escapes a text for HTML.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

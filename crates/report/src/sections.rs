@@ -8,7 +8,7 @@ use setpoint_evidence::gate::against;
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
 use setpoint_page::escape;
-use setpoint_page::{section, table, with_interval};
+use setpoint_page::{maybe_with_interval, section, table, with_interval};
 use setpoint_statistics::{Interval, mean};
 use setpoint_statistics::{grouped, number};
 
@@ -112,7 +112,7 @@ pub fn comparison(report: &Report) -> String {
             vec![
                 format!("against {}", escape(&c.baseline)),
                 with_interval(c.difference_per_step, c.difference_interval),
-                with_interval(c.lift_percent, c.lift_interval_percent),
+                maybe_with_interval(c.lift_percent, c.lift_interval_percent),
                 with_interval(
                     100.0 * c.probability_of_improvement,
                     Interval {

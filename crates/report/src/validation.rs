@@ -2,7 +2,7 @@
 
 use crate::Report;
 use setpoint_page::escape;
-use setpoint_page::{section, table, with_interval};
+use setpoint_page::{maybe_with_interval, section, table};
 use setpoint_statistics::{grouped, number};
 use setpoint_study::validate::distribution::Distribution;
 use setpoint_study::validate::gap::Gap;
@@ -35,11 +35,14 @@ pub fn validation(report: &Report) -> String {
             format!("{}{}", escape(&gap.name), unit(&gap.unit)),
             number(gap.logged),
             number(gap.simulated),
-            with_interval(gap.percent, gap.interval_percent),
+            maybe_with_interval(gap.percent, gap.interval_percent),
         ]
     };
     let rows: Vec<Vec<String>> = found.reward.iter().chain(&found.signals).map(gap).collect();
     body += &table(&["mean per step", "log", "simulator", "gap in %"].map(str::to_owned), &rows);
+    if let Some(note) = found.without_percent() {
+        body += &format!("<p class=\"quiet\">{}</p>\n", escape(&note));
+    }
     let distribution = |found: &Distribution| {
         vec![
             format!("{}{}", escape(&found.name), unit(&found.unit)),

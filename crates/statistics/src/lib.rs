@@ -11,6 +11,7 @@ pub mod figure;
 pub mod moments;
 pub mod paired;
 pub mod sequential;
+pub mod stored;
 
 pub use figure::{grouped, number};
 
@@ -24,8 +25,10 @@ pub const RESAMPLES: usize = 2_000;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// 2.5 % of the resamples lie below.
+    #[serde(deserialize_with = "stored::figures")]
     pub low: f64,
     /// 2.5 % of the resamples lie above.
+    #[serde(deserialize_with = "stored::figures")]
     pub high: f64,
 }
 
@@ -35,18 +38,24 @@ pub struct Summary {
     /// Number of values.
     pub n: u64,
     /// Mean.
+    #[serde(deserialize_with = "stored::figures")]
     pub mean: f64,
     /// Sample standard deviation (n − 1).
+    #[serde(deserialize_with = "stored::figures")]
     pub sd: f64,
     /// Median.
+    #[serde(deserialize_with = "stored::figures")]
     pub median: f64,
     /// Mean of the middle half.
+    #[serde(deserialize_with = "stored::figures")]
     pub interquartile_mean: f64,
     /// 95 % bootstrap interval of the mean.
     pub interval: Interval,
     /// Least.
+    #[serde(deserialize_with = "stored::figures")]
     pub min: f64,
     /// Greatest.
+    #[serde(deserialize_with = "stored::figures")]
     pub max: f64,
 }
 

@@ -118,6 +118,7 @@ pub struct BaselineReturn {
     /// Its name in the project file.
     pub name: String,
     /// Mean return per evaluation episode.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub episode_return: f64,
 }
 
@@ -133,12 +134,16 @@ pub struct AlgorithmResult {
     /// Reward per step over seeds.
     pub reward_per_step: Summary,
     /// Return per episode of each seed.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub returns: Vec<f64>,
     /// Environment steps of one training, mean over seeds.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub steps: f64,
     /// Environment steps per second of a training on one core.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub steps_per_second: f64,
     /// Time of one training in s, mean over seeds.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub wall_seconds: f64,
     /// Probability that a seed of it returns more than a seed of the next best algorithm, in [0, 1]; `None` for the last.
     pub probability_of_improvement: Option<f64>,

@@ -50,6 +50,7 @@ pub struct Trial {
     /// Options and their values, as overrides of the project file; empty for trial 0.
     pub settings: Vec<(String, toml::Value)>,
     /// Mean return at each share of the steps that it was trained for.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub scores: Vec<f64>,
     /// The reason why it could not be trained, if so.
     pub failed: Option<String>,
@@ -126,14 +127,18 @@ enum Message {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
     /// Mean return of each fresh seed with the project's own options.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub own: Vec<f64>,
     /// Mean return of each fresh seed with the best options.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub tuned: Vec<f64>,
     /// Mean difference, tuned minus own.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub difference: f64,
     /// Its 95 % interval over seeds.
     pub interval: Interval,
     /// Randomisation test of the difference.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub p_value: f64,
 }
 

@@ -85,6 +85,21 @@ pub struct Validation {
     pub predictions: Vec<Prediction>,
 }
 
+impl Validation {
+    /// Why gaps have no percent, in a sentence; `None` if every gap has its percent.
+    pub fn without_percent(&self) -> Option<String> {
+        let gaps = self.reward.iter().chain(&self.signals).filter(|gap| gap.percent.is_none());
+        let names: Vec<&str> = gaps.map(|gap| gap.name.as_str()).collect();
+        let subject = match names.as_slice() {
+            [] => return None,
+            [name] => format!("The mean of {name}"),
+            names => format!("The means of {}", names.join(", ")),
+        };
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        Some(format!("{subject} {verb} 0 in the log, so the gap has no value in percent."))
+    }
+}
+
 /// Compares both, up to the simulator's limit of steps in each episode. Reports the current task to `progress`.
 pub fn validate(
     problem: &Problem,

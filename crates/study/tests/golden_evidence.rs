@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use setpoint_evidence::evaluate::Evaluation;
 use setpoint_evidence::evidence_file::{self, FORMAT, Hashes, Named};
 use setpoint_evidence::faults::FaultMatrix;
@@ -61,4 +62,61 @@ fn format_2_is_written_as_it_was() {
     let probed: Probed = evidence_file::read(&path).unwrap().unwrap();
     assert_eq!(probed, measurement("probes"));
     assert_eq!(evidence_file::text(&hashes(), &probed), std::fs::read_to_string(&path).unwrap());
+}
+
+/// Figures of a clock, and figures of a command line or a project file, which refuse NaN and infinity.
+const GIVEN: [&str; 6] =
+    ["wall_seconds", "share", "gap_warn_percent", "gap_fail_percent", "noise", "dropout"];
+
+/// The paths of all figures of a document: every number that is not a count.
+fn figures(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(keys) => keys
+            .iter()
+            .filter(|(key, _)| !GIVEN.contains(&key.as_str()))
+            .for_each(|(key, value)| figures(value, &format!("{path}/{key}"), found)),
+        Value::Array(values) => {
+            (0..).zip(values).for_each(|(index, value)| figures(value, &format!("{path}/{index}"), found));
+        }
+        value if value.is_f64() => found.push(path.to_owned()),
+        _ => {}
+    }
+}
+
+/// Puts every figure in turn to NaN, which is stored as null like both infinities: the evidence is read, and written as it was.
+fn survives<T: DeserializeOwned + Serialize>(name: &str) {
+    let mut document = serde_json::to_value(measurement::<T>(name)).unwrap();
+    let mut paths = Vec::new();
+    figures(&document, "", &mut paths);
+    assert!(paths.len() > 5, "{name}");
+    for path in paths {
+        let kept = std::mem::take(document.pointer_mut(&path).unwrap());
+        let read: T = serde_json::from_str(&document.to_string())
+            .unwrap_or_else(|error| panic!("{name}{path}: {error}"));
+        assert_eq!(serde_json::to_value(read).unwrap(), document, "{name}{path}");
+        *document.pointer_mut(&path).unwrap() = kept;
+    }
+}
+
+#[test]
+fn no_figure_makes_evidence_unreadable() {
+    survives::<Evaluation>("evaluation");
+    survives::<FaultMatrix>("faults");
+    survives::<Validation>("validation");
+    survives::<Seeds>("seeds");
+    survives::<AlgorithmComparison>("compare");
+}
+
+/// NaN and both infinities, in a measurement itself.
+#[test]
+fn a_figure_that_is_no_number_is_written_as_null() {
+    for figure in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut matrix: FaultMatrix = measurement("faults");
+        matrix.policies[0].cells[0].episode_return = figure;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faults.json");
+        evidence_file::write(&path, &hashes(), &matrix).unwrap();
+        let read: FaultMatrix = evidence_file::read(&path).unwrap().unwrap();
+        assert!(read.policies[0].cells[0].episode_return.is_nan());
+    }
 }

@@ -233,3 +233,22 @@ fn the_same_seed_gives_the_same_evidence_and_it_reads_back() {
     assert_eq!((again.verdict, &again.sentence, &again.reasons), (one.verdict, &one.sentence, &one.reasons));
     assert_eq!((again.changes.len(), &again.audit.findings), (one.changes.len(), &one.audit.findings));
 }
+
+/// Percent of zero is no number: the gap has none, a sentence says so, and the evidence reads back.
+#[test]
+fn a_log_whose_means_are_zero_has_no_gap_in_percent() {
+    let mut reading = log_of(Fault::None, 30, 4);
+    let width = reading.log.signals_per_row;
+    reading.log.signals.iter_mut().skip(1).step_by(width).for_each(|value| *value = 0.0);
+    reading.log.rewards.fill(0.0);
+    let found = compared(Fault::None, &reading, 5);
+    let gap = found.reward.as_ref().unwrap();
+    assert_eq!((gap.logged, gap.percent, gap.interval_percent), (0.0, None, None));
+    assert_eq!(found.signals.iter().filter(|gap| gap.percent.is_none()).count(), 1);
+    let note = found.without_percent().unwrap();
+    assert!(note.starts_with("The means of reward per step, micro_stops are 0 in the log"), "{note}");
+    let reason = found.reasons.iter().find(|reason| reason.sentence.contains("no value in percent")).unwrap();
+    assert_eq!(reason.verdict, Verdict::Doubtful);
+    let text = setpoint_evidence::evidence_file::text(&Default::default(), &found);
+    assert_eq!(serde_json::from_str::<Validation>(&text).unwrap(), found);
+}

@@ -197,16 +197,19 @@ fn show(found: &Validation, output: &Output) {
         unit => format!("{name} ({unit})"),
     };
     let gap = |gap: &gap::Gap| {
-        let interval = gap.interval_percent;
-        vec![
-            named(&gap.name, &gap.unit),
-            number(gap.logged),
-            number(gap.simulated),
-            format!("{} [{}, {}]", number(gap.percent), number(interval.low), number(interval.high)),
-        ]
+        let percent = match (gap.percent, gap.interval_percent) {
+            (Some(percent), Some(interval)) => {
+                format!("{} [{}, {}]", number(percent), number(interval.low), number(interval.high))
+            }
+            _ => "–".to_owned(),
+        };
+        vec![named(&gap.name, &gap.unit), number(gap.logged), number(gap.simulated), percent]
     };
     let rows: Vec<Vec<String>> = found.reward.iter().chain(&found.signals).map(gap).collect();
     output.line(format!("\n{}", table(&["mean per step", "log", "simulator", "gap in %"], &rows)));
+    if let Some(note) = found.without_percent() {
+        wrapped(&note, WIDTH).into_iter().for_each(|part| output.line(format!("  {part}")));
+    }
     let rows: Vec<Vec<String>> = found
         .distributions
         .iter()

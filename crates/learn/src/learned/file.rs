@@ -5,15 +5,18 @@
 //! | 3 | every byte of the file, see [`setpoint_policy::digest`] |
 //! | 2 | the tensors |
 //!
-//! A file of format 1, or a file that was learned from other data, is learned again from its log.
+//! A file of format 1, a damaged file whose header is whole, and a file that was learned from other data are learned again from
+//! the log. Any other file is refused and stays as it is.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 use setpoint_decision::Diagnostic;
 use setpoint_decision::data::Data;
+use setpoint_files::{atomic, storage};
 use setpoint_policy::digest;
 
 use super::model::{MEMBERS, Model};
@@ -24,6 +27,9 @@ const METADATA_KEY: &str = "setpoint learned process";
 const FORMAT: u32 = 3;
 /// Raise this number if a model of the same log would be different: the model is then learned again.
 const MODEL: u32 = 2;
+
+/// A longer file is no learned process.
+const BYTES_MAX: u64 = 4 << 30;
 
 /// The number of the format alone, which a file of any later format also has.
 #[derive(Deserialize)]
@@ -97,22 +103,73 @@ pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
     bytes
 }
 
-/// The model of a file, if it is complete and was learned from the same inputs; `None` if it must be learned again. Refuses
-/// a file of a newer format, because learning it again would overwrite it.
-pub fn load(path: &Path, learnt_from: &str) -> Result<Option<Model>, Box<Diagnostic>> {
-    let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
-    let Some(header) = header(&bytes) else { return Ok(None) };
-    let newer = serde_json::from_str(&header).ok().filter(|version: &Version| version.format > FORMAT);
-    if let Some(Version { format }) = newer {
-        let title = format!(
-            "the learned process {} has format {format}; this Setpoint ({}) reads formats up to {FORMAT}",
-            path.display(),
-            env!("CARGO_PKG_VERSION")
-        );
-        let help = "use a newer Setpoint, or name another file with `model` of [process]";
-        return Err(Diagnostic::without_origin(title, help));
+/// Why a file may not be used or replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It is no learned process: somebody else's file, which learning would overwrite.
+    #[error("{} is there and is no learned process{why}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, after a colon; may be empty.
+        why: String,
+    },
+    /// A newer Setpoint wrote it.
+    #[error(
+        "the learned process {} has format {format}; this Setpoint ({}) reads formats up to {FORMAT}",
+        path.display(),
+        env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+}
+
+impl Unusable {
+    /// What the user can do.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Foreign { .. } => {
+                "name a new file with `model` of [process]; if this file is the rest of a learned process, delete it"
+            }
+            Self::Newer { .. } => "use a newer Setpoint, or name another file with `model` of [process]",
+        }
     }
-    Ok(from_bytes(&bytes, &header, learnt_from))
+}
+
+/// The model of a file, if it is complete and was learned from the same inputs; `None` if it must be learned again. Refuses
+/// every file that learning again may not overwrite: a file of others, and a file of a newer format.
+pub fn load(path: &Path, learnt_from: &str) -> Result<Option<Model>, Unusable> {
+    Ok(ours(path)?.and_then(|(bytes, header)| from_bytes(&bytes, &header, learnt_from)))
+}
+
+/// Stores a model, unless a file that may not be overwritten is there by now.
+pub fn store(path: &Path, model: &Model, learnt_from: &str) -> Result<(), Unusable> {
+    ours(path)?;
+    // The same log gives the same model, so a model that cannot be stored costs only time.
+    let _ = atomic::replace(path, &to_bytes(model, learnt_from));
+    Ok(())
+}
+
+/// Bytes and header of a learned process of this format or an older one; `None` if there is no file.
+fn ours(path: &Path) -> Result<Option<(Vec<u8>, String)>, Unusable> {
+    let foreign = |why: String| Unusable::Foreign { path: path.to_owned(), why };
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(foreign(format!(": {error}"))),
+        Ok(found) if !found.is_file() => return Err(foreign(": it is no file".to_owned())),
+        Ok(_) => {}
+    }
+    let bytes = storage::read(path, BYTES_MAX).map_err(|error| foreign(format!(": {error}")))?;
+    let header = header(&bytes).ok_or_else(|| foreign(String::new()))?;
+    let newer = serde_json::from_str(&header).ok().filter(|version: &Version| version.format > FORMAT);
+    match newer {
+        Some(Version { format }) => Err(Unusable::Newer { path: path.to_owned(), format }),
+        None => Ok(Some((bytes, header))),
+    }
 }
 
 /// The header's text.
@@ -154,8 +211,6 @@ fn from_bytes(bytes: &[u8], header: &str, learnt_from: &str) -> Option<Model> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 
     use super::super::ends::Limit;
@@ -220,6 +275,22 @@ mod tests {
         assert_eq!(std::fs::read(golden(FORMAT)).unwrap(), to_bytes(&model(), "abc"));
     }
 
+    /// A file that appears during the learning is not overwritten either.
+    #[test]
+    fn only_a_learned_process_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("model.safetensors");
+        store(&path, &model(), "abc").unwrap();
+        store(&path, &model(), "abd").unwrap();
+        assert_eq!(load(&path, "abd").unwrap(), Some(model()));
+        for foreign in ["", "no file of ours"] {
+            std::fs::write(&path, foreign).unwrap();
+            assert!(load(&path, "abc").is_err() && store(&path, &model(), "abc").is_err());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), foreign);
+        }
+        assert!(load(root.path(), "abc").unwrap_err().to_string().contains("it is no file"));
+    }
+
     #[test]
     fn a_newer_format_is_refused_and_not_learned_over() {
         let root = tempfile::tempdir().unwrap();
@@ -230,8 +301,7 @@ mod tests {
         bytes[place + format.len() - 1] = b'4';
         std::fs::write(&path, &bytes).unwrap();
         let refused = load(&path, "abc").err().unwrap().to_string();
-        assert!(refused.contains("format 4") && refused.contains("newer Setpoint"), "{refused}");
-        std::fs::write(&path, "no file of ours").unwrap();
-        assert_eq!(load(&path, "abc").ok().unwrap(), None);
+        assert!(refused.contains("format 4"), "{refused}");
+        assert!(store(&path, &model(), "abc").is_err() && std::fs::read(&path).unwrap() == bytes);
     }
 }

@@ -10,7 +10,7 @@
 //! range of the log.
 //!
 //! * [`model`] – the ensemble; [`fit`] – its training; [`ends`] – when an episode ends by itself; [`mod@file`] – its file;
-//!   [`batch`] – environments that step in it
+//!   `place` – where that file may be; [`batch`] – environments that step in it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,18 +25,19 @@ use setpoint_process::vectorized::Batch;
 use setpoint_process::{Factory, Heuristic, ProcessError, State};
 
 use setpoint_evidence::logs;
-use setpoint_files::atomic;
 
 pub mod batch;
 pub mod ends;
 pub mod file;
 pub mod fit;
 pub mod model;
+mod place;
 mod stored;
 
 use batch::LearnedBatch;
 use ends::{ENDED_MIN, End, Ends};
 use model::Model;
+use place::Place;
 
 /// Its name in the project file.
 pub const KIND: &str = "learned";
@@ -50,10 +51,16 @@ const FILE: &str = "learned-process.safetensors";
 pub const UNCERTAINTY_MAX: f32 = 100.0;
 
 /// The process of a project whose kind is [`KIND`]. Its model is learned from the log once and stored in the project's
-/// folder; it is learned again if the log, or the process like it, has changed.
+/// folder; it is learned again if the log, or the process like it, has changed. A file that is no learned process is refused.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let project = request.project;
     let keys = Keys::read(&request.section, request.folder)?;
+    let place = Place::of(&keys.model, request.folder);
+    if place == Place::Elsewhere {
+        let title = format!("`model` leads out of the project's folder, to {}", keys.model.display());
+        let help = "a learned process is stored below the folder of its project file";
+        return Err(request.section.error("model", &title, "a file outside of the project", help));
+    }
     // This check comes before the log is read, which takes longer.
     request.section.finish()?;
     let like = keys.like.clone();
@@ -72,7 +79,15 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         return Err(project.section("process").error("like", &title, "it cannot be learned from a log", ""));
     }
     let hash = file::hash(&keys.log, project.data.as_ref(), &like)?;
-    if let Some(model) = file::load(&keys.model, &hash)? {
+    let unusable = |error: file::Unusable| {
+        project.section("process").error(
+            "model",
+            &error.to_string(),
+            "Setpoint does not replace it",
+            error.advice(),
+        )
+    };
+    if let Some(model) = file::load(&keys.model, &hash).map_err(unusable)? {
         return Ok(Arc::new(Learned::new(project, model, &*factory, keys)?));
     }
     let progress = &mut |preparation| (request.progress)(preparation);
@@ -82,8 +97,9 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         let title = format!("no process can be learned from {}: {what}", keys.log.display());
         project.section("process").error("log", &title, "too little data", "log more episodes")
     })?;
-    // The same log gives the same model, so a model that cannot be stored costs only time.
-    let _ = atomic::replace(&keys.model, &file::to_bytes(&model, &hash));
+    if place == Place::Below {
+        file::store(&keys.model, &model, &hash).map_err(unusable)?;
+    }
     Ok(Arc::new(Learned::new(project, model, &*factory, keys)?))
 }
 

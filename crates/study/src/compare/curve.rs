@@ -20,6 +20,7 @@ pub struct CurvePoint {
     /// Environment steps.
     pub steps: u64,
     /// Mean over seeds of the mean return of each seed's last 100 episodes (or of all, if there are fewer).
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub mean: f64,
     /// 95 % bootstrap interval of the mean over seeds.
     pub interval: Interval,

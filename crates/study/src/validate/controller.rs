@@ -35,11 +35,13 @@ const STANDARD_ERRORS: f64 = 3.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Controller {
     /// By how much a held-out action is likelier under the clone than under a model without the state, in nats.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub gain: f64,
     /// `held_out_accuracy`: share of held-out decisions in which the clone's most probable choice is the log's; or
     /// `held_out_error`: root mean square error of settings on [−1, 1].
     pub measure: String,
     /// Its value.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub value: f64,
 }
 

@@ -29,16 +29,22 @@ pub struct Distribution {
     /// `feature` or `signal`.
     pub kind: String,
     /// Mean in the log and in the simulator.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub means: [f64; 2],
     /// Standard deviation in the log and in the simulator.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub deviations: [f64; 2],
     /// The mean distance by which a value of the log must be moved, in the unit.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub wasserstein: f64,
     /// The same as a share of the log's standard deviation.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub wasserstein_share: f64,
     /// Greatest difference of the cumulative shares, in [0, 1].
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub ks_distance: f64,
     /// The probability of a distance at least as great by chance.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub p_value: f64,
 }
 

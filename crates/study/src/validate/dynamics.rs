@@ -35,12 +35,16 @@ pub struct Change {
     /// Steps.
     pub steps: [u64; 2],
     /// Mean change.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub means: [f64; 2],
     /// Standard deviation of the change.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub deviations: [f64; 2],
     /// Simulator minus log, in standard deviations of this feature's changes in the log over all actions.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub difference: f64,
     /// Difference of the means in their standard errors.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub standard_errors: f64,
 }
 
@@ -50,6 +54,7 @@ pub struct Lags {
     /// Delay of the action that explains most, in steps; 0 is the same step.
     pub best: [usize; 2],
     /// Share of variance that the action of 0, 1, 2, 3 steps before explains, averaged over features, in [0, 1].
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub explained: [[f64; LAGS]; 2],
     /// Whether one delay stands out on both sides.
     pub clear: bool,
@@ -61,10 +66,13 @@ pub struct Prediction {
     /// The feature.
     pub feature: String,
     /// Fitted on the simulator, tested on the simulator.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub simulator: f64,
     /// Fitted on the simulator, tested on the log.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub transferred: f64,
     /// Fitted on the log, tested on the log: the attainable value.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub log: f64,
 }
 

@@ -20,13 +20,15 @@ pub struct Gap {
     /// Unit of the means.
     pub unit: String,
     /// Mean per step in the log.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub logged: f64,
     /// Mean per step in the simulator.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub simulated: f64,
-    /// Simulator minus log, in percent of the log's magnitude.
-    pub percent: f64,
+    /// Simulator minus log, in percent of the log's magnitude; absent if the log's mean is 0.
+    pub percent: Option<f64>,
     /// Its 95 % interval; whole pieces of episodes are resampled.
-    pub interval_percent: Interval,
+    pub interval_percent: Option<Interval>,
 }
 
 /// A log without rewards gets the rewards of the project's weights from its signals, if it has them.
@@ -80,12 +82,17 @@ fn one(
     let other = |indices: &[usize]| ratio(&simulated.0, &simulated.1, indices);
     let percent = |indices: &[usize]| 100.0 * (other(indices) - own(indices)) / own(indices).abs();
     let (mean, simulated_mean) = (own(&all), other(&all));
-    (mean.is_finite() && simulated_mean.is_finite()).then(|| Gap {
+    if !mean.is_finite() || !simulated_mean.is_finite() {
+        return None;
+    }
+    let interval = bootstrap(both.len(), random, percent);
+    let percent = Some(percent(&all)).filter(|percent| percent.is_finite());
+    Some(Gap {
         name: name.to_owned(),
         unit: unit.to_owned(),
         logged: mean,
         simulated: simulated_mean,
-        percent: percent(&all),
-        interval_percent: bootstrap(both.len(), random, percent),
+        percent,
+        interval_percent: percent.map(|_| interval),
     })
 }

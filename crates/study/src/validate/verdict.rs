@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_log::audit::Severity;
 
 use super::Validation;
-use setpoint_statistics::number;
+use setpoint_statistics::{Interval, number};
 
 /// Whether the simulator can represent the plant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,21 +98,25 @@ fn about_the_reward(validation: &Validation) -> Vec<Reason> {
         return vec![Reason { verdict: Verdict::Doubtful, sentence }];
     };
     let limits = [validation.gap_warn_percent, validation.gap_fail_percent];
-    let (low, high) = (gap.interval_percent.low, gap.interval_percent.high);
-    let figures = format!(
-        "the simulator has a reward of {} per step {}, the log {}: {} % [{}, {}]",
+    let rewards = format!(
+        "the simulator has a reward of {} per step {}, the log {}",
         number(gap.simulated),
         if validation.controller.is_some() {
             "under a clone of the log's controller"
         } else {
             "under the same actions"
         },
-        number(gap.logged),
-        number(gap.percent),
-        number(low),
-        number(high)
+        number(gap.logged)
     );
-    if let Some(verdict) = of_gap(gap.percent, [low, high], limits) {
+    let (Some(percent), Some(Interval { low, high })) = (gap.percent, gap.interval_percent) else {
+        if gap.simulated == gap.logged {
+            return Vec::new();
+        }
+        let sentence = format!("{rewards}: the gap has no value in percent");
+        return vec![Reason { verdict: Verdict::Doubtful, sentence }];
+    };
+    let figures = format!("{rewards}: {} % [{}, {}]", number(percent), number(low), number(high));
+    if let Some(verdict) = of_gap(percent, [low, high], limits) {
         return vec![Reason { verdict, sentence: figures }];
     }
     if low.abs().max(high.abs()) > validation.gap_fail_percent {
@@ -212,14 +216,11 @@ fn about_distributions(validation: &Validation) -> Vec<Reason> {
 fn sentence(validation: &Validation) -> String {
     let subject = format!("The simulator is {} with the log", validation.verdict.word());
     if validation.reasons.is_empty() {
-        let gap = validation.reward.as_ref().map_or(String::new(), |gap| {
-            format!(
-                "reward per step differs by {} % [{}, {}], ",
-                number(gap.percent),
-                number(gap.interval_percent.low),
-                number(gap.interval_percent.high)
-            )
+        let gap = validation.reward.as_ref().and_then(|gap| {
+            let (percent, Interval { low, high }) = (number(gap.percent?), gap.interval_percent?);
+            Some(format!("reward per step differs by {percent} % [{}, {}], ", number(low), number(high)))
         });
+        let gap = gap.unwrap_or_default();
         let furthest = validation.distributions.iter().map(|found| found.ks_distance).fold(0.0, f64::max);
         let steps = validation.changes.iter().map(|change| change.difference.abs()).fold(0.0, f64::max);
         let subject = match &validation.controller {
