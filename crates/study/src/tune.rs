@@ -383,11 +383,16 @@ impl Plan<'_> {
             }
         });
         let mut found = Vec::with_capacity(members.len());
+        let mut is_stopped = false;
+        // All are looked at before a stop is reported: the error of one has stopped the others.
         for end in ends {
             match end.transpose()? {
                 Some(SeedRun { evaluation, .. }) => found.push(evaluation.policy.episode_return.mean),
-                None => return Ok(None),
+                None => is_stopped = true,
             }
+        }
+        if is_stopped {
+            return Ok(None);
         }
         let tuned = found.split_off(self.seeds as usize);
         Ok(Some(Proof::new(found, tuned, first)))
