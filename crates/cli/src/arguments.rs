@@ -52,6 +52,8 @@ pub enum Command {
     Ope(Ope),
     /// Find the faults of a training, during it or after it: symptom, evidence, next experiment
     Diagnose(Diagnose),
+    /// Check every file of a run: what can be relied on, and what to do about the rest
+    Verify(Verify),
     /// Rank the actions for one state, with reasons
     Recommend(Recommend),
     /// Write the report.html of a run again
@@ -376,6 +378,20 @@ pub struct Watch {
 pub struct Diagnose {
     #[command(flatten)]
     pub run: RunArguments,
+}
+
+/// Reads the marker, the project, every checkpoint, the logs, the replay buffer, the policy, the summary, the evidence and the
+/// parts of a run. Changes nothing, and works while the run is trained.
+///
+/// Exit status: 0 all files are good, 1 a file cannot be relied on, 2 not a run.
+#[derive(Args)]
+pub struct Verify {
+    /// Run folder, or a project (then its newest run)
+    #[arg(default_value = ".")]
+    pub run: PathBuf,
+    /// Folder of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
 }
 
 #[derive(Args)]

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use setpoint_files::{FileError, storage};
+use setpoint_files::identity::Identity;
+use setpoint_files::{FileError, atomic, storage};
 use setpoint_learn::settings::difference;
 use setpoint_study::tune::Trial;
 
@@ -20,6 +21,8 @@ pub struct StudyFile {
     connection: Connection,
 }
 
+/// A longer file is no search.
+const BYTES_MAX: u64 = 1 << 30;
 /// Number of the tables' layout.
 const FORMAT: i64 = 1;
 const SCHEMA: &str = "
@@ -76,6 +79,46 @@ impl StudyFile {
             }
         }
         Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Checks the file of a search and describes it. A copy is opened: opening a file of SQLite writes next to it.
+    pub fn check(path: &Path) -> Result<String, String> {
+        let folder = std::env::temp_dir().join(format!("setpoint-verify-{}", Identity::random()));
+        let result = Self::checked(path, &folder);
+        let _ = atomic::remove_folder(&folder);
+        result
+    }
+
+    fn checked(path: &Path, folder: &Path) -> Result<String, String> {
+        let text = |error: &dyn std::error::Error| error.to_string();
+        atomic::create_folder(folder).map_err(|error| text(&error))?;
+        let copy = folder.join("study.sqlite");
+        for end in ["", "-wal", "-journal"] {
+            let beside = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+            let (from, to) = (beside(path), beside(&copy));
+            if end.is_empty() || from.exists() {
+                let bytes = storage::read(&from, BYTES_MAX).map_err(|error| text(&error))?;
+                atomic::replace(&to, &bytes).map_err(|error| text(&error))?;
+            }
+        }
+        let connection = Connection::open(&copy).map_err(|error| text(&error))?;
+        let format: i64 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|error| text(&error))?;
+        if format > FORMAT {
+            return Err(format!("it has format {format}; a newer Setpoint reads it"));
+        }
+        let found: String = connection
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .map_err(|error| text(&error))?;
+        if found != "ok" {
+            return Err(format!("SQLite finds it damaged: {found}"));
+        }
+        let trials = Self { path: copy, connection }.trials().map_err(|failure| match failure {
+            Failure::Message(message) => message,
+            Failure::Input(diagnostic) => diagnostic.to_string(),
+        })?;
+        Ok(format!("whole; trials: {}", trials.len()))
     }
 
     /// Every trial that was judged, by number.
@@ -186,6 +229,27 @@ mod tests {
         assert!(refused.contains("format 2") && refused.contains("newer Setpoint"), "{refused}");
         assert!(!refused.contains("move the file away"), "{refused}");
         assert!(std::fs::read(&path).unwrap() == before);
+    }
+
+    #[test]
+    fn a_check_describes_a_whole_file_and_changes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("study.sqlite");
+        std::fs::copy(golden(FORMAT), &path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        assert_eq!(StudyFile::check(&path), Ok("whole; trials: 2".to_owned()));
+        for length in [0, 1, 50, 100, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(StudyFile::check(&path).is_err(), "{length}");
+            assert!(std::fs::read(&path).unwrap() == whole[..length]);
+        }
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+        // A search that runs has its last trials in the file next to it.
+        let path = root.path().join("running.sqlite");
+        let file = StudyFile::open(&path, "a").ok().unwrap();
+        let trial = Trial { index: 0, settings: Vec::new(), scores: vec![1.5], failed: None };
+        file.keep(&trial).ok().unwrap();
+        assert_eq!(StudyFile::check(&path), Ok("whole; trials: 1".to_owned()));
     }
 
     #[test]

@@ -233,8 +233,11 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A number with as many decimals as its size needs.
+/// A number with as many decimals as its size needs; "–" for what is no finite number.
 pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
     let magnitude = value.abs();
     let decimals = if magnitude >= 1000.0 {
         0

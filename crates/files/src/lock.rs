@@ -58,6 +58,27 @@ impl Lock {
     }
 }
 
+/// Who holds the lock of a folder, without taking it; `None` if nobody does, or if this system does not tell.
+pub fn holder_of(folder: &Path) -> Option<String> {
+    let path = folder.join(FILE);
+    is_listed(&path).then(|| holder(&path))
+}
+
+/// Whether the system's list of locks has a file.
+#[cfg(target_os = "linux")]
+fn is_listed(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(file), Ok(locks)) = (fs::metadata(path), fs::read_to_string("/proc/locks")) else { return false };
+    // `1: FLOCK  ADVISORY  WRITE 4711 fd:01:1234 0 EOF`: the sixth word ends with the number of the file.
+    let end = format!(":{}", file.ino());
+    locks.lines().any(|line| line.split_whitespace().nth(5).is_some_and(|word| word.ends_with(&end)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_listed(path: &Path) -> bool {
+    is_alive(&holder(path))
+}
+
 fn held(folder: &Path, path: &Path) -> LockError {
     LockError::Held { folder: folder.to_owned(), holder: holder(path) }
 }
@@ -92,11 +113,14 @@ mod tests {
     #[test]
     fn the_second_is_refused_with_the_holder_until_the_first_ends() {
         let folder = tempfile::tempdir().unwrap();
+        assert_eq!(holder_of(folder.path()), None);
         let first = Lock::of(folder.path(), "train").unwrap();
+        assert!(holder_of(folder.path()).unwrap().ends_with("(train)"));
         let refused = Lock::of(folder.path(), "tune").unwrap_err().to_string();
         let process = format!("is in use by process {}", std::process::id());
         assert!(refused.contains(&process) && refused.contains("(train)"), "{refused}");
         drop(first);
+        assert_eq!(holder_of(folder.path()), None);
         drop(Lock::of(folder.path(), "tune").unwrap());
         // What a killed process left holds nothing.
         fs::write(folder.path().join(FILE), "process 1 on elsewhere (train)\n").unwrap();

@@ -208,7 +208,8 @@ impl Checkpoint {
         Ok(Some((newest.clone(), checkpoint)))
     }
 
-    fn refuse_of_another(&self, path: &Path, marker: &Marker) -> Result<(), TrainError> {
+    /// Refuses a checkpoint of another run.
+    pub fn refuse_of_another(&self, path: &Path, marker: &Marker) -> Result<(), TrainError> {
         if marker.owns(self.run) {
             return Ok(());
         }

@@ -5,6 +5,7 @@
 //! * [`recipe`], [`recipes`], [`request`] – the description of an algorithm, and the choice of a project
 //! * [`algorithm`], [`figures`] – the interface of an algorithm for the trainer
 //! * [`trainer`] – collects, updates, writes and stops, round by round; [`mod@train`] – a whole training
+//! * [`mod@verify`] – what the files of a training can be relied on for
 //! * [`run_files`], [`checkpoint`], [`metrics`], [`tensorboard`] – the files of a training
 //! * [`off_policy`], [`replay`], [`exploration`], [`critics`], [`actor_critic`] – the shared parts of learners with a
 //!   replay buffer
@@ -49,6 +50,7 @@ pub mod tensorboard;
 pub mod train;
 pub mod trainer;
 pub mod usual_ranges;
+pub mod verify;
 pub mod warnings;
 
 /// The kinds of process that use a log.

@@ -5,7 +5,7 @@
 //! * [`tune`] – the search for better options, and its proof
 //! * [`probes`] – short trainings that look for ways to exploit the reward
 //! * [`suitability`] – options with which an algorithm hardly learns; [`diagnose`] – symptoms of a broken training
-//! * [`mod@validate`] – the simulator against a log of the plant
+//! * [`mod@validate`] – the simulator against a log of the plant; [`mod@verify`] – whether a run can be relied on
 
 pub mod compare;
 pub mod diagnose;
@@ -14,3 +14,4 @@ pub mod probes;
 pub mod suitability;
 pub mod tune;
 pub mod validate;
+pub mod verify;

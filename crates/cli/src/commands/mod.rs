@@ -20,6 +20,7 @@ mod run;
 mod train;
 mod tune;
 mod validate;
+mod verify;
 mod watch;
 
 /// Runs a command.
@@ -34,6 +35,7 @@ pub fn run(command: &Command, registry: &Registry, output: &Output) -> Result<St
         Command::Eval(arguments) => eval::run(arguments, registry, output),
         Command::Faults(arguments) => faults::run(arguments, registry, output),
         Command::Validate(arguments) => validate::run(arguments, registry, output),
+        Command::Verify(arguments) => verify::run(arguments, registry, output),
         Command::Ope(arguments) => ope::run(arguments, registry, output),
         Command::Diagnose(arguments) => diagnose::run(arguments, registry, output),
         Command::Recommend(arguments) => recommend::run(arguments, registry, output),

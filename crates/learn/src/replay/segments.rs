@@ -65,9 +65,14 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Whether nothing came after the checkpoint.
+    pub fn is_empty(&self) -> bool {
+        self.delete.is_empty() && self.cut.is_empty()
+    }
+
     /// Deletes and cuts off what came after the checkpoint.
     pub fn make(self, folder: &Path) -> Result<(), FileError> {
-        if self.delete.is_empty() && self.cut.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         for path in &self.delete {
