@@ -15,6 +15,8 @@ pub fn listen() {
     });
     // A second handler in one process is no failure: the first handler is enough.
     if let Err(ctrlc::Error::System(error)) = listening {
-        eprintln!("Ctrl-C ends this program at once, without a last checkpoint: {error}");
+        setpoint_terminal::note(format_args!(
+            "Ctrl-C ends this program at once, without a last checkpoint: {error}"
+        ));
     }
 }

@@ -1,7 +1,7 @@
 //! A disk that fails: each command is failed, and killed, at each of its operations on files. It gives a clear error and no
 //! panic, touches nothing of anyone else, and what is repeated afterwards ends as if nothing had happened.
 //!
-//! The simulator is `setpoint_files::simulator`. Here a few thousand cases; `cargo xtask soak storage` runs as many as it is given.
+//! The simulator is `setpoint_files::storage::simulator`. Here a few thousand cases; `cargo xtask soak storage` runs as many as it is given.
 
 use std::collections::BTreeMap;
 use std::fs;

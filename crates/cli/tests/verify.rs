@@ -97,8 +97,7 @@ fn every_damage_is_found_or_harmless() {
     assert!(contents(&run) == before, "it changed a file");
 
     let mut random = Stream::new(3, "damage", 0);
-    let newest =
-        before.keys().filter(|path| path.extension().is_some_and(|end| end == "checkpoint")).next_back();
+    let newest = before.keys().rfind(|path| path.extension().is_some_and(|end| end == "checkpoint"));
     let newest = newest.unwrap().clone();
     for (path, was) in &before {
         let name = path.strip_prefix(&run).unwrap().display().to_string();

@@ -15,8 +15,6 @@ pub mod lock;
 pub mod newest;
 pub mod run;
 pub mod run_folder;
-#[cfg(feature = "simulator")]
-pub mod simulator;
 pub mod storage;
 
 pub use error::FileError;

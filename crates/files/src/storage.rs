@@ -6,7 +6,10 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "simulator")]
-use crate::simulator::gate;
+pub mod simulator;
+
+#[cfg(feature = "simulator")]
+use simulator::gate;
 
 /// One operation, as the simulator sees it.
 #[derive(Clone, Copy, Debug)]

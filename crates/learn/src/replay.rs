@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_process::process::Outcome;
 
 mod batch;
+mod block;
 mod mark;
 pub mod priorities;
 pub mod segments;

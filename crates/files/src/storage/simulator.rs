@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
-use crate::storage::Operation;
+use super::Operation;
 
 /// The variable that arms the simulator.
 pub const VARIABLE: &str = "SETPOINT_STORAGE_SIMULATOR";
