@@ -108,6 +108,14 @@ impl StudyFile {
         if format > FORMAT {
             return Err(format!("it has format {format}; a newer Setpoint reads it"));
         }
+        // SQLite takes a missing end of the last page for zeros.
+        let page: u32 = connection
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .map_err(|error| text(&error))?;
+        let length = std::fs::metadata(path).map_err(|error| text(&error))?.len();
+        if !length.is_multiple_of(u64::from(page)) {
+            return Err("its end is missing".to_owned());
+        }
         let found: String = connection
             .query_row("PRAGMA integrity_check", [], |row| row.get(0))
             .map_err(|error| text(&error))?;
