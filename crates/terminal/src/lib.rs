@@ -1,6 +1,6 @@
 //! The only code that writes to standard output and to standard error.
 //!
-//! * [`visible`] – control characters as symbols, for a name in a file must not command the terminal
+//! * [`visible()`] – control characters as symbols, for a name in a file must not command the terminal
 //! * [`standard_output`] – the result of a command; its error is kept, for a lost result is a failure
 //! * [`standard_error`] – notes, progress and errors; a note that cannot be written stops nothing
 
