@@ -8,6 +8,7 @@ use setpoint_decision::project::FILE_NAME;
 use setpoint_files::run::Marker;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::run_project;
 use setpoint_policy::Policy;
 use setpoint_process::Registry;
 use toml::Value;
@@ -58,7 +59,11 @@ impl Source {
     ) -> Result<Self, Failure> {
         let marker = Marker::of(&folder.path)?;
         let differs = match project_today(folder, marker.as_ref(), arguments) {
-            Some(file) => differences(&problem.resolved(), &preparing::load(&file, registry, &[])?, problem),
+            // Without the overrides of this command: they are no difference of the files.
+            Some(file) => {
+                let run = run_project::text(folder)?;
+                differences(&run, &preparing::load(&file, registry, &[])?, problem)
+            }
             None => Vec::new(),
         };
         let source = Self {

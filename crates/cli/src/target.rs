@@ -52,13 +52,7 @@ pub fn problem_of(folder: &RunFolder, registry: &Registry, overrides: &[String])
 
 /// The run's policy; an error names the last good checkpoint.
 pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failure> {
-    if let Some(members) = seeds_of(folder)? {
-        return Err(Failure::Message(format!(
-            "{} is a training over several seeds, each with a policy of its own: name one of {}",
-            folder.path.display(),
-            members.join(", ")
-        )));
-    }
+    refuse_several_seeds(folder)?;
     let policy = Policy::load(&folder.policy()).map_err(|error| {
         if error.is_newer() {
             // The file is whole. Writing the policy again from a checkpoint would lose it.
@@ -80,6 +74,18 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
     match problem.decision.refuses(&policy) {
         None => Ok(policy),
         Some(reason) => Err(Failure::Message(reason)),
+    }
+}
+
+/// Refuses a training over several seeds, for a command that reads one training, and names the folders of the seeds.
+pub fn refuse_several_seeds(folder: &RunFolder) -> Result<(), Failure> {
+    match seeds_of(folder)? {
+        None => Ok(()),
+        Some(members) => Err(Failure::Message(format!(
+            "{} is a training over several seeds, each with a policy and metrics of its own: name one of {}",
+            folder.path.display(),
+            members.join(", ")
+        ))),
     }
 }
 

@@ -226,7 +226,7 @@ fn after_several_seeds_the_folders_of_the_seeds_are_named() {
     let root = tempfile::tempdir().unwrap();
     let project = project(root.path(), "balance", "balance", "1.0");
     done(&train(root.path(), &project, &["--seeds", "2"]));
-    for command in ["eval", "recommend"] {
+    for command in ["eval", "recommend", "diagnose"] {
         let words = ["training over several seeds", "seed-0", "seed-1"];
         refused(&setpoint_in(root.path(), &[command, text(&project)]), &words);
     }
@@ -295,7 +295,7 @@ fn a_project_and_its_runs_may_be_moved_together() {
     done(&train(&here, Path::new("shop"), &["--set", "train.checkpoint_every_updates=1"]));
     let there = root.path().join("there");
     fs::rename(&here, &there).unwrap();
-    for command in ["eval", "recommend"] {
+    for command in ["eval", "report", "recommend"] {
         ran(&setpoint_in(&there, &[command, "shop"]));
     }
     // A resume finds its instance too.

@@ -5,7 +5,7 @@ use setpoint_study::diagnose::{diagnose, read};
 
 use crate::arguments::Diagnose;
 use crate::output::{Failure, Output, Status, wrapped};
-use crate::target::{problem_of, run_folder};
+use crate::target::{problem_of, refuse_several_seeds, run_folder};
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
@@ -13,6 +13,7 @@ const WIDTH: usize = 100;
 
 pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let folder = run_folder(&arguments.run, registry)?;
+    refuse_several_seeds(&folder)?;
     let problem = problem_of(&folder, registry, &[])?;
     let lines = read(&folder)?;
     let Some(symptoms) = diagnose(&problem, &lines) else {
