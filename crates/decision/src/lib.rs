@@ -11,7 +11,6 @@
 //!
 //! This crate has no numerics, and reads no file but the project file.
 
-pub mod bounded_read;
 pub mod charter;
 pub mod constraint;
 pub mod curriculum;

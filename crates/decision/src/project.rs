@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use setpoint_files::storage;
 use toml::{Table, Value};
 
-use crate::bounded_read;
 use crate::charter::{self, Charter, Finding};
 use crate::constraint::{self, Constraint};
 use crate::curriculum::{self, Curriculum};
@@ -79,7 +79,7 @@ impl Project {
             )
         };
         let text =
-            bounded_read::read_text(&file, BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
+            storage::read_text(&file, BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let absolute = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone());
         let folder_name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use setpoint_decision::bounded_read;
 use setpoint_decision::diagnostic::suggestion;
 use setpoint_decision::project::Scenario;
 use setpoint_decision::spec::{ActionSpace, behind_number};
+use setpoint_files::storage;
 use setpoint_guard::given_state::GivenState;
 use setpoint_guard::recommend;
 use setpoint_guard::recommendation::Recommendation;
@@ -123,12 +123,12 @@ const STATE_BYTES_MAX: u64 = 1 << 26;
 fn read_json(text: &str, policy: &Policy, state: &mut GivenState) -> Result<(), Failure> {
     let refuse = |what: String| Failure::Message(format!("--state: {what}; expected {{\"wip\": 0.75, …}}"));
     let content = if text == "-" {
-        bounded_read::text_from(std::io::stdin(), STATE_BYTES_MAX)
+        storage::text_from(std::io::stdin(), STATE_BYTES_MAX)
             .map_err(|error| refuse(error.to_string()))?
     } else if text.trim_start().starts_with('{') {
         text.to_owned()
     } else {
-        bounded_read::read_text(Path::new(text), STATE_BYTES_MAX)
+        storage::read_text(Path::new(text), STATE_BYTES_MAX)
             .map_err(|error| refuse(format!("cannot read {text}: {error}")))?
     };
     let values: Map<String, Value> =

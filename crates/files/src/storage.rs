@@ -13,7 +13,7 @@ use simulator::gate;
 
 /// One operation, as the simulator sees it.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "simulator"), allow(dead_code))]
+#[cfg_attr(not(feature = "simulator"), expect(dead_code, reason = "the simulator alone reads what an operation is about"))]
 pub(crate) enum Operation<'a> {
     /// Reads a file or lists a folder.
     Read(&'a Path),
@@ -49,24 +49,32 @@ fn gate<T>(_: Operation<'_>, run: impl FnOnce() -> io::Result<T>) -> io::Result<
 
 /// The bytes of a file of at most `limit` bytes. A longer file, or an endless one, is refused after `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    gate(Operation::Read(path), || {
-        let file = File::open(path)?;
-        // Only a hint: the length of a device says nothing.
-        let length = file.metadata()?.len().min(limit);
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limit {
-            let reason = format!("it has more than {limit} bytes, the most that is read");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
-        }
-        Ok(bytes)
-    })
+    gate(Operation::Read(path), || read_from(File::open(path)?, limit))
 }
 
 /// The text of a file of at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
-    String::from_utf8(read(path, limit)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    as_text(read(path, limit)?)
+}
+
+/// Text of at most `limit` bytes from an open source, such as standard input.
+pub fn text_from(source: impl Read, limit: u64) -> io::Result<String> {
+    as_text(read_from(source, limit)?)
+}
+
+fn read_from(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let reason = format!("it has more than {limit} bytes, which is too large");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(bytes)
+}
+
+fn as_text(bytes: Vec<u8>) -> io::Result<String> {
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    String::from_utf8(bytes).map_err(not_text)
 }
 
 /// Reads a file of any length piece by piece.
@@ -208,4 +216,18 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 /// A write by a library that opens its files itself: the simulator can fail it or end the process before it.
 pub fn foreign(path: &Path) -> io::Result<()> {
     gate(Operation::Foreign(path), || Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_itself_is_allowed_and_an_endless_source_is_refused() {
+        assert_eq!(text_from(&b"four"[..], 4).unwrap(), "four");
+        assert_eq!(text_from(&b"fives"[..], 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        let error = text_from(std::io::repeat(b'x'), 70_000).unwrap_err();
+        assert!(error.to_string().contains("more than 70000 bytes"), "{error}");
+        assert_eq!(text_from(&[0xff][..], 4).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
 }

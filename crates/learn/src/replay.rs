@@ -13,6 +13,7 @@ mod batch;
 mod block;
 mod mark;
 pub mod priorities;
+mod rows;
 pub mod segments;
 
 pub use batch::Batch;

@@ -1,55 +1,33 @@
 //! A mark in a replay buffer: the buffer remembers the rows that later steps overwrite, so that it can go back to the mark.
 
-use super::{Replay, ReplayState, Shape};
+use super::rows::Rows;
+use super::{Replay, ReplayState};
 
-/// The rows since a mark that the ring has overwritten, oldest first.
+/// The rows since a mark that the ring has overwritten.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Overwritten {
     /// Steps at the mark.
     steps: u64,
-    observations: Vec<f32>,
-    choices: Vec<u32>,
-    controls: Vec<f32>,
-    rewards: Vec<f32>,
-    outcomes: Vec<u8>,
-    allowed: Vec<u8>,
-    /// Last observations that were dropped with these rows.
-    finals: Vec<(u64, Box<[f32]>)>,
+    rows: Rows,
 }
 
 impl Replay {
     /// Marks the present steps for [`Replay::go_back`]. A later mark replaces an earlier mark.
     pub fn mark(&mut self) {
-        let mut mark = self.overwritten.take().unwrap_or_default();
+        let mark = self.overwritten.get_or_insert_default();
         mark.steps = self.steps;
-        mark.observations.clear();
-        mark.choices.clear();
-        mark.controls.clear();
-        mark.rewards.clear();
-        mark.outcomes.clear();
-        mark.allowed.clear();
-        mark.finals.clear();
-        self.overwritten = Some(mark);
+        mark.rows.clear();
     }
 
     /// Remembers the row that the next step overwrites, if the mark needs it.
     pub(super) fn remember_oldest(&mut self) {
-        let capacity = self.capacity_steps as u64;
-        let Some(mark) = self.overwritten.as_mut() else { return };
-        let Some(oldest) = self.steps.checked_sub(capacity).filter(|oldest| *oldest < mark.steps) else {
-            return;
-        };
-        let Shape { lanes, features, axes, .. } = self.shape;
-        let slot = (oldest % capacity) as usize;
-        let row = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
-        mark.observations.extend_from_slice(&self.observations[row(features)]);
-        mark.choices.extend_from_slice(&self.choices[row(usize::from(axes == 0))]);
-        mark.controls.extend_from_slice(&self.controls[row(axes)]);
-        mark.rewards.extend_from_slice(&self.rewards[row(1)]);
-        mark.outcomes.extend_from_slice(&self.outcomes[row(1)]);
-        mark.allowed.extend_from_slice(&self.allowed[row(self.shape.mask_bytes())]);
-        let places = oldest * lanes as u64..(oldest + 1) * lanes as u64;
-        mark.finals.extend(self.finals.range(places).map(|(place, last)| (*place, last.clone())));
+        let Some(oldest) = self.steps.checked_sub(self.capacity_steps as u64) else { return };
+        let Some(mut mark) = self.overwritten.take_if(|mark| oldest < mark.steps) else { return };
+        if mark.rows.is_empty() {
+            mark.rows.first_step = oldest;
+        }
+        self.copy_step(oldest, &mut mark.rows);
+        self.overwritten = Some(mark);
     }
 
     /// Goes back to the mark, at which the buffer had this state. `false` if there is no such mark.
@@ -57,24 +35,8 @@ impl Replay {
         let Some(mark) = self.overwritten.take().filter(|mark| mark.steps == state.steps) else {
             return false;
         };
-        let Shape { lanes, features, axes, .. } = self.shape;
-        let (capacity, bytes) = (self.capacity_steps as u64, self.shape.mask_bytes());
-        let oldest = mark.steps.saturating_sub(capacity);
-        for index in 0..mark.rewards.len() / lanes {
-            let slot = ((oldest + index as u64) % capacity) as usize;
-            let to = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
-            let from = |width: usize| index * lanes * width..(index + 1) * lanes * width;
-            let choice = usize::from(axes == 0);
-            self.observations[to(features)].copy_from_slice(&mark.observations[from(features)]);
-            self.choices[to(choice)].copy_from_slice(&mark.choices[from(choice)]);
-            self.controls[to(axes)].copy_from_slice(&mark.controls[from(axes)]);
-            self.rewards[to(1)].copy_from_slice(&mark.rewards[from(1)]);
-            self.outcomes[to(1)].copy_from_slice(&mark.outcomes[from(1)]);
-            self.allowed[to(bytes)].copy_from_slice(&mark.allowed[from(bytes)]);
-        }
-        let end = state.steps * lanes as u64;
-        self.finals.split_off(&end);
-        self.finals.extend(mark.finals);
+        self.finals.split_off(&(state.steps * self.shape.lanes as u64));
+        self.put(&mark.rows, 0);
         self.cuts.clear();
         self.steps = state.steps;
         self.head = state.head;
@@ -87,7 +49,7 @@ impl Replay {
 mod tests {
     use setpoint_process::process::Outcome;
 
-    use super::super::Step;
+    use super::super::{Shape, Step};
     use super::*;
 
     const SHAPE: Shape = Shape { lanes: 2, features: 1, axes: 1, masked_choices: 0 };

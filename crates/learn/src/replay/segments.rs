@@ -8,10 +8,10 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 
 use super::block::{Written, append, is_of_another_format, split_block};
-use super::{Replay, ReplayState, Shape};
+use super::rows::Rows;
+use super::{Replay, ReplayState};
 use crate::error::TrainError;
 use setpoint_files::identity::Identity;
 use setpoint_files::run::Marker;
@@ -24,19 +24,6 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 const BYTES_MAX: u64 = 64 << 30;
 /// Number of older checkpoints whose data is kept: more than the number of kept checkpoints.
 const KEPT: usize = 4;
-
-/// Some steps of every lane.
-#[derive(Serialize, Deserialize)]
-struct Block {
-    first_step: u64,
-    observations: Vec<f32>,
-    choices: Vec<u32>,
-    controls: Vec<f32>,
-    rewards: Vec<f32>,
-    outcomes: Vec<u8>,
-    allowed: Vec<u8>,
-    finals: Vec<(u64, Vec<f32>)>,
-}
 
 /// Where a buffer is written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +85,7 @@ impl Segments {
         let first = self.synced.max(held_from);
         if first < replay.steps {
             atomic::create_folder(folder)?;
-            let block = replay.block(first);
+            let block = replay.rows_from(first);
             let payload = postcard::to_stdvec(&block).expect("plain data of known length serialises");
             let (path, length) = match self.current.take() {
                 Some((path, length)) if length < SEGMENT_BYTES => (path, length),
@@ -205,7 +192,7 @@ fn read_blocks(
         // The checkpoint was written after all of its blocks: what is damaged behind them a kill cut short.
         let is_behind = wanted.reached >= wanted.to;
         let written = split_block(rest).filter(Written::is_whole);
-        let block = written.as_ref().and_then(|written| postcard::from_bytes::<Block>(written.payload).ok());
+        let block = written.as_ref().and_then(|written| postcard::from_bytes::<Rows>(written.payload).ok());
         let fitting = block.filter(|block| block.fits(replay.shape));
         let (Some(block), Some(written)) = (fitting, written) else {
             if is_behind {
@@ -218,7 +205,7 @@ fn read_blocks(
             let run = marker.identity.short();
             return Err(TrainError::OtherRun { path: path.to_owned(), found, run });
         }
-        let end = block.first_step + (block.rewards.len() / replay.shape.lanes) as u64;
+        let end = block.first_step + block.steps(replay.shape);
         if end > wanted.to {
             break;
         }
@@ -233,76 +220,6 @@ fn read_blocks(
         rest = written.after;
     }
     Ok(bytes.len() - rest.len())
-}
-
-impl Replay {
-    fn block(&self, first: u64) -> Block {
-        let Shape { lanes, features, axes, .. } = self.shape;
-        let bytes = self.shape.mask_bytes();
-        let mut block = Block {
-            first_step: first,
-            observations: Vec::new(),
-            choices: Vec::new(),
-            controls: Vec::new(),
-            rewards: Vec::new(),
-            outcomes: Vec::new(),
-            allowed: Vec::new(),
-            finals: Vec::new(),
-        };
-        for step in first..self.steps {
-            let slot = (step % self.capacity_steps as u64) as usize;
-            let row = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
-            block.observations.extend_from_slice(&self.observations[row(features)]);
-            block.choices.extend_from_slice(&self.choices[row(usize::from(axes == 0))]);
-            block.controls.extend_from_slice(&self.controls[row(axes)]);
-            block.rewards.extend_from_slice(&self.rewards[row(1)]);
-            block.outcomes.extend_from_slice(&self.outcomes[row(1)]);
-            block.allowed.extend_from_slice(&self.allowed[row(bytes)]);
-        }
-        let places = first * lanes as u64..;
-        block.finals = self.finals.range(places).map(|(place, last)| (*place, last.to_vec())).collect();
-        block
-    }
-
-    /// Puts a block's steps from `wanted_from` on where they belong.
-    fn put(&mut self, block: &Block, wanted_from: u64) {
-        let Shape { lanes, features, axes, .. } = self.shape;
-        let bytes = self.shape.mask_bytes();
-        for offset in 0..block.rewards.len() / lanes {
-            let step = block.first_step + offset as u64;
-            if step < wanted_from {
-                continue;
-            }
-            let slot = (step % self.capacity_steps as u64) as usize;
-            let to = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
-            let from = |width: usize| offset * lanes * width..(offset + 1) * lanes * width;
-            let choice = usize::from(axes == 0);
-            self.observations[to(features)].copy_from_slice(&block.observations[from(features)]);
-            self.choices[to(choice)].copy_from_slice(&block.choices[from(choice)]);
-            self.controls[to(axes)].copy_from_slice(&block.controls[from(axes)]);
-            self.rewards[to(1)].copy_from_slice(&block.rewards[from(1)]);
-            self.outcomes[to(1)].copy_from_slice(&block.outcomes[from(1)]);
-            self.allowed[to(bytes)].copy_from_slice(&block.allowed[from(bytes)]);
-        }
-        for (place, last) in &block.finals {
-            if *place >= wanted_from * lanes as u64 {
-                self.finals.insert(*place, last.clone().into_boxed_slice());
-            }
-        }
-    }
-}
-
-impl Block {
-    fn fits(&self, shape: Shape) -> bool {
-        let n = self.rewards.len();
-        n.is_multiple_of(shape.lanes)
-            && self.observations.len() == n * shape.features
-            && self.choices.len() == if shape.axes == 0 { n } else { 0 }
-            && self.controls.len() == n * shape.axes
-            && self.outcomes.len() == n
-            && self.allowed.len() == n * shape.mask_bytes()
-            && self.finals.iter().all(|(_, last)| last.len() == shape.features)
-    }
 }
 
 fn first_step(path: &Path) -> Option<u64> {
@@ -321,7 +238,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::replay::Step;
+    use crate::replay::{Shape, Step};
     use crate::replay::block::MAGIC_OF_ALL;
     use setpoint_process::process::Outcome;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use setpoint_decision::bounded_read;
+use setpoint_files::storage;
 
 use super::stored::StoredManifest;
 use super::{BYTES_MAX, FORMAT, METADATA_KEY, PolicyFileError, Refusal, check, extra_name, format_1};
@@ -38,7 +38,7 @@ impl Policy {
     pub fn load(path: &Path) -> Result<Self, PolicyFileError> {
         let read = |source| PolicyFileError::Read { path: path.to_owned(), source };
         let refused = |refusal| PolicyFileError::Refused { path: path.to_owned(), refusal };
-        let bytes = bounded_read::read(path, BYTES_MAX).map_err(read)?;
+        let bytes = storage::read(path, BYTES_MAX).map_err(read)?;
         Self::from_bytes(&bytes).map_err(refused)
     }
 
