@@ -26,7 +26,9 @@ pub fn project(json: &str) -> Result<Project, PyErr> {
     let text = toml::to_string(&value).map_err(|error| {
         PyValueError::new_err(format!("this cannot be written as a project file: {error}"))
     })?;
-    Project::from_text("setpoint.toml", &text, &[]).map_err(|error| refused(&error))
+    let mut project = Project::from_text("setpoint.toml", &text, &[]).map_err(|error| refused(&error))?;
+    project.is_from_code = true;
+    Ok(project)
 }
 
 /// The reward that the source of a process uses. A process that is not known is refused when it is looked for.

@@ -73,9 +73,7 @@ def test_iql_learns_from_the_log_alone(log):
     assert mean > ENOUGH, mean
 
 
-def test_a_process_is_learnt_from_a_log_and_stepped_like_any(log, tmp_path, monkeypatch):
-    # The file of the model lies below the folder of the work.
-    monkeypatch.chdir(tmp_path)
+def test_a_process_is_learnt_from_a_log_and_stepped_like_any(log, tmp_path):
     keys = dict(like="cart-pole", log=log, data=COLUMNS, model=str(tmp_path / "learnt.safetensors"), max_steps=30)
     env = setpoint.ProcessEnv("learned", **keys, reward={"upright": 1.0, "model_uncertainty": -0.1})
     observation, _ = env.reset(seed=1)

@@ -1,4 +1,5 @@
-//! Long suites: the tests of failing disks and of two commands at once, with as many cases as a machine has hours for.
+//! Long suites: the tests of failing disks and of two commands at once, with as many cases as a machine has hours for, and the
+//! tests that CI leaves out because they take long.
 //!
 //! `cargo xtask soak` runs some 10⁵ cases of storage and 1,000 schedules in about an hour on two cores.
 
@@ -34,5 +35,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         println!("{suite}: {variable}={count} in {:.0} s", started.elapsed().as_secs_f64());
     }
+    let started = Instant::now();
+    let ignored = ["test", "--workspace", "--", "--ignored"];
+    if !Command::new(env!("CARGO")).args(ignored).status()?.success() {
+        return Err("a test that takes long found a fault".into());
+    }
+    println!("tests that take long: {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
 }

@@ -11,6 +11,7 @@ use setpoint_learn::train::new_run;
 
 use crate::arguments::{Compare, Train, Tune};
 use crate::output::{Failure, Output};
+use crate::target::TRAININGS;
 
 /// The options of the command about its run.
 pub struct Place<'a> {
@@ -50,7 +51,7 @@ impl<'a> Place<'a> {
     pub fn start(&self) -> Start {
         match (self.resume, self.force) {
             (false, false) => Start::New,
-            (false, true) => Start::Anew,
+            (false, true) => Start::Cleared,
             (true, false) => Start::Resume,
             (true, true) => Start::ResumeWithoutLogs,
         }
@@ -59,7 +60,7 @@ impl<'a> Place<'a> {
     /// The folder of the run: the given one, the one to resume, or a new one. What `--force` deletes is named here.
     pub fn folder(&self, problem: &Problem, output: &Output) -> Result<RunFolder, Failure> {
         if let Some(path) = self.run_dir {
-            if self.start() == Start::Anew
+            if self.start() == Start::Cleared
                 && let Some(Marker { kind, identity, begun, .. }) = Marker::of(path)?
             {
                 let (folder, what) = (path.display(), kind.words());
@@ -78,7 +79,9 @@ impl<'a> Place<'a> {
             return Ok(RunFolder::create_under(self.runs, name, label, &self.seeds, SystemTime::now())?);
         }
         let found = newest(self.runs, name, Some(&project.folder), &[self.kind])?;
-        match (found.newest, found.of_another_kind) {
+        // A search or a comparison is never taken for a training.
+        let confused = |kind: &Kind| TRAININGS.contains(kind) && TRAININGS.contains(&self.kind);
+        match (found.newest, found.of_another_kind.filter(|(_, kind)| confused(kind))) {
             // A newer run of another kind: which one to continue is the user's to say.
             (newest, Some((other, kind))) => Err(Failure::Message(format!(
                 "the newest run of {name} is {} ({}), and this command continues {}: name the run with --run-dir{}",

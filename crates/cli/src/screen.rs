@@ -14,7 +14,7 @@ use setpoint_terminal::{standard_error, visible_beside_colour};
 /// Drawings in a second, at most.
 const HERTZ: u8 = 20;
 
-/// Rows and columns of the terminal; `None` if standard error is none, or one that cannot move its cursor.
+/// Rows and columns of the terminal; `None` without a terminal there, or with one that cannot move its cursor.
 pub fn size() -> Option<(usize, usize)> {
     let (rows, columns) = Term::stderr().size_checked()?;
     (standard_error::is_terminal() && !console::is_dumb()).then_some((rows.into(), columns.into()))

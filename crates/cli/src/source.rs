@@ -1,7 +1,7 @@
 //! The run that a command reads: which run, which policy, and what the project file says differently today.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use setpoint_decision::project::FILE_NAME;
@@ -59,11 +59,19 @@ impl Source {
     ) -> Result<Self, Failure> {
         let marker = Marker::of(&folder.path)?;
         let differs = match project_today(folder, marker.as_ref(), arguments) {
-            // Without the overrides of this command: they are no difference of the files.
-            Some(file) => {
-                let run = run_project::text(folder)?;
-                differences(&run, &preparing::load(&file, registry, &[])?, problem)
-            }
+            Some(file) => match preparing::load(&file, registry, &[]) {
+                // Without the overrides of this command: they are no difference of the files.
+                Ok(today) => differences(&run_project::text(folder)?, &today, problem),
+                Err(error) if arguments.as_trained => {
+                    output.line(format!("! the project file cannot be read today: {}", error.title));
+                    Vec::new()
+                }
+                Err(mut error) => {
+                    let help = "--as-trained uses the run without a look at its project file";
+                    error.help = Some(error.help.map_or(help.to_owned(), |other| format!("{other}; {help}")));
+                    return Err(error.into());
+                }
+            },
             None => Vec::new(),
         };
         let source = Self {
@@ -163,12 +171,4 @@ fn flatten(key: &str, value: &Value, into: &mut BTreeMap<String, String>) {
         }
         value => drop(into.insert(key.to_owned(), value.to_string())),
     }
-}
-
-/// Whether a path is a run's folder, of whatever kind and age.
-pub fn is_run(path: &Path) -> Result<bool, Failure> {
-    let given = RunFolder::at(path);
-    let is_from_before =
-        given.policy().is_file() || given.checkpoints().is_dir() || given.evidence("seeds").is_file();
-    Ok(is_from_before || Marker::of(path)?.is_some())
 }

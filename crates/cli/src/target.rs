@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_files::newest::newest;
-use setpoint_files::run::{Kind, Marker};
+use setpoint_files::run::{Kind, Marker, is_run};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_files::{FileError, storage};
 use setpoint_learn::checkpoint;
@@ -17,22 +18,24 @@ use setpoint_process::Registry;
 use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
 use crate::preparing;
-use crate::source::is_run;
+
+/// The kinds of run that have a policy, or a policy of each seed.
+pub const TRAININGS: [Kind; 2] = [Kind::Training, Kind::Seeds];
 
 /// Finds the run: the given one, or the newest training of a project, of one seed or of several.
-pub fn run_folder(arguments: &RunArguments, registry: &Registry) -> Result<RunFolder, Failure> {
-    if is_run(&arguments.run)? {
-        return Ok(RunFolder::at(&arguments.run));
-    }
-    let problem = preparing::load(&arguments.run, registry, &[])?;
-    newest_of(&problem, &arguments.runs, &arguments.run)
+pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
+    newest_of(&arguments.run, &arguments.runs, &TRAININGS)
 }
 
-/// The newest training of a project that `given` names.
-pub fn newest_of(problem: &Problem, runs: &Path, given: &Path) -> Result<RunFolder, Failure> {
-    let project = &problem.decision.project;
+/// The given run, or the newest run of a project. The process of the project is not opened: that may take long or write files.
+pub fn newest_of(given: &Path, runs: &Path, kinds: &[Kind]) -> Result<RunFolder, Failure> {
+    let folder = RunFolder::at(given);
+    if is_run(&folder) {
+        return Ok(folder);
+    }
+    let project = Project::load(given, &[])?;
     let name = &project.charter.name;
-    let found = newest(runs, name, Some(&project.folder), &[Kind::Training, Kind::Seeds])?;
+    let found = newest(runs, name, Some(&project.folder), kinds)?;
     found.newest.map(|(run, _)| run).ok_or_else(|| {
         let another = found.of_another.map_or(String::new(), |other| {
             format!(" (a run of that name belongs to the project in {})", other.display())

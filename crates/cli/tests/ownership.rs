@@ -87,15 +87,23 @@ fn a_used_folder_is_refused_and_left_as_it_is() {
     refused(&setpoint_in(root.path(), &tune), &["holds one training", "setpoint train"]);
     assert!(content(&root.path().join("r")) == before);
 
-    // With --force it is named, deleted and made anew; what others put there stays.
-    fs::write(root.path().join("r/notes.txt"), "mine").unwrap();
+    // With --force it is named, deleted and made again; what others put there stays, in the run's own folders too.
+    let foreign =
+        ["notes.txt", "evidence/notes.json", "checkpoints/best.checkpoint", "tensorboard/other", "seed-9/x"];
+    for file in foreign {
+        let path = root.path().join("r").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "mine").unwrap();
+    }
     let again = train(root.path(), &project, &["--run-dir", "r", "--seed", "5", "--force"]);
     done(&again);
     assert!(String::from_utf8_lossy(&again.stdout).contains("deleting one training in r"));
     done(&train(root.path(), &project, &["--run-dir", "fresh", "--seed", "5"]));
     let policy = |run: &str| fs::read(root.path().join(run).join("policy.safetensors")).unwrap();
     assert!(policy("r") == policy("fresh"));
-    assert_eq!(fs::read_to_string(root.path().join("r/notes.txt")).unwrap(), "mine");
+    for file in foreign {
+        assert_eq!(fs::read_to_string(root.path().join("r").join(file)).unwrap(), "mine", "{file}");
+    }
 }
 
 #[test]
@@ -207,6 +215,43 @@ fn a_project_takes_its_own_newest_run_and_not_that_of_a_namesake() {
     refused(&setpoint_in(root.path(), &["eval", text(&third)]), &["has no run", "belongs to the project in"]);
 }
 
+/// A copy of a checkpoint under another name is the user's: no resume takes it for the newest, and none deletes it.
+#[test]
+fn a_copy_of_a_checkpoint_is_not_resumed_and_not_deleted() {
+    let root = tempfile::tempdir().unwrap();
+    let project = project(root.path(), "balance", "balance", "1.0");
+    let arguments = ["--run-dir", "r", "--set", "train.checkpoint_every_updates=1"];
+    done(&train(root.path(), &project, &arguments));
+    let run = root.path().join("r");
+    let policy = fs::read(run.join("policy.safetensors")).unwrap();
+    let checkpoints = || {
+        let mut all: Vec<PathBuf> =
+            fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        all.sort();
+        all
+    };
+    let oldest = checkpoints().remove(0);
+    let copy = run.join("checkpoints/before-the-change.checkpoint");
+    fs::copy(&oldest, &copy).unwrap();
+    fs::remove_file(run.join("summary.json")).unwrap();
+    let before = checkpoints();
+    done(&train(root.path(), &project, &[&arguments[..], &["--resume"]].concat()));
+    assert!(fs::read(run.join("policy.safetensors")).unwrap() == policy);
+    assert_eq!(checkpoints(), before);
+}
+
+/// A search or a comparison that came later does not stand in the way of a training's resume.
+#[test]
+fn a_resume_takes_the_newest_run_of_its_kind() {
+    let root = tempfile::tempdir().unwrap();
+    let project = project(root.path(), "balance", "balance", "1.0");
+    done(&train(root.path(), &project, &["--seed", "3"]));
+    let compare =
+        ["compare", text(&project), "--algorithms", "ppo,q-learning", "--seeds", "1", "--share", "0.01"];
+    done(&setpoint_in(root.path(), &[&compare[..], &["--set", "evaluate.episodes=2"]].concat()));
+    done(&train(root.path(), &project, &["--seed", "3", "--resume"]));
+}
+
 /// Names begin with the time. A clock that went back must not make an old run the newest.
 #[test]
 fn the_newest_run_is_the_last_one_whatever_the_clock_says() {
@@ -253,6 +298,15 @@ fn what_the_project_file_says_today_is_told_and_other_constraints_are_refused() 
     let accepted = eval(&["--as-trained", "--json"]);
     ran(&accepted);
     assert_eq!(json(&accepted)["source"]["differs"][0]["today"], "0.02");
+    // A project file that cannot be read cannot be compared: that is refused too, unless the user accepts it.
+    write("[process");
+    let run =
+        fs::read_dir(root.path().join("runs/line-interventions")).unwrap().next().unwrap().unwrap().path();
+    let named = |extra: &[&str]| {
+        setpoint_in(root.path(), &[&["eval", text(&run), "--episodes", "5"], extra].concat())
+    };
+    refused(&named(&[]), &["setpoint.toml", "--as-trained"]);
+    ran(&named(&["--as-trained"]));
     // Another weight is told, and the run's own is used.
     write(&text_of.replace("throughput_uph = 1.2", "throughput_uph = 7.5"));
     let told = eval(&[]);

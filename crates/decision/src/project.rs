@@ -62,6 +62,9 @@ pub struct Project {
     pub evaluate: Evaluate,
     /// `[tune.ranges]`
     pub tuning: Ranges,
+    /// Whether a program of the user wrote it. Such a project may name files anywhere; a project file, which may come from
+    /// elsewhere, writes only below its folder.
+    pub is_from_code: bool,
     pub(crate) document: Document,
 }
 
@@ -78,8 +81,7 @@ impl Project {
                 help,
             )
         };
-        let text =
-            storage::read_text(&file, BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
+        let text = storage::read_text(&file, BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let absolute = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone());
         let folder_name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -134,6 +136,7 @@ impl Project {
         top.finish()?;
         let folder = PathBuf::new();
         Ok(Self {
+            is_from_code: false,
             folder,
             charter,
             process,

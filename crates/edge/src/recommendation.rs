@@ -123,8 +123,7 @@ const STATE_BYTES_MAX: u64 = 1 << 26;
 fn read_json(text: &str, policy: &Policy, state: &mut GivenState) -> Result<(), Failure> {
     let refuse = |what: String| Failure::Message(format!("--state: {what}; expected {{\"wip\": 0.75, …}}"));
     let content = if text == "-" {
-        storage::text_from(std::io::stdin(), STATE_BYTES_MAX)
-            .map_err(|error| refuse(error.to_string()))?
+        storage::text_from(std::io::stdin(), STATE_BYTES_MAX).map_err(|error| refuse(error.to_string()))?
     } else if text.trim_start().starts_with('{') {
         text.to_owned()
     } else {

@@ -65,20 +65,7 @@ impl Candidate {
         if let Some(marker) = Marker::of(path)? {
             return Ok(Some(Self { kind: marker.kind, marker: Some(marker) }));
         }
-        let run = RunFolder::at(path);
-        // A run from before markers is known by its files.
-        let kind = if run.evidence("seeds").is_file() {
-            Kind::Seeds
-        } else if run.project_file().is_file() {
-            Kind::Training
-        } else if run.comparison_file().is_file() {
-            Kind::Comparison
-        } else if run.search_file().is_file() {
-            Kind::Search
-        } else {
-            return Ok(None);
-        };
-        Ok(Some(Self { kind, marker: None }))
+        Ok(Kind::by_files(&RunFolder::at(path)).map(|kind| Self { kind, marker: None }))
     }
 
     /// The folder of its project, if that is there and is another one.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
 use crate::lock::{self, Lock, LockError};
-use crate::run_folder::{RunFolder, timestamp};
+use crate::run_folder::{RunFolder, is_checkpoint, is_events, is_segment, timestamp};
 use crate::storage;
 use crate::{FileError, atomic};
 
@@ -48,6 +48,19 @@ impl Kind {
             Self::Seeds => "a training over several seeds",
             Self::Comparison => "a comparison of algorithms",
             Self::Search => "a search for options",
+        }
+    }
+
+    /// What a run without a marker is, by its files; `None` for a folder that is no run.
+    pub fn by_files(folder: &RunFolder) -> Option<Self> {
+        if folder.search_file().is_file() {
+            Some(Self::Search)
+        } else if folder.comparison_file().is_file() {
+            Some(Self::Comparison)
+        } else if folder.evidence("seeds").is_file() {
+            Some(Self::Seeds)
+        } else {
+            (folder.checkpoints().is_dir() || folder.policy().is_file()).then_some(Self::Training)
         }
     }
 
@@ -150,7 +163,7 @@ pub enum Start {
     /// In a folder that is not there, or is empty.
     New,
     /// As [`Start::New`], after everything of the run in that folder was deleted.
-    Anew,
+    Cleared,
     /// Where it stopped.
     Resume,
     /// Where it stopped, although lines of its logs are missing or were changed: the lines that are there are kept.
@@ -232,9 +245,9 @@ impl Run {
     pub fn open(folder: &RunFolder, new: &NewRun<'_>, start: Start) -> Result<Self, RunError> {
         match start {
             Start::New => Self::begin(folder, new),
-            Start::Anew => match Marker::of(&folder.path)? {
+            Start::Cleared => match Marker::of(&folder.path)? {
                 None => Self::begin(folder, new),
-                Some(old) => Self::begin_anew(folder, new, &old),
+                Some(_) => Self::begin_cleared(folder, new),
             },
             Start::Resume | Start::ResumeWithoutLogs => Self::resume(folder, new),
             Start::Part(whole) => match Marker::of(&folder.path)? {
@@ -261,9 +274,12 @@ impl Run {
     }
 
     /// Deletes everything that the run of a folder has written, its marker last. Files of others stay.
-    fn begin_anew(folder: &RunFolder, new: &NewRun<'_>, old: &Marker) -> Result<Self, RunError> {
+    fn begin_cleared(folder: &RunFolder, new: &NewRun<'_>) -> Result<Self, RunError> {
         let lock = Lock::of(&folder.path, new.kind.command())?;
-        clear(folder, old)?;
+        // Under the lock, for it may be another run by now.
+        if let Some(old) = Marker::of(&folder.path)? {
+            clear(folder, &old)?;
+        }
         let marker = new.marker(&folder.path, false);
         write_marker(&folder.path, &marker)?;
         Ok(Self { folder: folder.clone(), marker, resumed: false, _lock: lock })
@@ -271,16 +287,12 @@ impl Run {
 
     fn resume(folder: &RunFolder, new: &NewRun<'_>) -> Result<Self, RunError> {
         let path = &folder.path;
-        let known = Marker::of(path)?;
-        if known.is_none() && !is_from_before(folder)? {
+        // Looked at before anything is written, and again under the lock.
+        if find(folder, new)?.is_none() && !is_from_before(folder)? {
             return Err(RunError::Nothing { folder: path.clone() });
         }
         let lock = Lock::of(path, new.kind.command())?;
-        let marker = match known {
-            Some(marker) if marker.kind != new.kind => {
-                let (found, wanted) = (marker.kind, new.kind);
-                return Err(RunError::OtherKind { folder: path.clone(), found, wanted });
-            }
+        let marker = match find(folder, new)? {
             Some(marker) => marker,
             None => {
                 let marker = new.marker(path, true);
@@ -289,6 +301,17 @@ impl Run {
             }
         };
         Ok(Self { folder: folder.clone(), marker, resumed: true, _lock: lock })
+    }
+}
+
+/// The marker of a run of the kind that is wanted; a run of another kind is refused.
+fn find(folder: &RunFolder, new: &NewRun<'_>) -> Result<Option<Marker>, RunError> {
+    let marker = Marker::of(&folder.path)?;
+    match &marker {
+        Some(Marker { kind, .. }) if *kind != new.kind => {
+            Err(RunError::OtherKind { folder: folder.path.clone(), found: *kind, wanted: new.kind })
+        }
+        _ => Ok(marker),
     }
 }
 
@@ -375,41 +398,82 @@ fn is_from_before(folder: &RunFolder) -> Result<bool, FileError> {
     Ok(!entries.is_empty() || folder.search_file().is_file())
 }
 
-/// Deletes what a run has written, but for its marker and its lock.
+/// Deletes what a run has written, but for its marker and its lock. Whatever else lies in its folders stays.
 fn clear(folder: &RunFolder, marker: &Marker) -> Result<(), FileError> {
-    for part in parts(folder, marker.identity)? {
-        clear(&part.0, &part.1)?;
-        atomic::remove_file(&part.0.path.join(MARKER))?;
-        let _ = atomic::remove_file(&part.0.path.join(lock::FILE));
-        // The folder of an algorithm or of a proof holds the folders of its seeds; files of others keep it.
-        let _ = std::fs::remove_dir(&part.0.path);
-        part.0.path.parent().filter(|parent| *parent != folder.path).map(std::fs::remove_dir);
-    }
-    for owned in folder.owned() {
-        if owned.is_dir() && !owned.is_symlink() {
-            atomic::remove_folder(&owned)?;
-        } else {
-            atomic::remove_file(&owned)?;
+    for (part, marker) in parts(folder, marker.identity)? {
+        clear(&part, &marker)?;
+        atomic::remove_file(&part.path.join(MARKER))?;
+        atomic::remove_file(&part.path.join(lock::FILE))?;
+        remove_if_empty(&part.path)?;
+        // The folder of an algorithm or of a proof holds the folders of its seeds.
+        if let Some(around) = part.path.parent().filter(|around| *around != folder.path) {
+            remove_if_empty(around)?;
         }
+    }
+    for own in folder.own_folders() {
+        for file in entries(&own)?.iter().filter(|file| is_own(file)) {
+            atomic::remove_file(file)?;
+        }
+        remove_if_empty(&own)?;
+    }
+    for file in folder.own_files() {
+        atomic::remove_file(&file)?;
     }
     atomic::sweep(&folder.path)
 }
 
-/// The runs that are part of a run: at most two folders deep, as `seed-0` or `ppo/seed-0`.
-pub fn parts(folder: &RunFolder, whole: Identity) -> Result<Vec<(RunFolder, Marker)>, FileError> {
-    let list = |path: &Path| -> Result<Vec<PathBuf>, FileError> {
-        let entries = storage::list(path).map_err(FileError::on("list", path))?;
-        Ok(entries.into_iter().filter(|entry| entry.is_dir() && !entry.is_symlink()).collect())
+/// Whether a file in one of the folders of a run has a name, or for evidence a beginning, that only a run writes.
+fn is_own(file: &Path) -> bool {
+    let is_evidence = || {
+        let is_json = file.extension().is_some_and(|extension| extension == "json");
+        let beginning = b"{\n  \"format\": ";
+        is_json && storage::begins_with(file, beginning).is_ok_and(|begins| begins)
     };
+    is_checkpoint(file) || is_segment(file) || is_events(file) || atomic::is_temporary(file) || is_evidence()
+}
+
+fn remove_if_empty(folder: &Path) -> Result<(), FileError> {
+    match storage::remove_empty_folder(folder) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+            Err(FileError::on("delete the folder", folder)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    storage::list(folder).map_err(FileError::on("list", folder))
+}
+
+/// The runs that are part of a run.
+fn parts(folder: &RunFolder, whole: Identity) -> Result<Vec<(RunFolder, Marker)>, FileError> {
     let mut found = Vec::new();
-    for child in list(&folder.path)? {
-        let mut candidates = vec![child.clone()];
-        candidates.extend(list(&child)?);
-        for candidate in candidates {
-            if let Some(marker) = Marker::of(&candidate)?.filter(|marker| marker.part_of == Some(whole)) {
-                found.push((RunFolder::at(candidate), marker));
-            }
+    for run in runs_below(folder)? {
+        if let Some(marker) = Marker::of(&run.path)?.filter(|marker| marker.part_of == Some(whole)) {
+            found.push((run, marker));
         }
     }
     Ok(found)
+}
+
+/// The runs in the folder of a run, at most two folders deep: as `seed-0` or `ppo/seed-0`.
+pub fn runs_below(folder: &RunFolder) -> Result<Vec<RunFolder>, FileError> {
+    let folders = |path: &Path| -> Result<Vec<RunFolder>, FileError> {
+        let folders = entries(path)?.into_iter().filter(|entry| entry.is_dir() && !entry.is_symlink());
+        Ok(folders.map(RunFolder::at).collect())
+    };
+    let mut found = Vec::new();
+    for child in folders(&folder.path)? {
+        if is_run(&child) {
+            found.push(child);
+        } else if !folder.own_folders().contains(&child.path) {
+            found.extend(folders(&child.path)?.into_iter().filter(is_run));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a folder holds a run, whatever the state of its files.
+pub fn is_run(folder: &RunFolder) -> bool {
+    folder.path.join(MARKER).exists() || Kind::by_files(folder).is_some()
 }

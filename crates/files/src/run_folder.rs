@@ -122,14 +122,15 @@ impl RunFolder {
         self.path.join("evidence").join(format!("{name}.json"))
     }
 
-    /// Everything directly in the folder that a run writes, but for its marker, its lock, and the runs that are part of it.
-    pub fn owned(&self) -> Vec<PathBuf> {
+    /// The folders that a run writes into, but for the runs that are part of it.
+    pub fn own_folders(&self) -> [PathBuf; 4] {
+        [self.checkpoints(), self.replay(), self.tensorboard(), self.path.join("evidence")]
+    }
+
+    /// The files directly in the folder that a run writes, but for its marker and its lock.
+    pub fn own_files(&self) -> Vec<PathBuf> {
         let side = |end: &str| self.path.join(format!("{SEARCH}{end}"));
         vec![
-            self.checkpoints(),
-            self.replay(),
-            self.tensorboard(),
-            self.path.join("evidence"),
             self.metrics(),
             self.episodes(),
             self.policy(),
@@ -150,6 +151,31 @@ impl RunFolder {
     pub fn read(path: &Path) -> Result<String, FileError> {
         storage::read_text(path, TEXT_BYTES_MAX).map_err(FileError::on("read", path))
     }
+}
+
+/// Whether a file has the name of a checkpoint: eight digits or more. Copies under other names are somebody else's.
+pub fn is_checkpoint(path: &Path) -> bool {
+    is_numbered(path, "checkpoint", 8)
+}
+
+/// Whether a file has the name of a segment of a replay buffer: fourteen digits or more.
+pub fn is_segment(path: &Path) -> bool {
+    is_numbered(path, "replay", 14)
+}
+
+/// How the name of an event file of TensorBoard begins and ends: readers look for the beginning.
+pub const EVENTS_NAME: (&str, &str) = ("events.out.tfevents.", ".setpoint");
+
+/// Whether a file has the name of an event file of ours.
+pub fn is_events(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(EVENTS_NAME.0) && name.ends_with(EVENTS_NAME.1)
+}
+
+fn is_numbered(path: &Path, extension: &str, digits: usize) -> bool {
+    let stem = path.file_stem().unwrap_or_default().as_encoded_bytes();
+    let has_extension = path.extension().is_some_and(|found| found == extension);
+    has_extension && stem.len() >= digits && stem.iter().all(u8::is_ascii_digit)
 }
 
 /// A project's name as a folder name: letters, digits, `-`, `_` and `.` stay, all else becomes `-`.
@@ -189,6 +215,27 @@ mod tests {
         assert_eq!(timestamp(at(1_798_761_599)), "20261231T235959Z");
         assert_eq!(file_name("../a b/ü"), "..-a-b-ü");
         assert_eq!(file_name(".."), "project");
+    }
+
+    #[test]
+    fn copies_under_other_names_are_no_files_of_a_run() {
+        for name in ["00000012.checkpoint", "123456789.checkpoint"] {
+            assert!(is_checkpoint(Path::new(name)), "{name}");
+        }
+        for name in [
+            "best.checkpoint",
+            "00000012 copy.checkpoint",
+            "12.checkpoint",
+            "00000012.checkpoint.bak",
+            ".checkpoint",
+        ] {
+            assert!(!is_checkpoint(Path::new(name)), "{name}");
+        }
+        assert!(
+            is_segment(Path::new("replay/00000000000900.replay")) && !is_segment(Path::new("game1.replay"))
+        );
+        assert!(is_events(Path::new("events.out.tfevents.17.5.3.setpoint")));
+        assert!(!is_events(Path::new("events.out.tfevents.17.5.3")));
     }
 
     #[test]

@@ -13,7 +13,10 @@ use simulator::gate;
 
 /// One operation, as the simulator sees it.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "simulator"), expect(dead_code, reason = "the simulator alone reads what an operation is about"))]
+#[cfg_attr(
+    not(feature = "simulator"),
+    expect(dead_code, reason = "the simulator alone reads what an operation is about")
+)]
 pub(crate) enum Operation<'a> {
     /// Reads a file or lists a folder.
     Read(&'a Path),
@@ -75,6 +78,15 @@ fn read_from(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 fn as_text(bytes: Vec<u8>) -> io::Result<String> {
     let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
     String::from_utf8(bytes).map_err(not_text)
+}
+
+/// Whether a file begins with these bytes.
+pub fn begins_with(path: &Path, beginning: &[u8]) -> io::Result<bool> {
+    gate(Operation::Read(path), || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(beginning.len() as u64).read_to_end(&mut bytes)?;
+        Ok(bytes == beginning)
+    })
 }
 
 /// Reads a file of any length piece by piece.
@@ -197,6 +209,11 @@ pub fn remove_folder(path: &Path) -> io::Result<()> {
             remove(&entry)?;
         }
     }
+    remove_empty_folder(path)
+}
+
+/// Deletes an empty folder; one that is not there is deleted already.
+pub fn remove_empty_folder(path: &Path) -> io::Result<()> {
     gate(Operation::RemoveFolder(path), || match fs::remove_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

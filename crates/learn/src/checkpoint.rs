@@ -9,6 +9,7 @@ use crate::error::TrainError;
 use setpoint_files::append::Extent;
 use setpoint_files::identity::Identity;
 use setpoint_files::run::Marker;
+use setpoint_files::run_folder::is_checkpoint;
 use setpoint_files::{FileError, atomic, storage};
 
 /// Number of the layout.
@@ -239,7 +240,7 @@ pub fn last_good(folder: &Path) -> Option<PathBuf> {
 /// All checkpoints of a folder, oldest first.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut paths = storage::list(folder).map_err(FileError::on("list", folder))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "checkpoint"));
+    paths.retain(|path| is_checkpoint(path));
     Ok(paths)
 }
 

@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::metrics::MetricsLine;
+use setpoint_files::run_folder::{EVENTS_NAME, is_events};
 use setpoint_files::storage::{self, Writer};
 use setpoint_files::{FileError, atomic};
 
-/// The name of an event file: readers look for this, and take files in the order of their names.
-const NAME: &str = "events.out.tfevents.";
-const NAME_END: &str = ".setpoint";
 /// The wire types in use.
 const VARINT: u8 = 0;
 const FIXED_64: u8 = 1;
@@ -35,7 +33,8 @@ impl EventFile {
         atomic::create_folder(folder)?;
         let seconds = now();
         let (whole, rest) = (seconds as u64, (1e6 * seconds.fract()) as u64);
-        let name = format!("{NAME}{whole:010}.{rest:06}.{}{NAME_END}", std::process::id());
+        let (begin, end) = EVENTS_NAME;
+        let name = format!("{begin}{whole:010}.{rest:06}.{}{end}", std::process::id());
         let path = folder.join(name);
         let file = Writer::create(&path).map_err(FileError::on("write", &path))?;
         let mut events = Self { path, file: BufWriter::new(file), action_names };
@@ -80,8 +79,7 @@ impl EventFile {
 /// Deletes the event files of a folder: they are about updates that are repeated. Files of other writers stay.
 pub fn delete_events(folder: &Path) -> Result<(), FileError> {
     for path in storage::list(folder).map_err(FileError::on("list", folder))? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(NAME) && name.ends_with(NAME_END) {
+        if is_events(&path) {
             storage::remove(&path).map_err(FileError::on("delete", &path))?;
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use setpoint_decision::Project;
 use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_files::identity::Identity;
-use setpoint_files::run::{Kind, MARKER, Marker};
+use setpoint_files::run::{Kind, MARKER, Marker, runs_below};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_files::{atomic, lock, storage};
 use setpoint_learn::run_project;
@@ -22,8 +22,6 @@ use crate::compare::Settings;
 
 /// How often a run that is written meanwhile is looked at, until a look sees no change between two files.
 const LOOKS: usize = 3;
-/// Parts lie at most two folders deep, as `seed-0` or `ppo/seed-0`.
-const DEPTH: usize = 2;
 const RESTORE: &str = "restore it from a copy";
 const MEASURE: &str = "measure again, or restore it from a copy";
 
@@ -65,24 +63,6 @@ impl Verified {
     }
 }
 
-/// Whether a folder holds a run, whatever the state of its files.
-pub fn is_run(folder: &RunFolder) -> bool {
-    folder.path.join(MARKER).exists() || guessed(folder).is_some()
-}
-
-/// What a run without a good marker is, by its files.
-fn guessed(folder: &RunFolder) -> Option<Kind> {
-    if folder.search_file().is_file() {
-        Some(Kind::Search)
-    } else if folder.comparison_file().is_file() {
-        Some(Kind::Comparison)
-    } else if folder.evidence("seeds").is_file() {
-        Some(Kind::Seeds)
-    } else {
-        (folder.checkpoints().is_dir() || folder.policy().is_file()).then_some(Kind::Training)
-    }
-}
-
 /// Looks at a run.
 pub fn verify(folder: &RunFolder, tools: &Tools<'_>) -> Verified {
     looked_at(folder, None, tools)
@@ -104,7 +84,7 @@ fn look(folder: &RunFolder, whole: Option<Identity>, tools: &Tools<'_>) -> Verif
     let in_use = lock::holder_of(&folder.path);
     let marker = Marker::of(&folder.path);
     let known = marker.as_ref().ok().and_then(Option::as_ref);
-    let kind = known.map(|marker| marker.kind).or_else(|| guessed(folder));
+    let kind = known.map(|marker| marker.kind).or_else(|| Kind::by_files(folder));
     let mut findings = Vec::new();
     let (mut identity, mut policy) = (None, None);
     match kind {
@@ -123,7 +103,8 @@ fn look(folder: &RunFolder, whole: Option<Identity>, tools: &Tools<'_>) -> Verif
     leftovers(folder, in_use.is_some(), &mut findings);
     let parts = match kind {
         Some(Kind::Training) | None => Vec::new(),
-        _ => parts(folder, DEPTH)
+        _ => runs_below(folder)
+            .unwrap_or_default()
             .iter()
             .map(|part| looked_at(part, known.map(|marker| marker.identity), tools))
             .collect(),
@@ -318,21 +299,4 @@ fn leftovers(folder: &RunFolder, in_use: bool, findings: &mut Vec<Finding>) {
             findings.push(Finding::absent(&name, "the rest of a process that was killed; it may be deleted"));
         }
     }
-}
-
-/// The runs below a run.
-fn parts(folder: &RunFolder, depth: usize) -> Vec<RunFolder> {
-    let mut found = Vec::new();
-    for path in storage::list(&folder.path).unwrap_or_default() {
-        if !path.is_dir() || path.is_symlink() || folder.owned().contains(&path) {
-            continue;
-        }
-        let part = RunFolder::at(path);
-        if is_run(&part) {
-            found.push(part);
-        } else if depth > 1 {
-            found.extend(parts(&part, depth - 1));
-        }
-    }
-    found
 }

@@ -12,7 +12,7 @@ use setpoint_process::Registry;
 const WIDTH: usize = 100;
 
 pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run, registry)?;
+    let folder = run_folder(&arguments.run)?;
     refuse_several_seeds(&folder)?;
     let problem = problem_of(&folder, registry, &[])?;
     let lines = read(&folder)?;

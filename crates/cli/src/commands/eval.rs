@@ -11,7 +11,7 @@ use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run, registry)?;
+    let folder = run_folder(&arguments.run)?;
     let problem = problem_of(&folder, registry, &arguments.evaluation.overrides())?;
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;

@@ -15,7 +15,7 @@ use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run, registry)?;
+    let folder = run_folder(&arguments.run)?;
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
@@ -26,7 +26,7 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let mut hashes = named(Hashes::default(), &folder, &problem, &policy)?;
     let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];
     if let Some(run) = &arguments.against {
-        let against = run_folder(&RunArguments { run: run.clone(), ..arguments.run.clone() }, registry)?;
+        let against = run_folder(&RunArguments { run: run.clone(), ..arguments.run.clone() })?;
         let other = problem_of(&against, registry, &[])?;
         let policy = policy_of(&against, &other)?;
         if let Some(reason) = problem.decision.refuses(&policy) {

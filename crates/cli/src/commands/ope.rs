@@ -13,8 +13,7 @@ use setpoint_policy::Policy;
 use crate::arguments::Ope;
 use crate::output::{Failure, Output, Status, number, table, wrapped};
 use crate::preparing::{self, Preparing};
-use crate::source::is_run;
-use crate::target::{newest_of, policy_of};
+use crate::target::{TRAININGS, newest_of, policy_of};
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
@@ -69,12 +68,7 @@ impl Judged {
             Ok(Self::Policy { name: folder.path.display().to_string(), policy })
         };
         match arguments.policy.as_deref() {
-            None => {
-                let given = &arguments.project.project;
-                let is_given = is_run(given)?;
-                let newest = || newest_of(problem, &arguments.runs, given);
-                of_run(&if is_given { RunFolder::at(given) } else { newest()? })
-            }
+            None => of_run(&newest_of(&arguments.project.project, &arguments.runs, &TRAININGS)?),
             Some(path) if path.is_dir() => of_run(&RunFolder::at(path)),
             Some(path) if path.is_file() => {
                 let policy = Policy::load(path)?;

@@ -10,7 +10,7 @@ use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Recommend, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run, registry)?;
+    let folder = run_folder(&arguments.run)?;
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;

@@ -10,7 +10,7 @@ use crate::target::{problem_of, run_folder};
 use setpoint_process::Registry;
 
 pub fn run(arguments: &arguments::Report, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run, registry)?;
+    let folder = run_folder(&arguments.run)?;
     let problem = problem_of(&folder, registry, &[])?;
     write(&problem, &folder, output)?;
     output.document("report", Status::Done, json!({ "run": folder.path, "report": folder.report() }));

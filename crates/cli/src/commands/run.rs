@@ -42,7 +42,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         return Ok(Status::Done);
     }
     let folder = place.folder(&problem, output)?;
-    let trained = train::one(&problem, arguments, &folder, output)?;
+    let trained = train::one(&problem, arguments, (&folder, place.start()), output)?;
     if trained.summary.ending == Ending::Interrupted {
         return Ok(train::interrupted(&folder, output));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use setpoint_files::atomic;
-use setpoint_files::run::Run;
+use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
@@ -30,7 +30,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         return Ok(Status::Done);
     }
     let folder = place.folder(&problem, output)?;
-    let trained = one(&problem, arguments, &folder, output)?;
+    let trained = one(&problem, arguments, (&folder, place.start()), output)?;
     if trained.summary.ending == Ending::Interrupted {
         return Ok(interrupted(&folder, output));
     }
@@ -46,7 +46,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
 pub fn one(
     problem: &Problem,
     arguments: &Train,
-    folder: &RunFolder,
+    (folder, start): (&RunFolder, Start),
     output: &Output,
 ) -> Result<Trained, Failure> {
     let settings = &problem.decision.project.train;
@@ -60,7 +60,7 @@ pub fn one(
         problem,
         TrainOptions {
             folder: Some(folder.clone()),
-            start: Place::of_training(arguments, problem).start(),
+            start,
             threads: cores(arguments.threads),
             stop: &interrupt::STOP,
             progress: &mut |progress| shown.update(progress),

@@ -6,7 +6,6 @@ use serde_json::json;
 use setpoint_decision::data;
 use setpoint_evidence::{Hashes, evidence_file};
 use setpoint_files::newest::newest;
-use setpoint_files::run::Kind;
 use setpoint_learn::problem::Problem;
 use setpoint_log::audit::{Audit, Severity};
 use setpoint_log::mapping::Unmapped;
@@ -19,6 +18,7 @@ use crate::arguments::Validate;
 use crate::output::{Failure, Output, Status, number, table, thousands, wrapped};
 use crate::preparing;
 use crate::screen;
+use crate::target::TRAININGS;
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
@@ -110,8 +110,7 @@ fn store(
         return Ok(Some(path.clone()));
     }
     let project = &problem.decision.project;
-    let kinds = [Kind::Training, Kind::Seeds];
-    let found = newest(&arguments.runs, &project.charter.name, Some(&project.folder), &kinds)?;
+    let found = newest(&arguments.runs, &project.charter.name, Some(&project.folder), &TRAININGS)?;
     let Some((folder, _)) = found.newest else {
         output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
         return Ok(None);

@@ -1,24 +1,23 @@
 //! `setpoint verify`
 
-use setpoint_decision::Project;
-use setpoint_files::newest::newest;
 use setpoint_files::run::Kind;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::verify::Level;
 use setpoint_process::Registry;
-use setpoint_study::verify::{Tools, Verified, is_run, verify};
+use setpoint_study::verify::{Tools, Verified, verify};
 
 use crate::arguments::Verify;
 use crate::output::{Failure, Output, Status, wrapped};
 use crate::preparing;
 use crate::study_file::StudyFile;
+use crate::target::newest_of;
 
 /// Columns of a message.
 const WIDTH: usize = 100;
 const KINDS: [Kind; 4] = [Kind::Training, Kind::Seeds, Kind::Comparison, Kind::Search];
 
 pub fn run(arguments: &Verify, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = folder(arguments)?;
+    let folder = newest_of(&arguments.run, &arguments.runs, &KINDS)?;
     let open = |folder: &RunFolder, overrides: &[String]| {
         preparing::load_run(folder, registry, overrides).map_err(|error| error.to_string())
     };
@@ -27,21 +26,6 @@ pub fn run(arguments: &Verify, registry: &Registry, output: &Output) -> Result<S
     let status = if verified.is_good() { Status::Done } else { Status::GateFailed };
     output.document("verify", status, &verified);
     Ok(status)
-}
-
-/// The given run, or the newest run of a project. The process of the project is not opened: that may write files.
-fn folder(arguments: &Verify) -> Result<RunFolder, Failure> {
-    let given = RunFolder::at(&arguments.run);
-    if is_run(&given) {
-        return Ok(given);
-    }
-    let project = Project::load(&arguments.run, &[])?;
-    let name = &project.charter.name;
-    let found = newest(&arguments.runs, name, Some(&project.folder), &KINDS)?;
-    found.newest.map(|(folder, _)| folder).ok_or_else(|| {
-        let (runs, given) = (arguments.runs.display(), given.path.display());
-        Failure::Message(format!("{given} is no run, and {name} has no run under {runs} yet"))
-    })
 }
 
 fn show(verified: &Verified, output: &Output) {

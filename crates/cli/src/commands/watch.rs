@@ -17,7 +17,7 @@ use setpoint_process::Registry;
 const EVERY: Duration = Duration::from_millis(250);
 
 pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = running(arguments, registry)?;
+    let folder = running(arguments)?;
     let problem = problem_of(&folder, registry, &[])?;
     let Some(mut dashboard) = Dashboard::new(&problem, &folder) else {
         return Err(Failure::Message(
@@ -44,10 +44,10 @@ pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<St
 }
 
 /// A run that has begun or ended; for several seeds the run with the newest log.
-fn running(arguments: &Watch, registry: &Registry) -> Result<RunFolder, Failure> {
+fn running(arguments: &Watch) -> Result<RunFolder, Failure> {
     let given = RunFolder::at(&arguments.run.run);
     if given.metrics().is_file() {
         return Ok(given);
     }
-    crate::target::run_folder(&arguments.run, registry)
+    crate::target::run_folder(&arguments.run)
 }

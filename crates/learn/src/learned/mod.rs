@@ -55,7 +55,7 @@ pub const UNCERTAINTY_MAX: f32 = 100.0;
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let project = request.project;
     let keys = Keys::read(&request.section, request.folder)?;
-    let place = Place::of(&keys.model, request.folder);
+    let place = if project.is_from_code { Place::Named } else { Place::of(&keys.model, request.folder) };
     if place == Place::Elsewhere {
         let title = format!("`model` leads out of the project's folder, to {}", keys.model.display());
         let help = "a learned process is stored below the folder of its project file";
@@ -97,7 +97,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         let title = format!("no process can be learned from {}: {what}", keys.log.display());
         project.section("process").error("log", &title, "too little data", "log more episodes")
     })?;
-    if place == Place::Below {
+    if matches!(place, Place::Below | Place::Named) {
         file::store(&keys.model, &model, &hash).map_err(unusable)?;
     }
     Ok(Arc::new(Learned::new(project, model, &*factory, keys)?))

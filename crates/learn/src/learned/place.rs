@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use setpoint_files::run::Marker;
+use setpoint_files::run::is_run;
 use setpoint_files::run_folder::RunFolder;
 
 /// Whether the model's file may be written.
@@ -14,6 +14,8 @@ pub enum Place {
     /// It lies elsewhere, and the project is the resolved project of a run, which names the file of its own project. The file is
     /// read and never written.
     OfRun,
+    /// A program of the user names it, wherever it lies.
+    Named,
     /// It lies elsewhere.
     Elsewhere,
 }
@@ -28,7 +30,7 @@ impl Place {
         };
         if is_below {
             Self::Below
-        } else if is_run(folder) {
+        } else if is_run(&RunFolder::at(folder)) {
             Self::OfRun
         } else {
             Self::Elsewhere
@@ -45,11 +47,6 @@ fn destination(path: &Path) -> Option<PathBuf> {
         }
         Err(_) => None,
     }
-}
-
-/// Whether a folder is a run's; a run from before markers has checkpoints.
-fn is_run(folder: &Path) -> bool {
-    matches!(Marker::of(folder), Ok(Some(_))) || RunFolder::at(folder).checkpoints().is_dir()
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-
 use super::block::{Written, append, is_of_another_format, split_block};
 use super::rows::Rows;
 use super::{Replay, ReplayState};
 use crate::error::TrainError;
 use setpoint_files::identity::Identity;
 use setpoint_files::run::Marker;
+use setpoint_files::run_folder::is_segment;
 use setpoint_files::storage::{self, Writer};
 use setpoint_files::{FileError, atomic};
 
@@ -229,7 +229,7 @@ fn first_step(path: &Path) -> Option<u64> {
 /// Segments of a folder, oldest first.
 fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut paths = storage::list(folder).map_err(FileError::on("list", folder))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "replay"));
+    paths.retain(|path| is_segment(path));
     Ok(paths)
 }
 
@@ -238,8 +238,8 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::replay::{Shape, Step};
     use crate::replay::block::MAGIC_OF_ALL;
+    use crate::replay::{Shape, Step};
     use setpoint_process::process::Outcome;
 
     const SHAPE: Shape = Shape { lanes: 2, features: 3, axes: 1, masked_choices: 0 };
