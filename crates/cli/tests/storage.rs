@@ -23,17 +23,14 @@ struct Subject {
     command: &'static [&'static str],
     /// The operation at which each of them is killed; 0 for none.
     killed_at: u64,
-    /// The command that repeats it once there is a run to continue.
-    again: &'static [&'static str],
+    /// A command whose success shows that the repetition ended well, if not the repetition itself.
+    shown_by: Option<&'static [&'static str]>,
     /// Files below `work` that must end as in an undisturbed run.
     results: &'static [&'static str],
 }
 
 const TRAIN: &[&str] = &["train", "p", "--run-dir", "r", "--threads", "1", "--plain"];
-const RESUME: &[&str] = &["train", "p", "--run-dir", "r", "--threads", "1", "--plain", "--resume"];
 const TUNE: &[&str] = &["tune", "p", "--run-dir", "t", "--threads", "1", "--trials", "2", "--seeds", "2"];
-const TUNE_AGAIN: &[&str] =
-    &["tune", "p", "--run-dir", "t", "--threads", "1", "--trials", "2", "--seeds", "2", "--resume"];
 const COMPARE: &[&str] = &[
     "compare",
     "p",
@@ -48,26 +45,8 @@ const COMPARE: &[&str] = &[
     "--seeds",
     "2",
 ];
-const COMPARE_AGAIN: &[&str] = &[
-    "compare",
-    "p",
-    "--run-dir",
-    "c",
-    "--threads",
-    "1",
-    "--algorithms",
-    "dqn,q-learning",
-    "--share",
-    "1",
-    "--seeds",
-    "2",
-    "--resume",
-];
 const SEEDS: &[&str] = &["train", "p", "--run-dir", "s", "--threads", "1", "--plain", "--seeds", "2"];
-const SEEDS_AGAIN: &[&str] =
-    &["train", "p", "--run-dir", "s", "--threads", "1", "--plain", "--seeds", "2", "--resume"];
 const RUN: &[&str] = &["run", "p", "--run-dir", "r", "--threads", "1", "--plain"];
-const RUN_AGAIN: &[&str] = &["run", "p", "--run-dir", "r", "--threads", "1", "--plain", "--resume"];
 const VALIDATE: &[&str] = &["validate", "p", "--data", "log.csv", "--output", "found.json"];
 const LEARNED: &[&str] = &["check", "l", "--steps", "10"];
 const EVAL: &[&str] = &["eval", "r"];
@@ -79,7 +58,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: TRAIN,
-        again: RESUME,
+        shown_by: None,
         results: &["r/policy.safetensors", "r/episodes.csv"],
     },
     Subject {
@@ -87,7 +66,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: SEEDS,
-        again: SEEDS_AGAIN,
+        shown_by: None,
         results: &["s/seed-0/policy.safetensors", "s/seed-1/policy.safetensors"],
     },
     Subject {
@@ -95,7 +74,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: TUNE,
-        again: TUNE_AGAIN,
+        shown_by: None,
         results: &["t/trial-000/policy.safetensors", "t/trial-001/policy.safetensors"],
     },
     Subject {
@@ -103,15 +82,15 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: COMPARE,
-        again: COMPARE_AGAIN,
+        shown_by: None,
         results: &["c/dqn/seed-0/policy.safetensors", "c/q-learning/seed-1/policy.safetensors"],
     },
     Subject {
         name: "train --resume",
         before: &[TRAIN],
         killed_at: 45,
-        command: RESUME,
-        again: RESUME,
+        command: TRAIN,
+        shown_by: None,
         results: &["r/policy.safetensors", "r/episodes.csv"],
     },
     Subject {
@@ -119,7 +98,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: RUN,
-        again: RUN_AGAIN,
+        shown_by: None,
         results: &["r/policy.safetensors", "r/episodes.csv"],
     },
     Subject {
@@ -127,7 +106,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: VALIDATE,
-        again: VALIDATE,
+        shown_by: None,
         results: &["found.json", "log.csv"],
     },
     Subject {
@@ -135,7 +114,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: LEARNED,
-        again: LEARNED,
+        shown_by: None,
         results: &["l/learned-process.safetensors", "log.csv"],
     },
     Subject {
@@ -143,7 +122,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[TRAIN],
         killed_at: 0,
         command: EVAL,
-        again: EVAL,
+        shown_by: None,
         results: &["r/policy.safetensors"],
     },
     Subject {
@@ -151,7 +130,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[TRAIN],
         killed_at: 0,
         command: FAULTS,
-        again: FAULTS,
+        shown_by: None,
         results: &["r/policy.safetensors"],
     },
     Subject {
@@ -159,7 +138,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[TRAIN, EVAL],
         killed_at: 0,
         command: &["report", "r"],
-        again: &["report", "r"],
+        shown_by: None,
         results: &["r/policy.safetensors", "r/report.html"],
     },
     Subject {
@@ -167,7 +146,7 @@ const SUBJECTS: &[Subject] = &[
         before: &[],
         killed_at: 0,
         command: &["new", "line", "--process", "cart-pole"],
-        again: &["check", "line", "--steps", "10"],
+        shown_by: Some(&["check", "line", "--steps", "10"]),
         results: &["line/setpoint.toml"],
     },
 ];
@@ -273,7 +252,7 @@ impl Undisturbed {
         let work = end.path().join("work");
         copy(&start.path().join("work"), &work);
         let count = end.path().join("count");
-        let output = setpoint(&work, subject.command, Some(&format!("count={}", count.display())));
+        let output = started_or_resumed(&work, subject.command, Some(&format!("count={}", count.display())));
         assert!(matches!(output.status.code(), Some(0 | 1)), "{}: {}", subject.name, binary::stderr(&output));
         let operations = fs::read_to_string(&count).unwrap().parse().unwrap();
         let read = |name: &&'static str| (*name, without_times(fs::read(work.join(name)).unwrap()));
@@ -302,7 +281,7 @@ fn case(subject: &Subject, undisturbed: &Undisturbed, simulated: &str) -> Result
     let fail = |what: &str, output: &Output| {
         Err(format!("{} with {simulated}: {what}: {}", subject.name, binary::stderr(output)))
     };
-    let disturbed = setpoint(&work, subject.command, Some(&simulated.to_owned()));
+    let disturbed = started_or_resumed(&work, subject.command, Some(&simulated.to_owned()));
     let code = disturbed.status.code();
     if binary::stderr(&disturbed).contains("panicked") || !matches!(code, Some(0..=2 | KILLED)) {
         return fail("it broke", &disturbed);
@@ -329,15 +308,17 @@ fn case(subject: &Subject, undisturbed: &Undisturbed, simulated: &str) -> Result
     Ok(())
 }
 
-/// Repeats the command: it continues if a run was begun, otherwise it begins.
+/// Repeats the command, and shows how that ended.
 fn repeat(subject: &Subject, work: &Path) -> Output {
-    if subject.again.contains(&"--resume") {
-        let folder = subject.again[subject.again.iter().position(|word| *word == "--run-dir").unwrap() + 1];
-        let begun = work.join(folder).join("run.json").is_file();
-        return setpoint(work, if begun { subject.again } else { subject.command }, None);
-    }
-    let first = setpoint(work, subject.command, None);
-    if subject.name == "new" { setpoint(work, subject.again, None) } else { first }
+    let again = started_or_resumed(work, subject.command, None);
+    subject.shown_by.map_or(again, |command| setpoint(work, command, None))
+}
+
+/// Runs a command; in a folder that holds a run it resumes.
+fn started_or_resumed(work: &Path, command: &[&str], simulated: Option<&String>) -> Output {
+    let folder = command.iter().position(|word| *word == "--run-dir").map(|place| command[place + 1]);
+    let resumes = folder.is_some_and(|folder| work.join(folder).join("run.json").is_file());
+    setpoint(work, &[command, if resumes { &["--resume"] } else { &[] }].concat(), simulated)
 }
 
 /// The disturbances of a subject: every operation is failed in several ways, and killed at with several draws.

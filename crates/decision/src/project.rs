@@ -103,8 +103,19 @@ impl Project {
         Self::from_text("defaults", &text, &[]).expect("a project needs no more than a kind and a reward")
     }
 
+    /// The project of the same text with more overrides. Its file is not read again.
+    pub fn with_overrides(&self, overrides: &[String]) -> Result<Self, Box<Diagnostic>> {
+        let mut project = Self::of(self.document.clone(), overrides, &self.charter.name)?;
+        project.folder.clone_from(&self.folder);
+        project.is_from_code = self.is_from_code;
+        Ok(project)
+    }
+
     fn read(name: &str, text: &str, overrides: &[String], fallback: &str) -> Result<Self, Box<Diagnostic>> {
-        let mut document = Document::parse(name, text)?;
+        Self::of(Document::parse(name, text)?, overrides, fallback)
+    }
+
+    fn of(mut document: Document, overrides: &[String], fallback: &str) -> Result<Self, Box<Diagnostic>> {
         for assignment in overrides {
             document.set(assignment)?;
         }

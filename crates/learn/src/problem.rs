@@ -65,6 +65,23 @@ impl Problem {
         recipes: &Recipes,
         progress: OnProgress<'_>,
     ) -> Result<Self, Box<Diagnostic>> {
+        Self::build(decision, recipes, None, progress)
+    }
+
+    /// The same problem with other options, by overrides such as `train.ppo.gamma=0.9`. Reads no file again: the process is
+    /// shared, and so is the log if its source stays.
+    pub fn with_overrides(&self, overrides: &[String]) -> Result<Self, Box<Diagnostic>> {
+        let project = self.decision.project.with_overrides(overrides)?;
+        let decision = Decision::new(project, Arc::clone(&self.decision.factory))?;
+        Self::build(decision, &self.recipes, Some(self), &mut |_| {})
+    }
+
+    fn build(
+        decision: Decision,
+        recipes: &Recipes,
+        known: Option<&Self>,
+        progress: OnProgress<'_>,
+    ) -> Result<Self, Box<Diagnostic>> {
         let (project, spec) = (&decision.project, decision.spec());
         if let Some(number) = Policy::unstorable(spec, &project.constraints) {
             let title = format!("no policy file can store a policy of the process {}: {number}", spec.kind);
@@ -93,8 +110,14 @@ impl Problem {
         }
         let mut problem = Self { decision, recipes: recipes.clone(), options, transitions: None };
         if let Some(source) = problem.options.source() {
-            let log = source.open(&problem.decision, progress)?;
-            problem.transitions = Some(Arc::new(Transitions::new(log, &problem.spec().action)));
+            let known = known.filter(|known| known.options.source() == Some(source));
+            problem.transitions = match known.and_then(|known| known.transitions.clone()) {
+                Some(transitions) => Some(transitions),
+                None => {
+                    let log = source.open(&problem.decision, progress)?;
+                    Some(Arc::new(Transitions::new(log, &problem.spec().action)))
+                }
+            };
         }
         Ok(problem)
     }

@@ -77,13 +77,8 @@ impl Trial {
     }
 }
 
-/// Reads a project with overrides.
-pub type Open<'a> = dyn Fn(&[String]) -> Result<Problem, Box<Diagnostic>> + Sync + 'a;
-
 /// A project's search.
 pub struct Plan<'a> {
-    /// Reads the project with overrides.
-    pub open: &'a Open<'a>,
     /// The project without overrides.
     pub problem: &'a Problem,
     /// Number of trials.
@@ -207,7 +202,7 @@ impl Plan<'_> {
     ) -> Result<Option<Vec<Trial>>, SearchError> {
         let ranges = ranges(self.problem);
         // Names and types are checked before anything is trained.
-        (self.open)(&self.trial(&ranges, &tried, 1).overrides(self.algorithm()))?;
+        self.problem.with_overrides(&self.trial(&ranges, &tried, 1).overrides(self.algorithm()))?;
         for begin in (0..self.trials).step_by(GENERATION) {
             let generation = begin..(begin + GENERATION).min(self.trials);
             for index in generation.clone() {
@@ -312,7 +307,7 @@ impl Plan<'_> {
 
     /// Trains one trial further and scores it; `false` if it was stopped.
     fn judge(&self, trial: &mut Trial, rung: usize, steps: &mut dyn FnMut(u64)) -> Result<bool, TrainError> {
-        let mut problem = match (self.open)(&trial.overrides(self.algorithm())) {
+        let mut problem = match self.problem.with_overrides(&trial.overrides(self.algorithm())) {
             Ok(problem) => problem,
             Err(error) => {
                 trial.failed = Some(error.to_string());

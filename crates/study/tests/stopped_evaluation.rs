@@ -113,7 +113,7 @@ fn seeds(problem: &Problem, folder: &Path, stops_at: u64) -> Option<Vec<Evaluati
 fn search(problem: &Problem, folder: &Path, tried: Vec<Trial>, stops_at: u64) -> (Vec<Trial>, bool) {
     let run = run(problem, folder, Kind::Search);
     begin(stops_at);
-    let plan = Plan { open: &open, problem, trials: 2, seeds: 1, at_once: 1, run: &run, stop: &STOP };
+    let plan = Plan { problem, trials: 2, seeds: 1, at_once: 1, run: &run, stop: &STOP };
     let mut judged = tried.clone();
     let mut keep = |news: News<'_>| {
         if let News::Judged(trial) = news {

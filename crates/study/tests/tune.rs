@@ -25,8 +25,7 @@ fn search(folder: &Path, mut kept: Vec<Trial>, limit: Option<Duration>) -> (Vec<
     let stop = AtomicBool::new(false);
     let start = if folder.join("run.json").is_file() { Start::Resume } else { Start::New };
     let run = Run::open(&RunFolder::at(folder), &new_run(&problem, Kind::Search), start).unwrap();
-    let plan =
-        Plan { open: &open, problem: &problem, trials: 5, seeds: 1, at_once: 2, run: &run, stop: &stop };
+    let plan = Plan { problem: &problem, trials: 5, seeds: 1, at_once: 2, run: &run, stop: &stop };
     let over = std::thread::scope(|scope| {
         if let Some(limit) = limit {
             let stop = &stop;

@@ -36,13 +36,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     let file = StudyFile::open(&folder.search_file(), &problem.resolved())?;
     let tried = file.trials()?;
     interrupt::listen();
-    let open = |overrides: &[String]| {
-        let mut all = given.set.clone();
-        all.extend_from_slice(overrides);
-        preparing::load(&given.project, registry, &all)
-    };
     let plan = Plan {
-        open: &open,
         problem: &problem,
         trials: (arguments.trials as usize).max(tried.len()),
         seeds: arguments.seeds,
@@ -120,7 +114,7 @@ fn carry_out(
             if best.settings.is_empty() {
                 Ok(Some(None))
             } else {
-                let tuned = (plan.open)(&best.overrides(plan.problem.options.name()))?;
+                let tuned = plan.problem.with_overrides(&best.overrides(plan.problem.options.name()))?;
                 plan.prove(&tuned, &mut news).map(|proof| proof.map(Some))
             }
         }
