@@ -12,6 +12,7 @@ pub mod assembly_setup;
 pub mod cart_pole;
 pub mod condition_monitoring;
 pub mod gymnasium;
+mod instance_text;
 pub mod inventory;
 pub mod job_shop;
 pub mod mountain_car;
