@@ -1,7 +1,7 @@
 //! Text files of shops: lines, words and numbers, with errors that show their place.
 //!
-//! A byte order mark, blank lines, lines of punctuation alone (`+++++`), and comments are passed over. A comment begins
-//! with `#` or `//` anywhere in a line, or with `!` at its beginning. Lines end with LF, CR or both.
+//! A byte order mark, blank lines, rules (`+++++`, also `+++ EOF +++`), a line `EOF` and comments are passed over. A comment
+//! begins with `#` or `//` anywhere in a line, or with `!` at its beginning. Lines end with LF, CR or both.
 
 use std::fs::File;
 use std::io::Read;
@@ -85,8 +85,15 @@ impl<'a> InstanceText<'a> {
             let end = [line.find('#'), line.find("//")].into_iter().flatten().min();
             Line(line[..end.unwrap_or(line.len())].split_whitespace().map(word).collect())
         });
-        let is_rule = |line: &Line<'_>| line.0.iter().all(|(word, _)| word.chars().all(is_punctuation));
-        lines.filter(|line| !line.0.is_empty() && !line.0[0].0.starts_with('!') && !is_rule(line)).collect()
+        let passed_over = |line: &Line<'_>| match line.0.first() {
+            None => true,
+            Some((word, _)) => {
+                word.starts_with('!')
+                    || is_rule(word)
+                    || word.eq_ignore_ascii_case("eof") && line.0.len() == 1
+            }
+        };
+        lines.filter(|line| !passed_over(line)).collect()
     }
 
     /// The place behind the last of these lines, or the end of the text if there is none.
@@ -174,8 +181,9 @@ impl<'a> InstanceText<'a> {
     }
 }
 
-fn is_punctuation(c: char) -> bool {
-    matches!(c, '+' | '-' | '=' | '*' | '_' | '~')
+/// Whether a word is a rule between parts of a file, such as `+++++`.
+fn is_rule(word: &str) -> bool {
+    word.len() > 1 && word.chars().all(|c| matches!(c, '+' | '-' | '=' | '*' | '_' | '~'))
 }
 
 /// The text of a file; errors name the file by the given path and explain the `format`.

@@ -103,8 +103,15 @@ impl Dialect {
     fn decorated(&self, lines: Vec<String>, random: &mut Stream) -> String {
         let mut text = String::from(if self.mark { "\u{feff}" } else { "" });
         if self.comments {
-            let preface =
-                ["A shop of 3 halls, see chapter 2", "# 7 7", "// 4 1 1", "! 9", "+++++++", "hall 5"];
+            let preface = [
+                "A shop of 3 halls, see chapter 2",
+                "# 7 7",
+                "// 4 1 1",
+                "! 9",
+                "+++++++",
+                "-- part 1 --",
+                "hall 5",
+            ];
             let count = random.below(4);
             (0..count).for_each(|_| text += &(one_of(random, &preface).to_owned() + self.line_end));
         }
@@ -116,7 +123,7 @@ impl Dialect {
             text += self.line_end;
         }
         if self.comments {
-            text += one_of(random, &["", "-----", "# end", "\n\n"]);
+            text += one_of(random, &["", "-----", "# end", "\n\n", "+++ EOF +++", "eof"]);
         }
         text
     }

@@ -18,7 +18,8 @@ pub const OPERATIONS_MAX: usize = 10_000;
 /// The forms of a file, for people.
 pub const FORMAT: &str = "a line `jobs machines` (then perhaps an upper bound on the makespan), then one row per job: pairs `machine duration` \
      in the job's order; or Taillard's form: the matrix of times, then the matrix of machines. Machines are counted from 0 \
-     or from 1; lines that begin with # are comments";
+     or from 1; lines that begin with # are comments. A shop with a choice of machines (.fjs) is kind = \
+     \"flexible-job-shop\"";
 
 /// The classical instances: name, text, proven optimal makespan.
 const BUILTIN: [(&str, &str, u32); 8] = [
