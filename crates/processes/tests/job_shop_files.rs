@@ -376,7 +376,7 @@ fn a_file_of_several_instances_wants_a_choice() {
     let east = "east: 2 jobs on 2 machines, in the standard form, machines counted from 0".to_owned();
 
     let (kept, messages) = open("file = \"halls.txt\"\ninstance = \"west\"").unwrap();
-    assert_eq!(messages, [west.clone()]);
+    assert_eq!(messages, std::slice::from_ref(&west));
     assert_eq!((kept["file"].as_str(), kept["instance"].as_str()), (Some(path.as_str()), Some("west")));
     // A run opens the same shop from any folder.
     let again = opened(Path::new("/"), &toml::to_string(&kept).unwrap()).unwrap();

@@ -80,13 +80,13 @@ impl Layout {
     }
 
     /// Number of features.
-    pub fn len(&self) -> usize {
+    fn features_count(&self) -> usize {
         self.jobs * PER_JOB + self.machines * PER_MACHINE + self.jobs * self.machines * PER_PAIR + 1
     }
 
     /// Names, units and bounds.
     pub fn features(&self) -> Vec<Feature> {
-        let mut features = Vec::with_capacity(self.len());
+        let mut features = Vec::with_capacity(self.features_count());
         (0..self.jobs).for_each(|job| features.extend(self.features_of_job(job)));
         (0..self.machines).for_each(|machine| features.extend(self.features_of_machine(machine)));
         for job in 0..self.jobs {
@@ -190,7 +190,7 @@ impl Layout {
         let complete = done as usize == instance.operations();
         for (machine, row) in of_machines.chunks_exact_mut(PER_MACHINE).enumerate() {
             row[0] = flag(machine == schedule.machine && !complete);
-            row[1] = self.from_now(schedule, schedule.free[machine]);
+            row[1] = self.counted_from_now(schedule, schedule.free[machine]);
             row[2] = (schedule.load[machine] / self.horizon).min(1.0);
         }
         progress[0] = done as f32 / instance.operations() as f32;
@@ -208,8 +208,8 @@ impl Layout {
         row[job::REMAINING_OPERATIONS] = remaining as f32 / self.operations_max;
         let machines = next.map_or(0, |next| instance.alternatives(next).count());
         row[job::MACHINES] = machines as f32 / self.machines as f32;
-        row[job::WAITED] = next.map_or(0.0, |_| (-self.from_now(schedule, ready)).max(0.0));
-        row[job::STARTS_IN] = start.map_or(0.0, |start| self.from_now(schedule, start));
+        row[job::WAITED] = next.map_or(0.0, |_| (-self.counted_from_now(schedule, ready)).max(0.0));
+        row[job::STARTS_IN] = start.map_or(0.0, |start| self.counted_from_now(schedule, start));
         row[job::SLACK] = (schedule.bound.saturating_sub(chain_end) as f32 / self.horizon).min(1.0);
     }
 
@@ -219,14 +219,14 @@ impl Layout {
             let duration = next.and_then(|next| instance.duration(next, machine));
             row[pair::DURATION] = duration.unwrap_or(0) as f32 / self.duration_max;
             row[pair::ENDS_IN] = duration.map_or(1.0, |duration| {
-                self.from_now(schedule, schedule.earliest_start(job, machine) + duration)
+                self.counted_from_now(schedule, schedule.earliest_start(job, machine) + duration)
             });
             row[pair::IN_CONFLICT] = flag(schedule.in_conflict[job * self.machines + machine]);
         }
     }
 
     /// Times beyond the horizon are rare, and all mean "much later".
-    fn from_now(&self, schedule: &PartialSchedule, time: u32) -> f32 {
+    fn counted_from_now(&self, schedule: &PartialSchedule, time: u32) -> f32 {
         ((time as f32 - schedule.now as f32) / self.horizon).clamp(-1.0, 1.0)
     }
 }
@@ -263,7 +263,7 @@ mod tests {
         schedule.begin(&instance);
         schedule.take(&instance, 0, 0);
         assert_eq!((schedule.machine, schedule.now, schedule.bound), (1, 3, 7));
-        let mut observation = vec![9.0; layout.len()];
+        let mut observation = vec![9.0; layout.features_count()];
         layout.observe(&instance, &schedule, &mut observation);
         #[rustfmt::skip]
         let expected = [
