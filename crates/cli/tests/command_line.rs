@@ -11,7 +11,7 @@ mod binary;
 #[test]
 fn a_new_project_is_whole_but_its_charter_must_be_answered() {
     let root = tempfile::tempdir().unwrap();
-    for kind in ["assembly-line", "assembly-setup", "job-shop"] {
+    for kind in ["assembly-line", "assembly-setup", "job-shop", "flexible-job-shop"] {
         let project = root.path().join(kind);
         assert_eq!(setpoint(&["new", text(&project), "--process", kind]).status.code(), Some(0));
         let output = setpoint(&["check", text(&project), "--json"]);
@@ -23,6 +23,9 @@ fn a_new_project_is_whole_but_its_charter_must_be_answered() {
         // Every option in a comment of the template exists, with its default.
         let file = project.join("setpoint.toml");
         let template = std::fs::read_to_string(&file).unwrap();
+        if kind == "flexible-job-shop" {
+            assert!(template.contains("\n# machines_per_operation = [1, 3]\n"), "{template}");
+        }
         let start = template.find("[train.ppo]").unwrap();
         let uncommented = template[start..].replace("\n# ", "\n").replace("required_lift_percent = 10", "");
         std::fs::write(&file, format!("{}{uncommented}", &template[..start])).unwrap();
@@ -43,6 +46,7 @@ fn ready_projects_pass_their_checks() {
         "condition-monitoring",
         "job-shop",
         "job-shop-ft06",
+        "flexible-job-shop",
     ];
     for name in names {
         let output = setpoint(&["check", text(&projects().join(name))]);

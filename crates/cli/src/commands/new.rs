@@ -23,7 +23,7 @@ pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Stat
     }
     let name = arguments.name.file_name().map_or("my-decision".into(), |name| name.to_string_lossy());
     atomic::create_folder(&arguments.name)?;
-    atomic::replace(&file, template(&name, factory.spec(), &keys).as_bytes())?;
+    atomic::replace(&file, template(&name, factory.as_ref(), &keys).as_bytes())?;
     output.line(format!("wrote {}", file.display()));
     output.line(format!(
         "next: answer the five questions in it, then `setpoint check {0}` and `setpoint run {0}`",
@@ -69,9 +69,10 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
 }
 
 /// The file's text: every section, every key that people change, its meaning, and its default.
-fn template(name: &str, spec: &Spec, keys: &str) -> String {
-    [charter(name, spec), process(spec, keys), reward(spec), rules(spec), training(), evaluation(spec)]
-        .join("\n\n")
+fn template(name: &str, factory: &dyn Factory, keys: &str) -> String {
+    let spec = factory.spec();
+    let process = process(spec, keys) + &defaults(factory, keys);
+    [charter(name, spec), process, reward(spec), rules(spec), training(), evaluation(spec)].join("\n\n")
         + "\n"
 }
 
@@ -102,6 +103,15 @@ fn process(spec: &Spec, keys: &str) -> String {
             .to_owned(),
     };
     format!("[process]\nkind = \"{kind}\"\n{keys}{max_steps}")
+}
+
+/// The process's own keys with their defaults, as comments; not the numbers of its dynamics, which `setpoint list processes
+/// KIND` shows.
+fn defaults(factory: &dyn Factory, given: &str) -> String {
+    let described = |key: &str| factory.spec().parameters.iter().any(|parameter| parameter.name == key);
+    let parameters = factory.parameters();
+    let absent = parameters.iter().filter(|(key, _)| given.is_empty() && !described(key));
+    absent.map(|(key, value)| format!("\n# {key} = {value}")).collect()
 }
 
 fn reward(spec: &Spec) -> String {
