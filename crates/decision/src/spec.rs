@@ -192,6 +192,9 @@ pub struct Axis {
     pub low: f32,
     /// Greatest admissible value.
     pub high: f32,
+    /// The process rounds the value to the nearest multiple of this, in the unit; absent where every value counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<f32>,
 }
 
 /// One measurement that a process reports each step.
@@ -215,7 +218,28 @@ impl Axis {
     /// An axis with its range.
     pub fn new(name: &str, unit: &str, low: f32, high: f32, description: &str) -> Self {
         let (name, unit, description) = (name.to_owned(), unit.to_owned(), description.to_owned());
-        Self { name, unit, description, low, high }
+        Self { name, unit, description, low, high, step: None }
+    }
+
+    /// The same, if the process rounds its values to the nearest multiple of `step`, which is above 0.
+    pub fn rounded_to(self, step: f32) -> Self {
+        Self { step: Some(step), ..self }
+    }
+
+    /// The value that the process takes for this one: the nearest multiple of [`Axis::step`], halves away from 0.
+    pub fn rounded(&self, value: f32) -> f32 {
+        self.step.map_or(value, |step| (value / step).round() * step)
+    }
+
+    /// The range from the greater of `low` and the axis' own bound to the smaller of `high` and the axis' own, and of an axis
+    /// that is rounded the multiples of its step in it. Nothing lies between them if the first is above the second.
+    pub fn limits(&self, low: Option<f32>, high: Option<f32>) -> (f32, f32) {
+        let low = low.map_or(self.low, |low| low.max(self.low));
+        let high = high.map_or(self.high, |high| high.min(self.high));
+        match self.step {
+            Some(step) => ((low / step).ceil() * step, (high / step).floor() * step),
+            None => (low, high),
+        }
     }
 }
 
