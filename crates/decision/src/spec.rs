@@ -231,11 +231,11 @@ impl Axis {
         self.step.map_or(value, |step| (value / step).round() * step)
     }
 
-    /// The range from the greater of `low` and the axis' own bound to the smaller of `high` and the axis' own, and of an axis
-    /// that is rounded the multiples of its step in it. Nothing lies between them if the first is above the second.
+    /// Limits of this axis; of an axis that is rounded, the first and the last multiple of its step within them. No value lies
+    /// within them if the first is above the second.
     pub fn limits(&self, low: Option<f32>, high: Option<f32>) -> (f32, f32) {
-        let low = low.map_or(self.low, |low| low.max(self.low));
-        let high = high.map_or(self.high, |high| high.min(self.high));
+        let low = low.unwrap_or(f32::NEG_INFINITY);
+        let high = high.unwrap_or(f32::INFINITY);
         match self.step {
             Some(step) => ((low / step).ceil() * step, (high / step).floor() * step),
             None => (low, high),

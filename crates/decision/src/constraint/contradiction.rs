@@ -156,8 +156,12 @@ fn clips<'a>(rules: &[Rule<'a>], axes: &[Axis]) -> Option<Vec<Rule<'a>>> {
     let limits = |rule: &Rule<'_>| match rule.effect {
         Effect::Clip { action, low, high } => {
             let index = axes.iter().position(|axis| axis.name == *action)?;
-            let (low, high) = axes[index].limits(low.map(|low| low as f32), high.map(|high| high as f32));
-            Some((index, Span { low, high }))
+            let span = |low, high| {
+                let (low, high) = axes[index].limits(low, high);
+                Span { low, high }
+            };
+            let own = span(low.map(|low| low as f32), high.map(|high| high as f32));
+            Some((index, own.with(span(Some(axes[index].low), Some(axes[index].high)))))
         }
         Effect::Forbid(_) => None,
     };
