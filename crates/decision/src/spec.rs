@@ -38,6 +38,15 @@ pub struct Spec {
     pub parameters: Vec<Parameter>,
 }
 
+/// Bounds from this size on are written where there is no bound, as the greatest float is, and count as none.
+pub const UNBOUNDED_FROM: f32 = 1e30;
+
+/// Whether both are bounds.
+pub fn is_bounded(low: f32, high: f32) -> bool {
+    // A NaN is no bound.
+    low.abs() < UNBOUNDED_FROM && high.abs() < UNBOUNDED_FROM
+}
+
 /// A unit after a number, with a space before it; empty for pure numbers.
 pub fn behind_number(unit: &str) -> String {
     if unit == "1" { String::new() } else { format!(" {unit}") }

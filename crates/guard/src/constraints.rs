@@ -205,6 +205,14 @@ impl ConstraintSet {
         &self.descriptions
     }
 
+    /// Indices of the features that a rule reads; a feature that several rules read comes several times.
+    pub fn features(&self) -> impl Iterator<Item = usize> {
+        self.rules.iter().filter_map(|rule| match rule.source {
+            Source::Feature { index, .. } => Some(index),
+            Source::Signal(_) => None,
+        })
+    }
+
     /// Rules that need a signal outside of the observation.
     pub fn needing_signals(&self) -> impl Iterator<Item = &str> {
         self.rules

@@ -72,6 +72,9 @@ pub struct Setting {
     pub name: String,
     /// The value to set, in `unit`, rounded as the process does, after the constraints.
     pub value: f64,
+    /// The process rounds the axis to multiples of this, in `unit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<f64>,
     /// Unit of the axis.
     pub unit: String,
     /// Standard deviation of the policy's draws, in `unit`; 0 without randomness.
@@ -202,6 +205,7 @@ fn settings(
         Setting {
             name: axis.name.clone(),
             value: f64::from(values[index]),
+            step: axis.step.map(f64::from),
             unit: axis.unit.clone(),
             deviation: f64::from(deviation),
             low: f64::from(axis.low),

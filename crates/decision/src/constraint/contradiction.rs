@@ -69,6 +69,12 @@ pub fn contradiction(constraints: &[Constraint], spec: &Spec) -> Option<Contradi
     Some(Contradiction { rules: found.iter().map(|rule| rule.index).collect(), state: state(&found, spec) })
 }
 
+/// The bounds of the value that a rule reads, in its natural unit; `None` if the process has no such value.
+pub fn bounds_of(subject: &Subject, spec: &Spec) -> Option<(f32, f32)> {
+    let Span { low, high } = bounds(variable(subject, spec)?, spec);
+    Some((low, high))
+}
+
 /// The value that a condition reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Variable {
