@@ -35,7 +35,7 @@ pub struct Tally {
     pub steps: u64,
     /// Sum of each reward term.
     pub terms: Vec<f64>,
-    /// Number of decisions for each choice; sums of each axis for continuous actions.
+    /// Number of decisions for each choice; sums of each axis for continuous actions, rounded as the process does.
     pub actions: Vec<f64>,
     /// Steps on which each constraint was active at the decision.
     pub constraints: Vec<u64>,
@@ -271,8 +271,8 @@ impl Environments {
 
     fn count_controls(&mut self, values: &[f32]) {
         for row in values.chunks_exact(self.actions) {
-            for (sum, value) in self.tally.actions.iter_mut().zip(row) {
-                *sum += f64::from(*value);
+            for (axis, (sum, value)) in self.tally.actions.iter_mut().zip(row).enumerate() {
+                *sum += f64::from(self.constraints.rounded(axis, *value));
             }
         }
     }

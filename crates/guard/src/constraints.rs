@@ -268,9 +268,12 @@ impl ConstraintSet {
 
     /// Rounds settings as the process does.
     pub fn round(&self, action: &mut [f32]) {
-        for (value, axis) in action.iter_mut().zip(&self.axes) {
-            *value = axis.rounded(*value);
-        }
+        action.iter_mut().enumerate().for_each(|(axis, value)| *value = self.rounded(axis, *value));
+    }
+
+    /// A value of an axis, by its index, rounded as the process does.
+    pub fn rounded(&self, axis: usize, value: f32) -> f32 {
+        self.axes[axis].rounded(value)
     }
 
     /// Clips a continuous action in place, in the axes' units, after rounding it as the process does; returns whether a
