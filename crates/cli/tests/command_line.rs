@@ -403,7 +403,7 @@ fn a_state_without_the_value_of_a_constraint_needs_consent() {
     }
     let assumed = setpoint(&["recommend", &run, "--set", "wip=0.5", "--assume-reference"]);
     let shown = stdout(&assumed);
-    let line = shown.lines().find(|line| line.starts_with("no value was given for")).unwrap();
+    let line = shown.lines().find(|line| line.starts_with("  no value was given for")).unwrap();
     assert!(line.contains("failure_prob") && !line.contains("wip"), "{line}");
     assert!(shown.contains("when failure_prob > 0.18 (its value is unknown)"), "{shown}");
     let document = json(&setpoint(&["--json", "recommend", &run, "--set", "wip=0.5", "--assume-reference"]));

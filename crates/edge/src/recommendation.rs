@@ -189,11 +189,6 @@ fn show(
         })
         .collect();
     output.line(format!("{name}: {}", values.join(", ")));
-    let assumed = names_of(policy, state.assumed());
-    if !assumed.is_empty() {
-        output.line(format!("no value was given for {}: reference values are assumed", assumed.join(", ")));
-    }
-    output.line("");
     if !recommendation.actions.is_empty() {
         output.line(choices_table(recommendation));
     }
@@ -207,6 +202,10 @@ fn show(
     }
     for constraint in &recommendation.broken_constraints {
         output.line(format!("  BROKEN: {constraint}; it excludes an active constraint before it"));
+    }
+    let assumed = names_of(policy, state.assumed());
+    if !assumed.is_empty() {
+        output.line(format!("  no value was given for {}: reference values are assumed", assumed.join(", ")));
     }
     show_drivers(recommendation, drivers, output);
     output.line("");
