@@ -80,6 +80,7 @@ required_lift_percent = 2.0
 deterministic = false
 level = "clean"
 disturbed = false
+max_steps = 9_000
 [tune.ranges]
 gamma = [0.9, 0.99]
 "#;

@@ -14,6 +14,7 @@ use crate::output::{Failure, Output, Status};
 use crate::target::no_process;
 use setpoint_process::Registry;
 use setpoint_processes::gymnasium;
+use setpoint_terminal::quoted_path;
 
 pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let Chosen { factory, keys } = chosen(arguments, registry)?;
@@ -27,7 +28,7 @@ pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Stat
     output.line(format!("wrote {}", file.display()));
     output.line(format!(
         "next: answer the five questions in it, then `setpoint check {0}` and `setpoint run {0}`",
-        arguments.name.display()
+        quoted_path(&arguments.name)
     ));
     output.document("new", Status::Done, json!({ "project": arguments.name, "file": file }));
     Ok(Status::Done)

@@ -16,6 +16,7 @@ use crate::place::Place;
 use crate::progress::ProgressDisplay;
 use crate::target::problem_to_train;
 use setpoint_process::Registry;
+use setpoint_terminal::quoted_path;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_train(arguments, registry)?;
@@ -84,6 +85,13 @@ pub fn one(
         summary.return_mean_100.map_or("–".into(), number),
         summary.return_best.map_or("–".into(), number),
     ));
+    if summary.episodes == 0 && summary.steps > 0 {
+        output.line(format!(
+            "! no episode ended in {} steps, so there is no return: write max_steps in [process], after which an episode is cut \
+             off",
+            thousands(summary.steps as f64)
+        ));
+    }
     // An algorithm that improves on its log does not need to decide like the log.
     let cloned = problem.transitions.as_ref().filter(|_| problem.options.imitates());
     if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {
@@ -153,7 +161,7 @@ pub fn interrupted(folder: &RunFolder, output: &Output) -> Status {
     output.line(format!(
         "stopped; all results are in {}. To continue, repeat the command with --run-dir {} --resume",
         folder.path.display(),
-        folder.path.display()
+        quoted_path(&folder.path)
     ));
     output.document("train", Status::Interrupted, json!({ "run": folder.path }));
     Status::Interrupted
