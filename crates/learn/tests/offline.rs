@@ -83,7 +83,11 @@ fn settings_log(policy: impl Fn(f32, &mut Stream) -> f32) -> Log {
         log.signals.extend(vec![0.0; spec.signals.len()]);
         log.probabilities.push(f64::NAN);
         log.lines.push(0);
-        log.episodes.push(LoggedEpisode { rows: row..row + 1, terminated: Some(true) });
+        log.episodes.push(LoggedEpisode {
+            rows: row..row + 1,
+            terminated: Some(true),
+            ..LoggedEpisode::default()
+        });
     }
     log
 }

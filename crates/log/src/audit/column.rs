@@ -7,7 +7,7 @@ use crate::table::cell::{Cell, cell};
 /// Greatest number of values for quantiles; of more values, every second, fourth … value.
 const SAMPLE: usize = 4_096;
 /// Missing or unreadable cells beyond this share make figures wrong.
-const MISSING_SHARE: f64 = 0.05;
+pub const MISSING_SHARE: f64 = 0.05;
 /// A shorter run of one value is no finding.
 const STUCK_ROWS: u64 = 25;
 /// A run this many times longer than 99 of 100 runs of its column is not chance.

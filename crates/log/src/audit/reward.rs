@@ -78,6 +78,24 @@ pub fn check(
     (Some(check), finding)
 }
 
+/// Moves rewards to their actions: a reward that the log has `lag` rows after its action. The rows of an episode whose
+/// reward is in no row of it have none.
+pub fn shift(log: &mut Log, lag: i64) {
+    if lag == 0 {
+        return;
+    }
+    let logged = std::mem::take(&mut log.rewards);
+    log.rewards = vec![f64::NAN; logged.len()];
+    for episode in &log.episodes {
+        for row in episode.rows.clone() {
+            let from = usize::try_from(row as i64 + lag).ok().filter(|from| episode.rows.contains(from));
+            if let Some(from) = from {
+                log.rewards[row] = logged[from];
+            }
+        }
+    }
+}
+
 fn unknown(column: &str) -> Finding {
     Finding {
         severity: Severity::Note,
@@ -87,6 +105,7 @@ fn unknown(column: &str) -> Finding {
         count: 0,
         sentence: "the reward cannot be recomputed: the log lacks signals of its terms".to_owned(),
         advice: "log them and name their columns in [data.signals]".to_owned(),
+        accepted: false,
     }
 }
 

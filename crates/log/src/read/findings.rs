@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use setpoint_decision::diagnostic::nearest;
 
 use super::Reader;
-use crate::audit::column::Column;
+use crate::audit::column::{Column, MISSING_SHARE};
 use crate::audit::swapped::swapped;
 use crate::audit::{Finding, Severity, Times};
 
@@ -33,6 +33,16 @@ impl Reader<'_> {
             format!("the process has no action \"{}\"", self.unknown_example),
             format!("{hint}; such rows are left out, and the episode is cut there"),
         ));
+        let idle = self.idle.count as f64 > MISSING_SHARE * rows as f64;
+        // A setting's own column tells the same.
+        let idle_rows = if self.spec.action.is_discrete() { self.idle } else { Times::default() };
+        findings.extend(idle_rows.finding(
+            if idle { Severity::Error } else { Severity::Warning },
+            "missing-values",
+            Some(&self.action_column),
+            format!("`{}` has no value in {} rows", self.action_column, self.idle.count),
+            "fill them from the historian; such rows are left out, and the episode is cut there",
+        ));
         let never: Vec<&str> =
             names.iter().zip(&self.taken).filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
         if !never.is_empty() && !self.taken.is_empty() {
@@ -44,6 +54,7 @@ impl Reader<'_> {
                 count: rows,
                 sentence: format!("never taken: {}", never.join(", ")),
                 advice: "this log contains no information about the effects of these actions".to_owned(),
+                accepted: false,
             });
         }
         findings.extend(self.interleaved.finding(
@@ -122,6 +133,7 @@ impl Reader<'_> {
                 count: with_commas.len() as u64,
                 sentence: format!("decimal commas were read as such in {}", with_commas.join(", ")),
                 advice: "nothing, unless 1,234 means a thousand there".to_owned(),
+                accepted: false,
             });
         }
         findings

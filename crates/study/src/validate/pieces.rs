@@ -21,7 +21,7 @@ pub fn chosen(log: &Log, steps_max: Option<u32>) -> Log {
     let capped = |episode: &LoggedEpisode| {
         let length = episode.rows.len().min(rows_max);
         let terminated = if length < episode.rows.len() { None } else { episode.terminated };
-        LoggedEpisode { rows: episode.rows.start..episode.rows.start + length, terminated }
+        LoggedEpisode { rows: episode.rows.start..episode.rows.start + length, terminated, ..episode.clone() }
     };
     let all: Vec<LoggedEpisode> = log.episodes.iter().map(capped).collect();
     let rows: usize = all.iter().map(|episode| episode.rows.len()).sum();
@@ -101,7 +101,7 @@ mod tests {
                 log.probabilities.push(f64::NAN);
                 log.lines.push(row as u64 + 2);
             }
-            log.episodes.push(LoggedEpisode { rows: begin..begin + length, terminated: None });
+            log.episodes.push(LoggedEpisode { rows: begin..begin + length, ..LoggedEpisode::default() });
         }
         log
     }
