@@ -9,6 +9,9 @@ pub struct LeftOut {
     pub rows: u64,
     /// Rows that `exclude` of `[data]` names.
     pub excluded: u64,
+    /// The entries of `exclude`.
+    #[serde(default)]
+    pub exclude: Vec<String>,
     /// Columns with missing cells, in the order of the file.
     pub columns: Vec<Holes>,
 }
@@ -46,7 +49,8 @@ impl LeftOut {
             parts.push(format!("last values held ({})", named(|holes| holes.held)));
         }
         if self.excluded > 0 {
-            parts.push(format!("{} left out by `exclude` of [data]", plural(self.excluded)));
+            let entries = self.exclude.join(", ");
+            parts.push(format!("{} left out by `exclude` of [data] ({entries})", plural(self.excluded)));
         }
         (!parts.is_empty()).then(|| parts.join("; "))
     }

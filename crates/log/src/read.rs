@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use csv::ByteRecord;
-use setpoint_decision::data::cleaning::{Cleaning, Missing};
+use setpoint_decision::data::cleaning::{Cleaning, Excluded, Missing};
 use setpoint_decision::data::{Data, Values};
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
@@ -34,6 +34,8 @@ const ROWS_PER_CALL: u64 = 1 << 16;
 /// A log and its findings.
 #[derive(Clone, Debug)]
 pub struct Reading {
+    /// Whether every action is a number, which may be counted from 0 or from 1.
+    pub is_numbered: bool,
     /// The decisions.
     pub log: Log,
     /// The rounding steps of its numbers.
@@ -82,6 +84,9 @@ struct Reader<'a> {
     continued: bool,
     /// Rows without an action.
     idle: Times,
+    /// Rows whose action is a number, and among them those with the number behind the last choice.
+    numbered: u64,
+    beyond_last: Times,
     excluded: Exclusions,
     cleaning: Cleaning,
     action_column: String,
@@ -148,7 +153,7 @@ pub fn read(
     Ok(reader.finish(&table, paid, rows))
 }
 
-fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
+fn feature_column(name: &str, feature: &Feature, natural: bool, is_parameter: bool) -> Column {
     let in_column = |value: f32| f64::from(if natural { feature.natural(value) } else { value });
     let (low, high) = (in_column(feature.low), in_column(feature.high));
     let (scale, offset) = (f64::from(feature.scale), f64::from(feature.offset));
@@ -158,6 +163,7 @@ fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
         unit: if natural || is_same { feature.unit.clone() } else { String::new() },
         range: finite(low.min(high), low.max(high)),
         reference: Some(in_column(feature.reference)),
+        is_parameter,
         // From the wrong scale of a column to the right scale.
         otherwise: (!is_same).then(|| if natural { (1.0 / scale, -offset / scale) } else { (scale, offset) }),
     };
@@ -204,7 +210,10 @@ impl<'a> Reader<'a> {
             spec,
             natural,
             features: features
-                .map(|(feature, index)| feature_column(name(*index), feature, natural))
+                .map(|(feature, index)| {
+                    let is_parameter = spec.parameters.iter().any(|known| known.name == feature.name);
+                    feature_column(name(*index), feature, natural, is_parameter)
+                })
                 .collect(),
             signals: signals
                 .map(|(signal, index)| index.map(|index| signal_column(name(index), signal)))
@@ -227,6 +236,8 @@ impl<'a> Reader<'a> {
             broken: true,
             continued: false,
             idle: Times::default(),
+            numbered: 0,
+            beyond_last: Times::default(),
             excluded,
             cleaning: data.cleaning.clone(),
             action_column: name(mapping.actions[0]).to_owned(),
@@ -341,6 +352,12 @@ impl<'a> Reader<'a> {
                     ((index as usize) < choices.len()).then_some(index as usize)
                 };
                 let by_name = || choices.iter().position(|choice| choice.name.eq_ignore_ascii_case(text));
+                if let Some(number) = text.parse::<f64>().ok().filter(|number| number.is_finite()) {
+                    self.numbered += 1;
+                    if number - first == choices.len() as f64 {
+                        self.beyond_last.note(line);
+                    }
+                }
                 let Some(index) = by_index().or_else(by_name) else {
                     self.without_action(text, line);
                     return false;
@@ -401,6 +418,7 @@ impl<'a> Reader<'a> {
             reward: names(&self.mapping.reward),
             probability: names(&self.mapping.probability),
         };
+        self.log.left_out.exclude = self.cleaning.exclude.iter().map(Excluded::text).collect();
         holes::hold(&mut self.log, &columns, self.cleaning.missing, &pauses);
         self.fill_signals();
         findings.extend(self.about_columns(rows));
@@ -422,7 +440,8 @@ impl<'a> Reader<'a> {
             findings,
             reward: check,
         };
-        Reading { log: self.log, resolution, audit }
+        let is_numbered = self.numbered > 0 && self.numbered >= self.log.rows() as u64;
+        Reading { is_numbered, log: self.log, resolution, audit }
     }
 
     fn unused(&self, header: &[String]) -> Vec<String> {

@@ -22,11 +22,14 @@ impl Reader<'_> {
             "quote cells that contain the delimiter, and do not cut the file within a row; such rows are left out",
         ));
         let names = self.spec.action.names();
+        let counted_from_one = self.counted_from_one();
+        findings.extend(counted_from_one.clone());
         let near = nearest(&self.unknown_example, names.iter().copied());
         let hint = near
             .map_or(format!("actions are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
         let action = self.mapping.actions.first().map(|_| "action");
-        findings.extend(self.unknown.finding(
+        let unknown = if counted_from_one.is_some() { Times::default() } else { self.unknown };
+        findings.extend(unknown.finding(
             Severity::Error,
             "unknown-action",
             action,
@@ -45,7 +48,7 @@ impl Reader<'_> {
         ));
         let never: Vec<&str> =
             names.iter().zip(&self.taken).filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
-        if !never.is_empty() && !self.taken.is_empty() {
+        if !never.is_empty() && !self.taken.is_empty() && counted_from_one.is_none() {
             findings.push(Finding {
                 severity: Severity::Warning,
                 kind: "action-never-taken".to_owned(),
@@ -80,6 +83,25 @@ impl Reader<'_> {
             "write true or false, or 1 or 0",
         ));
         findings
+    }
+
+    /// Numbers of choices that begin with 1: no row has 0, and the only unknown number is that behind the last choice.
+    fn counted_from_one(&self) -> Option<Finding> {
+        let choices = self.taken.len();
+        let is_shifted = self.unknown.count == self.beyond_last.count && self.taken.first() == Some(&0);
+        if !is_shifted || self.cleaning.action_offset != 0 {
+            return None;
+        }
+        self.beyond_last.finding(
+            Severity::Error,
+            "actions-from-one",
+            Some(&self.action_column),
+            format!(
+                "`{}` counts the {choices} choices from 1: no row has 0, and {} rows have {choices}",
+                self.action_column, self.beyond_last.count
+            ),
+            "write action_offset = 1 in [data]",
+        )
     }
 
     fn short_episodes(&self) -> Option<Finding> {
