@@ -226,3 +226,69 @@ fn two_meanings_of_one_column_are_refused() {
     }
     assert!(read_rows(&rows, &["data.signals.output=\"heat\""]).is_ok());
 }
+
+fn finding(reading: &Reading, kind: &str) -> Option<setpoint_log::audit::Finding> {
+    reading.audit.findings.iter().find(|finding| finding.kind == kind).cloned()
+}
+
+/// Choices counted from 1, and the key that mends it: the same log as before.
+#[test]
+fn choices_counted_from_one_are_recognised() {
+    let rows = good(13);
+    let mut shifted = rows.clone();
+    for row in &mut shifted[1..] {
+        row[4] = (row[4].parse::<u32>().unwrap() + 1).to_string();
+    }
+    let found = finding(&read_rows(&shifted, &[]).unwrap(), "actions-from-one").unwrap();
+    assert!(found.severity == Severity::Error && found.advice.contains("action_offset = 1"), "{found:?}");
+    let mended = read_rows(&shifted, &["data.action_offset=1"]).unwrap();
+    assert_eq!(mended.log.actions, read_rows(&rows, &[]).unwrap().log.actions);
+    assert_eq!(mended.audit.errors().count(), 0, "{:?}", mended.audit.findings);
+    // A wrong number among good ones is a wrong number.
+    let mut wrong = rows;
+    wrong[50][4] = "2".to_owned();
+    let reading = read_rows(&wrong, &[]).unwrap();
+    assert!(finding(&reading, "actions-from-one").is_none() && finding(&reading, "unknown-action").is_some());
+}
+
+/// A reward that stands one or two rows after or before its action.
+#[test]
+fn a_moved_reward_is_recognised_and_moved_back() {
+    let rows = good(17);
+    let rewards = read_rows(&rows, &[]).unwrap().log.rewards;
+    for lag in [1_i64, -1, 2, -2] {
+        let mut moved = rows.clone();
+        for row in 1..rows.len() {
+            let from = row as i64 - lag;
+            let is_same = from >= 1 && (from as usize) < rows.len() && rows[from as usize][0] == rows[row][0];
+            moved[row][5] = if is_same { rows[from as usize][5].clone() } else { "0".to_owned() };
+        }
+        let found = finding(&read_rows(&moved, &[]).unwrap(), "reward-shifted").unwrap();
+        assert!(found.advice.contains(&format!("reward_lag = {lag} in")), "{found:?}");
+        let mended = read_rows(&moved, &[&format!("data.reward_lag={lag}")]).unwrap();
+        assert!(finding(&mended, "reward-shifted").is_none());
+        assert!(mended.audit.reward.as_ref().unwrap().reproduced, "{:?}", mended.audit.reward);
+        let whole = mended.log.without_holes();
+        assert_eq!(whole.rows(), EPISODES * (STEPS - lag.unsigned_abs() as usize));
+        for (row, line) in whole.lines.iter().enumerate() {
+            assert_eq!(whole.rewards[row], rewards[*line as usize - 2], "line {line}");
+        }
+    }
+    // Weights of another project are not a shift.
+    let other = read_rows(&rows, &["reward.output=1.0"]).unwrap();
+    assert!(finding(&other, "reward-shifted").is_none() && finding(&other, "reward").is_some());
+}
+
+/// A value at its bound is no fault, and the same run within the range is.
+#[test]
+fn a_bound_is_saturated_and_not_stuck() {
+    for (value, kind, severity) in [
+        ("50", "saturated", Severity::Note),
+        ("0.000", "saturated", Severity::Note),
+        ("31.5", "stuck", Severity::Error),
+    ] {
+        let mut rows = good(19);
+        (60..140).for_each(|row| rows[row][3] = value.to_owned());
+        assert_eq!(finding(&read_rows(&rows, &[]).unwrap(), kind).unwrap().severity, severity, "{value}");
+    }
+}
