@@ -48,7 +48,10 @@ pub fn validation(report: &Report) -> String {
             format!("{}{}", escape(&found.name), unit(&found.unit)),
             format!("{} ± {}", number(found.means[0]), number(found.deviations[0])),
             format!("{} ± {}", number(found.means[1]), number(found.deviations[1])),
-            format!("{} ({} sd)", number(found.wasserstein), number(found.wasserstein_share)),
+            match found.wasserstein_share {
+                Some(share) => format!("{} ({} sd)", number(found.wasserstein), number(share)),
+                None => number(found.wasserstein),
+            },
             number(found.ks_distance),
         ]
     };

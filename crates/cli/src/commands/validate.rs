@@ -229,7 +229,7 @@ fn show(found: &Validation, output: &Output) {
                 format!("{} ± {}", number(found.means[0]), number(found.deviations[0])),
                 format!("{} ± {}", number(found.means[1]), number(found.deviations[1])),
                 number(found.wasserstein),
-                number(found.wasserstein_share),
+                found.wasserstein_share.map_or("–".to_owned(), number),
                 number(found.ks_distance),
                 number(found.p_value),
             ]

@@ -12,7 +12,7 @@ pub const MISSING_SHARE: f64 = 0.05;
 const STUCK_ROWS: u64 = 25;
 /// A run this many times longer than 99 of 100 runs of its column is not chance.
 const STUCK_FACTOR: u64 = 4;
-/// With fewer rows outside of the longest run, nobody knows whether the column changes in most rows.
+/// With fewer rows outside of the longest run, a log does not show whether the column changes in most rows.
 const OUTSIDE_MIN: u64 = 100;
 /// Runs are counted by their length up to this.
 const RUNS: usize = 1_024;
