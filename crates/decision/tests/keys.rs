@@ -58,6 +58,13 @@ terminated = "end"
 values = "natural"
 gap_warn_percent = 1.0
 gap_fail_percent = 2.0
+missing = "hold"
+hold_rows = 3
+hold_seconds = 60.0
+exclude = ["rows 12-18", "2026-03-01..2026-03-02"]
+accept = ["stuck:level"]
+action_offset = 1
+reward_lag = -1
 features = { wip = "w" }
 signals = { wip = "w" }
 [train]

@@ -4,22 +4,29 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use csv::ByteRecord;
+use setpoint_decision::data::cleaning::{Cleaning, Excluded, Missing};
 use setpoint_decision::data::{Data, Values};
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 
+use crate::audit::accepted;
 use crate::audit::clock::{Advance, Clock};
 use crate::audit::column::Column;
 use crate::audit::expected::Expected;
 use crate::audit::rows::Duplicates;
 use crate::audit::{Audit, Finding, Times, reward};
 use crate::error::LogError;
+use crate::holes;
 use crate::log::{Log, LoggedEpisode, Resolution};
 use crate::mapping::{Mapping, Unmapped, map};
-use crate::table::cell::boolean;
+use crate::table::cell::{Cell, boolean};
 use crate::table::{self, Table};
 
+use exclusions::Exclusions;
+
+mod exclusions;
 mod findings;
+mod shared_columns;
 
 /// Number of rows between two reports of progress.
 const ROWS_PER_CALL: u64 = 1 << 16;
@@ -27,6 +34,8 @@ const ROWS_PER_CALL: u64 = 1 << 16;
 /// A log and its findings.
 #[derive(Clone, Debug)]
 pub struct Reading {
+    /// Whether every action is a number, which may be counted from 0 or from 1.
+    pub is_numbered: bool,
     /// The decisions.
     pub log: Log,
     /// The rounding steps of its numbers.
@@ -71,6 +80,17 @@ struct Reader<'a> {
     episodes_seen: HashSet<Vec<u8>>,
     /// The next row begins a new piece: a row before was left out, or the process ended.
     broken: bool,
+    /// Rows between the piece before and the next row were left out.
+    continued: bool,
+    /// Rows without an action.
+    idle: Times,
+    /// Rows whose action is a number, and among them those with the number behind the last choice.
+    numbered: u64,
+    beyond_last: Times,
+    excluded: Exclusions,
+    cleaning: Cleaning,
+    action_column: String,
+    episode_column: String,
     log: Log,
 }
 
@@ -85,7 +105,17 @@ pub fn read(
     let mut table = table::open(path)?;
     let mapping = map(data, &table.header, spec).map_err(ReadError::Unmapped)?;
     let data = data.expect("there is no mapping without [data]");
-    let mut reader = Reader::new(&table, mapping, data, spec);
+    if let Some(found) = shared_columns::shared(&mapping, &table.header, spec) {
+        return Err(LogError::of(path, found, "name a column of its own for each in [data]").into());
+    }
+    let Cleaning { missing, exclude, .. } = &data.cleaning;
+    let excluded = Exclusions::new(exclude, mapping.time.is_some())
+        .map_err(|found| LogError::of(path, found, "\"rows 12-18\" names lines of the file"))?;
+    if matches!(missing, Missing::Hold(age) if age.seconds.is_some()) && mapping.time.is_none() {
+        let fix = "name the column of time, or write hold_rows";
+        return Err(LogError::of(path, "`hold_seconds` needs a column of time", fix).into());
+    }
+    let mut reader = Reader::new(&table, mapping, data, excluded, spec);
     let mut record = ByteRecord::new();
     let mut rows = 0_u64;
     while table.next(&mut record)? {
@@ -98,7 +128,7 @@ pub fn read(
                 reader.ragged_example = (record.len(), table.header.len());
             }
             reader.ragged.note(line);
-            reader.broken = true;
+            reader.leave_out(false);
         }
         if rows.is_multiple_of(ROWS_PER_CALL) {
             progress(rows);
@@ -107,6 +137,11 @@ pub fn read(
     if rows == 0 {
         return Err(
             LogError::of(path, "there is a header and no row", "a log needs one row per decision").into()
+        );
+    }
+    if reader.log.rows() == 0 && reader.log.left_out.excluded == rows {
+        return Err(
+            LogError::of(path, "`exclude` of [data] leaves out every row", "exclude fewer rows").into()
         );
     }
     if reader.log.rows() == 0 {
@@ -118,7 +153,7 @@ pub fn read(
     Ok(reader.finish(&table, paid, rows))
 }
 
-fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
+fn feature_column(name: &str, feature: &Feature, natural: bool, is_parameter: bool) -> Column {
     let in_column = |value: f32| f64::from(if natural { feature.natural(value) } else { value });
     let (low, high) = (in_column(feature.low), in_column(feature.high));
     let (scale, offset) = (f64::from(feature.scale), f64::from(feature.offset));
@@ -128,6 +163,7 @@ fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
         unit: if natural || is_same { feature.unit.clone() } else { String::new() },
         range: finite(low.min(high), low.max(high)),
         reference: Some(in_column(feature.reference)),
+        is_parameter,
         // From the wrong scale of a column to the right scale.
         otherwise: (!is_same).then(|| if natural { (1.0 / scale, -offset / scale) } else { (scale, offset) }),
     };
@@ -156,7 +192,7 @@ fn finite(low: f64, high: f64) -> Option<(f64, f64)> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(table: &Table, mapping: Mapping, data: &Data, spec: &'a Spec) -> Self {
+    fn new(table: &Table, mapping: Mapping, data: &Data, excluded: Exclusions, spec: &'a Spec) -> Self {
         let natural = data.values == Values::Natural;
         let name = |index: usize| table.header[index].as_str();
         let plain = |index: Option<usize>| index.map(|index| Column::new(name(index), Expected::default()));
@@ -174,7 +210,10 @@ impl<'a> Reader<'a> {
             spec,
             natural,
             features: features
-                .map(|(feature, index)| feature_column(name(*index), feature, natural))
+                .map(|(feature, index)| {
+                    let is_parameter = spec.parameters.iter().any(|known| known.name == feature.name);
+                    feature_column(name(*index), feature, natural, is_parameter)
+                })
                 .collect(),
             signals: signals
                 .map(|(signal, index)| index.map(|index| signal_column(name(index), signal)))
@@ -195,30 +234,62 @@ impl<'a> Reader<'a> {
             episode: None,
             episodes_seen: HashSet::new(),
             broken: true,
+            continued: false,
+            idle: Times::default(),
+            numbered: 0,
+            beyond_last: Times::default(),
+            excluded,
+            cleaning: data.cleaning.clone(),
+            action_column: name(mapping.actions[0]).to_owned(),
+            episode_column: mapping.episode.map_or(String::new(), |index| name(index).to_owned()),
             log: Log { format: Some(table.format), ..Log::new(spec) },
             mapping,
         }
     }
 
+    /// Whether a row begins a piece; `None` if the row does not state its episode.
+    fn begins(&mut self, record: &ByteRecord, line: u64) -> Option<bool> {
+        let begins = std::mem::take(&mut self.broken);
+        let Some(index) = self.mapping.episode else { return Some(begins) };
+        let name = record[index].trim_ascii();
+        if std::str::from_utf8(name).is_ok_and(|name| matches!(table::cell::cell(name), Cell::Missing)) {
+            self.log.left_out.of(&self.episode_column, line).missing += 1;
+            return None;
+        }
+        if self.episode.as_deref() == Some(name) {
+            return Some(begins);
+        }
+        self.episode = Some(name.to_vec());
+        self.continued = false;
+        if !self.episodes_seen.insert(name.to_vec()) {
+            self.interleaved.note(line);
+        }
+        Some(true)
+    }
+
+    /// Leaves out a row: its episode ends before it, and what follows is a piece of the same episode.
+    fn leave_out(&mut self, begins: bool) {
+        if let Some(episode) = self.log.episodes.last_mut().filter(|_| !begins) {
+            episode.cut = true;
+        }
+        self.broken = true;
+        self.continued = true;
+    }
+
     fn row(&mut self, record: &ByteRecord, line: u64) {
-        self.duplicates.take(record, line);
         // The bytes were checked for UTF-8 before, so a cell has whole characters.
         let cell = |index: usize| std::str::from_utf8(&record[index]).unwrap_or("");
-        let mut begins = std::mem::take(&mut self.broken);
-        if let Some(index) = self.mapping.episode {
-            let name = record[index].trim_ascii();
-            if self.episode.as_deref() != Some(name) {
-                begins = true;
-                self.episode = Some(name.to_vec());
-                if !self.episodes_seen.insert(name.to_vec()) {
-                    self.interleaved.note(line);
-                }
-            }
+        let Some(mut begins) = self.begins(record, line) else {
+            self.log.left_out.rows += 1;
+            return self.leave_out(false);
+        };
+        if self.excluded.hold(line, self.mapping.time.map(cell)) {
+            self.log.left_out.excluded += 1;
+            return self.leave_out(begins);
         }
+        self.duplicates.take(record, line);
         if !self.action(&cell, line) {
-            self.unknown.note(line);
-            self.broken = true;
-            return;
+            return self.leave_out(begins);
         }
         if let (Some(clock), Some(index)) = (&mut self.clock, self.mapping.time)
             && clock.take(cell(index), line, begins) == Advance::Again
@@ -257,7 +328,11 @@ impl<'a> Reader<'a> {
         }
         match self.log.episodes.last_mut() {
             Some(episode) if !begins => episode.rows.end = row + 1,
-            _ => self.log.episodes.push(LoggedEpisode { rows: row..row + 1, terminated: None }),
+            _ => {
+                let continued = std::mem::take(&mut self.continued);
+                let rows = row..row + 1;
+                self.log.episodes.push(LoggedEpisode { rows, continued, ..LoggedEpisode::default() });
+            }
         }
         if let (Some(Some(over)), Some(episode)) = (terminated, self.log.episodes.last_mut()) {
             episode.terminated = Some(over);
@@ -270,16 +345,21 @@ impl<'a> Reader<'a> {
         match &self.spec.action {
             ActionSpace::Discrete { choices } => {
                 let text = cell(self.mapping.actions[0]).trim();
+                let first = self.cleaning.action_offset as f64;
                 let by_index = || {
-                    let index =
-                        text.parse::<f64>().ok().filter(|value| value.fract() == 0.0 && *value >= 0.0)?;
+                    let number = text.parse::<f64>().ok()?;
+                    let index = Some(number - first).filter(|index| index.fract() == 0.0 && *index >= 0.0)?;
                     ((index as usize) < choices.len()).then_some(index as usize)
                 };
                 let by_name = || choices.iter().position(|choice| choice.name.eq_ignore_ascii_case(text));
-                let Some(index) = by_index().or_else(by_name) else {
-                    if self.unknown.count == 0 {
-                        self.unknown_example = text.chars().take(40).collect();
+                if let Some(number) = text.parse::<f64>().ok().filter(|number| number.is_finite()) {
+                    self.numbered += 1;
+                    if number - first == choices.len() as f64 {
+                        self.beyond_last.note(line);
                     }
+                }
+                let Some(index) = by_index().or_else(by_name) else {
+                    self.without_action(text, line);
                     return false;
                 };
                 self.taken[index] += 1;
@@ -287,36 +367,67 @@ impl<'a> Reader<'a> {
             }
             ActionSpace::Continuous { .. } => {
                 let start = self.log.actions.len();
+                let mut unreadable = None;
                 for (column, index) in self.axes.iter_mut().zip(&self.mapping.actions) {
                     let value = column.take(cell(*index), line);
-                    if value.is_nan() {
-                        if self.unknown.count == 0 {
-                            self.unknown_example = cell(*index).trim().chars().take(40).collect();
-                        }
-                        self.log.actions.truncate(start);
-                        return false;
+                    if !(value as f32).is_finite() {
+                        unreadable = Some(*index);
+                        break;
                     }
                     self.log.actions.push(value as f32);
+                }
+                if let Some(index) = unreadable {
+                    self.log.actions.truncate(start);
+                    self.without_action(cell(index).trim(), line);
+                    return false;
                 }
             }
         }
         true
     }
 
+    /// Notes a row without an action: a missing cell, or text that names none.
+    fn without_action(&mut self, text: &str, line: u64) {
+        if matches!(table::cell::cell(text), Cell::Missing | Cell::NotFinite) {
+            self.idle.note(line);
+            self.log.left_out.of(&self.action_column, line).missing += 1;
+            self.log.left_out.rows += 1;
+            return;
+        }
+        if self.unknown.count == 0 {
+            self.unknown_example = text.chars().take(40).collect();
+        }
+        self.unknown.note(line);
+    }
+
     fn finish(mut self, table: &Table, paid: &Reward, rows: u64) -> Reading {
         let mut findings: Vec<Finding> = Vec::new();
         findings.extend(self.duplicates.finding());
         findings.extend(self.about_rows(rows));
+        let mut pauses = Vec::new();
         if let Some(clock) = self.clock.take() {
             findings.extend(clock.findings(&self.log.lines));
-            self.log.episodes = cut(&self.log.episodes, &clock.cuts());
+            // Without a column of episodes every piece is an episode of its own.
+            self.log.episodes = cut(&self.log.episodes, &clock.cuts(), self.mapping.episode.is_some());
+            pauses = clock.into_pauses();
         }
+        let names = |index: &Option<usize>| index.map(|index| table.header[index].as_str());
+        let columns = holes::Columns {
+            features: self.mapping.features.iter().map(|index| table.header[*index].as_str()).collect(),
+            signals: self.mapping.signals.iter().map(names).collect(),
+            reward: names(&self.mapping.reward),
+            probability: names(&self.mapping.probability),
+        };
+        self.log.left_out.exclude = self.cleaning.exclude.iter().map(Excluded::text).collect();
+        holes::hold(&mut self.log, &columns, self.cleaning.missing, &pauses);
         self.fill_signals();
         findings.extend(self.about_columns(rows));
         let resolution = self.resolution();
-        let column = self.reward.as_ref().map(|column| column.name.clone());
-        let (check, finding) = reward::check(&self.log, paid, self.spec, &resolution, column.as_deref());
+        reward::shift(&mut self.log, self.cleaning.reward_lag);
+        let (check, finding) = reward::check(&self.log, paid, self.spec, &resolution, columns.reward);
         findings.extend(finding);
+        findings.extend(holes::leave_out(&mut self.log, &columns, self.cleaning.missing));
+        accepted::accept(&mut findings, &self.cleaning.accept);
         // A stable sort: within a severity, the natural order of reading.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let audit = Audit {
@@ -325,10 +436,12 @@ impl<'a> Reader<'a> {
             episodes: self.log.episodes.len() as u64,
             format: table.format,
             unused_columns: self.unused(&table.header),
+            left_out: self.log.left_out.clone(),
             findings,
             reward: check,
         };
-        Reading { log: self.log, resolution, audit }
+        let is_numbered = self.numbered > 0 && self.numbered >= self.log.rows() as u64;
+        Reading { is_numbered, log: self.log, resolution, audit }
     }
 
     fn unused(&self, header: &[String]) -> Vec<String> {
@@ -383,19 +496,22 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Episodes cut before the given rows, in ascending order; the part before a cut has no known end.
-fn cut(episodes: &[LoggedEpisode], rows: &[usize]) -> Vec<LoggedEpisode> {
+/// Episodes cut before the given rows, in ascending order; the part before a cut has no known end. If `are_pieces`, the
+/// part after a cut is no episode of its own.
+fn cut(episodes: &[LoggedEpisode], rows: &[usize], are_pieces: bool) -> Vec<LoggedEpisode> {
     let mut pieces = Vec::with_capacity(episodes.len());
     let mut next = rows.iter().copied().peekable();
     for episode in episodes {
         let mut start = episode.rows.start;
+        let mut continued = episode.continued;
         while let Some(row) = next.next_if(|row| *row < episode.rows.end) {
             if row > start {
-                pieces.push(LoggedEpisode { rows: start..row, terminated: None });
+                pieces.push(LoggedEpisode { rows: start..row, terminated: None, continued, cut: true });
                 start = row;
+                continued = are_pieces;
             }
         }
-        pieces.push(LoggedEpisode { rows: start..episode.rows.end, terminated: episode.terminated });
+        pieces.push(LoggedEpisode { rows: start..episode.rows.end, continued, ..episode.clone() });
     }
     pieces
 }

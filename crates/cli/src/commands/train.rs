@@ -1,6 +1,7 @@
 //! `setpoint train`
 
 use serde_json::json;
+use setpoint_evidence::logs;
 use setpoint_files::atomic;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
@@ -70,6 +71,7 @@ pub fn one(
     shown.finish();
     let trained = result?;
     trained.notes.iter().for_each(|note| output.line(format!("! {note}")));
+    note_left_out(problem, output);
     let summary = &trained.summary;
     let how = match summary.ending {
         Ending::Completed => "trained",
@@ -105,6 +107,14 @@ pub fn one(
     Ok(trained)
 }
 
+/// The rows that a learner from a log did not see.
+fn note_left_out(problem: &Problem, output: &Output) {
+    let left_out = problem.transitions.as_ref().and_then(|transitions| logs::left_out(&transitions.log));
+    if let Some(left_out) = left_out {
+        output.line(format!("! {left_out}"));
+    }
+}
+
 /// Trains several seeds and prints their distribution; `None` if it was stopped.
 pub fn seeds(
     problem: &Problem,
@@ -129,6 +139,7 @@ pub fn seeds(
         });
     shown.finish();
     let Some(seeds) = result? else { return Ok(None) };
+    note_left_out(problem, output);
     seeds.keep(problem, folder)?;
     atomic::replace(&folder.project_file(), problem.resolved().as_bytes())?;
     let reward = &seeds.reward_per_step;

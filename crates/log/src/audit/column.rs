@@ -7,11 +7,13 @@ use crate::table::cell::{Cell, cell};
 /// Greatest number of values for quantiles; of more values, every second, fourth … value.
 const SAMPLE: usize = 4_096;
 /// Missing or unreadable cells beyond this share make figures wrong.
-const MISSING_SHARE: f64 = 0.05;
+pub const MISSING_SHARE: f64 = 0.05;
 /// A shorter run of one value is no finding.
 const STUCK_ROWS: u64 = 25;
 /// A run this many times longer than 99 of 100 runs of its column is not chance.
 const STUCK_FACTOR: u64 = 4;
+/// With fewer rows outside of the longest run, a log does not show whether the column changes in most rows.
+const OUTSIDE_MIN: u64 = 100;
 /// Runs are counted by their length up to this.
 const RUNS: usize = 1_024;
 
@@ -295,14 +297,38 @@ impl Column {
         }
     }
 
+    /// Whether a value is the least or the greatest of the range.
+    fn at_its_bound(&self, value: f64) -> bool {
+        let rounding = if self.decimals <= 9 { 0.5 * 0.1_f64.powi(self.decimals as i32) } else { 0.0 };
+        self.expected.range.is_some_and(|(low, high)| {
+            let slack = rounding + 1e-6 * (high - low);
+            value <= low + slack || value >= high - slack
+        })
+    }
+
+    /// Whether enough rows outside of the longest run show that the column changes in most rows. Otherwise its value may stay by
+    /// nature: a setting that nobody changes, a count that rarely changes.
+    fn changes_often(&self, longest: u64) -> bool {
+        let outside = self.numbers - longest;
+        let repeated: u64 = self
+            .runs
+            .iter()
+            .enumerate()
+            .map(|(length, count)| (length as u64).saturating_sub(1) * count)
+            .sum();
+        let repeated = repeated.saturating_sub((longest - 1).min(RUNS as u64 - 2));
+        outside >= OUTSIDE_MIN && 2 * repeated < outside
+    }
+
     fn stuck(&self) -> Option<Finding> {
         if self.numbers < STUCK_ROWS {
             return None;
         }
         let Run { value, rows, line } = self.longest;
+        let saturated = self.at_its_bound(value);
         if self.least == self.greatest {
             return Times { count: self.numbers, line }.finding(
-                Severity::Warning,
+                if saturated || self.expected.is_parameter { Severity::Note } else { Severity::Warning },
                 "constant",
                 Some(&self.name),
                 format!("`{}` is {} in every row", self.name, shown(value)),
@@ -329,8 +355,21 @@ impl Column {
         if rows < limit {
             return None;
         }
+        if saturated {
+            return Times { count: rows, line }.finding(
+                Severity::Note,
+                "saturated",
+                Some(&self.name),
+                format!(
+                    "`{}` stays at {}, a bound of its range, for {rows} rows in a row",
+                    self.name,
+                    shown(value)
+                ),
+                "nothing, if the process reaches this bound",
+            );
+        }
         Times { count: rows, line }.finding(
-            Severity::Error,
+            if self.changes_often(rows) { Severity::Error } else { Severity::Warning },
             "stuck",
             Some(&self.name),
             format!(
