@@ -156,7 +156,8 @@ impl Log {
         let mut groups: Vec<Range<usize>> = Vec::new();
         for (index, episode) in self.episodes.iter().enumerate() {
             match groups.last_mut() {
-                Some(group) if episode.continued => group.end = index + 1,
+                // An episode that lacks its first row does not continue the episode before it.
+                Some(group) if episode.continued && self.episodes[index - 1].cut => group.end = index + 1,
                 _ => groups.push(index..index + 1),
             }
         }

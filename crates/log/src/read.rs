@@ -24,6 +24,7 @@ use crate::table::{self, Table};
 
 use exclusions::Exclusions;
 
+mod cuts;
 mod exclusions;
 mod findings;
 mod shared_columns;
@@ -408,7 +409,7 @@ impl<'a> Reader<'a> {
         if let Some(clock) = self.clock.take() {
             findings.extend(clock.findings(&self.log.lines));
             // Without a column of episodes every piece is an episode of its own.
-            self.log.episodes = cut(&self.log.episodes, &clock.cuts(), self.mapping.episode.is_some());
+            self.log.episodes = cuts::cut(&self.log.episodes, &clock.cuts(), self.mapping.episode.is_some());
             pauses = clock.into_pauses();
         }
         let names = |index: &Option<usize>| index.map(|index| table.header[index].as_str());
@@ -494,24 +495,4 @@ impl<'a> Reader<'a> {
         let signals = signals.collect();
         Resolution { features, signals, reward: self.reward.as_ref().map_or(0.0, Column::resolution) }
     }
-}
-
-/// Episodes cut before the given rows, in ascending order; the part before a cut has no known end. If `are_pieces`, the
-/// part after a cut is no episode of its own.
-fn cut(episodes: &[LoggedEpisode], rows: &[usize], are_pieces: bool) -> Vec<LoggedEpisode> {
-    let mut pieces = Vec::with_capacity(episodes.len());
-    let mut next = rows.iter().copied().peekable();
-    for episode in episodes {
-        let mut start = episode.rows.start;
-        let mut continued = episode.continued;
-        while let Some(row) = next.next_if(|row| *row < episode.rows.end) {
-            if row > start {
-                pieces.push(LoggedEpisode { rows: start..row, terminated: None, continued, cut: true });
-                start = row;
-                continued = are_pieces;
-            }
-        }
-        pieces.push(LoggedEpisode { rows: start..episode.rows.end, continued, ..episode.clone() });
-    }
-    pieces
 }

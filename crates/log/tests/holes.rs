@@ -125,6 +125,14 @@ fn no_row_with_a_missing_cell_reaches_a_learner() {
         assert!(found.is_disjoint(&lines), "{lines:?} of seed {seed} are used");
         assert_eq!(found.len() + lines.len(), EPISODES * STEPS, "seed {seed}");
         assert_eq!(reading.audit.left_out.rows, lines.len() as u64, "seed {seed}");
+        // Pieces of one episode are a group, and an episode without its first row is none of the episode before it.
+        for group in whole.of_one_episode() {
+            let rows = whole.episodes[group.clone()].iter().flat_map(|episode| episode.rows.clone());
+            let of: BTreeSet<u64> = rows.map(|row| (whole.lines[row] - 2) / STEPS as u64).collect();
+            let is_cut =
+                group.len() > 1 && of.len() == 2 && lines.contains(&(of.last().unwrap() * STEPS as u64 + 1));
+            assert!(of.len() == 1 || is_cut, "{of:?} of seed {seed}");
+        }
         let sentence = reading.audit.left_out.sentence("line").unwrap();
         assert!(sentence.contains("with a missing cell left out (`"), "{sentence}");
         let refused = read_rows(&rows, &["data.missing=refuse"]).unwrap();

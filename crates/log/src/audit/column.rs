@@ -14,6 +14,8 @@ const STUCK_ROWS: u64 = 25;
 const STUCK_FACTOR: u64 = 4;
 /// With fewer rows outside of the longest run, a log does not show whether the column changes in most rows.
 const OUTSIDE_MIN: u64 = 100;
+/// A column with this many values or fewer is a count or a place, which may stay for long.
+const COARSE_MAX: usize = 24;
 /// Runs are counted by their length up to this.
 const RUNS: usize = 1_024;
 
@@ -82,6 +84,8 @@ pub struct Column {
     longest: Run,
     /// Runs by length; the last entry counts all longer ones.
     runs: Vec<u64>,
+    /// Its different values, up to [`COARSE_MAX`] and one.
+    different: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,6 +117,7 @@ impl Column {
             run: Run::default(),
             longest: Run::default(),
             runs: vec![0; RUNS],
+            different: Vec::new(),
         }
     }
 
@@ -145,6 +150,9 @@ impl Column {
         self.numbers += 1;
         self.least = self.least.min(value);
         self.greatest = self.greatest.max(value);
+        if self.different.len() <= COARSE_MAX && !self.different.contains(&value) {
+            self.different.push(value);
+        }
         let rounding = if decimals <= 9 { 0.5 * 0.1_f64.powi(decimals as i32) } else { 0.0 };
         let beyond = self.expected.range.is_some_and(|(low, high)| {
             let slack = rounding + 1e-3 * (high - low);
@@ -306,8 +314,8 @@ impl Column {
         })
     }
 
-    /// Whether enough rows outside of the longest run show that the column changes in most rows. Otherwise its value may stay by
-    /// nature: a setting that nobody changes, a count that rarely changes.
+    /// Whether the column measures, and enough rows outside of the longest run show that it changes in most rows. Otherwise its
+    /// value may stay by nature: a setting without changes, a count, a place.
     fn changes_often(&self, longest: u64) -> bool {
         let outside = self.numbers - longest;
         let repeated: u64 = self
@@ -317,7 +325,7 @@ impl Column {
             .map(|(length, count)| (length as u64).saturating_sub(1) * count)
             .sum();
         let repeated = repeated.saturating_sub((longest - 1).min(RUNS as u64 - 2));
-        outside >= OUTSIDE_MIN && 2 * repeated < outside
+        self.different.len() > COARSE_MAX && outside >= OUTSIDE_MIN && 2 * repeated < outside
     }
 
     fn stuck(&self) -> Option<Finding> {

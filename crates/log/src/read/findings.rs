@@ -48,6 +48,12 @@ impl Reader<'_> {
         ));
         let never: Vec<&str> =
             names.iter().zip(&self.taken).filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+        let may_be_shifted = self.numbered > 0 && self.taken.first() == Some(&0);
+        let from_one = if may_be_shifted && self.cleaning.action_offset == 0 {
+            "; if it counts choices from 1, write action_offset = 1 in [data]"
+        } else {
+            ""
+        };
         if !never.is_empty() && !self.taken.is_empty() && counted_from_one.is_none() {
             findings.push(Finding {
                 severity: Severity::Warning,
@@ -56,7 +62,9 @@ impl Reader<'_> {
                 line: None,
                 count: rows,
                 sentence: format!("never taken: {}", never.join(", ")),
-                advice: "this log contains no information about the effects of these actions".to_owned(),
+                advice: format!(
+                    "this log contains no information about the effects of these actions{from_one}"
+                ),
                 accepted: false,
             });
         }
