@@ -272,6 +272,14 @@ const FAULTS: &[(&str, &str)] = &[
         "4:4 only 0 of the 2 jobs have a row | expected the row of job_0 in the matrix of machines",
     ),
     (
+        "1 2\n0 3 1 2\nTimes\n3 2\nMachines\n1 2\n",
+        "2:1 this line belongs to neither matrix | expected the matrix `Times` and the matrix `Machines`, once each",
+    ),
+    (
+        "1 2\nTimes\n3 2\nMachines\n1 2\nTimes\n9 9\n",
+        "6:1 this line belongs to neither matrix | expected the matrix `Times` and the matrix `Machines`, once each",
+    ),
+    (
         "2 2\n3 2\n4 5\n1 2\n2 2\n",
         "5:3 job_1 visits machine 2 twice | expected a machine that it has not visited yet",
     ),

@@ -272,6 +272,8 @@ fn check_end(text: &InstanceText<'_>, rest: &[Line<'_>]) -> Result<(), Refusal> 
 struct Matrices<'l, 'a> {
     times: &'l [Line<'a>],
     machines: &'l [Line<'a>],
+    /// The first line that belongs to neither matrix.
+    stray: Option<&'l Line<'a>>,
 }
 
 impl<'l, 'a> Matrices<'l, 'a> {
@@ -289,15 +291,31 @@ impl<'l, 'a> Matrices<'l, 'a> {
         };
         let (times, machines) = (block(false), block(true));
         if times.is_some() || machines.is_some() {
-            return Some(Self { times: times.unwrap_or(&[]), machines: machines.unwrap_or(&[]) });
+            // A matrix begins at the first row and at one other heading; every other line would be lost.
+            let headings: Vec<_> = rows.iter().filter(|line| heading(line).is_some()).collect();
+            let stray = match &headings[..] {
+                _ if heading(&rows[0]).is_none() => Some(&rows[0]),
+                [first, second, ..] if heading(first) == heading(second) => Some(*second),
+                [_, _, third, ..] => Some(*third),
+                _ => None,
+            };
+            return Some(Self { times: times.unwrap_or(&[]), machines: machines.unwrap_or(&[]), stray });
         }
         let is_of_matrices = rows.len() == 2 * sizes.jobs
             && rows.iter().all(|line| line.has_numbers() && line.0.len() == sizes.machines);
-        is_of_matrices.then(|| Self { times: &rows[..sizes.jobs], machines: &rows[sizes.jobs..] })
+        is_of_matrices.then(|| Self {
+            times: &rows[..sizes.jobs],
+            machines: &rows[sizes.jobs..],
+            stray: None,
+        })
     }
 
     fn table(&self, text: &InstanceText<'_>, sizes: &Sizes<'_>) -> Result<Vec<Entry>, Refusal> {
         let Sizes { jobs, machines, .. } = *sizes;
+        if let Some(line) = self.stray {
+            let label = "expected the matrix `Times` and the matrix `Machines`, once each";
+            return Err(text.error(line.span(), "this line belongs to neither matrix", label));
+        }
         for (block, name) in [(self.times, "times"), (self.machines, "machines")] {
             for job in 0..jobs {
                 let what = format!("the row of job_{job} in the matrix of {name}");
