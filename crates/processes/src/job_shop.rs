@@ -24,7 +24,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::diagnostic::nearest;
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec, Termination};
 
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
@@ -112,6 +112,7 @@ impl Process for JobShop {
             action: ActionSpace::Discrete { choices: (0..jobs).map(choice).collect() },
             masked: true,
             deterministic: self.instances.len() == 1,
+            termination: Termination::Goal,
             signals: vec![
                 total("makespan", "growth of the end of the schedule; in all, the makespan"),
                 total(
