@@ -1,5 +1,6 @@
 //! `[safety]`: signals that must not get worse while the reward rises.
 
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::Diagnostic;
@@ -9,7 +10,8 @@ use crate::spec::Spec;
 use crate::table::table;
 
 /// The better direction of a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Better {
     /// `"lower"`: failures, wear, costs.
     Lower,
