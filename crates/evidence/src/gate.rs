@@ -202,13 +202,13 @@ fn points(difference: Estimate, word: &str) -> String {
 /// Whether a signal of `[safety]` is worse than the baseline's by more than its margin.
 fn safety(signal: &SafetySignal, compared: Option<&Compared>, name: &str) -> Finding {
     let passed = compared.is_some_and(|compared| !is_violated(signal, compared));
-    let sentence = match compared.and_then(|compared| Some((compared, compared.improvement()?))) {
-        None => {
+    let sentence = match compared.map(|compared| (compared, compared.improvement())) {
+        None => format!("safety: {} was not measured: evaluate again", signal.name),
+        Some((_, None)) => {
             format!("safety: {} cannot be judged, because a figure of it is no finite number", signal.name)
         }
-        Some((compared, better)) => {
-            let text = safety_text(signal, compared, better, name);
-            format!("safety: {text}")
+        Some((compared, Some(better))) => {
+            format!("safety: {}", safety_text(signal, compared, better, name))
         }
     };
     Finding { name: signal.name.clone(), passed, sentence }

@@ -127,7 +127,7 @@ fn safety(found: &Comparison, decision: &Decision) -> Vec<String> {
     for signal in &decision.project.safety {
         let compared = found.safety.iter().find(|compared| compared.name == signal.name);
         let Some((compared, better)) = compared.and_then(|found| Some((found, found.improvement()?))) else {
-            sentences.push(format!("But {} has no figure that is a finite number", signal.name));
+            sentences.push(format!("But {} of [safety] cannot be judged", signal.name));
             continue;
         };
         let is_worse = |better: Estimate| better.interval.high < 0.0;
