@@ -73,7 +73,8 @@ pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) {
     for subject in &columns.subjects {
         output.line(format!("  {}: {}", subject.name, subject.description));
     }
-    for table in [columns.figures(evaluation), columns.reward_terms(evaluation), columns.actions(evaluation)]
+    for table in
+        [columns.figures(evaluation, decision), columns.reward_terms(evaluation), columns.actions(evaluation)]
     {
         output.line(format!("\n{table}"));
     }
@@ -102,7 +103,7 @@ impl<'e> Columns<'e> {
     }
 
     /// Rewards, lengths, signals, constraints.
-    fn figures(&self, evaluation: &Evaluation) -> String {
+    fn figures(&self, evaluation: &Evaluation, decision: &Decision) -> String {
         const SPREAD: &str = "  sd · median · IQM";
         let mut rows = vec![
             self.row("return per episode", |s| mean(&s.episode_return)),
@@ -112,7 +113,8 @@ impl<'e> Columns<'e> {
             self.row("steps per episode", |s| number(s.episode_steps.mean)),
             self.row("terminated (% of episodes)", |s| number(s.terminated_percent)),
         ];
-        for (index, signal) in evaluation.policy.signals.iter().enumerate() {
+        for index in gate::signals(evaluation, decision) {
+            let signal = &evaluation.policy.signals[index];
             let name = format!("{} ({})", signal.name, signal.unit);
             rows.push(self.row(name, |s| with_interval(s.signals[index].mean, s.signals[index].interval)));
         }
@@ -160,7 +162,8 @@ impl<'e> Columns<'e> {
 /// The policy against each baseline, the gate's first: the headline's figure, then reward per step.
 fn comparisons(evaluation: &Evaluation, decision: &Decision) -> String {
     let found = gate::comparisons(evaluation, decision);
-    let name = found.first().and_then(|found| found.headline.as_ref()).map_or("", |found| &found.name);
+    let name =
+        found.first().and_then(|found| found.headline.as_ref()).map_or("headline", |found| &found.name);
     let estimate = |estimate: Option<Estimate>, unit: &str| match estimate {
         Some(found) => format!("{}{unit}", with_interval(found.mean, found.interval)),
         None => number(f64::NAN),
@@ -178,7 +181,7 @@ fn comparisons(evaluation: &Evaluation, decision: &Decision) -> String {
             ]
         })
         .collect();
-    table(&["", name, "lift", "reward per step", "P(improvement)"], &rows)
+    table(&["", &format!("{name}, difference"), "lift", "reward per step", "P(improvement)"], &rows)
 }
 
 fn mean(summary: &Summary) -> String {

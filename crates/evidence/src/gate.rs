@@ -4,7 +4,7 @@
 //! either of them, that no more episodes end in failure than with the baseline.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::evaluate::MoreFailures;
+use setpoint_decision::evaluate::{Headline, MoreFailures};
 use setpoint_decision::safety::SafetySignal;
 use setpoint_decision::spec::Termination;
 use setpoint_statistics::number;
@@ -70,6 +70,18 @@ pub fn subjects<'e>(evaluation: &'e Evaluation, decision: &Decision) -> Vec<&'e 
     all
 }
 
+/// The indices of the signals in the order of tables: that of the headline, those of `[safety]`, the others.
+pub fn signals(evaluation: &Evaluation, decision: &Decision) -> Vec<usize> {
+    let safety = &decision.project.safety;
+    let place = |name: &str| match &decision.project.evaluate.headline {
+        Headline::Signal { name: headline, .. } if headline == name => 0,
+        _ => 1 + safety.iter().position(|signal| signal.name == name).unwrap_or(safety.len()),
+    };
+    let mut indices: Vec<usize> = (0..evaluation.policy.signals.len()).collect();
+    indices.sort_by_key(|index| place(&evaluation.policy.signals[*index].name));
+    indices
+}
+
 fn unmeasured(reason: &str) -> Finding {
     Finding { name: "lift".to_owned(), passed: false, sentence: format!("not judged: {reason}") }
 }
@@ -131,7 +143,8 @@ fn lifts(compared: &Compared, name: &str, decision: &Decision) -> Vec<Finding> {
 fn no_percent(compared: &Compared, name: &str) -> String {
     let Compared { unit, baseline: figure, .. } = compared;
     let Some(figure) = figure else { return "the baseline's figure is no finite number".to_owned() };
-    let size = rounded(compared.improvement().map_or(1.0, |found| found.mean.abs()));
+    // Half of the difference that was found: the size of a lift is for the project to decide.
+    let size = rounded(compared.improvement().map_or(1.0, |found| 0.5 * found.mean.abs()));
     let example = match unit.as_str() {
         "1" | "%" | "" => size.to_string(),
         unit => format!("\"{size} {unit}\""),
@@ -166,7 +179,7 @@ fn failures(found: &Comparison, decision: &Decision) -> Option<Finding> {
     let rule = match allowed {
         0.0 if passed => String::new(),
         0.0 => ". The project allows no more failures (allow_more_failures)".to_owned(),
-        points if points.is_finite() => format!(". The project allows {points} points more"),
+        points if points.is_finite() => format!(". The project's limit is {points} percentage points"),
         _ => ". The project allows more".to_owned(),
     };
     let sentence = format!("failures: {}{rule}", failure_text(compared, difference, &found.baseline));

@@ -24,7 +24,7 @@ pub fn headline(evaluation: &Evaluation, decision: &Decision) -> Option<String> 
     let figures = match &settings.headline {
         Headline::Return => format!("{algorithm} returns {own} an episode, {name} {other}"),
         Headline::Signal { name: signal, .. } => {
-            format!("{algorithm} has {signal} at {own}, {name} has {other}")
+            format!("{signal} is {own} with {algorithm} and {other} with {name}")
         }
     };
     let mut text = format!("{figures}: {}.", difference(compared, found));

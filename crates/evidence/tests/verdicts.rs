@@ -120,7 +120,7 @@ fn a_percentage_of_a_baseline_around_zero_is_refused_with_the_fix() {
         let Gate { passed, findings } = gated(&evaluation, &percent);
         let told = &findings[0].sentence;
         assert!(!passed && told.contains("refused") && told.contains(interval), "{told}");
-        assert!(told.contains("required_lift = \"0.5 reward\""), "{told}");
+        assert!(told.contains("required_lift = \"0.25 reward\""), "{told}");
         assert!(gated(&evaluation, &units).passed);
         let told = headline(&evaluation, &percent).unwrap();
         assert!(told.contains("0.500 more (95\u{a0}% interval 0.250 to 0.750)"), "{told}");
@@ -242,7 +242,7 @@ fn a_signal_can_be_the_headline() {
     let lift = 100.0 * (random - policy) / random;
     assert!((found.lift_percent.unwrap().mean - lift).abs() < 1e-9 * policy);
     let told = headline(&evaluation, &makespan).unwrap();
-    assert!(told.contains("has makespan at") && told.contains("\u{a0}time, uniform random has"), "{told}");
+    assert!(told.starts_with("makespan is ") && told.contains("\u{a0}time with uniform random"), "{told}");
     assert!(gated(&evaluation, &makespan).passed);
     // The other way round it is another question, and so is the return.
     for rest in [

@@ -13,8 +13,8 @@ const LEFT: f64 = 64.0;
 const BOTTOM: f64 = 40.0;
 const TOP: f64 = 14.0;
 const RIGHT: f64 = 12.0;
-/// Height of a line of text.
-const LABEL: f64 = 14.0;
+/// Height of a line of text, as a phone shows it.
+const LABEL: f64 = 22.0;
 
 /// Environment steps to the right, returns upwards.
 pub struct Frame {
@@ -129,7 +129,7 @@ mod tests {
                 .skip(1)
                 .map(|text| text.split("y=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
                 .collect();
-            assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= 12.0), "{heights:?}");
+            assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= 21.9), "{heights:?}");
             assert!((0..7).all(|index| svg.matches(&format!("rule-{index}")).count() == 1), "{svg}");
         }
     }

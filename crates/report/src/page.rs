@@ -49,8 +49,7 @@ fn summary(report: &Report) -> String {
         html += &format!("<p class=\"gate {class}\">{word}</p>\n<ul class=\"findings\">\n");
         for finding in findings {
             let (class, mark) = if finding.passed { ("pass", "✓") } else { ("fail", "✗") };
-            html +=
-                &format!("<li><span class=\"{class}\">{mark}</span> {}</li>\n", escape(&finding.sentence));
+            html += &format!("<li><span class=\"{class}\">{mark}</span>{}</li>\n", escape(&finding.sentence));
         }
         html += "</ul>\n";
     }

@@ -83,7 +83,8 @@ pub fn comparison(report: &Report) -> String {
         row("return per episode", "", &|s| with_interval(s.episode_return.mean, s.episode_return.interval)),
         row("reward per step", "", &|s| with_interval(s.reward_per_step.mean, s.reward_per_step.interval)),
     ];
-    for (index, signal) in evaluation.policy.signals.iter().enumerate() {
+    for index in gate::signals(evaluation, decision) {
+        let signal = &evaluation.policy.signals[index];
         rows.push(row(&signal.name, &unit(&signal.unit), &|s| {
             with_interval(s.signals[index].mean, s.signals[index].interval)
         }));
@@ -142,7 +143,7 @@ fn differences(evaluation: &Evaluation, decision: &Decision) -> String {
         .collect();
     let Some(headline) = found.first().map(|first| first.headline.as_ref()) else { return String::new() };
     let name = headline.map_or("headline", |found| &found.name);
-    let header = ["policy".to_owned(), escape(name)].into_iter();
+    let header = ["policy".to_owned(), format!("{}, difference", escape(name))].into_iter();
     let rest = ["better by %", "reward per step", "better episode %"].map(str::to_owned);
     table(&header.chain(rest).collect::<Vec<_>>(), &rows)
 }
