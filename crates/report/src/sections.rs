@@ -218,7 +218,7 @@ pub fn actions(report: &Report) -> String {
     let Some((before, after)) = &report.probabilities else { return String::new() };
     let names = report.problem.spec().action.names();
     let taken = report.evaluation.as_ref().map(|evaluation| &evaluation.policy.actions);
-    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let share = |value: f64| format!("{:.1}\u{a0}%", 100.0 * value);
     let rows: Vec<Vec<String>> = names
         .iter()
         .enumerate()
@@ -229,7 +229,7 @@ pub fn actions(report: &Report) -> String {
                 share(before[index]),
                 share(after[index]),
                 format!("{}{}", bar(before[index], "before"), bar(after[index], "after")),
-                used.map_or("–".to_owned(), |percent| format!("{percent:.1} %")),
+                used.map_or("–".to_owned(), |percent| format!("{percent:.1}\u{a0}%")),
             ]
         })
         .collect();
@@ -282,6 +282,12 @@ pub fn weights(report: &Report) -> String {
     section("Weights", &body)
 }
 
+/// A name with a bar under it, in the first column of a card: all cards give that column the same width, so all bars of the page have
+/// one scale.
+fn under(name: &str, share: f64) -> String {
+    format!("{}{}", escape(name), bar(share, "after"))
+}
+
 pub fn scenarios(report: &Report) -> String {
     let Some(policy) = &report.policy else { return String::new() };
     let mut body = String::new();
@@ -307,7 +313,7 @@ pub fn scenarios(report: &Report) -> String {
                 } else {
                     "forbidden".to_owned()
                 };
-                vec![escape(&action.name), share, bar(action.probability, "after")]
+                vec![under(&action.name, action.probability), share]
             })
             .collect();
         let settings: Vec<Vec<String>> = recommendation
@@ -317,13 +323,13 @@ pub fn scenarios(report: &Report) -> String {
                 let share = (setting.value - setting.low) / (setting.high - setting.low);
                 let value =
                     format!("{} ± {} {}", number(setting.value), number(setting.deviation), setting.unit);
-                vec![escape(&setting.name), escape(&value), bar(share, "after")]
+                vec![under(&setting.name, share), escape(&value)]
             })
             .collect();
         let answer = if settings.is_empty() {
-            table(&["action", "probability", ""].map(str::to_owned), &actions)
+            table(&["action", "probability"].map(str::to_owned), &actions)
         } else {
-            table(&["set", "to", ""].map(str::to_owned), &settings)
+            table(&["set", "to"].map(str::to_owned), &settings)
         };
         let drivers: Vec<String> = recommendation
             .drivers
