@@ -40,7 +40,7 @@ pub struct SafetySignal {
     pub margin: f64,
 }
 
-/// The signals, in the order of the file.
+/// The signals in the order of the file, those with a margin last.
 pub type Safety = Vec<SafetySignal>;
 
 const EXAMPLE: &str = "failure_prob = \"lower\", or failure_prob = { better = \"lower\", margin = 0.01 } to allow that much more";
@@ -86,7 +86,10 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Safety, Box<Diagnostic>> {
         };
         Ok(SafetySignal { name, better, margin })
     };
-    section.contents()?.into_iter().map(read).collect()
+    let mut safety = section.contents()?.into_iter().map(read).collect::<Result<Safety, _>>()?;
+    // TOML writes tables behind plain values: the resolved file keeps this order.
+    safety.sort_by_key(|signal| signal.margin > 0.0);
+    Ok(safety)
 }
 
 const DIRECTIONS: &str = "expected \"lower\" or \"higher\"";
