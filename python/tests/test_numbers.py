@@ -42,7 +42,7 @@ def test_a_policy_without_its_learner_decides_but_does_not_learn(tmp_path):
     with pytest.raises(RuntimeError, match="can decide, but not learn"):
         loaded.learn(256)
     assert loaded.policy.hash == model.policy.hash
-    # What the model itself saved goes on learning from its weights.
+    # A file of the model itself continues from its weights.
     model.save(tmp_path / "model.zip")
     again = setpoint.PPO.load(tmp_path / "model.zip", env="setpoint/CartPole-v0")
     before = again.policy.hash
