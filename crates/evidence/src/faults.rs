@@ -78,7 +78,7 @@ pub struct FaultMatrix {
     /// Features that get no noise in any cell, because the user named others.
     pub without_noise: Vec<String>,
     /// What 100 % of noise is for the other features; empty in files from before it was stored, and if no cell has noise.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noise_scales: Vec<NoiseScale>,
     /// The policies.
     pub policies: Vec<Tolerance>,
