@@ -4,14 +4,14 @@
 //! of jobs and of machines; then follows one row per job, with one pair `machine duration` per operation, in the job's own
 //! order. Machines are counted from 0, and each job visits each of them once.
 
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::diagnostic::Origin;
+use setpoint_files::{storage, text};
 
 /// Greatest number of operations (jobs × machines) of an instance: five times Taillard's (1993) largest, 100 jobs on 20
 /// machines.
@@ -95,27 +95,20 @@ impl Instance {
                 ),
             )
         };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(unreadable)?;
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(Diagnostic::without_origin(
+        let bytes = storage::read(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => Diagnostic::without_origin(
                 format!("the instance file {shown} is larger than {FILE_BYTES_MAX} bytes"),
                 format!("an instance may have at most {OPERATIONS_MAX} operations; expected {FORMAT}"),
-            ));
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let start = error.utf8_error().valid_up_to();
+            ),
+            _ => unreadable(error),
+        })?;
+        let text = text::decode(bytes.clone()).map_err(|error| {
             // The bytes before are valid, so the replacement character has the same position.
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let span = start..start + char::REPLACEMENT_CHARACTER.len_utf8();
-            refuse(
-                &shown,
-                &text,
-                span,
-                "this is not a text file (UTF-8)".into(),
-                "these bytes are no character".into(),
-            )
+            let span = error.byte..error.byte + char::REPLACEMENT_CHARACTER.len_utf8();
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let span = if text.is_char_boundary(span.start) { span } else { 0..0 };
+            let title = "this is not a text file (UTF-8)".to_owned();
+            refuse(&shown, &text, span, title, "these bytes are no character".to_owned())
         })?;
         let instance = Self::parse(&shown, &text)?;
         let name = path.file_stem().map_or(shown, |stem| stem.to_string_lossy().into_owned());
