@@ -57,6 +57,10 @@ pub struct Data {
     pub terminated: Option<String>,
     /// The scale of the features.
     pub values: Values,
+    /// The form of times: directives of strftime, or one of [`TIME_WORDS`]; recognised if absent.
+    pub time_format: Option<String>,
+    /// The decimal mark of the log, `.` or `,`; recognised if absent.
+    pub decimal: Option<char>,
     /// The simulator is doubtful at this gap or more, in percent of reward per step.
     pub gap_warn_percent: f64,
     /// The simulator is inconsistent with the log at this gap or more, in percent of reward per step.
@@ -83,6 +87,8 @@ impl Default for Data {
             probability: None,
             terminated: None,
             values: Values::Seen,
+            time_format: None,
+            decimal: None,
             gap_warn_percent: GAP_WARN_PERCENT,
             gap_fail_percent: GAP_FAIL_PERCENT,
             features: Vec::new(),
@@ -120,6 +126,10 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
             Some("natural") => Values::Natural,
             _ => Values::Seen,
         },
+        time_format: time_format(section)?,
+        decimal: section
+            .choice("decimal", &[".", ","], "the decimal mark of the log")?
+            .and_then(|mark| mark.chars().next()),
         gap_warn_percent: percent(
             "gap_warn_percent",
             defaults.gap_warn_percent,
@@ -141,6 +151,36 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
     }
     section.finish()?;
     Ok(Some(data))
+}
+
+/// Forms of times that are numbers: days of a spreadsheet, seconds and milliseconds since 1970.
+pub const TIME_WORDS: [&str; 3] = ["serial", "unix", "unix_ms"];
+/// Directives of strftime that a log's times may have.
+const TIME_DIRECTIVES: &str = "YymdejbBhHIMSfpPaAzZsFTDR%";
+
+fn time_format(section: &Section<'_>) -> Result<Option<String>, Box<Diagnostic>> {
+    let Some(format) = section.string("time_format", "the form of the log's times")? else { return Ok(None) };
+    let unknown = || {
+        let mut characters = format.chars();
+        while let Some(character) = characters.next() {
+            if character == '%' {
+                let directive = characters.next().unwrap_or(' ');
+                if !TIME_DIRECTIVES.contains(directive) {
+                    return Some(format!("`%{}` is not known", String::from(directive).trim()));
+                }
+            }
+        }
+        (!format.contains('%')).then(|| "it has no directive such as %Y".to_owned())
+    };
+    match unknown().filter(|_| !TIME_WORDS.contains(&format.as_str())) {
+        None => Ok(Some(format)),
+        Some(fault) => {
+            let title = format!("times cannot be read by \"{format}\": {fault}");
+            let label = format!("expected directives of strftime, or {}", TIME_WORDS.join(", "));
+            let help = "time_format = \"%d.%m.%Y %H:%M:%S\" reads 28.03.2026 06:00:00; known directives: %Y %y %m %d %b %H %I %p %M %S %f %z %j %s";
+            Err(section.error("time_format", &title, &label, help))
+        }
+    }
 }
 
 fn read_action(section: &Section<'_>) -> Result<Option<ActionColumns>, Box<Diagnostic>> {
@@ -222,6 +262,8 @@ pub fn table(data: &Data) -> Table {
         ("probability", data.probability.as_ref().map(text)),
         ("terminated", data.terminated.as_ref().map(text)),
         ("values", Some(Value::String(data.values.word().to_owned()))),
+        ("time_format", data.time_format.as_ref().map(text)),
+        ("decimal", data.decimal.map(|mark| Value::String(mark.to_string()))),
         ("gap_warn_percent", Some(Value::Float(data.gap_warn_percent))),
         ("gap_fail_percent", Some(Value::Float(data.gap_fail_percent))),
         ("action", action),

@@ -25,6 +25,20 @@ pub struct Mapping {
     pub terminated: Option<usize>,
 }
 
+impl Mapping {
+    /// All columns in use, by index.
+    pub fn used(&self) -> impl Iterator<Item = usize> {
+        let Self { features, signals, actions, episode, time, reward, probability, terminated } = self;
+        let single = [*episode, *time, *reward, *probability, *terminated];
+        features
+            .iter()
+            .chain(actions)
+            .copied()
+            .chain(signals.iter().copied().flatten())
+            .chain(single.into_iter().flatten())
+    }
+}
+
 /// The reason why there is no mapping, and a proposal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unmapped {
@@ -107,6 +121,30 @@ pub fn map(data: Option<&Data>, header: &[String], spec: &Spec) -> Result<Mappin
         terminated: named(&data.terminated, "terminated")?,
         features,
     })
+}
+
+/// The names of columns that a log of a process is searched for.
+pub fn names<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Vec<&'a str> {
+    let named = |columns: &'a [(String, String)], own: &'a str| {
+        columns.iter().find(|(name, _)| name == own).map_or(own, |(_, column)| column.as_str())
+    };
+    let Some(data) = data else { return Vec::new() };
+    let axes: &[(String, String)] = match &data.action {
+        Some(ActionColumns::Axes(columns)) => columns,
+        _ => &[],
+    };
+    let mut names: Vec<&str> = [&data.episode, &data.time, &data.reward, &data.probability, &data.terminated]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    match &data.action {
+        Some(ActionColumns::One(column)) => names.push(column),
+        _ => names.extend(spec.action.names().into_iter().map(|axis| named(axes, axis))),
+    }
+    names.extend(spec.observation.iter().map(|feature| named(&data.features, &feature.name)));
+    names.extend(spec.signals.iter().map(|signal| named(&data.signals, &signal.name)));
+    names
 }
 
 fn no_column(what: &str, column: &str, header: &[String]) -> String {

@@ -12,14 +12,18 @@ use crate::audit::clock::{Advance, Clock};
 use crate::audit::column::Column;
 use crate::audit::expected::Expected;
 use crate::audit::rows::Duplicates;
-use crate::audit::{Audit, Finding, Times, reward};
+use crate::audit::{Audit, Finding, Severity, Times, reward};
 use crate::error::LogError;
 use crate::log::{Log, LoggedEpisode, Resolution};
-use crate::mapping::{Mapping, Unmapped, map};
+use crate::mapping::{Mapping, Unmapped, map, names};
 use crate::table::cell::boolean;
-use crate::table::{self, Table};
+use crate::table::marks::Marks;
+use crate::table::{self, Note, Table};
 
 mod findings;
+mod survey;
+
+use survey::{Survey, survey};
 
 /// Number of rows between two reports of progress.
 const ROWS_PER_CALL: u64 = 1 << 16;
@@ -83,9 +87,11 @@ pub fn read(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Reading, ReadError> {
     let mut table = table::open(path)?;
+    table.check_unique(names(data, spec))?;
     let mapping = map(data, &table.header, spec).map_err(ReadError::Unmapped)?;
     let data = data.expect("there is no mapping without [data]");
-    let mut reader = Reader::new(&table, mapping, data, spec);
+    let forms = survey(table::open(path)?, data, mapping.time)?;
+    let mut reader = Reader::new(&table, mapping, data, spec, &forms);
     let mut record = ByteRecord::new();
     let mut rows = 0_u64;
     while table.next(&mut record)? {
@@ -110,15 +116,12 @@ pub fn read(
         );
     }
     if reader.log.rows() == 0 {
-        let line = reader.unknown.line.max(reader.ragged.line);
-        let found = format!("none of {rows} rows contains a decision, first \"{}\"", reader.unknown_example);
-        let found = format!("{found} in {} {line}", table.format.row_word());
-        return Err(LogError::of(path, found, "name the column of the action in [data]").into());
+        return Err(reader.no_decision(path, &table, rows).into());
     }
-    Ok(reader.finish(&table, paid, rows))
+    Ok(reader.finish(&table, &forms, paid, rows))
 }
 
-fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
+fn feature_column(name: &str, marks: Marks, feature: &Feature, natural: bool) -> Column {
     let in_column = |value: f32| f64::from(if natural { feature.natural(value) } else { value });
     let (low, high) = (in_column(feature.low), in_column(feature.high));
     let (scale, offset) = (f64::from(feature.scale), f64::from(feature.offset));
@@ -131,22 +134,24 @@ fn feature_column(name: &str, feature: &Feature, natural: bool) -> Column {
         // From the wrong scale of a column to the right scale.
         otherwise: (!is_same).then(|| if natural { (1.0 / scale, -offset / scale) } else { (scale, offset) }),
     };
-    Column::new(name, expected)
+    Column::new(name, expected, marks)
 }
 
-fn signal_column(name: &str, signal: &Signal) -> Column {
+fn signal_column(name: &str, marks: Marks, signal: &Signal) -> Column {
     let range = finite(f64::from(signal.low), f64::from(signal.high));
     Column::new(
         name,
         Expected { what: signal.name.clone(), unit: signal.unit.clone(), range, ..Expected::default() },
+        marks,
     )
 }
 
-fn axis_column(name: &str, axis: &Axis) -> Column {
+fn axis_column(name: &str, marks: Marks, axis: &Axis) -> Column {
     let range = finite(f64::from(axis.low), f64::from(axis.high));
     Column::new(
         name,
         Expected { what: axis.name.clone(), unit: axis.unit.clone(), range, ..Expected::default() },
+        marks,
     )
 }
 
@@ -156,16 +161,19 @@ fn finite(low: f64, high: f64) -> Option<(f64, f64)> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(table: &Table, mapping: Mapping, data: &Data, spec: &'a Spec) -> Self {
+    fn new(table: &Table, mapping: Mapping, data: &Data, spec: &'a Spec, forms: &Survey) -> Self {
         let natural = data.values == Values::Natural;
         let name = |index: usize| table.header[index].as_str();
-        let plain = |index: Option<usize>| index.map(|index| Column::new(name(index), Expected::default()));
+        let marks = |index: usize| forms.marks(index);
+        let plain = |index: Option<usize>| {
+            index.map(|index| Column::new(name(index), Expected::default(), marks(index)))
+        };
         let axes = match &spec.action {
             ActionSpace::Discrete { .. } => Vec::new(),
             ActionSpace::Continuous { axes } => axes
                 .iter()
                 .zip(&mapping.actions)
-                .map(|(axis, index)| axis_column(name(*index), axis))
+                .map(|(axis, index)| axis_column(name(*index), marks(*index), axis))
                 .collect(),
         };
         let features = spec.observation.iter().zip(&mapping.features);
@@ -174,15 +182,15 @@ impl<'a> Reader<'a> {
             spec,
             natural,
             features: features
-                .map(|(feature, index)| feature_column(name(*index), feature, natural))
+                .map(|(feature, index)| feature_column(name(*index), marks(*index), feature, natural))
                 .collect(),
             signals: signals
-                .map(|(signal, index)| index.map(|index| signal_column(name(index), signal)))
+                .map(|(signal, index)| index.map(|index| signal_column(name(index), marks(index), signal)))
                 .collect(),
             axes,
             reward: plain(mapping.reward),
             probability: plain(mapping.probability),
-            clock: mapping.time.map(|index| Clock::new(name(index), mapping.episode.is_none())),
+            clock: mapping.time.map(|index| Clock::new(name(index), forms.form(), mapping.episode.is_none())),
             duplicates: Duplicates::new(mapping.time.is_none()),
             taken: vec![0; if spec.action.is_discrete() { spec.action.len() } else { 0 }],
             unknown: Times::default(),
@@ -303,8 +311,31 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn finish(mut self, table: &Table, paid: &Reward, rows: u64) -> Reading {
-        let mut findings: Vec<Finding> = Vec::new();
+    /// The error about a table without any decision.
+    fn no_decision(&self, path: &Path, table: &Table, rows: u64) -> LogError {
+        let word = table.format.row_word();
+        if self.ragged.count == rows {
+            let (found, expected) = self.ragged_example;
+            let found = format!(
+                "all {rows} rows have another number of cells than the header, first {found} instead of {expected} in {word} {}",
+                self.ragged.line
+            );
+            return LogError::of(
+                path,
+                found,
+                "write a name for every column, also for a column of row numbers",
+            );
+        }
+        let line = self.unknown.line.max(self.ragged.line);
+        let found = format!("none of {rows} rows contains a decision, first \"{}\"", self.unknown_example);
+        let found = format!("{found} in {word} {line}");
+        LogError::of(path, found, "name the column of the action in [data]")
+    }
+
+    fn finish(mut self, table: &Table, forms: &Survey, paid: &Reward, rows: u64) -> Reading {
+        let mut findings: Vec<Finding> = table.notes().into_iter().map(noted).collect();
+        let used: HashSet<usize> = self.mapping.used().collect();
+        findings.extend(forms.findings(&table.header, &used, self.mapping.time));
         findings.extend(self.duplicates.finding());
         findings.extend(self.about_rows(rows));
         if let Some(clock) = self.clock.take() {
@@ -332,20 +363,11 @@ impl<'a> Reader<'a> {
     }
 
     fn unused(&self, header: &[String]) -> Vec<String> {
-        let Mapping { features, signals, actions, episode, time, reward, probability, terminated } =
-            &self.mapping;
-        let single = [episode, time, reward, probability, terminated];
-        let used: HashSet<usize> = features
-            .iter()
-            .chain(actions)
-            .copied()
-            .chain(signals.iter().copied().flatten())
-            .chain(single.into_iter().copied().flatten())
-            .collect();
+        let used: HashSet<usize> = self.mapping.used().collect();
         header
             .iter()
             .enumerate()
-            .filter(|(index, _)| !used.contains(index))
+            .filter(|(index, name)| !used.contains(index) && !name.is_empty())
             .map(|(_, name)| name.clone())
             .collect()
     }
@@ -380,6 +402,20 @@ impl<'a> Reader<'a> {
         });
         let signals = signals.collect();
         Resolution { features, signals, reward: self.reward.as_ref().map_or(0.0, Column::resolution) }
+    }
+}
+
+/// A note about the table as a finding.
+fn noted(note: Note) -> Finding {
+    let Note { kind, line, count, sentence, advice } = note;
+    Finding {
+        severity: Severity::Note,
+        kind: kind.to_owned(),
+        column: None,
+        line: Some(line),
+        count,
+        sentence,
+        advice: advice.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The column of time: order, gaps, zones and the hour of summer time.
 
 use super::{Finding, Severity, Times, shown};
-use crate::time::{Moment, moment};
+use crate::time::{Form, Moment};
 
 const HOUR_S: f64 = 3_600.0;
 const DAY_S: f64 = 86_400.0;
@@ -24,6 +24,7 @@ pub enum Advance {
 #[derive(Clone, Debug)]
 pub struct Clock {
     name: String,
+    form: Form,
     /// Whether jumps back end episodes.
     cuts: bool,
     last: Option<Moment>,
@@ -43,10 +44,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// For a column; `cuts` if no column gives the episode of a row.
-    pub fn new(name: &str, cuts: bool) -> Self {
+    /// For a column whose times have a form; `cuts` if no column gives the episode of a row.
+    pub fn new(name: &str, form: Form, cuts: bool) -> Self {
         Self {
             name: name.to_owned(),
+            form,
             cuts,
             last: None,
             pause: f64::NAN,
@@ -64,7 +66,7 @@ impl Clock {
 
     /// Reads the cell of the next row, which may begin an episode.
     pub fn take(&mut self, text: &str, line: u64, begins: bool) -> Advance {
-        let Some(now) = moment(text) else {
+        let Some(now) = self.form.moment(text) else {
             if self.unreadable.count == 0 {
                 self.example = text.trim().chars().take(40).collect();
             }
@@ -151,7 +153,7 @@ impl Clock {
             "unreadable-time",
             name,
             format!("`{}` contains values that are not times, first \"{}\"", self.name, self.example),
-            "write a number, RFC 3339, or YYYY-MM-DD HH:MM:SS",
+            "write a number, or YYYY-MM-DD HH:MM:SS; or write time_format in [data], for example \"%d.%m.%Y %H:%M:%S\"",
         ));
         findings.extend(pauses.back.finding(
             Severity::Error,

@@ -121,7 +121,7 @@ impl Reader<'_> {
                 line: None,
                 count: with_commas.len() as u64,
                 sentence: format!("decimal commas were read as such in {}", with_commas.join(", ")),
-                advice: "nothing, unless 1,234 means a thousand there".to_owned(),
+                advice: "nothing, if that is right; decimal in [data] states the decimal mark".to_owned(),
             });
         }
         findings
