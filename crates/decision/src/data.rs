@@ -38,6 +38,15 @@ pub enum ActionColumns {
     Axes(Vec<(String, String)>),
 }
 
+/// The columns with the quality of values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QualityColumns {
+    /// One name: the only such column judges the row; of several, each judges the column before it.
+    Named(String),
+    /// Name of a feature, signal or action, and the column with its quality.
+    Each(Vec<(String, String)>),
+}
+
 /// `[data]`. A column that it does not name must have the name of its feature, signal or setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
@@ -65,6 +74,14 @@ pub struct Data {
     pub gap_warn_percent: f64,
     /// The simulator is inconsistent with the log at this gap or more, in percent of reward per step.
     pub gap_fail_percent: f64,
+    /// The columns of quality; rows whose quality is not good are left out.
+    pub quality: Option<QualityColumns>,
+    /// Words of the columns of quality that are good too.
+    pub quality_good: Vec<String>,
+    /// Word or number of the log, and the choice that it means.
+    pub actions: Vec<(String, String)>,
+    /// In a log of tags: a tag without a value at the time of a decision keeps its last value for so many seconds; 0: never.
+    pub hold_seconds: f64,
     /// Feature and column.
     pub features: Vec<(String, String)>,
     /// Signal and column.
@@ -91,6 +108,10 @@ impl Default for Data {
             decimal: None,
             gap_warn_percent: GAP_WARN_PERCENT,
             gap_fail_percent: GAP_FAIL_PERCENT,
+            quality: None,
+            quality_good: Vec::new(),
+            actions: Vec::new(),
+            hold_seconds: 0.0,
             features: Vec::new(),
             signals: Vec::new(),
         }
@@ -140,6 +161,12 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
             defaults.gap_fail_percent,
             "least gap in reward per step of a simulator that is inconsistent with the log",
         )?,
+        quality: read_quality(section)?,
+        quality_good: section.strings("quality_good", "words of good quality")?.unwrap_or_default(),
+        actions: action_words(&section.table("actions")?)?,
+        hold_seconds: section
+            .number("hold_seconds", Range::between(0.0, 1e9), "greatest age of a tag's last value")?
+            .unwrap_or(defaults.hold_seconds),
         features: columns(&section.table("features")?, "feature")?,
         signals: columns(&section.table("signals")?, "signal")?,
     };
@@ -192,6 +219,29 @@ fn read_action(section: &Section<'_>) -> Result<Option<ActionColumns>, Box<Diagn
         .map(ActionColumns::One))
 }
 
+fn read_quality(section: &Section<'_>) -> Result<Option<QualityColumns>, Box<Diagnostic>> {
+    if section.is_table("quality") {
+        return Ok(Some(QualityColumns::Each(columns(&section.table("quality")?, "quality")?)));
+    }
+    Ok(section
+        .string("quality", "the column of the quality of values, or { tag = \"column\" }")?
+        .map(QualityColumns::Named))
+}
+
+/// `[data.actions]`: words of the log and choices.
+fn action_words(section: &Section<'_>) -> Result<Vec<(String, String)>, Box<Diagnostic>> {
+    let choice = |(word, value): (String, Value)| match value {
+        Value::String(choice) => Ok((word, choice)),
+        value => {
+            let title = format!("the choice for `{word}` cannot be {value}");
+            let help =
+                "[data.actions] has the words of the log on the left: \"Erhöhen\" = \"increase_speed\"";
+            Err(section.error(&word, &title, "expected the name of a choice, in quotes", help))
+        }
+    };
+    section.contents()?.into_iter().map(choice).collect()
+}
+
 /// A free table of names and columns.
 fn columns(section: &Section<'_>, what: &str) -> Result<Vec<(String, String)>, Box<Diagnostic>> {
     let column = |(name, value): (String, Value)| match value {
@@ -222,6 +272,7 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
             return Err(refuse(&section.table(key)?, name, known, what));
         }
     }
+    bind_words(data, section, spec)?;
     match (&data.action, &spec.action) {
         (Some(ActionColumns::Axes(named)), ActionSpace::Continuous { .. }) => {
             let known = spec.action.names();
@@ -244,6 +295,23 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
     }
 }
 
+fn bind_words(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    let known = spec.action.names();
+    let is_unknown = |choice: &str| !spec.action.is_discrete() || !known.contains(&choice);
+    let Some((word, choice)) = data.actions.iter().find(|(_, choice)| is_unknown(choice)) else {
+        return Ok(());
+    };
+    let section = section.table("actions")?;
+    if !spec.action.is_discrete() {
+        let title = format!("the actions of {} are settings, not choices", spec.kind);
+        return Err(section.error(word, &title, "not for settings", "delete [data.actions]"));
+    }
+    let title = format!("process {} has no action `{choice}`", spec.kind);
+    let label = suggestion(choice, &known, "actions");
+    let help = format!("actions of {}: {}", spec.kind, known.join(", "));
+    Err(section.error(word, &title, &label, &help))
+}
+
 /// Everything but the file, as a project file holds it.
 pub fn table(data: &Data) -> Table {
     let text = |value: &String| Value::String(value.clone());
@@ -264,6 +332,20 @@ pub fn table(data: &Data) -> Table {
         ("values", Some(Value::String(data.values.word().to_owned()))),
         ("time_format", data.time_format.as_ref().map(text)),
         ("decimal", data.decimal.map(|mark| Value::String(mark.to_string()))),
+        (
+            "quality",
+            data.quality.as_ref().map(|quality| match quality {
+                QualityColumns::Named(column) => text(column),
+                QualityColumns::Each(each) => columns(each),
+            }),
+        ),
+        (
+            "quality_good",
+            (!data.quality_good.is_empty())
+                .then(|| Value::Array(data.quality_good.iter().map(text).collect())),
+        ),
+        ("hold_seconds", (data.hold_seconds > 0.0).then_some(Value::Float(data.hold_seconds))),
+        ("actions", named(&data.actions)),
         ("gap_warn_percent", Some(Value::Float(data.gap_warn_percent))),
         ("gap_fail_percent", Some(Value::Float(data.gap_fail_percent))),
         ("action", action),

@@ -56,6 +56,12 @@ reward = "reward"
 probability = "p"
 terminated = "end"
 values = "natural"
+time_format = "%d.%m.%Y %H:%M"
+decimal = ","
+quality = "state"
+quality_good = ["ok"]
+hold_seconds = 30.0
+actions = { "3" = "no_action" }
 gap_warn_percent = 1.0
 gap_fail_percent = 2.0
 features = { wip = "w" }

@@ -1,6 +1,6 @@
 //! The meaning of the columns of a table, from `[data]`; and a proposal by similar names for the open parts.
 
-use setpoint_decision::data::{ActionColumns, Data};
+use setpoint_decision::data::{ActionColumns, Data, QualityColumns};
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Spec};
 
@@ -23,19 +23,21 @@ pub struct Mapping {
     pub probability: Option<usize>,
     /// See [`Data::terminated`].
     pub terminated: Option<usize>,
+    /// See [`Data::quality`].
+    pub quality: Vec<usize>,
 }
 
 impl Mapping {
     /// All columns in use, by index.
     pub fn used(&self) -> impl Iterator<Item = usize> {
-        let Self { features, signals, actions, episode, time, reward, probability, terminated } = self;
-        let single = [*episode, *time, *reward, *probability, *terminated];
-        features
-            .iter()
-            .chain(actions)
-            .copied()
-            .chain(signals.iter().copied().flatten())
-            .chain(single.into_iter().flatten())
+        let single = [self.episode, self.time, self.probability, self.terminated];
+        self.values().chain(self.quality.iter().copied()).chain(single.into_iter().flatten())
+    }
+
+    /// The columns that are measured: features, signals, actions and reward.
+    fn values(&self) -> impl Iterator<Item = usize> {
+        let signals = self.signals.iter().copied().flatten();
+        self.features.iter().chain(&self.actions).copied().chain(signals).chain(self.reward)
     }
 }
 
@@ -111,7 +113,7 @@ pub fn map(data: Option<&Data>, header: &[String], spec: &Spec) -> Result<Mappin
         }
         _ => return Err(refuse("[data] names no column for the action".to_owned())),
     };
-    Ok(Mapping {
+    let mut mapping = Mapping {
         signals,
         actions,
         episode: named(&data.episode, "episode")?,
@@ -120,7 +122,41 @@ pub fn map(data: Option<&Data>, header: &[String], spec: &Spec) -> Result<Mappin
         probability: named(&data.probability, "probability")?,
         terminated: named(&data.terminated, "terminated")?,
         features,
-    })
+        quality: Vec::new(),
+    };
+    mapping.quality = quality(data, header, &mapping).map_err(refuse)?;
+    Ok(mapping)
+}
+
+/// The columns with the quality of the columns in use.
+fn quality(data: &Data, header: &[String], mapping: &Mapping) -> Result<Vec<usize>, String> {
+    let places =
+        |column: &str| -> Vec<usize> { (0..header.len()).filter(|index| header[*index] == column).collect() };
+    match &data.quality {
+        None => Ok(Vec::new()),
+        Some(QualityColumns::Each(each)) => each
+            .iter()
+            .map(|(_, column)| {
+                places(column).first().copied().ok_or_else(|| no_column("quality", column, header))
+            })
+            .collect(),
+        Some(QualityColumns::Named(column)) => match places(column).as_slice() {
+            [] => Err(no_column("quality", column, header)),
+            [one] => Ok(vec![*one]),
+            several => {
+                let values: Vec<usize> = mapping.values().collect();
+                // Behind its tag; the tag's unit may stand between.
+                let of = |value: &usize| {
+                    let next = (value + 1..value + 3).take_while(|index| !values.contains(index));
+                    next.into_iter().find(|index| several.contains(index))
+                };
+                let mut columns: Vec<usize> = values.iter().filter_map(of).collect();
+                columns.sort_unstable();
+                columns.dedup();
+                Ok(columns)
+            }
+        },
+    }
 }
 
 /// The names of columns that a log of a process is searched for.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use csv::ByteRecord;
-use setpoint_decision::data::{Data, Values};
+use setpoint_decision::data::{ActionColumns, Data, QualityColumns, Values};
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 
@@ -17,13 +17,19 @@ use crate::error::LogError;
 use crate::log::{Log, LoggedEpisode, Resolution};
 use crate::mapping::{Mapping, Unmapped, map, names};
 use crate::table::cell::boolean;
+use crate::table::long::{Wanted, widen};
 use crate::table::marks::Marks;
 use crate::table::{self, Note, Table};
+use crate::time::Form;
 
 mod findings;
+mod quality;
 mod survey;
+mod words;
 
+use quality::Quality;
 use survey::{Survey, survey};
+use words::Choices;
 
 /// Number of rows between two reports of progress.
 const ROWS_PER_CALL: u64 = 1 << 16;
@@ -62,6 +68,8 @@ struct Reader<'a> {
     probability: Option<Column>,
     clock: Option<Clock>,
     duplicates: Duplicates,
+    quality: Quality,
+    choices: Option<Choices>,
     /// Number of rows for each choice.
     taken: Vec<u64>,
     unknown: Times,
@@ -86,11 +94,17 @@ pub fn read(
     paid: &Reward,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Reading, ReadError> {
-    let mut table = table::open(path)?;
+    let mut table = widen(table::open(path)?, &wanted(data, spec))?;
+    let judged = data.cloned().map(|data| match table.was_long() {
+        // A long table's values were judged one by one.
+        true => Data { quality: None, ..data },
+        false => data,
+    });
+    let data = judged.as_ref();
     table.check_unique(names(data, spec))?;
     let mapping = map(data, &table.header, spec).map_err(ReadError::Unmapped)?;
     let data = data.expect("there is no mapping without [data]");
-    let forms = survey(table::open(path)?, data, mapping.time)?;
+    let forms = survey(table.again()?, data, mapping.time)?;
     let mut reader = Reader::new(&table, mapping, data, spec, &forms);
     let mut record = ByteRecord::new();
     let mut rows = 0_u64;
@@ -119,6 +133,31 @@ pub fn read(
         return Err(reader.no_decision(path, &table, rows).into());
     }
     Ok(reader.finish(&table, &forms, paid, rows))
+}
+
+/// What a long table is searched for.
+fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
+    let action = data.and_then(|data| data.action.as_ref());
+    let actions = match (action, &spec.action) {
+        (Some(ActionColumns::One(column)), _) => vec![column.as_str()],
+        (Some(ActionColumns::Axes(columns)), _) => {
+            columns.iter().map(|(_, column)| column.as_str()).collect()
+        }
+        (None, ActionSpace::Continuous { .. }) => spec.action.names(),
+        (None, ActionSpace::Discrete { .. }) => Vec::new(),
+    };
+    Wanted {
+        time: data.and_then(|data| data.time.as_deref()),
+        form: data.and_then(|data| data.time_format.as_deref()).map(Form::of),
+        actions,
+        names: names(data, spec),
+        quality: match data.and_then(|data| data.quality.as_ref()) {
+            Some(QualityColumns::Named(column)) => Some(column),
+            _ => None,
+        },
+        good_too: data.map_or(&[], |data| &data.quality_good),
+        hold_seconds: data.map_or(0.0, |data| data.hold_seconds),
+    }
 }
 
 fn feature_column(name: &str, marks: Marks, feature: &Feature, natural: bool) -> Column {
@@ -192,6 +231,11 @@ impl<'a> Reader<'a> {
             probability: plain(mapping.probability),
             clock: mapping.time.map(|index| Clock::new(name(index), forms.form(), mapping.episode.is_none())),
             duplicates: Duplicates::new(mapping.time.is_none()),
+            quality: Quality::new(&mapping.quality, &data.quality_good),
+            choices: match &spec.action {
+                ActionSpace::Discrete { choices } => Some(Choices::new(data, choices)),
+                ActionSpace::Continuous { .. } => None,
+            },
             taken: vec![0; if spec.action.is_discrete() { spec.action.len() } else { 0 }],
             unknown: Times::default(),
             unknown_example: String::new(),
@@ -222,6 +266,10 @@ impl<'a> Reader<'a> {
                     self.interleaved.note(line);
                 }
             }
+        }
+        if !self.quality.is_good(record, line) {
+            self.broken = true;
+            return;
         }
         if !self.action(&cell, line) {
             self.unknown.note(line);
@@ -275,16 +323,10 @@ impl<'a> Reader<'a> {
 
     /// Reads the action; `false` if the process does not have it.
     fn action<'c>(&mut self, cell: &impl Fn(usize) -> &'c str, line: u64) -> bool {
-        match &self.spec.action {
-            ActionSpace::Discrete { choices } => {
+        match &self.choices {
+            Some(choices) => {
                 let text = cell(self.mapping.actions[0]).trim();
-                let by_index = || {
-                    let index =
-                        text.parse::<f64>().ok().filter(|value| value.fract() == 0.0 && *value >= 0.0)?;
-                    ((index as usize) < choices.len()).then_some(index as usize)
-                };
-                let by_name = || choices.iter().position(|choice| choice.name.eq_ignore_ascii_case(text));
-                let Some(index) = by_index().or_else(by_name) else {
+                let Some(index) = choices.index(text) else {
                     if self.unknown.count == 0 {
                         self.unknown_example = text.chars().take(40).collect();
                     }
@@ -293,7 +335,7 @@ impl<'a> Reader<'a> {
                 self.taken[index] += 1;
                 self.log.actions.push(index as f32);
             }
-            ActionSpace::Continuous { .. } => {
+            None => {
                 let start = self.log.actions.len();
                 for (column, index) in self.axes.iter_mut().zip(&self.mapping.actions) {
                     let value = column.take(cell(*index), line);
@@ -326,6 +368,12 @@ impl<'a> Reader<'a> {
                 "write a name for every column, also for a column of row numbers",
             );
         }
+        if self.unknown.count == 0
+            && let Some(finding) = self.quality.findings(&table.header).into_iter().next()
+        {
+            let line = finding.line.unwrap_or(0);
+            return LogError::at(path, line, format!("no row is good: {}", finding.sentence), finding.advice);
+        }
         let line = self.unknown.line.max(self.ragged.line);
         let found = format!("none of {rows} rows contains a decision, first \"{}\"", self.unknown_example);
         let found = format!("{found} in {word} {line}");
@@ -336,6 +384,7 @@ impl<'a> Reader<'a> {
         let mut findings: Vec<Finding> = table.notes().into_iter().map(noted).collect();
         let used: HashSet<usize> = self.mapping.used().collect();
         findings.extend(forms.findings(&table.header, &used, self.mapping.time));
+        findings.extend(self.quality.findings(&table.header));
         findings.extend(self.duplicates.finding());
         findings.extend(self.about_rows(rows));
         if let Some(clock) = self.clock.take() {
@@ -407,9 +456,9 @@ impl<'a> Reader<'a> {
 
 /// A note about the table as a finding.
 fn noted(note: Note) -> Finding {
-    let Note { kind, line, count, sentence, advice } = note;
+    let Note { kind, line, count, sentence, advice, is_fault } = note;
     Finding {
-        severity: Severity::Note,
+        severity: if is_fault { Severity::Warning } else { Severity::Note },
         kind: kind.to_owned(),
         column: None,
         line: Some(line),

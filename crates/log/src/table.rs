@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use csv::{ByteRecord, Position};
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,11 @@ pub mod cell;
 mod delimited;
 mod layout;
 mod lines;
+pub mod long;
 pub mod marks;
 #[cfg_attr(not(feature = "parquet"), path = "table/no_parquet.rs")]
 mod parquet;
+pub mod quality;
 pub mod status;
 
 const NAME_A_FILE: &str = "name a CSV or Parquet file with --data or file = \"…\" in [data]";
@@ -58,11 +61,13 @@ pub struct Note {
     pub sentence: String,
     /// The remedy.
     pub advice: &'static str,
+    /// Whether figures from the log are less certain.
+    pub is_fault: bool,
 }
 
 impl Note {
     fn new(kind: &'static str, line: u64, count: u64, sentence: String) -> Self {
-        Self { kind, line, count, sentence, advice: "nothing, if that is right" }
+        Self { kind, line, count, sentence, advice: "nothing, if that is right", is_fault: false }
     }
 }
 
@@ -84,6 +89,12 @@ pub struct Table {
 enum Rows {
     Delimited(Box<delimited::Rows>),
     Parquet(parquet::Rows),
+    /// Of a long table; they are small enough, for they were sorted.
+    Wide {
+        rows: Arc<Vec<ByteRecord>>,
+        next: usize,
+        notes: Vec<Note>,
+    },
 }
 
 /// Opens a file of rows and reads its header.
@@ -160,7 +171,28 @@ impl Table {
         match &self.rows {
             Rows::Delimited(rows) => rows.notes(),
             Rows::Parquet(_) => Vec::new(),
+            Rows::Wide { notes, .. } => notes.clone(),
         }
+    }
+
+    /// Whether it was a long table.
+    pub fn was_long(&self) -> bool {
+        matches!(self.rows, Rows::Wide { .. })
+    }
+
+    /// The same table before its first row.
+    pub fn again(&self) -> Result<Self, LogError> {
+        let Rows::Wide { rows, .. } = &self.rows else { return open(&self.path) };
+        let (header, units) = (self.header.clone(), self.units.clone());
+        let rows = Rows::Wide { rows: Arc::clone(rows), next: 0, notes: Vec::new() };
+        Ok(Self {
+            path: self.path.clone(),
+            header,
+            header_line: self.header_line,
+            units,
+            format: self.format,
+            rows,
+        })
     }
 
     /// Reads the next row into `record`; `false` at the end.
@@ -168,6 +200,12 @@ impl Table {
         match &mut self.rows {
             Rows::Delimited(rows) => rows.next(record, &self.path),
             Rows::Parquet(rows) => rows.next(record, &self.path),
+            Rows::Wide { rows, next, .. } => {
+                let row = rows.get(*next);
+                row.inspect(|row| record.clone_from(row));
+                *next += 1;
+                Ok(row.is_some())
+            }
         }
     }
 }

@@ -23,8 +23,7 @@ impl Reader<'_> {
         ));
         let names = self.spec.action.names();
         let near = nearest(&self.unknown_example, names.iter().copied());
-        let hint = near
-            .map_or(format!("actions are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        let hint = near.map_or_else(|| self.as_words(&names), |near| format!("did you mean `{near}`?"));
         let action = self.mapping.actions.first().map(|_| "action");
         findings.extend(self.unknown.finding(
             Severity::Error,
@@ -69,6 +68,17 @@ impl Reader<'_> {
             "write true or false, or 1 or 0",
         ));
         findings
+    }
+
+    /// The fix for a word of the log that is no name of a choice.
+    fn as_words(&self, names: &[&str]) -> String {
+        let names = names.join(", ");
+        match self.unknown_example.as_str() {
+            word if word.is_empty() || self.choices.is_none() => format!("actions are {names}"),
+            word => {
+                format!("give the words of the log in [data.actions]: \"{word}\" = \"…\", one of {names}")
+            }
+        }
     }
 
     fn short_episodes(&self) -> Option<Finding> {
