@@ -116,8 +116,9 @@ fn time_findings(time: &Recognised, name: &str) -> Vec<Finding> {
     }
     let Some((reason, line, example)) = &time.order else { return findings };
     let (words, format) = match time.form {
-        Form::Any(Order::MonthFirst) => ("month before day", "%m/%d/%Y"),
-        _ => ("day before month", "%d/%m/%Y"),
+        Form::Any(Order::MonthFirst) => ("the month before the day", "%m/%d/%Y"),
+        _ if *reason == Reason::Points => ("the day before the month", "%d.%m.%Y"),
+        _ => ("the day before the month", "%d/%m/%Y"),
     };
     let why = match reason {
         Reason::Day => "a number above 12 can only be a day",
@@ -133,7 +134,7 @@ fn time_findings(time: &Recognised, name: &str) -> Vec<Finding> {
         severity,
         "time-format",
         Some(name),
-        format!("dates of `{name}` were read with the {words} ({example}): {why}"),
+        format!("dates of `{name}` were read with {words} ({example}): {why}"),
         advice,
     ));
     findings

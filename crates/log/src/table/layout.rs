@@ -193,7 +193,7 @@ fn candidate(lines: &[Line], delimiter: u8) -> Option<Candidate> {
     let first_row = lines.iter().map(|line| line.number).find(|number| *number > last).unwrap_or(last + 1);
     let in_comment = is_comment(&header.cells) || header.cells[0].starts_with('#');
     let names = header.cells.iter().enumerate().map(|(index, name)| match index {
-        0 if in_comment => name.trim_start_matches(['#', '/']).trim().to_owned(),
+        0 if in_comment => name.trim_start_matches(['#', '/']).trim_matches([' ', '"']).to_owned(),
         _ => name.clone(),
     });
     let layout = Layout {
@@ -223,21 +223,41 @@ fn is_numeric(body: &[&&Line], column: usize) -> bool {
     numbers > 0 && 2 * numbers >= cells().count()
 }
 
-/// Of the lines above the rows, the line with the most names; a comment only if no other line has them.
+/// Units in lower case; others have brackets, a fraction or a degree.
+const UNITS: &[&str] = &[
+    "-", "%", "s", "ms", "min", "h", "d", "bar", "mbar", "pa", "kpa", "mpa", "psi", "c", "k", "f", "degc",
+    "degf", "kg", "g", "t", "l", "ml", "m", "mm", "cm", "m3", "rpm", "hz", "v", "mv", "a", "ma", "w", "kw",
+    "kwh", "mw", "n", "nm", "kn", "ppm", "ph", "pcs", "parts", "stk",
+];
+
+fn is_unit(text: &str) -> bool {
+    let bracketed = text.starts_with(['[', '(']) && text.ends_with([']', ')']);
+    let short = text.chars().count() <= 8;
+    bracketed
+        || (short && (UNITS.contains(&text.to_lowercase().as_str()) || text.contains(['/', '°', '²', '³'])))
+}
+
+/// Of the lines above the rows, the line with the most names; a comment only if it has more of them than any other line.
 fn header(above: &[Line], width: usize) -> Option<&Line> {
-    let names = |line: &Line| line.cells.iter().filter(|cell| !cell.is_empty() && !is_content(cell)).count();
+    let names = |line: &Line| {
+        let names = || line.cells.iter().filter(|cell| !cell.is_empty() && !is_content(cell));
+        (names().count(), names().filter(|cell| !is_unit(cell)).count())
+    };
     let best = |comments: bool| {
         let fits = |line: &&Line| {
             let cells = line.cells.len();
             is_comment(&line.cells) == comments
                 && cells + SPARE_CELLS >= width
                 && cells <= width + SPARE_CELLS
-                && names(line) >= 2
-                && 2 * names(line) >= width.saturating_sub(SPARE_CELLS)
+                && names(line).0 >= 2
+                && 2 * names(line).0 >= width.saturating_sub(SPARE_CELLS)
         };
         above.iter().filter(fits).rev().max_by_key(|line| names(line))
     };
-    best(false).or_else(|| best(true))
+    match (best(false), best(true)) {
+        (Some(line), Some(comment)) if names(comment) > names(line) => Some(comment),
+        (line, comment) => line.or(comment),
+    }
 }
 
 #[cfg(test)]
