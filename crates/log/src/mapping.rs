@@ -4,6 +4,10 @@ use setpoint_decision::data::{ActionColumns, Data, QualityColumns};
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Spec};
 
+use self::headings::{Headings, Named, plain};
+
+mod headings;
+
 /// Columns by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
@@ -50,17 +54,18 @@ pub struct Unmapped {
     pub proposal: Data,
     /// Features and actions without a similar column.
     pub open: Vec<String>,
+    /// Why a column of another name is proposed: one sentence each.
+    pub reasons: Vec<String>,
 }
 
-/// Words without information about the content of a column.
-const EMPTY_WORDS: &[&str] =
-    &["norm", "normalized", "normalised", "value", "val", "raw", "pv", "actual", "mean", "avg"];
-/// Least similarity of a proposal.
-const SIMILAR: f64 = 0.8;
-
 /// Finds every column, or names the missing one.
-pub fn map(data: Option<&Data>, header: &[String], spec: &Spec) -> Result<Mapping, Box<Unmapped>> {
-    let refuse = |reason: String| Box::new(unmapped(reason, data, header, spec));
+pub fn map(
+    data: Option<&Data>,
+    header: &[String],
+    units: &[String],
+    spec: &Spec,
+) -> Result<Mapping, Box<Unmapped>> {
+    let refuse = |reason: String| Box::new(unmapped(reason, data, &Headings::new(header, units), spec));
     let Some(data) = data else {
         return Err(refuse("the project has no [data] with the meaning of the columns".to_owned()));
     };
@@ -193,7 +198,9 @@ fn no_column(what: &str, column: &str, header: &[String]) -> String {
 }
 
 /// Keeps the columns of `[data]` that the log has, and fills in the others by similar names.
-fn unmapped(reason: String, data: Option<&Data>, header: &[String], spec: &Spec) -> Unmapped {
+fn unmapped(reason: String, data: Option<&Data>, headings: &Headings<'_>, spec: &Spec) -> Unmapped {
+    let header = headings.names;
+    let mut reasons = Vec::new();
     let mut proposal = data.cloned().unwrap_or_default();
     let has = |column: &String| header.contains(column);
     let mut taken: Vec<String> = Vec::new();
@@ -213,7 +220,13 @@ fn unmapped(reason: String, data: Option<&Data>, header: &[String], spec: &Spec)
         taken.extend(column.clone());
     }
     let mut open = Vec::new();
-    let (columns, missing) = propose(spec.action.names().as_slice(), &[], header, &taken);
+    let axes: Vec<Named<'_>> = match &spec.action {
+        ActionSpace::Continuous { axes } => {
+            axes.iter().map(|axis| (axis.name.as_str(), axis.unit.as_str())).collect()
+        }
+        ActionSpace::Discrete { .. } => Vec::new(),
+    };
+    let (columns, missing) = headings.propose(&axes, &[], &taken, &mut reasons);
     proposal.action = match (&spec.action, proposal.action.take()) {
         (_, Some(ActionColumns::One(column))) if has(&column) => Some(ActionColumns::One(column)),
         (ActionSpace::Continuous { .. }, _) => {
@@ -222,8 +235,9 @@ fn unmapped(reason: String, data: Option<&Data>, header: &[String], spec: &Spec)
         }
         (ActionSpace::Discrete { .. }, _) => {
             let words = ["action", "action_id", "act", "choice", "decision"];
-            let column =
+            let exact =
                 words.iter().find_map(|word| header.iter().find(|name| plain(name) == plain(word)).cloned());
+            let column = exact.or_else(|| headings.of_the_action(&taken, &mut reasons));
             if column.is_none() {
                 open.push("action".to_owned());
             }
@@ -238,100 +252,16 @@ fn unmapped(reason: String, data: Option<&Data>, header: &[String], spec: &Spec)
     let written = |columns: &[(String, String)]| -> Vec<(String, String)> {
         columns.iter().filter(|(_, column)| has(column)).cloned().collect()
     };
-    let features: Vec<&str> = spec.observation.iter().map(|feature| feature.name.as_str()).collect();
-    let (columns, missing) = propose(&features, &written(&proposal.features), header, &taken);
+    let features: Vec<Named<'_>> =
+        spec.observation.iter().map(|feature| (feature.name.as_str(), feature.unit.as_str())).collect();
+    let (columns, missing) = headings.propose(&features, &written(&proposal.features), &taken, &mut reasons);
     taken.extend(columns.iter().map(|(_, column)| column.clone()));
     proposal.features = columns;
     open.extend(missing);
     // A signal that is also a feature is known from the next row.
-    let signals: Vec<&str> = spec
-        .signals
-        .iter()
-        .map(|signal| signal.name.as_str())
-        .filter(|name| !features.contains(name))
-        .collect();
-    proposal.signals = propose(&signals, &written(&proposal.signals), header, &taken).0;
-    Unmapped { reason, proposal, open }
-}
-
-type Columns = Vec<(String, String)>;
-
-/// The most similar pairs of names first, with each column once; and the names without a similar column.
-fn propose(
-    names: &[&str],
-    written: &[(String, String)],
-    header: &[String],
-    taken: &[String],
-) -> (Columns, Vec<String>) {
-    let mut chosen: Columns =
-        written.iter().filter(|(name, _)| names.contains(&name.as_str())).cloned().collect();
-    let mut pairs: Vec<(f64, &str, &String)> = Vec::new();
-    for name in names {
-        for column in header.iter().filter(|column| !taken.contains(column)) {
-            let score = similarity(name, column);
-            if score >= SIMILAR {
-                pairs.push((score, name, column));
-            }
-        }
-    }
-    pairs.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
-    for (_, name, column) in pairs {
-        if chosen.iter().all(|(own, other)| own != name && other != column) {
-            chosen.push((name.to_owned(), column.clone()));
-        }
-    }
-    let position = |name: &String| names.iter().position(|other| other == name);
-    chosen.sort_by_key(|(name, _)| position(name));
-    let missing = names.iter().filter(|name| chosen.iter().all(|(own, _)| own != *name));
-    let missing = missing.map(|name| (*name).to_owned()).collect();
-    (chosen, missing)
-}
-
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// The similarity of two names, in [0, 1]: letters by Jaro and Winkler, numbers must be the same.
-fn similarity(name: &str, column: &str) -> f64 {
-    let parts = |text: &str| {
-        let lower = text.to_lowercase();
-        let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !EMPTY_WORDS.contains(word));
-        let joined: String = words.collect::<Vec<_>>().join("_");
-        let digits: String = joined.chars().filter(char::is_ascii_digit).collect();
-        // A single letter before a number means station, sensor or line: ct_s1 is ct_1.
-        let letters: Vec<String> = joined
-            .split('_')
-            .map(|word| word.chars().filter(|c| !c.is_ascii_digit()).collect::<String>())
-            .filter(|word| word.len() > 1)
-            .collect();
-        (letters.join("_"), digits)
-    };
-    let ((name, number), (column, other)) = (parts(name), parts(column));
-    if number != other || name.is_empty() || column.is_empty() {
-        return 0.0;
-    }
-    strsim::jaro_winkler(&name, &column)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn similar_names_are_similar() {
-        for (name, column) in [
-            ("ct_1", "ct_norm_s1"),
-            ("wip", "WIP_norm"),
-            ("micro_stops", "micro_stops_norm"),
-            ("throughput_uph", "throughput uph"),
-            ("operator_efficiency", "OperatorEfficiency"),
-        ] {
-            assert!(similarity(name, column) >= SIMILAR, "{name} {column}: {}", similarity(name, column));
-        }
-        for (name, column) in
-            [("ct_1", "ct_norm_s2"), ("wip", "speed_norm"), ("failure_prob", "throughput_uph")]
-        {
-            assert!(similarity(name, column) < SIMILAR, "{name} {column}: {}", similarity(name, column));
-        }
-    }
+    let signals = spec.signals.iter().map(|signal| (signal.name.as_str(), signal.unit.as_str()));
+    let signals: Vec<Named<'_>> =
+        signals.filter(|(name, _)| features.iter().all(|(feature, _)| feature != name)).collect();
+    proposal.signals = headings.propose(&signals, &written(&proposal.signals), &taken, &mut reasons).0;
+    Unmapped { reason, proposal, open, reasons }
 }

@@ -102,7 +102,7 @@ pub fn read(
     });
     let data = judged.as_ref();
     table.check_unique(names(data, spec))?;
-    let mapping = map(data, &table.header, spec).map_err(ReadError::Unmapped)?;
+    let mapping = map(data, &table.header, &table.units, spec).map_err(ReadError::Unmapped)?;
     let data = data.expect("there is no mapping without [data]");
     let forms = survey(table.again()?, data, mapping.time)?;
     let mut reader = Reader::new(&table, mapping, data, spec, &forms);

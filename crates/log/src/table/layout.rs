@@ -247,6 +247,7 @@ fn header(above: &[Line], width: usize) -> Option<&Line> {
         let fits = |line: &&Line| {
             let cells = line.cells.len();
             is_comment(&line.cells) == comments
+                && !is_rule(&line.cells)
                 && cells + SPARE_CELLS >= width
                 && cells <= width + SPARE_CELLS
                 && names(line).0 >= 2
