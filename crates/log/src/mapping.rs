@@ -65,22 +65,26 @@ pub fn map(
     units: &[String],
     spec: &Spec,
 ) -> Result<Mapping, Box<Unmapped>> {
-    let refuse = |reason: String| Box::new(unmapped(reason, data, &Headings::new(header, units), spec));
-    let Some(data) = data else {
-        return Err(refuse("the project has no [data] with the meaning of the columns".to_owned()));
+    let found = match data {
+        Some(data) => find(data, header, spec),
+        None => Err("the project has no [data] with the meaning of the columns".to_owned()),
     };
+    found.map_err(|reason| Box::new(unmapped(reason, data, &Headings::new(header, units), spec)))
+}
+
+fn find(data: &Data, header: &[String], spec: &Spec) -> Result<Mapping, String> {
     let index_of = |column: &str| header.iter().position(|name| name == column);
     let named = |column: &Option<String>, what: &str| match column {
         None => Ok(None),
         Some(column) => match index_of(column) {
             Some(index) => Ok(Some(index)),
-            None => Err(refuse(no_column(what, column, header))),
+            None => Err(no_column(what, column, header)),
         },
     };
     let of = |name: &str, columns: &[(String, String)]| {
         let written = columns.iter().find(|(own, _)| own == name).map(|(_, column)| column.clone());
         match &written {
-            Some(column) => index_of(column).map(Some).ok_or_else(|| refuse(no_column(name, column, header))),
+            Some(column) => index_of(column).map(Some).ok_or_else(|| no_column(name, column, header)),
             None => Ok(index_of(name)),
         }
     };
@@ -88,7 +92,7 @@ pub fn map(
     for feature in &spec.observation {
         match of(&feature.name, &data.features)? {
             Some(index) => features.push(index),
-            None => return Err(refuse(format!("the feature `{}` has no column", feature.name))),
+            None => return Err(format!("the feature `{}` has no column", feature.name)),
         }
     }
     let signals = spec.signals.iter().map(|signal| {
@@ -97,7 +101,7 @@ pub fn map(
         let written = data.signals.iter().any(|(own, _)| *own == signal.name);
         Ok(column.filter(|index| written || !features.contains(index)))
     });
-    let signals = signals.collect::<Result<Vec<_>, Box<Unmapped>>>()?;
+    let signals = signals.collect::<Result<Vec<_>, String>>()?;
     let actions = match (&data.action, &spec.action) {
         (Some(ActionColumns::One(column)), _) => {
             vec![named(&Some(column.clone()), "action")?.unwrap_or(0)]
@@ -111,12 +115,12 @@ pub fn map(
             for axis in all {
                 match of(&axis.name, columns)? {
                     Some(index) => found.push(index),
-                    None => return Err(refuse(format!("the setting `{}` has no column", axis.name))),
+                    None => return Err(format!("the setting `{}` has no column", axis.name)),
                 }
             }
             found
         }
-        _ => return Err(refuse("[data] names no column for the action".to_owned())),
+        _ => return Err("[data] names no column for the action".to_owned()),
     };
     let mut mapping = Mapping {
         signals,
@@ -129,7 +133,7 @@ pub fn map(
         features,
         quality: Vec::new(),
     };
-    mapping.quality = quality(data, header, &mapping).map_err(refuse)?;
+    mapping.quality = quality(data, header, &mapping)?;
     Ok(mapping)
 }
 

@@ -413,12 +413,15 @@ impl<'a> Reader<'a> {
 
     fn unused(&self, header: &[String]) -> Vec<String> {
         let used: HashSet<usize> = self.mapping.used().collect();
-        header
-            .iter()
-            .enumerate()
-            .filter(|(index, name)| !used.contains(index) && !name.is_empty())
-            .map(|(_, name)| name.clone())
-            .collect()
+        let unused =
+            header.iter().enumerate().filter(|(index, name)| !used.contains(index) && !name.is_empty());
+        let mut names: Vec<String> = Vec::new();
+        for (_, name) in unused {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 
     /// A signal that is also a feature, and has no column of its own, is in the next row's observation.

@@ -173,7 +173,7 @@ fn delimiters_commas_marks_and_natural_values_make_no_difference() {
     assert_eq!(text_of(&read_bytes(marked.as_bytes(), &[]).unwrap()), plain);
     let commas = read_bytes(joined(&good, ";").replace('.', ",").as_bytes(), &[]).unwrap();
     assert_eq!(text_of(&commas), plain);
-    expect(&commas, "decimal-commas", Some("temperature"), None);
+    expect(&commas, "decimal-commas", Some("temperature"), Some(2));
     assert!(commas.audit.findings.iter().all(|finding| finding.severity == Severity::Note));
     let quoted: Cells = good
         .iter()

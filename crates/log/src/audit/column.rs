@@ -299,9 +299,9 @@ impl Column {
         findings
     }
 
-    /// Whether decimal commas are its only decimal marks.
-    pub fn has_decimal_commas(&self) -> bool {
-        self.commas.count > 0 && self.points.count == 0
+    /// Its decimal commas, if they are its only decimal marks.
+    pub fn decimal_commas(&self) -> Option<Times> {
+        (self.commas.count > 0 && self.points.count == 0).then_some(self.commas)
     }
 
     fn range(&self) -> Option<Finding> {

@@ -113,27 +113,26 @@ impl Reader<'_> {
         let all = self.features.iter_mut().chain(self.signals.iter_mut().flatten());
         let all = all.chain(self.axes.iter_mut()).chain(self.reward.iter_mut());
         let mut with_commas: Vec<&str> = Vec::new();
+        let mut decimal_commas = Times { count: 0, line: u64::MAX };
         for column in all {
             let mut own = column.findings(rows, explained.contains(&column.name));
             // A constant setting and a repeated reward are not stuck sensors.
             let held = column.expected.range.is_none() || (settings && self.mapping.actions.len() == 1);
             own.retain(|finding| !held || finding.kind != "stuck");
             findings.extend(own);
-            if column.has_decimal_commas() {
+            if let Some(commas) = column.decimal_commas() {
                 with_commas.push(&column.name);
+                decimal_commas.count = decimal_commas.count.max(commas.count);
+                decimal_commas.line = decimal_commas.line.min(commas.line);
             }
         }
-        if !with_commas.is_empty() {
-            findings.push(Finding {
-                severity: Severity::Note,
-                kind: "decimal-commas".to_owned(),
-                column: Some(with_commas[0].to_owned()),
-                line: None,
-                count: with_commas.len() as u64,
-                sentence: format!("decimal commas were read as such in {}", with_commas.join(", ")),
-                advice: "nothing, if that is right; decimal in [data] states the decimal mark".to_owned(),
-            });
-        }
+        findings.extend(decimal_commas.finding(
+            Severity::Note,
+            "decimal-commas",
+            with_commas.first().copied(),
+            format!("decimal commas were read as such in {}", with_commas.join(", ")),
+            "nothing, if that is right; decimal in [data] states the decimal mark",
+        ));
         findings
     }
 }

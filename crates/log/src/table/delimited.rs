@@ -324,27 +324,24 @@ const COUNTED: &[&str] = &[
     "total",
 ];
 
-/// Whether a line has the form of a footer: a total, a count of rows, a remark.
+/// Whether a line has the form of a footer: a total, a count of rows, a remark. A line with all cells is a row.
 fn is_footer(record: &ByteRecord, width: usize) -> bool {
     let filled = record.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
+    if width < 2 || filled >= width {
+        return false;
+    }
     let first = record.iter().find(|cell| !cell.trim_ascii().is_empty()).unwrap_or_default();
-    // Rows begin with numbers or times, and have all cells.
-    if width < 2
-        || (filled > 2 && record.len() >= width && !first.first().is_some_and(u8::is_ascii_alphabetic))
-    {
+    let first = String::from_utf8_lossy(first).trim().to_lowercase();
+    if TOTALS.contains(&first.trim_end_matches([':', ' '])) {
+        return true;
+    }
+    if filled > 2 || is_value(&first) {
         return false;
     }
     let text = record.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ").to_lowercase();
-    let first = String::from_utf8_lossy(first).trim().to_owned();
-    let mut words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    if TOTALS.contains(&first.to_lowercase().trim_end_matches([':', ' '])) {
-        return true;
-    }
+    let counts = text.split(|c: char| !c.is_alphabetic()).any(|word| COUNTED.contains(&word));
     let is_remark = !first.starts_with(|c: char| c.is_ascii_digit()) && first.contains([' ', ':', '(']);
-    filled <= 2
-        && filled < width
-        && !is_value(&first)
-        && (words.any(|word| COUNTED.contains(&word)) || (filled == 1 && is_remark))
+    counts || (filled == 1 && is_remark)
 }
 
 fn refusal(path: &Path, error: csv::Error) -> LogError {

@@ -142,8 +142,9 @@ struct Counts {
     other_times: u64,
     held: u64,
     absent: u64,
-    /// Values of bad quality, times that are no times, tags twice at a time; with their first lines.
+    /// Values of bad and of unknown quality, times that are no times, tags twice at a time; with their first lines.
     bad: [u64; 2],
+    unknown: [u64; 2],
     unreadable: [u64; 2],
     twice: [u64; 2],
 }
@@ -208,9 +209,10 @@ fn entries(
         counts.entries += 1;
         cells.take(&time, line);
         let quality = columns.quality.map(text);
-        let is_bad = quality.as_ref().is_some_and(|word| is_good(word, wanted.good_too) == Some(false));
+        let judged = quality.as_ref().map_or(Some(true), |word| is_good(word, wanted.good_too));
+        let is_bad = judged != Some(true);
         if is_bad {
-            note(&mut counts.bad, line);
+            note(if judged.is_none() { &mut counts.unknown } else { &mut counts.bad }, line);
         }
         let tag = *known.entry(tag).or_insert_with_key(|tag| {
             tags.push(tag.clone());
@@ -306,15 +308,16 @@ impl Counts {
         }
         let faults = [
             (self.bad, "bad-quality", "values of bad quality count as missing"),
+            (self.unknown, "unknown-quality", "values whose quality is an unknown word count as missing"),
             (self.unreadable, "unreadable-time", "values whose time cannot be read are left out"),
             (self.twice, "repeated-time", "a tag has several values at a time: the last line counts"),
         ];
         for ([count, line], kind, sentence) in faults.into_iter().filter(|(count, ..)| count[0] > 0) {
             let is_fault = kind != "bad-quality";
-            let advice = if kind == "unreadable-time" {
-                "write time_format in [data]"
-            } else {
-                "nothing, if that is right"
+            let advice = match kind {
+                "unreadable-time" => "write time_format in [data]",
+                "unknown-quality" => "write the words of good quality in quality_good of [data]",
+                _ => "nothing, if that is right",
             };
             notes.push(Note { is_fault, advice, ..Note::new(kind, line, count, sentence.to_owned()) });
         }
