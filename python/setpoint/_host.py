@@ -145,10 +145,12 @@ class EnvironmentHost:
         if self._mask_method[0] is not None:
             return True
         try:
-            _, info = self._environments[0].reset(seed=0)
+            _, info = self._reset(0, 0)
+        except Unexpected as error:
+            raise self._failed(0, str(error)) from None
         except Exception as error:
-            raise self._raised(0, error) from error
-        return isinstance(info, dict) and "action_mask" in info
+            raise self._raised(0, error, "reset") from error
+        return "action_mask" in info
 
     def _layout(self) -> dict[str, Any]:
         """Arrays in one block: first the values from a caller, then the results of every step, then the results at
@@ -271,7 +273,7 @@ class EnvironmentHost:
         except Unexpected as error:
             raise self._failed(lane, str(error)) from None
         except Exception as error:
-            raise self._raised(lane, error, result) from error
+            raise self._raised(lane, error, "step", result) from error
         self._check(lanes, stepping is None)
         for lane in over:
             self._finish(lane)
@@ -340,24 +342,45 @@ class EnvironmentHost:
 
     def _begin(self, lane: int, seed: int | None) -> dict[str, Any]:
         """Resets an environment and writes its first observation; returns its info."""
-        result = None
         try:
-            result = self._environments[lane].reset() if seed is None else self._environments[lane].reset(seed=seed)
-            observation, info = result
+            observation, info = self._reset(lane, seed)
+        except Hung:
+            raise self._hung(lane, "reset") from None
+        except Unexpected as error:
+            raise self._failed(lane, str(error)) from None
+        except Exception as error:
+            raise self._raised(lane, error, "reset") from error
+        try:
             self.observations.write(observation, self._rows[lane])
         except Hung:
             raise self._hung(lane, "reset") from None
         except Unexpected as error:
             raise self._failed(lane, f"after a reset, {error}") from None
         except Exception as error:
-            raise self._raised(lane, error, result, resetting=True) from error
+            raise self._raised(lane, error, "reset") from error
         self._episodes[lane] += 1
         reason = self.observations.outside(self._rows[lane])
         if reason is not None:
             raise self._failed(lane, f"after a reset, {reason}")
         return info
 
-    def _write_signals(self, lane: int, info: dict[str, Any], signals: np.ndarray) -> None:
+    def _reset(self, lane: int, seed: int | None) -> tuple[Any, dict[str, Any]]:
+        """An environment's first observation and info; raises `Unexpected` if its reset gives something else."""
+        environment = self._environments[lane]
+        result: Any = environment.reset() if seed is None else environment.reset(seed=seed)
+        if not isinstance(result, (tuple, list)) or len(result) != 2 or not isinstance(result[1], dict):
+            found = _a(result)
+            if isinstance(result, (tuple, list)):
+                found = f"{len(result)} values" if len(result) != 2 else f"two values, of which the second is {_a(result[1])}"
+            raise Unexpected(
+                f"`reset` gave {found}; expected two values: the observation, and info as a dict. (Before version 0.26, Gym's "
+                "`reset` gave the observation alone.)"
+            )
+        return result[0], result[1]
+
+    def _write_signals(self, lane: int, info: Any, signals: np.ndarray) -> None:
+        if self._signals and not isinstance(info, dict):
+            raise self._failed(lane, f"info was {_a(info)}; expected a dict")
         for index, name in enumerate(self._signals, start=1):
             value = info.get(name, 0.0)
             if value.__class__ not in _NUMBERS:
@@ -368,11 +391,13 @@ class EnvironmentHost:
                 raise self._failed(lane, f"`{name}` of its info was {value}; expected a finite number")
             signals[lane, index] = value
 
-    def _write_mask(self, lane: int, info: dict[str, Any]) -> None:
+    def _write_mask(self, lane: int, info: Any) -> None:
         method = self._mask_method[lane]
         try:
             if method is not None:
                 mask = method()
+            elif not isinstance(info, dict):
+                raise Unexpected(f"info was {_a(info)}; expected a dict with `action_mask`")
             elif "action_mask" in info:
                 mask = info["action_mask"]
             else:
@@ -381,7 +406,7 @@ class EnvironmentHost:
         except Unexpected as error:
             raise self._failed(lane, str(error)) from None
         except Exception as error:
-            raise self._raised(lane, error) from error
+            raise self._raised(lane, error, "action_masks") from error
 
     def _failed(self, lane: int, reason: str) -> EnvironmentFailed:
         return EnvironmentFailed(self.name, lane, int(self._taken[lane]), self._episodes[lane], reason)
@@ -389,20 +414,21 @@ class EnvironmentHost:
     def _hung(self, lane: int, what: str) -> EnvironmentFailed:
         return self._failed(lane, f"`{what}` hangs: it took longer than {self.hung_after_s:g} s (timeout_s)")
 
-    def _raised(self, lane: int, error: Exception, result: Any = None, resetting: bool = False) -> EnvironmentFailed:
-        """An exception as a sentence: its last line and where it was raised."""
+    def _raised(self, lane: int, error: Exception, what: str, result: Any = None) -> EnvironmentFailed:
+        """An exception in the method `what` as a sentence: its last line and where it was raised."""
         frames = traceback.extract_tb(error.__traceback__)
-        what, count = ("reset", 2) if resetting else ("step", 5)
         if len(frames) == 1 and result is not None:
-            # Raised here, where the result is unpacked.
+            # Raised here, where the result of a step is unpacked.
             found = f"{len(result)} values" if isinstance(result, (tuple, list)) else _a(result)
-            parts = "observation and info" if resetting else "observation, reward, terminated, truncated and info"
-            reason = f"`{what}` gave {found}; expected {count}: {parts}"
-            if isinstance(result, (tuple, list)) and len(result) == count:
+            reason = f"`{what}` gave {found}; expected 5: observation, reward, terminated, truncated and info"
+            if isinstance(result, (tuple, list)) and len(result) == 5:
                 reason = f"the result of `{what}` could not be read: {error}"
             return self._failed(lane, reason)
         line = traceback.format_exception_only(error)[-1].strip()
         where = f" ({frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name})" if len(frames) > 1 else ""
+        lacks = any(f"unexpected keyword argument '{name}'" in line for name in ("seed", "options"))
+        if what == "reset" and isinstance(error, TypeError) and lacks:
+            return self._failed(lane, f"`reset` takes no seed or no options: {line}; expected `reset(self, *, seed=None, options=None)`")
         return self._failed(lane, f"`{what}` raised {line}{where}")
 
 

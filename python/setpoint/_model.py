@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from os import PathLike, fspath
@@ -14,12 +14,14 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import SyncVectorEnv, VectorEnv
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from setpoint import _native
 from setpoint._host import EnvironmentHost
+from setpoint._numbers import plain, seed_of, whole
 from setpoint._say import say
+from setpoint._vectors import single_environments
 from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
 from setpoint.envs import ProcessEnv, ProcessVectorEnv, kind_of
@@ -37,7 +39,7 @@ class _Source:
     def __init__(self, env: Environment, count: int | None, check_bounds: bool):
         self.host: EnvironmentHost | None = None
         self.name: str
-        self.count = 1 if count is None else count
+        self.count = 1 if count is None else whole(count, "n_envs")
         process = _process_of(env)
         if process is not None:
             self.description, own_count = process
@@ -50,22 +52,14 @@ class _Source:
             make: list[Callable[[], gym.Env[Any, Any]]]
             make = [lambda: gym.make(spec_id, disable_env_checker=True) for _ in range(self.count)]
             self.name = env
-        elif isinstance(env, SyncVectorEnv):
-            make = [_given(single) for single in env.envs]
-            self.name = env.spec.id if env.spec is not None else type(env.envs[0].unwrapped).__name__
-            self._agree(count, len(make))
-        elif isinstance(env, VectorEnv):
-            raise TypeError(
-                f"{type(env).__name__} keeps its environments elsewhere; give their id and n_envs, a list of functions that "
-                "make them, or a SyncVectorEnv"
-            )
         elif isinstance(env, gym.Env):
             make = [_given(env)]
             self.name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
             self._agree(count, 1)
-        elif hasattr(env, "envs"):  # Stable-Baselines3's DummyVecEnv
-            make = [_given(single) for single in env.envs]
-            self.name = type(make[0]().unwrapped).__name__
+        elif (singles := single_environments(env)) is not None:
+            make = [_given(single) for single in singles]
+            spec = getattr(env, "spec", None)
+            self.name = spec.id if spec is not None else type(singles[0].unwrapped).__name__
             self._agree(count, len(make))
         else:
             make = [single for single in env if callable(single)] if isinstance(env, Sequence) else []
@@ -78,7 +72,7 @@ class _Source:
         self.description = {"process": {"kind": "gymnasium", "id": self.name}, "reward": {"reward": 1.0}}
 
     def _agree(self, asked: int | None, there: int) -> None:
-        if asked is not None and asked != there:
+        if asked is not None and whole(asked, "n_envs") != there:
             raise ValueError(f"n_envs is {asked}, but {there} environments were given")
         self.count = there
 
@@ -143,13 +137,19 @@ class Policy:
         deterministic: bool = True,
         action_masks: NDArray[Any] | None = None,
         seed: int | None = None,
+        signals: Mapping[str, Any] | None = None,
     ) -> tuple[Any, None]:
         """An action for an observation ``(features,)``, or one for each of several ``(rows, features)``.
+
+        The constraints of the policy hold: a forbidden choice is never taken, and settings stay within the limits. A
+        constraint that reads a signal which is neither in the observation nor given is active.
 
         :param deterministic: the most probable choice (the centre of the axes) instead of a draw
         :param action_masks: the allowed choices, of shape ``(choices,)`` or ``(rows, choices)``
         :param seed: of the draws
+        :param signals: signals by name, as in an environment's ``info["signals"]``: numbers, or arrays of shape ``(rows,)``
         :return: an index (or an array of them), or the axes' values in their units; and ``None``, because there is no state
+        :raises ValueError: if mask and constraints leave no choice
         """
         rows = np.ascontiguousarray(observation, np.float32)
         single = rows.ndim < 2
@@ -157,14 +157,24 @@ class Policy:
             raise ValueError(f"an observation has {self.features} features; the shape {rows.shape} was given")
         draws = None
         if not deterministic:
-            draws = int(self._draws.integers(2**63)) if seed is None else seed
+            draws = int(self._draws.integers(2**63)) if seed is None else seed_of(seed)
         flat = rows.reshape(-1)
+        known = None if signals is None else self._known(signals, flat.size // self.features)
         if self.discrete:
             allowed = None if action_masks is None else np.asarray(action_masks, np.bool_).reshape(-1).tolist()
-            choices = self._native.choose(flat, allowed, draws)
+            choices = self._native.choose(flat, allowed, draws, known)
             return (int(choices[0]) if single else choices), None
-        values = self._native.control(flat, draws).reshape(-1, len(self.manifest["action"]["axes"]))
+        values = self._native.control(flat, draws, known).reshape(-1, len(self.manifest["action"]["axes"]))
         return (values[0] if single else values), None
+
+    def _known(self, signals: Mapping[str, Any], rows: int) -> NDArray[np.float32]:
+        """Signals in the order of the policy, ``(rows × signals,)``, NaN where unknown."""
+        names = [signal["name"] for signal in self.manifest["signals"]]
+        known = np.full((rows, len(names)), np.nan, np.float32)
+        for index, name in enumerate(names):
+            if name in signals:
+                known[:, index] = signals[name]
+        return known.reshape(-1)
 
     def __reduce__(self) -> tuple[Callable[[bytes], Policy], tuple[bytes]]:
         return _policy_from_bytes, (self._native.to_bytes(),)
@@ -219,9 +229,9 @@ class Model:
         if device not in ("auto", "cpu"):
             raise ValueError(f"device must be 'cpu' or 'auto', not {device!r}: models learn on the processor")
         self.verbose = verbose
-        self.seed = 0 if seed is None else seed
+        self.seed = seed_of(seed)
         self.options = _checked(self.algorithm, {**options, **_network(policy_kwargs)})
-        self._threads = threads
+        self._threads = whole(threads, "threads")
         self._check_bounds = check_bounds
         self._timeout_s = timeout_s
         self._source: _Source | None = None
@@ -229,7 +239,9 @@ class Model:
         self._decides: Policy | None = None
         self._state: bytes | None = None
         self._description: dict[str, Any] = {}
-        self._data = data
+        self._data = None if data is None else plain(data)
+        # Whether the model is a policy without its learner: its weights can decide, and fresh ones must not replace them.
+        self._only_decides = False
         if env is not None:
             self.set_env(env, n_envs=n_envs)
 
@@ -247,7 +259,7 @@ class Model:
 
     def set_env(self, env: Environment, n_envs: int | None = None) -> None:
         """Sets other environments for the learning; their spaces must be the same. The model keeps its parameters."""
-        state = self._state if self._native is None else self._native.save()
+        state = self._state if self._native is None or self._only_decides else self._native.save()
         takes_count = "n_envs" in _option_names(self.algorithm)
         if not takes_count and n_envs not in (None, 1):
             raise ValueError(f"{self.algorithm} learns in one environment, but n_envs is {n_envs}")
@@ -288,9 +300,16 @@ class Model:
         :param reset_num_timesteps: begin new episodes and schedules; ``False`` continues from the end of the last call
         :param progress_bar: draw a progress bar on standard error
         :raises EnvironmentFailed: if an environment raised an exception, or gave wrong values
-        :raises RuntimeError: if the learner's numbers left the finite range
+        :raises RuntimeError: if the learner's numbers left the finite range, or if the model was loaded from a policy file
+            without its learner
         """
         native = self._learner()
+        if self._only_decides:
+            raise RuntimeError(
+                "this model was loaded from a policy file without its learner, so it can decide, but not learn: learning would "
+                "begin with fresh weights. Load a file that Model.save wrote, or make a new model"
+            )
+        total_timesteps = whole(total_timesteps, "total_timesteps")
         own: list[BaseCallback] = [_Bar(total_timesteps)] if progress_bar else []
         own += [_Lines(self.algorithm)] if self.verbose else []
         every: list[CallbackFunction | BaseCallback]
@@ -323,13 +342,21 @@ class Model:
         episode_start: Any = None,
         deterministic: bool = False,
         action_masks: NDArray[Any] | None = None,
+        seed: int | None = None,
+        signals: Mapping[str, Any] | None = None,
     ) -> tuple[Any, None]:
         """As :meth:`Policy.predict`, for observations and actions of the model's environment."""
         host = None if self._source is None else self._source.host
+        keywords: dict[str, Any] = {
+            "deterministic": deterministic,
+            "action_masks": action_masks,
+            "seed": seed,
+            "signals": signals,
+        }
         if host is None:
-            return self.policy.predict(observation, deterministic=deterministic, action_masks=action_masks)
+            return self.policy.predict(observation, **keywords)
         rows, single = _rows(host, observation)
-        chosen, _ = self.policy.predict(rows, deterministic=deterministic, action_masks=action_masks)
+        chosen, _ = self.policy.predict(rows, **keywords)
         actions = host.actions.read(chosen)
         return (actions[0] if single else np.array(actions)), None
 
@@ -347,7 +374,7 @@ class Model:
         return cls._from_bytes(Path(path).read_bytes(), env, fspath(path), keywords)
 
     def _to_bytes(self) -> bytes:
-        state = self._state if self._native is None else self._native.save()
+        state = self._state if self._native is None or self._only_decides else self._native.save()
         model = {
             "format": _FORMAT,
             "class": type(self).__name__,
@@ -380,6 +407,7 @@ class Model:
         model._state = _native.extra(content, "learner")
         model._description = saved.get("project", {})
         model._decides = policy
+        model._only_decides = model._state is None
         if env is not None:
             if count is None and isinstance(env, str):
                 count = model._description.get("train", {}).get(cls.algorithm, {}).get("n_envs")
@@ -446,20 +474,7 @@ def _checked(algorithm: str, options: dict[str, Any]) -> dict[str, Any]:
             raise TypeError(f"{algorithm} has no option {name!r}: {advice}")
         if callable(value):
             raise TypeError(f'{name} cannot be a function; write a falling value as "linear_3e-4"')
-    return {name: _plain(value) for name, value in options.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    """Numbers, texts, lists and dictionaries of Python's own."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, PathLike):
-        return fspath(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    return value
+    return {name: plain(value) for name, value in options.items() if value is not None}
 
 
 def _network(policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from gymnasium import spaces
 
 # The greatest number of a feature: the value of a missing bound.
 UNBOUNDED = float(np.finfo(np.float32).max)
+# Numbers from this size on are written where there is no bound, and count as none.
+UNBOUNDED_FROM = 1e30
 # Tolerance of a bound, relative to the range: float32 arithmetic rounds.
 TOLERANCE = 1e-4
 # An array of bytes with at least this number of entries in two or more dimensions counts as an image.
@@ -53,6 +55,8 @@ class Observations:
             )
         low = np.concatenate([np.ravel(part.low) for part in self._leaf.parts()]).astype(np.float64)
         high = np.concatenate([np.ravel(part.high) for part in self._leaf.parts()]).astype(np.float64)
+        low = np.where(low <= -UNBOUNDED_FROM, -np.inf, low)
+        high = np.where(high >= UNBOUNDED_FROM, np.inf, high)
         if not bounded:
             low, high = np.full_like(low, -np.inf), np.full_like(high, np.inf)
         self.names = _distinct([name for part in self._leaf.parts() for name in part.names])
@@ -313,21 +317,26 @@ class Actions:
         self.read = lambda actions: list(table[actions])
 
     def _numbers(self, space: spaces.Box) -> None:
-        if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+        low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+        bounded = np.isfinite(low) & np.isfinite(high) & (low > -UNBOUNDED_FROM) & (high < UNBOUNDED_FROM)
+        if not bounded.all():
+            axis = int(np.argmin(bounded))
             raise UnsupportedSpace(
-                "the action space has no bounds: a policy needs bounds for its numbers. Give it bounds, "
-                "for example with gymnasium.wrappers.RescaleAction or ClipAction around your own bounds"
+                f"the action space has no bounds: number {axis} of it goes from {low[axis]:g} to {high[axis]:g}, and a policy "
+                "needs bounds for its numbers. Give it bounds, for example with gymnasium.wrappers.RescaleAction or ClipAction "
+                "around your own bounds"
             )
         if space.shape == () or 0 in space.shape:
             raise UnsupportedSpace(f"the action space has shape {space.shape}: expected at least one number, as (1,)")
         indices = list(itertools.product(*(range(extent) for extent in space.shape)))
-        low, high = space.low.ravel(), space.high.ravel()
         self.axes = [
             {
                 "name": "_".join(["action", *map(str, index)]),
                 "low": float(np.float32(low[axis])),
                 "high": float(np.float32(high[axis])),
                 "description": "a number of the environment's action",
+                # Whole numbers: the nearest one is taken.
+                **({"step": 1.0} if np.issubdtype(space.dtype, np.integer) else {}),
             }
             for axis, index in enumerate(indices)
         ]
@@ -347,8 +356,11 @@ class Actions:
 def allowed_choices(mask: Any, actions: Actions, row: np.ndarray) -> None:
     """Writes an environment's action mask; raises `Unexpected` if it is not a mask."""
     found = np.asarray(mask)
+    if found.dtype.kind in "iuf" and not np.isin(found, (0, 1)).all():
+        wrong = found[~np.isin(found, (0, 1))].ravel()[0]
+        raise Unexpected(f"the action mask held {wrong}; expected zeros and ones")
     # sb3-contrib's masks of a MultiDiscrete: the masks of its numbers in their order.
-    if actions.counts and found.shape == (sum(actions.counts),):
+    if actions.counts and found.shape == (sum(actions.counts),) and found.dtype.kind in "biuf":
         parts = np.split(found != 0, np.cumsum(actions.counts)[:-1])
         row[:] = [all(combination) for combination in itertools.product(*parts)]
     elif found.shape == row.shape and found.dtype.kind in "biuf":
@@ -358,6 +370,8 @@ def allowed_choices(mask: Any, actions: Actions, row: np.ndarray) -> None:
             f"the action mask was {_a(mask)} of shape {found.shape} and type {found.dtype}; expected {row.shape[0]} zeros "
             "and ones"
         )
+    if not row.any():
+        raise Unexpected("the action mask allows no choice; expected at least one until the episode ends")
 
 
 def _whole_numbers(value: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -25,6 +25,7 @@ import json
 import mmap
 import os
 import select
+import shlex
 import sys
 import threading
 import time
@@ -161,14 +162,14 @@ def _host_of(request: dict):
         raise Refused(
             "python",
             f"{sys.executable} cannot import {error.name or 'gymnasium'}: {error}",
-            f"install it there: {sys.executable} -m pip install gymnasium; or name another Python in `python` or "
+            f"install it there: {shlex.quote(sys.executable)} -m pip install gymnasium; or name another Python in `python` or "
             "SETPOINT_PYTHON",
         ) from None
     if int(gymnasium.__version__.split(".")[0]) < 1:
         raise Refused(
             "python",
             f"{sys.executable} has gymnasium {gymnasium.__version__}; 1.0 or later is needed",
-            f"{sys.executable} -m pip install --upgrade gymnasium",
+            f"{shlex.quote(sys.executable)} -m pip install --upgrade gymnasium",
         )
     package = types.ModuleType(PACKAGE)
     package.__path__ = []

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from os import PathLike, fspath
 from typing import Any
 
 import gymnasium as gym
@@ -22,6 +21,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from setpoint import _native, _picture
+from setpoint._numbers import plain, whole
 
 Observation = NDArray[np.float32]
 
@@ -65,14 +65,14 @@ class _Processes:
         data: dict[str, Any] | None,
         keys: dict[str, Any],
     ):
-        plain = {key: fspath(value) if isinstance(value, PathLike) else value for key, value in keys.items()}
-        self.description: dict[str, Any] = {"process": {"kind": kind, **plain}}
+        lanes = whole(lanes, "num_envs")
+        self.description: dict[str, Any] = {"process": {"kind": kind, **plain(keys)}}
         if data is not None:
-            self.description["data"] = data
+            self.description["data"] = plain(data)
         if max_steps is not None:
-            self.description["process"]["max_steps"] = max_steps
+            self.description["process"]["max_steps"] = whole(max_steps, "max_steps")
         if reward is not None:
-            self.description["reward"] = reward
+            self.description["reward"] = plain(reward)
         self.native = _native.Environments(json.dumps(self.description), lanes)
         self.spec: dict[str, Any] = json.loads(self.native.spec())
         self.lanes = lanes
@@ -236,16 +236,16 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
         self.processes = _Processes(kind, num_envs, max_steps, reward, data, keys)
-        self.num_envs = num_envs
+        self.num_envs = self.processes.lanes
         self.single_observation_space = self.processes.observation_space
         self.single_action_space = self.processes.action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._shape = (num_envs, *(self.single_observation_space.shape or ()))
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._shape = (self.num_envs, *(self.single_observation_space.shape or ()))
         # Environments that wait for their reset. The native side has begun their next episodes; their first
         # observations are kept until the reset.
-        self._over = np.ones(num_envs, np.bool_)
-        self._begun = np.zeros(num_envs, np.bool_)
+        self._over = np.ones(self.num_envs, np.bool_)
+        self._begun = np.zeros(self.num_envs, np.bool_)
         self._next: Observation = np.zeros(self._shape, np.float32)
         self._observations: Observation = np.zeros(self._shape, np.float32)
         self._seeded = False

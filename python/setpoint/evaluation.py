@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
+
+from setpoint._model import Model, Policy
+from setpoint._numbers import whole
 
 
 class Predicts(Protocol):
@@ -33,14 +37,18 @@ def evaluate_policy(
     :param seed: of the first reset; later episodes follow from it
     :return: mean and (population) standard deviation of the returns
     """
+    # Constraints may read signals that are not in the observation; other models need not know the argument.
+    reads_signals = isinstance(model, (Model, Policy))
     returns: list[float] = []
     lengths: list[int] = []
-    for episode in range(n_eval_episodes):
+    for episode in range(whole(n_eval_episodes, "n_eval_episodes")):
         observation, info = env.reset(seed=seed if episode == 0 else None)
         total, length, over = 0.0, 0, False
         while not over:
             mask = info.get("action_mask")
             keywords = {} if mask is None else {"action_masks": mask}
+            if reads_signals and isinstance(info.get("signals"), Mapping):
+                keywords["signals"] = info["signals"]
             action, _ = model.predict(observation, deterministic=deterministic, **keywords)
             observation, reward, terminated, truncated, info = env.step(action)
             total += float(reward)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from setpoint import _native
+from setpoint._numbers import plain, whole
 from setpoint.models import Policy
 
 
@@ -236,11 +237,11 @@ class Project:
         :param callback: called with the figures after each update; ``False`` stops the training after a checkpoint
         :raises ValueError: if the project file is wrong; the message names the error, its place and a remedy
         """
-        overrides = [f"{name}={_toml(value)}" for name, value in (settings or {}).items()]
+        overrides = [f"{name}={_toml(value)}" for name, value in plain(settings or {}).items()]
         if steps is not None:
-            overrides.append(f"train.total_steps={steps}")
+            overrides.append(f"train.total_steps={whole(steps, 'steps')}")
         if seed is not None:
-            overrides.append(f"train.seed={seed}")
+            overrides.append(f"train.seed={whole(seed, 'seed')}")
         folder, _ = _native.train(self.path, overrides, self.runs, run_dir, resume, threads, callback)
         return Run(folder)
 

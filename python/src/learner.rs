@@ -122,8 +122,8 @@ impl Learner {
     }
 
     /// The present policy.
-    fn policy(&self, py: Python<'_>) -> Policy {
-        py.detach(|| self.lock().policy().into())
+    fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
+        py.detach(|| self.lock().policy()).try_into()
     }
 
     /// The state of the learner to continue the learning (optimisers, statistics, draws), without replay buffer and

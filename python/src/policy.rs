@@ -7,7 +7,10 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use setpoint_policy::policy::Draw;
+use setpoint_guard::constrained::Constrained;
+use setpoint_guard::constraints::ConstraintSet;
+use setpoint_guard::decider::{ActionBuffer, Decider, States};
+use setpoint_guard::policy_decider::PolicyDecider;
 use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_random::Stream;
 
@@ -15,11 +18,16 @@ use setpoint_random::Stream;
 #[pyclass(frozen, module = "setpoint._native")]
 pub struct Policy {
     policy: setpoint_policy::Policy,
+    constraints: ConstraintSet,
 }
 
-impl From<setpoint_policy::Policy> for Policy {
-    fn from(policy: setpoint_policy::Policy) -> Self {
-        Self { policy }
+impl TryFrom<setpoint_policy::Policy> for Policy {
+    type Error = PyErr;
+
+    fn try_from(policy: setpoint_policy::Policy) -> PyResult<Self> {
+        let constraints =
+            ConstraintSet::of(&policy).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Self { policy, constraints })
     }
 }
 
@@ -29,17 +37,18 @@ impl Policy {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let loaded = py.detach(|| setpoint_policy::Policy::load(&path));
-        loaded.map(Self::from).map_err(|error| match error {
+        let loaded = loaded.map_err(|error| match error {
             PolicyFileError::Read { .. } => PyOSError::new_err(error.to_string()),
             _ => PyValueError::new_err(error.to_string()),
-        })
+        });
+        loaded?.try_into()
     }
 
     /// From a policy file's bytes.
     #[staticmethod]
     fn from_bytes(bytes: &[u8]) -> PyResult<Self> {
-        let read = setpoint_policy::Policy::from_bytes(bytes).map(Self::from);
-        read.map_err(|refusal| PyValueError::new_err(refusal.to_string()))
+        let read = setpoint_policy::Policy::from_bytes(bytes);
+        read.map_err(|refusal| PyValueError::new_err(refusal.to_string()))?.try_into()
     }
 
     /// A policy file's bytes.
@@ -64,14 +73,16 @@ impl Policy {
         self.policy.hash()
     }
 
-    /// A choice for each of the flat observations `[rows, features]`: the most probable one, or drawn with a seed.
-    #[pyo3(signature = (observations, allowed=None, seed=None))]
+    /// A choice for each of the flat observations `[rows, features]`, under the constraints of the policy: the most probable
+    /// one, or drawn with a seed. `allowed` is `[rows, choices]`, `signals` is `[rows, signals]`, NaN where unknown.
+    #[pyo3(signature = (observations, allowed=None, seed=None, signals=None))]
     fn choose<'py>(
         &self,
         py: Python<'py>,
         observations: PyReadonlyArray1<'py, f32>,
         allowed: Option<Vec<bool>>,
         seed: Option<u64>,
+        signals: Option<PyReadonlyArray1<'py, f32>>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let manifest = &self.policy.manifest;
         if !manifest.action.is_discrete() {
@@ -86,35 +97,75 @@ impl Policy {
                 manifest.action.len()
             )));
         }
-        let mut chosen = vec![0; rows];
-        let mut draws = seed.map(|seed| Stream::new(seed, "predict", 0));
-        let draw = draws.as_mut().map(|draws| draws as &mut dyn Draw);
-        self.policy.runner(rows).choose(observations.as_slice()?, &allowed, draw, &mut chosen);
-        Ok(chosen.into_iter().map(i64::from).collect::<Vec<_>>().into_pyarray(py))
+        let signals = self.signals(signals.as_ref(), rows)?;
+        let actions = self.decide(observations.as_slice()?, &allowed, signals, seed)?;
+        Ok(actions.choices.into_iter().map(i64::from).collect::<Vec<_>>().into_pyarray(py))
     }
 
-    /// The axes' values `[rows, axes]`, flat, for each of the flat observations: the centre, or drawn with a seed.
-    #[pyo3(signature = (observations, seed=None))]
+    /// The axes' values `[rows, axes]`, flat, for each of the flat observations, within the constraints of the policy: the
+    /// centre, or drawn with a seed. `signals` is `[rows, signals]`, NaN where unknown.
+    #[pyo3(signature = (observations, seed=None, signals=None))]
     fn control<'py>(
         &self,
         py: Python<'py>,
         observations: PyReadonlyArray1<'py, f32>,
         seed: Option<u64>,
+        signals: Option<PyReadonlyArray1<'py, f32>>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
-        let action = &self.policy.manifest.action;
-        if action.is_discrete() {
+        if self.policy.manifest.action.is_discrete() {
             return Err(PyValueError::new_err("this policy gives choices, not numbers"));
         }
         let rows = self.rows(observations.as_slice()?)?;
-        let mut values = vec![0.0; rows * action.len()];
-        let mut draws = seed.map(|seed| Stream::new(seed, "predict", 0));
-        let draw = draws.as_mut().map(|draws| draws as &mut dyn Draw);
-        self.policy.runner(rows).control(observations.as_slice()?, draw, &mut values);
-        Ok(values.into_pyarray(py))
+        let signals = self.signals(signals.as_ref(), rows)?;
+        let actions = self.decide(observations.as_slice()?, &[], signals, seed)?;
+        Ok(actions.settings.into_pyarray(py))
     }
 }
 
 impl Policy {
+    fn decide(
+        &self,
+        observations: &[f32],
+        allowed: &[bool],
+        signals: &[f32],
+        seed: Option<u64>,
+    ) -> PyResult<ActionBuffer> {
+        let space = &self.policy.manifest.action;
+        let lanes: Vec<usize> = (0..observations.len() / self.policy.manifest.observation.len()).collect();
+        let decider = match seed {
+            None => PolicyDecider::deterministic(&self.policy, lanes.len()),
+            Some(seed) => {
+                PolicyDecider::stochastic(&self.policy, lanes.len(), Stream::new(seed, "predict", 0))
+            }
+        };
+        let mut decider = Constrained::new(decider, self.constraints.clone(), space, lanes.len());
+        let mut actions = ActionBuffer::new(space, lanes.len());
+        decider.decide(&States { lanes: &lanes, observations, signals, allowed }, &mut actions);
+        match actions.declined.iter().position(|declined| *declined) {
+            None => Ok(actions),
+            Some(row) => Err(PyValueError::new_err(format!(
+                "observation {row} has no choice left: each choice is forbidden by the mask or by a constraint of the policy"
+            ))),
+        }
+    }
+
+    fn signals<'a>(
+        &self,
+        signals: Option<&'a PyReadonlyArray1<'_, f32>>,
+        rows: usize,
+    ) -> PyResult<&'a [f32]> {
+        let Some(signals) = signals else { return Ok(&[]) };
+        let signals = signals.as_slice()?;
+        let known = self.policy.manifest.signals.len();
+        if signals.len() != rows * known {
+            return Err(PyValueError::new_err(format!(
+                "{} numbers are not {known} signals of {rows} observations",
+                signals.len()
+            )));
+        }
+        Ok(signals)
+    }
+
     fn rows(&self, observations: &[f32]) -> PyResult<usize> {
         let features = self.policy.manifest.observation.len();
         if observations.is_empty() || !observations.len().is_multiple_of(features) {

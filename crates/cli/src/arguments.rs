@@ -270,9 +270,13 @@ pub struct Faults {
     /// Another run on the same process to compare with, such as a run that was trained with disturbances
     #[arg(long, value_name = "RUN")]
     pub against: Option<PathBuf>,
-    /// Standard deviations of the sensors' noise, as shares of a feature's span, separated by commas
+    /// Standard deviations of the sensors' noise, separated by commas: as shares of a feature's span, or, without bounds, of 4
+    /// standard deviations of what the policy saw in training
     #[arg(long, value_name = "SIZES", value_delimiter = ',', default_values_t = [0.0, 0.02, 0.05, 0.1], value_parser = noise)]
     pub noise: Vec<f64>,
+    /// The features with noise, separated by commas; by default all
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub features: Vec<String>,
     /// Delays of the observation, in decision steps
     #[arg(long, value_name = "STEPS", value_delimiter = ',', default_values_t = [0, 1, 2, 4], value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub delay: Vec<u32>,

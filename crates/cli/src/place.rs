@@ -8,6 +8,7 @@ use setpoint_files::run::{Kind, Marker, Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::new_run;
+use setpoint_terminal::quoted_path;
 
 use crate::arguments::{Compare, Train, Tune};
 use crate::output::{Failure, Output};
@@ -88,7 +89,7 @@ impl<'a> Place<'a> {
                 other.path.display(),
                 kind.words(),
                 self.kind.words(),
-                newest.map_or(String::new(), |(run, _)| format!(" {}", run.path.display()))
+                newest.map_or(String::new(), |(run, _)| format!(" {}", quoted_path(&run.path)))
             ))),
             (Some((newest, _)), None) => Ok(newest),
             (None, None) => Err(Failure::Message(format!(

@@ -26,7 +26,7 @@ pub struct ProgressDisplay {
 
 impl ProgressDisplay {
     pub fn new(total_steps: u64, label: &str) -> Self {
-        let bar = standard_error::is_terminal().then(|| {
+        let bar = standard_error::takes_escape_codes().then(|| {
             let template = "{prefix} {bar:28.cyan/dim} {pos}/{len} steps  {msg}  ETA {eta}";
             screen::bar(total_steps, template).with_prefix(visible_in_line(label).into_owned())
         });

@@ -14,10 +14,10 @@ use setpoint_terminal::{standard_error, visible_beside_colour};
 /// Drawings in a second, at most.
 const HERTZ: u8 = 20;
 
-/// Rows and columns of the terminal; `None` without a terminal there, or with one that cannot move its cursor.
+/// Rows and columns of the terminal; `None` without a terminal there, or with one that takes no escape codes.
 pub fn size() -> Option<(usize, usize)> {
     let (rows, columns) = Term::stderr().size_checked()?;
-    (standard_error::is_terminal() && !console::is_dumb()).then_some((rows.into(), columns.into()))
+    standard_error::takes_escape_codes().then_some((rows.into(), columns.into()))
 }
 
 /// A bar with a template of indicatif's, such as `{prefix} {bar:28.cyan/dim} {pos}/{len}`.
@@ -42,9 +42,9 @@ pub fn lines(count: usize) -> Option<(MultiProgress, Vec<ProgressBar>)> {
     Some((screen, lines))
 }
 
-/// The screen, or nothing if standard error is no terminal.
+/// The screen, or nothing if standard error is no terminal, or one that takes no escape codes.
 fn target() -> ProgressDrawTarget {
-    if !standard_error::is_terminal() || console::is_dumb() {
+    if !standard_error::takes_escape_codes() {
         return ProgressDrawTarget::hidden();
     }
     // Everything that `console` colours here is drawn on standard error, wherever standard output goes.

@@ -14,6 +14,7 @@ use setpoint_policy::Policy;
 use setpoint_policy::policy_file::PolicyFileError;
 
 use setpoint_process::Registry;
+use setpoint_terminal::quoted_path;
 
 use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
@@ -33,6 +34,9 @@ pub fn newest_of(given: &Path, runs: &Path, kinds: &[Kind]) -> Result<RunFolder,
     if is_run(&folder) {
         return Ok(folder);
     }
+    if is_policy_file(given) {
+        return run_of_policy_file(given);
+    }
     let project = Project::load(given, &[])?;
     let name = &project.charter.name;
     let found = newest(runs, name, Some(&project.folder), kinds)?;
@@ -43,9 +47,31 @@ pub fn newest_of(given: &Path, runs: &Path, kinds: &[Kind]) -> Result<RunFolder,
         Failure::Message(format!(
             "{name} has no run under {} yet{another}: `setpoint train {}` makes a run",
             runs.display(),
-            given.display()
+            quoted_path(given)
         ))
     })
+}
+
+/// Whether a path names a policy file rather than a project or a run.
+pub fn is_policy_file(given: &Path) -> bool {
+    given.is_file() && given.extension().is_some_and(|extension| extension == "safetensors")
+}
+
+/// The run in whose folder a policy file lies, if it is the policy of that run.
+pub fn run_of_policy_file(file: &Path) -> Result<RunFolder, Failure> {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let folder = RunFolder::at(absolute.parent().unwrap_or(Path::new("/")));
+    if is_run(&folder) && folder.policy() == absolute {
+        // The folder as the user would name it.
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        return Ok(RunFolder::at(parent.unwrap_or(Path::new("."))));
+    }
+    let quoted = quoted_path(file);
+    Err(Failure::Message(format!(
+        "{} is a policy file outside of its run: name the run's folder; a policy file alone is enough for `setpoint recommend \
+         {quoted}`, and with its project for `setpoint-edge eval --policy {quoted} PROJECT`",
+        file.display(),
+    )))
 }
 
 /// The project as the run resolved it, with overrides.
@@ -67,8 +93,8 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
             (_, Some(path)) => format!(
                 "; the last good checkpoint is {}: `setpoint train {} --run-dir {} --resume` writes the policy from it",
                 path.display(),
-                folder.project_file().display(),
-                folder.path.display()
+                quoted_path(&folder.project_file()),
+                quoted_path(&folder.path)
             ),
             (_, None) => "; the run has no good checkpoint: train it again".to_owned(),
         };

@@ -1,6 +1,7 @@
 //! The interface for people and programs: exit status, one JSON document, clear errors.
 
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -8,10 +9,14 @@ use binary::{json, projects, setpoint, stderr, text, trained};
 
 mod binary;
 
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 #[test]
 fn a_new_project_is_whole_but_its_charter_must_be_answered() {
     let root = tempfile::tempdir().unwrap();
-    for kind in ["assembly-line", "assembly-setup", "job-shop"] {
+    for kind in ["assembly-line", "assembly-setup", "job-shop", "flexible-job-shop"] {
         let project = root.path().join(kind);
         assert_eq!(setpoint(&["new", text(&project), "--process", kind]).status.code(), Some(0));
         let output = setpoint(&["check", text(&project), "--json"]);
@@ -23,6 +28,9 @@ fn a_new_project_is_whole_but_its_charter_must_be_answered() {
         // Every option in a comment of the template exists, with its default.
         let file = project.join("setpoint.toml");
         let template = std::fs::read_to_string(&file).unwrap();
+        if kind == "flexible-job-shop" {
+            assert!(template.contains("\n# machines_per_operation = [1, 3]\n"), "{template}");
+        }
         let start = template.find("[train.ppo]").unwrap();
         let uncommented = template[start..].replace("\n# ", "\n").replace("required_lift_percent = 10", "");
         std::fs::write(&file, format!("{}{uncommented}", &template[..start])).unwrap();
@@ -43,6 +51,7 @@ fn ready_projects_pass_their_checks() {
         "condition-monitoring",
         "job-shop",
         "job-shop-ft06",
+        "flexible-job-shop",
     ];
     for name in names {
         let output = setpoint(&["check", text(&projects().join(name))]);
@@ -220,8 +229,8 @@ fn every_command_prints_one_json_document() {
         vec!["eval", &run, "--episodes", "20", "--seeds", "2"],
         vec!["recommend", &run, "--scenario", "B"],
         vec!["recommend", &run, "--all-scenarios"],
-        vec!["recommend", &run, "--set", "wip=30parts", "--set", "speed=0.8"],
-        vec!["recommend", &run, "--state", "{\"wip\": 0.75}"],
+        vec!["recommend", &run, "--set", "wip=30parts", "--set", "failure_prob=0.05"],
+        vec!["recommend", &run, "--state", "{\"wip\": 0.75}", "--assume-reference"],
         vec!["report", &run],
         vec!["check", text(&line), "--probe", "--probe-steps", "4000"],
     ] {
@@ -281,9 +290,9 @@ fn recommend_honours_constraints_and_refuses_impossible_states() {
     assert!(stderr(&setpoint(&["recommend", &run, "--scenario", "Z"])).contains("scenarios: A, B, C"));
 
     // The command takes the choices that the process forbids; without any choice left it has nothing to recommend.
-    let all = ["reassign_operator", "increase_speed", "decrease_speed", "quick_maintenance", "redirect_flow"];
+    let all = ["reassign_operator", "decrease_speed", "quick_maintenance", "redirect_flow"];
     let impossible = |names: &[&str]| {
-        let mut arguments = vec!["--json".to_owned(), "recommend".to_owned(), run.clone()];
+        let mut arguments = ["--json", "recommend", &run, "--assume-reference"].map(str::to_owned).to_vec();
         arguments.extend(names.iter().flat_map(|name| ["--impossible".to_owned(), (*name).to_owned()]));
         setpoint(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     };
@@ -292,9 +301,12 @@ fn recommend_honours_constraints_and_refuses_impossible_states() {
         (actions[0]["name"].as_str(), actions[0]["probability"].as_f64()),
         (Some("no_action"), Some(1.0))
     );
+    // `increase_speed` is forbidden, for the constraint's value is unknown.
     let nothing = impossible(&[&all[..], &["no_action"]].concat());
     assert_eq!(nothing.status.code(), Some(2));
-    assert!(stderr(&nothing).contains("no choice is left"), "{}", stderr(&nothing));
+    for part in ["no choice is left", "their value is unknown: forbid increase_speed"] {
+        assert!(stderr(&nothing).contains(part), "{}", stderr(&nothing));
+    }
     assert!(stderr(&impossible(&["no_acton"])).contains("did you mean `no_action`?"));
 }
 
@@ -379,4 +391,63 @@ fn in_its_folder_a_project_need_not_be_named() {
             "{command}: {message}"
         );
     }
+}
+
+/// A feature without a value is unknown to the constraints: nothing is recommended behind their back.
+#[test]
+fn a_state_without_the_value_of_a_constraint_needs_consent() {
+    let root = tempfile::tempdir().unwrap();
+    let run = trained(root.path());
+    let refused = setpoint(&["recommend", &run, "--set", "wip=0.5"]);
+    assert_eq!(refused.status.code(), Some(2));
+    for part in
+        ["the constraints read failure_prob, which has no value", "--set failure_prob=", "--assume-reference"]
+    {
+        assert!(stderr(&refused).contains(part), "{}", stderr(&refused));
+    }
+    let assumed = setpoint(&["recommend", &run, "--set", "wip=0.5", "--assume-reference"]);
+    let shown = stdout(&assumed);
+    let line = shown.lines().find(|line| line.starts_with("  no value was given for")).unwrap();
+    assert!(line.contains("failure_prob") && !line.contains("wip"), "{line}");
+    assert!(shown.contains("when failure_prob > 0.18 (its value is unknown)"), "{shown}");
+    let document = json(&setpoint(&["--json", "recommend", &run, "--set", "wip=0.5", "--assume-reference"]));
+    let answer = &document["recommendations"][0];
+    let names: Vec<&str> =
+        answer["assumed"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(names.contains(&"failure_prob") && !names.contains(&"wip"), "{names:?}");
+    let recommendation = &answer["recommendation"];
+    assert_eq!(recommendation["unknown_constraints"], recommendation["active_constraints"]);
+    // A scenario is a whole state.
+    assert!(!stdout(&setpoint(&["recommend", &run, "--scenario", "B"])).contains("no value was given"));
+}
+
+#[test]
+fn a_policy_file_is_taken_for_its_run_and_decides_alone_elsewhere() {
+    let root = tempfile::tempdir().unwrap();
+    let run = trained(root.path());
+    let file = PathBuf::from(&run).join("policy.safetensors");
+    assert_eq!(json(&setpoint(&["--json", "recommend", text(&file), "--scenario", "B"]))["run"], run);
+    assert_eq!(json(&setpoint(&["--json", "eval", text(&file), "--episodes", "3"]))["run"], run);
+    let elsewhere = root.path().join("a policy.safetensors");
+    std::fs::copy(&file, &elsewhere).unwrap();
+    let alone = json(&setpoint(&["--json", "recommend", text(&elsewhere), "--set", "failure_prob=0.1"]));
+    assert_eq!(alone["policy"], text(&elsewhere));
+    assert!(alone["recommendations"][0]["recommendation"]["actions"].as_array().unwrap().len() > 1);
+    let eval = setpoint(&["eval", text(&elsewhere)]);
+    assert_eq!(eval.status.code(), Some(2));
+    let command = format!("setpoint-edge eval --policy '{}' PROJECT", elsewhere.display());
+    assert!(
+        stderr(&eval).contains("outside of its run") && stderr(&eval).contains(&command),
+        "{}",
+        stderr(&eval)
+    );
+}
+
+#[test]
+fn a_new_project_with_a_blank_in_its_name_shows_commands_to_paste() {
+    let root = tempfile::tempdir().unwrap();
+    let name = root.path().join("my \"line\"");
+    let shown = stdout(&setpoint(&["new", text(&name), "--process", "cart-pole"]));
+    assert!(shown.contains(&format!("`setpoint check '{}'`", name.display())), "{shown}");
+    assert_eq!(setpoint(&["check", text(&name)]).status.code(), Some(1), "five questions are open");
 }

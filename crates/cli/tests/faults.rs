@@ -54,11 +54,30 @@ fn two_policies_stand_side_by_side_in_the_report() {
     let output = setpoint(folder.path(), &[&["faults", "clean", "--against", "pole"][..], &GRID].concat());
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(2) && error.contains("cannot be compared with it"), "{error}");
-    // Velocities have no span: they get no noise, and the page states it.
+    // Velocities have no bounds, and this policy has no statistics: noise that is none is refused.
     let output = setpoint(folder.path(), &[&["faults", "pole"][..], &GRID].concat());
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(2) && error.contains("noise has no scale for cart_velocity"),
+        "{error}"
+    );
+    assert!(error.contains("--features cart_position,pole_angle"), "{error}");
+    let named = [&["faults", "pole", "--features", "cart_position,pole_angle"][..], &GRID].concat();
+    let output = setpoint(folder.path(), &named);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let without = document["faults"]["without_noise"].as_array().unwrap();
     assert_eq!(without, &["cart_velocity", "pole_angular_velocity"]);
+    assert_eq!(document["faults"]["noise_scales"].as_array().unwrap().len(), 2);
+    // With statistics of the training they have a scale, which is told.
+    trained(folder.path(), "cart-pole", "seen", &["--set", "train.ppo.normalize_observation=true"]);
+    let output = setpoint(folder.path(), &[&["faults", "seen"][..], &GRID].concat());
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let from_training =
+        |scale: &&Value| scale["from_training"] == true && scale["size"].as_f64().unwrap() > 0.0;
+    let scales = document["faults"]["noise_scales"].as_array().unwrap();
+    assert_eq!((scales.len(), scales.iter().filter(from_training).count()), (4, 2));
+    let page = std::fs::read_to_string(folder.path().join("seen/report.html")).unwrap();
+    assert!(page.contains("standard deviations of what the policy saw"), "the page says what the scale is");
 
     let output = setpoint(folder.path(), &["watch", "clean"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();

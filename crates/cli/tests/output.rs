@@ -267,3 +267,30 @@ fn an_environment_may_print_whatever_becomes_of_it() {
     assert_eq!(failed.status.code(), Some(2));
     assert!(stderr(&failed).contains("no ␛[31mvalve\u{fffd}"), "{}", stderr(&failed));
 }
+
+/// A terminal that takes no escape codes gets none, in errors, help and progress.
+#[cfg(target_os = "linux")]
+#[test]
+fn plain_terminals_get_no_escape_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = projects().join("cart-pole");
+    let train = format!(
+        "train '{}' --steps 2048 --run-dir '{}/run' --force",
+        project.display(),
+        folder.path().display()
+    );
+    for variables in [&[("TERM", "dumb")][..], &[("TERM", "xterm"), ("NO_COLOR", "1")]] {
+        for command in ["--help", "chekc", "check nosuch", &train] {
+            // `script` runs a command in a terminal of its own.
+            let program = format!("'{}' {command}", env!("CARGO_BIN_EXE_setpoint"));
+            let mut script = Command::new("script");
+            script
+                .args(["-qec", &program, "/dev/null"])
+                .env_remove("NO_COLOR")
+                .envs(variables.iter().copied());
+            let Ok(output) = script.stdin(Stdio::null()).output() else { return };
+            let shown = String::from_utf8_lossy(&output.stdout);
+            assert!(!shown.is_empty() && !shown.contains('\u{1b}'), "{variables:?} {command}: {shown:?}");
+        }
+    }
+}

@@ -140,6 +140,11 @@ impl Charter {
         let mut findings = Vec::new();
         for ((question, answer), key) in self.answers().into_iter().zip(Self::KEYS) {
             findings.push(match answer {
+                Some(answer) if key == "success" && !is_measurable(&answer) => {
+                    let advice = "names no figure with its unit: write how much of which quantity, against which \
+                                  baseline, such as \"10 % more parts per hour than the present rule\"";
+                    Finding::warn(question, format!("\"{answer}\" {advice}"))
+                }
                 Some(answer) => Finding::pass(question, answer),
                 None => Finding::fail(question, format!("not answered: write `{key}` in [decision]")),
             });
@@ -168,6 +173,15 @@ impl Charter {
         }
         findings
     }
+}
+
+/// Whether a proof can be measured: a figure with words or a sign after it, or a whole sentence that names the quantity.
+fn is_measurable(success: &str) -> bool {
+    const SENTENCE_WORDS: usize = 5;
+    let has_figure = success.contains(|character: char| character.is_ascii_digit());
+    let has_unit =
+        success.contains(|character: char| character.is_alphabetic() || "%‰€$£¥°".contains(character));
+    (has_figure && has_unit) || success.split_whitespace().count() >= SENTENCE_WORDS
 }
 
 /// Reads `[decision]`; the decision is called `fallback` where the file gives no name.

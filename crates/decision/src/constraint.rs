@@ -11,6 +11,10 @@ use crate::section::{Range, Section};
 use crate::spec::{ActionSpace, Axis, Spec};
 use crate::table::{names, table, text};
 
+pub mod contradiction;
+
+use contradiction::{Contradiction, contradiction};
+
 /// One `[[constraint]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Constraint {
@@ -176,19 +180,17 @@ fn read_effect(section: &Section<'_>) -> Result<Effect, Box<Diagnostic>> {
     }
 }
 
-/// Checks names and limits against a process, and that the constraints together leave at least one choice.
+/// Checks names and limits against a process, and that the constraints leave an action in every state of it.
 pub(crate) fn bind(
     constraints: &[Constraint],
     sections: &[Section<'_>],
     spec: &Spec,
 ) -> Result<(), Box<Diagnostic>> {
-    let mut forbidden: Vec<&str> = Vec::new();
     for (section, constraint) in sections.iter().zip(constraints) {
         bind_subject(&constraint.when.subject, &section.table("when")?, spec)?;
         match (&constraint.effect, &spec.action) {
             (Effect::Forbid(actions), ActionSpace::Discrete { .. }) => {
                 bind_choices(actions, section, spec)?;
-                forbidden.extend(actions.iter().map(String::as_str));
             }
             (Effect::Clip { action, low, high }, ActionSpace::Continuous { axes }) => {
                 bind_limits(action, [*low, *high], axes, &section.table("clip")?, spec)?;
@@ -209,16 +211,55 @@ pub(crate) fn bind(
             }
         }
     }
-    if spec.action.is_discrete()
-        && spec.action.names().iter().all(|name| forbidden.contains(name))
-        && let Some(last) = sections.last()
-    {
-        let help =
-            "leave at least one action that no constraint forbids, so that an action is always possible";
-        let title = "the constraints together can forbid every action";
-        return Err(last.error_at_key("forbid", title, "no action would be possible", help));
+    contradiction(constraints, spec).map_or(Ok(()), |found| Err(refusal(&found, constraints, sections, spec)))
+}
+
+/// The error about constraints that leave no action, at the last of them.
+fn refusal(
+    found: &Contradiction,
+    constraints: &[Constraint],
+    sections: &[Section<'_>],
+    spec: &Spec,
+) -> Box<Diagnostic> {
+    let numbers: Vec<String> = found.rules.iter().map(|rule| (rule + 1).to_string()).collect();
+    let rules: Vec<String> =
+        found.rules.iter().map(|rule| format!("constraint {}: {}", rule + 1, constraints[*rule])).collect();
+    let (state, last) = (found.state_text(), found.rules[found.rules.len() - 1]);
+    let (title, label, fix) = match (&constraints[last].effect, numbers.as_slice()) {
+        (Effect::Forbid(_), [number]) => (
+            format!("constraint {number} forbids every action, for example at {state}"),
+            "no action would be possible",
+            "leave at least one action",
+        ),
+        (Effect::Forbid(_), numbers) => (
+            format!("constraints {} together forbid every action, for example at {state}", listed(numbers)),
+            "no action would be possible",
+            "leave at least one action that none of them forbids, or let one end where another begins",
+        ),
+        (Effect::Clip { action, .. }, [number]) => (
+            format!("constraint {number} leaves no value of `{action}`, for example at {state}"),
+            "the process rounds its values, and no rounded value lies in these limits",
+            "write limits with a rounded value between them",
+        ),
+        (Effect::Clip { action, .. }, numbers) => (
+            format!(
+                "constraints {} leave no value of `{action}` when both are active, for example at {state}",
+                listed(numbers)
+            ),
+            "no value is within the limits of both",
+            "let their limits overlap, or let one end where the other begins",
+        ),
+    };
+    let key = if spec.action.is_discrete() { "forbid" } else { "clip" };
+    sections[last].error_at_key(key, &title, label, &format!("{}; {fix}", rules.join("; ")))
+}
+
+/// `1 and 2`, `1, 2 and 3`.
+fn listed(numbers: &[String]) -> String {
+    match numbers {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        numbers => numbers.join(""),
     }
-    Ok(())
 }
 
 fn bind_subject(subject: &Subject, when: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {

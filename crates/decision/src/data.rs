@@ -9,6 +9,10 @@ use crate::diagnostic::suggestion;
 use crate::section::{Range, Section};
 use crate::spec::{ActionSpace, Spec};
 
+pub mod cleaning;
+
+use cleaning::{Age, Cleaning, Excluded, Missing};
+
 /// The scale of the features in a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Values {
@@ -80,12 +84,12 @@ pub struct Data {
     pub quality_good: Vec<String>,
     /// Word or number of the log, and the choice that it means.
     pub actions: Vec<(String, String)>,
-    /// In a log of tags: a tag without a value at the time of a decision keeps its last value for so many seconds; 0: never.
-    pub hold_seconds: f64,
     /// Feature and column.
     pub features: Vec<(String, String)>,
     /// Signal and column.
     pub signals: Vec<(String, String)>,
+    /// The treatment of missing cells, of rows and of findings.
+    pub cleaning: Cleaning,
 }
 
 /// Least gap of a doubtful simulator, in percent.
@@ -111,9 +115,9 @@ impl Default for Data {
             quality: None,
             quality_good: Vec::new(),
             actions: Vec::new(),
-            hold_seconds: 0.0,
             features: Vec::new(),
             signals: Vec::new(),
+            cleaning: Cleaning::default(),
         }
     }
 }
@@ -164,11 +168,9 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
         quality: read_quality(section)?,
         quality_good: section.strings("quality_good", "words of good quality")?.unwrap_or_default(),
         actions: action_words(&section.table("actions")?)?,
-        hold_seconds: section
-            .number("hold_seconds", Range::between(0.0, 1e9), "greatest age of a tag's last value")?
-            .unwrap_or(defaults.hold_seconds),
         features: columns(&section.table("features")?, "feature")?,
         signals: columns(&section.table("signals")?, "signal")?,
+        cleaning: read_cleaning(section)?,
     };
     if data.gap_warn_percent > data.gap_fail_percent {
         let title = "a gap fails before it warns";
@@ -208,6 +210,73 @@ fn time_format(section: &Section<'_>) -> Result<Option<String>, Box<Diagnostic>>
             Err(section.error("time_format", &title, &label, help))
         }
     }
+}
+
+fn read_cleaning(section: &Section<'_>) -> Result<Cleaning, Box<Diagnostic>> {
+    const ROWS_MAX: f64 = 1e9;
+    const SECONDS_MAX: f64 = 1e9;
+    let word = section.choice(
+        "missing",
+        &["exclude", "hold", "refuse"],
+        "the treatment of a row with a missing cell: leave it out, hold the last value, or refuse the log",
+    )?;
+    let age = Age {
+        rows: section.integer(
+            "hold_rows",
+            Range::between(1.0, ROWS_MAX),
+            "greatest age of a held value, in rows",
+        )?,
+        seconds: section.number(
+            "hold_seconds",
+            Range::between(0.0, SECONDS_MAX),
+            "greatest age of a held value, in seconds",
+        )?,
+    };
+    let missing = match word {
+        Some("hold") if age == Age::default() => {
+            let label = "expected hold_rows or hold_seconds as well";
+            let help = "missing = \"hold\" and hold_rows = 3: a value that is older than 3 rows is not held";
+            return Err(section.error("missing", "a held value needs a greatest age", label, help));
+        }
+        Some("hold") => Missing::Hold,
+        // Only the log shows whether it is a table of tags, to which `hold_seconds` belongs as well.
+        _ if age.rows.is_some() => {
+            let help = "write missing = \"hold\", or delete this key";
+            return Err(section.error("hold_rows", "no value is held", "only for missing = \"hold\"", help));
+        }
+        Some("refuse") => Missing::Refuse,
+        _ => Missing::Exclude,
+    };
+    let entries = section.strings("exclude", "rows that are left out: \"rows 12-18\" or \"TIME..TIME\"")?;
+    let mut exclude = Vec::new();
+    for entry in entries.unwrap_or_default() {
+        let Some(rows) = Excluded::read(&entry) else {
+            let title = format!("`exclude` of [data] cannot read \"{entry}\"");
+            let help =
+                "\"rows 12-18\" names lines of the file; \"2026-03-01T00:00..2026-03-02T00:00\" names times";
+            return Err(section.error("exclude", &title, "expected rows or times", help));
+        };
+        exclude.push(rows);
+    }
+    let accept = section.strings("accept", "findings that are no fault here: \"kind\" or \"kind:column\"")?;
+    let first = Range::between(0.0, 1e6);
+    let action_offset =
+        section.integer("action_offset", first, "the number of the first choice in the log")?;
+    let lag = Range::between(-100.0, 100.0);
+    let meaning = "rows by which the reward stands after its action; negative if it stands before it";
+    let reward_lag = section.number("reward_lag", lag, meaning)?.unwrap_or(0.0);
+    if reward_lag.fract() != 0.0 {
+        let label = "expected a whole number of rows";
+        return Err(section.error("reward_lag", "a reward is moved by whole rows", label, meaning));
+    }
+    Ok(Cleaning {
+        missing,
+        age,
+        exclude,
+        accept: accept.unwrap_or_default(),
+        action_offset: action_offset.unwrap_or(0),
+        reward_lag: reward_lag as i64,
+    })
 }
 
 fn read_action(section: &Section<'_>) -> Result<Option<ActionColumns>, Box<Diagnostic>> {
@@ -255,8 +324,37 @@ fn columns(section: &Section<'_>, what: &str) -> Result<Vec<(String, String)>, B
     section.contents()?.into_iter().map(column).collect()
 }
 
+/// Two names with one column: both would be read from it. `None` if every name has a column of its own.
+fn with_one_column(columns: &[(String, String)]) -> Option<(&str, &str, &str)> {
+    columns.iter().enumerate().find_map(|(index, (name, column))| {
+        let (first, _) = columns[..index].iter().find(|(_, other)| other == column)?;
+        Some((first.as_str(), name.as_str(), column.as_str()))
+    })
+}
+
+/// Refuses two features, or two signals, or two axes, of one column.
+fn refuse_one_column(data: &Data, section: &Section<'_>) -> Result<(), Box<Diagnostic>> {
+    let axes = match &data.action {
+        Some(ActionColumns::Axes(axes)) => axes.as_slice(),
+        _ => &[],
+    };
+    for (key, what, columns) in [
+        ("features", "features", data.features.as_slice()),
+        ("signals", "signals", &data.signals),
+        ("action", "settings", axes),
+    ] {
+        if let Some((first, second, column)) = with_one_column(columns) {
+            let title = format!("the {what} `{first}` and `{second}` have one column, `{column}`");
+            let help = "give each its own column of the log";
+            return Err(section.table(key)?.error(second, &title, "expected another column", help));
+        }
+    }
+    Ok(())
+}
+
 /// Checks names of features, signals and axes against a process.
 pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    refuse_one_column(data, section)?;
     let refuse = |section: &Section<'_>, name: &str, known: &[&str], what: &str| {
         let title = format!("process {} has no {what} `{name}`", spec.kind);
         let label = suggestion(name, known, &format!("{what}s"));
@@ -344,7 +442,6 @@ pub fn table(data: &Data) -> Table {
             (!data.quality_good.is_empty())
                 .then(|| Value::Array(data.quality_good.iter().map(text).collect())),
         ),
-        ("hold_seconds", (data.hold_seconds > 0.0).then_some(Value::Float(data.hold_seconds))),
         ("actions", named(&data.actions)),
         ("gap_warn_percent", Some(Value::Float(data.gap_warn_percent))),
         ("gap_fail_percent", Some(Value::Float(data.gap_fail_percent))),
@@ -352,7 +449,10 @@ pub fn table(data: &Data) -> Table {
         ("features", named(&data.features)),
         ("signals", named(&data.signals)),
     ];
-    entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    let mut table: Table =
+        entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    table.extend(cleaning::entries(&data.cleaning));
+    table
 }
 
 /// A run's project file is in another folder, so it needs the absolute path of the log.

@@ -31,6 +31,9 @@ pub struct Evaluate {
     pub level: Option<String>,
     /// Whether disturbances apply.
     pub disturbed: bool,
+    /// Steps after which an episode without an end stops the evaluation with an error; by default the limit of the process,
+    /// but at least 50,000.
+    pub max_steps: Option<u32>,
 }
 
 impl Evaluate {
@@ -83,6 +86,13 @@ pub(crate) fn read(
             Range::between(-100.0, 1e6),
             "least lift over the baseline, in percent of reward per step",
         )?,
+        max_steps: section
+            .integer(
+                "max_steps",
+                Range::between(1.0, f64::from(u32::MAX)),
+                "steps after which an episode without an end is an error",
+            )?
+            .map(|steps| steps as u32),
         deterministic: section
             .boolean("deterministic", "take the most probable action instead of drawing one")?
             .unwrap_or(true),
@@ -122,5 +132,6 @@ pub(crate) fn to_toml(evaluate: &Evaluate) -> Table {
         ("deterministic", Some(Value::Boolean(evaluate.deterministic))),
         ("level", evaluate.level.as_deref().and_then(text)),
         ("disturbed", Some(Value::Boolean(evaluate.disturbed))),
+        ("max_steps", evaluate.max_steps.and_then(|steps| integer(u64::from(steps)))),
     ])
 }

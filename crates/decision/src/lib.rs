@@ -3,7 +3,8 @@
 //! * [`project`] – the whole file; start here
 //! * a file for each table: [`charter`] is `[decision]`, [`process_choice`] `[process]`; [`reward`], [`train`],
 //!   [`evaluate`], [`constraint`], [`scenario`], [`preference`], [`disturbance`], [`curriculum`], [`safety`], [`tuning`].
-//!   Each one reads its keys, checks them against a process and writes them out again
+//!   Each one reads its keys, checks them against a process and writes them out again; [`constraint::contradiction`] finds
+//!   constraints that cannot hold together
 //! * [`data`] – the meaning of the columns of a plant's log
 //! * [`spec`] – the interface of a process: features, actions, signals, with names, units and bounds
 //! * [`document`], [`section`] – TOML in which every value knows its position; typed reading

@@ -4,6 +4,7 @@ use toml::{Table, Value};
 
 use crate::Diagnostic;
 use crate::section::{Range, Section};
+use crate::spec::{ActionSpace, Spec, is_bounded};
 
 /// The keys of `[process]` that every process has; the process reads its own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,18 @@ pub(crate) fn read(section: &Section<'_>) -> Result<ProcessChoice, Box<Diagnosti
         )
     })?;
     Ok(ProcessChoice { kind, max_steps: max_steps.map(|steps| steps as u32) })
+}
+
+/// Checks that every setting of the process has bounds: a policy scales its numbers to them.
+pub(crate) fn bind(section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    let ActionSpace::Continuous { axes } = &spec.action else { return Ok(()) };
+    let Some(axis) = axes.iter().find(|axis| !is_bounded(axis.low, axis.high)) else { return Ok(()) };
+    let title = format!(
+        "the setting `{}` of process {} has no bounds: it goes from {:e} to {:e}",
+        axis.name, spec.kind, axis.low, axis.high
+    );
+    let help = "give it bounds in the process; a policy scales its numbers to them";
+    Err(section.error("kind", &title, "expected bounds below 1e30 in size", help))
 }
 
 /// `written` is the table as the file holds it: the process has read and checked its own keys, so they are kept.

@@ -176,10 +176,11 @@ impl Project {
         self.charter.check(self.constraints.len(), spec.max_steps)
     }
 
-    /// Checks every name of the file against a process: reward terms are signals; constraints name existing signals,
+    /// Checks every name of the file against a process: its settings have bounds; reward terms are signals; constraints name existing signals,
     /// features and actions, and leave at least one action; scenarios set features within their bounds.
     pub fn bind(&self, spec: &Spec) -> Result<(), Box<Diagnostic>> {
         let top = self.document.top();
+        process_choice::bind(&top.table("process")?, spec)?;
         reward::bind(&self.reward, &top.table("reward")?, spec)?;
         safety::bind(&self.safety, &top.table("safety")?, spec)?;
         constraint::bind(&self.constraints, &top.tables("constraint")?, spec)?;

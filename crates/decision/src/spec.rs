@@ -38,6 +38,15 @@ pub struct Spec {
     pub parameters: Vec<Parameter>,
 }
 
+/// Bounds from this size on are written where there is no bound, as the greatest float is, and count as none.
+pub const UNBOUNDED_FROM: f32 = 1e30;
+
+/// Whether both are bounds.
+pub fn is_bounded(low: f32, high: f32) -> bool {
+    // A NaN is no bound.
+    low.abs() < UNBOUNDED_FROM && high.abs() < UNBOUNDED_FROM
+}
+
 /// A unit after a number, with a space before it; empty for pure numbers.
 pub fn behind_number(unit: &str) -> String {
     if unit == "1" { String::new() } else { format!(" {unit}") }
@@ -192,6 +201,9 @@ pub struct Axis {
     pub low: f32,
     /// Greatest admissible value.
     pub high: f32,
+    /// The process rounds the value to the nearest multiple of this, in the unit; absent where every value counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<f32>,
 }
 
 /// One measurement that a process reports each step.
@@ -215,7 +227,28 @@ impl Axis {
     /// An axis with its range.
     pub fn new(name: &str, unit: &str, low: f32, high: f32, description: &str) -> Self {
         let (name, unit, description) = (name.to_owned(), unit.to_owned(), description.to_owned());
-        Self { name, unit, description, low, high }
+        Self { name, unit, description, low, high, step: None }
+    }
+
+    /// The same, if the process rounds its values to the nearest multiple of `step`, which is above 0.
+    pub fn rounded_to(self, step: f32) -> Self {
+        Self { step: Some(step), ..self }
+    }
+
+    /// The value that the process takes for this one: the nearest multiple of [`Axis::step`], halves away from 0.
+    pub fn rounded(&self, value: f32) -> f32 {
+        self.step.map_or(value, |step| (value / step).round() * step)
+    }
+
+    /// Limits of this axis; of an axis that is rounded, the first and the last multiple of its step within them. No value lies
+    /// within them if the first is above the second.
+    pub fn limits(&self, low: Option<f32>, high: Option<f32>) -> (f32, f32) {
+        let low = low.unwrap_or(f32::NEG_INFINITY);
+        let high = high.unwrap_or(f32::INFINITY);
+        match self.step {
+            Some(step) => ((low / step).ceil() * step, (high / step).floor() * step),
+            None => (low, high),
+        }
     }
 }
 

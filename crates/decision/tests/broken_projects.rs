@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Parameter, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Parameter, Signal, Spec};
 
 fn features() -> Vec<Feature> {
     let feature = |(name, unit, scale, offset): (String, &str, f32, f32)| Feature {
@@ -137,6 +137,22 @@ fn a_preference_for_a_heuristic_needs_one() {
     let without = Spec { heuristics: vec![], ..spec() };
     let error = project.bind(&without).unwrap_err().to_string();
     assert!(error.contains("has no baseline `heuristic`") && error.contains("random"), "{error}");
+}
+
+#[test]
+fn settings_need_bounds_that_are_bounds() {
+    let text = "[process]\nkind = \"kiln\"\n[reward]\nwip = -1\n";
+    let project = Project::from_text("setpoint.toml", text, &[]).unwrap();
+    let with = |low: f32, high: f32| {
+        let axes = vec![Axis::new("draft", "Pa", 0.0, 1.0, ""), Axis::new("heat", "W", low, high, "")];
+        project.bind(&Spec { action: ActionSpace::Continuous { axes }, ..spec() })
+    };
+    assert!(with(-9e29, 9e29).is_ok());
+    for (low, high) in [(f32::MIN, f32::MAX), (0.0, 1e30), (f32::NEG_INFINITY, 0.0), (0.0, f32::NAN)] {
+        let error = with(low, high).unwrap_err().to_string();
+        assert!(error.contains("the setting `heat` of process assembly-line has no bounds"), "{error}");
+        assert!(error.contains("setpoint.toml:2"), "{error}");
+    }
 }
 
 const WHOLE: &str = include_str!("../../../projects/assembly-line/setpoint.toml");

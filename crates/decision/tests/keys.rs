@@ -60,10 +60,16 @@ time_format = "%d.%m.%Y %H:%M"
 decimal = ","
 quality = "state"
 quality_good = ["ok"]
-hold_seconds = 30.0
 actions = { "3" = "no_action" }
 gap_warn_percent = 1.0
 gap_fail_percent = 2.0
+missing = "hold"
+hold_rows = 3
+hold_seconds = 60.0
+exclude = ["rows 12-18", "2026-03-01..2026-03-02"]
+accept = ["stuck:level"]
+action_offset = 1
+reward_lag = -1
 features = { wip = "w" }
 signals = { wip = "w" }
 [train]
@@ -86,6 +92,7 @@ required_lift_percent = 2.0
 deterministic = false
 level = "clean"
 disturbed = false
+max_steps = 9_000
 [tune.ranges]
 gamma = [0.9, 0.99]
 "#;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use setpoint_evidence::Decision;
-use setpoint_evidence::evaluate::{Evaluation, Subject};
+use setpoint_evidence::evaluate::{Evaluation, Subject, breaks};
 use setpoint_evidence::gate::{self, Gate};
 use setpoint_statistics::{Interval, Summary};
 
@@ -100,6 +100,10 @@ impl<'e> Columns<'e> {
         for (index, constraint) in evaluation.policy.constraints.iter().enumerate() {
             let name = format!("{} (% of decisions)", constraint.constraint);
             rows.push(self.row(name, |s| number(s.constraints[index].decisions_percent)));
+            if breaks(evaluation, index) {
+                let broken = |s: &Subject| s.constraints[index].broken_percent.map_or("–".into(), number);
+                rows.push(self.row("  broken (% of decisions)", broken));
+            }
         }
         self.table("", &rows)
     }

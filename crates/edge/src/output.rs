@@ -64,7 +64,7 @@ fn usage<A: Parser>(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let shown = arguments.iter().map(|argument| visible_in_line(&argument.to_string_lossy()).into_owned());
     let again = A::try_parse_from(shown).err().filter(|again| again.kind() == error.kind());
     let is_error = error.use_stderr();
-    let colour = if is_error { standard_error::has_colours() } else { StandardOutput::has_colours() };
+    let colour = if is_error { standard_error::takes_escape_codes() } else { StandardOutput::has_colours() };
     let text = match again {
         Some(again) if colour => again.render().ansi().to_string(),
         Some(again) => again.render().to_string(),
@@ -137,7 +137,7 @@ impl Output {
         let body = match failure {
             Failure::Input(diagnostic) => {
                 let place = diagnostic.line_column();
-                standard_error::coloured_note(&rendered(diagnostic, standard_error::has_colours()));
+                standard_error::coloured_note(&rendered(diagnostic, standard_error::takes_escape_codes()));
                 json!({
                     "message": diagnostic.title,
                     "expected": diagnostic.label,

@@ -8,6 +8,7 @@ use setpoint_decision::diagnostic::suggestion;
 use setpoint_decision::project::Scenario;
 use setpoint_decision::spec::{ActionSpace, behind_number};
 use setpoint_files::storage;
+use setpoint_guard::constraints::ConstraintSet;
 use setpoint_guard::given_state::GivenState;
 use setpoint_guard::recommend;
 use setpoint_guard::recommendation::Recommendation;
@@ -27,10 +28,13 @@ pub struct StateArguments {
     /// A state as JSON, {"wip": 0.75, …}; a file name; or - for standard input
     #[arg(long, value_name = "JSON")]
     pub state: Option<String>,
-    /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the other features have their
-    /// reference values (repeatable)
+    /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the policy sees the other
+    /// features at their reference values, and the constraints count them as unknown (repeatable)
     #[arg(long = "set", value_name = "FEATURE=VALUE")]
     pub set: Vec<String>,
+    /// Recommend although a constraint reads a feature without a value: the constraint counts as active
+    #[arg(long)]
+    pub assume_reference: bool,
     /// A choice that the process does not allow at present, such as a finished job; the constraints apply
     /// in any case (repeatable)
     #[arg(long, value_name = "CHOICE")]
@@ -63,7 +67,7 @@ impl StateArguments {
                 for (name, value) in &scenario.values {
                     state.set(&policy.manifest, name, *value)?;
                 }
-                asked.push((scenario.name.clone(), state));
+                asked.push((scenario.name.clone(), state.completed()));
             }
         }
         if asked.is_empty() {
@@ -91,14 +95,42 @@ pub fn answer(
         for assignment in &asked.set {
             state.assign(&policy.manifest, assignment)?;
         }
-        let recommendation = recommend(policy, &state.observation, &state.signals, &impossible)?;
+        let unknown = read_but_unknown(policy, &state)?;
+        if !unknown.is_empty() && !asked.assume_reference {
+            return Err(without_value(policy, &unknown));
+        }
+        let recommendation = recommend(policy, &state, &impossible)?;
         show(&name, &state, &recommendation, policy, asked.drivers, output);
         let features = policy.manifest.observation.iter().zip(&state.observation);
         let seen: Map<String, Value> =
             features.map(|(feature, value)| (feature.name.clone(), json!(value))).collect();
-        answers.push(json!({ "scenario": name, "state": seen, "recommendation": recommendation }));
+        let assumed: Vec<&str> = names_of(policy, state.assumed());
+        answers.push(json!({
+            "scenario": name, "state": seen, "assumed": assumed, "recommendation": recommendation,
+        }));
     }
     Ok(answers)
+}
+
+fn names_of(policy: &Policy, features: impl IntoIterator<Item = usize>) -> Vec<&str> {
+    features.into_iter().map(|index| policy.manifest.observation[index].name.as_str()).collect()
+}
+
+/// Indices of the features that a constraint reads and that have no value, each once.
+fn read_but_unknown(policy: &Policy, state: &GivenState) -> Result<Vec<usize>, Failure> {
+    let constraints = ConstraintSet::of(policy)?;
+    Ok(state.assumed().filter(|assumed| constraints.features().any(|read| read == *assumed)).collect())
+}
+
+fn without_value(policy: &Policy, features: &[usize]) -> Failure {
+    let names = names_of(policy, features.iter().copied());
+    Failure::Message(format!(
+        "the constraints read {}, which {} no value: give it with --set {}=… or in --state; with --assume-reference the \
+         constraints that read it count as active, and the policy sees its reference value",
+        names.join(", "),
+        if names.len() == 1 { "has" } else { "have" },
+        names[0]
+    ))
 }
 
 /// Choices by name.
@@ -156,7 +188,7 @@ fn show(
             format!("{} {}{unit}", feature.name, number(feature.natural(*value).into()))
         })
         .collect();
-    output.line(format!("{name}: {}\n", values.join(", ")));
+    output.line(format!("{name}: {}", values.join(", ")));
     if !recommendation.actions.is_empty() {
         output.line(choices_table(recommendation));
     }
@@ -164,7 +196,16 @@ fn show(
         output.line(settings_table(recommendation));
     }
     for constraint in &recommendation.active_constraints {
-        output.line(format!("  active: {constraint}"));
+        let is_unknown = recommendation.unknown_constraints.contains(constraint);
+        let why = if is_unknown { " (its value is unknown)" } else { "" };
+        output.line(format!("  active: {constraint}{why}"));
+    }
+    for constraint in &recommendation.broken_constraints {
+        output.line(format!("  BROKEN: {constraint}; it excludes an active constraint before it"));
+    }
+    let assumed = names_of(policy, state.assumed());
+    if !assumed.is_empty() {
+        output.line(format!("  no value was given for {}: reference values are assumed", assumed.join(", ")));
     }
     show_drivers(recommendation, drivers, output);
     output.line("");
@@ -204,7 +245,8 @@ fn settings_table(recommendation: &Recommendation) -> String {
             let clipped = if setting.clipped { "limited by a constraint" } else { "" };
             vec![
                 setting.name.clone(),
-                number(setting.value),
+                // A rounded value is written as it is.
+                setting.step.map_or_else(|| number(setting.value), |_| setting.value.to_string()),
                 number(setting.deviation),
                 setting.unit.clone(),
                 format!("{} … {}", number(setting.low), number(setting.high)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::curriculum::Curriculum;
-use setpoint_guard::constraints::ConstraintSet;
+use setpoint_guard::constraints::{ConstraintSet, NothingLeft};
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
@@ -35,7 +35,7 @@ pub struct Tally {
     pub steps: u64,
     /// Sum of each reward term.
     pub terms: Vec<f64>,
-    /// Number of decisions for each choice; sums of each axis for continuous actions.
+    /// Number of decisions for each choice; sums of each axis for continuous actions, rounded as the process does.
     pub actions: Vec<f64>,
     /// Steps on which each constraint was active at the decision.
     pub constraints: Vec<u64>,
@@ -271,8 +271,8 @@ impl Environments {
 
     fn count_controls(&mut self, values: &[f32]) {
         for row in values.chunks_exact(self.actions) {
-            for (sum, value) in self.tally.actions.iter_mut().zip(row) {
-                *sum += f64::from(*value);
+            for (axis, (sum, value)) in self.tally.actions.iter_mut().zip(row).enumerate() {
+                *sum += f64::from(self.constraints.rounded(axis, *value));
             }
         }
     }
@@ -328,20 +328,19 @@ impl Environments {
         let signals = transition.current_signals.chunks_exact(self.signals);
         for (lane, (observation, signals)) in observations.zip(signals).enumerate() {
             if self.discrete {
-                let allowed = &mut self.allowed[lane * self.actions..(lane + 1) * self.actions];
+                let row = lane * self.actions..(lane + 1) * self.actions;
+                let allowed = &mut self.allowed[row.clone()];
                 self.constraints.mask(observation, signals, allowed);
+                let own = transition.allowed.get(row).unwrap_or(&[]);
+                if let Some(reason) = NothingLeft::of(own, allowed) {
+                    let step = self.steps / self.rewards.len() as u64;
+                    return Err(PlayError::NothingAllowed { lane, step, reason });
+                }
+                allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
             }
             let active = self.constraints.active(observation, signals);
             for (count, active) in self.tally.constraints.iter_mut().zip(active) {
                 *count += u64::from(active);
-            }
-        }
-        if !transition.allowed.is_empty() {
-            self.allowed.iter_mut().zip(&transition.allowed).for_each(|(both, own)| *both &= *own);
-            let nothing_left = |allowed: &[bool]| !allowed.contains(&true);
-            if let Some(lane) = self.allowed.chunks_exact(self.actions).position(nothing_left) {
-                let step = self.steps / self.rewards.len() as u64;
-                return Err(PlayError::NothingAllowed { lane, step });
             }
         }
         Ok(())

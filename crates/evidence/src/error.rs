@@ -1,7 +1,7 @@
 //! The errors of a play, and of the files of its evidence.
 
 use setpoint_files::FileError;
-use setpoint_guard::constraints::UnknownName;
+use setpoint_guard::constraints::{NothingLeft, UnknownName};
 use setpoint_process::{ProcessError, StateError};
 
 /// Errors of a play.
@@ -17,16 +17,26 @@ pub enum PlayError {
         /// Its step since the start of training.
         step: u64,
     },
-    /// Process and constraints together forbid all choices.
-    #[error(
-        "no action of environment {lane} is allowed at its step {step}: the constraints forbid every choice that the process \
-         allows there; loosen a [[constraint]]"
-    )]
+    /// The process, the constraints, or both together forbid all choices.
+    #[error("no action of environment {lane} is allowed at its step {step}: {reason}")]
     NothingAllowed {
         /// The environment.
         lane: usize,
         /// Its step since the start of training.
         step: u64,
+        /// The part that forbids them.
+        reason: NothingLeft,
+    },
+    /// An episode lasts longer than [`crate::player::steps_max`].
+    #[error(
+        "environment {lane} has not ended its episode after {steps} steps, so the episode has no return: write max_steps in \
+         [process], after which an episode is cut off, or a greater max_steps in [evaluate] if episodes are that long"
+    )]
+    NoEnd {
+        /// The environment.
+        lane: usize,
+        /// The steps of its episode.
+        steps: u32,
     },
     /// A request to stop interrupted an evaluation, so it has no result.
     #[error("the evaluation was interrupted")]

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
+use setpoint_decision::constraint::Constraint;
 use setpoint_decision::spec::Aggregate;
-use setpoint_guard::constraints::ConstraintSet;
+use setpoint_guard::constraints::{ConstraintSet, Standing, Taken};
 use setpoint_policy::Policy;
 use setpoint_process::process::{Action, Outcome};
 use setpoint_random::Stream;
@@ -106,7 +107,7 @@ pub struct ActionShare {
     pub name: String,
     /// Share of decisions, for a choice.
     pub percent: Option<f64>,
-    /// Mean value in its unit, for an axis.
+    /// Mean value in its unit, for an axis: of the values that were taken, after the constraints and the process' rounding.
     pub mean: Option<f64>,
 }
 
@@ -118,6 +119,17 @@ pub struct ConstraintHits {
     /// Share of decisions, in percent.
     #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub decisions_percent: f64,
+    /// Share of decisions that broke it while it was active, in percent; evidence before 2026-11-30 does not have it.
+    #[serde(default)]
+    pub broken_percent: Option<f64>,
+}
+
+/// Whether the policy or a baseline broke a constraint, by its index.
+pub fn breaks(evaluation: &Evaluation, constraint: usize) -> bool {
+    let subjects = std::iter::once(&evaluation.policy).chain(&evaluation.baselines);
+    subjects
+        .filter_map(|subject| subject.constraints.get(constraint)?.broken_percent)
+        .any(|broken| broken > 0.0)
 }
 
 /// The policy against one baseline. The same seeds are resampled on both sides.
@@ -147,7 +159,7 @@ struct Episodes<'a> {
     stop: Option<&'a AtomicBool>,
     /// Whether a request to stop ended an episode.
     is_interrupted: bool,
-    /// To count the decisions at which each constraint was active.
+    /// To count the decisions at which each constraint was active, or broken.
     active: ConstraintSet,
     /// The episode of lane 0; the other lanes follow.
     first: usize,
@@ -159,6 +171,7 @@ struct Episodes<'a> {
     terms: Vec<f64>,
     actions: Vec<f64>,
     constraints: Vec<u64>,
+    broken: Vec<u64>,
     rewards: Vec<f64>,
 }
 
@@ -255,6 +268,7 @@ impl<'a> Episodes<'a> {
             terms: Vec::new(),
             actions: vec![0.0; decision.spec().action.len()],
             constraints: vec![0; active.len()],
+            broken: vec![0; active.len()],
             rewards: Vec::new(),
             active,
         }
@@ -321,11 +335,12 @@ impl<'a> Episodes<'a> {
             percent: discrete.then_some(100.0 * sum / total_steps),
             mean: (!discrete).then_some(sum / total_steps),
         };
-        let constraint =
-            |(constraint, hits): (&setpoint_decision::constraint::Constraint, &u64)| ConstraintHits {
-                constraint: constraint.to_string(),
-                decisions_percent: 100.0 * *hits as f64 / total_steps,
-            };
+        let constraint = |((constraint, hits), broken): ((&Constraint, &u64), &u64)| ConstraintHits {
+            constraint: constraint.to_string(),
+            decisions_percent: 100.0 * *hits as f64 / total_steps,
+            broken_percent: Some(100.0 * *broken as f64 / total_steps),
+        };
+        let constraints = decision.project.constraints.iter().zip(&self.constraints).zip(&self.broken);
         let per_seed = n / seeds;
         let seed_mean = |seed: usize| {
             let indices: Vec<usize> = (seed * per_seed..(seed + 1) * per_seed).collect();
@@ -348,7 +363,7 @@ impl<'a> Episodes<'a> {
                 })
                 .collect(),
             actions: spec.action.names().into_iter().zip(&self.actions).map(action).collect(),
-            constraints: decision.project.constraints.iter().zip(&self.constraints).map(constraint).collect(),
+            constraints: constraints.map(constraint).collect(),
             reward_per_step_by_seed: (0..seeds).map(seed_mean).collect(),
         }
     }
@@ -385,8 +400,15 @@ impl<'a> Episodes<'a> {
 impl Observer for Episodes<'_> {
     fn observe(&mut self, step: &Step<'_>) -> bool {
         let episode = self.first + step.lane;
-        let active = self.active.active(step.state.observation, step.state.signals);
-        self.constraints.iter_mut().zip(active).for_each(|(count, active)| *count += u64::from(active));
+        let taken = match step.action {
+            Action::Discrete(choice) => Taken::Choice(choice),
+            Action::Continuous(settings) => Taken::Settings(settings),
+        };
+        let standings = self.active.standings(step.state.observation, step.state.signals, taken);
+        for ((active, broken), standing) in self.constraints.iter_mut().zip(&mut self.broken).zip(standings) {
+            *active += u64::from(standing != Standing::Idle);
+            *broken += u64::from(standing == Standing::Broken);
+        }
         self.returns[episode] += step.reward;
         self.steps[episode] += 1.0;
         self.rewards.push(step.reward);
@@ -395,9 +417,9 @@ impl Observer for Episodes<'_> {
         sums.iter_mut().zip(step.signals).for_each(|(sum, signal)| *sum += f64::from(*signal));
         match step.action {
             Action::Discrete(choice) => self.actions[choice] += 1.0,
-            Action::Continuous(_) => {
-                let wanted = self.actions.iter_mut().zip(step.wanted);
-                wanted.for_each(|(sum, value)| *sum += f64::from(*value));
+            Action::Continuous(settings) => {
+                let taken = self.actions.iter_mut().zip(settings);
+                taken.for_each(|(sum, value)| *sum += f64::from(*value));
             }
         }
         self.terminated[episode] = step.outcome == Outcome::Terminated;

@@ -17,6 +17,7 @@ use setpoint_policy::Policy;
 use setpoint_process::Factory;
 
 use crate::decision::Decision;
+use crate::finite;
 
 /// Number of the layout that [`write()`] writes.
 pub const FORMAT: u32 = 2;
@@ -128,8 +129,9 @@ fn is_whole(text: &str) -> bool {
     text.split_once("\",\n").is_some_and(|(_, rest)| text.strip_suffix(rest) == Some(&beginning(rest)))
 }
 
-/// Writes a measurement, and creates its folder if needed.
+/// Writes a measurement, and creates its folder if needed. A number that is not finite is an error that names its field.
 pub fn write(path: &Path, hashes: &Hashes, measured: &impl Serialize) -> Result<(), FileError> {
+    finite::check(measured).map_err(|found| FileError::on("write", path)(std::io::Error::other(found)))?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         atomic::create_folder(folder)?;
     }

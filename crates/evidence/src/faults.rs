@@ -4,7 +4,7 @@
 //! not apply: the matrix measures the limit of the policy.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::disturbance::{Disturbance, Levels, SensorError, span};
+use setpoint_decision::disturbance::{Disturbance, Levels};
 use setpoint_policy::Policy;
 use setpoint_random::Stream;
 
@@ -14,12 +14,16 @@ use crate::evaluate::returns;
 use crate::evidence_file::{self, Hashes};
 use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
-use setpoint_statistics::{Interval, bootstrap, mean};
+use setpoint_statistics::{Interval, bootstrap, mean, number};
+
+mod noise;
+
+pub use noise::{DEVIATIONS, NoScale, NoiseScale, noise_scales};
 
 /// Sizes of the three faults; a cell is one of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
-    /// Standard deviations of the sensors' noise, as shares of a feature's span.
+    /// Standard deviations of the sensors' noise, as shares of the features' scales ([`NoiseScale`]).
     pub noise: Vec<f64>,
     /// Delays of the observation, in decision steps.
     pub delay: Vec<u32>,
@@ -71,8 +75,11 @@ pub struct FaultMatrix {
     pub episodes: u32,
     /// Their seed.
     pub seed: u64,
-    /// Features whose range is the range of their number type: they get no noise.
+    /// Features that get no noise in any cell, because the user named others.
     pub without_noise: Vec<String>,
+    /// What 100 % of noise is for the other features; empty in files from before it was stored, and if no cell has noise.
+    #[serde(default)]
+    pub noise_scales: Vec<NoiseScale>,
     /// The policies.
     pub policies: Vec<Tolerance>,
 }
@@ -86,6 +93,21 @@ impl Tolerance {
     /// The cell with the lowest return.
     pub fn worst(&self) -> Option<&Cell> {
         self.cells.iter().min_by(|a, b| a.episode_return.total_cmp(&b.episode_return))
+    }
+
+    /// What the worst cell costs, as text: in percent of the return without faults where its interval stays away from 0,
+    /// otherwise as the difference of the returns. `None` without a cell without faults.
+    pub fn cost(&self) -> Option<String> {
+        let (clean, worst) = (self.clean()?, self.worst()?);
+        let lost = clean.episode_return - worst.episode_return;
+        if lost == 0.0 {
+            return Some("no less than without faults".to_owned());
+        }
+        Some(if clean.interval.low > 0.0 || clean.interval.high < 0.0 {
+            format!("{:.0}\u{a0}% less than without faults", 100.0 * lost / clean.episode_return.abs())
+        } else {
+            format!("{} less than without faults", number(lost))
+        })
     }
 }
 
@@ -102,21 +124,23 @@ pub fn trained_with(decision: &Decision) -> String {
     }
 }
 
-/// Measures policies in every cell; `done` is called after each cell. All policies must fit the first one's decision.
+/// Measures policies in every cell; `done` is called after each cell. All policies must fit the first one's decision. The
+/// noise has the same scales for all of them.
 pub fn fault_matrix(
     policies: &[(String, Decision, Policy)],
     grid: &Grid,
+    scales: &[NoiseScale],
     episodes: u32,
     done: &mut dyn FnMut(usize, usize),
 ) -> Result<FaultMatrix, PlayError> {
     let (_, first, _) = policies.first().expect("there is a policy to measure");
-    let spec = first.spec();
-    let (with_span, without): (Vec<_>, Vec<_>) =
-        spec.observation.iter().partition(|feature| span(feature).is_some());
-    let names = |features: Vec<&setpoint_decision::spec::Feature>| -> Vec<String> {
-        features.into_iter().map(|feature| feature.name.clone()).collect()
-    };
-    let (noisy, without_noise) = (names(with_span), names(without));
+    let without_noise = first
+        .spec()
+        .observation
+        .iter()
+        .filter(|feature| scales.iter().all(|scale| scale.feature != feature.name))
+        .map(|feature| feature.name.clone())
+        .collect();
     let seed = first.project.evaluate.seed;
     let cells = grid.noise.len() * grid.delay.len() * grid.dropout.len();
     let mut measured = 0;
@@ -130,7 +154,7 @@ pub fn fault_matrix(
         for dropout in &grid.dropout {
             for delay in &grid.delay {
                 for noise in &grid.noise {
-                    let faults = faults(*noise, *delay, *dropout, &noisy);
+                    let faults = faults(*noise, *delay, *dropout, scales);
                     tolerance.cells.push(cell(
                         decision,
                         policy,
@@ -152,20 +176,13 @@ pub fn fault_matrix(
         episodes,
         seed,
         without_noise,
+        noise_scales: scales.to_vec(),
         policies: found,
     })
 }
 
-fn faults(noise: f64, delay: u32, dropout: f64, noisy: &[String]) -> Vec<Disturbance> {
-    let mut faults = Vec::new();
-    if noise > 0.0 && !noisy.is_empty() {
-        faults.push(Disturbance::Sensor {
-            error: SensorError::Noise,
-            size: Levels(vec![noise]),
-            natural: false,
-            features: noisy.to_vec(),
-        });
-    }
+fn faults(noise: f64, delay: u32, dropout: f64, scales: &[NoiseScale]) -> Vec<Disturbance> {
+    let mut faults = if noise > 0.0 { noise::sensors(noise, scales) } else { Vec::new() };
     if delay > 0 {
         faults.push(Disturbance::ObservationDelay { steps: Levels(vec![f64::from(delay)]) });
     }

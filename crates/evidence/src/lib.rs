@@ -6,6 +6,7 @@
 //! * [`progression`] – the levels of a curriculum during a training
 //! * [`mod@evaluate`] – the policy against its baselines, [`mod@gate`] – whether the evaluation proves the required lift;
 //!   [`faults`] – the policy under noise, delay and loss of samples
+//! * [`finite`] – no number of a measurement is NaN or infinite when it is stored
 //! * [`evidence_file`] – files of evidence, with the hashes of their policies, projects and data
 //! * [`preferences`] – whether the reward prefers the behaviour that the project demands
 //! * [`logs`], [`action_distribution`], [`off_policy_evaluation`] – logs of decisions, and estimates of another policy's return
@@ -18,6 +19,7 @@ pub mod error;
 pub mod evaluate;
 pub mod evidence_file;
 pub mod faults;
+pub mod finite;
 pub mod gate;
 pub mod logs;
 pub mod off_policy_evaluation;

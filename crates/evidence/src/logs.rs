@@ -8,6 +8,7 @@ use setpoint_decision::data::Data;
 use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_log::audit::reward::KIND as REWARD;
+use setpoint_log::audit::{Audit, Finding};
 use setpoint_log::log::{Log, LoggedEpisode};
 use setpoint_log::read::ReadError;
 use setpoint_log::table::Format;
@@ -36,21 +37,44 @@ pub fn load(
             reading = read(Some(&unmapped.proposal));
         }
     }
-    const LOOK: &str =
-        "`setpoint validate PROJECT --data LOG` audits the whole log and proposes a [data] table";
+    const LOOK: &str = "`setpoint validate PROJECT --data LOG` audits the whole log and proposes a [data] table. [data] \
+                        exclude leaves out rows, and accept accepts findings by the names in parentheses";
     let refuse = |what: String| {
         Diagnostic::without_origin(format!("cannot learn from the log {}: {what}", path.display()), LOOK)
     };
     let reading = reading.map_err(|error| refuse(error.to_string()))?;
-    let mut errors = reading.audit.errors().filter(|finding| finding.kind != REWARD);
-    match errors.next() {
-        None => Ok(reading.log),
-        Some(finding) => {
-            let word = reading.audit.format.row_word();
-            let line = finding.line.map_or(String::new(), |line| format!("{word} {line}: "));
-            Err(refuse(format!("{line}{}", finding.sentence)))
+    let errors: Vec<&Finding> = reading.audit.errors().filter(|finding| finding.kind != REWARD).collect();
+    if !errors.is_empty() {
+        return Err(refuse(faults(&reading.audit, &errors)));
+    }
+    let log = reading.log.without_holes();
+    if log.episodes.is_empty() {
+        let why = reading.audit.left_out.sentence(reading.audit.format.row_word()).unwrap_or_default();
+        return Err(refuse(format!("no row is left: {why}")));
+    }
+    Ok(log)
+}
+
+/// All faults that refuse a log, each with its first row and the entry of `[data] accept` that accepts it.
+fn faults(audit: &Audit, errors: &[&Finding]) -> String {
+    let word = audit.format.row_word();
+    let fault = |finding: &&Finding| {
+        let line = finding.line.map_or(String::new(), |line| format!("{word} {line}: "));
+        format!("{line}{} ({})", finding.sentence, finding.name())
+    };
+    match errors {
+        [finding] => fault(finding),
+        errors => {
+            let listed: Vec<String> = errors.iter().map(|error| format!("\n  {}", fault(error))).collect();
+            format!("it has {} faults{}", errors.len(), listed.concat())
         }
     }
+}
+
+/// What a log left out, as a note to every figure from it; `None` if nothing.
+pub fn left_out(log: &Log) -> Option<String> {
+    let sentence = log.left_out.sentence(log.format.map_or("line", Format::row_word))?;
+    Some(format!("of the log: {sentence}"))
 }
 
 /// The name of a row in messages: its line, if it has one.
@@ -62,10 +86,12 @@ pub fn place(log: &Log, row: usize) -> String {
 }
 
 /// `[episodes]` whether each episode ended by itself. If the log does not state it, every episode that is shorter than the
-/// longest counts as ended: a time limit cuts all episodes at the same length.
+/// longest counts as ended: a time limit cuts all episodes at the same length. An episode that rows are left out of did not.
 pub fn ended(log: &Log) -> Vec<bool> {
     let longest = log.episodes.iter().map(|episode| episode.rows.len()).max().unwrap_or(0);
-    let has_ended = |episode: &LoggedEpisode| episode.terminated.unwrap_or(episode.rows.len() < longest);
+    let has_ended = |episode: &LoggedEpisode| {
+        !episode.cut && episode.terminated.unwrap_or(!episode.continued && episode.rows.len() < longest)
+    };
     log.episodes.iter().map(has_ended).collect()
 }
 
@@ -127,7 +153,10 @@ mod tests {
     fn columns_with_the_process_s_own_names_need_no_table() {
         let log = read("", &format!("{HEADER}{}", rows())).unwrap();
         assert_eq!((log.rows(), log.choice(0), log.choice(1), log.choice(2)), (40, 4, 0, 5));
-        assert_eq!(log.episodes[1], LoggedEpisode { rows: 10..20, terminated: Some(true) });
+        assert_eq!(
+            log.episodes[1],
+            LoggedEpisode { rows: 10..20, terminated: Some(true), ..LoggedEpisode::default() }
+        );
         // WIP is the value of the next row, in parts.
         assert_eq!(log.signals(0)[2], 0.275 * 40.0);
         let mut signals = [0.0; 7];

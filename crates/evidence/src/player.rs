@@ -30,7 +30,7 @@ pub struct Step<'a> {
     pub state: State<'a>,
     /// The action that was taken, after the constraints.
     pub action: Action<'a>,
-    /// The settings of the decider, before the constraints; empty if the action is a choice.
+    /// The settings of the decider, rounded as the process does, before the constraints; empty if the action is a choice.
     pub wanted: &'a [f32],
     /// The probability of the drawn choice; NaN if the decider does not give it.
     pub probability: f64,
@@ -72,6 +72,10 @@ pub struct Player {
     open: Vec<bool>,
     /// Steps of each lane in this play.
     counts: Vec<u32>,
+    /// Steps of each lane in its present episode.
+    lengths: Vec<u32>,
+    /// An episode with more steps than this is an error.
+    steps_max: u32,
     asked: Asked,
     actions: ActionBuffer,
     /// One action for every lane, as the batch takes them.
@@ -111,6 +115,17 @@ pub(crate) fn batch(
     })
 }
 
+/// An episode has at most this number of steps, unless the project or the process has a greater limit: a play that waits for
+/// an end that never comes must stop.
+const EPISODE_STEPS_MAX: u32 = 50_000;
+
+/// Steps after which an episode without an end is an error: `max_steps` of `[evaluate]`, or the limit of the process, but at
+/// least 50,000.
+pub fn steps_max(decision: &Decision) -> u32 {
+    let of_process = decision.spec().max_steps.unwrap_or(0).max(EPISODE_STEPS_MAX);
+    decision.project.evaluate.max_steps.unwrap_or(of_process)
+}
+
 impl Player {
     /// Prepares `lanes` processes of a decision, with the disturbances of its evaluation; lane `i` draws from the stream
     /// (seed, purpose, i).
@@ -125,6 +140,8 @@ impl Player {
             signals: spec.signals.len(),
             open: vec![false; lanes],
             counts: vec![0; lanes],
+            lengths: vec![0; lanes],
+            steps_max: steps_max(decision),
             asked: Asked::default(),
             actions: ActionBuffer::new(&spec.action, lanes),
             all: ActionBuffer::new(&spec.action, lanes),
@@ -143,6 +160,7 @@ impl Player {
     pub fn begin(&mut self, lane: usize, random: Stream) -> Result<(), PlayError> {
         self.batch.reset_lane(lane, Some(random))?;
         self.open[lane] = true;
+        self.lengths[lane] = 0;
         Ok(())
     }
 
@@ -162,6 +180,7 @@ impl Player {
         if !self.open.contains(&true) {
             self.batch.reset()?;
             self.open.fill(true);
+            self.lengths.fill(0);
         }
         self.counts.fill(0);
         let mut decider = Constrained::new(decider, self.constraints.clone(), &self.space, self.open.len());
@@ -174,8 +193,8 @@ impl Player {
             }
             self.actions.clear(self.asked.lanes.len());
             decider.decide(&self.asked.states(), &mut self.actions);
-            if let Some(row) = decider.stuck().first() {
-                return Err(PlayError::NothingAllowed { lane: self.asked.lanes[*row], step: round });
+            if let Some((row, reason)) = decider.stuck().first().copied() {
+                return Err(PlayError::NothingAllowed { lane: self.asked.lanes[row], step: round, reason });
             }
             self.step(observer)?;
             self.show(&mut decider, observer, round)?;
@@ -232,7 +251,8 @@ impl Player {
         observer: &mut dyn Observer,
         round: u64,
     ) -> Result<(), PlayError> {
-        let Self { asked, actions, open, counts, batch, reward, terms, features, signals, space, .. } = self;
+        let Self { asked, actions, open, counts, lengths, batch, reward, terms, .. } = self;
+        let (features, signals, space) = (self.features, self.signals, &self.space);
         let transition = batch.transition();
         let axes = if space.is_discrete() { 0 } else { space.len() };
         let states = asked.states();
@@ -241,14 +261,18 @@ impl Player {
                 continue;
             }
             let outcome = transition.outcomes[lane];
-            let measured = &transition.signals[lane * *signals..(lane + 1) * *signals];
-            let next = &transition.observations[lane * *features..(lane + 1) * *features];
+            let measured = &transition.signals[lane * signals..(lane + 1) * signals];
+            let next = &transition.observations[lane * features..(lane + 1) * features];
             let reward = reward.evaluate(measured, outcome, terms);
             // A sum is finite only if every part is (or the sum overflows, which is an error too).
             if !(reward + f64::from(next.iter().sum::<f32>())).is_finite() {
                 return Err(PlayError::NotFinite { what: "an observation or a reward", lane, step: round });
             }
             counts[lane] += 1;
+            lengths[lane] = if outcome.is_over() { 0 } else { lengths[lane] + 1 };
+            if lengths[lane] >= self.steps_max {
+                return Err(PlayError::NoEnd { lane, steps: lengths[lane] });
+            }
             let goes_on = observer.observe(&Step {
                 lane,
                 count: counts[lane],

@@ -3,10 +3,11 @@
 use setpoint_decision::Project;
 use setpoint_evidence::Decision;
 use setpoint_evidence::deciders::{POLICY, UniformRandom, baseline, named};
-use setpoint_evidence::evaluate::evaluate;
+use setpoint_evidence::evaluate::{breaks, evaluate};
 use setpoint_evidence::gate::{Gate, gate, sentence};
-use setpoint_evidence::player::{Observer, Player, Step};
+use setpoint_evidence::player::{Observer, Player, Step, steps_max};
 use setpoint_guard::constrained::Constrained;
+use setpoint_guard::constraints::NothingLeft;
 use setpoint_guard::decider::{ActionBuffer, ChoiceProbabilities, Decider, States};
 use setpoint_process::process::Action;
 use setpoint_random::Stream;
@@ -202,7 +203,8 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
     let mut decider = baseline("random", &stuck, 1, 20).unwrap();
     let observe = &mut |step: &Step<'_>| !step.outcome.is_over();
     let error = Player::new(&stuck, 20, 1, "test").unwrap().play(&mut decider, observe).unwrap_err();
-    assert!(error.to_string().contains("no action of environment"), "{error}");
+    let reason = "the constraints forbid every choice that the process allows there";
+    assert!(error.to_string().contains(reason), "{error}");
 }
 
 /// A limit on a setting: the action is limited, and the decider's own value is kept.
@@ -222,6 +224,71 @@ fn settings_are_limited_and_the_wish_is_kept() {
     };
     Player::new(&decision, 4, 1, "test").unwrap().play(&mut decider, observe).unwrap();
     assert!(greatest == 0.5 && wish > 1.9, "{greatest} {wish}");
+}
+
+/// Orders are whole units for the decider, in the step, in the evaluation and in the process.
+#[test]
+fn settings_are_those_that_the_process_takes() {
+    let decision = decision(
+        "[process]\nkind = \"inventory\"\nechelons = 2\nlead_times = [1, 1]\nmax_steps = 20\n[reward]\nholding_cost = -1\n\
+         [[constraint]]\nwhen = { feature = \"on_hand_1\", above = -1.0 }\nclip = { action = \"order_2\", high = 6.5 }\n\
+         [evaluate]\nepisodes = 4\nbaselines = [\"random\"]\n",
+    );
+    let policy = policy(&decision);
+    let mut sums = [0.0; 2];
+    let mut decider = named(POLICY, &decision, &policy, 1_000_000, 4).unwrap();
+    let observe = &mut |step: &Step<'_>| {
+        let Action::Continuous(orders) = step.action else { panic!("orders are settings") };
+        assert!(
+            orders.iter().chain(step.wanted).all(|order| order.fract() == 0.0),
+            "{orders:?} {:?}",
+            step.wanted
+        );
+        assert!(orders[1] <= 6.0);
+        sums.iter_mut().zip(orders).for_each(|(sum, order)| *sum += f64::from(*order));
+        !step.outcome.is_over()
+    };
+    Player::new(&decision, 4, 1_000_000, "evaluation").unwrap().play(&mut decider, observe).unwrap();
+    let found = evaluate(&decision, &policy, 1).unwrap();
+    let means: Vec<f64> = found.policy.actions.iter().map(|action| action.mean.unwrap()).collect();
+    assert_eq!(means, sums.map(|sum| sum / 80.0));
+}
+
+#[test]
+fn an_episode_without_an_end_stops_the_play_with_a_sentence() {
+    let limited = |limit: u32| {
+        decision(&format!(
+            "{PENDULUM}[evaluate]\nepisodes = 3\nbaselines = [\"random\"]\nmax_steps = {limit}\n"
+        ))
+    };
+    let decision = limited(199);
+    let error = evaluate(&decision, &policy(&decision), 1).unwrap_err().to_string();
+    assert!(error.contains("environment 0 has not ended its episode after 199 steps"), "{error}");
+    assert!(error.contains("max_steps in [process]") && error.contains("max_steps in [evaluate]"), "{error}");
+    let decision = limited(200);
+    assert_eq!(evaluate(&decision, &policy(&decision), 1).unwrap().policy.episode_steps.mean, 200.0);
+}
+
+#[test]
+fn the_limit_of_an_episode_is_the_greatest_that_is_known() {
+    let limit = |text: &str| steps_max(&decision(text));
+    assert_eq!(limit(PENDULUM), 50_000);
+    let long = PENDULUM.replace("[reward]", "max_steps = 70_000\n[reward]");
+    assert_eq!(limit(&long), 70_000);
+    assert_eq!(limit(&format!("{long}[evaluate]\nmax_steps = 80_000\n")), 80_000);
+}
+
+/// Policy and baselines are deciders behind the same constraints; an evaluation counts decisions that break one.
+#[test]
+fn an_evaluation_breaks_no_constraint_that_can_be_kept() {
+    let decision = decision(&format!("{LINE}{GUARDED}"));
+    let found = evaluate(&decision, &policy(&decision), 1).unwrap();
+    for subject in std::iter::once(&found.policy).chain(&found.baselines) {
+        let hits = &subject.constraints[0];
+        assert!(hits.decisions_percent > 1.0, "{}: {hits:?}", subject.name);
+        assert_eq!(hits.broken_percent, Some(0.0), "{}", subject.name);
+    }
+    assert!(!breaks(&found, 0));
 }
 
 /// 30,000 draws of three allowed choices: each share lies within six standard errors of a third.
@@ -262,7 +329,7 @@ fn a_constrained_decider_declines_where_no_choice_is_left() {
     decider.decide(&states, &mut actions);
     assert_eq!(
         (&actions.declined[..], actions.choices[1], decider.stuck()),
-        (&[true, false][..], 4, &[0][..])
+        (&[true, false][..], 4, &[(0, NothingLeft::Process)][..])
     );
 }
 

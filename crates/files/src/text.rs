@@ -25,6 +25,11 @@ impl fmt::Display for NotText {
 
 impl std::error::Error for NotText {}
 
+/// A text without the mark at its beginning.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// The text without its mark. UTF-16 without a mark is not recognised.
 pub fn decode(mut bytes: Vec<u8>) -> Result<String, NotText> {
     if let Some(rest) = bytes.strip_prefix(UTF_16_LE) {

@@ -2,7 +2,7 @@
 
 use setpoint_decision::spec::ActionSpace;
 
-use crate::constraints::ConstraintSet;
+use crate::constraints::{ConstraintSet, NothingLeft};
 use crate::decider::{ActionBuffer, Decider, States};
 
 /// A decider whose actions keep the constraints. It declines if the constraints and the
@@ -16,8 +16,8 @@ pub struct Constrained<D> {
     allowed: Vec<bool>,
     /// `[rows, axes]` the settings before the limits of the constraints.
     wanted: Vec<f32>,
-    /// Rows without an allowed choice.
-    stuck: Vec<usize>,
+    /// Rows without an allowed choice, with the reason.
+    stuck: Vec<(usize, NothingLeft)>,
 }
 
 impl<D: Decider> Constrained<D> {
@@ -34,13 +34,14 @@ impl<D: Decider> Constrained<D> {
         }
     }
 
-    /// `[rows, axes]` the settings of the last decisions before the limits of the constraints; empty for choices.
+    /// `[rows, axes]` the settings of the last decisions before the limits of the constraints, rounded as the process does;
+    /// empty for choices.
     pub fn wanted(&self) -> &[f32] {
         &self.wanted
     }
 
-    /// Rows of the last decisions in which process and constraints allowed no choice.
-    pub fn stuck(&self) -> &[usize] {
+    /// Rows of the last decisions in which process and constraints allowed no choice, with the reason.
+    pub fn stuck(&self) -> &[(usize, NothingLeft)] {
         &self.stuck
     }
 
@@ -55,12 +56,13 @@ impl<D: Decider> Constrained<D> {
         for (row, allowed) in self.allowed.chunks_exact_mut(self.choices).enumerate() {
             self.constraints.mask(states.observation(row), states.signals(row), allowed);
             let own = states.allowed(row);
-            allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
-            if !allowed.contains(&true) {
+            if let Some(reason) = NothingLeft::of(own, allowed) {
                 // The decider decides in any case, because its other rows count.
                 allowed.fill(true);
-                self.stuck.push(row);
+                self.stuck.push((row, reason));
+                continue;
             }
+            allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
         }
     }
 }
@@ -73,10 +75,14 @@ impl<D: Decider> Decider for Constrained<D> {
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         self.mask(states);
         self.decider.decide(&States { allowed: &self.allowed, ..*states }, actions);
-        self.stuck.iter().for_each(|row| actions.declined[*row] = true);
+        self.stuck.iter().for_each(|(row, _)| actions.declined[*row] = true);
+        let limits = self.choices == 0 && self.constraints.changes_settings();
+        if limits {
+            (0..states.rows()).for_each(|row| self.constraints.round(actions.settings_mut(row)));
+        }
         self.wanted.clear();
         self.wanted.extend_from_slice(&actions.settings);
-        if self.choices == 0 && !self.constraints.is_empty() {
+        if limits {
             for row in 0..states.rows() {
                 let (observation, signals) = (states.observation(row), states.signals(row));
                 self.constraints.clip(observation, signals, actions.settings_mut(row));

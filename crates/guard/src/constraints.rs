@@ -2,9 +2,16 @@
 //!
 //! The same code runs in training, in evaluation and in front of the plant, so the constraints of the training also guard
 //! the policy.
+//!
+//! Rules that exclude each other are refused when a project is read. They can still meet in front of the plant, because
+//! a rule counts as active while its value is unknown. Then the rules are taken in this order, and each limits the setting
+//! only if the rules before it leave a value: first the rules with a known value, in the order of the project file, then the
+//! rules with an unknown value. A rule that is left out is broken, and is reported so.
+
+use std::fmt;
 
 use setpoint_decision::constraint::{Constraint, Effect, Subject};
-use setpoint_decision::spec::{ActionSpace, Feature, Signal};
+use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal};
 use setpoint_policy::Policy;
 
 /// The source of a condition's value.
@@ -22,6 +29,79 @@ enum Action {
     Clip { axis: usize, low: f32, high: f32 },
 }
 
+/// Whether a rule is active in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    /// Its value is outside of its limits.
+    Idle,
+    /// Its value is within its limits.
+    Met,
+    /// Its value is unknown, so it counts as active.
+    Unknown,
+}
+
+/// The state of a rule in a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is not active.
+    Idle,
+    /// It is active, and the action keeps it.
+    Kept,
+    /// It is active, and the action breaks it.
+    Broken,
+}
+
+/// The reason why no choice is left in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NothingLeft {
+    /// The process itself allows no choice.
+    Process,
+    /// The rules forbid every choice.
+    Constraints,
+    /// The rules forbid every choice that the process allows.
+    Both,
+}
+
+impl NothingLeft {
+    /// Of the choices that the process allows (empty: all of them) and the choices that the rules allow; `None` if a choice
+    /// is left.
+    pub fn of(process: &[bool], rules: &[bool]) -> Option<Self> {
+        let is_left = |choice: usize| rules[choice] && process.get(choice).is_none_or(|allowed| *allowed);
+        if (0..rules.len()).any(is_left) {
+            None
+        } else if !process.is_empty() && !process.contains(&true) {
+            Some(Self::Process)
+        } else if rules.contains(&true) {
+            Some(Self::Both)
+        } else {
+            Some(Self::Constraints)
+        }
+    }
+}
+
+impl fmt::Display for NothingLeft {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Process => {
+                "the process itself allows no choice there; until an episode ends, a process must allow one"
+            }
+            Self::Constraints => "the constraints forbid every choice there; loosen a [[constraint]]",
+            Self::Both => {
+                "the constraints forbid every choice that the process allows there; loosen a [[constraint]]"
+            }
+        })
+    }
+}
+
+/// An action as a rule judges it.
+#[derive(Clone, Copy, Debug)]
+pub enum Taken<'a> {
+    /// The index of a choice.
+    Choice(usize),
+    /// One value for each axis, in its unit.
+    Settings(&'a [f32]),
+}
+
 #[derive(Clone, Debug)]
 struct Rule {
     source: Source,
@@ -35,6 +115,8 @@ struct Rule {
 pub struct ConstraintSet {
     rules: Vec<Rule>,
     descriptions: Vec<String>,
+    /// The axes of settings; empty for choices.
+    axes: Vec<Axis>,
 }
 
 /// A constraint names something that the spaces do not have.
@@ -62,6 +144,9 @@ impl ConstraintSet {
     ) -> Result<Self, UnknownName> {
         let names = actions.names();
         let mut set = Self::default();
+        if let ActionSpace::Continuous { axes } = actions {
+            set.axes.clone_from(axes);
+        }
         for constraint in constraints {
             let unknown =
                 |name: &str| UnknownName { constraint: constraint.to_string(), name: name.to_owned() };
@@ -85,11 +170,14 @@ impl ConstraintSet {
                 Effect::Forbid(forbidden) => {
                     Action::Forbid(forbidden.iter().map(find).collect::<Result<_, _>>()?)
                 }
-                Effect::Clip { action, low, high } => Action::Clip {
-                    axis: find(action)?,
-                    low: low.map_or(f32::NEG_INFINITY, |low| low as f32),
-                    high: high.map_or(f32::INFINITY, |high| high as f32),
-                },
+                Effect::Clip { action, low, high } => {
+                    let axis = find(action)?;
+                    let (low, high) = (low.map(|low| low as f32), high.map(|high| high as f32));
+                    // A policy file of another program may clip a choice, which no clip changes.
+                    let of_axis = set.axes.get(axis).ok_or_else(|| unknown(action))?;
+                    let (low, high) = of_axis.limits(low, high);
+                    Action::Clip { axis, low, high }
+                }
             };
             set.rules.push(Rule {
                 source,
@@ -117,6 +205,14 @@ impl ConstraintSet {
         &self.descriptions
     }
 
+    /// Indices of the features that a rule reads; a feature that several rules read comes several times.
+    pub fn features(&self) -> impl Iterator<Item = usize> {
+        self.rules.iter().filter_map(|rule| match rule.source {
+            Source::Feature { index, .. } => Some(index),
+            Source::Signal(_) => None,
+        })
+    }
+
     /// Rules that need a signal outside of the observation.
     pub fn needing_signals(&self) -> impl Iterator<Item = &str> {
         self.rules
@@ -129,7 +225,26 @@ impl ConstraintSet {
     /// The rules that are active in this state. `signals` may be empty if only the observation is known; rules that need a
     /// signal then count as *active*: without information the guard stays closed.
     pub fn active(&self, observation: &[f32], signals: &[f32]) -> impl Iterator<Item = bool> {
-        self.rules.iter().map(move |rule| rule.holds(observation, signals))
+        self.rules.iter().map(move |rule| rule.condition(observation, signals) != Condition::Idle)
+    }
+
+    /// The rules that count as active because their value is unknown.
+    pub fn unknown(&self, observation: &[f32], signals: &[f32]) -> impl Iterator<Item = bool> {
+        self.rules.iter().map(move |rule| rule.condition(observation, signals) == Condition::Unknown)
+    }
+
+    /// The state of each rule when this action is taken.
+    pub fn standings(
+        &self,
+        observation: &[f32],
+        signals: &[f32],
+        taken: Taken<'_>,
+    ) -> impl Iterator<Item = Standing> {
+        self.rules.iter().map(move |rule| match rule.condition(observation, signals) {
+            Condition::Idle => Standing::Idle,
+            _ if rule.is_kept_by(taken) => Standing::Kept,
+            _ => Standing::Broken,
+        })
     }
 
     /// Writes the mask of a discrete space: `true` = allowed.
@@ -137,7 +252,7 @@ impl ConstraintSet {
         allowed.fill(true);
         for rule in &self.rules {
             if let Action::Forbid(forbidden) = &rule.action
-                && rule.holds(observation, signals)
+                && rule.condition(observation, signals) != Condition::Idle
             {
                 for &choice in forbidden {
                     allowed[choice] = false;
@@ -146,40 +261,89 @@ impl ConstraintSet {
         }
     }
 
-    /// Clips a continuous action in place, in the axes' units; returns whether anything changed.
+    /// Whether [`ConstraintSet::clip`] can change a setting: there are rules, or the process rounds an axis.
+    pub fn changes_settings(&self) -> bool {
+        !self.rules.is_empty() || self.axes.iter().any(|axis| axis.step.is_some())
+    }
+
+    /// Rounds settings as the process does.
+    pub fn round(&self, action: &mut [f32]) {
+        action.iter_mut().enumerate().for_each(|(axis, value)| *value = self.rounded(axis, *value));
+    }
+
+    /// A value of an axis, by its index, rounded as the process does.
+    pub fn rounded(&self, axis: usize, value: f32) -> f32 {
+        self.axes[axis].rounded(value)
+    }
+
+    /// Clips a continuous action in place, in the axes' units, after rounding it as the process does; returns whether a
+    /// rule changed anything. Rules that exclude each other are taken in the order of this module's description.
     pub fn clip(&self, observation: &[f32], signals: &[f32], action: &mut [f32]) -> bool {
+        self.round(action);
         let mut changed = false;
-        for rule in &self.rules {
-            if let Action::Clip { axis, low, high } = rule.action
-                && rule.holds(observation, signals)
-            {
-                let clipped = action[axis].max(low).min(high);
-                changed |= clipped != action[axis];
-                action[axis] = clipped;
+        for (axis, value) in action.iter_mut().enumerate() {
+            let (low, high) = self.limits(axis, observation, signals);
+            if low == f32::NEG_INFINITY && high == f32::INFINITY {
+                continue;
             }
+            let clipped = value.max(low).min(high);
+            changed |= clipped != *value;
+            *value = clipped;
         }
         changed
+    }
+
+    /// The limits of an axis in a state.
+    fn limits(&self, axis: usize, observation: &[f32], signals: &[f32]) -> (f32, f32) {
+        let mut limits = (f32::NEG_INFINITY, f32::INFINITY);
+        for turn in [Condition::Met, Condition::Unknown] {
+            for rule in &self.rules {
+                if let Action::Clip { axis: of, low, high } = rule.action
+                    && of == axis
+                    && rule.condition(observation, signals) == turn
+                {
+                    let both = (low.max(limits.0), high.min(limits.1));
+                    if both.0 <= both.1 {
+                        limits = both;
+                    }
+                }
+            }
+        }
+        limits
     }
 }
 
 impl Rule {
-    fn holds(&self, observation: &[f32], signals: &[f32]) -> bool {
+    fn condition(&self, observation: &[f32], signals: &[f32]) -> Condition {
         let value = match self.source {
             Source::Feature { index, scale, offset } => observation[index] * scale + offset,
-            Source::Signal(index) => match signals.get(index) {
-                Some(&value) => value,
-                None => return true,
-            },
+            Source::Signal(index) => signals.get(index).copied().unwrap_or(f32::NAN),
         };
-        // Written so that a NaN activates the rule: a broken sensor never opens the guard.
-        !(value <= self.above || value >= self.below)
+        if value.is_nan() {
+            // A broken sensor never opens the guard.
+            Condition::Unknown
+        } else if value > self.above && value < self.below {
+            Condition::Met
+        } else {
+            Condition::Idle
+        }
+    }
+
+    fn is_kept_by(&self, taken: Taken<'_>) -> bool {
+        match (&self.action, taken) {
+            (Action::Forbid(forbidden), Taken::Choice(choice)) => !forbidden.contains(&choice),
+            (Action::Clip { axis, low, high }, Taken::Settings(settings)) => {
+                (*low..=*high).contains(&settings[*axis])
+            }
+            (Action::Forbid(_), Taken::Settings(_)) | (Action::Clip { .. }, Taken::Choice(_)) => true,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use setpoint_decision::constraint::Condition;
+    use setpoint_decision::constraint::Condition as When;
     use setpoint_decision::spec::{Aggregate, Choice};
 
     fn feature(name: &str, scale: f32, offset: f32) -> Feature {
@@ -212,7 +376,7 @@ mod tests {
     }
 
     fn forbid(subject: Subject, above: Option<f64>, below: Option<f64>, what: &str) -> Constraint {
-        Constraint { when: Condition { subject, above, below }, effect: Effect::Forbid(vec![what.into()]) }
+        Constraint { when: When { subject, above, below }, effect: Effect::Forbid(vec![what.into()]) }
     }
 
     #[test]
@@ -256,5 +420,59 @@ mod tests {
         let rule = forbid(Subject::Signal("wpi".into()), Some(1.0), None, "push");
         let error = ConstraintSet::new(&[rule], &[], &[signal("wip")], &choices(&["push"])).unwrap_err();
         assert_eq!(error.name, "wpi");
+    }
+
+    fn clip(name: &str, above: f64, low: Option<f64>, high: Option<f64>) -> Constraint {
+        Constraint {
+            when: When { subject: Subject::Signal(name.into()), above: Some(above), below: None },
+            effect: Effect::Clip { action: "dose".into(), low, high },
+        }
+    }
+
+    fn dose(step: Option<f32>) -> ActionSpace {
+        ActionSpace::Continuous { axes: vec![Axis { step, ..Axis::new("dose", "g", 0.0, 9.0, "") }] }
+    }
+
+    #[test]
+    fn of_rules_that_exclude_each_other_the_later_is_broken_and_says_so() {
+        let rules = [
+            clip("unseen", 5.0, Some(8.0), None),
+            clip("wip", 0.5, None, Some(3.0)),
+            clip("wip", 0.5, Some(4.0), None),
+            clip("wip", 0.9, Some(1.0), Some(2.0)),
+        ];
+        let signals = [signal("unseen"), signal("wip")];
+        let set = ConstraintSet::new(&rules, &[], &signals, &dose(None)).unwrap();
+        let standings = |signals: &[f32], dose: f32| {
+            let mut action = [dose];
+            set.clip(&[], signals, &mut action);
+            (action[0], set.standings(&[], signals, Taken::Settings(&action)).collect::<Vec<_>>())
+        };
+        use Standing::{Broken, Idle, Kept};
+        assert_eq!(standings(&[0.0, 0.7], 6.0), (3.0, vec![Idle, Kept, Broken, Idle]));
+        assert_eq!(standings(&[0.0, 1.0], 6.0), (2.0, vec![Idle, Kept, Broken, Kept]));
+        // A rule with an unknown value comes last, wherever it stands in the file.
+        assert_eq!(standings(&[f32::NAN, 0.7], 6.0), (3.0, vec![Broken, Kept, Broken, Idle]));
+        assert_eq!(standings(&[f32::NAN, 0.0], 6.0), (8.0, vec![Kept, Idle, Idle, Idle]));
+        assert_eq!(set.unknown(&[], &[f32::NAN, 0.7]).collect::<Vec<_>>(), [true, false, false, false]);
+    }
+
+    #[test]
+    fn settings_are_rounded_as_the_process_does_and_stay_within_the_rules() {
+        let rules = [clip("wip", 0.5, Some(1.5), Some(6.5))];
+        let set = ConstraintSet::new(&rules, &[], &[signal("wip")], &dose(Some(1.0))).unwrap();
+        let clipped = |wip: f32, dose: f32| {
+            let mut action = [dose];
+            let changed = set.clip(&[], &[wip], &mut action);
+            (action[0], changed)
+        };
+        assert_eq!(clipped(0.0, 7.14), (7.0, false));
+        assert_eq!(clipped(0.0, 2.5), (3.0, false));
+        assert_eq!(clipped(1.0, 8.8), (6.0, true));
+        assert_eq!(clipped(1.0, 0.2), (2.0, true));
+        assert_eq!(clipped(1.0, 4.4), (4.0, false));
+        let without = ConstraintSet::new(&[], &[], &[], &dose(Some(1.0))).unwrap();
+        assert!(without.changes_settings() && without.is_empty());
+        assert!(!ConstraintSet::new(&[], &[], &[], &dose(None)).unwrap().changes_settings());
     }
 }

@@ -1,4 +1,5 @@
-//! A state given by people or programs: named values, the other features at their reference values.
+//! A state given by people or programs: named values. The policy sees the other features at their reference values; the
+//! constraints do not: to them a feature without a value is unknown.
 
 use setpoint_decision::diagnostic::nearest;
 
@@ -11,6 +12,8 @@ pub struct GivenState {
     pub observation: Vec<f32>,
     /// The given signals, NaN for the others; empty if none was given.
     pub signals: Vec<f32>,
+    /// Whether each feature has a given value; the others have their reference values.
+    given: Vec<bool>,
 }
 
 /// A value could not be understood.
@@ -19,10 +22,33 @@ pub struct GivenState {
 pub struct GivenError(String);
 
 impl GivenState {
-    /// Every feature at its reference value, no signal known.
+    /// No value is given: every feature has its reference value.
     pub fn at_reference(manifest: &Manifest) -> Self {
         let observation = manifest.observation.iter().map(|feature| feature.reference).collect();
-        Self { observation, signals: Vec::new() }
+        Self { observation, signals: Vec::new(), given: vec![false; manifest.observation.len()] }
+    }
+
+    /// Every feature has its value of this observation, one value for each feature.
+    pub fn of_observation(observation: &[f32]) -> Self {
+        Self { observation: observation.to_vec(), signals: Vec::new(), given: vec![true; observation.len()] }
+    }
+
+    /// The same, and the reference values of the other features count as given, as in a scenario of a project, which is a
+    /// whole state.
+    pub fn completed(mut self) -> Self {
+        self.given.fill(true);
+        self
+    }
+
+    /// Indices of the features without a given value.
+    pub fn assumed(&self) -> impl Iterator<Item = usize> {
+        self.given.iter().enumerate().filter(|(_, given)| !**given).map(|(index, _)| index)
+    }
+
+    /// The observation for the constraints: NaN for each feature without a given value.
+    pub fn known(&self) -> Vec<f32> {
+        let value = |(value, given): (&f32, &bool)| if *given { *value } else { f32::NAN };
+        self.observation.iter().zip(&self.given).map(value).collect()
     }
 
     /// Sets a feature (as the policy sees it) or a signal (in its unit).
@@ -40,6 +66,7 @@ impl GivenState {
                 )));
             }
             self.observation[index] = value as f32;
+            self.given[index] = true;
             return Ok(());
         }
         if let Some(index) = manifest.signals.iter().position(|signal| signal.name == name) {

@@ -5,8 +5,9 @@ use setpoint_decision::spec::{ActionSpace, Axis, Feature};
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 
-use crate::constraints::{ConstraintSet, UnknownName};
+use crate::constraints::{ConstraintSet, Standing, Taken, UnknownName};
 use crate::drivers::{Driver, DriverKind, logit_share};
+use crate::given_state::GivenState;
 
 /// A recommendation for one state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,8 +19,14 @@ pub struct Recommendation {
     pub settings: Vec<Setting>,
     /// The drivers of the first action against its alternatives, strongest first.
     pub drivers: Vec<Driver>,
-    /// Constraints that are active in this state, as text.
+    /// Constraints that are active in this state and kept by the recommendation, as text.
     pub active_constraints: Vec<String>,
+    /// Those of the active constraints that count as active only because their value is unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_constraints: Vec<String>,
+    /// Constraints that are active and broken by the recommendation, because the constraints before them leave no other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken_constraints: Vec<String>,
 }
 
 /// The reason why there is no recommendation.
@@ -29,8 +36,18 @@ pub enum NoRecommendation {
     #[error(transparent)]
     Constraint(#[from] UnknownName),
     /// Every choice is forbidden.
-    #[error("no choice is left in this state: each choice is impossible or forbidden by a constraint")]
-    NothingLeft,
+    #[error("no choice is left in this state: each choice is impossible or forbidden by a constraint{}", unknown_text(.unknown))]
+    NothingLeft {
+        /// The constraints that count as active because their value is unknown.
+        unknown: Vec<String>,
+    },
+}
+
+fn unknown_text(unknown: &[String]) -> String {
+    if unknown.is_empty() {
+        return String::new();
+    }
+    format!("; these count as active because their value is unknown: {}", unknown.join("; "))
 }
 
 /// One action of a ranking.
@@ -53,8 +70,11 @@ pub struct RankedAction {
 pub struct Setting {
     /// Name of the axis.
     pub name: String,
-    /// The value to set, in `unit`, after the constraints.
+    /// The value to set, in `unit`, rounded as the process does, after the constraints.
     pub value: f64,
+    /// The process rounds the axis to multiples of this, in `unit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<f64>,
     /// Unit of the axis.
     pub unit: String,
     /// Standard deviation of the policy's draws, in `unit`; 0 without randomness.
@@ -67,46 +87,55 @@ pub struct Setting {
     pub clipped: bool,
 }
 
-/// Ranks the choices of a discrete decision, or gives the settings of a continuous one, for one observation, under
-/// the policy's constraints. `signals` may be empty; rules that need a signal are then active. `impossible` are choices that
-/// the process does not allow at present, by index.
+/// Ranks the choices of a discrete decision, or gives the settings of a continuous one, for one state, under the policy's
+/// constraints. A constraint whose value is not given is active. `impossible` are choices that the process does not
+/// allow at present, by index.
 ///
 /// # Panics
-/// If the observation does not have one value per feature, or an index is not the index of a choice.
+/// If the state does not have one value per feature, or an index is not the index of a choice.
 pub fn recommend(
     policy: &Policy,
-    observation: &[f32],
-    signals: &[f32],
+    state: &GivenState,
     impossible: &[usize],
 ) -> Result<Recommendation, NoRecommendation> {
+    let observation = state.observation.as_slice();
     assert_eq!(observation.len(), policy.manifest.observation.len(), "one value per feature");
     let constraints = ConstraintSet::of(policy)?;
-    let active_constraints = constraints
-        .active(observation, signals)
-        .zip(constraints.descriptions())
-        .filter(|(active, _)| *active)
-        .map(|(_, description)| description.clone())
-        .collect();
+    let (known, signals) = (state.known(), state.signals.as_slice());
+    let chosen = |rules: Vec<bool>| -> Vec<String> {
+        let named = rules.into_iter().zip(constraints.descriptions());
+        named.filter(|(is_so, _)| *is_so).map(|(_, description)| description.clone()).collect()
+    };
+    let unknown = || chosen(constraints.unknown(&known, signals).collect());
     let (actions, settings, mut drivers) = match &policy.manifest.action {
         ActionSpace::Discrete { choices } => {
             let mut allowed = vec![true; choices.len()];
-            constraints.mask(observation, signals, &mut allowed);
+            constraints.mask(&known, signals, &mut allowed);
             impossible.iter().for_each(|choice| allowed[*choice] = false);
             if !allowed.contains(&true) {
-                return Err(NoRecommendation::NothingLeft);
+                return Err(NoRecommendation::NothingLeft { unknown: unknown() });
             }
             let (actions, drivers) = rank(policy, observation, &allowed);
             (actions, Vec::new(), drivers)
         }
         ActionSpace::Continuous { axes } => {
-            let (settings, drivers) = settings(policy, observation, axes, |values| {
-                constraints.clip(observation, signals, values);
-            });
+            let (settings, drivers) = settings(policy, observation, axes, &constraints, (&known, signals));
             (Vec::new(), settings, drivers)
         }
     };
     drivers.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
-    Ok(Recommendation { actions, settings, drivers, active_constraints })
+    let values: Vec<f32> = settings.iter().map(|setting| setting.value as f32).collect();
+    let taken = actions.first().map_or(Taken::Settings(&values), |first| Taken::Choice(first.index));
+    let standings: Vec<Standing> = constraints.standings(&known, signals, taken).collect();
+    let of = |wanted: Standing| chosen(standings.iter().map(|standing| *standing == wanted).collect());
+    Ok(Recommendation {
+        active_constraints: of(Standing::Kept),
+        unknown_constraints: unknown(),
+        broken_constraints: of(Standing::Broken),
+        actions,
+        settings,
+        drivers,
+    })
 }
 
 fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAction>, Vec<Driver>) {
@@ -157,7 +186,8 @@ fn settings(
     policy: &Policy,
     observation: &[f32],
     axes: &[Axis],
-    clip: impl Fn(&mut [f32]),
+    constraints: &ConstraintSet,
+    (known, signals): (&[f32], &[f32]),
 ) -> (Vec<Setting>, Vec<Driver>) {
     let mut runner = policy.runner(1);
     let mut at = |observation: &[f32]| {
@@ -166,18 +196,21 @@ fn settings(
         values
     };
     let wanted = at(observation);
+    let mut rounded = wanted.clone();
+    constraints.round(&mut rounded);
     let mut values = wanted.clone();
-    clip(&mut values);
+    constraints.clip(known, signals, &mut values);
     let setting = |(index, deviation): (usize, f32)| {
         let axis = &axes[index];
         Setting {
             name: axis.name.clone(),
             value: f64::from(values[index]),
+            step: axis.step.map(f64::from),
             unit: axis.unit.clone(),
             deviation: f64::from(deviation),
             low: f64::from(axis.low),
             high: f64::from(axis.high),
-            clipped: values[index] != wanted[index],
+            clipped: values[index] != rounded[index],
         }
     };
     let settings = policy.deviations(observation).into_iter().enumerate().map(setting).collect();

@@ -136,7 +136,11 @@ impl Factory for Replayed {
             self.log.rows(),
             self.log.episodes.len()
         );
-        vec![Finding::warn("replayed log", message)]
+        let left_out = logs::left_out(&self.log);
+        std::iter::once(message)
+            .chain(left_out)
+            .map(|message| Finding::warn("replayed log", message))
+            .collect()
     }
 }
 

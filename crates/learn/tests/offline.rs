@@ -1,5 +1,6 @@
 //! Learning from logs: a clone imitates the log, implicit Q-learning improves on it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,6 +9,7 @@ use setpoint_evidence::evaluate::evaluate;
 use setpoint_learn::offline::Transitions;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
+use setpoint_learn::replay::Batch;
 use setpoint_learn::train::{Start, TrainOptions, Trained, train};
 use setpoint_log::log::{Log, LoggedEpisode};
 use setpoint_random::Stream;
@@ -69,6 +71,43 @@ fn implicit_q_learning_does_better_than_the_random_policy_that_it_saw() {
     assert!(own > others[0] * 1.3, "{own} against {others:?}");
 }
 
+/// A recorded log with holes at random: no value that a learner sees is NaN, no row is followed by a row that is not its next,
+/// and the pieces of an episode are held out together.
+#[test]
+fn holes_reach_no_learner() {
+    let problem = problem("bc", "source = \"random\"\nsource_episodes = 60", 1_000);
+    let mut log = problem.transitions.as_ref().unwrap().log.clone();
+    log.lines = (0..log.rows() as u64).collect();
+    let mut random = Stream::new(11, "holes", 0);
+    for _ in 0..90 {
+        let row = random.below(log.rows() as u32) as usize;
+        match random.below(2) {
+            0 => log.observations[row * log.features + random.below(11) as usize] = f32::NAN,
+            _ => log.rewards[row] = f64::INFINITY,
+        }
+    }
+    let whole = log.without_holes();
+    let mut episode_of = vec![0; log.rows()];
+    for (index, episode) in log.episodes.iter().enumerate() {
+        episode_of[episode.rows.clone()].fill(index);
+    }
+    let transitions = Transitions::new(whole, &problem.spec().action);
+    let own = |row: usize| episode_of[transitions.log.lines[row] as usize];
+    let held_out: BTreeSet<usize> = transitions.held_out_rows().map(own).collect();
+    assert_eq!(held_out.len(), 12, "a fifth of 60");
+    let mut batch = Batch::default();
+    transitions.draw(20_000, 0.9, true, &mut random, &mut batch);
+    let numbers = batch.observations.iter().chain(&batch.next_observations).chain(&batch.rewards);
+    assert!(numbers.chain(&batch.discounts).all(|value| value.is_finite()));
+    for (place, discount) in batch.places.iter().zip(&batch.discounts) {
+        let row = *place as usize;
+        assert!(!held_out.contains(&own(row)));
+        if *discount > 0.0 {
+            assert_eq!(transitions.log.lines[row + 1], transitions.log.lines[row] + 1, "rows around a hole");
+        }
+    }
+}
+
 /// One-step episodes on the pendulum's spaces: a setting u in [−2, 2] N m has the reward −(u/2 − x)², x the first feature.
 fn settings_log(policy: impl Fn(f32, &mut Stream) -> f32) -> Log {
     let spec = setpoint_processes::open_kind("pendulum", None).unwrap().spec().clone();
@@ -83,7 +122,11 @@ fn settings_log(policy: impl Fn(f32, &mut Stream) -> f32) -> Log {
         log.signals.extend(vec![0.0; spec.signals.len()]);
         log.probabilities.push(f64::NAN);
         log.lines.push(0);
-        log.episodes.push(LoggedEpisode { rows: row..row + 1, terminated: Some(true) });
+        log.episodes.push(LoggedEpisode {
+            rows: row..row + 1,
+            terminated: Some(true),
+            ..LoggedEpisode::default()
+        });
     }
     log
 }

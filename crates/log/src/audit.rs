@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::left_out::LeftOut;
 use crate::table::Format;
 
+pub mod accepted;
 pub mod clock;
 pub mod column;
 pub mod expected;
@@ -13,10 +15,11 @@ pub mod swapped;
 pub mod units;
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// For information.
+    #[default]
     Note,
     /// Figures from the log are less certain.
     Warning,
@@ -25,7 +28,7 @@ pub enum Severity {
 }
 
 /// A fault of a log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Its severity.
     pub severity: Severity,
@@ -41,6 +44,19 @@ pub struct Finding {
     pub sentence: String,
     /// The remedy.
     pub advice: String,
+    /// Whether `[data] accept` names it; it is a note then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
+}
+
+impl Finding {
+    /// `kind`, or `kind:column`: the entry of `[data] accept` that accepts it.
+    pub fn name(&self) -> String {
+        match &self.column {
+            Some(column) => format!("{}:{column}", self.kind),
+            None => self.kind.clone(),
+        }
+    }
 }
 
 /// Whether the project's reward follows from the logged signals.
@@ -82,6 +98,9 @@ pub struct Audit {
     pub format: Format,
     /// Columns that `[data]` does not name.
     pub unused_columns: Vec<String>,
+    /// Rows that are not used, and why.
+    #[serde(default)]
+    pub left_out: LeftOut,
     /// Faults, the worst first.
     pub findings: Vec<Finding>,
     /// Whether the reward is reproduced; absent if it cannot be computed.
@@ -130,6 +149,7 @@ impl Times {
             count: self.count,
             sentence: sentence.into(),
             advice: advice.into(),
+            accepted: false,
         })
     }
 }

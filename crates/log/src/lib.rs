@@ -4,11 +4,14 @@
 //! * [`mod@read`] – a CSV or Parquet file becomes a log in one pass; start here. [`table`] (delimiter, decimal
 //!   comma), [`encoding`], [`time`] – its pieces
 //! * [`mapping`] – the meaning of columns, and a proposal if the project has none
+//! * [`holes`] – rows with missing cells: the one place that leaves them out, or holds the last value
 //! * [`audit`] – the faults of a log: one finding per fault, with its column, first line and remedy
 
 pub mod audit;
 pub mod encoding;
 pub mod error;
+pub mod holes;
+pub mod left_out;
 pub mod log;
 pub mod mapping;
 pub mod read;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use setpoint_decision::spec::Spec;
 
+use crate::left_out::LeftOut;
 use crate::table::Format;
 
 /// Recorded decisions, episode by episode, each in the order of time. Missing values are NaN.
@@ -31,15 +32,21 @@ pub struct Log {
     pub format: Option<Format>,
     /// The episodes, in the order of the file.
     pub episodes: Vec<LoggedEpisode>,
+    /// The rows that are not here, and why.
+    pub left_out: LeftOut,
 }
 
 /// The consecutive rows of one episode.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoggedEpisode {
     /// Its rows.
     pub rows: Range<usize>,
     /// Whether the process ended it after its last row; `None` if the log does not state it.
     pub terminated: Option<bool>,
+    /// Whether rows of the episode before its first row were left out: it does not begin where an episode begins.
+    pub continued: bool,
+    /// Whether rows of the episode after its last row were left out: the rest is unknown, whatever its length.
+    pub cut: bool,
 }
 
 /// The step between two neighbouring numbers of a log, in the numbers of [`Log`]; 0 if unknown.
@@ -101,17 +108,65 @@ impl Log {
         self.probabilities.extend_from_slice(&other.probabilities[rows.clone()]);
         self.lines.extend_from_slice(&other.lines[rows]);
         self.format = self.format.or(other.format);
-        self.episodes.push(LoggedEpisode { rows: begin..self.rows(), terminated: episode.terminated });
+        self.episodes.push(LoggedEpisode { rows: begin..self.rows(), ..episode.clone() });
+    }
+
+    /// A log of the same process without rows.
+    fn empty(&self) -> Self {
+        Self {
+            features: self.features,
+            width: self.width,
+            signals_per_row: self.signals_per_row,
+            format: self.format,
+            left_out: self.left_out.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a row has its whole observation, and its reward if the log has rewards.
+    pub fn is_whole(&self, row: usize, has_rewards: bool) -> bool {
+        self.observation(row).iter().all(|value| value.is_finite())
+            && (!has_rewards || (self.rewards[row] as f32).is_finite())
+    }
+
+    /// Only the rows that are whole: an episode ends before a row that is not, and continues as a piece after it.
+    pub fn without_holes(&self) -> Self {
+        let has_rewards = self.rewards.iter().any(|reward| reward.is_finite());
+        let mut whole = self.empty();
+        for episode in &self.episodes {
+            let mut rows = episode.rows.clone();
+            while let Some(begin) = rows.clone().find(|row| self.is_whole(*row, has_rewards)) {
+                let end = (begin..rows.end).find(|row| !self.is_whole(*row, has_rewards)).unwrap_or(rows.end);
+                let is_last = end == episode.rows.end;
+                let piece = LoggedEpisode {
+                    rows: begin..end,
+                    terminated: if is_last { episode.terminated } else { None },
+                    continued: episode.continued || begin > episode.rows.start,
+                    cut: episode.cut || !is_last,
+                };
+                whole.append_episode(self, &piece);
+                rows.start = end;
+            }
+        }
+        whole
+    }
+
+    /// Ranges of [`Log::episodes`] that are pieces of one episode of the plant.
+    pub fn of_one_episode(&self) -> Vec<Range<usize>> {
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        for (index, episode) in self.episodes.iter().enumerate() {
+            match groups.last_mut() {
+                // An episode that lacks its first row does not continue the episode before it.
+                Some(group) if episode.continued && self.episodes[index - 1].cut => group.end = index + 1,
+                _ => groups.push(index..index + 1),
+            }
+        }
+        groups
     }
 
     /// Only these episodes, in this order; an episode may occur several times (a resampled log).
     pub fn select(&self, episodes: impl IntoIterator<Item = usize>) -> Self {
-        let mut selected = Self {
-            features: self.features,
-            width: self.width,
-            signals_per_row: self.signals_per_row,
-            ..Self::default()
-        };
+        let mut selected = self.empty();
         for index in episodes {
             selected.append_episode(self, &self.episodes[index]);
         }

@@ -4,32 +4,39 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use csv::ByteRecord;
+use setpoint_decision::data::cleaning::{Cleaning, Missing};
 use setpoint_decision::data::{ActionColumns, Data, QualityColumns, Values};
 use setpoint_decision::project::Reward;
-use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Spec};
 
-use crate::audit::clock::{Advance, Clock};
+use crate::audit::clock::Clock;
 use crate::audit::column::Column;
 use crate::audit::expected::Expected;
 use crate::audit::rows::Duplicates;
-use crate::audit::{Audit, Finding, Severity, Times, reward};
+use crate::audit::{Audit, Times};
 use crate::error::LogError;
-use crate::log::{Log, LoggedEpisode, Resolution};
+use crate::log::{Log, Resolution};
 use crate::mapping::{Mapping, Unmapped, map, names};
-use crate::table::cell::boolean;
 use crate::table::long::{Wanted, widen};
-use crate::table::marks::Marks;
-use crate::table::{self, Note, Table};
+use crate::table::{self, Table};
 use crate::time::Form;
 
-mod findings;
-mod quality;
-mod survey;
-mod words;
-
+use columns::{axis_column, feature_column, signal_column};
+use exclusions::Exclusions;
 use quality::Quality;
 use survey::{Survey, survey};
 use words::Choices;
+
+mod columns;
+mod cuts;
+mod end;
+mod exclusions;
+mod findings;
+mod quality;
+mod rows;
+mod shared_columns;
+mod survey;
+mod words;
 
 /// Number of rows between two reports of progress.
 const ROWS_PER_CALL: u64 = 1 << 16;
@@ -37,6 +44,8 @@ const ROWS_PER_CALL: u64 = 1 << 16;
 /// A log and its findings.
 #[derive(Clone, Debug)]
 pub struct Reading {
+    /// Whether every action is a number, which may be counted from 0 or from 1.
+    pub is_numbered: bool,
     /// The decisions.
     pub log: Log,
     /// The rounding steps of its numbers.
@@ -83,6 +92,19 @@ struct Reader<'a> {
     episodes_seen: HashSet<Vec<u8>>,
     /// The next row begins a new piece: a row before was left out, or the process ended.
     broken: bool,
+    /// Rows between the piece before and the next row were left out.
+    continued: bool,
+    /// Rows without an action.
+    idle: Times,
+    /// Rows whose action is a number, and among them those with the number behind the last choice.
+    numbered: u64,
+    beyond_last: Times,
+    excluded: Exclusions,
+    cleaning: Cleaning,
+    /// Values were held when a table of tags became rows.
+    held_before: bool,
+    action_column: String,
+    episode_column: String,
     log: Log,
 }
 
@@ -104,8 +126,14 @@ pub fn read(
     table.check_unique(names(data, spec))?;
     let mapping = map(data, &table.header, &table.units, spec).map_err(ReadError::Unmapped)?;
     let data = data.expect("there is no mapping without [data]");
+    if let Some(found) = shared_columns::shared(&mapping, &table.header, spec) {
+        return Err(LogError::of(path, found, "name a column of its own for each in [data]").into());
+    }
+    check_hold(path, data, &mapping, table.was_long())?;
     let forms = survey(table.again()?, data, mapping.time)?;
-    let mut reader = Reader::new(&table, mapping, data, spec, &forms);
+    let excluded = Exclusions::new(&data.cleaning.exclude, mapping.time.map(|_| forms.form()))
+        .map_err(|found| LogError::of(path, found, "\"rows 12-18\" names lines of the file"))?;
+    let mut reader = Reader::new(&table, mapping, data, excluded, spec, &forms);
     let mut record = ByteRecord::new();
     let mut rows = 0_u64;
     while table.next(&mut record)? {
@@ -118,7 +146,7 @@ pub fn read(
                 reader.ragged_example = (record.len(), table.header.len());
             }
             reader.ragged.note(line);
-            reader.broken = true;
+            reader.leave_out(false);
         }
         if rows.is_multiple_of(ROWS_PER_CALL) {
             progress(rows);
@@ -156,51 +184,37 @@ fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
             _ => None,
         },
         good_too: data.map_or(&[], |data| &data.quality_good),
-        hold_seconds: data.map_or(0.0, |data| data.hold_seconds),
+        age: data.map_or_else(Default::default, |data| data.cleaning.age),
+        holds: data.is_some_and(|data| data.cleaning.missing == Missing::Hold),
     }
 }
 
-fn feature_column(name: &str, marks: Marks, feature: &Feature, natural: bool) -> Column {
-    let in_column = |value: f32| f64::from(if natural { feature.natural(value) } else { value });
-    let (low, high) = (in_column(feature.low), in_column(feature.high));
-    let (scale, offset) = (f64::from(feature.scale), f64::from(feature.offset));
-    let is_same = scale == 1.0 && offset == 0.0;
-    let expected = Expected {
-        what: feature.name.clone(),
-        unit: if natural || is_same { feature.unit.clone() } else { String::new() },
-        range: finite(low.min(high), low.max(high)),
-        reference: Some(in_column(feature.reference)),
-        // From the wrong scale of a column to the right scale.
-        otherwise: (!is_same).then(|| if natural { (1.0 / scale, -offset / scale) } else { (scale, offset) }),
-    };
-    Column::new(name, expected, marks)
-}
-
-fn signal_column(name: &str, marks: Marks, signal: &Signal) -> Column {
-    let range = finite(f64::from(signal.low), f64::from(signal.high));
-    Column::new(
-        name,
-        Expected { what: signal.name.clone(), unit: signal.unit.clone(), range, ..Expected::default() },
-        marks,
-    )
-}
-
-fn axis_column(name: &str, marks: Marks, axis: &Axis) -> Column {
-    let range = finite(f64::from(axis.low), f64::from(axis.high));
-    Column::new(
-        name,
-        Expected { what: axis.name.clone(), unit: axis.unit.clone(), range, ..Expected::default() },
-        marks,
-    )
-}
-
-/// A finite range.
-fn finite(low: f64, high: f64) -> Option<(f64, f64)> {
-    (low < high && high - low < 1e30).then_some((low, high))
+/// Refuses `hold_seconds` where no value is held, or where no age is known.
+fn check_hold(path: &Path, data: &Data, mapping: &Mapping, was_long: bool) -> Result<(), LogError> {
+    if data.cleaning.age.seconds.is_none() || was_long {
+        return Ok(());
+    }
+    if data.cleaning.missing != Missing::Hold {
+        let found = "`hold_seconds` of [data] holds no value: the log is no table of tags";
+        let fix = "write missing = \"hold\" to hold values in missing cells, or delete hold_seconds";
+        return Err(LogError::of(path, found, fix));
+    }
+    if mapping.time.is_none() {
+        let fix = "name the column of time, or write hold_rows";
+        return Err(LogError::of(path, "`hold_seconds` needs a column of time", fix));
+    }
+    Ok(())
 }
 
 impl<'a> Reader<'a> {
-    fn new(table: &Table, mapping: Mapping, data: &Data, spec: &'a Spec, forms: &Survey) -> Self {
+    fn new(
+        table: &Table,
+        mapping: Mapping,
+        data: &Data,
+        excluded: Exclusions,
+        spec: &'a Spec,
+        forms: &Survey,
+    ) -> Self {
         let natural = data.values == Values::Natural;
         let name = |index: usize| table.header[index].as_str();
         let marks = |index: usize| forms.marks(index);
@@ -221,7 +235,10 @@ impl<'a> Reader<'a> {
             spec,
             natural,
             features: features
-                .map(|(feature, index)| feature_column(name(*index), marks(*index), feature, natural))
+                .map(|(feature, index)| {
+                    let is_parameter = spec.parameters.iter().any(|known| known.name == feature.name);
+                    feature_column(name(*index), marks(*index), feature, natural, is_parameter)
+                })
                 .collect(),
             signals: signals
                 .map(|(signal, index)| index.map(|index| signal_column(name(index), marks(index), signal)))
@@ -247,243 +264,17 @@ impl<'a> Reader<'a> {
             episode: None,
             episodes_seen: HashSet::new(),
             broken: true,
+            continued: false,
+            idle: Times::default(),
+            numbered: 0,
+            beyond_last: Times::default(),
+            excluded,
+            cleaning: data.cleaning.clone(),
+            held_before: table.was_long() && data.cleaning.age.seconds.is_some(),
+            action_column: name(mapping.actions[0]).to_owned(),
+            episode_column: mapping.episode.map_or(String::new(), |index| name(index).to_owned()),
             log: Log { format: Some(table.format), ..Log::new(spec) },
             mapping,
         }
     }
-
-    fn row(&mut self, record: &ByteRecord, line: u64) {
-        self.duplicates.take(record, line);
-        // The bytes were checked for UTF-8 before, so a cell has whole characters.
-        let cell = |index: usize| std::str::from_utf8(&record[index]).unwrap_or("");
-        let mut begins = std::mem::take(&mut self.broken);
-        if let Some(index) = self.mapping.episode {
-            let name = record[index].trim_ascii();
-            if self.episode.as_deref() != Some(name) {
-                begins = true;
-                self.episode = Some(name.to_vec());
-                if !self.episodes_seen.insert(name.to_vec()) {
-                    self.interleaved.note(line);
-                }
-            }
-        }
-        if !self.quality.is_good(record, line) {
-            self.broken = true;
-            return;
-        }
-        if !self.action(&cell, line) {
-            self.unknown.note(line);
-            self.broken = true;
-            return;
-        }
-        if let (Some(clock), Some(index)) = (&mut self.clock, self.mapping.time)
-            && clock.take(cell(index), line, begins) == Advance::Again
-        {
-            begins = true;
-        }
-        for (column, (feature, index)) in
-            self.features.iter_mut().zip(self.spec.observation.iter().zip(&self.mapping.features))
-        {
-            let value = column.take(cell(*index), line) as f32;
-            self.log.observations.push(if self.natural { feature.scaled(value) } else { value });
-        }
-        for (column, index) in self.signals.iter_mut().zip(&self.mapping.signals) {
-            let value = match (column, index) {
-                (Some(column), Some(index)) => column.take(cell(*index), line) as f32,
-                _ => f32::NAN,
-            };
-            self.log.signals.push(value);
-        }
-        let number = |column: &mut Option<Column>, index: Option<usize>| match (column, index) {
-            (Some(column), Some(index)) => column.take(cell(index), line),
-            _ => f64::NAN,
-        };
-        self.log.rewards.push(number(&mut self.reward, self.mapping.reward));
-        let probability = number(&mut self.probability, self.mapping.probability);
-        // A density may exceed 1.
-        if probability <= 0.0 || (self.spec.action.is_discrete() && probability > 1.0) {
-            self.improbable.note(line);
-        }
-        self.log.probabilities.push(probability);
-        self.log.lines.push(line);
-        let row = self.log.rows() - 1;
-        let terminated = self.mapping.terminated.map(|index| boolean(cell(index)));
-        if terminated == Some(None) {
-            self.unclear_end.note(line);
-        }
-        match self.log.episodes.last_mut() {
-            Some(episode) if !begins => episode.rows.end = row + 1,
-            _ => self.log.episodes.push(LoggedEpisode { rows: row..row + 1, terminated: None }),
-        }
-        if let (Some(Some(over)), Some(episode)) = (terminated, self.log.episodes.last_mut()) {
-            episode.terminated = Some(over);
-            self.broken |= over;
-        }
-    }
-
-    /// Reads the action; `false` if the process does not have it.
-    fn action<'c>(&mut self, cell: &impl Fn(usize) -> &'c str, line: u64) -> bool {
-        match &self.choices {
-            Some(choices) => {
-                let text = cell(self.mapping.actions[0]).trim();
-                let Some(index) = choices.index(text) else {
-                    if self.unknown.count == 0 {
-                        self.unknown_example = text.chars().take(40).collect();
-                    }
-                    return false;
-                };
-                self.taken[index] += 1;
-                self.log.actions.push(index as f32);
-            }
-            None => {
-                let start = self.log.actions.len();
-                for (column, index) in self.axes.iter_mut().zip(&self.mapping.actions) {
-                    let value = column.take(cell(*index), line);
-                    if value.is_nan() {
-                        if self.unknown.count == 0 {
-                            self.unknown_example = cell(*index).trim().chars().take(40).collect();
-                        }
-                        self.log.actions.truncate(start);
-                        return false;
-                    }
-                    self.log.actions.push(value as f32);
-                }
-            }
-        }
-        true
-    }
-
-    /// The error about a table without any decision.
-    fn no_decision(&self, path: &Path, table: &Table, rows: u64) -> LogError {
-        let word = table.format.row_word();
-        if self.ragged.count == rows {
-            let (found, expected) = self.ragged_example;
-            let found = format!(
-                "all {rows} rows have another number of cells than the header, first {found} instead of {expected} in {word} {}",
-                self.ragged.line
-            );
-            return LogError::of(
-                path,
-                found,
-                "write a name for every column, also for a column of row numbers",
-            );
-        }
-        if self.unknown.count == 0
-            && let Some(finding) = self.quality.findings(&table.header).into_iter().next()
-        {
-            let line = finding.line.unwrap_or(0);
-            return LogError::at(path, line, format!("no row is good: {}", finding.sentence), finding.advice);
-        }
-        let line = self.unknown.line.max(self.ragged.line);
-        let found = format!("none of {rows} rows contains a decision, first \"{}\"", self.unknown_example);
-        let found = format!("{found} in {word} {line}");
-        LogError::of(path, found, "name the column of the action in [data]")
-    }
-
-    fn finish(mut self, table: &Table, forms: &Survey, paid: &Reward, rows: u64) -> Reading {
-        let mut findings: Vec<Finding> = table.notes().into_iter().map(noted).collect();
-        let used: HashSet<usize> = self.mapping.used().collect();
-        findings.extend(forms.findings(&table.header, &used, self.mapping.time));
-        findings.extend(self.quality.findings(&table.header));
-        findings.extend(self.duplicates.finding());
-        findings.extend(self.about_rows(rows));
-        if let Some(clock) = self.clock.take() {
-            findings.extend(clock.findings(&self.log.lines));
-            self.log.episodes = cut(&self.log.episodes, &clock.cuts());
-        }
-        self.fill_signals();
-        findings.extend(self.about_columns(rows));
-        let resolution = self.resolution();
-        let column = self.reward.as_ref().map(|column| column.name.clone());
-        let (check, finding) = reward::check(&self.log, paid, self.spec, &resolution, column.as_deref());
-        findings.extend(finding);
-        // A stable sort: within a severity, the natural order of reading.
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        let audit = Audit {
-            file: table.path.display().to_string(),
-            rows: self.log.rows() as u64,
-            episodes: self.log.episodes.len() as u64,
-            format: table.format,
-            unused_columns: self.unused(&table.header),
-            findings,
-            reward: check,
-        };
-        Reading { log: self.log, resolution, audit }
-    }
-
-    fn unused(&self, header: &[String]) -> Vec<String> {
-        let used: HashSet<usize> = self.mapping.used().collect();
-        let unused =
-            header.iter().enumerate().filter(|(index, name)| !used.contains(index) && !name.is_empty());
-        let mut names: Vec<String> = Vec::new();
-        for (_, name) in unused {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        names
-    }
-
-    /// A signal that is also a feature, and has no column of its own, is in the next row's observation.
-    fn fill_signals(&mut self) {
-        let (features, signals) = (self.log.features, self.log.signals_per_row);
-        for (index, signal) in self.spec.signals.iter().enumerate() {
-            let feature = self.spec.observation.iter().position(|feature| feature.name == signal.name);
-            let (Some(feature), None) = (feature, self.mapping.signals[index]) else { continue };
-            for episode in &self.log.episodes {
-                for row in episode.rows.start..episode.rows.end - 1 {
-                    let seen = self.log.observations[(row + 1) * features + feature];
-                    self.log.signals[row * signals + index] = self.spec.observation[feature].natural(seen);
-                }
-            }
-        }
-    }
-
-    fn resolution(&self) -> Resolution {
-        let scale = |feature: &Feature| f64::from(feature.scale.abs());
-        let seen = |(column, feature): (&Column, &Feature)| {
-            column.resolution() / if self.natural { scale(feature) } else { 1.0 }
-        };
-        let features: Vec<f64> = self.features.iter().zip(&self.spec.observation).map(seen).collect();
-        let signals = self.spec.signals.iter().zip(&self.signals).map(|(signal, column)| match column {
-            Some(column) => column.resolution(),
-            None => {
-                let feature = self.spec.observation.iter().position(|feature| feature.name == signal.name);
-                feature.map_or(0.0, |index| features[index] * scale(&self.spec.observation[index]))
-            }
-        });
-        let signals = signals.collect();
-        Resolution { features, signals, reward: self.reward.as_ref().map_or(0.0, Column::resolution) }
-    }
-}
-
-/// A note about the table as a finding.
-fn noted(note: Note) -> Finding {
-    let Note { kind, line, count, sentence, advice, is_fault } = note;
-    Finding {
-        severity: if is_fault { Severity::Warning } else { Severity::Note },
-        kind: kind.to_owned(),
-        column: None,
-        line: Some(line),
-        count,
-        sentence,
-        advice: advice.to_owned(),
-    }
-}
-
-/// Episodes cut before the given rows, in ascending order; the part before a cut has no known end.
-fn cut(episodes: &[LoggedEpisode], rows: &[usize]) -> Vec<LoggedEpisode> {
-    let mut pieces = Vec::with_capacity(episodes.len());
-    let mut next = rows.iter().copied().peekable();
-    for episode in episodes {
-        let mut start = episode.rows.start;
-        while let Some(row) = next.next_if(|row| *row < episode.rows.end) {
-            if row > start {
-                pieces.push(LoggedEpisode { rows: start..row, terminated: None });
-                start = row;
-            }
-        }
-        pieces.push(LoggedEpisode { rows: start..episode.rows.end, terminated: episode.terminated });
-    }
-    pieces
 }

@@ -268,7 +268,7 @@ fn one_edit_gives_a_finding_with_column_and_line() {
         ),
         ("unknown index", |c| c[8][6] = "3".into(), "unknown-action", Some("action"), Some(9)),
         ("unknown name", |c| c[8][6] = "haet".into(), "unknown-action", Some("action"), Some(9)),
-        ("no action", |c| c[8][6].clear(), "unknown-action", Some("action"), Some(9)),
+        ("no action", |c| c[8][6].clear(), "missing-values", Some("action"), Some(9)),
         ("half an action", |c| c[8][6] = "1.5".into(), "unknown-action", Some("action"), Some(9)),
         ("never taken", |c| c.retain(|row| row[6] != "2"), "action-never-taken", Some("action"), None),
         ("an episode of one row", |c| drop(c.drain(2..31)), "short-episodes", None, Some(2)),

@@ -56,6 +56,9 @@ pub struct StoredAxis {
     pub description: String,
     pub low: f32,
     pub high: f32,
+    /// Files of axes that are not rounded, and all files before 2026-11-30, do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<f32>,
 }
 
 /// A measurement of the process.
@@ -105,8 +108,8 @@ impl From<&ActionSpace> for StoredAction {
             }
             ActionSpace::Continuous { axes } => {
                 let axis = |axis: &Axis| {
-                    let Axis { name, unit, description, low, high } = axis.clone();
-                    StoredAxis { name, unit, description, low, high }
+                    let Axis { name, unit, description, low, high, step } = axis.clone();
+                    StoredAxis { name, unit, description, low, high, step }
                 };
                 let axes = Some(axes.iter().map(axis).collect());
                 Self { r#type: StoredActionType::Continuous, choices: None, axes }
@@ -126,8 +129,8 @@ impl TryFrom<StoredAction> for ActionSpace {
             }
             (StoredActionType::Continuous, None, Some(axes)) => {
                 let axis = |stored: StoredAxis| {
-                    let StoredAxis { name, unit, description, low, high } = stored;
-                    Axis { name, unit, description, low, high }
+                    let StoredAxis { name, unit, description, low, high, step } = stored;
+                    Axis { name, unit, description, low, high, step }
                 };
                 Ok(Self::Continuous { axes: axes.into_iter().map(axis).collect() })
             }

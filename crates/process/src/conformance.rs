@@ -29,9 +29,13 @@ fn run(factory: &dyn Factory, steps: usize) -> Result<Vec<Finding>, Box<ProcessE
     let mut episode_steps = [0_u32; LANES];
     let mut saved = None;
     for step in 0..steps {
-        if batch.transition().leaves_nothing() {
-            seen.nothing_allowed = Some(format!("no choice was allowed before step {step}"));
-            break;
+        if batch.transition().leaves_nothing() || other.transition().leaves_nothing() {
+            // Nothing can be said about the steps that were not taken.
+            let message = format!(
+                "the process itself allows no choice at step {step} of an environment; until an episode ends, its mask must \
+                 allow one"
+            );
+            return Ok(vec![seen.numbers(step), seen.bounds(step), Finding::fail("mask", message)]);
         }
         actions.draw(&batch.transition().allowed);
         batch.step(actions.view())?;
@@ -157,10 +161,17 @@ impl<'a> RandomActions<'a> {
     }
 }
 
+/// The failure, or the message of a check that passed.
+fn verdict(subject: &str, failure: &Option<String>, message: String) -> Finding {
+    match failure {
+        Some(failure) => Finding::fail(subject, failure.clone()),
+        None => Finding::pass(subject, message),
+    }
+}
+
 struct Seen {
     not_finite: Option<String>,
     out_of_bounds: Option<String>,
-    nothing_allowed: Option<String>,
     reproducible: bool,
     seeds_differ: bool,
     longest: u32,
@@ -173,7 +184,6 @@ impl Default for Seen {
         Self {
             not_finite: None,
             out_of_bounds: None,
-            nothing_allowed: None,
             reproducible: true,
             seeds_differ: false,
             longest: 0,
@@ -219,12 +229,6 @@ impl Seen {
     /// it is random, and whether its seed determines everything, cannot be known here.
     fn findings(&self, spec: &Spec, steps: usize, outside: bool) -> Vec<Finding> {
         let total = steps * LANES;
-        let verdict = |subject: &str, failure: &Option<String>, message: String| match failure {
-            Some(failure) => Finding::fail(subject, failure.clone()),
-            None => Finding::pass(subject, message),
-        };
-        let numbers = verdict("numbers", &self.not_finite, format!("all finite over {total} random steps"));
-        let bounds = verdict("bounds", &self.out_of_bounds, format!("respected over {total} random steps"));
         let not_repeated =
             (!self.reproducible).then(|| "the same seed and actions gave a different trajectory".to_owned());
         let reproducible = match &not_repeated {
@@ -255,7 +259,8 @@ impl Seen {
             None if self.episodes == 0 => Finding::fail(
                 "episodes",
                 format!(
-                    "no episode ended within {steps} steps: set max_steps in [process], otherwise there is no return"
+                    "no episode ended within {steps} steps: set max_steps in [process], after which an episode is cut off; \
+                     without an end there is no return, and an evaluation stops with an error"
                 ),
             ),
             _ => Finding::pass(
@@ -266,11 +271,21 @@ impl Seen {
                 ),
             ),
         };
-        let mut findings = vec![numbers, bounds, reproducible, seeds, limit];
+        let mut findings = vec![self.numbers(steps), self.bounds(steps), reproducible, seeds, limit];
         if spec.masked {
             let message = format!("at least one choice was allowed in each of {total} states");
-            findings.push(verdict("mask", &self.nothing_allowed, message));
+            findings.push(Finding::pass("mask", message));
         }
         findings
+    }
+
+    /// Whether all numbers were finite in these steps of each environment.
+    fn numbers(&self, steps: usize) -> Finding {
+        verdict("numbers", &self.not_finite, format!("all finite over {} random steps", steps * LANES))
+    }
+
+    /// Whether all numbers were within their bounds in these steps of each environment.
+    fn bounds(&self, steps: usize) -> Finding {
+        verdict("bounds", &self.out_of_bounds, format!("respected over {} random steps", steps * LANES))
     }
 }

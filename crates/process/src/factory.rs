@@ -48,6 +48,7 @@ pub struct Simulator<P> {
     heuristics: Vec<Heuristic>,
     parameters: toml::Table,
     files: Vec<PathBuf>,
+    findings: Vec<Finding>,
 }
 
 impl<P: Process> Simulator<P> {
@@ -57,7 +58,8 @@ impl<P: Process> Simulator<P> {
         spec.max_steps = max_steps.or(spec.max_steps);
         spec.parameters = described(&prototype);
         spec.heuristics = heuristics.iter().map(|heuristic| heuristic.name.to_owned()).collect();
-        Self { prototype, spec, heuristics, parameters: toml::Table::new(), files: Vec::new() }
+        let (parameters, files, findings) = (toml::Table::new(), Vec::new(), Vec::new());
+        Self { prototype, spec, heuristics, parameters, files, findings }
     }
 
     /// With its name in a registry, and the keys of `[process]`: the limit of steps and the values of
@@ -84,6 +86,13 @@ impl<P: Process> Simulator<P> {
     /// With the files of the process.
     pub fn with_files(mut self, files: Vec<PathBuf>) -> Self {
         self.files = files;
+        self
+    }
+
+    /// With findings for `setpoint check`; the report shows their messages as notes.
+    pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
+        self.spec.notes.extend(findings.iter().map(|finding| finding.message.clone()));
+        self.findings = findings;
         self
     }
 
@@ -132,6 +141,10 @@ impl<P: Process> Factory for Simulator<P> {
 
     fn parameters(&self) -> toml::Table {
         self.parameters.clone()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.findings.clone()
     }
 
     fn files(&self) -> &[PathBuf] {

@@ -386,7 +386,7 @@ impl Process for Inventory {
                 last if stage == last => format!("units that stage {stage} orders from the outside supplier"),
                 _ => format!("units that stage {stage} orders from stage {}", stage + 1),
             };
-            Axis::new(&format!("order_{stage}"), "units", 0.0, self.order_max, &description)
+            Axis::new(&format!("order_{stage}"), "units", 0.0, self.order_max, &description).rounded_to(1.0)
         };
         Spec {
             kind: KIND.to_owned(),

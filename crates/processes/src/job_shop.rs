@@ -18,34 +18,27 @@
 //!
 //! Reference: the optima of the classical instances (`instances/*.txt`); makespans of the rules in `tests/job_shop.rs`.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
-use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
 
-use setpoint_process::Factory;
-use setpoint_process::factory::Simulator;
 use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome, Process};
-use setpoint_process::registry::Request;
 use setpoint_random::Stream;
 
 use dispatch::PartialSchedule;
 use instance::Instance;
 use observation::Layout;
+pub use open::open;
 
 pub mod dispatch;
 pub mod instance;
 pub mod observation;
+mod open;
 pub mod rules;
 
 /// Its name in a project file.
 pub const KIND: &str = "job-shop";
 
-const DEFAULT_INSTANCE: &str = "ft06";
 /// The unit of all times: the classical instances name no unit.
 const TIME: &str = "time";
 
@@ -185,113 +178,4 @@ impl Process for JobShop {
         };
         self.schedule.scheduled(self.instance()).map(bar).collect()
     }
-}
-
-/// From `[process]`: `instance`, a built-in name or a file, or `instances`, several of one size.
-pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
-    let section = &request.section;
-    let one = section.string("instance", "the shop to schedule: a built-in name or a file")?;
-    let several = section.strings("instances", "shops of one size; each episode draws one of them")?;
-    if let (Some(_), Some(_)) = (&one, &several) {
-        return Err(section.error_at_key(
-            "instance",
-            "`instance` and `instances` cannot both be given",
-            "expected one of the two",
-            "`instance` is one shop; `instances` are several shops, and each episode draws one of them",
-        ));
-    }
-    let (mut parameters, mut files) = (toml::Table::new(), Vec::new());
-    let instances = match several {
-        None => {
-            let name = one.unwrap_or_else(|| DEFAULT_INSTANCE.to_owned());
-            let refuse = |title: &str, label: &str, help: &str| section.error("instance", title, label, help);
-            let (instance, resolved) = find(&name, request.folder, refuse)?;
-            files.extend(file_of(&resolved));
-            parameters.insert("instance".to_owned(), resolved.into());
-            vec![instance]
-        }
-        Some(names) => {
-            let (instances, resolved) = find_all(&names, request)?;
-            files.extend(resolved.iter().filter_map(|name| file_of(name)));
-            parameters.insert("instances".to_owned(), resolved.into());
-            instances
-        }
-    };
-    let jobs = instances[0].jobs;
-    let simulator = Simulator::new(JobShop::new(instances), request.max_steps, rules::rules(jobs));
-    Ok(Arc::new(simulator.with_files(files).with_parameters(parameters)))
-}
-
-/// The file of a resolved name; `None` for a built-in instance.
-fn file_of(resolved: &str) -> Option<PathBuf> {
-    Instance::named(resolved).is_none().then(|| PathBuf::from(resolved))
-}
-
-/// The instances of a list and their names, resolved; all have the first one's size.
-fn find_all(
-    names: &[String],
-    request: &Request<'_>,
-) -> Result<(Vec<Instance>, Vec<String>), Box<Diagnostic>> {
-    let section = &request.section;
-    let (mut instances, mut resolved) = (Vec::<Instance>::new(), Vec::new());
-    for (index, name) in names.iter().enumerate() {
-        let refuse = |title: &str, label: &str, help: &str| {
-            section.error_in_list("instances", index, title, label, help)
-        };
-        let (instance, name) = find(name, request.folder, refuse)?;
-        if let Some(first) = instances.first()
-            && (first.jobs, first.machines) != (instance.jobs, instance.machines)
-        {
-            return Err(refuse(
-                &format!("{} has {} jobs on {} machines", instance.name, instance.jobs, instance.machines),
-                &format!("expected {} on {}, as {} has", first.jobs, first.machines, first.name),
-                "one policy has one choice per job: instances of another size need another project",
-            ));
-        }
-        instances.push(instance);
-        resolved.push(name);
-    }
-    if instances.is_empty() {
-        let help = format!("built-in instances: {}", known().join(", "));
-        return Err(section.error(
-            "instances",
-            "there is no instance to schedule",
-            "expected at least one",
-            &help,
-        ));
-    }
-    Ok((instances, resolved))
-}
-
-fn known() -> Vec<&'static str> {
-    instance::names().collect()
-}
-
-/// A built-in instance, or one from a file below `folder`; and its name for a run.
-fn find(
-    name: &str,
-    folder: &Path,
-    refuse: impl Fn(&str, &str, &str) -> Box<Diagnostic>,
-) -> Result<(Instance, String), Box<Diagnostic>> {
-    if let Some(instance) = Instance::named(name) {
-        return Ok((instance, name.to_owned()));
-    }
-    let path = folder.join(name);
-    if path.is_file() {
-        let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        return Ok((Instance::read(&path)?, absolute.display().to_string()));
-    }
-    let help = format!(
-        "built-in instances: {}; any other name is a file in the standard format, relative to the project's folder",
-        known().join(", ")
-    );
-    let looks_like_a_file = name.contains(['/', '\\', '.']);
-    let near = nearest(name, known()).filter(|_| !looks_like_a_file);
-    let (title, label) = match near {
-        Some(near) => (format!("there is no instance `{name}`"), format!("did you mean `{near}`?")),
-        None => {
-            (format!("there is no instance file `{name}`"), "neither a built-in name nor a file".to_owned())
-        }
-    };
-    Err(refuse(&title, &label, &help))
 }

@@ -11,7 +11,9 @@ pub mod assembly_line;
 pub mod assembly_setup;
 pub mod cart_pole;
 pub mod condition_monitoring;
+pub mod flexible_job_shop;
 pub mod gymnasium;
+mod instance_text;
 pub mod inventory;
 pub mod job_shop;
 pub mod mountain_car;
@@ -29,6 +31,7 @@ pub fn registry() -> Registry {
         Kind::new(inventory::KIND, inventory::open),
         Kind::new(warehouse_picking::KIND, warehouse_picking::open),
         Kind::new(job_shop::KIND, job_shop::open),
+        Kind::new(flexible_job_shop::KIND, flexible_job_shop::open),
         Kind::of::<cart_pole::CartPole>(cart_pole::KIND),
         Kind::of::<acrobot::Acrobot>(acrobot::KIND),
         Kind::of::<mountain_car::MountainCar>(mountain_car::KIND),

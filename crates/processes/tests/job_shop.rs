@@ -11,7 +11,7 @@ use setpoint_process::vectorized::Actions;
 use setpoint_process::{Factory, State};
 use setpoint_processes::job_shop::JobShop;
 use setpoint_processes::job_shop::dispatch::{PartialSchedule, Scheduled};
-use setpoint_processes::job_shop::instance::{Instance, names};
+use setpoint_processes::job_shop::instance::{Instance, InstanceFile, names};
 use setpoint_processes::job_shop::rules::rules;
 use setpoint_processes::open_kind;
 use setpoint_random::Stream;
@@ -364,9 +364,7 @@ fn an_instance_with_a_byte_order_mark_is_the_instance() {
         utf_16(u16::to_be_bytes),
     ] {
         std::fs::write(&path, bytes).unwrap();
-        assert_eq!(
-            Instance::read(&path).unwrap(),
-            Instance { name: "three".into(), ..Instance::parse("", text).unwrap() }
-        );
+        let read = InstanceFile::read(&path).unwrap().instance(None).unwrap().unwrap();
+        assert_eq!(read.instance, Instance { name: "three".into(), ..Instance::parse("", text).unwrap() });
     }
 }

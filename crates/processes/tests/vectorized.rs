@@ -28,6 +28,7 @@ enum Fault {
     NotReproducible,
     NotSaved,
     NeverEnds,
+    NothingAllowed,
 }
 
 impl Process for Counter {
@@ -58,9 +59,14 @@ impl Process for Counter {
                 aggregate: Aggregate::Mean,
             }],
             max_steps: Some(40),
+            masked: self.fault == Fault::NothingAllowed,
             reward: vec![("count".into(), 1.0)],
             ..Spec::default()
         }
+    }
+
+    fn mask(&self, allowed: &mut [bool]) {
+        allowed.fill(self.fault != Fault::NothingAllowed || self.count != 4.0);
     }
 
     fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
@@ -112,6 +118,8 @@ fn conformance_catches_each_fault_and_passes_what_is_sound() {
     assert!(failed(Fault::NotReproducible).contains(&"same seed".to_owned()));
     assert_eq!(failed(Fault::NotSaved), ["saved state"]);
     assert!(failed(Fault::NeverEnds).contains(&"bounds".to_owned()));
+    // Not also that no episode ended, or that no state was saved.
+    assert_eq!(failed(Fault::NothingAllowed), ["mask"]);
     for factory in kinds() {
         let findings = conformance(factory.as_ref(), 3_000);
         assert!(findings.iter().all(|finding| finding.passed), "{}: {findings:?}", factory.spec().kind);

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::Report;
-use setpoint_evidence::faults::{Cell, FaultMatrix, Tolerance};
+use setpoint_decision::spec::behind_number;
+use setpoint_evidence::faults::{Cell, DEVIATIONS, FaultMatrix, Tolerance};
 use setpoint_page::escape;
 use setpoint_page::section;
 use setpoint_statistics::{grouped, number};
@@ -22,14 +23,34 @@ pub fn faults(report: &Report) -> String {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let mut body = format!(
         "<p>Mean return over {} episodes, with the same seeds in every cell, when the policy's sensors have errors (noise \
-         as a share of each feature's span), when the policy sees the state of some steps before, and when samples are \
+         as a share of each feature's span or scale), when the policy sees the state of some steps before, and when samples are \
          lost and it sees the last sample again. The darker, the better; all maps share one scale.</p>\n",
         matrix.episodes
     );
     if !matrix.without_noise.is_empty() {
         let names = matrix.without_noise.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
-        let _ =
-            writeln!(body, "<p class=\"quiet\">Features without a finite range get no noise: {names}.</p>");
+        let _ = writeln!(body, "<p class=\"quiet\">Features without noise in these maps: {names}.</p>");
+    }
+    let seen: Vec<String> = matrix
+        .noise_scales
+        .iter()
+        .filter(|scale| scale.from_training)
+        .map(|scale| {
+            format!(
+                "{} {}{}",
+                escape(&scale.feature),
+                number(scale.size),
+                escape(&behind_number(&scale.unit))
+            )
+        })
+        .collect();
+    if !seen.is_empty() {
+        let _ = writeln!(
+            body,
+            "<p class=\"quiet\">Features without bounds have the scale of the training, {DEVIATIONS:.0} standard deviations of \
+             what the policy saw; 100\u{a0}% is: {}.</p>",
+            seen.join(", ")
+        );
     }
     for policy in &matrix.policies {
         let _ = write!(
@@ -44,15 +65,11 @@ pub fn faults(report: &Report) -> String {
     section("Faults", &body)
 }
 
-/// The loss of the worst combination, after the caption.
+/// The cost of the worst combination, after the caption.
 fn cost(policy: &Tolerance) -> String {
-    match (policy.clean(), policy.worst()) {
-        (Some(clean), Some(worst)) if clean.episode_return != 0.0 => {
-            let lost = 100.0 * (clean.episode_return - worst.episode_return) / clean.episode_return.abs();
-            format!(
-                ": {} without faults, the worst combination costs {lost:.0}\u{a0}%",
-                number(clean.episode_return)
-            )
+    match (policy.clean(), policy.cost()) {
+        (Some(clean), Some(cost)) => {
+            format!(": {} without faults, the worst combination gets {cost}", number(clean.episode_return))
         }
         _ => String::new(),
     }

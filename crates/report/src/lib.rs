@@ -197,7 +197,8 @@ fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Re
                 continue;
             }
         }
-        let recommendation = recommend(policy, &state.observation, &state.signals, &[])?;
+        let state = state.completed();
+        let recommendation = recommend(policy, &state, &[])?;
         let title = match &scenario.description {
             Some(description) => format!("{}: {description}", scenario.name),
             None => scenario.name.clone(),

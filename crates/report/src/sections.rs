@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::Report;
-use setpoint_evidence::evaluate::Subject;
+use setpoint_evidence::evaluate::{Subject, breaks};
 use setpoint_evidence::gate::against;
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
@@ -89,6 +89,11 @@ pub fn comparison(report: &Report) -> String {
         rows.push(row(&constraint.constraint, "% of decisions", &|s| {
             number(s.constraints[index].decisions_percent)
         }));
+        if breaks(evaluation, index) {
+            rows.push(row(&format!("broken: {}", constraint.constraint), "% of decisions", &|s| {
+                s.constraints[index].broken_percent.map_or("–".to_owned(), number)
+            }));
+        }
     }
     let mut body = format!(
         "<p>{} episodes{}, the same for all; small figures are 95 % bootstrap intervals over whole episodes.</p>\n",
@@ -303,8 +308,9 @@ pub fn scenarios(report: &Report) -> String {
             .iter()
             .map(|setting| {
                 let share = (setting.value - setting.low) / (setting.high - setting.low);
-                let value =
-                    format!("{} ± {} {}", number(setting.value), number(setting.deviation), setting.unit);
+                // A rounded value is written as it is.
+                let value = setting.step.map_or_else(|| number(setting.value), |_| setting.value.to_string());
+                let value = format!("{value} ± {} {}", number(setting.deviation), setting.unit);
                 vec![escape(&setting.name), escape(&value), bar(share, "after")]
             })
             .collect();
@@ -319,10 +325,12 @@ pub fn scenarios(report: &Report) -> String {
             .take(3)
             .map(|driver| format!("{} <b>{}</b>", escape(&driver.feature), escape(&driver.effect_text())))
             .collect();
+        let broken = recommendation.broken_constraints.iter();
         let active: String = recommendation
             .active_constraints
             .iter()
             .map(|constraint| format!("<p class=\"quiet\">Active: {}</p>\n", escape(constraint)))
+            .chain(broken.map(|constraint| format!("<p>Broken: {}</p>\n", escape(constraint))))
             .collect();
         let _ = write!(
             body,

@@ -48,7 +48,10 @@ pub fn validation(report: &Report) -> String {
             format!("{}{}", escape(&found.name), unit(&found.unit)),
             format!("{} ± {}", number(found.means[0]), number(found.deviations[0])),
             format!("{} ± {}", number(found.means[1]), number(found.deviations[1])),
-            format!("{} ({} sd)", number(found.wasserstein), number(found.wasserstein_share)),
+            match found.wasserstein_share {
+                Some(share) => format!("{} ({} sd)", number(found.wasserstein), number(share)),
+                None => number(found.wasserstein),
+            },
             number(found.ks_distance),
         ]
     };
@@ -56,9 +59,13 @@ pub fn validation(report: &Report) -> String {
     let header = ["distribution", "log", "simulator", "Wasserstein distance", "KS distance"];
     body += &table(&header.map(str::to_owned), &rows);
     let reasons = found.reasons.iter().map(|Reason { verdict, sentence }| (verdict.word(), sentence));
-    let findings = found.audit.findings.iter().map(|finding| ("log", &finding.sentence));
+    let findings = found.audit.findings.iter();
+    let findings =
+        findings.map(|finding| (if finding.accepted { "log, accepted" } else { "log" }, &finding.sentence));
+    let left_out = found.audit.left_out.sentence(found.audit.format.row_word());
     let items: String = reasons
         .chain(findings)
+        .chain(left_out.iter().map(|sentence| ("log", sentence)))
         .map(|(word, sentence)| format!("<li><b>{word}</b>: {}</li>\n", escape(sentence)))
         .collect();
     if !items.is_empty() {

@@ -4,6 +4,7 @@
 //! * [`compare`] – several algorithms on one decision, and the choice among them
 //! * [`tune`] – the search for better options, and its proof
 //! * [`probes`] – short trainings that look for ways to exploit the reward
+//! * [`rule_activity`] – constraints that are never active, or always
 //! * [`suitability`] – options with which an algorithm hardly learns; [`diagnose`] – symptoms of a broken training
 //! * [`mod@validate`] – the simulator against a log of the plant; [`mod@verify`] – whether a run can be relied on
 
@@ -11,6 +12,7 @@ pub mod compare;
 pub mod diagnose;
 pub mod many_seeds;
 pub mod probes;
+pub mod rule_activity;
 pub mod suitability;
 pub mod tune;
 pub mod validate;

@@ -5,7 +5,7 @@
 //! ([`warnings`](setpoint_learn::recipe::LearnerOptions::warnings)).
 
 use setpoint_decision::charter::Finding;
-use setpoint_decision::spec::Feature;
+use setpoint_decision::spec::{Feature, is_bounded};
 
 use setpoint_learn::memory::available_bytes;
 use setpoint_learn::off_policy::Collection;
@@ -64,9 +64,8 @@ fn replay(problem: &Problem, collection: &Collection, free_bytes: Option<u64>) -
 fn scale(problem: &Problem) -> Option<Finding> {
     let normalized = problem.options.normalizes_observations()?;
     // Features without a finite range say nothing about their usual values.
-    let reach = |feature: &Feature| match feature.low.abs().max(feature.high.abs()) {
-        f32::MAX => 0.0,
-        reach => reach,
+    let reach = |feature: &Feature| {
+        if is_bounded(feature.low, feature.high) { feature.low.abs().max(feature.high.abs()) } else { 0.0 }
     };
     let far = problem.spec().observation.iter().find(|feature| reach(feature) > MAGNITUDE_LARGE)?;
     (!normalized).then(|| {

@@ -115,6 +115,21 @@ pub fn validate(
     if played.verdict == Verdict::Consistent {
         return Ok(played);
     }
+    if let Some(shifted) = counted_from_zero(problem, reading, &logged) {
+        progress("playing the log's actions, counted from 1");
+        let simulated = play::play(decision, &shifted, None, seed)?;
+        let other = compared(decision, reading, &shifted, simulated, None, seed, progress);
+        if other.verdict < played.verdict {
+            let mut found = played;
+            let sentence =
+                "the simulator fits if the log counts its choices from 1: write action_offset = 1 in [data]";
+            verdict::add(
+                &mut found,
+                Reason { verdict: Verdict::Inconsistent, sentence: sentence.to_owned() },
+            );
+            return Ok(found);
+        }
+    }
     progress("learning a clone of the log's controller");
     let Some((policy, controller)) = controller::clone_of(problem, &logged, seed) else { return Ok(played) };
     progress("playing with the clone");
@@ -122,6 +137,18 @@ pub fn validate(
     let cloned = compared(decision, reading, &logged, simulated, Some(controller), seed, progress);
     let rank = |found: &Validation| (found.verdict, found.reasons.len());
     Ok(if rank(&cloned) < rank(&played) { cloned } else { played })
+}
+
+/// The same log with choices that are 1 less, if its choices are numbers and none is 0: they may be counted from 1.
+fn counted_from_zero(problem: &Problem, reading: &Reading, logged: &Log) -> Option<Log> {
+    let is_possible = problem.spec().action.is_discrete()
+        && reading.is_numbered
+        && logged.actions.iter().all(|action| *action >= 1.0);
+    is_possible.then(|| {
+        let mut shifted = logged.clone();
+        shifted.actions.iter_mut().for_each(|action| *action -= 1.0);
+        shifted
+    })
 }
 
 /// Compares both sides and gives the verdict.

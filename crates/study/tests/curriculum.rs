@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use setpoint_decision::Project;
-use setpoint_evidence::faults::{Grid, fault_matrix};
+use setpoint_evidence::faults::{Grid, fault_matrix, noise_scales};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
@@ -133,7 +133,8 @@ fn a_fault_matrix_without_faults_is_the_evaluation() {
     let grid = Grid { noise: vec![0.0, 0.1], delay: vec![0, 3], dropout: vec![0.0, 0.5] };
     let policies = [("policy".to_owned(), problem.decision.clone(), policy.clone())];
     let mut heard = 0;
-    let matrix = fault_matrix(&policies, &grid, 100, &mut |done, of| {
+    let scales = noise_scales(&policy, &[]).unwrap();
+    let matrix = fault_matrix(&policies, &grid, &scales, 100, &mut |done, of| {
         heard = done;
         assert_eq!(of, 8);
     })

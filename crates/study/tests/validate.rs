@@ -252,3 +252,28 @@ fn a_log_whose_means_are_zero_has_no_gap_in_percent() {
     let text = setpoint_evidence::evidence_file::text(&Default::default(), &found);
     assert_eq!(serde_json::from_str::<Validation>(&text).unwrap(), found);
 }
+
+/// A log with a column of zeros, of each signal and feature, and of nothing but one number: the comparison has no number that is
+/// not finite, and its evidence can be written.
+#[test]
+fn a_column_that_never_changes_is_compared() {
+    let (features, width) = (11, 7);
+    for column in 0..features + width {
+        for value in [0.0, 0.3] {
+            let mut reading = log_of(Fault::None, 25, 6);
+            if column < features {
+                reading.log.observations.iter_mut().skip(column).step_by(features).for_each(|v| *v = value);
+            } else {
+                reading
+                    .log
+                    .signals
+                    .iter_mut()
+                    .skip(column - features)
+                    .step_by(width)
+                    .for_each(|v| *v = value);
+            }
+            let found = compared(Fault::None, &reading, 5);
+            assert_eq!(setpoint_evidence::finite::check(&found), Ok(()), "column {column}");
+        }
+    }
+}

@@ -28,13 +28,14 @@ pub fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Whether it shows colours.
-pub fn has_colours() -> bool {
-    is_terminal() && colours_are_wanted()
+/// Whether it is a terminal on which texts have colours and drawings move the cursor: both need escape codes, which
+/// `TERM=dumb` and `NO_COLOR` refuse.
+pub fn takes_escape_codes() -> bool {
+    is_terminal() && escape_codes_are_wanted()
 }
 
-/// Whether no variable of the environment refuses colours.
-pub(crate) fn colours_are_wanted() -> bool {
+/// Whether no variable of the environment refuses escape codes.
+pub(crate) fn escape_codes_are_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{Error, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use crate::standard_error::colours_are_wanted;
+use crate::standard_error::escape_codes_are_wanted;
 use crate::visible::{visible, visible_beside_colour};
 
 /// Standard output with the memory of its first error.
@@ -31,7 +31,7 @@ impl StandardOutput {
 
     /// Whether it shows colours.
     pub fn has_colours() -> bool {
-        std::io::stdout().is_terminal() && colours_are_wanted()
+        std::io::stdout().is_terminal() && escape_codes_are_wanted()
     }
 
     /// The first error. A reader that closed its pipe has read enough (`setpoint … | head`), which is no error.

@@ -14,6 +14,7 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::train::cores;
 use setpoint_process::conformance::conformance;
 use setpoint_study::probes;
+use setpoint_study::rule_activity::rule_activity;
 use setpoint_study::suitability::suitability;
 
 use crate::arguments::Check;
@@ -47,6 +48,7 @@ pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<St
 pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     let mut findings = problem.decision.project.check_charter(problem.spec());
     findings.extend(spaces(problem));
+    findings.extend(rule_activity(&problem.decision, steps));
     findings.extend(suitability(problem));
     findings.extend(preferences(&problem.decision));
     findings.extend(conformance(problem.decision.factory.as_ref(), steps));

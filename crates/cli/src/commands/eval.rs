@@ -6,6 +6,7 @@ use setpoint_evidence::evaluate::evaluate_into;
 
 use crate::arguments::Eval;
 use crate::output::{Failure, Output, Status};
+use crate::screen;
 use crate::source::Source;
 use crate::target::{policy_of, problem_of, run_folder};
 use setpoint_process::Registry;
@@ -16,7 +17,11 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
     let seeds = arguments.evaluation.seeds;
-    let evaluation = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None)?;
+    let spinner = screen::spinner();
+    spinner.set_message("evaluating the policy and its baselines");
+    let found = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None);
+    spinner.finish_and_clear();
+    let evaluation = found?;
     show(&evaluation, output);
     let status = gate(&evaluation, &problem.decision, output);
     output.document(

@@ -1,8 +1,11 @@
 //! `setpoint faults`
 
 use serde_json::json;
+use setpoint_decision::spec::behind_number;
 use setpoint_evidence::Hashes;
-use setpoint_evidence::faults::{Cell, FaultMatrix, Grid, Tolerance, fault_matrix, keep};
+use setpoint_evidence::faults::{
+    Cell, DEVIATIONS, FaultMatrix, Grid, Tolerance, fault_matrix, keep, noise_scales,
+};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
@@ -47,12 +50,18 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
         delay: arguments.delay.clone(),
         dropout: arguments.dropout.clone(),
     };
+    let has_noise = grid.noise.iter().any(|noise| *noise > 0.0);
+    let scales = match policies.first() {
+        Some((_, _, policy)) if has_noise => noise_scales(policy, &arguments.features)
+            .map_err(|reason| Failure::Message(reason.to_string()))?,
+        _ => Vec::new(),
+    };
     let bar = screen::bar(1, "faults {bar:28.cyan/dim} {pos}/{len} combinations");
     let done = &mut |done: usize, of: usize| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     };
-    let matrix = fault_matrix(&policies, &grid, arguments.episodes, done);
+    let matrix = fault_matrix(&policies, &grid, &scales, arguments.episodes, done);
     bar.finish_and_clear();
     let matrix = matrix?;
     keep(&matrix, &hashes, &folder)?;
@@ -76,6 +85,22 @@ fn show(matrix: &FaultMatrix, output: &Output) {
         "{}: mean return over {} episodes per combination, with the same seeds in all",
         matrix.project, matrix.episodes
     ));
+    let seen: Vec<String> = matrix
+        .noise_scales
+        .iter()
+        .filter(|scale| scale.from_training)
+        .map(|scale| format!("{} {}{}", scale.feature, number(scale.size), behind_number(&scale.unit)))
+        .collect();
+    if !seen.is_empty() {
+        output.line(format!(
+            "noise of 100 % is the span of a feature; without bounds it is {DEVIATIONS:.0} standard deviations of what the policy \
+             saw in training: {}",
+            seen.join(", ")
+        ));
+    }
+    if !matrix.without_noise.is_empty() && matrix.grid.noise.iter().any(|noise| *noise > 0.0) {
+        output.line(format!("without noise: {}", matrix.without_noise.join(", ")));
+    }
     for tolerance in &matrix.policies {
         output.line(format!("\n{} ({})", tolerance.policy, tolerance.trained));
         let mut header = vec!["lost".to_owned(), "delay".to_owned()];
@@ -98,16 +123,12 @@ fn row(cells: &[Cell]) -> Vec<String> {
 }
 
 fn loss(tolerance: &Tolerance) -> Option<String> {
-    let (clean, worst) = (tolerance.clean()?, tolerance.worst()?);
-    let lost = 100.0 * (clean.episode_return - worst.episode_return) / clean.episode_return.abs();
-    lost.is_finite().then(|| {
-        format!(
-            "worst: {} with noise of {:.0} %, a delay of {} steps, {:.0} % of samples lost: {lost:.0} % less than without \
-             faults",
-            number(worst.episode_return),
-            100.0 * worst.noise,
-            worst.delay,
-            100.0 * worst.dropout
-        )
-    })
+    let (worst, cost) = (tolerance.worst()?, tolerance.cost()?);
+    Some(format!(
+        "worst: {} with noise of {:.0} %, a delay of {} steps, {:.0} % of samples lost: {cost}",
+        number(worst.episode_return),
+        100.0 * worst.noise,
+        worst.delay,
+        100.0 * worst.dropout
+    ))
 }

@@ -14,6 +14,7 @@ use crate::output::{Failure, Output, Status};
 use crate::target::no_process;
 use setpoint_process::Registry;
 use setpoint_processes::gymnasium;
+use setpoint_terminal::quoted_path;
 
 pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let Chosen { factory, keys } = chosen(arguments, registry)?;
@@ -23,11 +24,11 @@ pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Stat
     }
     let name = arguments.name.file_name().map_or("my-decision".into(), |name| name.to_string_lossy());
     atomic::create_folder(&arguments.name)?;
-    atomic::replace(&file, template(&name, factory.spec(), &keys).as_bytes())?;
+    atomic::replace(&file, template(&name, factory.as_ref(), &keys).as_bytes())?;
     output.line(format!("wrote {}", file.display()));
     output.line(format!(
         "next: answer the five questions in it, then `setpoint check {0}` and `setpoint run {0}`",
-        arguments.name.display()
+        quoted_path(&arguments.name)
     ));
     output.document("new", Status::Done, json!({ "project": arguments.name, "file": file }));
     Ok(Status::Done)
@@ -69,9 +70,10 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
 }
 
 /// The file's text: every section, every key that people change, its meaning, and its default.
-fn template(name: &str, spec: &Spec, keys: &str) -> String {
-    [charter(name, spec), process(spec, keys), reward(spec), rules(spec), training(), evaluation(spec)]
-        .join("\n\n")
+fn template(name: &str, factory: &dyn Factory, keys: &str) -> String {
+    let spec = factory.spec();
+    let process = process(spec, keys) + &defaults(factory, keys);
+    [charter(name, spec), process, reward(spec), rules(spec), training(), evaluation(spec)].join("\n\n")
         + "\n"
 }
 
@@ -102,6 +104,15 @@ fn process(spec: &Spec, keys: &str) -> String {
             .to_owned(),
     };
     format!("[process]\nkind = \"{kind}\"\n{keys}{max_steps}")
+}
+
+/// The process's own keys with their defaults, as comments; not the numbers of its dynamics, which `setpoint list processes
+/// KIND` shows.
+fn defaults(factory: &dyn Factory, given: &str) -> String {
+    let described = |key: &str| factory.spec().parameters.iter().any(|parameter| parameter.name == key);
+    let parameters = factory.parameters();
+    let absent = parameters.iter().filter(|(key, _)| given.is_empty() && !described(key));
+    absent.map(|(key, value)| format!("\n# {key} = {value}")).collect()
 }
 
 fn reward(spec: &Spec) -> String {

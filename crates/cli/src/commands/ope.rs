@@ -113,6 +113,11 @@ fn show(name: &str, report: &Report, output: &Output) {
         report.effective_sample_size,
         100.0 * report.greatest_weight
     ));
+    output.line(format!(
+        "  support: the log takes {:.1} % of the policy's decisions in similar states{}",
+        100.0 * report.support,
+        report.mean_weight.map_or(String::new(), |mean| format!("; mean weight {}", number(mean)))
+    ));
     let interval = |interval: setpoint_statistics::Interval| {
         format!("[{}, {}]", number(interval.low), number(interval.high))
     };
@@ -121,6 +126,9 @@ fn show(name: &str, report: &Report, output: &Output) {
         .map(|found| vec![found.estimator.to_owned(), number(found.value), interval(found.interval)])
         .collect();
     output.line(format!("\n{}", table(&["", "return", "95 % interval"], &rows)));
+    for found in &report.without_result {
+        output.line(format!("✗ {} has no result: {}", found.estimator, found.reason));
+    }
     for (mark, text) in
         report.refusal.iter().map(|text| ("✗", text)).chain(report.notes.iter().map(|text| ("!", text)))
     {

@@ -1,6 +1,7 @@
 //! `setpoint train`
 
 use serde_json::json;
+use setpoint_evidence::logs;
 use setpoint_files::atomic;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
@@ -16,6 +17,7 @@ use crate::place::Place;
 use crate::progress::ProgressDisplay;
 use crate::target::problem_to_train;
 use setpoint_process::Registry;
+use setpoint_terminal::quoted_path;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_train(arguments, registry)?;
@@ -69,6 +71,7 @@ pub fn one(
     shown.finish();
     let trained = result?;
     trained.notes.iter().for_each(|note| output.line(format!("! {note}")));
+    note_left_out(problem, output);
     let summary = &trained.summary;
     let how = match summary.ending {
         Ending::Completed => "trained",
@@ -84,6 +87,13 @@ pub fn one(
         summary.return_mean_100.map_or("–".into(), number),
         summary.return_best.map_or("–".into(), number),
     ));
+    if summary.episodes == 0 && summary.steps > 0 {
+        output.line(format!(
+            "! no episode ended in {} steps, so there is no return: write max_steps in [process], after which an episode is cut \
+             off",
+            thousands(summary.steps as f64)
+        ));
+    }
     // An algorithm that improves on its log does not need to decide like the log.
     let cloned = problem.transitions.as_ref().filter(|_| problem.options.imitates());
     if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {
@@ -95,6 +105,14 @@ pub fn one(
     }
     output.line(format!("run folder: {}", folder.path.display()));
     Ok(trained)
+}
+
+/// The rows that a learner from a log did not see.
+fn note_left_out(problem: &Problem, output: &Output) {
+    let left_out = problem.transitions.as_ref().and_then(|transitions| logs::left_out(&transitions.log));
+    if let Some(left_out) = left_out {
+        output.line(format!("! {left_out}"));
+    }
 }
 
 /// Trains several seeds and prints their distribution; `None` if it was stopped.
@@ -121,6 +139,7 @@ pub fn seeds(
         });
     shown.finish();
     let Some(seeds) = result? else { return Ok(None) };
+    note_left_out(problem, output);
     seeds.keep(problem, folder)?;
     atomic::replace(&folder.project_file(), problem.resolved().as_bytes())?;
     let reward = &seeds.reward_per_step;
@@ -153,7 +172,7 @@ pub fn interrupted(folder: &RunFolder, output: &Output) -> Status {
     output.line(format!(
         "stopped; all results are in {}. To continue, repeat the command with --run-dir {} --resume",
         folder.path.display(),
-        folder.path.display()
+        quoted_path(&folder.path)
     ));
     output.document("train", Status::Interrupted, json!({ "run": folder.path }));
     Status::Interrupted

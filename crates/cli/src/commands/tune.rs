@@ -16,6 +16,7 @@ use crate::preparing;
 use crate::progress::ProgressDisplay;
 use crate::study_file::StudyFile;
 use setpoint_process::Registry;
+use setpoint_terminal::quoted_path;
 
 /// Trials that the terminal shows.
 const SHOWN: usize = 10;
@@ -48,8 +49,9 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     output.line(format!("{} trials of {} on {}", plan.trials, problem.options.name(), names.join(", ")));
     let Some((trials, proof)) = carry_out(&plan, tried, &file, output)? else {
         output.line(format!(
-            "stopped; all results are in {0}. To continue, repeat the command with --run-dir {0} --resume",
-            folder.path.display()
+            "stopped; all results are in {0}. To continue, repeat the command with --run-dir {1} --resume",
+            folder.path.display(),
+            quoted_path(&folder.path)
         ));
         output.document("tune", Status::Interrupted, json!({ "run": folder.path }));
         return Ok(Status::Interrupted);

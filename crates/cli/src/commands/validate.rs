@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use setpoint_decision::data;
-use setpoint_evidence::{Hashes, evidence_file};
+use setpoint_evidence::{Hashes, evidence_file, finite};
 use setpoint_files::newest::newest;
 use setpoint_learn::problem::Problem;
 use setpoint_log::audit::{Audit, Severity};
@@ -55,6 +55,11 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     spinner.finish_and_clear();
     let validation = validation?;
     show_audit(&validation.audit, output);
+    finite::check(&validation).map_err(|found| {
+        Failure::Message(format!(
+            "the log and the simulator cannot be compared: {found}; values of the log are too great for it"
+        ))
+    })?;
     show(&validation, output);
     let evidence = store(arguments, &problem, &hashes(&problem, &path)?, &validation, output)?;
     let status = match validation.verdict {
@@ -153,9 +158,15 @@ fn show_audit(audit: &Audit, output: &Output) {
             1 => format!(" (1 row{line})"),
             count => format!(" ({} rows{line})", thousands(count as f64)),
         };
-        let text = format!("{}: {}{rows}; {}", finding.kind, finding.sentence, finding.advice);
+        let advice = if finding.accepted { "accepted by `accept` of [data]" } else { &finding.advice };
+        let text = format!("{}: {}{rows}; {advice}", finding.kind, finding.sentence);
         for (index, part) in wrapped(&text, WIDTH).into_iter().enumerate() {
             output.line(format!("  {} {part}", if index == 0 { mark } else { " " }));
+        }
+    }
+    if let Some(left_out) = audit.left_out.sentence(audit.format.row_word()) {
+        for (index, part) in wrapped(&left_out, WIDTH).into_iter().enumerate() {
+            output.line(format!("  {} {part}", if index == 0 { "·" } else { " " }));
         }
     }
     if audit.findings.is_empty() {
@@ -219,7 +230,7 @@ fn show(found: &Validation, output: &Output) {
                 format!("{} ± {}", number(found.means[0]), number(found.deviations[0])),
                 format!("{} ± {}", number(found.means[1]), number(found.deviations[1])),
                 number(found.wasserstein),
-                number(found.wasserstein_share),
+                found.wasserstein_share.map_or("–".to_owned(), number),
                 number(found.ks_distance),
                 number(found.p_value),
             ]

@@ -39,7 +39,10 @@ pub fn record(
     })?;
     let mut log = Log::new(spec);
     for (part, terminated) in parts.iter().zip(terminated) {
-        log.append_episode(part, &LoggedEpisode { rows: 0..part.rows(), terminated: Some(terminated) });
+        log.append_episode(
+            part,
+            &LoggedEpisode { rows: 0..part.rows(), terminated: Some(terminated), ..LoggedEpisode::default() },
+        );
     }
     Ok(log)
 }

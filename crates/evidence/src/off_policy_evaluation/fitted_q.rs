@@ -267,7 +267,11 @@ mod tests {
                 next.push(if step < 3 { Next::Row(begin + step + 1) } else { Next::Unknown });
                 x -= 1.0 + choice as f32;
             }
-            log.episodes.push(LoggedEpisode { rows: begin..log.rows(), terminated: Some(false) });
+            log.episodes.push(LoggedEpisode {
+                rows: begin..log.rows(),
+                terminated: Some(false),
+                ..LoggedEpisode::default()
+            });
         }
         // 64 = 21 · 3 + 1: the first episode's 9 appears once more.
         log = log.select(0..63);

@@ -184,7 +184,11 @@ mod tests {
                 walks.iter_mut().for_each(|walk| *walk = 0.9 * *walk + random.normal());
                 over = if by_height { walks[0] > 7.0 } else { random.unit() < 4e-4 };
             }
-            log.episodes.push(LoggedEpisode { rows: begin..log.rows(), terminated: Some(over) });
+            log.episodes.push(LoggedEpisode {
+                rows: begin..log.rows(),
+                terminated: Some(over),
+                ..LoggedEpisode::default()
+            });
         }
         log
     }

@@ -236,7 +236,13 @@ mod tests {
             starts: vec![1.0],
             start_signals: Vec::new(),
             limits: vec![Limit { feature: 2, above: true, value: 0.2, p_value: 0.192_371_686_846_861_62 }],
-            fit: Fit { rows: 3, ended: 0, held_out_episodes: 1, explained: vec![("wip".into(), 0.951)] },
+            fit: Fit {
+                rows: 3,
+                ended: 0,
+                held_out_episodes: 1,
+                explained: vec![("wip".into(), 0.951)],
+                left_out: None,
+            },
             spec,
             layout,
         }

@@ -11,7 +11,7 @@ use setpoint_random::Stream;
 
 use super::ends;
 use super::model::{Fit, Layout, MEMBERS, Model, Scale};
-use setpoint_evidence::logs::ended;
+use setpoint_evidence::logs::{self, ended};
 use setpoint_nn::network::Network;
 use setpoint_process::preparation::{OnProgress, Preparation};
 
@@ -81,12 +81,14 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Res
         starts: log
             .episodes
             .iter()
+            .filter(|episode| !episode.continued)
             .flat_map(|episode| log.observation(episode.rows.start))
             .copied()
             .collect(),
         start_signals: log
             .episodes
             .iter()
+            .filter(|episode| !episode.continued)
             .flat_map(|episode| measured.iter().map(move |place| log.signals(episode.rows.start)[*place]))
             .collect(),
         limits: ends::pointed_at(log),
@@ -95,6 +97,7 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Res
             ended: ended(log).into_iter().filter(|ended| *ended).count() as u64,
             held_out_episodes: unseen.len() as u64,
             explained: Vec::new(),
+            left_out: logs::left_out(log),
         },
         layout,
     };
@@ -104,12 +107,12 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Res
     Ok(model)
 }
 
-/// Episodes to learn from, and held-out episodes.
+/// Episodes to learn from, and held-out episodes; the pieces of an episode stay together.
 fn split(log: &Log) -> (Vec<usize>, Vec<usize>) {
-    let mut episodes: Vec<usize> = (0..log.episodes.len()).collect();
-    Stream::new(0, "learned process held out", 0).shuffle(&mut episodes);
-    let unseen = episodes.split_off(episodes.len() - episodes.len() / HELD_OUT);
-    (episodes, unseen)
+    let mut whole = log.of_one_episode();
+    Stream::new(0, "learned process held out", 0).shuffle(&mut whole);
+    let unseen = whole.split_off(whole.len() - whole.len() / HELD_OUT);
+    (whole.into_iter().flatten().collect(), unseen.into_iter().flatten().collect())
 }
 
 fn transitions(log: &Log, episodes: &[usize]) -> Vec<(usize, Shown)> {

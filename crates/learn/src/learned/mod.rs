@@ -273,6 +273,7 @@ impl Factory for Learned {
         let subject = "learned process";
         let mut findings =
             vec![if worst < 0.5 { Finding::warn(subject, message) } else { Finding::pass(subject, message) }];
+        findings.extend(fit.left_out.iter().map(|left_out| Finding::warn(subject, left_out.clone())));
         if !matches!(self.ends, Ends::Stated(_)) && fit.ended < ENDED_MIN as u64 {
             let limits: Vec<String> =
                 self.model.limits.iter().map(|limit| limit.sentence(&self.spec)).collect();

@@ -98,6 +98,8 @@ pub struct Fit {
     /// Share of the variance of each feature's next value, and of each measured signal, that the mean prediction explains
     /// there (R²).
     pub explained: Vec<(String, f64)>,
+    /// The rows of the log that were left out, and why, in a sentence.
+    pub left_out: Option<String>,
 }
 
 /// A learned process.

@@ -103,6 +103,9 @@ pub struct StoredFit {
     pub ended: u64,
     pub held_out_episodes: u64,
     pub explained: Vec<(String, f64)>,
+    /// Absent if every row was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
 }
 
 impl From<&Spec> for StoredSpec {
@@ -172,4 +175,4 @@ same_fields!(Parameter, StoredParameter { name, unit, description, default, low,
 same_fields!(Layout, StoredLayout { features, actions, measured, shown });
 same_fields!(Scale, StoredScale { mean, deviation });
 same_fields!(Limit, StoredLimit { feature, above, value, p_value });
-same_fields!(Fit, StoredFit { rows, ended, held_out_episodes, explained });
+same_fields!(Fit, StoredFit { rows, ended, held_out_episodes, explained, left_out });

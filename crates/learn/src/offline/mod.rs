@@ -117,9 +117,9 @@ impl Source {
                 return Err(section.error("log", &title, "expected log or source", help));
             }
         };
-        if log.episodes.len() < HELD_OUT {
-            let title =
-                format!("the log has {} episodes, at least {HELD_OUT} are needed", log.episodes.len());
+        let episodes = log.of_one_episode().len();
+        if episodes < HELD_OUT {
+            let title = format!("the log has {episodes} episodes, at least {HELD_OUT} are needed");
             return Err(section.error("log", &title, "one in five is held out", "log more episodes"));
         }
         if let Some(row) = log.rewards.iter().position(|reward| !reward.is_finite()) {
@@ -152,9 +152,11 @@ pub struct Transitions {
 impl Transitions {
     /// The transitions of a log.
     pub fn new(log: Log, space: &ActionSpace) -> Self {
-        let mut episodes: Vec<usize> = (0..log.episodes.len()).collect();
-        Stream::new(0, "offline held out", 0).shuffle(&mut episodes);
-        let held_out = episodes.split_off(episodes.len() - episodes.len() / HELD_OUT);
+        // The pieces of an episode stay together.
+        let mut whole = log.of_one_episode();
+        Stream::new(0, "offline held out", 0).shuffle(&mut whole);
+        let held_out = whole.split_off(whole.len() - whole.len() / HELD_OUT).into_iter().flatten().collect();
+        let mut episodes: Vec<usize> = whole.into_iter().flatten().collect();
         episodes.sort_unstable();
         let mut normalizer = ObservationNormalizer::new(log.features, CLIP_OBSERVATION);
         normalizer.update(&log.observations);

@@ -138,6 +138,11 @@ impl Clock {
         (0..self.pauses.len()).filter(|row| is_gap(self.pauses[*row])).collect()
     }
 
+    /// `[rows]` seconds or steps since the row before in the same episode; NaN if unknown.
+    pub fn into_pauses(self) -> Vec<f64> {
+        self.pauses
+    }
+
     fn usual(&self) -> f64 {
         let mut known: Vec<f64> = self.pauses.iter().copied().filter(|pause| *pause > 0.0).collect();
         if known.is_empty() {

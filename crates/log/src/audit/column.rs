@@ -8,13 +8,17 @@ use crate::table::marks::Marks;
 /// Greatest number of values for quantiles; of more values, every second, fourth … value.
 const SAMPLE: usize = 4_096;
 /// Missing or unreadable cells beyond this share make figures wrong.
-const MISSING_SHARE: f64 = 0.05;
+pub const MISSING_SHARE: f64 = 0.05;
 /// A shorter run of one value is no finding.
 const STUCK_ROWS: u64 = 25;
 /// A run this many times longer than 99 of 100 runs of its column is not chance.
 const STUCK_FACTOR: u64 = 4;
 /// Greatest number of words for missing values that a finding counts.
 const WORDS: usize = 8;
+/// With fewer rows outside of the longest run, a log does not show whether the column changes in most rows.
+const OUTSIDE_MIN: u64 = 100;
+/// A column with this many values or fewer is a count or a place, which may stay for long.
+const COARSE_MAX: usize = 24;
 /// Runs are counted by their length up to this.
 const RUNS: usize = 1_024;
 
@@ -87,6 +91,8 @@ pub struct Column {
     longest: Run,
     /// Runs by length; the last entry counts all longer ones.
     runs: Vec<u64>,
+    /// Its different values, up to [`COARSE_MAX`] and one.
+    different: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,6 +127,7 @@ impl Column {
             run: Run::default(),
             longest: Run::default(),
             runs: vec![0; RUNS],
+            different: Vec::new(),
         }
     }
 
@@ -179,6 +186,9 @@ impl Column {
         self.numbers += 1;
         self.least = self.least.min(value);
         self.greatest = self.greatest.max(value);
+        if self.different.len() <= COARSE_MAX && !self.different.contains(&value) {
+            self.different.push(value);
+        }
         let rounding = if decimals <= 9 { 0.5 * 0.1_f64.powi(decimals as i32) } else { 0.0 };
         let beyond = self.expected.range.is_some_and(|(low, high)| {
             let slack = rounding + 1e-3 * (high - low);
@@ -336,14 +346,38 @@ impl Column {
         }
     }
 
+    /// Whether a value is the least or the greatest of the range.
+    fn at_its_bound(&self, value: f64) -> bool {
+        let rounding = if self.decimals <= 9 { 0.5 * 0.1_f64.powi(self.decimals as i32) } else { 0.0 };
+        self.expected.range.is_some_and(|(low, high)| {
+            let slack = rounding + 1e-6 * (high - low);
+            value <= low + slack || value >= high - slack
+        })
+    }
+
+    /// Whether the column measures, and enough rows outside of the longest run show that it changes in most rows. Otherwise its
+    /// value may stay by nature: a setting without changes, a count, a place.
+    fn changes_often(&self, longest: u64) -> bool {
+        let outside = self.numbers - longest;
+        let repeated: u64 = self
+            .runs
+            .iter()
+            .enumerate()
+            .map(|(length, count)| (length as u64).saturating_sub(1) * count)
+            .sum();
+        let repeated = repeated.saturating_sub((longest - 1).min(RUNS as u64 - 2));
+        self.different.len() > COARSE_MAX && outside >= OUTSIDE_MIN && 2 * repeated < outside
+    }
+
     fn stuck(&self) -> Option<Finding> {
         if self.numbers < STUCK_ROWS {
             return None;
         }
         let Run { value, rows, line } = self.longest;
+        let saturated = self.at_its_bound(value);
         if self.least == self.greatest {
             return Times { count: self.numbers, line }.finding(
-                Severity::Warning,
+                if saturated || self.expected.is_parameter { Severity::Note } else { Severity::Warning },
                 "constant",
                 Some(&self.name),
                 format!("`{}` is {} in every row", self.name, shown(value)),
@@ -370,8 +404,21 @@ impl Column {
         if rows < limit {
             return None;
         }
+        if saturated {
+            return Times { count: rows, line }.finding(
+                Severity::Note,
+                "saturated",
+                Some(&self.name),
+                format!(
+                    "`{}` stays at {}, a bound of its range, for {rows} rows in a row",
+                    self.name,
+                    shown(value)
+                ),
+                "nothing, if the process reaches this bound",
+            );
+        }
         Times { count: rows, line }.finding(
-            Severity::Error,
+            if self.changes_often(rows) { Severity::Error } else { Severity::Warning },
             "stuck",
             Some(&self.name),
             format!(

@@ -13,4 +13,6 @@ pub struct Expected {
     pub reference: Option<f64>,
     /// `other = value × scale + offset`: the other scale: the natural unit for a column as the policy sees it, and the reverse.
     pub otherwise: Option<(f64, f64)>,
+    /// Whether it is a parameter of the process, which stays by nature.
+    pub is_parameter: bool,
 }

@@ -12,6 +12,11 @@ pub const KIND: &str = "reward";
 const SHARE: f64 = 0.01;
 /// A computed reward that explains less of the logged reward is a different reward.
 const R_SQUARED: f64 = 0.99;
+/// Greatest magnitude of a negative R².
+const R_SQUARED_MAX: f64 = 1e9;
+
+/// Distances in rows at which a reward is searched that does not fit its own row.
+const LAGS: [i64; 4] = [1, -1, 2, -2];
 
 /// Compares both; also returns the finding, if there is one. `None` if no row has all signals.
 pub fn check(
@@ -21,31 +26,71 @@ pub fn check(
     resolution: &Resolution,
     column: Option<&str>,
 ) -> (Option<RewardCheck>, Option<Finding>) {
+    let Some(column) = column else { return (None, None) };
+    let computed = computed(log, reward, spec);
+    let rounding = rounding(reward, spec, resolution);
+    let Some((check, beyond)) = compare(log, &computed, 0, rounding) else {
+        return (None, Some(unknown(column)));
+    };
+    if check.reproduced {
+        return (Some(check), None);
+    }
+    let shifted = LAGS.into_iter().find(|lag| {
+        // A reward that hardly varies fits everywhere.
+        compare(log, &computed, *lag, rounding).is_some_and(|(shifted, _)| {
+            shifted.reproduced && shifted.r_squared > R_SQUARED && 4 * shifted.rows > check.rows
+        })
+    });
+    let finding = match shifted {
+        Some(lag) => moved(lag, beyond, column),
+        None => differs(&check, beyond, column),
+    };
+    (Some(check), finding)
+}
+
+/// `[rows]` the reward of each row from the project's weights and the signals; NaN if a part of it is unknown.
+fn computed(log: &Log, reward: &Reward, spec: &Spec) -> Vec<f64> {
     let signal = |name: &String| spec.signals.iter().position(|signal| signal.name == *name);
     let terms: Vec<(usize, f64)> =
         reward.terms.iter().filter_map(|(name, weight)| Some((signal(name)?, *weight))).collect();
-    let Some(column) = column else { return (None, None) };
-    let mut rounding = 0.5 * resolution.reward;
-    rounding +=
-        terms.iter().map(|(signal, weight)| 0.5 * weight.abs() * resolution.signals[*signal]).sum::<f64>();
-    let (mut rows, mut beyond) = (0_u64, Times::default());
-    let (mut sum, mut squares, mut errors, mut error_squares, mut error_max) = (0.0, 0.0, 0.0, 0.0, 0.0_f64);
+    let mut computed = vec![f64::NAN; log.rows()];
     for episode in &log.episodes {
         let last = episode.rows.end.wrapping_sub(1);
         for row in episode.rows.clone() {
             let signals = log.signals(row);
-            let mut computed: f64 =
-                terms.iter().map(|(signal, weight)| weight * f64::from(signals[*signal])).sum();
-            if row == last {
-                computed += match episode.terminated {
-                    Some(true) => reward.on_terminated,
-                    Some(false) => reward.on_truncated,
-                    None if reward.on_terminated == 0.0 && reward.on_truncated == 0.0 => 0.0,
-                    None => f64::NAN,
-                };
-            }
-            let logged = log.rewards[row];
-            let error = (computed - logged).abs();
+            let event = match episode.terminated {
+                _ if row != last => 0.0,
+                Some(true) => reward.on_terminated,
+                Some(false) => reward.on_truncated,
+                None if reward.on_terminated == 0.0 && reward.on_truncated == 0.0 => 0.0,
+                None => f64::NAN,
+            };
+            let sum: f64 = terms.iter().map(|(signal, weight)| weight * f64::from(signals[*signal])).sum();
+            computed[row] = sum + event;
+        }
+    }
+    computed
+}
+
+/// The greatest difference that the rounding of the log explains.
+fn rounding(reward: &Reward, spec: &Spec, resolution: &Resolution) -> f64 {
+    let of_term = |(name, weight): &(String, f64)| {
+        let signal = spec.signals.iter().position(|signal| signal.name == *name)?;
+        Some(0.5 * weight.abs() * resolution.signals[signal])
+    };
+    0.5 * resolution.reward + reward.terms.iter().filter_map(of_term).sum::<f64>()
+}
+
+/// Compares the reward that is logged `lag` rows after each row; `None` if fewer than two rows have both, or if their figures
+/// are no finite numbers.
+fn compare(log: &Log, computed: &[f64], lag: i64, rounding: f64) -> Option<(RewardCheck, Times)> {
+    let (mut rows, mut beyond) = (0_u64, Times::default());
+    let (mut sum, mut squares, mut errors, mut error_squares, mut error_max) = (0.0, 0.0, 0.0, 0.0, 0.0_f64);
+    for episode in &log.episodes {
+        for row in episode.rows.clone() {
+            let from = usize::try_from(row as i64 + lag).ok().filter(|from| episode.rows.contains(from));
+            let logged = from.map_or(f64::NAN, |from| log.rewards[from]);
+            let error = (computed[row] - logged).abs();
             if !error.is_finite() {
                 continue;
             }
@@ -62,7 +107,7 @@ pub fn check(
         }
     }
     if rows < 2 {
-        return (None, Some(unknown(column)));
+        return None;
     }
     let n = rows as f64;
     let variance = (squares - sum * sum / n).max(f64::MIN_POSITIVE);
@@ -70,12 +115,48 @@ pub fn check(
         rows,
         error_max,
         error_mean: errors / n,
-        r_squared: 1.0 - error_squares / variance,
+        // A reward that never varies has no variance to explain.
+        r_squared: if error_squares == 0.0 {
+            1.0
+        } else {
+            (1.0 - error_squares / variance).max(-R_SQUARED_MAX)
+        },
         rounding,
         reproduced: beyond.count as f64 <= SHARE * n,
     };
-    let finding = if check.reproduced { None } else { differs(&check, beyond, column) };
-    (Some(check), finding)
+    let figures = [check.error_max, check.error_mean, check.r_squared, check.rounding];
+    figures.iter().all(|figure| figure.is_finite()).then_some((check, beyond))
+}
+
+/// The finding about a reward of another row.
+fn moved(lag: i64, beyond: Times, column: &str) -> Option<Finding> {
+    let rows = if lag.abs() == 1 { "1 row".to_owned() } else { format!("{} rows", lag.abs()) };
+    let (place, other) = if lag > 0 { ("after", "before") } else { ("before", "after") };
+    beyond.finding(
+        Severity::Error,
+        "reward-shifted",
+        Some(column),
+        format!("`{column}` stands {rows} {place} its action: it follows from the signals of the row {rows} {other} it"),
+        format!("write reward_lag = {lag} in [data]"),
+    )
+}
+
+/// Moves rewards to their actions: a reward that the log has `lag` rows after its action. The rows of an episode whose
+/// reward is in no row of it have none.
+pub fn shift(log: &mut Log, lag: i64) {
+    if lag == 0 {
+        return;
+    }
+    let logged = std::mem::take(&mut log.rewards);
+    log.rewards = vec![f64::NAN; logged.len()];
+    for episode in &log.episodes {
+        for row in episode.rows.clone() {
+            let from = usize::try_from(row as i64 + lag).ok().filter(|from| episode.rows.contains(from));
+            if let Some(from) = from {
+                log.rewards[row] = logged[from];
+            }
+        }
+    }
 }
 
 fn unknown(column: &str) -> Finding {
@@ -87,6 +168,7 @@ fn unknown(column: &str) -> Finding {
         count: 0,
         sentence: "the reward cannot be recomputed: the log lacks signals of its terms".to_owned(),
         advice: "log them and name their columns in [data.signals]".to_owned(),
+        accepted: false,
     }
 }
 

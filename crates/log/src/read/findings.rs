@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use setpoint_decision::diagnostic::nearest;
 
 use super::Reader;
-use crate::audit::column::Column;
+use crate::audit::column::{Column, MISSING_SHARE};
 use crate::audit::swapped::swapped;
 use crate::audit::{Finding, Severity, Times};
 
@@ -22,19 +22,38 @@ impl Reader<'_> {
             "quote cells that contain the delimiter, and do not cut the file within a row; such rows are left out",
         ));
         let names = self.spec.action.names();
+        let counted_from_one = self.counted_from_one();
+        findings.extend(counted_from_one.clone());
         let near = nearest(&self.unknown_example, names.iter().copied());
         let hint = near.map_or_else(|| self.as_words(&names), |near| format!("did you mean `{near}`?"));
         let action = self.mapping.actions.first().map(|_| "action");
-        findings.extend(self.unknown.finding(
+        let unknown = if counted_from_one.is_some() { Times::default() } else { self.unknown };
+        findings.extend(unknown.finding(
             Severity::Error,
             "unknown-action",
             action,
             format!("the process has no action \"{}\"", self.unknown_example),
             format!("{hint}; such rows are left out, and the episode is cut there"),
         ));
+        let idle = self.idle.count as f64 > MISSING_SHARE * rows as f64;
+        // A setting's own column tells the same.
+        let idle_rows = if self.spec.action.is_discrete() { self.idle } else { Times::default() };
+        findings.extend(idle_rows.finding(
+            if idle { Severity::Error } else { Severity::Warning },
+            "missing-values",
+            Some(&self.action_column),
+            format!("`{}` has no value in {} rows", self.action_column, self.idle.count),
+            "fill them from the historian; such rows are left out, and the episode is cut there",
+        ));
         let never: Vec<&str> =
             names.iter().zip(&self.taken).filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
-        if !never.is_empty() && !self.taken.is_empty() {
+        let may_be_shifted = self.numbered > 0 && self.taken.first() == Some(&0);
+        let from_one = if may_be_shifted && self.cleaning.action_offset == 0 {
+            "; if it counts choices from 1, write action_offset = 1 in [data]"
+        } else {
+            ""
+        };
+        if !never.is_empty() && !self.taken.is_empty() && counted_from_one.is_none() {
             findings.push(Finding {
                 severity: Severity::Warning,
                 kind: "action-never-taken".to_owned(),
@@ -42,7 +61,10 @@ impl Reader<'_> {
                 line: None,
                 count: rows,
                 sentence: format!("never taken: {}", never.join(", ")),
-                advice: "this log contains no information about the effects of these actions".to_owned(),
+                advice: format!(
+                    "this log contains no information about the effects of these actions{from_one}"
+                ),
+                accepted: false,
             });
         }
         findings.extend(self.interleaved.finding(
@@ -79,6 +101,25 @@ impl Reader<'_> {
                 format!("give the words of the log in [data.actions]: \"{word}\" = \"…\", one of {names}")
             }
         }
+    }
+
+    /// Numbers of choices that begin with 1: no row has 0, and the only unknown number is that behind the last choice.
+    fn counted_from_one(&self) -> Option<Finding> {
+        let choices = self.taken.len();
+        let is_shifted = self.unknown.count == self.beyond_last.count && self.taken.first() == Some(&0);
+        if !is_shifted || self.cleaning.action_offset != 0 {
+            return None;
+        }
+        self.beyond_last.finding(
+            Severity::Error,
+            "actions-from-one",
+            Some(&self.action_column),
+            format!(
+                "`{}` counts the {choices} choices from 1: no row has 0, and {} rows have {choices}",
+                self.action_column, self.beyond_last.count
+            ),
+            "write action_offset = 1 in [data]",
+        )
     }
 
     fn short_episodes(&self) -> Option<Finding> {

@@ -9,6 +9,8 @@ use setpoint_decision::spec::Choice;
 pub(super) struct Choices {
     words: HashMap<String, usize>,
     count: usize,
+    /// The number of the first choice in the log.
+    first: u64,
     /// Whether a number is the index of a choice: not if the project gives numbers a meaning.
     indices: bool,
 }
@@ -32,15 +34,20 @@ impl Choices {
         }
         let is_number = |word: &str| word.trim().parse::<f64>().is_ok();
         let indices = !data.actions.iter().any(|(word, _)| is_number(word));
-        Self { words, count: choices.len(), indices }
+        Self { words, count: choices.len(), first: data.cleaning.action_offset, indices }
+    }
+
+    /// A number as an index, counted from 0; it may lie beyond the choices.
+    pub(super) fn number(&self, text: &str) -> Option<f64> {
+        let number = text.trim().parse::<f64>().ok().filter(|number| self.indices && number.is_finite());
+        number.map(|number| number - self.first as f64)
     }
 
     /// The index of a choice.
     pub(super) fn index(&self, text: &str) -> Option<usize> {
         let by_index = || {
-            let index =
-                text.trim().parse::<f64>().ok().filter(|value| value.fract() == 0.0 && *value >= 0.0)?;
-            (self.indices && (index as usize) < self.count).then_some(index as usize)
+            let index = self.number(text).filter(|index| index.fract() == 0.0 && *index >= 0.0)?;
+            ((index as usize) < self.count).then_some(index as usize)
         };
         by_index().or_else(|| self.words.get(&key(text)).copied())
     }

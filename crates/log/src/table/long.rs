@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use csv::{ByteRecord, Position};
+use setpoint_decision::data::cleaning::Age;
 
+use super::cell::{Cell, cell};
+use super::marks::Marks;
 use super::quality::is_good;
 use super::{Note, Rows, Table, line};
 use crate::error::LogError;
@@ -83,8 +86,17 @@ pub struct Wanted<'a> {
     pub quality: Option<&'a str>,
     /// See `quality`.
     pub good_too: &'a [String],
-    /// Greatest age of a tag's last value, in seconds; 0: only values at the time itself.
-    pub hold_seconds: f64,
+    /// Greatest age of a tag's last value; without seconds, only values at the time itself are used.
+    pub age: Age,
+    /// Whether a tag keeps its last value where it has a word for a missing value, or one of bad quality.
+    pub holds: bool,
+}
+
+impl Wanted<'_> {
+    /// Whether a value of this age is used.
+    fn is_young(&self, seconds: f64, rows: usize) -> bool {
+        seconds <= self.age.seconds.unwrap_or(0.0) && self.age.rows.is_none_or(|most| rows as u64 <= most)
+    }
 }
 
 /// The columns of a long table, by index.
@@ -225,6 +237,10 @@ fn entries(
     Ok((tags, entries, cells))
 }
 
+fn has_value(entry: &Entry) -> bool {
+    !matches!(cell(&entry.value, Marks::default()), Cell::Missing | Cell::NotFinite)
+}
+
 /// A row for each time of a decision.
 fn rows(
     entries: &[Entry],
@@ -237,14 +253,19 @@ fn rows(
     if !deciding.contains(&true) {
         deciding.fill(true);
     }
-    let mut last: Vec<Option<&Entry>> = vec![None; tags.len()];
+    // With the number of rows before it.
+    let mut last: Vec<Option<(&Entry, usize)>> = vec![None; tags.len()];
     let mut rows = Vec::new();
     for group in entries.chunk_by(|a, b| a.moment == b.moment) {
         for entry in group {
-            if last[entry.tag].is_some_and(|last| last.moment == entry.moment) {
+            if last[entry.tag].is_some_and(|(last, _)| last.moment == entry.moment) {
                 note(&mut counts.twice, entry.line);
             }
-            last[entry.tag] = Some(entry);
+            // An action is never held.
+            let is_action = wanted.actions.contains(&tags[entry.tag].as_str());
+            if is_action || !wanted.holds || has_value(entry) {
+                last[entry.tag] = Some((entry, rows.len()));
+            }
         }
         let Some(decision) = group.iter().rev().find(|entry| deciding[entry.tag]) else {
             counts.other_times += 1;
@@ -255,12 +276,11 @@ fn rows(
         record.push_field(decision.time.as_bytes());
         (0..others).for_each(|index| record.push_field(decision.others[index].as_bytes()));
         for (tag, entry) in last.iter().enumerate() {
-            let age = entry.map_or(f64::INFINITY, |entry| decision.moment - entry.moment);
             let used =
                 wanted.actions.contains(&tags[tag].as_str()) || wanted.names.contains(&tags[tag].as_str());
             let value = match entry {
-                Some(entry) if age <= wanted.hold_seconds.max(0.0) => {
-                    counts.held += u64::from(age > 0.0 && used);
+                Some((entry, row)) if wanted.is_young(decision.moment - entry.moment, rows.len() - row) => {
+                    counts.held += u64::from(decision.moment > entry.moment && used);
                     entry.value.as_str()
                 }
                 _ => {
@@ -292,8 +312,8 @@ impl Counts {
         }
         let mut notes = vec![Note::new("long-table", first, self.entries, sentence)];
         if self.held > 0 {
-            let sentence =
-                format!("{} values are a tag's last value, at most {} s old", self.held, wanted.hold_seconds);
+            let seconds = wanted.age.seconds.unwrap_or(0.0);
+            let sentence = format!("{} values are a tag's last value, at most {seconds} s old", self.held);
             notes.push(Note::new("held-values", first, self.held, sentence));
         }
         if self.absent > 0 {

@@ -38,6 +38,9 @@ pub struct Number {
     /// Its unit. Gymnasium's spaces have none; a process in Python may have them.
     #[serde(default = "pure")]
     pub unit: String,
+    /// Of an action: the environment rounds it to the nearest multiple of this.
+    #[serde(default)]
+    pub step: Option<f32>,
 }
 
 /// A signal. Missing parts are unknown.
@@ -104,8 +107,10 @@ pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
             .ordinarily(ordinary(number.low, number.high))
     };
     let choice = |named: &Named| Choice { name: named.name.clone(), description: named.description.clone() };
-    let axis =
-        |number: &Number| Axis::new(&number.name, &number.unit, number.low, number.high, &number.description);
+    let axis = |number: &Number| Axis {
+        step: number.step,
+        ..Axis::new(&number.name, &number.unit, number.low, number.high, &number.description)
+    };
     let signal = |(index, measured): (usize, &Measured)| {
         let Measured { name, description, unit, low, high, aggregate } = measured;
         // The reward is summed over an episode, like in Gymnasium's own statistics.

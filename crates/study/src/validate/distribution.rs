@@ -37,9 +37,8 @@ pub struct Distribution {
     /// The mean distance by which a value of the log must be moved, in the unit.
     #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub wasserstein: f64,
-    /// The same as a share of the log's standard deviation.
-    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
-    pub wasserstein_share: f64,
+    /// The same as a share of the log's standard deviation; absent if the column never changes in the log.
+    pub wasserstein_share: Option<f64>,
     /// Greatest difference of the cumulative shares, in [0, 1].
     #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub ks_distance: f64,
@@ -143,7 +142,8 @@ fn one(
         means: [mean(logged.iter().copied()), mean(simulated.iter().copied())],
         deviations: [deviation, sample_deviation(simulated)],
         wasserstein,
-        wasserstein_share: wasserstein / deviation.max(f64::MIN_POSITIVE),
+        wasserstein_share: Some(wasserstein / deviation.max(f64::MIN_POSITIVE))
+            .filter(|share| share.is_finite()),
         ks_distance: observed,
         // The observed order is one of the draws.
         p_value: f64::from(as_far + 1) / f64::from(SWAPS + 1),

@@ -21,9 +21,12 @@ pub fn chosen(log: &Log, steps_max: Option<u32>) -> Log {
     let capped = |episode: &LoggedEpisode| {
         let length = episode.rows.len().min(rows_max);
         let terminated = if length < episode.rows.len() { None } else { episode.terminated };
-        LoggedEpisode { rows: episode.rows.start..episode.rows.start + length, terminated }
+        LoggedEpisode { rows: episode.rows.start..episode.rows.start + length, terminated, ..episode.clone() }
     };
-    let all: Vec<LoggedEpisode> = log.episodes.iter().map(capped).collect();
+    // The simulator begins where an episode begins, so a piece from within an episode has no counterpart.
+    let begun = log.episodes.iter().filter(|episode| !episode.continued).map(capped);
+    let all: Vec<LoggedEpisode> = begun.collect();
+    let all = if all.is_empty() { log.episodes.iter().map(capped).collect() } else { all };
     let rows: usize = all.iter().map(|episode| episode.rows.len()).sum();
     let every = rows.div_ceil(ROWS_MAX).max(1);
     let mut chosen = Log {
@@ -101,7 +104,7 @@ mod tests {
                 log.probabilities.push(f64::NAN);
                 log.lines.push(row as u64 + 2);
             }
-            log.episodes.push(LoggedEpisode { rows: begin..begin + length, terminated: None });
+            log.episodes.push(LoggedEpisode { rows: begin..begin + length, ..LoggedEpisode::default() });
         }
         log
     }

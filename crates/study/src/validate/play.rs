@@ -47,7 +47,8 @@ pub fn play(decision: &Decision, logged: &Log, clone: Option<&Policy>, seed: u64
             Some(clone) => player.play(clone, &mut recorder)?,
         }
         for (own, ended) in recorder.played.iter().zip(recorder.ended) {
-            let episode = LoggedEpisode { rows: 0..own.rows(), terminated: ended };
+            let episode =
+                LoggedEpisode { rows: 0..own.rows(), terminated: ended, ..LoggedEpisode::default() };
             simulated.append_episode(own, &episode);
         }
     }

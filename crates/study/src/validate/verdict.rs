@@ -78,6 +78,14 @@ pub fn judge(validation: &mut Validation) {
     validation.sentence = sentence(validation);
 }
 
+/// Adds a reason before the others, and says so.
+pub fn add(validation: &mut Validation, reason: Reason) {
+    validation.reasons.insert(0, reason);
+    validation.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
+    validation.verdict = validation.reasons[0].verdict;
+    validation.sentence = sentence(validation);
+}
+
 fn about_the_log(validation: &Validation) -> Vec<Reason> {
     let rows = validation.audit.rows as f64;
     let errors = validation.audit.findings.iter().filter(|finding| finding.severity == Severity::Error);

@@ -1,0 +1,259 @@
+//! Constraints that cannot hold together: states of the process in which the active rules leave no action.
+//!
+//! A condition is an interval of one variable, and the spec bounds each variable, so the states in which some rules are
+//! active together are a box. Intervals have a number in common if each two of them do, so everything here is
+//! decided exactly, without a search over states.
+
+use crate::constraint::{Condition, Constraint, Effect, Subject};
+use crate::spec::{ActionSpace, Axis, Spec, behind_number};
+
+/// Rules that are active together in a state and leave no action there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contradiction {
+    /// Indices of the rules in the project file, ascending; at least one.
+    pub rules: Vec<usize>,
+    /// A state in which all of them are active: name, value and unit of each variable that they read.
+    pub state: Vec<(String, f32, String)>,
+}
+
+impl Contradiction {
+    /// The state as text, such as `wip = 30 parts and speed = 1.1`.
+    pub fn state_text(&self) -> String {
+        let value =
+            |(name, value, unit): &(String, f32, String)| format!("{name} = {value}{}", behind_number(unit));
+        self.state.iter().map(value).collect::<Vec<_>>().join(" and ")
+    }
+}
+
+/// How often a rule can be active, by the bounds of the process alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// In no state: its limits lie outside of the bounds.
+    Never,
+    /// In some states.
+    Sometimes,
+    /// In each state: the bounds lie between its limits.
+    Always,
+}
+
+/// The activity of each rule in the states of a process, in the order of the project file.
+pub fn activities(constraints: &[Constraint], spec: &Spec) -> Vec<Activity> {
+    let activity = |constraint: &Constraint| {
+        let Some(variable) = variable(&constraint.when.subject, spec) else { return Activity::Sometimes };
+        let bounds = bounds(variable, spec);
+        match conditioned(bounds, &constraint.when) {
+            active if active.is_empty() => Activity::Never,
+            active if active == bounds => Activity::Always,
+            _ => Activity::Sometimes,
+        }
+    };
+    constraints.iter().map(activity).collect()
+}
+
+/// Rules that leave no action in some state, if there are any. Rules that name something unknown are left out.
+pub fn contradiction(constraints: &[Constraint], spec: &Spec) -> Option<Contradiction> {
+    let rules: Vec<Rule<'_>> = constraints
+        .iter()
+        .enumerate()
+        .filter_map(|(index, constraint)| {
+            let variable = variable(&constraint.when.subject, spec)?;
+            let active = conditioned(bounds(variable, spec), &constraint.when);
+            (!active.is_empty()).then_some(Rule { index, variable, active, effect: &constraint.effect })
+        })
+        .collect();
+    let mut found = match &spec.action {
+        ActionSpace::Continuous { axes } => clips(&rules, axes)?,
+        ActionSpace::Discrete { .. } => choices(&rules, &spec.action.names())?,
+    };
+    found.sort_by_key(|rule| rule.index);
+    Some(Contradiction { rules: found.iter().map(|rule| rule.index).collect(), state: state(&found, spec) })
+}
+
+/// The bounds of the value that a rule reads, in its natural unit; `None` if the process has no such value.
+pub fn bounds_of(subject: &Subject, spec: &Spec) -> Option<(f32, f32)> {
+    let Span { low, high } = bounds(variable(subject, spec)?, spec);
+    Some((low, high))
+}
+
+/// The value that a condition reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variable {
+    Feature(usize),
+    Signal(usize),
+}
+
+/// A rule that some state activates.
+#[derive(Clone, Copy)]
+struct Rule<'a> {
+    index: usize,
+    variable: Variable,
+    /// The values that activate it, in the natural unit.
+    active: Span,
+    effect: &'a Effect,
+}
+
+/// The numbers from `low` to `high`, both included; empty if `low` is above `high`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Span {
+    low: f32,
+    high: f32,
+}
+
+impl Span {
+    fn is_empty(self) -> bool {
+        self.low > self.high
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self { low: self.low.max(other.low), high: self.high.min(other.high) }
+    }
+
+    /// A number of it: a round number near the middle, or without bounds on a side the number nearest to 0.
+    fn example(self) -> f32 {
+        let width = self.high - self.low;
+        if !width.is_finite() {
+            return 0.0_f32.max(self.low).min(self.high);
+        }
+        let middle = 0.5 * self.low + 0.5 * self.high;
+        let unit = 10.0_f64.powf((f64::from(width) / 4.0).log10().floor());
+        let round = ((f64::from(middle) / unit).round() * unit) as f32;
+        if round >= self.low && round <= self.high { round } else { middle.max(self.low).min(self.high) }
+    }
+}
+
+/// The variable of a subject, as the guard resolves it: a signal that has a feature's name is read from the observation.
+fn variable(subject: &Subject, spec: &Spec) -> Option<Variable> {
+    let feature = spec.observation.iter().position(|feature| feature.name == subject.name());
+    let signal = || spec.signals.iter().position(|signal| signal.name == subject.name());
+    match (feature, subject) {
+        (Some(feature), _) => Some(Variable::Feature(feature)),
+        (None, Subject::Signal(_)) => signal().map(Variable::Signal),
+        (None, Subject::Feature(_)) => None,
+    }
+}
+
+/// The bounds of a variable in its natural unit.
+fn bounds(variable: Variable, spec: &Spec) -> Span {
+    let (a, b) = match variable {
+        Variable::Feature(index) => {
+            let feature = &spec.observation[index];
+            (feature.natural(feature.low), feature.natural(feature.high))
+        }
+        Variable::Signal(index) => (spec.signals[index].low, spec.signals[index].high),
+    };
+    Span { low: a.min(b), high: a.max(b) }
+}
+
+/// The values within `bounds` that are above the one limit and below the other; the limits are excluded.
+fn conditioned(bounds: Span, when: &Condition) -> Span {
+    let low = when.above.map_or(f32::NEG_INFINITY, |above| (above as f32).next_up());
+    let high = when.below.map_or(f32::INFINITY, |below| (below as f32).next_down());
+    bounds.with(Span { low, high })
+}
+
+/// Whether two rules are active together in some state.
+fn meet(a: &Rule<'_>, b: &Rule<'_>) -> bool {
+    a.variable != b.variable || !a.active.with(b.active).is_empty()
+}
+
+/// A clip that leaves nothing of its axis, or two clips that are active together and exclude each other. Intervals of one
+/// axis that have nothing in common contain two that exclude each other.
+fn clips<'a>(rules: &[Rule<'a>], axes: &[Axis]) -> Option<Vec<Rule<'a>>> {
+    let limits = |rule: &Rule<'_>| match rule.effect {
+        Effect::Clip { action, low, high } => {
+            let index = axes.iter().position(|axis| axis.name == *action)?;
+            let span = |low, high| {
+                let (low, high) = axes[index].limits(low, high);
+                Span { low, high }
+            };
+            let own = span(low.map(|low| low as f32), high.map(|high| high as f32));
+            Some((index, own.with(span(Some(axes[index].low), Some(axes[index].high)))))
+        }
+        Effect::Forbid(_) => None,
+    };
+    for (later, rule) in rules.iter().enumerate() {
+        let Some((axis, own)) = limits(rule) else { continue };
+        if own.is_empty() {
+            return Some(vec![*rule]);
+        }
+        for earlier in &rules[..later] {
+            if let Some((_, other)) = limits(earlier).filter(|(of, _)| *of == axis)
+                && own.with(other).is_empty()
+                && meet(rule, earlier)
+            {
+                return Some(vec![*earlier, *rule]);
+            }
+        }
+    }
+    None
+}
+
+/// The search for rules that forbid every choice ends after this number of steps; no project written by people needs as many.
+const SEARCH_MAX: usize = 1_000_000;
+
+/// Rules that are active together and forbid every choice.
+fn choices<'a>(rules: &[Rule<'a>], names: &[&str]) -> Option<Vec<Rule<'a>>> {
+    let forbids = |rule: &Rule<'_>, name: &str| match rule.effect {
+        Effect::Forbid(forbidden) => forbidden.iter().any(|forbidden| forbidden == name),
+        Effect::Clip { .. } => false,
+    };
+    // For each choice the rules that forbid it, by their place in `rules`.
+    let against: Vec<Vec<usize>> = names
+        .iter()
+        .map(|name| (0..rules.len()).filter(|rule| forbids(&rules[*rule], name)).collect())
+        .collect();
+    if against.is_empty() {
+        return None;
+    }
+    let (mut chosen, mut steps) = (Vec::new(), SEARCH_MAX);
+    cover(rules, &against, &mut chosen, &mut steps)
+        .then(|| chosen.into_iter().map(|rule| rules[rule]).collect())
+}
+
+/// Extends `chosen`, which are active together, until they forbid every choice; `false` if they cannot.
+fn cover(rules: &[Rule<'_>], against: &[Vec<usize>], chosen: &mut Vec<usize>, steps: &mut usize) -> bool {
+    if *steps == 0 {
+        return false;
+    }
+    *steps -= 1;
+    // The choice for which the fewest rules are left comes first, so that a dead end shows early.
+    let mut next: Option<Vec<usize>> = None;
+    for rules_against in against {
+        if rules_against.iter().any(|rule| chosen.contains(rule)) {
+            continue;
+        }
+        let fits = |rule: &usize| chosen.iter().all(|other| meet(&rules[*rule], &rules[*other]));
+        let fitting: Vec<usize> = rules_against.iter().copied().filter(fits).collect();
+        if next.as_ref().is_none_or(|next| fitting.len() < next.len()) {
+            next = Some(fitting);
+        }
+    }
+    let Some(next) = next else { return true };
+    for rule in next {
+        chosen.push(rule);
+        if cover(rules, against, chosen, steps) {
+            return true;
+        }
+        chosen.pop();
+    }
+    false
+}
+
+/// A state in which all of these rules are active.
+fn state(rules: &[Rule<'_>], spec: &Spec) -> Vec<(String, f32, String)> {
+    let mut variables: Vec<(Variable, Span)> = Vec::new();
+    for rule in rules {
+        match variables.iter_mut().find(|(variable, _)| *variable == rule.variable) {
+            Some((_, span)) => *span = span.with(rule.active),
+            None => variables.push((rule.variable, rule.active)),
+        }
+    }
+    let named = |(variable, span): (Variable, Span)| {
+        let (name, unit) = match variable {
+            Variable::Feature(index) => (&spec.observation[index].name, &spec.observation[index].unit),
+            Variable::Signal(index) => (&spec.signals[index].name, &spec.signals[index].unit),
+        };
+        (name.clone(), span.example(), unit.clone())
+    };
+    variables.into_iter().map(named).collect()
+}

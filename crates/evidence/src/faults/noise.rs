@@ -1,0 +1,115 @@
+//! The size of a sensor's noise: a share of the feature's span, or of what the policy saw of it in training.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::disturbance::{Disturbance, Levels, SensorError, span};
+use setpoint_decision::spec::Feature;
+use setpoint_policy::Policy;
+
+/// Standard deviations of the values in training that count as the span of a feature without bounds: two on each side
+/// of the mean, 95 % of a normal distribution.
+pub const DEVIATIONS: f64 = 4.0;
+
+/// What 100 % of noise is for a feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoiseScale {
+    /// The feature.
+    pub feature: String,
+    /// Its unit.
+    pub unit: String,
+    /// The size that is 100 %, in this unit.
+    pub size: f64,
+    /// Whether the size is [`DEVIATIONS`] standard deviations of the values in training, because the feature has no bounds.
+    pub from_training: bool,
+}
+
+/// Features whose noise has no scale.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NoScale {
+    /// No bounds, and no statistics of a training.
+    #[error(
+        "noise has no scale for {without}: no bounds, and the policy keeps no statistics of its training. {advice}train with \
+         normalize_observation = true, or leave noise out with --noise 0"
+    )]
+    Features {
+        /// Their names.
+        without: String,
+        /// The features that do have a scale, as an advice; empty if there are none.
+        advice: String,
+    },
+    /// A name that the process does not have.
+    #[error("there is no feature `{name}`; features: {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// All names.
+        known: String,
+    },
+}
+
+/// The scale of the noise of each of the named features, or of all features without names.
+pub fn noise_scales(policy: &Policy, names: &[String]) -> Result<Vec<NoiseScale>, NoScale> {
+    let features = &policy.manifest.observation;
+    let known = |name: &&String| features.iter().all(|feature| feature.name != **name);
+    if let Some(name) = names.iter().find(known) {
+        let known: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
+        return Err(NoScale::Unknown { name: name.clone(), known: known.join(", ") });
+    }
+    let scales: Vec<(&Feature, Option<NoiseScale>)> = features
+        .iter()
+        .enumerate()
+        .filter(|(_, feature)| names.is_empty() || names.contains(&feature.name))
+        .map(|(index, feature)| (feature, scale(policy, index, feature)))
+        .collect();
+    let without: Vec<&str> = scales
+        .iter()
+        .filter(|(_, scale)| scale.is_none())
+        .map(|(feature, _)| feature.name.as_str())
+        .collect();
+    if without.is_empty() {
+        return Ok(scales.into_iter().filter_map(|(_, scale)| scale).collect());
+    }
+    let with: Vec<&str> = scales
+        .iter()
+        .filter(|(_, scale)| scale.is_some())
+        .map(|(feature, _)| feature.name.as_str())
+        .collect();
+    let advice = match with.is_empty() {
+        true => String::new(),
+        false => format!("Name the features with noise (--features {}), ", with.join(",")),
+    };
+    Err(NoScale::Features { without: without.join(", "), advice })
+}
+
+fn scale(policy: &Policy, index: usize, feature: &Feature) -> Option<NoiseScale> {
+    let seen = || policy.normalizer.as_ref().map(|seen| DEVIATIONS * seen.variance[index].sqrt());
+    let (size, from_training) = match span(feature) {
+        Some(span) => (f64::from(span), false),
+        None => (seen()?, true),
+    };
+    let size = size * f64::from(feature.scale.abs());
+    // A value that never moved in training gives no noise either.
+    (size > 0.0 && size.is_finite()).then(|| NoiseScale {
+        feature: feature.name.clone(),
+        unit: feature.unit.clone(),
+        size,
+        from_training,
+    })
+}
+
+/// The sensors' noise of one share of these scales.
+pub(super) fn sensors(share: f64, scales: &[NoiseScale]) -> Vec<Disturbance> {
+    let sensor = |size: f64, natural: bool, features: Vec<String>| Disturbance::Sensor {
+        error: SensorError::Noise,
+        size: Levels(vec![size]),
+        natural,
+        features,
+    };
+    let (seen, bounded): (Vec<_>, Vec<_>) = scales.iter().partition(|scale| scale.from_training);
+    let bounded: Vec<String> = bounded.into_iter().map(|scale| scale.feature.clone()).collect();
+    let mut sensors: Vec<Disturbance> =
+        seen.into_iter().map(|scale| sensor(share * scale.size, true, vec![scale.feature.clone()])).collect();
+    if !bounded.is_empty() {
+        sensors.insert(0, sensor(share, false, bounded));
+    }
+    sensors
+}

@@ -1,0 +1,220 @@
+//! `flexible-job-shop`: which job does which machine take next? An operation can be done by one of several machines, with a
+//! duration of its own on each; a job may have any number of operations.
+//!
+//! Each step schedules one operation (see [`dispatch`]): the action is a pair of job and machine, and all pairs but those
+//! of the conflict set are masked. An episode has one step for each operation and terminates with the whole schedule. The
+//! shop is an instance from a file or built in, one of several instances, or a random one (see [`generator`]): then each
+//! episode has another shop of the same size, and an evaluation has shops that no training saw.
+//!
+//! | signal | its sum over an episode |
+//! |---|---|
+//! | `makespan` | the makespan: growth of the end of the last operation scheduled |
+//! | `makespan_bound` | the makespan − the bound on it before anything is scheduled: growth of a lower bound |
+//! | `waiting` | time that jobs wait for a machine |
+//! | `idle` | time that machines stand idle before an operation |
+//! | `extra_duration` | time that operations take longer than on their fastest machines |
+//!
+//! The default reward is −1 × `makespan_bound`, as in `job-shop`.
+//!
+//! Reference: the optimum of Brandimarte's (1993) mk01; every schedule of small shops and the makespans of `job-shop`'s
+//! rules on shops without a choice of machines in `tests/flexible_job_shop.rs`.
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
+use setpoint_process::gantt::Bar;
+use setpoint_process::process::{Action, Outcome, Process};
+use setpoint_random::Stream;
+
+use dispatch::PartialSchedule;
+use generator::Generator;
+use instance::Instance;
+use observation::Layout;
+pub use open::open;
+
+pub mod dispatch;
+pub mod file;
+pub mod generator;
+pub mod instance;
+pub mod observation;
+mod open;
+pub mod rules;
+
+/// Its name in a project file.
+pub const KIND: &str = "flexible-job-shop";
+
+/// The unit of all times: the classical instances name no unit.
+const TIME: &str = "time";
+
+/// The shops of the episodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Shops {
+    /// Each episode draws one of these instances. All have one size, and there is at least one.
+    Given(Vec<Instance>),
+    /// Each episode has a random shop.
+    Random(Generator),
+}
+
+/// A shop and its present schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlexibleJobShop {
+    shops: Shops,
+    layout: Layout,
+    /// No schedule is longer.
+    work_max: f32,
+    /// This episode's instance.
+    instance: Instance,
+    schedule: PartialSchedule,
+    /// Scratch of the generator.
+    #[serde(skip)]
+    order: Vec<u32>,
+}
+
+impl FlexibleJobShop {
+    /// For instances of one size, or for random shops.
+    ///
+    /// # Panics
+    /// If there is no instance, or their numbers of jobs or of machines differ.
+    pub fn new(shops: Shops) -> Self {
+        let (layout, work_max, instance) = match &shops {
+            Shops::Given(instances) => {
+                let size = |instance: &Instance| (instance.jobs(), instance.machines);
+                let same = instances.windows(2).all(|pair| size(&pair[0]) == size(&pair[1]));
+                assert!(same, "one size of all instances");
+                let work = instances.iter().map(Instance::most_work).max().unwrap_or(0);
+                (Layout::of(instances), work, instances[0].clone())
+            }
+            Shops::Random(generator) => {
+                let mut instance = Instance::empty("random", generator.machines);
+                generator.generate(&mut Stream::new(0, "the first shop", 0), &mut Vec::new(), &mut instance);
+                (generator.layout(), generator.most_work(), instance)
+            }
+        };
+        let mut schedule = PartialSchedule::default();
+        schedule.begin(&instance);
+        let work_max = work_max.max(1) as f32;
+        Self { shops, layout, work_max, instance, schedule, order: Vec::new() }
+    }
+
+    /// This episode's instance.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// The schedule so far.
+    pub fn partial_schedule(&self) -> &PartialSchedule {
+        &self.schedule
+    }
+
+    /// Sizes and scales of the observation.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let Shops::Given(instances) = &self.shops else { return Vec::new() };
+        let optima = instances.iter().filter_map(|i| Some(format!("{} {}", i.name, i.optimum?)));
+        let optima: Vec<String> = optima.collect();
+        if optima.is_empty() {
+            return Vec::new();
+        }
+        vec![format!("Proven optimal makespans: {}.", optima.join(", "))]
+    }
+
+    fn choices(&self) -> Vec<Choice> {
+        let Layout { jobs, machines, .. } = self.layout;
+        let choice = |index: usize| {
+            let (job, machine) = (index / machines, index % machines);
+            Choice {
+                name: format!("job_{job}_on_machine_{machine}"),
+                description: format!("machine {machine} takes job {job} next"),
+            }
+        };
+        (0..jobs * machines).map(choice).collect()
+    }
+}
+
+impl Process for FlexibleJobShop {
+    fn spec(&self) -> Spec {
+        let total = |name: &str, description: &str| {
+            Signal::new(name, TIME, 0.0, self.work_max, description).summarised_by(Aggregate::Total)
+        };
+        Spec {
+            kind: KIND.to_owned(),
+            summary: "choose the next pair of job and machine, for the least makespan".to_owned(),
+            source: "Brandimarte 1993; conflict sets after Giffler & Thompson 1960; random shops after Song et al. 2022"
+                .to_owned(),
+            observation: self.layout.features(),
+            action: ActionSpace::Discrete { choices: self.choices() },
+            masked: true,
+            deterministic: matches!(&self.shops, Shops::Given(instances) if instances.len() == 1),
+            signals: vec![
+                total("makespan", "growth of the end of the schedule; in all, the makespan"),
+                total(
+                    "makespan_bound",
+                    "growth of the least possible makespan; in all, the makespan minus the first bound",
+                ),
+                total("waiting", "time that the chosen job waited for the machine"),
+                total("idle", "time that the machine was idle before the chosen job"),
+                total("extra_duration", "duration of the operation minus its duration on its fastest machine"),
+            ],
+            reward: vec![("makespan_bound".to_owned(), -1.0)],
+            notes: self.notes(),
+            ..Spec::default()
+        }
+    }
+
+    fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+        match &self.shops {
+            Shops::Given(instances) if instances.len() > 1 => {
+                let present = random.below(instances.len() as u32) as usize;
+                self.instance.copy_from(&instances[present]);
+            }
+            Shops::Given(_) => {}
+            Shops::Random(generator) => generator.generate(random, &mut self.order, &mut self.instance),
+        }
+        self.schedule.begin(&self.instance);
+        self.layout.observe(&self.instance, &self.schedule, observation);
+        signals.fill(0.0);
+    }
+
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        _random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
+        let Self { layout, instance, schedule, .. } = self;
+        let (job, machine) = (action.choice() / layout.machines, action.choice() % layout.machines);
+        let (makespan, bound) = (schedule.makespan, schedule.bound);
+        let (ready, free) = (schedule.ready[job], schedule.free[machine]);
+        let scheduled = schedule.take(instance, job, machine);
+        let operation = instance.job(job).start + scheduled.operation;
+        // Whole numbers below 2²⁴: exact.
+        signals[0] = (schedule.makespan - makespan) as f32;
+        signals[1] = (schedule.bound - bound) as f32;
+        signals[2] = (scheduled.start - ready) as f32;
+        signals[3] = (scheduled.start - free) as f32;
+        signals[4] = (scheduled.end - scheduled.start - instance.shortest(operation)) as f32;
+        layout.observe(instance, schedule, observation);
+        if schedule.is_complete(instance) { Outcome::Terminated } else { Outcome::Running }
+    }
+
+    fn mask(&self, allowed: &mut [bool]) {
+        allowed.copy_from_slice(&self.schedule.in_conflict);
+        // A finished schedule is reset before the next decision, so its mask is not needed.
+        if self.schedule.is_complete(&self.instance) {
+            allowed.fill(true);
+        }
+    }
+
+    fn schedule(&self) -> Vec<Bar> {
+        let bar = |scheduled: dispatch::Scheduled| Bar {
+            row: format!("machine_{}", scheduled.machine),
+            label: format!("job_{}", scheduled.job),
+            start: scheduled.start as f32,
+            end: scheduled.end as f32,
+        };
+        self.schedule.scheduled(&self.instance).map(bar).collect()
+    }
+}

@@ -1,0 +1,117 @@
+"""What an environment gives that its interface does not allow: the message names the method, the value and the remedy."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+from setpoint._host import EnvironmentFailed, EnvironmentHost
+from setpoint._spaces import UNBOUNDED, Actions, Observations, Unexpected, UnsupportedSpace, allowed_choices
+
+GREATEST = float(np.finfo(np.float32).max)
+
+
+class Valve(gym.Env):
+    """Three positions, four steps. `reset_result` replaces the result of a reset, `masks` gives masks step by step."""
+
+    def __init__(self, width=2, reset_result=None, masks=None, info=None):
+        self.observation_space = spaces.Box(0.0, 1.0, (width,), np.float32)
+        self.action_space = spaces.Discrete(3)
+        self.width, self.reset_result, self.masks, self.info = width, reset_result, masks, info
+        if masks is not None:
+            self.action_masks = lambda: self.masks[self.steps]
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        seen = np.full(self.width, 0.5, np.float32)
+        return (seen, {}) if self.reset_result is None else self.reset_result(seen)
+
+    def step(self, action):
+        self.steps += 1
+        info = {} if self.info is None else self.info
+        return np.full(self.width, 0.25, np.float32), 1.0, False, self.steps >= 4, info
+
+
+def failure(environment, steps=3, **options):
+    with pytest.raises(EnvironmentFailed) as failed:
+        host = EnvironmentHost([lambda: environment], **options)
+        host.reset(0, 7)
+        for _ in range(steps):
+            host.step(None)
+    return failed.value.reason
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+def test_a_reset_without_info_is_a_fault_of_reset_whatever_the_length_of_its_observation(width):
+    for masked in (None, False):
+        reason = failure(Valve(width, lambda seen: seen), masked=masked)
+        assert reason.startswith("`reset` gave a ndarray; expected two values: the observation, and info as a dict")
+
+
+def test_other_results_of_a_reset_are_named():
+    assert "`reset` gave 3 values" in failure(Valve(reset_result=lambda seen: (seen, {}, 0)))
+    assert "of which the second is a float" in failure(Valve(reset_result=lambda seen: (seen, 0.5)))
+    assert "`reset` gave None" in failure(Valve(reset_result=lambda seen: None))
+
+
+def test_a_reset_without_seed_or_options_is_named():
+    class Bare(Valve):
+        def reset(self):
+            return super().reset()
+
+    class WithoutOptions(Valve):
+        def reset(self, seed=None):
+            return super().reset(seed=seed)
+
+    reason = failure(Bare())
+    assert "`reset` takes no seed" in reason and "expected `reset(self, *, seed=None, options=None)`" in reason
+    limited = gym.wrappers.TimeLimit(WithoutOptions(), 3)
+    assert "`reset` takes no seed" in failure(limited)
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf, 0.3, -1.0, 2.0])
+def test_masks_are_zeros_and_ones(strange):
+    masks = [np.ones(3), np.array([1.0, strange, 0.0]), np.ones(3)]
+    assert f"the action mask held {strange}; expected zeros and ones" in failure(Valve(masks=masks))
+    actions = Actions(spaces.MultiDiscrete([2, 3]))
+    row = np.zeros(6, np.uint8)
+    with pytest.raises(Unexpected, match="zeros and ones"):
+        allowed_choices([1, 1, strange, 1, 1], actions, row)
+
+
+def test_masks_of_every_type_are_read():
+    actions = Actions(spaces.Discrete(3))
+    for kind in (bool, np.int8, np.int64, np.float32, np.float64):
+        row = np.zeros(3, np.uint8)
+        allowed_choices(np.array([1, 0, 1], kind), actions, row)
+        assert row.tolist() == [1, 0, 1]
+
+
+def test_a_mask_that_allows_nothing_is_the_environments_own():
+    masks = [np.ones(3, bool), np.zeros(3, bool), np.ones(3, bool)]
+    assert "the action mask allows no choice" in failure(Valve(masks=masks))
+
+
+def test_a_mask_method_that_fails_is_named():
+    environment = Valve(masks=[])
+    assert "`action_masks` raised IndexError" in failure(environment)
+
+
+def test_info_that_is_no_dict_is_named():
+    assert "info was a list; expected a dict" in failure(Valve(info=[1]), signals=["flow"])
+
+
+@pytest.mark.parametrize("bound", [GREATEST, 1e30, 1e300, np.inf])
+def test_bounds_of_the_greatest_numbers_are_none(bound):
+    dtype = np.float64 if bound == 1e300 else np.float32
+    with pytest.raises(UnsupportedSpace, match="the action space has no bounds: number 1 "):
+        Actions(spaces.Box(np.array([-1.0, -bound], dtype), np.array([1.0, 1.0], dtype), dtype=dtype))
+    observations = Observations(spaces.Box(-bound, bound, (1,), dtype))
+    assert (observations.low[0], observations.high[0]) == (-np.float32(UNBOUNDED), np.float32(UNBOUNDED))
+    Actions(spaces.Box(-1e29, 1e29, (1,), np.float32))
+
+
+def test_whole_numbers_are_rounded_by_the_environment():
+    whole = Actions(spaces.Box(0, 9, (2,), np.int32))
+    assert [axis["step"] for axis in whole.axes] == [1.0, 1.0]
+    assert "step" not in Actions(spaces.Box(0, 9, (2,), np.float32)).axes[0]
