@@ -94,6 +94,10 @@ fn rows_of_bad_quality_are_left_out() {
     let found = finding(&reading, "bad-quality");
     assert_eq!((found.line, found.count), (Some(3), 2));
     assert!(found.sentence.contains("1 × \"Bad\", 1 × \"24\""), "{}", found.sentence);
+    let left_out = &reading.log.left_out;
+    assert_eq!((left_out.bad_quality, left_out.rows), (2, 0));
+    assert_eq!(left_out.sentence("line").unwrap(), "2 rows left out by `quality` of [data]");
+    assert!(reading.log.episodes[0].cut && reading.log.episodes[1].continued);
     let reading = good(text, &["data.quality=Quality", "data.quality_good=[\"bad\"]"]);
     assert_eq!(reading.log.lines, [2, 3, 5]);
     // Without the key these columns have no meaning, and need no names of their own.
@@ -192,7 +196,8 @@ fn a_long_table_becomes_a_row_per_decision() {
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     let is =
         |reading: &Reading, index, values: &[f32]| assert_eq!(bits(&features(reading, index)), bits(values));
-    is(&exact, 0, &[4.1, 4.2, f32::NAN, 4.4]);
+    // A row with a missing cell is left out.
+    is(&exact, 0, &[4.1, f32::NAN, f32::NAN, f32::NAN]);
     is(&exact, 1, &[900.0, f32::NAN, f32::NAN, f32::NAN]);
     assert_eq!(finding(&exact, "long-table").count, 11);
     let absent = finding(&exact, "absent-values");
@@ -203,8 +208,34 @@ fn a_long_table_becomes_a_row_per_decision() {
     assert_eq!(finding(&exact, "bad-quality").line, Some(9));
     // With an age limit the last value holds: the level of 06:01:30 for 06:02, not for 06:09.
     let held = long(&["data.hold_seconds=90"]);
-    is(&held, 1, &[900.0, 900.0, 950.0, f32::NAN]);
+    is(&held, 0, &[4.1, 4.2, f32::NAN, f32::NAN]);
+    is(&held, 1, &[900.0, 900.0, f32::NAN, f32::NAN]);
     assert_eq!(finding(&held, "held-values").count, 2);
+    assert_eq!([exact.audit.left_out.rows, held.audit.left_out.rows], [3, 2]);
+    // `missing = "hold"` passes over the bad value of 06:02, with the same greatest age.
+    let passed = long(&["data.missing=hold", "data.hold_seconds=90"]);
+    is(&passed, 0, &[4.1, 4.2, 4.2, f32::NAN]);
+    is(&passed, 1, &[900.0, 900.0, 950.0, f32::NAN]);
+    assert_eq!((finding(&passed, "held-values").count, passed.audit.left_out.rows), (3, 1));
+    // The level of 06:01:30 is one row old at 06:09; the limits of rows and of seconds both apply.
+    let both = |rows: &str| long(&["data.missing=hold", "data.hold_seconds=600", rows]);
+    is(&both("data.hold_rows=1"), 1, &[900.0, 900.0, 950.0, 950.0]);
+    // Without seconds, a value between two rows belongs to neither.
+    let rows = long(&["data.missing=hold", "data.hold_rows=1"]);
+    is(&rows, 1, &[900.0, 900.0, f32::NAN, f32::NAN]);
+}
+
+/// `hold_seconds` has a meaning in a table of tags, and with `missing = "hold"`; elsewhere it would do nothing.
+#[test]
+fn an_age_without_anything_to_hold_is_refused() {
+    let text = "time,pressure,level,action\n0,4.1,900,keep\n1,4.2,,keep\n2,4.3,902,keep\n";
+    let error = read_text(text, &["data.hold_seconds=5"]).unwrap_err().to_string();
+    assert!(
+        error.contains("`hold_seconds` of [data] holds no value: the log is no table of tags"),
+        "{error}"
+    );
+    let held = good(text, &["data.hold_seconds=5", "data.missing=hold"]);
+    assert_eq!(features(&held, 1), [900.0, 900.0, 902.0]);
 }
 
 #[test]
