@@ -48,14 +48,47 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A figure of the policy against the same figure of a baseline, on the same episodes.
+
+    :ivar name: ``return``, ``terminated`` or a signal
+    :ivar unit: its unit; ``%`` for shares, ``reward`` for returns
+    :ivar better: ``lower`` or ``higher``; ``None`` if either can be better
+    :ivar difference: the policy's figure minus the baseline's; ``None`` if it is no finite number
+    :ivar lift_percent: by how much the policy is better, in percent of the baseline's magnitude; ``None`` if the interval of
+        the baseline's figure does not stay away from 0
+    """
+
+    name: str
+    unit: str
+    better: str | None
+    policy: Estimate | None
+    baseline: Estimate | None
+    difference: Estimate | None
+    lift_percent: Estimate | None
+
+    def __str__(self) -> str:
+        lift = "" if self.lift_percent is None else f", better by {self.lift_percent} %"
+        return f"{self.name} {_text(self.policy)}, baseline {_text(self.baseline)}, difference {_text(self.difference)}{lift}"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The policy against a baseline, on the same episodes.
 
-    :ivar lift_percent: difference of reward per step, in percent of the baseline's; ``None`` if that is 0
+    :ivar headline: the figure of the headline: the return, or a signal that the project names; ``None`` in evidence of Setpoint
+        before 2026-11-29
+    :ivar terminated: the share of episodes that the process ended
+    :ivar safety: the signals of ``[safety]``
+    :ivar lift_percent: difference of reward per step, in percent of the baseline's; ``None`` if the baseline's interval does
+        not stay away from 0
     :ivar probability_of_improvement: probability that an episode of the policy returns more than one of the baseline
     """
 
     baseline: str
+    headline: Compared | None
+    terminated: Compared | None
+    safety: dict[str, Compared]
     difference_per_step: Estimate
     lift_percent: Estimate | None
     probability_of_improvement: Estimate
@@ -85,8 +118,8 @@ class Evaluation:
         )
 
     def __str__(self) -> str:
-        lines = [f"{subject.name}: {subject.reward_per_step} per step" for subject in (self.policy, *self.baselines)]
-        lines += [f"against {other.baseline}: lift {_percent(other.lift_percent)}" for other in self.comparisons]
+        lines = [f"{subject.name}: return {subject.episode_return}" for subject in (self.policy, *self.baselines)]
+        lines += [f"against {other.baseline}: {other.headline}" for other in self.comparisons if other.headline is not None]
         return "\n".join(lines)
 
 
@@ -96,8 +129,19 @@ def _estimate(mean: float | None, interval: dict[str, float | None]) -> Estimate
     return Estimate(mean, low, high)
 
 
-def _percent(estimate: Estimate | None) -> str:
-    return "–" if estimate is None else f"{estimate} %"
+def _text(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else str(estimate)
+
+
+def _maybe(found: dict[str, Any] | None) -> Estimate | None:
+    return None if found is None else _estimate(found["mean"], found["interval"])
+
+
+def _compared(found: dict[str, Any] | None) -> Compared | None:
+    if found is None:
+        return None
+    figures = {name: _maybe(found[name]) for name in ("policy", "baseline", "difference", "lift_percent")}
+    return Compared(name=found["name"], unit=found["unit"], better=found["better"], **figures)
 
 
 def _subject(found: dict[str, Any]) -> Subject:
@@ -115,10 +159,14 @@ def _subject(found: dict[str, Any]) -> Subject:
 
 
 def _comparison(found: dict[str, Any]) -> Comparison:
-    # A baseline whose reward is 0 has no percent.
+    # A baseline around 0 has no percent.
     lift = found["lift_percent"]
+    safety = (_compared(signal) for signal in found.get("safety", []))
     return Comparison(
         baseline=found["baseline"],
+        headline=_compared(found.get("headline")),
+        terminated=_compared(found.get("terminated")),
+        safety={signal.name: signal for signal in safety if signal is not None},
         difference_per_step=_estimate(found["difference_per_step"], found["difference_interval"]),
         lift_percent=None if lift is None else _estimate(lift, found["lift_interval_percent"]),
         probability_of_improvement=_estimate(found["probability_of_improvement"], found["probability_interval"]),

@@ -31,7 +31,10 @@ def test_a_project_is_trained_evaluated_and_shown(tmp_path, projects):
     assert run.evaluation == evaluation
     assert evaluation.policy.reward_per_step.low <= evaluation.policy.reward_per_step.mean
     assert {baseline.name for baseline in evaluation.baselines} >= {"random"}
-    assert "throughput_uph" in evaluation.policy.signals and "lift" in str(evaluation)
+    assert "throughput_uph" in evaluation.policy.signals and "difference" in str(evaluation)
+    against = evaluation.comparisons[-1]
+    assert against.headline.name == "return" and against.safety.keys() == {"failure_prob", "micro_stops"}
+    assert against.safety["micro_stops"].better == "lower" and against.terminated.unit == "%"
     assert "<iframe" in run._repr_html_()
     assert run.policy.manifest["algorithm"] == "ppo"
 

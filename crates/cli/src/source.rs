@@ -16,6 +16,7 @@ use toml::Value;
 use crate::arguments::RunArguments;
 use crate::output::{Failure, Output};
 use crate::preparing;
+use crate::target::is_policy_file;
 
 /// Tables that do not change what a policy does, only how it was found.
 const OF_THE_TRAINING: [&str; 3] = ["train", "tune", "data"];
@@ -125,7 +126,8 @@ impl Difference {
 
 /// The project file of a run as it is today: the file that was named, or the one that the run began from.
 fn project_today(folder: &RunFolder, marker: Option<&Marker>, arguments: &RunArguments) -> Option<PathBuf> {
-    if folder.path != arguments.run {
+    // A policy file was taken for its run.
+    if folder.path != arguments.run && !is_policy_file(&arguments.run) {
         return Some(arguments.run.clone());
     }
     let recorded = marker?.project.folder.as_ref()?;

@@ -83,6 +83,19 @@ fn the_report_opens_without_complaint_and_fits_a_phone() {
             assert!(dom.contains("<svg") && dom.contains("How this result was obtained"), "{name}");
             assert_eq!(dom.contains("<h2>Weights</h2>"), name.ends_with("reinforce"));
         }
+        if name == "assembly-line" {
+            // The first lines hold every requirement; the gate's baseline, listed last, stands next to the policy.
+            let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+            let header = page.split_once("</header>").unwrap().0;
+            for requirement in
+                ["required lift: at least", "failures: ", "safety: failure_prob", "safety: micro_stops"]
+            {
+                assert!(header.contains(requirement), "{header}");
+            }
+            let places =
+                ["policy</th>", "heuristic</th>", "random</th>"].map(|name| page.find(name).unwrap());
+            assert!(places.is_sorted(), "{places:?}");
+        }
         let (dom, console) = open(&browser, &frame, 1200, false);
         assert_eq!(console, "", "{name}");
         assert!(

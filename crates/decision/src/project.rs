@@ -142,7 +142,7 @@ impl Project {
         }
         let data = data::read(&top.table("data")?)?;
         let train = train::read(&top.table("train")?)?;
-        let evaluate = evaluate::read(&top.table("evaluate")?, curriculum.as_ref())?;
+        let evaluate = evaluate::read(&top.table("evaluate")?, curriculum.as_ref(), &safety)?;
         let tuning = tuning::read(&top.table("tune")?)?;
         top.finish()?;
         let folder = PathBuf::new();

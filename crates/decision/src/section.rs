@@ -379,6 +379,11 @@ impl<'a> Section<'a> {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Text(_)))
     }
 
+    /// Whether the value of a key is `true` or `false`.
+    pub fn is_boolean(&self, key: &str) -> bool {
+        self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::Boolean(_)))
+    }
+
     /// Whether the value of a key is a list.
     pub fn is_list(&self, key: &str) -> bool {
         self.node.and_then(|node| node.get(key)).is_some_and(|node| matches!(node.value, Value::List(_)))

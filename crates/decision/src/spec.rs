@@ -21,6 +21,9 @@ pub struct Spec {
     pub deterministic: bool,
     /// The measurements of each step, in order. A signal that has a feature's name is that feature's natural value.
     pub signals: Vec<Signal>,
+    /// What it means that the process ends an episode.
+    #[serde(default)]
+    pub termination: Termination,
     /// Steps after which an episode is truncated, unless the project file says otherwise.
     pub max_steps: Option<u32>,
     /// The reward that the source of the process uses: the default of `setpoint new`.
@@ -45,6 +48,19 @@ pub const UNBOUNDED_FROM: f32 = 1e30;
 pub fn is_bounded(low: f32, high: f32) -> bool {
     // A NaN is no bound.
     low.abs() < UNBOUNDED_FROM && high.abs() < UNBOUNDED_FROM
+}
+
+/// What it means that a process ends an episode before its last step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Termination {
+    /// The process does not say.
+    #[default]
+    Unstated,
+    /// A failure: the pole has fallen, the line has stopped.
+    Failure,
+    /// The goal, or the end of the work: the tip is up, the schedule is complete.
+    Goal,
 }
 
 /// A unit after a number, with a space before it; empty for pure numbers.
@@ -257,6 +273,11 @@ impl Signal {
     pub fn new(name: &str, unit: &str, low: f32, high: f32, description: &str) -> Self {
         let (name, unit, description) = (name.to_owned(), unit.to_owned(), description.to_owned());
         Self { name, unit, description, low, high, aggregate: Aggregate::Mean }
+    }
+
+    /// The unit of its summary: `%` for a share.
+    pub fn summary_unit(&self) -> &str {
+        if self.aggregate == Aggregate::Share { "%" } else { &self.unit }
     }
 
     /// The same with another summary.

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Parameter, Signal, Spec};
+use setpoint_decision::spec::{
+    ActionSpace, Aggregate, Axis, Choice, Feature, Parameter, Signal, Spec, Termination,
+};
 
 fn features() -> Vec<Feature> {
     let feature = |(name, unit, scale, offset): (String, &str, f32, f32)| Feature {
@@ -69,6 +71,7 @@ fn spec() -> Spec {
         ]
         .map(signal)
         .to_vec(),
+        termination: Termination::Failure,
         max_steps: Some(100),
         reward: vec![],
         on_terminated: 0.0,

@@ -89,6 +89,11 @@ seed = 7
 baselines = ["random", "heuristic"]
 against = "random"
 required_lift_percent = 2.0
+headline = "failure_prob"
+headline_better = "lower"
+required_lift = "0.5 1"
+allow_more_failures = 2.5
+termination = "failure"
 deterministic = false
 level = "clean"
 disturbed = false
@@ -167,5 +172,7 @@ fn a_key_is_read_in_one_file() {
 }
 
 /// Files of tables of which a project may have several: their keys are not listed here, and some have the names of
-/// others. `project.rs` names tables, of which `reward` is a key elsewhere.
-const SHARED: &[&str] = &["scenario.rs", "preference.rs", "disturbance.rs", "constraint.rs", "project.rs"];
+/// others. `project.rs` names tables, of which `reward` is a key elsewhere; `process_choice.rs` reads `max_steps` of `[process]`, and
+/// `[evaluate]` has its own.
+const SHARED: &[&str] =
+    &["scenario.rs", "preference.rs", "disturbance.rs", "constraint.rs", "project.rs", "process_choice.rs"];

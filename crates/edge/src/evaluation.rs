@@ -1,9 +1,12 @@
 //! The command `eval`: the tables of an evaluation, and its gate.
 
 use clap::Args;
+use serde::Serialize;
 use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Evaluation, Subject, breaks};
 use setpoint_evidence::gate::{self, Gate};
+use setpoint_evidence::headline::headline;
+use setpoint_statistics::versus::Estimate;
 use setpoint_statistics::{Interval, Summary};
 
 use crate::output::{Output, Status, number, table};
@@ -26,22 +29,42 @@ impl EvaluationArguments {
     }
 }
 
-/// Prints whether the evaluation proves the required lift.
-pub fn gate(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Status {
-    if let Some(sentence) = gate::sentence(evaluation, decision) {
-        output.line(format!("\n{sentence}"));
+/// The result of an evaluation for people and for programs.
+#[derive(Serialize)]
+pub struct Verdict {
+    /// Policy and gate's baseline in sentences; absent without a baseline.
+    pub headline: Option<String>,
+    /// Every requirement of the project; absent if it requires nothing.
+    pub gate: Option<Gate>,
+}
+
+impl Verdict {
+    /// Of an evaluation; prints it.
+    pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Self {
+        let verdict =
+            Self { headline: headline(evaluation, decision), gate: gate::gate(evaluation, decision) };
+        if let Some(headline) = &verdict.headline {
+            output.line(format!("\n{headline}"));
+        }
+        if let Some(Gate { passed, findings }) = &verdict.gate {
+            let mark = |passed: bool| if passed { "✓" } else { "✗" };
+            output.line(format!("{} gate {}", mark(*passed), if *passed { "passed" } else { "failed" }));
+            for finding in findings {
+                output.line(format!("  {} {}", mark(finding.passed), finding.sentence));
+            }
+        }
+        verdict
     }
-    let Some(Gate { required_lift_percent, passed }) = gate::gate(evaluation, decision) else {
-        return Status::Done;
-    };
-    let word = if passed { "✓ gate passed" } else { "✗ gate failed" };
-    output.line(format!("{word}: the whole interval of the lift must be at least {required_lift_percent} %"));
-    if passed { Status::Done } else { Status::GateFailed }
+
+    /// The exit status of the command.
+    pub fn status(&self) -> Status {
+        if self.gate.as_ref().is_none_or(|gate| gate.passed) { Status::Done } else { Status::GateFailed }
+    }
 }
 
 /// The tables of an evaluation.
-pub fn show(evaluation: &Evaluation, output: &Output) {
-    let columns = Columns::new(evaluation);
+pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) {
+    let columns = Columns { subjects: gate::subjects(evaluation, decision) };
     output.line(format!(
         "{} episodes × {} seed(s), the same for all; 95 % bootstrap intervals",
         evaluation.episodes_per_seed,
@@ -50,28 +73,25 @@ pub fn show(evaluation: &Evaluation, output: &Output) {
     for subject in &columns.subjects {
         output.line(format!("  {}: {}", subject.name, subject.description));
     }
-    for table in [columns.figures(evaluation), columns.reward_terms(evaluation), columns.actions(evaluation)]
+    for table in
+        [columns.figures(evaluation, decision), columns.reward_terms(evaluation), columns.actions(evaluation)]
     {
         output.line(format!("\n{table}"));
     }
     if !evaluation.comparisons.is_empty() {
-        output.line(format!("\n{}", comparisons(evaluation)));
+        output.line(format!("\n{}", comparisons(evaluation, decision)));
     }
     if evaluation.seeds.len() > 1 {
         output.line(format!("\n{}", columns.seeds(evaluation)));
     }
 }
 
-/// The policy and its baselines: one column each.
+/// The policy, the gate's baseline, and the other baselines: one column each.
 struct Columns<'e> {
     subjects: Vec<&'e Subject>,
 }
 
 impl<'e> Columns<'e> {
-    fn new(evaluation: &'e Evaluation) -> Self {
-        Self { subjects: std::iter::once(&evaluation.policy).chain(&evaluation.baselines).collect() }
-    }
-
     fn row(&self, name: impl Into<String>, cell: impl Fn(&Subject) -> String) -> Vec<String> {
         std::iter::once(name.into()).chain(self.subjects.iter().map(|subject| cell(subject))).collect()
     }
@@ -83,17 +103,18 @@ impl<'e> Columns<'e> {
     }
 
     /// Rewards, lengths, signals, constraints.
-    fn figures(&self, evaluation: &Evaluation) -> String {
+    fn figures(&self, evaluation: &Evaluation, decision: &Decision) -> String {
         const SPREAD: &str = "  sd · median · IQM";
         let mut rows = vec![
-            self.row("reward per step", |s| mean(&s.reward_per_step)),
-            self.row(SPREAD, |s| spread(&s.reward_per_step)),
             self.row("return per episode", |s| mean(&s.episode_return)),
             self.row(SPREAD, |s| spread(&s.episode_return)),
+            self.row("reward per step", |s| mean(&s.reward_per_step)),
+            self.row(SPREAD, |s| spread(&s.reward_per_step)),
             self.row("steps per episode", |s| number(s.episode_steps.mean)),
             self.row("terminated (% of episodes)", |s| number(s.terminated_percent)),
         ];
-        for (index, signal) in evaluation.policy.signals.iter().enumerate() {
+        for index in gate::signals(evaluation, decision) {
+            let signal = &evaluation.policy.signals[index];
             let name = format!("{} ({})", signal.name, signal.unit);
             rows.push(self.row(name, |s| with_interval(s.signals[index].mean, s.signals[index].interval)));
         }
@@ -142,23 +163,29 @@ impl<'e> Columns<'e> {
     }
 }
 
-fn comparisons(evaluation: &Evaluation) -> String {
-    let rows: Vec<Vec<String>> = evaluation
-        .comparisons
-        .iter()
+/// The policy against each baseline, the gate's first: the headline's figure, then reward per step.
+fn comparisons(evaluation: &Evaluation, decision: &Decision) -> String {
+    let found = gate::comparisons(evaluation, decision);
+    let name =
+        found.first().and_then(|found| found.headline.as_ref()).map_or("headline", |found| &found.name);
+    let estimate = |estimate: Option<Estimate>, unit: &str| match estimate {
+        Some(found) => format!("{}{unit}", with_interval(found.mean, found.interval)),
+        None => number(f64::NAN),
+    };
+    let rows: Vec<Vec<String>> = found
+        .into_iter()
         .map(|c| {
+            let headline = c.headline.as_ref();
             vec![
                 format!("policy against {}", c.baseline),
+                estimate(headline.and_then(|found| found.difference), ""),
+                estimate(headline.and_then(|found| found.lift_percent), " %"),
                 with_interval(c.difference_per_step, c.difference_interval),
-                match (c.lift_percent, c.lift_interval_percent) {
-                    (Some(lift), Some(interval)) => format!("{} %", with_interval(lift, interval)),
-                    _ => "–".to_owned(),
-                },
                 with_interval(c.probability_of_improvement, c.probability_interval),
             ]
         })
         .collect();
-    table(&["", "reward per step", "lift", "P(improvement)"], &rows)
+    table(&["", &format!("{name}, difference"), "lift", "reward per step", "P(improvement)"], &rows)
 }
 
 fn mean(summary: &Summary) -> String {

@@ -19,6 +19,7 @@ pub mod output;
 pub mod recommendation;
 
 use arguments::{Arguments, Command, Eval, Recommend};
+use evaluation::Verdict;
 use output::{Failure, Output, Status};
 
 /// A whole program: the commands of `setpoint-edge` over the kinds of process in `registry`.
@@ -46,11 +47,17 @@ fn eval(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Status
         Decision::load(&arguments.project, &arguments.evaluation.overrides(), registry, &mut |_| {})?;
     fits(&policy, &decision)?;
     let found = evaluate(&decision, &policy, arguments.evaluation.seeds)?;
-    evaluation::show(&found, output);
-    let status = evaluation::gate(&found, &decision, output);
-    let body = json!({ "policy": arguments.policy, "policy_hash": policy.hash(), "evaluation": found });
-    output.document("eval", status, body);
-    Ok(status)
+    evaluation::show(&found, &decision, output);
+    let verdict = Verdict::show(&found, &decision, output);
+    let body = json!({
+        "policy": arguments.policy,
+        "policy_hash": policy.hash(),
+        "headline": verdict.headline,
+        "gate": verdict.gate,
+        "evaluation": found,
+    });
+    output.document("eval", verdict.status(), body);
+    Ok(verdict.status())
 }
 
 fn recommend(arguments: &Recommend, registry: &Registry, output: &Output) -> Result<Status, Failure> {

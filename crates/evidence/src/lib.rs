@@ -4,7 +4,8 @@
 //! * [`player`] – the one loop in which a decider plays; its observers measure. [`deciders`] – deciders by name
 //! * [`environments`] – processes for learning, with reward, constraints and the sums for logs
 //! * [`progression`] – the levels of a curriculum during a training
-//! * [`mod@evaluate`] – the policy against its baselines, [`mod@gate`] – whether the evaluation proves the required lift;
+//! * [`mod@evaluate`] – the policy against its baselines, [`mod@headline`] – the comparison as sentences,
+//!   [`mod@gate`] – whether the evaluation proves what the project requires;
 //!   [`faults`] – the policy under noise, delay and loss of samples
 //! * [`finite`] – no number of a measurement is NaN or infinite when it is stored
 //! * [`evidence_file`] – files of evidence, with the hashes of their policies, projects and data
@@ -21,11 +22,13 @@ pub mod evidence_file;
 pub mod faults;
 pub mod finite;
 pub mod gate;
+pub mod headline;
 pub mod logs;
 pub mod off_policy_evaluation;
 pub mod player;
 pub mod preferences;
 pub mod progression;
+mod wording;
 
 pub use decision::Decision;
 pub use error::PlayError;

@@ -4,7 +4,6 @@ use setpoint_decision::Project;
 use setpoint_evidence::Decision;
 use setpoint_evidence::deciders::{POLICY, UniformRandom, baseline, named};
 use setpoint_evidence::evaluate::{breaks, evaluate};
-use setpoint_evidence::gate::{Gate, gate, sentence};
 use setpoint_evidence::player::{Observer, Player, Step, steps_max};
 use setpoint_guard::constrained::Constrained;
 use setpoint_guard::constraints::NothingLeft;
@@ -354,43 +353,4 @@ fn an_evaluation_measures_what_the_player_shows() {
         }
         assert_eq!(subject.episode_return.mean, returns.iter().sum::<f64>() / 60.0, "{name}");
     }
-}
-
-#[test]
-fn the_gate_wants_the_whole_interval() {
-    let decision = decision(&format!("{LINE}against = \"heuristic\"\nrequired_lift_percent = 5\n"));
-    let mut evaluation = evaluate(&decision, &policy(&decision), 1).unwrap();
-    let lift = |low: f64, high: f64| {
-        move |evaluation: &mut setpoint_evidence::evaluate::Evaluation| {
-            evaluation.comparisons[1].lift_interval_percent =
-                Some(setpoint_statistics::Interval { low, high });
-        }
-    };
-    let words = [
-        "less than the heuristic",
-        "no clear difference",
-        "more than the heuristic",
-        "more than the heuristic",
-    ];
-    for ((low, high), (passed, words)) in [(-9.0, -1.0), (-1.0, 9.0), (4.9, 9.0), (5.0, 9.0)]
-        .into_iter()
-        .zip([false, false, false, true].into_iter().zip(words))
-    {
-        lift(low, high)(&mut evaluation);
-        assert_eq!(gate(&evaluation, &decision), Some(Gate { required_lift_percent: 5.0, passed }), "{low}");
-        assert!(sentence(&evaluation, &decision).unwrap().contains(words), "{low}");
-    }
-    // Against a baseline whose reward is 0 there is no lift to pass with, and the difference is told as it is.
-    evaluation.comparisons[1].lift_percent = None;
-    evaluation.comparisons[1].lift_interval_percent = None;
-    evaluation.comparisons[1].difference_per_step = 2.5;
-    evaluation.comparisons[1].difference_interval = setpoint_statistics::Interval { low: 2.0, high: 3.0 };
-    assert!(!gate(&evaluation, &decision).unwrap().passed);
-    let told = sentence(&evaluation, &decision).unwrap();
-    assert!(told.contains("2.50 more than the heuristic") && told.contains("2.00 to 3.00"), "{told}");
-    evaluation.comparisons.clear();
-    assert!(!gate(&evaluation, &decision).unwrap().passed && sentence(&evaluation, &decision).is_none());
-    let mut free = decision.clone();
-    free.project.evaluate.required_lift_percent = None;
-    assert_eq!(gate(&evaluation, &free), None);
 }

@@ -123,12 +123,10 @@ pub fn leave_out(log: &mut Log, columns: &Columns<'_>, missing: Missing) -> Opti
             holes[row] = holes[row].max(if expected { Hole::Reward } else { Hole::Row });
         }
     }
-    for row in 0..log.rows() {
-        if holes[row] != Hole::No {
-            log.left_out.rows += 1;
-            times.note(log.lines[row]);
-        }
-        if holes[row] == Hole::Row {
+    for (row, hole) in holes.iter().enumerate().filter(|(_, hole)| **hole != Hole::No) {
+        log.left_out.rows += 1;
+        times.note(log.lines[row]);
+        if *hole == Hole::Row {
             blank(log, row);
         }
     }

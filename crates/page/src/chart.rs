@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use setpoint_statistics::{Interval, WINDOW};
+use setpoint_statistics::{Interval, Summary, WINDOW};
 
 use crate::axis::{short, ticks};
+use crate::escape;
 use crate::frame::Frame;
 
 /// A learning curve: faint dots for episodes (one curve only), a line for each moving average, dashed baselines.
@@ -117,15 +118,17 @@ pub fn diverging(share: f64, class: &str) -> String {
     )
 }
 
-/// One dot per value on a line, with the mean and its interval.
-pub fn dots(values: &[f64], mean: f64, low: f64, high: f64) -> String {
+/// One dot per value on a line, with the mean and its interval; `label` tells the values to a screen reader.
+pub fn dots(values: &[f64], summary: &Summary, label: &str) -> String {
+    let (mean, Interval { low, high }) = (summary.mean, summary.interval);
     let least = values.iter().copied().fold(low, f64::min);
     let greatest = values.iter().copied().fold(high, f64::max);
     let margin = 0.06 * (greatest - least).max(1e-9);
     let (least, greatest) = (least - margin, greatest + margin);
     let x = |value: f64| 10.0 + 700.0 * (value - least) / (greatest - least);
-    let mut svg = String::from(
-        "<svg viewBox=\"0 0 720 84\" role=\"img\" aria-label=\"Reward per step of each seed\"><g class=\"axis\">",
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 720 84\" role=\"img\" aria-label=\"{}\"><g class=\"axis\">",
+        escape(label)
     );
     for tick in ticks(least, greatest, 6) {
         let at = x(tick);

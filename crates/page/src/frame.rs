@@ -13,6 +13,8 @@ const LEFT: f64 = 64.0;
 const BOTTOM: f64 = 40.0;
 const TOP: f64 = 14.0;
 const RIGHT: f64 = 12.0;
+/// Height of a line of text, as a phone shows it.
+const LABEL: f64 = 22.0;
 
 /// Environment steps to the right, returns upwards.
 pub struct Frame {
@@ -78,21 +80,57 @@ impl Frame {
         svg
     }
 
-    /// Dashed lines with names.
+    /// Dashed lines with names. Lines that lie so close that their names would overlap share a label.
     pub fn baselines(&self, baselines: &[(String, f64)]) -> String {
         let mut svg = String::new();
-        for (index, (name, value)) in baselines.iter().enumerate() {
+        let mut labels: Vec<(f64, Vec<&str>)> = Vec::new();
+        let mut sorted: Vec<(f64, &str)> =
+            baselines.iter().map(|(name, value)| (self.y(*value), name.as_str())).collect();
+        sorted.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        for (at, name) in sorted {
             let _ = write!(
                 svg,
-                "<line class=\"baseline b{index}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-                 <text class=\"label b{index}\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                "<line class=\"baseline\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>",
                 WIDTH - RIGHT,
+            );
+            match labels.last_mut() {
+                Some((above, names)) if at - *above < LABEL => names.push(name),
+                _ => labels.push((at, vec![name])),
+            }
+        }
+        for (at, names) in labels {
+            let _ = write!(
+                svg,
+                "<text class=\"label\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 WIDTH - RIGHT - 4.0,
-                self.y(*value) - 5.0,
-                escape(name),
-                at = self.y(*value),
+                at - 5.0,
+                escape(&names.join(", ")),
             );
         }
         svg
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Labels of any baselines keep the height of a line of text between them, and each name stands in one label.
+    #[test]
+    fn labels_of_baselines_never_overlap() {
+        for spread in [0.0, 0.3, 3.0, 40.0, 200.0] {
+            let baselines: Vec<(String, f64)> =
+                (0..7).map(|index| (format!("rule-{index}"), f64::from(index * index) * spread)).collect();
+            let values: Vec<f64> =
+                baselines.iter().map(|(_, value)| *value).chain([-500.0, 9_000.0]).collect();
+            let svg = Frame::around(&values, 100.0).baselines(&baselines);
+            let heights: Vec<f64> = svg
+                .split("<text class=\"label\"")
+                .skip(1)
+                .map(|text| text.split("y=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
+                .collect();
+            assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= 21.9), "{heights:?}");
+            assert!((0..7).all(|index| svg.matches(&format!("rule-{index}")).count() == 1), "{svg}");
+        }
     }
 }

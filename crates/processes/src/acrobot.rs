@@ -23,7 +23,7 @@
 use std::f64::consts::{PI, TAU};
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec, Termination};
 
 use crate::trigonometry::sin_cos;
 use setpoint_process::Heuristic;
@@ -206,6 +206,7 @@ impl Process for Acrobot {
                     .summarised_by(Aggregate::Total),
                 Signal::new("tip_height", "m", -2.0, 2.0, "height of the tip over the shoulder"),
             ],
+            termination: Termination::Goal,
             max_steps: Some(500),
             reward: vec![("time".to_owned(), -1.0)],
             notes: vec!["Gymnasium calls a mean return of −100 solved.".to_owned()],

@@ -18,7 +18,7 @@
 //! Reference (uniform random, 12 seeds × 50 episodes): 94.2 ± 1.9 reward per step, 93.1 ± 1.4 units per hour.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Feature, Signal, Spec, Termination};
 
 use setpoint_process::Heuristic;
 use setpoint_process::State;
@@ -245,6 +245,7 @@ impl Process for AssemblyLine {
                 ],
             },
             signals: signals(),
+            termination: Termination::Failure,
             max_steps: Some(100),
             reward: [("throughput_uph", 1.2), ("micro_stops", -4.0), ("wip", -1.5), ("failure_prob", -10.0)]
                 .map(|(name, weight)| (name.to_owned(), weight))

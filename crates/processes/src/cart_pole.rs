@@ -21,7 +21,7 @@
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec, Termination};
 
 use crate::trigonometry::sin_cos;
 use setpoint_process::Heuristic;
@@ -173,6 +173,7 @@ impl Process for CartPole {
                 Signal::new("upright", "steps", 0.0, 1.0, "1 in every step in which the pole stays upright")
                     .summarised_by(Aggregate::Total),
             ],
+            termination: Termination::Failure,
             max_steps: Some(500),
             reward: vec![("upright".to_owned(), 1.0)],
             notes: vec!["Gymnasium calls a mean return of 475 solved.".to_owned()],

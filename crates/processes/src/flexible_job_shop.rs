@@ -20,7 +20,7 @@
 //! rules on shops without a choice of machines in `tests/flexible_job_shop.rs`.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec, Termination};
 use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
@@ -158,6 +158,7 @@ impl Process for FlexibleJobShop {
                 total("extra_duration", "duration of the operation minus its duration on its fastest machine"),
             ],
             reward: vec![("makespan_bound".to_owned(), -1.0)],
+            termination: Termination::Goal,
             notes: self.notes(),
             ..Spec::default()
         }

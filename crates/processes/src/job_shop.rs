@@ -19,7 +19,7 @@
 //! Reference: the optima of the classical instances (`instances/*.txt`); makespans of the rules in `tests/job_shop.rs`.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec, Termination};
 
 use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome, Process};
@@ -105,6 +105,7 @@ impl Process for JobShop {
             action: ActionSpace::Discrete { choices: (0..jobs).map(choice).collect() },
             masked: true,
             deterministic: self.instances.len() == 1,
+            termination: Termination::Goal,
             signals: vec![
                 total("makespan", "growth of the end of the schedule; in all, the makespan"),
                 total(

@@ -15,7 +15,7 @@
 //! heuristic −119.4 ± 0.04; Gymnasium calls −110 solved.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Feature, Signal, Spec, Termination};
 
 use crate::trigonometry::sin_cos;
 use setpoint_process::Heuristic;
@@ -114,6 +114,7 @@ impl Process for MountainCar {
             signals: vec![
                 Signal::new("time", "steps", 0.0, 1.0, "1 in every step").summarised_by(Aggregate::Total),
             ],
+            termination: Termination::Goal,
             max_steps: Some(200),
             reward: vec![("time".to_owned(), -1.0)],
             notes: vec!["Gymnasium calls a mean return of −110 solved.".to_owned()],

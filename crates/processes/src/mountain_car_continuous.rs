@@ -18,7 +18,7 @@
 //! 95.9 ± 0.01; Gymnasium calls 90 solved.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Feature, Signal, Spec, Termination};
 
 use crate::trigonometry::sin_cos;
 use setpoint_process::Heuristic;
@@ -116,6 +116,7 @@ impl Process for MountainCarContinuous {
                 Signal::new("effort", "1", 0.0, 1.0, "square of the force's share")
                     .summarised_by(Aggregate::Total),
             ],
+            termination: Termination::Goal,
             max_steps: Some(999),
             reward: vec![("effort".to_owned(), -0.1)],
             on_terminated: 100.0,

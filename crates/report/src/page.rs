@@ -4,7 +4,8 @@ use crate::faults::faults;
 use crate::reward_tests::{probes, reward_tests};
 use crate::validation::validation;
 use crate::{Report, gantt, sections};
-use setpoint_evidence::gate::{self, Gate, gate};
+use setpoint_evidence::gate::{Gate, gate};
+use setpoint_evidence::headline::headline;
 use setpoint_page::{document, escape};
 
 /// The whole page.
@@ -29,43 +30,28 @@ pub fn render(report: &Report) -> String {
         sections::provenance(report),
     ]
     .concat();
-    document(&charter.name, "Setpoint report", &headline(report), &sections)
+    document(&charter.name, "Setpoint report", &summary(report), &sections)
 }
 
-/// The result in one sentence, and whether the gate was passed.
-fn headline(report: &Report) -> String {
-    let problem = &report.problem;
-    let mut html = String::new();
+/// The result in sentences: the headline's figure, every trade, and every requirement of the gate with its figures.
+fn summary(report: &Report) -> String {
+    let decision = &report.problem.decision;
     if let Some(seeds) = &report.seeds {
-        let reward = &seeds.reward_per_step;
-        html += &format!(
-            "<p class=\"headline\">Over {} seeds, {} gets {:.1} ± {:.1} reward per step (mean ± standard deviation; 95 % \
-             interval of the mean {:.1} to {:.1}).</p>\n",
-            seeds.runs.len(),
-            escape(&problem.options.name().to_uppercase()),
-            reward.mean,
-            reward.sd,
-            reward.interval.low,
-            reward.interval.high
-        );
-    } else if let Some(sentence) =
-        report.evaluation.as_ref().and_then(|found| gate::sentence(found, &problem.decision))
-    {
-        html += &format!("<p class=\"headline\">{}</p>\n", escape(&sentence));
-    } else {
-        html += "<p class=\"headline\">This policy has not been compared with a baseline yet.</p>\n";
+        return format!("<p class=\"headline\">{}</p>\n", escape(&seeds.headline(decision)));
     }
-    let found = report
-        .evaluation
-        .as_ref()
-        .filter(|_| report.seeds.is_none())
-        .and_then(|found| gate(found, &problem.decision));
-    if let Some(Gate { required_lift_percent, passed }) = found {
+    let found = report.evaluation.as_ref();
+    let sentence = found.and_then(|found| headline(found, decision));
+    let sentence =
+        sentence.unwrap_or_else(|| "This policy has not been compared with a baseline yet.".to_owned());
+    let mut html = format!("<p class=\"headline\">{}</p>\n", escape(&sentence));
+    if let Some(Gate { passed, findings }) = found.and_then(|found| gate(found, decision)) {
         let (class, word) = if passed { ("pass", "✓ Gate passed") } else { ("fail", "✗ Gate failed") };
-        html += &format!(
-            "<p class=\"gate {class}\">{word}: the whole interval of the lift must lie at or above {required_lift_percent} \
-             %.</p>\n"
-        );
+        html += &format!("<p class=\"gate {class}\">{word}</p>\n<ul class=\"findings\">\n");
+        for finding in findings {
+            let (class, mark) = if finding.passed { ("pass", "✓") } else { ("fail", "✗") };
+            html += &format!("<li><span class=\"{class}\">{mark}</span>{}</li>\n", escape(&finding.sentence));
+        }
+        html += "</ul>\n";
     }
     html
 }

@@ -3,12 +3,15 @@
 use std::fmt::Write;
 
 use crate::Report;
-use setpoint_evidence::evaluate::{Subject, breaks};
-use setpoint_evidence::gate::against;
+use setpoint_decision::spec::behind_number;
+use setpoint_evidence::Decision;
+use setpoint_evidence::evaluate::{Compared, Evaluation, Subject, breaks};
+use setpoint_evidence::gate;
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
 use setpoint_page::escape;
 use setpoint_page::{maybe_with_interval, section, table, with_interval};
+use setpoint_statistics::versus::Estimate;
 use setpoint_statistics::{Interval, mean};
 use setpoint_statistics::{grouped, number};
 
@@ -27,11 +30,11 @@ pub fn charter(report: &Report) -> String {
 
 pub fn seeds(report: &Report) -> String {
     let Some(seeds) = &report.seeds else { return String::new() };
-    let values: Vec<f64> = seeds.runs.iter().map(|run| run.evaluation.policy.reward_per_step.mean).collect();
-    let reward = &seeds.reward_per_step;
+    let (measure, unit, over_seeds) = seeds.measure(&report.problem.decision);
+    let values = seeds.values(&report.problem.decision);
     let mut rows = vec![
-        ("reward per step".to_owned(), reward),
         ("return per episode".to_owned(), &seeds.episode_return),
+        ("reward per step".to_owned(), &seeds.reward_per_step),
     ];
     rows.extend(seeds.signals.iter().map(|signal| {
         (
@@ -55,9 +58,10 @@ pub fn seeds(report: &Report) -> String {
         .collect();
     let header = ["", "mean", "sd", "IQM", "median", "worst", "best"].map(str::to_owned);
     let body = format!(
-        "<p>Each dot is one independent training, evaluated on the same episodes; the line is the mean, the band its 95 % \
-         interval. The result is the mean, not the best seed.</p>\n{}{}",
-        dots(&values, reward.mean, reward.interval.low, reward.interval.high),
+        "<p>Each dot is the {} of one independent training, evaluated on the same episodes; the line is the mean, the band \
+         its 95 % interval. The result is the mean, not the best seed.</p>\n{}{}",
+        escape(&format!("{measure}{}", behind_number(unit).replacen(' ', " in ", 1))),
+        dots(&values, over_seeds, &format!("{measure} of each seed")),
         table(&header, &rows)
     );
     section(&format!("Over {} seeds", values.len()), &body)
@@ -65,8 +69,9 @@ pub fn seeds(report: &Report) -> String {
 
 pub fn comparison(report: &Report) -> String {
     let Some(evaluation) = &report.evaluation else { return String::new() };
-    // The policy first: on a phone that column is on the screen.
-    let subjects: Vec<&Subject> = std::iter::once(&evaluation.policy).chain(&evaluation.baselines).collect();
+    let decision = &report.problem.decision;
+    // The policy and the gate's baseline first: on a phone these columns are on the screen.
+    let subjects = gate::subjects(evaluation, decision);
     let header: Vec<String> =
         std::iter::once(String::new()).chain(subjects.iter().map(|s| escape(&s.name))).collect();
     let row = |name: &str, unit: &str, cell: &dyn Fn(&Subject) -> String| {
@@ -75,10 +80,11 @@ pub fn comparison(report: &Report) -> String {
     };
     let unit = |unit: &str| if unit == "1" { String::new() } else { unit.to_owned() };
     let mut rows = vec![
-        row("reward per step", "", &|s| with_interval(s.reward_per_step.mean, s.reward_per_step.interval)),
         row("return per episode", "", &|s| with_interval(s.episode_return.mean, s.episode_return.interval)),
+        row("reward per step", "", &|s| with_interval(s.reward_per_step.mean, s.reward_per_step.interval)),
     ];
-    for (index, signal) in evaluation.policy.signals.iter().enumerate() {
+    for index in gate::signals(evaluation, decision) {
+        let signal = &evaluation.policy.signals[index];
         rows.push(row(&signal.name, &unit(&signal.unit), &|s| {
             with_interval(s.signals[index].mean, s.signals[index].interval)
         }));
@@ -110,35 +116,47 @@ pub fn comparison(report: &Report) -> String {
         let _ = writeln!(body, "<li><b>{}</b>: {}</li>", escape(&subject.name), escape(&subject.description));
     }
     body += "</ul>\n";
-    let comparisons: Vec<Vec<String>> = evaluation
-        .comparisons
-        .iter()
-        .map(|c| {
-            vec![
-                format!("against {}", escape(&c.baseline)),
-                with_interval(c.difference_per_step, c.difference_interval),
-                maybe_with_interval(c.lift_percent, c.lift_interval_percent),
-                with_interval(
-                    100.0 * c.probability_of_improvement,
-                    Interval {
-                        low: 100.0 * c.probability_interval.low,
-                        high: 100.0 * c.probability_interval.high,
-                    },
-                ),
-            ]
-        })
-        .collect();
-    let header = ["policy", "reward per step", "lift %", "better episode %"].map(str::to_owned);
-    if !comparisons.is_empty() {
-        body += &table(&header, &comparisons);
-    }
+    body += &differences(evaluation, decision);
     let title = if report.seeds.is_some() { "Before and after, first seed" } else { "Before and after" };
     section(title, &body)
 }
 
+/// The policy against each baseline, the gate's first; empty without baselines.
+fn differences(evaluation: &Evaluation, decision: &Decision) -> String {
+    let found = gate::comparisons(evaluation, decision);
+    let estimate =
+        |found: Option<Estimate>| maybe_with_interval(found.map(|f| f.mean), found.map(|f| f.interval));
+    let of = |headline: Option<&Compared>| {
+        [headline.and_then(|f| f.difference), headline.and_then(|f| f.lift_percent)]
+    };
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|c| {
+            let [difference, lift] = of(c.headline.as_ref());
+            let probability = Interval {
+                low: 100.0 * c.probability_interval.low,
+                high: 100.0 * c.probability_interval.high,
+            };
+            vec![
+                format!("against {}", escape(&c.baseline)),
+                estimate(difference),
+                estimate(lift),
+                with_interval(c.difference_per_step, c.difference_interval),
+                with_interval(100.0 * c.probability_of_improvement, probability),
+            ]
+        })
+        .collect();
+    let Some(headline) = found.first().map(|first| first.headline.as_ref()) else { return String::new() };
+    let name = headline.map_or("headline", |found| &found.name);
+    let header = ["policy".to_owned(), format!("{}, difference", escape(name))].into_iter();
+    let rest = ["better by %", "reward per step", "better episode %"].map(str::to_owned);
+    table(&header.chain(rest).collect::<Vec<_>>(), &rows)
+}
+
 pub fn learning(report: &Report) -> String {
     let baselines: Vec<(String, f64)> = report.evaluation.as_ref().map_or(Vec::new(), |evaluation| {
-        evaluation.baselines.iter().map(|b| (b.name.clone(), b.episode_return.mean)).collect()
+        let subjects = gate::subjects(evaluation, &report.problem.decision);
+        subjects[1..].iter().map(|b| (b.name.clone(), b.episode_return.mean)).collect()
     });
     let Some(first) = report.curves.first().filter(|curve| !curve.is_empty()) else { return String::new() };
     let caption = if report.curves.len() == 1 {
@@ -178,14 +196,8 @@ pub fn learning(report: &Report) -> String {
 
 pub fn reward_terms(report: &Report) -> String {
     let Some(evaluation) = &report.evaluation else { return String::new() };
-    let against =
-        against(evaluation, &report.problem.decision).map(|comparison| comparison.baseline.as_str());
-    let baseline = evaluation.baselines.iter().find(|subject| Some(subject.name.as_str()) == against);
-    let subjects: Vec<(&Subject, &str)> = baseline
-        .map(|subject| (subject, "before"))
-        .into_iter()
-        .chain([(&evaluation.policy, "after")])
-        .collect();
+    let subjects: Vec<(&Subject, &str)> =
+        gate::subjects(evaluation, &report.problem.decision).into_iter().zip(["after", "before"]).collect();
     let greatest = subjects
         .iter()
         .flat_map(|(subject, _)| &subject.reward_terms)
@@ -211,7 +223,7 @@ pub fn actions(report: &Report) -> String {
     let Some((before, after)) = &report.probabilities else { return String::new() };
     let names = report.problem.spec().action.names();
     let taken = report.evaluation.as_ref().map(|evaluation| &evaluation.policy.actions);
-    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let share = |value: f64| format!("{:.1}\u{a0}%", 100.0 * value);
     let rows: Vec<Vec<String>> = names
         .iter()
         .enumerate()
@@ -222,7 +234,7 @@ pub fn actions(report: &Report) -> String {
                 share(before[index]),
                 share(after[index]),
                 format!("{}{}", bar(before[index], "before"), bar(after[index], "after")),
-                used.map_or("–".to_owned(), |percent| format!("{percent:.1} %")),
+                used.map_or("–".to_owned(), |percent| format!("{percent:.1}\u{a0}%")),
             ]
         })
         .collect();
@@ -275,6 +287,12 @@ pub fn weights(report: &Report) -> String {
     section("Weights", &body)
 }
 
+/// A name with a bar under it, in the first column of a card: all cards give that column the same width, so all bars of the page have
+/// one scale.
+fn under(name: &str, share: f64) -> String {
+    format!("{}{}", escape(name), bar(share, "after"))
+}
+
 pub fn scenarios(report: &Report) -> String {
     let Some(policy) = &report.policy else { return String::new() };
     let mut body = String::new();
@@ -300,7 +318,7 @@ pub fn scenarios(report: &Report) -> String {
                 } else {
                     "forbidden".to_owned()
                 };
-                vec![escape(&action.name), share, bar(action.probability, "after")]
+                vec![under(&action.name, action.probability), share]
             })
             .collect();
         let settings: Vec<Vec<String>> = recommendation
@@ -311,13 +329,13 @@ pub fn scenarios(report: &Report) -> String {
                 // A rounded value is written as it is.
                 let value = setting.step.map_or_else(|| number(setting.value), |_| setting.value.to_string());
                 let value = format!("{value} ± {} {}", number(setting.deviation), setting.unit);
-                vec![escape(&setting.name), escape(&value), bar(share, "after")]
+                vec![under(&setting.name, share), escape(&value)]
             })
             .collect();
         let answer = if settings.is_empty() {
-            table(&["action", "probability", ""].map(str::to_owned), &actions)
+            table(&["action", "probability"].map(str::to_owned), &actions)
         } else {
-            table(&["set", "to", ""].map(str::to_owned), &settings)
+            table(&["set", "to"].map(str::to_owned), &settings)
         };
         let drivers: Vec<String> = recommendation
             .drivers

@@ -12,6 +12,7 @@ pub mod moments;
 pub mod paired;
 pub mod sequential;
 pub mod stored;
+pub mod versus;
 
 pub use figure::{grouped, number};
 
@@ -30,6 +31,26 @@ pub struct Interval {
     /// 2.5 % of the resamples lie above.
     #[serde(deserialize_with = "stored::figures")]
     pub high: f64,
+}
+
+impl Interval {
+    /// Whether both ends are finite numbers.
+    pub fn is_finite(&self) -> bool {
+        self.low.is_finite() && self.high.is_finite()
+    }
+
+    /// Of the sorted results of resamples; NaN if there is no result, or if a result is no finite number.
+    fn of_resamples(sorted: &[f64]) -> Self {
+        // Sorted numbers are finite if both ends are; a NaN is sorted to an end.
+        if !sorted
+            .first()
+            .zip(sorted.last())
+            .is_some_and(|(least, most)| least.is_finite() && most.is_finite())
+        {
+            return Self { low: f64::NAN, high: f64::NAN };
+        }
+        Self { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) }
+    }
 }
 
 /// The summary of a set of numbers.
@@ -127,21 +148,29 @@ pub fn interquartile_mean(sorted: &[f64]) -> f64 {
     sorted.iter().enumerate().map(|(index, value)| weight(index) * value).sum::<f64>() / (high - low)
 }
 
-/// 95 % percentile bootstrap interval of a statistic of `n` items; the statistic gets the indices of a resample.
+/// 95 % percentile bootstrap interval of a statistic of `n` items; the statistic gets the indices of a resample. If the
+/// statistic of a resample is no finite number, there is no interval (both ends are NaN): an interval over the other
+/// resamples alone would claim a certainty that the items do not give.
 pub fn bootstrap(n: usize, random: &mut Stream, statistic: impl Fn(&[usize]) -> f64) -> Interval {
-    if n == 0 {
-        return Interval { low: f64::NAN, high: f64::NAN };
-    }
+    let [results] = resampled(n, random, |indices| [statistic(indices)]);
+    Interval::of_resamples(&results)
+}
+
+/// Several statistics of the same [`RESAMPLES`] resamples of `n` items, each sorted; nothing without items.
+fn resampled<const K: usize>(
+    n: usize,
+    random: &mut Stream,
+    statistics: impl Fn(&[usize]) -> [f64; K],
+) -> [Vec<f64>; K] {
+    let count = if n == 0 { 0 } else { RESAMPLES };
+    let mut results: [Vec<f64>; K] = std::array::from_fn(|_| Vec::with_capacity(count));
     let mut indices = vec![0; n];
-    let mut results: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            indices.iter_mut().for_each(|index| *index = random.below(n as u32) as usize);
-            statistic(&indices)
-        })
-        .filter(|result| result.is_finite())
-        .collect();
-    results.sort_by(f64::total_cmp);
-    Interval { low: quantile(&results, 0.025), high: quantile(&results, 0.975) }
+    for _ in 0..count {
+        indices.iter_mut().for_each(|index| *index = random.below(n as u32) as usize);
+        results.iter_mut().zip(statistics(&indices)).for_each(|(results, result)| results.push(result));
+    }
+    results.iter_mut().for_each(|results| results.sort_by(f64::total_cmp));
+    results
 }
 
 /// Σ numerator / Σ denominator over the given indices: reward per step over whole episodes.

@@ -282,12 +282,13 @@ impl Plan {
             name: subject.name.clone(),
             episode_return: subject.episode_return.mean,
         };
+        let baselines: Vec<BaselineReturn> = baselines.iter().map(baseline).collect();
         AlgorithmComparison {
             process: self.problems.first().map_or(String::new(), |problem| problem.spec().kind.clone()),
             episodes_per_seed: any.map_or(0, |run| run.evaluation.episodes_per_seed),
-            recommendation: Recommendation::of(&results, self.settings.share),
+            recommendation: Recommendation::of(&results, &baselines, self.settings.share),
             settings: self.settings.clone(),
-            baselines: baselines.iter().map(baseline).collect(),
+            baselines,
             results,
             left_out,
         }

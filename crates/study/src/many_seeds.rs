@@ -6,9 +6,12 @@ use std::sync::mpsc;
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
-use setpoint_evidence::PlayError;
-use setpoint_evidence::evaluate::{Evaluation, evaluate_unless_stopped};
+use setpoint_decision::evaluate::Headline;
+use setpoint_decision::spec::behind_number;
+use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate_unless_stopped};
 use setpoint_evidence::evidence_file::{self, Hashes};
+use setpoint_evidence::gate::{self, Gate};
+use setpoint_evidence::{Decision, PlayError};
 use setpoint_files::FileError;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
@@ -16,7 +19,7 @@ use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train;
 use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
-use setpoint_statistics::Summary;
+use setpoint_statistics::{Summary, number};
 
 /// All seeds of one training: `evidence/seeds.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,64 @@ impl Seeds {
             hashes = hashes.policy_file(&format!("seed-{}", run.seed), &policy)?;
         }
         evidence_file::write(&folder.evidence("seeds"), &hashes, self)
+    }
+
+    /// Name, unit and distribution over seeds of the figure of the headline.
+    pub fn measure<'s>(&'s self, decision: &'s Decision) -> (&'s str, &'s str, &'s Summary) {
+        if let Headline::Signal { name, .. } = &decision.project.evaluate.headline
+            && let Some(found) = self.signals.iter().find(|signal| signal.name == *name)
+        {
+            return (name, &found.unit, &found.over_seeds);
+        }
+        ("return", "1", &self.episode_return)
+    }
+
+    /// The figure of the headline of each seed.
+    pub fn values(&self, decision: &Decision) -> Vec<f64> {
+        self.runs.iter().map(|run| figure(&run.evaluation.policy, decision)).collect()
+    }
+
+    /// Policies and gate's baseline in sentences, with the seeds that fail each requirement of the gate.
+    pub fn headline(&self, decision: &Decision) -> String {
+        let (name, unit, found) = self.measure(decision);
+        let amount = |value: f64| number(value) + &behind_number(unit);
+        let mut text = format!(
+            "Over {} seeds, {} has a mean {name} of {} (standard deviation {}, 95\u{a0}% interval of the mean {} to {})",
+            self.runs.len(),
+            decision.project.train.algorithm.to_uppercase(),
+            amount(found.mean),
+            amount(found.sd),
+            number(found.interval.low),
+            amount(found.interval.high)
+        );
+        let first = self.runs.first().map(|run| &run.evaluation);
+        let against = first.and_then(|found| gate::subjects(found, decision).get(1).copied());
+        if let Some(baseline) = against {
+            text += &format!("; {} has {}", baseline.name, amount(figure(baseline, decision)));
+        }
+        text + "." + &self.gates(decision)
+    }
+
+    /// How many seeds pass the gate, and which requirements fail how often; empty without a gate.
+    fn gates(&self, decision: &Decision) -> String {
+        let gates: Vec<Gate> =
+            self.runs.iter().filter_map(|run| gate::gate(&run.evaluation, decision)).collect();
+        if gates.is_empty() {
+            return String::new();
+        }
+        let passed = gates.iter().filter(|gate| gate.passed).count();
+        let mut text = format!(" {passed} of {} seeds pass the gate", gates.len());
+        let mut failed: Vec<(&str, usize)> = Vec::new();
+        for finding in gates.iter().flat_map(|gate| &gate.findings).filter(|finding| !finding.passed) {
+            match failed.iter_mut().find(|(name, _)| *name == finding.name) {
+                Some((_, count)) => *count += 1,
+                None => failed.push((&finding.name, 1)),
+            }
+        }
+        for (index, (name, count)) in failed.iter().enumerate() {
+            text += &format!("{} {name} fails in {count}", if index == 0 { ":" } else { "," });
+        }
+        text + "."
     }
 }
 
@@ -227,6 +288,17 @@ impl Member<'_> {
             Err(PlayError::Interrupted) => Ok(None),
             Err(error) => Err(error.into()),
             Ok(evaluation) => Ok(Some(SeedRun { seed: self.seed, training: trained.summary, evaluation })),
+        }
+    }
+}
+
+/// The figure of the headline.
+fn figure(subject: &Subject, decision: &Decision) -> f64 {
+    match &decision.project.evaluate.headline {
+        Headline::Return => subject.episode_return.mean,
+        Headline::Signal { name, .. } => {
+            let found = subject.signals.iter().find(|signal| signal.name == *name);
+            found.map_or(f64::NAN, |signal| signal.mean)
         }
     }
 }

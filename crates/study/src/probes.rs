@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::project::{BASELINES, Project, Reward};
-use setpoint_decision::safety::Better;
+use setpoint_decision::safety::{Better, SafetySignal};
 use setpoint_decision::spec::behind_number;
 use setpoint_random::Stream;
 
@@ -200,14 +200,14 @@ fn judge(problem: &Problem, found: &Evaluation, objective: &str, by_the_whole_re
     flags
 }
 
-/// Declared signals that are clearly worse than the baseline's: their 95 % intervals do not overlap.
+/// Declared signals that are clearly worse than the baseline's: between their 95 % intervals lies more than the margin.
 fn worsened(problem: &Problem, policy: &Subject, baseline: &Subject, objective: &str) -> Vec<String> {
-    let look = |(name, better): &(String, Better)| {
+    let look = |SafetySignal { name, better, margin }: &SafetySignal| {
         let of = |subject: &Subject| subject.signals.iter().find(|signal| signal.name == *name).cloned();
         let (own, other) = (of(policy)?, of(baseline)?);
         let is_worse = match better {
-            Better::Lower => own.interval.low > other.interval.high,
-            Better::Higher => own.interval.high < other.interval.low,
+            Better::Lower => own.interval.low > other.interval.high + margin,
+            Better::Higher => own.interval.high < other.interval.low - margin,
         };
         is_worse.then(|| {
             let unit = behind_number(&own.unit);

@@ -27,7 +27,14 @@ fn flags(text: &str, overrides: &[&str], steps: u64) -> Vec<Flag> {
 
 #[test]
 fn throughput_alone_is_made_at_the_cost_of_safety() {
-    let alone = ["reward.micro_stops=0", "reward.wip=0", "reward.failure_prob=0", "reward.on_terminated=0"];
+    // The ready project allows that trade by a margin; without the margin the probe finds it.
+    let alone = [
+        "reward.micro_stops=0",
+        "reward.wip=0",
+        "reward.failure_prob=0",
+        "reward.on_terminated=0",
+        "safety.failure_prob=\"lower\"",
+    ];
     let found = flags(LINE, &alone, 150_000);
     let safety = found.iter().find(|flag| flag.name == SAFETY).unwrap();
     assert!(safety.by_the_whole_reward && safety.sentence.contains("failure_prob"));

@@ -1,7 +1,7 @@
 //! `setpoint eval`
 
 use serde_json::json;
-use setpoint_edge::evaluation::{gate, show};
+use setpoint_edge::evaluation::{Verdict, show};
 use setpoint_evidence::evaluate::evaluate_into;
 
 use crate::arguments::Eval;
@@ -22,12 +22,15 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let found = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None);
     spinner.finish_and_clear();
     let evaluation = found?;
-    show(&evaluation, output);
-    let status = gate(&evaluation, &problem.decision, output);
-    output.document(
-        "eval",
-        status,
-        json!({ "run": folder.path, "source": source, "evaluation": evaluation }),
-    );
-    Ok(status)
+    show(&evaluation, &problem.decision, output);
+    let verdict = Verdict::show(&evaluation, &problem.decision, output);
+    let body = json!({
+        "run": folder.path,
+        "source": source,
+        "headline": verdict.headline,
+        "gate": verdict.gate,
+        "evaluation": evaluation,
+    });
+    output.document("eval", verdict.status(), body);
+    Ok(verdict.status())
 }

@@ -190,6 +190,6 @@ fn evaluation(spec: &Spec) -> String {
         "[evaluate]
 episodes  = 100                # the same episodes for the policy and the baselines
 baselines = {baselines}
-# required_lift_percent = 10   # a gate: the whole 95 % interval of the lift must lie above it"
+# required_lift_percent = 10   # a gate: by so much must the return be better, with its whole 95 % interval"
     )
 }

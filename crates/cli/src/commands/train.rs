@@ -142,12 +142,14 @@ pub fn seeds(
     note_left_out(problem, output);
     seeds.keep(problem, folder)?;
     atomic::replace(&folder.project_file(), problem.resolved().as_bytes())?;
-    let reward = &seeds.reward_per_step;
-    let mut rows =
-        vec![row("reward per step", "", reward), row("return per episode", "", &seeds.episode_return)];
+    let mut rows = vec![
+        row("return per episode", "", &seeds.episode_return),
+        row("reward per step", "", &seeds.reward_per_step),
+    ];
     rows.extend(seeds.signals.iter().map(|signal| row(&signal.name, &signal.unit, &signal.over_seeds)));
     output.line(format!("\nover {count} seeds, each evaluated on the same episodes:"));
     output.line(table(&["", "unit", "mean", "sd", "IQM", "95 % interval", "worst", "best"], &rows));
+    output.line(format!("\n{}", seeds.headline(&problem.decision)));
     output.line("the result is the mean and its interval, not the best seed");
     output.line(format!("run folder: {}", folder.path.display()));
     Ok(Some(seeds))

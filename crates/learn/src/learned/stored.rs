@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{Parameter, Spec};
+use setpoint_decision::spec::{Parameter, Spec, Termination};
 use setpoint_policy::stored_spaces::{StoredAction, StoredFeature, StoredSignal};
 
 use super::ends::Limit;
@@ -50,6 +50,9 @@ pub struct StoredSpec {
     pub masked: bool,
     pub deterministic: bool,
     pub signals: Vec<StoredSignal>,
+    /// `failure` or `goal`; absent where the process does not say, and in files of Setpoint before 2026-11-29.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<StoredTermination>,
     pub max_steps: Option<u32>,
     pub reward: Vec<(String, f64)>,
     pub on_terminated: f64,
@@ -58,6 +61,14 @@ pub struct StoredSpec {
     pub heuristics: Vec<String>,
     #[serde(default)]
     pub parameters: Vec<StoredParameter>,
+}
+
+/// The meaning of an ended episode.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredTermination {
+    Failure,
+    Goal,
 }
 
 /// A number of the dynamics.
@@ -119,6 +130,11 @@ impl From<&Spec> for StoredSpec {
             masked: spec.masked,
             deterministic: spec.deterministic,
             signals: spec.signals.iter().map(Into::into).collect(),
+            termination: match spec.termination {
+                Termination::Unstated => None,
+                Termination::Failure => Some(StoredTermination::Failure),
+                Termination::Goal => Some(StoredTermination::Goal),
+            },
             max_steps: spec.max_steps,
             reward: spec.reward.clone(),
             on_terminated: spec.on_terminated,
@@ -143,6 +159,11 @@ impl TryFrom<StoredSpec> for Spec {
             masked: stored.masked,
             deterministic: stored.deterministic,
             signals: stored.signals.into_iter().map(Into::into).collect(),
+            termination: match stored.termination {
+                None => Termination::Unstated,
+                Some(StoredTermination::Failure) => Termination::Failure,
+                Some(StoredTermination::Goal) => Termination::Goal,
+            },
             max_steps: stored.max_steps,
             reward: stored.reward,
             on_terminated: stored.on_terminated,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AlgorithmResult;
+use super::{AlgorithmResult, BaselineReturn};
 use setpoint_statistics::number;
 
 /// Least ratio of steps per second that decides between overlapping intervals.
@@ -17,16 +17,19 @@ pub struct Recommendation {
     pub clear_winner: bool,
     /// The reason in one sentence.
     pub reason: String,
+    /// A baseline that the recommended algorithm does not clearly beat; files of Setpoint before 2026-11-29 lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unbeaten: Option<String>,
     /// The limit of the comparison; `None` if it took all of the project's steps.
     pub caution: Option<String>,
 }
 
 impl Recommendation {
-    /// From the results, best mean return first, on a `share` in (0, 1] of the project's steps.
-    pub fn of(results: &[AlgorithmResult], share: f64) -> Self {
+    /// From the results, best mean return first, and the baselines, on a `share` in (0, 1] of the project's steps.
+    pub fn of(results: &[AlgorithmResult], baselines: &[BaselineReturn], share: f64) -> Self {
         let [best, others @ ..] = results else {
             let reason = "no algorithm could be trained: see the reasons above".to_owned();
-            return Self { algorithm: None, clear_winner: false, reason, caution: None };
+            return Self { algorithm: None, clear_winner: false, reason, unbeaten: None, caution: None };
         };
         let low = best.episode_return.interval.low;
         let overlapping: Vec<&AlgorithmResult> =
@@ -52,13 +55,34 @@ impl Recommendation {
             _ => undecided(best, &overlapping),
         };
         let caution = (share < 1.0 && !others.is_empty()).then(|| caution(results, taken, share));
-        Self { algorithm: Some(taken.algorithm.clone()), clear_winner, reason, caution }
+        let unbeaten = unbeaten(taken, baselines);
+        Self { algorithm: Some(taken.algorithm.clone()), clear_winner, reason, unbeaten, caution }
     }
 
-    /// Reason and caution as sentences.
+    /// Reason, baseline and caution as sentences.
     pub fn text(&self) -> String {
-        let sentences = std::iter::once(&self.reason).chain(&self.caution);
+        let sentences = std::iter::once(&self.reason).chain(&self.unbeaten).chain(&self.caution);
         sentences.map(|sentence| format!("{sentence}.")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The best baseline, if the interval of the algorithm over seeds does not lie above its return.
+fn unbeaten(taken: &AlgorithmResult, baselines: &[BaselineReturn]) -> Option<String> {
+    let best = baselines.iter().max_by(|a, b| a.episode_return.total_cmp(&b.episode_return))?;
+    let (found, returns) = (&taken.episode_return, number(best.episode_return));
+    if found.mean <= best.episode_return {
+        let own = number(found.mean);
+        Some(format!(
+            "{} does not beat the baselines: it returns {own}, {} {returns}",
+            taken.algorithm, best.name
+        ))
+    } else if found.interval.low <= best.episode_return {
+        Some(format!(
+            "{} is not clearly better than the baselines: {} returns {returns}",
+            taken.algorithm, best.name
+        ))
+    } else {
+        None
     }
 }
 
@@ -186,7 +210,7 @@ mod tests {
     fn of(results: &[(&str, f64, f64)], share: f64) -> Recommendation {
         let results: Vec<AlgorithmResult> =
             results.iter().map(|(name, mean, speed)| result(name, *mean, *speed, 3)).collect();
-        Recommendation::of(&results, share)
+        Recommendation::of(&results, &[], share)
     }
 
     fn is(found: &Recommendation, algorithm: &str, clear_winner: bool, reason: &str) {
@@ -258,7 +282,7 @@ mod tests {
     #[test]
     fn one_seed_or_one_algorithm_decides_nothing() {
         let results = [result("sac", 20.0, 100.0, 1), result("ppo", 10.0, 1000.0, 1)];
-        let found = Recommendation::of(&results, 0.05);
+        let found = Recommendation::of(&results, &[], 0.05);
         is(&found, "sac", false, "sac has the highest return, but one seed proves little: use three or more");
         assert!(found.text().contains("three or more. Caution: 5 % of the budget"));
         is(
@@ -267,7 +291,23 @@ mod tests {
             false,
             "ppo is the only algorithm in this comparison: name more with --algorithms",
         );
-        let none = Recommendation::of(&[], 0.1);
+        let none = Recommendation::of(&[], &[], 0.1);
         assert_eq!((none.algorithm, none.clear_winner, none.caution), (None, false, None));
+    }
+
+    #[test]
+    fn a_baseline_that_is_not_beaten_is_named() {
+        let results = [result("sac", 20.0, 100.0, 3), result("ppo", 10.0, 1000.0, 3)];
+        for (value, expected) in [
+            (25.0, Some("sac does not beat the baselines: it returns 20.00, rule 25.00")),
+            (19.5, Some("sac is not clearly better than the baselines: rule returns 19.50")),
+            (18.0, None),
+        ] {
+            let baselines = [("random", -3.0), ("rule", value)]
+                .map(|(name, episode_return)| BaselineReturn { name: name.to_owned(), episode_return });
+            let found = Recommendation::of(&results, &baselines, 1.0);
+            assert_eq!(found.unbeaten.as_deref(), expected);
+            assert!(expected.is_none_or(|text| found.text().contains(text)));
+        }
     }
 }

@@ -1,0 +1,194 @@
+//! The episodes of a policy or of a baseline: playing them, and the figures over them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use setpoint_decision::constraint::Constraint;
+use setpoint_decision::spec::Aggregate;
+use setpoint_guard::constraints::{ConstraintSet, Standing, Taken};
+use setpoint_policy::Policy;
+use setpoint_process::process::{Action, Outcome};
+use setpoint_random::Stream;
+use setpoint_statistics::{Summary, bootstrap, mean, ratio};
+
+use super::{ActionShare, ConstraintHits, SignalSummary, Subject, TermSummary};
+use crate::deciders;
+use crate::decision::Decision;
+use crate::error::PlayError;
+use crate::player::{Observer, Player, Step};
+
+/// Everything of one subject's episodes.
+pub(super) struct Episodes<'a> {
+    /// Set to stop the episodes before their ends.
+    stop: Option<&'a AtomicBool>,
+    /// Whether a request to stop ended an episode.
+    is_interrupted: bool,
+    /// To count the decisions at which each constraint was active, or broken.
+    active: ConstraintSet,
+    /// The episode of lane 0; the other lanes follow.
+    first: usize,
+    pub(super) returns: Vec<f64>,
+    pub(super) steps: Vec<f64>,
+    pub(super) terminated: Vec<bool>,
+    /// `[episodes, signals]` sums.
+    pub(super) signals: Vec<f64>,
+    terms: Vec<f64>,
+    actions: Vec<f64>,
+    constraints: Vec<u64>,
+    broken: Vec<u64>,
+    rewards: Vec<f64>,
+}
+
+impl<'a> Episodes<'a> {
+    pub(super) fn new(decision: &Decision, stop: Option<&'a AtomicBool>) -> Self {
+        let active = decision.constraints();
+        Self {
+            stop,
+            is_interrupted: false,
+            first: 0,
+            returns: Vec::new(),
+            steps: Vec::new(),
+            terminated: Vec::new(),
+            signals: Vec::new(),
+            terms: Vec::new(),
+            actions: vec![0.0; decision.spec().action.len()],
+            constraints: vec![0; active.len()],
+            broken: vec![0; active.len()],
+            rewards: Vec::new(),
+            active,
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Plays one episode in each of `lanes` environments; `false` if the process has no decider of that name.
+    pub(super) fn play(
+        &mut self,
+        decision: &Decision,
+        (name, policy): (&str, &Policy),
+        lanes: usize,
+        seed: u64,
+    ) -> Result<bool, PlayError> {
+        let Some(mut decider) = deciders::named(name, decision, policy, seed, lanes) else {
+            return Ok(false);
+        };
+        // The start of the environments may be slow too.
+        if self.is_stopped() {
+            return Err(PlayError::Interrupted);
+        }
+        let mut player = Player::new(decision, lanes, seed, "evaluation")?;
+        self.first = self.returns.len();
+        self.returns.resize(self.first + lanes, 0.0);
+        self.steps.resize(self.first + lanes, 0.0);
+        self.terminated.resize(self.first + lanes, false);
+        self.signals.resize((self.first + lanes) * decision.spec().signals.len(), 0.0);
+        self.terms.resize(player.term_names().len(), 0.0);
+        player.play(&mut decider, self)?;
+        if self.is_interrupted { Err(PlayError::Interrupted) } else { Ok(true) }
+    }
+
+    pub(super) fn summarize(
+        &self,
+        decision: &Decision,
+        name: &str,
+        description: &str,
+        seeds: usize,
+    ) -> Subject {
+        let spec = decision.spec();
+        let mut random = Stream::new(decision.project.evaluate.seed, "bootstrap", 0);
+        let n = self.returns.len();
+        let total_steps: f64 = self.steps.iter().sum();
+        let signal_count = spec.signals.len();
+        let per_step = bootstrap(n, &mut random, |indices| ratio(&self.returns, &self.steps, indices));
+        let ones = vec![1.0; n];
+        let signals = spec.signals.iter().enumerate().map(|(index, signal)| {
+            let sums: Vec<f64> = self.signals.iter().skip(index).step_by(signal_count).copied().collect();
+            let scale = if signal.aggregate == Aggregate::Share { 100.0 } else { 1.0 };
+            // A total is a mean over episodes, everything else over steps.
+            let weights = if signal.aggregate == Aggregate::Total { &ones } else { &self.steps };
+            let interval = bootstrap(n, &mut random, |indices| scale * ratio(&sums, weights, indices));
+            SignalSummary {
+                name: signal.name.clone(),
+                unit: if signal.aggregate == Aggregate::Share { "%".to_owned() } else { signal.unit.clone() },
+                aggregate: signal.aggregate,
+                mean: scale * sums.iter().sum::<f64>() / weights.iter().sum::<f64>(),
+                interval,
+            }
+        });
+        let signals = signals.collect();
+        let reward = setpoint_process::reward::RewardFunction::new(&decision.project.reward, spec);
+        let terms = reward.names().iter().zip(reward.weights()).zip(&self.terms);
+        let discrete = spec.action.is_discrete();
+        let action = |(name, sum): (&str, &f64)| ActionShare {
+            name: name.to_owned(),
+            percent: discrete.then_some(100.0 * sum / total_steps),
+            mean: (!discrete).then_some(sum / total_steps),
+        };
+        let constraint = |((constraint, hits), broken): ((&Constraint, &u64), &u64)| ConstraintHits {
+            constraint: constraint.to_string(),
+            decisions_percent: 100.0 * *hits as f64 / total_steps,
+            broken_percent: Some(100.0 * *broken as f64 / total_steps),
+        };
+        let constraints = decision.project.constraints.iter().zip(&self.constraints).zip(&self.broken);
+        let per_seed = n / seeds;
+        let seed_mean = |seed: usize| {
+            let indices: Vec<usize> = (seed * per_seed..(seed + 1) * per_seed).collect();
+            ratio(&self.returns, &self.steps, &indices)
+        };
+        Subject {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            reward_per_step: Summary::with_interval(&self.rewards, per_step),
+            episode_return: Summary::of(&self.returns, &mut random),
+            episode_steps: Summary::of(&self.steps, &mut random),
+            terminated_percent: 100.0 * mean(self.terminated.iter().map(|over| f64::from(u8::from(*over)))),
+            signals,
+            reward_terms: terms
+                .map(|((name, weight), sum)| TermSummary {
+                    name: name.clone(),
+                    weight: *weight,
+                    per_step: sum / total_steps,
+                    per_episode: sum / n as f64,
+                })
+                .collect(),
+            actions: spec.action.names().into_iter().zip(&self.actions).map(action).collect(),
+            constraints: constraints.map(constraint).collect(),
+            reward_per_step_by_seed: (0..seeds).map(seed_mean).collect(),
+        }
+    }
+}
+
+impl Observer for Episodes<'_> {
+    fn observe(&mut self, step: &Step<'_>) -> bool {
+        let episode = self.first + step.lane;
+        let taken = match step.action {
+            Action::Discrete(choice) => Taken::Choice(choice),
+            Action::Continuous(settings) => Taken::Settings(settings),
+        };
+        let standings = self.active.standings(step.state.observation, step.state.signals, taken);
+        for ((active, broken), standing) in self.constraints.iter_mut().zip(&mut self.broken).zip(standings) {
+            *active += u64::from(standing != Standing::Idle);
+            *broken += u64::from(standing == Standing::Broken);
+        }
+        self.returns[episode] += step.reward;
+        self.steps[episode] += 1.0;
+        self.rewards.push(step.reward);
+        self.terms.iter_mut().zip(step.terms).for_each(|(sum, term)| *sum += term);
+        let sums = &mut self.signals[episode * step.signals.len()..(episode + 1) * step.signals.len()];
+        sums.iter_mut().zip(step.signals).for_each(|(sum, signal)| *sum += f64::from(*signal));
+        match step.action {
+            Action::Discrete(choice) => self.actions[choice] += 1.0,
+            Action::Continuous(settings) => {
+                let taken = self.actions.iter_mut().zip(settings);
+                taken.for_each(|(sum, value)| *sum += f64::from(*value));
+            }
+        }
+        self.terminated[episode] = step.outcome == Outcome::Terminated;
+        if step.outcome.is_over() {
+            return false;
+        }
+        self.is_interrupted |= self.is_stopped();
+        !self.is_interrupted
+    }
+}
