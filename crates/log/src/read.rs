@@ -179,6 +179,12 @@ fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
         form: data.and_then(|data| data.time_format.as_deref()).map(Form::of),
         actions,
         names: names(data, spec),
+        results: data
+            .iter()
+            .flat_map(|data| [&data.reward, &data.probability, &data.terminated])
+            .flatten()
+            .map(String::as_str)
+            .collect(),
         quality: match data.and_then(|data| data.quality.as_ref()) {
             Some(QualityColumns::Named(column)) => Some(column),
             _ => None,
@@ -196,7 +202,7 @@ fn check_hold(path: &Path, data: &Data, mapping: &Mapping, was_long: bool) -> Re
     }
     if data.cleaning.missing != Missing::Hold {
         let found = "`hold_seconds` of [data] holds no value: the log is no table of tags";
-        let fix = "write missing = \"hold\" to hold values in missing cells, or delete hold_seconds";
+        let fix = "write missing = \"hold\" for missing cells, or delete hold_seconds";
         return Err(LogError::of(path, found, fix));
     }
     if mapping.time.is_none() {

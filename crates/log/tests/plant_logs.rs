@@ -220,6 +220,11 @@ fn a_long_table_becomes_a_row_per_decision() {
     // The level of 06:01:30 is one row old at 06:09; the limits of rows and of seconds both apply.
     let both = |rows: &str| long(&["data.missing=hold", "data.hold_seconds=600", rows]);
     is(&both("data.hold_rows=1"), 1, &[900.0, 900.0, 950.0, 950.0]);
+    // A reward belongs to one decision.
+    let text = LONG.to_owned() + "2027-05-03 06:01:30;gain;7,5;Good\n2027-05-03 06:00:00;gain;2,5;Good\n";
+    let keys = ["data.time=TimeStamp", "data.hold_seconds=90", "data.reward=gain"];
+    let rewards = good(&text, &keys).log.rewards;
+    assert!(rewards[0] == 2.5 && rewards[1..].iter().all(|reward| reward.is_nan()), "{rewards:?}");
     // Without seconds, a value between two rows belongs to neither.
     let rows = long(&["data.missing=hold", "data.hold_rows=1"]);
     is(&rows, 1, &[900.0, 900.0, f32::NAN, f32::NAN]);

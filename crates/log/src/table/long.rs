@@ -82,6 +82,8 @@ pub struct Wanted<'a> {
     pub actions: Vec<&'a str>,
     /// All other names that the project uses: tags, or columns next to the tags such as an episode.
     pub names: Vec<&'a str>,
+    /// The tags of reward, probability and end, which belong to one decision: they are never held.
+    pub results: Vec<&'a str>,
     /// The column of quality, and words that are good too.
     pub quality: Option<&'a str>,
     /// See `quality`.
@@ -93,9 +95,10 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Whether a value of this age is used.
-    fn is_young(&self, seconds: f64, rows: usize) -> bool {
-        seconds <= self.age.seconds.unwrap_or(0.0) && self.age.rows.is_none_or(|most| rows as u64 <= most)
+    /// Whether a tag's value of this age is used.
+    fn is_young(&self, tag: &str, seconds: f64, rows: usize) -> bool {
+        let most = if self.results.contains(&tag) { 0.0 } else { self.age.seconds.unwrap_or(0.0) };
+        seconds <= most && self.age.rows.is_none_or(|most| rows as u64 <= most)
     }
 }
 
@@ -279,7 +282,9 @@ fn rows(
             let used =
                 wanted.actions.contains(&tags[tag].as_str()) || wanted.names.contains(&tags[tag].as_str());
             let value = match entry {
-                Some((entry, row)) if wanted.is_young(decision.moment - entry.moment, rows.len() - row) => {
+                Some((entry, row))
+                    if wanted.is_young(&tags[tag], decision.moment - entry.moment, rows.len() - row) =>
+                {
                     counts.held += u64::from(decision.moment > entry.moment && used);
                     entry.value.as_str()
                 }
