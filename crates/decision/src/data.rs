@@ -42,6 +42,15 @@ pub enum ActionColumns {
     Axes(Vec<(String, String)>),
 }
 
+/// The columns with the quality of values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QualityColumns {
+    /// One name: the only such column judges the row; of several, each judges the column before it.
+    Named(String),
+    /// Name of a feature, signal or action, and the column with its quality.
+    Each(Vec<(String, String)>),
+}
+
 /// `[data]`. A column that it does not name must have the name of its feature, signal or setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
@@ -61,10 +70,20 @@ pub struct Data {
     pub terminated: Option<String>,
     /// The scale of the features.
     pub values: Values,
+    /// The form of times: directives of strftime, or one of [`TIME_WORDS`]; recognised if absent.
+    pub time_format: Option<String>,
+    /// The decimal mark of the log, `.` or `,`; recognised if absent.
+    pub decimal: Option<char>,
     /// The simulator is doubtful at this gap or more, in percent of reward per step.
     pub gap_warn_percent: f64,
     /// The simulator is inconsistent with the log at this gap or more, in percent of reward per step.
     pub gap_fail_percent: f64,
+    /// The columns of quality; rows whose quality is not good are left out.
+    pub quality: Option<QualityColumns>,
+    /// Words of the columns of quality that are good too.
+    pub quality_good: Vec<String>,
+    /// Word or number of the log, and the choice that it means.
+    pub actions: Vec<(String, String)>,
     /// Feature and column.
     pub features: Vec<(String, String)>,
     /// Signal and column.
@@ -89,8 +108,13 @@ impl Default for Data {
             probability: None,
             terminated: None,
             values: Values::Seen,
+            time_format: None,
+            decimal: None,
             gap_warn_percent: GAP_WARN_PERCENT,
             gap_fail_percent: GAP_FAIL_PERCENT,
+            quality: None,
+            quality_good: Vec::new(),
+            actions: Vec::new(),
             features: Vec::new(),
             signals: Vec::new(),
             cleaning: Cleaning::default(),
@@ -127,6 +151,10 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
             Some("natural") => Values::Natural,
             _ => Values::Seen,
         },
+        time_format: time_format(section)?,
+        decimal: section
+            .choice("decimal", &[".", ","], "the decimal mark of the log")?
+            .and_then(|mark| mark.chars().next()),
         gap_warn_percent: percent(
             "gap_warn_percent",
             defaults.gap_warn_percent,
@@ -137,6 +165,9 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
             defaults.gap_fail_percent,
             "least gap in reward per step of a simulator that is inconsistent with the log",
         )?,
+        quality: read_quality(section)?,
+        quality_good: section.strings("quality_good", "words of good quality")?.unwrap_or_default(),
+        actions: action_words(&section.table("actions")?)?,
         features: columns(&section.table("features")?, "feature")?,
         signals: columns(&section.table("signals")?, "signal")?,
         cleaning: read_cleaning(section)?,
@@ -151,8 +182,39 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Option<Data>, Box<Diagnostic
     Ok(Some(data))
 }
 
+/// Forms of times that are numbers: days of a spreadsheet, seconds and milliseconds since 1970.
+pub const TIME_WORDS: [&str; 3] = ["serial", "unix", "unix_ms"];
+/// Directives of strftime that a log's times may have.
+const TIME_DIRECTIVES: &str = "YymdejbBhHIMSfpPaAzZsFTDR%";
+
+fn time_format(section: &Section<'_>) -> Result<Option<String>, Box<Diagnostic>> {
+    let Some(format) = section.string("time_format", "the form of the log's times")? else { return Ok(None) };
+    let unknown = || {
+        let mut characters = format.chars();
+        while let Some(character) = characters.next() {
+            if character == '%' {
+                let directive = characters.next().unwrap_or(' ');
+                if !TIME_DIRECTIVES.contains(directive) {
+                    return Some(format!("`%{}` is not known", String::from(directive).trim()));
+                }
+            }
+        }
+        (!format.contains('%')).then(|| "it has no directive such as %Y".to_owned())
+    };
+    match unknown().filter(|_| !TIME_WORDS.contains(&format.as_str())) {
+        None => Ok(Some(format)),
+        Some(fault) => {
+            let title = format!("times cannot be read by \"{format}\": {fault}");
+            let label = format!("expected directives of strftime, or {}", TIME_WORDS.join(", "));
+            let help = "time_format = \"%d.%m.%Y %H:%M:%S\" reads 28.03.2026 06:00:00; known directives: %Y %y %m %d %b %H %I %p %M %S %f %z %j %s";
+            Err(section.error("time_format", &title, &label, help))
+        }
+    }
+}
+
 fn read_cleaning(section: &Section<'_>) -> Result<Cleaning, Box<Diagnostic>> {
     const ROWS_MAX: f64 = 1e9;
+    const SECONDS_MAX: f64 = 1e9;
     let word = section.choice(
         "missing",
         &["exclude", "hold", "refuse"],
@@ -166,22 +228,21 @@ fn read_cleaning(section: &Section<'_>) -> Result<Cleaning, Box<Diagnostic>> {
         )?,
         seconds: section.number(
             "hold_seconds",
-            Range::positive(),
+            Range::between(0.0, SECONDS_MAX),
             "greatest age of a held value, in seconds",
         )?,
     };
-    let has_age = age != Age::default();
     let missing = match word {
-        Some("hold") if !has_age => {
+        Some("hold") if age == Age::default() => {
             let label = "expected hold_rows or hold_seconds as well";
             let help = "missing = \"hold\" and hold_rows = 3: a value that is older than 3 rows is not held";
             return Err(section.error("missing", "a held value needs a greatest age", label, help));
         }
-        Some("hold") => Missing::Hold(age),
-        _ if has_age => {
-            let key = if age.rows.is_some() { "hold_rows" } else { "hold_seconds" };
+        Some("hold") => Missing::Hold,
+        // Only the log shows whether it is a table of tags, to which `hold_seconds` belongs as well.
+        _ if age.rows.is_some() => {
             let help = "write missing = \"hold\", or delete this key";
-            return Err(section.error(key, "no value is held", "only for missing = \"hold\"", help));
+            return Err(section.error("hold_rows", "no value is held", "only for missing = \"hold\"", help));
         }
         Some("refuse") => Missing::Refuse,
         _ => Missing::Exclude,
@@ -210,6 +271,7 @@ fn read_cleaning(section: &Section<'_>) -> Result<Cleaning, Box<Diagnostic>> {
     }
     Ok(Cleaning {
         missing,
+        age,
         exclude,
         accept: accept.unwrap_or_default(),
         action_offset: action_offset.unwrap_or(0),
@@ -224,6 +286,29 @@ fn read_action(section: &Section<'_>) -> Result<Option<ActionColumns>, Box<Diagn
     Ok(section
         .string("action", "the column of the choice, or { axis = \"column\" }")?
         .map(ActionColumns::One))
+}
+
+fn read_quality(section: &Section<'_>) -> Result<Option<QualityColumns>, Box<Diagnostic>> {
+    if section.is_table("quality") {
+        return Ok(Some(QualityColumns::Each(columns(&section.table("quality")?, "quality")?)));
+    }
+    Ok(section
+        .string("quality", "the column of the quality of values, or { tag = \"column\" }")?
+        .map(QualityColumns::Named))
+}
+
+/// `[data.actions]`: words of the log and choices.
+fn action_words(section: &Section<'_>) -> Result<Vec<(String, String)>, Box<Diagnostic>> {
+    let choice = |(word, value): (String, Value)| match value {
+        Value::String(choice) => Ok((word, choice)),
+        value => {
+            let title = format!("the choice for `{word}` cannot be {value}");
+            let help =
+                "[data.actions] has the words of the log on the left: \"Erhöhen\" = \"increase_speed\"";
+            Err(section.error(&word, &title, "expected the name of a choice, in quotes", help))
+        }
+    };
+    section.contents()?.into_iter().map(choice).collect()
 }
 
 /// A free table of names and columns.
@@ -285,6 +370,7 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
             return Err(refuse(&section.table(key)?, name, known, what));
         }
     }
+    bind_words(data, section, spec)?;
     match (&data.action, &spec.action) {
         (Some(ActionColumns::Axes(named)), ActionSpace::Continuous { .. }) => {
             let known = spec.action.names();
@@ -307,6 +393,23 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
     }
 }
 
+fn bind_words(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    let known = spec.action.names();
+    let is_unknown = |choice: &str| !spec.action.is_discrete() || !known.contains(&choice);
+    let Some((word, choice)) = data.actions.iter().find(|(_, choice)| is_unknown(choice)) else {
+        return Ok(());
+    };
+    let section = section.table("actions")?;
+    if !spec.action.is_discrete() {
+        let title = format!("the actions of {} are settings, not choices", spec.kind);
+        return Err(section.error(word, &title, "not for settings", "delete [data.actions]"));
+    }
+    let title = format!("process {} has no action `{choice}`", spec.kind);
+    let label = suggestion(choice, &known, "actions");
+    let help = format!("actions of {}: {}", spec.kind, known.join(", "));
+    Err(section.error(word, &title, &label, &help))
+}
+
 /// Everything but the file, as a project file holds it.
 pub fn table(data: &Data) -> Table {
     let text = |value: &String| Value::String(value.clone());
@@ -325,6 +428,21 @@ pub fn table(data: &Data) -> Table {
         ("probability", data.probability.as_ref().map(text)),
         ("terminated", data.terminated.as_ref().map(text)),
         ("values", Some(Value::String(data.values.word().to_owned()))),
+        ("time_format", data.time_format.as_ref().map(text)),
+        ("decimal", data.decimal.map(|mark| Value::String(mark.to_string()))),
+        (
+            "quality",
+            data.quality.as_ref().map(|quality| match quality {
+                QualityColumns::Named(column) => text(column),
+                QualityColumns::Each(each) => columns(each),
+            }),
+        ),
+        (
+            "quality_good",
+            (!data.quality_good.is_empty())
+                .then(|| Value::Array(data.quality_good.iter().map(text).collect())),
+        ),
+        ("actions", named(&data.actions)),
         ("gap_warn_percent", Some(Value::Float(data.gap_warn_percent))),
         ("gap_fail_percent", Some(Value::Float(data.gap_fail_percent))),
         ("action", action),

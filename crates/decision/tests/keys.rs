@@ -56,6 +56,11 @@ reward = "reward"
 probability = "p"
 terminated = "end"
 values = "natural"
+time_format = "%d.%m.%Y %H:%M"
+decimal = ","
+quality = "state"
+quality_good = ["ok"]
+actions = { "3" = "no_action" }
 gap_warn_percent = 1.0
 gap_fail_percent = 2.0
 missing = "hold"

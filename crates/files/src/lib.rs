@@ -5,6 +5,7 @@
 //! * [`append`] – append-only files whose extent a checkpoint remembers
 //! * [`run_folder`] – where the files of a run are
 //! * [`run`] – a run that this process may write: marker, identity and lock
+//! * [`text`] – the text of bytes, without a byte order mark
 //! * [`newest`] – the newest run of a project
 
 pub mod append;
@@ -16,5 +17,6 @@ pub mod newest;
 pub mod run;
 pub mod run_folder;
 pub mod storage;
+pub mod text;
 
 pub use error::FileError;

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::text;
+
 #[cfg(feature = "simulator")]
 pub mod simulator;
 
@@ -55,7 +57,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     gate(Operation::Read(path), || read_from(File::open(path)?, limit))
 }
 
-/// The text of a file of at most `limit` bytes.
+/// The text of a file of at most `limit` bytes, without its byte order mark.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     as_text(read(path, limit)?)
 }
@@ -76,8 +78,7 @@ fn read_from(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn as_text(bytes: Vec<u8>) -> io::Result<String> {
-    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
-    String::from_utf8(bytes).map_err(not_text)
+    text::decode(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Whether a file begins with these bytes.

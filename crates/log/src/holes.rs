@@ -23,8 +23,7 @@ pub struct Columns<'a> {
 }
 
 /// Holds the last values of features and signals within their episode; `ages` are the seconds from the row before.
-pub fn hold(log: &mut Log, columns: &Columns<'_>, missing: Missing, pauses: &[f64]) {
-    let Missing::Hold(age) = missing else { return };
+pub fn hold(log: &mut Log, columns: &Columns<'_>, age: Age, pauses: &[f64]) {
     for feature in 0..log.features {
         let held = held_rows(log, age, pauses, |log, row| log.observations[row * log.features + feature]);
         for (row, from) in held {

@@ -9,6 +9,9 @@ pub struct LeftOut {
     pub rows: u64,
     /// Rows that `exclude` of `[data]` names.
     pub excluded: u64,
+    /// Rows whose quality is not good.
+    #[serde(default)]
+    pub bad_quality: u64,
     /// The entries of `exclude`.
     #[serde(default)]
     pub exclude: Vec<String>,
@@ -51,6 +54,9 @@ impl LeftOut {
         if self.excluded > 0 {
             let entries = self.exclude.join(", ");
             parts.push(format!("{} left out by `exclude` of [data] ({entries})", plural(self.excluded)));
+        }
+        if self.bad_quality > 0 {
+            parts.push(format!("{} left out by `quality` of [data]", plural(self.bad_quality)));
         }
         (!parts.is_empty()).then(|| parts.join("; "))
     }

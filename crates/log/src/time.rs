@@ -1,4 +1,12 @@
-//! Times of a log: a number (steps or seconds), or a timestamp in the form of RFC 3339 or of most historians.
+//! Times of a log: a number (steps, seconds, days of a spreadsheet, seconds since 1970), or a date and a clock.
+
+pub(crate) mod calendar;
+mod date;
+mod pattern;
+pub mod recognise;
+
+pub use date::Order;
+pub use pattern::Pattern;
 
 /// A moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,75 +19,77 @@ pub struct Moment {
     pub zone: Option<i32>,
 }
 
-/// Reads `7`, `12.5`, `2026-03-29T01:59:00Z`, `2026-03-29 01:59:00`, the same with a fraction of seconds, without seconds, or
-/// with a zone such as `+02:00`; also a date alone.
-pub fn moment(text: &str) -> Option<Moment> {
-    let text = text.trim();
-    if let Ok(value) = text.parse::<f64>() {
-        return value.is_finite().then_some(Moment { value, timestamp: false, zone: None });
+/// How the texts of a column are read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// Numbers are steps or seconds; dates have this order if both orders are possible.
+    Any(Order),
+    /// Days since 1899-12-30, as spreadsheets store times; local time.
+    Serial,
+    /// Parts of a second since 1970 in UTC; their number per second.
+    Unix(f64),
+    /// As the project states.
+    Pattern(Pattern),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Any(Order::default())
     }
-    let date = text.get(..10)?;
-    let (year, month, day) = (part(date, 0, 4)?, part(date, 5, 2)?, part(date, 8, 2)?);
-    let separators = date.as_bytes();
-    if separators[4] != b'-'
-        || separators[7] != b'-'
-        || !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-    {
-        return None;
+}
+
+/// Days from 1899-12-30 to 1970-01-01.
+const SERIAL_OF_1970: f64 = 25_569.0;
+
+impl Form {
+    /// Of `time_format`: a pattern, or `serial`, `unix`, `unix_ms`.
+    pub fn of(time_format: &str) -> Self {
+        match time_format {
+            "serial" => Self::Serial,
+            "unix" => Self::Unix(1.0),
+            "unix_ms" => Self::Unix(1_000.0),
+            pattern => Self::Pattern(Pattern::new(pattern)),
+        }
     }
-    let days = days_since_1970(year, month, day);
-    let rest = &text[10..];
-    if rest.is_empty() {
-        return Some(Moment { value: days as f64 * 86_400.0, timestamp: true, zone: None });
+
+    /// Reads a text; `None` if it is no time of this form.
+    pub fn moment(&self, text: &str) -> Option<Moment> {
+        let text = text.trim();
+        let local = match self {
+            Self::Pattern(pattern) => pattern.local(text)?,
+            Self::Serial => {
+                // A serial number has about a microsecond; a millisecond is enough and exact to people.
+                let seconds = (number(text)? - SERIAL_OF_1970) * 86_400.0;
+                return Some(Moment { value: (seconds * 1e3).round() / 1e3, timestamp: true, zone: None });
+            }
+            Self::Unix(per_second) => {
+                return Some(Moment { value: number(text)? / per_second, timestamp: true, zone: Some(0) });
+            }
+            Self::Any(order) => match number(text) {
+                Some(value) => return Some(Moment { value, timestamp: false, zone: None }),
+                None => date::local(text, *order)?,
+            },
+        };
+        let value = local.seconds - f64::from(local.zone.unwrap_or(0)) * 60.0;
+        Some(Moment { value, timestamp: true, zone: local.zone })
     }
-    let clock = rest.strip_prefix(['T', 't', ' '])?;
-    let zone_at = clock.find(['Z', 'z', '+', '-']).unwrap_or(clock.len());
-    let (clock, zone) = clock.split_at(zone_at);
-    let clock = clock.trim_end();
-    let (hour, minute) = (part(clock, 0, 2)?, part(clock, 3, 2)?);
-    if clock.as_bytes()[2] != b':' || hour > 24 || minute > 59 {
-        return None;
-    }
-    let seconds: f64 = match clock.get(5..)? {
-        "" => 0.0,
-        seconds => seconds.strip_prefix(':')?.replace(',', ".").parse().ok()?,
+}
+
+/// A finite number with a decimal point or a decimal comma.
+fn number(text: &str) -> Option<f64> {
+    let value = match text.parse::<f64>() {
+        Ok(value) => value,
+        Err(_) if text.matches(',').count() == 1 && !text.contains('.') => {
+            text.replace(',', ".").parse().ok()?
+        }
+        Err(_) => return None,
     };
-    if !(0.0..61.0).contains(&seconds) {
-        return None;
-    }
-    let zone = offset_minutes(zone)?;
-    let local = days as f64 * 86_400.0 + (hour * 3_600 + minute * 60) as f64 + seconds;
-    Some(Moment { value: local - f64::from(zone.unwrap_or(0)) * 60.0, timestamp: true, zone })
+    value.is_finite().then_some(value)
 }
 
-fn part(text: &str, start: usize, length: usize) -> Option<i64> {
-    let digits = text.get(start..start + length)?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
-}
-
-/// `None` if the text is not a zone; `Some(None)` if it is empty.
-fn offset_minutes(text: &str) -> Option<Option<i32>> {
-    match text {
-        "" => return Some(None),
-        "Z" | "z" => return Some(Some(0)),
-        _ => {}
-    }
-    let sign = if text.starts_with('-') { -1 } else { 1 };
-    let digits: String = text[1..].chars().filter(|c| *c != ':').collect();
-    let hours = part(&digits, 0, 2)?;
-    let minutes = if digits.len() == 2 { 0 } else { part(&digits, 2, 2)? };
-    (digits.len() <= 4 && hours <= 15 && minutes < 60).then_some(Some(sign * (hours * 60 + minutes) as i32))
-}
-
-/// Howard Hinnant's days from a civil date.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year - era * 400;
-    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+/// Reads a text of any form, with the day before the month if both orders are possible.
+pub fn moment(text: &str) -> Option<Moment> {
+    Form::default().moment(text)
 }
 
 #[cfg(test)]
@@ -100,12 +110,56 @@ mod tests {
             "",
             "yesterday",
             "2026-13-01 00:00:00",
-            "29.03.2026 01:00",
+            "2026-02-30 00:00:00",
+            "29.13.2026 01:00",
             "2026-03-29T01:61",
+            "3/4/2026 13:00 PM",
             "inf",
             "äöüäöüäö",
         ] {
             assert_eq!(moment(text), None, "{text}");
         }
+    }
+
+    /// 29 February 2000, 12:34:56, as plants write it.
+    #[test]
+    fn the_same_moment_in_many_forms() {
+        for text in [
+            "29.02.2000 12:34:56",
+            "29.2.00 12:34:56",
+            "29/02/2000 12:34:56",
+            "29-02-2000 12:34:56",
+            "29-Feb-00 12:34:56",
+            "29-FEB-2000 12:34:56.000",
+            "29. Februar 2000, 12:34:56",
+            "29 February 2000 12:34:56 PM",
+            "Feb 29, 2000 12:34:56 PM",
+            "2000/02/29 12:34:56",
+            "2000-Feb-29 12:34:56",
+            "20000229T123456".replace("123456", "12:34:56").as_str(),
+            "2000-02-29 12:34:56,000",
+        ] {
+            let found = moment(text);
+            assert_eq!(found, Some(Moment { value: 951_827_696.0, timestamp: true, zone: None }), "{text}");
+        }
+        for (format, text, zone) in [
+            ("%m/%d/%Y %I:%M:%S %p", "2/29/2000 12:34:56 PM", None),
+            ("%Y%m%d%H%M%S", "20000229123456", None),
+            ("%d-%b-%y %H:%M:%S.%f", "29-Feb-00 12:34:56.0", None),
+            ("%j/%Y %T", "060/2000 12:34:56", None),
+            ("%FT%T%z", "2000-02-29T14:34:56+02:00", Some(120)),
+            ("unix", "951827696", Some(0)),
+            ("unix_ms", "951827696000", Some(0)),
+            ("serial", "36585.5242592593", None),
+        ] {
+            let found = Form::of(format).moment(text);
+            assert_eq!(
+                found,
+                Some(Moment { value: 951_827_696.0, timestamp: true, zone }),
+                "{format} {text}"
+            );
+        }
+        assert_eq!(Form::Any(Order::MonthFirst).moment("2/29/00 12:34:56"), moment("29.2.2000 12:34:56"));
+        assert_eq!(Form::of("%d.%m.%Y").moment("2000-02-29"), None);
     }
 }

@@ -2,18 +2,7 @@
 
 use std::fmt::Write;
 
-/// Howard Hinnant's civil date of a day: year, month, day.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days - era * 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
-}
+use crate::time::calendar::civil;
 
 /// Appends a time in seconds since 1970 and parts of a second, as [`crate::time::moment`] reads it; `per_second` is a power of ten. A
 /// year with more than four digits becomes the number of seconds, which cannot be confused with a time.

@@ -173,7 +173,7 @@ fn delimiters_commas_marks_and_natural_values_make_no_difference() {
     assert_eq!(text_of(&read_bytes(marked.as_bytes(), &[]).unwrap()), plain);
     let commas = read_bytes(joined(&good, ";").replace('.', ",").as_bytes(), &[]).unwrap();
     assert_eq!(text_of(&commas), plain);
-    expect(&commas, "decimal-commas", Some("temperature"), None);
+    expect(&commas, "decimal-commas", Some("temperature"), Some(2));
     assert!(commas.audit.findings.iter().all(|finding| finding.severity == Severity::Note));
     let quoted: Cells = good
         .iter()
@@ -223,7 +223,7 @@ fn one_edit_gives_a_finding_with_column_and_line() {
     let cases: &[Case] = &[
         ("a value is missing", |c| c[16][2].clear(), "missing-values", Some("temperature"), Some(17)),
         ("a word for missing", |c| c[9][5] = "n/a".into(), "missing-values", Some("pressure"), Some(10)),
-        ("NaN", |c| c[20][4] = "NaN".into(), "not-finite", Some("efficiency"), Some(21)),
+        ("NaN", |c| c[20][4] = "NaN".into(), "missing-values", Some("efficiency"), Some(21)),
         ("infinity", |c| c[31][7] = "inf".into(), "not-finite", Some("reward"), Some(32)),
         ("text", |c| c[40][2] = "55 °C".into(), "text", Some("temperature"), Some(41)),
         (
@@ -352,9 +352,13 @@ fn timestamps_that_are_wrong() {
 #[test]
 fn what_cannot_be_read_is_refused_with_its_place() {
     let text = joined(&good(), ",");
-    let latin: Vec<u8> = text.bytes().chain(*b"\xE9t\xE9,1\n").collect();
-    let utf16: Vec<u8> =
-        [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    // A file of one byte per character has no UTF-8 before.
+    let damaged: Vec<u8> = text.bytes().chain("ä,1\n".bytes()).chain(*b"\xE9t\xE9,1\n").collect();
+    let utf16: Vec<u8> = [0xFF, 0xFE]
+        .into_iter()
+        .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+        .chain([b'7'])
+        .collect();
     let header_only = text.lines().next().unwrap().to_owned() + "\n";
     let without_header = text.split_once('\n').unwrap().1.to_owned();
     let twice = text.replacen("pressure", "temperature", 1);
@@ -363,8 +367,8 @@ fn what_cannot_be_read_is_refused_with_its_place() {
     for (bytes, parts) in [
         (Vec::new(), vec!["is empty"]),
         (b"\n \n".to_vec(), vec!["is empty"]),
-        (latin, vec!["line 1202 (byte ", "0xE9", "UTF-8"]),
-        (utf16, vec!["line 1 (byte 0)", "UTF-16", "UTF-8"]),
+        (damaged, vec!["line 1203 (byte ", "0xE9", "UTF-8"]),
+        (utf16, vec!["byte ", "half a character of UTF-16"]),
         (b"batch,time\n\x00\x01\x02".to_vec(), vec!["line 2 (byte 11)", "not a text"]),
         (header_only.into_bytes(), vec!["there is a header and no row"]),
         (without_header.into_bytes(), vec!["line 1", "no names of columns"]),

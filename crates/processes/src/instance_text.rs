@@ -1,15 +1,15 @@
 //! Text files of shops: lines, words and numbers, with errors that show their place.
 //!
-//! A byte order mark, blank lines, rules (`+++++`, also `+++ EOF +++`), a line `EOF` and comments are passed over. A comment
+//! Blank lines, rules (`+++++`, also `+++ EOF +++`), a line `EOF` and comments are passed over. A comment
 //! begins with `#` or `//` anywhere in a line, or with `!` at its beginning. Lines end with LF, CR or both.
 
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
 use setpoint_decision::Diagnostic;
 use setpoint_decision::diagnostic::Origin;
+use setpoint_files::{storage, text};
 
 /// Greatest sum of all durations of an instance: up to 2²⁴, every time of every schedule is exact in an `f32`.
 pub const WORK_MAX: u32 = 1 << 24;
@@ -54,7 +54,7 @@ pub struct InstanceText<'a> {
 impl<'a> InstanceText<'a> {
     /// A text; errors call it `name`.
     pub fn new(name: &'a str, text: &'a str, format: &'static str) -> Self {
-        Self { name, text: text.strip_prefix('\u{feff}').unwrap_or(text), format }
+        Self { name, text, format }
     }
 
     /// Its name in errors.
@@ -195,28 +195,23 @@ pub fn read(path: &Path, format: &'static str) -> Result<String, Box<Diagnostic>
             format!("give a built-in instance or a file: {format}"),
         )
     };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Diagnostic::without_origin(
+    let bytes = storage::read(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => Diagnostic::without_origin(
             format!("the instance file {shown} is larger than {FILE_BYTES_MAX} bytes"),
             format!("expected {format}"),
-        ));
-    }
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Diagnostic::without_origin(
-            format!("the instance file {shown} is UTF-16"),
-            "save it as UTF-8 (in Notepad: Save as, Encoding)".to_owned(),
-        ));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let start = error.utf8_error().valid_up_to();
-        // The bytes before are valid, so the replacement character has the same position.
-        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        let mark = text.len() - text.strip_prefix('\u{feff}').unwrap_or(&text).len();
-        let span = start - mark..start - mark + char::REPLACEMENT_CHARACTER.len_utf8();
-        InstanceText::new(&shown, &text, format).error(
+        ),
+        _ => unreadable(error),
+    })?;
+    text::decode(bytes.clone()).map_err(|error| {
+        let lossy = String::from_utf8_lossy(&bytes);
+        let text = text::without_mark(&lossy);
+        // The bytes before are valid, so the replacement character has the same position; not so in UTF-16.
+        let start = error.byte - (lossy.len() - text.len()).min(error.byte);
+        let span = start..start + char::REPLACEMENT_CHARACTER.len_utf8();
+        if text.get(span.clone()) != Some("\u{fffd}") {
+            return unreadable(std::io::Error::new(ErrorKind::InvalidData, error));
+        }
+        InstanceText::new(&shown, text, format).error(
             span,
             "this is not a text file (UTF-8)",
             "these bytes are no character",

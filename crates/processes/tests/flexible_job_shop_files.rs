@@ -31,7 +31,7 @@ fn random_instance(random: &mut Stream) -> Instance {
 fn written(instance: &Instance, first: usize, random: &mut Stream) -> String {
     let line_end = one_of(random, &["\n", "\r\n", "\r", " \n\n", " // hall\n"]);
     let average = one_of(random, &["", " 2", "\t1.5"]);
-    let mut text = one_of(random, &["", "\u{feff}", "A hall of machines\n", "# 1 1\n\n"]).to_owned();
+    let mut text = one_of(random, &["", "\n", "A hall of machines\n", "# 1 1\n\n"]).to_owned();
     text += &format!("{} {}{average}{line_end}", instance.jobs(), instance.machines);
     for job in 0..instance.jobs() {
         text += &format!(" {}", instance.job(job).len());

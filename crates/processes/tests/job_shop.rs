@@ -11,7 +11,7 @@ use setpoint_process::vectorized::Actions;
 use setpoint_process::{Factory, State};
 use setpoint_processes::job_shop::JobShop;
 use setpoint_processes::job_shop::dispatch::{PartialSchedule, Scheduled};
-use setpoint_processes::job_shop::instance::{Instance, names};
+use setpoint_processes::job_shop::instance::{Instance, InstanceFile, names};
 use setpoint_processes::job_shop::rules::rules;
 use setpoint_processes::open_kind;
 use setpoint_random::Stream;
@@ -346,4 +346,25 @@ fn keys_are_resolved_or_refused_where_they_stand() {
         refused("instance = \"shop.txt\""),
         format!("the instance file {} is larger than 1048576 bytes | ", file.display())
     );
+}
+
+/// Editors of Windows begin a file with a byte order mark, or save it in UTF-16.
+#[test]
+fn an_instance_with_a_byte_order_mark_is_the_instance() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("three.txt");
+    let text = "3 2\n0 4 1 9\n1 5 0 2\n0 8 1 1\n";
+    let utf_16 = |unit: fn(u16) -> [u8; 2]| {
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(unit).collect()
+    };
+    for bytes in [
+        text.as_bytes().to_vec(),
+        format!("\u{feff}{text}").into_bytes(),
+        utf_16(u16::to_le_bytes),
+        utf_16(u16::to_be_bytes),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let read = InstanceFile::read(&path).unwrap().instance(None).unwrap().unwrap();
+        assert_eq!(read.instance, Instance { name: "three".into(), ..Instance::parse("", text).unwrap() });
+    }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use setpoint_decision::Project;
+use setpoint_decision::{Diagnostic, Project};
 use setpoint_processes::job_shop::instance::{Form, Instance, InstanceFile, Operation, Reading};
 use setpoint_random::Stream;
 
@@ -30,7 +30,6 @@ struct Dialect {
     machines_first: bool,
     line_end: &'static str,
     comments: bool,
-    mark: bool,
 }
 
 fn one_of<T: Copy>(random: &mut Stream, options: &[T]) -> T {
@@ -40,7 +39,7 @@ fn one_of<T: Copy>(random: &mut Stream, options: &[T]) -> T {
 impl Dialect {
     fn any(random: &mut Stream) -> Self {
         let mut flag = || random.below(2) == 1;
-        let (headings, machines_first, comments, mark) = (flag(), flag(), flag(), flag());
+        let (headings, machines_first, comments) = (flag(), flag(), flag());
         Self {
             form: one_of(random, &[Form::Standard, Form::Taillard]),
             first_machine: random.below(2),
@@ -49,7 +48,6 @@ impl Dialect {
             machines_first: headings && machines_first,
             line_end: one_of(random, &["\n", "\r\n", "\r"]),
             comments,
-            mark,
         }
     }
 
@@ -101,7 +99,7 @@ impl Dialect {
     }
 
     fn decorated(&self, lines: Vec<String>, random: &mut Stream) -> String {
-        let mut text = String::from(if self.mark { "\u{feff}" } else { "" });
+        let mut text = String::new();
         if self.comments {
             let preface = [
                 "A shop of 3 halls, see chapter 2",
@@ -173,7 +171,10 @@ fn rows_that_count_machines_in_two_ways_are_refused() {
 
 /// `line:column title | label` of the error in a text.
 fn error(text: &str) -> String {
-    let diagnostic = Instance::parse("shop.txt", text).unwrap_err();
+    shown(&Instance::parse("shop.txt", text).unwrap_err())
+}
+
+fn shown(diagnostic: &Diagnostic) -> String {
     let (line, column) = diagnostic.line_column().unwrap();
     format!("{line}:{column} {} | {}", diagnostic.title, diagnostic.label)
 }
@@ -287,10 +288,17 @@ const FAULTS: &[(&str, &str)] = &[
 
 #[test]
 fn each_fault_is_named_where_it_stands() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("shop.txt");
     for (text, expected) in FAULTS {
         assert_eq!(error(text), *expected, "{text:?}");
-        assert_eq!(error(&format!("\u{feff}{text}")), *expected, "with a byte order mark: {text:?}");
+        std::fs::write(&path, format!("\u{feff}{text}")).unwrap();
+        let marked = InstanceFile::read(&path).unwrap().instance(None).unwrap_err();
+        assert_eq!(shown(&marked), *expected, "with a byte order mark: {text:?}");
     }
+    std::fs::write(&path, b"\xef\xbb\xbf1 1\n0 \xff\n").unwrap();
+    let bytes = InstanceFile::read(&path).err().unwrap();
+    assert_eq!(shown(&bytes), "2:3 this is not a text file (UTF-8) | these bytes are no character");
 }
 
 #[test]
@@ -443,9 +451,9 @@ fn tables_of_taillard_one_after_another_are_numbered() {
 }
 
 #[test]
-fn a_file_of_utf_16_is_refused_with_the_fix() {
+fn half_a_character_of_utf_16_is_refused_with_the_fix() {
     let root = tempfile::tempdir().unwrap();
-    std::fs::write(root.path().join("shop.txt"), b"\xff\xfe1\0 \x001\0\n\x000\0 \x005\0").unwrap();
+    std::fs::write(root.path().join("shop.txt"), b"\xff\xfe1\0 \x001\0\n\x000\0 \x005").unwrap();
     let error = opened(root.path(), "instance = \"shop.txt\"").unwrap_err();
-    assert!(error.contains("is UTF-16") && error.contains("save it as UTF-8"), "{error}");
+    assert!(error.contains("not UTF-16 text") && error.contains("save it as UTF-8"), "{error}");
 }

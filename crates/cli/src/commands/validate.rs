@@ -84,7 +84,7 @@ fn log_of(arguments: &Validate, problem: &Problem) -> Result<PathBuf, Failure> {
 
 /// The error, with a table to paste.
 fn proposal(path: &Path, unmapped: &Unmapped) -> String {
-    let Unmapped { reason, proposal, open } = unmapped;
+    let Unmapped { reason, proposal, open, reasons } = unmapped;
     let mut table = toml::Table::new();
     table.insert("data".to_owned(), toml::Value::Table(data::table(proposal)));
     let table = toml::to_string_pretty(&table).expect("a table of columns has only text keys");
@@ -92,9 +92,10 @@ fn proposal(path: &Path, unmapped: &Unmapped) -> String {
         [] => String::new(),
         open => format!("\nno column looks like {}: name them yourself", open.join(", ")),
     };
+    let reasons: String = reasons.iter().map(|reason| format!("\n  {reason}")).collect();
     format!(
         "{}: {reason}\nThe names of its columns suggest this table. Check it, and paste it into the \
-         project file:{open}\n\n{table}",
+         project file:{open}{reasons}\n\n{table}",
         path.display()
     )
 }

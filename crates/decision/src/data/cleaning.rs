@@ -10,7 +10,7 @@ pub enum Missing {
     Exclude,
     /// `"hold"`: a feature or a signal keeps its last value of the same episode, up to an age. A row with another missing
     /// cell is left out.
-    Hold(Age),
+    Hold,
     /// `"refuse"`: the log is refused.
     Refuse,
 }
@@ -20,7 +20,8 @@ pub enum Missing {
 pub struct Age {
     /// In rows.
     pub rows: Option<u64>,
-    /// In seconds, by the column of time.
+    /// In seconds, by the column of time; also of a tag's last value in a table of tags, where only values at exactly the
+    /// time of a row are used without it.
     pub seconds: Option<f64>,
 }
 
@@ -29,7 +30,7 @@ impl Missing {
     pub fn word(self) -> &'static str {
         match self {
             Self::Exclude => "exclude",
-            Self::Hold(_) => "hold",
+            Self::Hold => "hold",
             Self::Refuse => "refuse",
         }
     }
@@ -71,6 +72,8 @@ impl Excluded {
 pub struct Cleaning {
     /// Rows with missing cells.
     pub missing: Missing,
+    /// Greatest age of a value that is held; of rows only with [`Missing::Hold`].
+    pub age: Age,
     /// Rows that are left out.
     pub exclude: Vec<Excluded>,
     /// Findings that a person accepts: `kind` or `kind:column`.
@@ -88,13 +91,11 @@ pub(super) fn entries(cleaning: &Cleaning) -> Table {
     if cleaning.missing != Missing::Exclude {
         table.insert("missing".into(), Value::String(cleaning.missing.word().to_owned()));
     }
-    if let Missing::Hold(age) = cleaning.missing {
-        if let Some(rows) = age.rows {
-            table.insert("hold_rows".into(), Value::Integer(rows as i64));
-        }
-        if let Some(seconds) = age.seconds {
-            table.insert("hold_seconds".into(), Value::Float(seconds));
-        }
+    if let Some(rows) = cleaning.age.rows {
+        table.insert("hold_rows".into(), Value::Integer(rows as i64));
+    }
+    if let Some(seconds) = cleaning.age.seconds {
+        table.insert("hold_seconds".into(), Value::Float(seconds));
     }
     if !cleaning.exclude.is_empty() {
         table.insert("exclude".into(), texts(cleaning.exclude.iter().map(Excluded::text).collect()));

@@ -1,12 +1,15 @@
 //! The column of time: order, gaps, zones and the hour of summer time.
 
 use super::{Finding, Severity, Times, shown};
-use crate::time::{Moment, moment};
+use crate::time::calendar::civil;
+use crate::time::{Form, Moment};
 
 const HOUR_S: f64 = 3_600.0;
 const DAY_S: f64 = 86_400.0;
 /// A pause this many times longer than the usual pause is a gap.
 const GAP_FACTOR: f64 = 10.0;
+/// Rows further apart do not show the change of the clock.
+const RARE_S: f64 = 8.0 * HOUR_S;
 /// Greatest share of rows whose distance in time differs by more than half of the usual distance; with more, the clock is
 /// irregular.
 const IRREGULAR_SHARE: f64 = 0.01;
@@ -24,6 +27,7 @@ pub enum Advance {
 #[derive(Clone, Debug)]
 pub struct Clock {
     name: String,
+    form: Form,
     /// Whether jumps back end episodes.
     cuts: bool,
     last: Option<Moment>,
@@ -43,10 +47,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// For a column; `cuts` if no column gives the episode of a row.
-    pub fn new(name: &str, cuts: bool) -> Self {
+    /// For a column whose times have a form; `cuts` if no column gives the episode of a row.
+    pub fn new(name: &str, form: Form, cuts: bool) -> Self {
         Self {
             name: name.to_owned(),
+            form,
             cuts,
             last: None,
             pause: f64::NAN,
@@ -64,7 +69,7 @@ impl Clock {
 
     /// Reads the cell of the next row, which may begin an episode.
     pub fn take(&mut self, text: &str, line: u64, begins: bool) -> Advance {
-        let Some(now) = moment(text) else {
+        let Some(now) = self.form.moment(text) else {
             if self.unreadable.count == 0 {
                 self.example = text.trim().chars().take(40).collect();
             }
@@ -93,12 +98,18 @@ impl Clock {
         advance
     }
 
-    /// Local time that jumps back or ahead by an hour, within the usual pause.
+    /// Local time that jumps back or ahead by an hour, or an hour whose times come twice.
     fn shifted_by_an_hour(&self, pause: f64, now: Moment) -> bool {
         let usual = self.pause;
         let local = now.timestamp && now.zone.is_none();
-        let near = |shift: f64| (pause - usual - shift).abs() <= 0.5 * usual + 1.0;
-        local && usual > 0.0 && usual < HOUR_S / 2.0 && (near(HOUR_S) || near(-HOUR_S))
+        if !local || !(0.0..=RARE_S).contains(&usual) || usual == 0.0 {
+            return false;
+        }
+        let near = |shift: f64| (pause - usual - shift).abs() <= (0.5 * usual).min(HOUR_S / 4.0) + 1.0;
+        let jumps = near(HOUR_S) || near(-HOUR_S);
+        // Where an hour has few rows, a row may be missing or doubled: only the night of a change explains the jump.
+        (jumps && usual < HOUR_S / 2.0)
+            || ((jumps || pause == 0.0) && is_night_of_change(now.value - pause, now.value))
     }
 
     fn zone(&mut self, now: Moment, line: u64) {
@@ -156,7 +167,7 @@ impl Clock {
             "unreadable-time",
             name,
             format!("`{}` contains values that are not times, first \"{}\"", self.name, self.example),
-            "write a number, RFC 3339, or YYYY-MM-DD HH:MM:SS",
+            "write a number, or YYYY-MM-DD HH:MM:SS; or write time_format in [data], for example \"%d.%m.%Y %H:%M:%S\"",
         ));
         findings.extend(pauses.back.finding(
             Severity::Error,
@@ -187,7 +198,11 @@ impl Clock {
             Severity::Warning,
             "daylight-saving",
             name,
-            format!("`{}` jumps by one hour: local time with daylight saving", self.name),
+            format!(
+                "`{}` jumps by one hour: local time with summer time, whose clock leaves out an hour in spring and repeats an hour \
+                 in autumn",
+                self.name
+            ),
             "log in UTC, or with the zone: 2026-03-29T03:00:00+02:00",
         ));
         findings.extend(self.zones_finding());
@@ -277,6 +292,17 @@ impl Clock {
             "check whether two sources are mixed; Setpoint compares times in UTC, which is right only if both zones are",
         )
     }
+}
+
+/// Whether the clocks may change between two local times: on a Sunday from one to three, in a month in which countries do so.
+fn is_night_of_change(before: f64, now: f64) -> bool {
+    let day = (now / DAY_S).floor();
+    // 1970-01-01 was a Thursday.
+    let is_sunday = (day as i64 + 4).rem_euclid(7) == 0;
+    let (_, month, _) = civil(day as i64);
+    let midnight = day * DAY_S;
+    let overlaps = before <= midnight + 3.0 * HOUR_S && now >= midnight + HOUR_S;
+    is_sunday && overlaps && matches!(month, 3 | 4 | 9 | 10 | 11)
 }
 
 /// The pauses between rows, sorted by their fault.

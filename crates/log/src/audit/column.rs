@@ -3,6 +3,7 @@
 use super::expected::Expected;
 use super::{Finding, Severity, Times, shown, units};
 use crate::table::cell::{Cell, cell};
+use crate::table::marks::Marks;
 
 /// Greatest number of values for quantiles; of more values, every second, fourth … value.
 const SAMPLE: usize = 4_096;
@@ -12,6 +13,8 @@ pub const MISSING_SHARE: f64 = 0.05;
 const STUCK_ROWS: u64 = 25;
 /// A run this many times longer than 99 of 100 runs of its column is not chance.
 const STUCK_FACTOR: u64 = 4;
+/// Greatest number of words for missing values that a finding counts.
+const WORDS: usize = 8;
 /// With fewer rows outside of the longest run, a log does not show whether the column changes in most rows.
 const OUTSIDE_MIN: u64 = 100;
 /// A column with this many values or fewer is a count or a place, which may stay for long.
@@ -71,7 +74,11 @@ pub struct Column {
     pub beyond: Times,
     /// Finite numbers.
     pub numbers: u64,
+    marks: Marks,
     missing: Times,
+    /// Empty cells, and cells with each word for a missing value.
+    empty: u64,
+    words: Vec<(String, u64)>,
     not_finite: Times,
     text: Times,
     example: String,
@@ -97,7 +104,7 @@ struct Run {
 
 impl Column {
     /// A column before its first row.
-    pub fn new(name: &str, expected: Expected) -> Self {
+    pub fn new(name: &str, expected: Expected, marks: Marks) -> Self {
         Self {
             name: name.to_owned(),
             expected,
@@ -106,7 +113,10 @@ impl Column {
             beyond_values: Sample::default(),
             beyond: Times::default(),
             numbers: 0,
+            marks,
             missing: Times::default(),
+            empty: 0,
+            words: Vec::new(),
             not_finite: Times::default(),
             text: Times::default(),
             example: String::new(),
@@ -123,7 +133,7 @@ impl Column {
 
     /// Reads its cell of a row; NaN if it is not a number.
     pub fn take(&mut self, text: &str, line: u64) -> f64 {
-        match cell(text) {
+        match cell(text, self.marks) {
             Cell::Number { value, decimals, comma } => {
                 if comma {
                     self.commas.note(line);
@@ -134,7 +144,10 @@ impl Column {
                 self.number(value, decimals, line);
                 return value;
             }
-            Cell::Missing => self.missing.note(line),
+            Cell::Missing => {
+                self.missing.note(line);
+                self.word(text.trim());
+            }
             Cell::NotFinite => self.not_finite.note(line),
             Cell::Text => {
                 if self.text.count == 0 {
@@ -144,6 +157,29 @@ impl Column {
             }
         }
         f64::NAN
+    }
+
+    /// Counts a word for a missing value.
+    fn word(&mut self, word: &str) {
+        let room = self.words.len() < WORDS;
+        match self.words.iter_mut().find(|(known, _)| known == word) {
+            _ if word.is_empty() => self.empty += 1,
+            Some((_, count)) => *count += 1,
+            None if room => self.words.push((word.chars().take(40).collect(), 1)),
+            None => {}
+        }
+    }
+
+    /// The words for missing values, with the most frequent first; empty if all of these cells are empty.
+    fn words(&self) -> String {
+        let mut words = self.words.clone();
+        words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let mut words: Vec<String> =
+            words.iter().map(|(word, count)| format!("{count} × \"{word}\"")).collect();
+        if self.empty > 0 && !words.is_empty() {
+            words.push(format!("{} × empty", self.empty));
+        }
+        if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }
     }
 
     fn number(&mut self, value: f64, decimals: u32, line: u64) {
@@ -230,14 +266,19 @@ impl Column {
             severity(self.missing),
             "missing-values",
             name,
-            format!("`{}` has no value in {} % of the rows", self.name, percent(self.missing)),
+            format!(
+                "`{}` has no value in {} % of the rows{}",
+                self.name,
+                percent(self.missing),
+                self.words()
+            ),
             "fill them from the historian; every comparison leaves out rows without a value",
         ));
         findings.extend(self.not_finite.finding(
             severity(self.not_finite),
             "not-finite",
             name,
-            format!("`{}` is NaN or infinite in {} % of the rows", self.name, percent(self.not_finite)),
+            format!("`{}` is infinite in {} % of the rows", self.name, percent(self.not_finite)),
             "check the sensor or the calculation in these rows; they are left out",
         ));
         findings.extend(self.text.finding(
@@ -245,7 +286,7 @@ impl Column {
             "text",
             name,
             format!("`{}` contains text instead of numbers, first \"{}\"", self.name, self.example),
-            "write numbers without units and without separators of thousands, and an empty cell for a missing value",
+            "write numbers without units, and an empty cell for a missing value",
         ));
         if self.commas.count > 0 && self.points.count > 0 {
             let (fewer, mark) = if self.commas.count <= self.points.count {
@@ -268,9 +309,9 @@ impl Column {
         findings
     }
 
-    /// Whether decimal commas are its only decimal marks.
-    pub fn has_decimal_commas(&self) -> bool {
-        self.commas.count > 0 && self.points.count == 0
+    /// Its decimal commas, if they are its only decimal marks.
+    pub fn decimal_commas(&self) -> Option<Times> {
+        (self.commas.count > 0 && self.points.count == 0).then_some(self.commas)
     }
 
     fn range(&self) -> Option<Finding> {

@@ -2,7 +2,7 @@
 
 use setpoint_decision::data::cleaning::Excluded;
 
-use crate::time::moment;
+use crate::time::{Form, moment};
 
 /// The rows to leave out.
 #[derive(Clone, Debug, Default)]
@@ -11,12 +11,16 @@ pub struct Exclusions {
     lines: Vec<(u64, u64)>,
     /// First moment, and the moment after the last.
     times: Vec<(f64, f64)>,
+    /// Of the column of time.
+    form: Form,
 }
 
 impl Exclusions {
-    /// Reads the entries; the error names an entry without a meaning.
-    pub fn new(entries: &[Excluded], has_time: bool) -> Result<Self, String> {
-        let mut exclusions = Self::default();
+    /// Reads the entries, with times in the form of the column of time or as ISO 8601 writes them; the error names an entry
+    /// without a meaning.
+    pub fn new(entries: &[Excluded], form: Option<Form>) -> Result<Self, String> {
+        let has_time = form.is_some();
+        let mut exclusions = Self { form: form.unwrap_or_default(), ..Self::default() };
         for entry in entries {
             match entry {
                 Excluded::Rows(from, to) => exclusions.lines.push((*from, *to)),
@@ -27,7 +31,8 @@ impl Exclusions {
                             entry.text()
                         ));
                     }
-                    let (Some(from), Some(to)) = (moment(from), moment(to)) else {
+                    let read = |text: &str| exclusions.form.moment(text).or_else(|| moment(text));
+                    let (Some(from), Some(to)) = (read(from), read(to)) else {
                         return Err(format!(
                             "`exclude` has \"{}\", and one of both is no time",
                             entry.text()
@@ -48,7 +53,7 @@ impl Exclusions {
         if self.times.is_empty() {
             return false;
         }
-        let Some(now) = time.and_then(moment) else { return false };
+        let Some(now) = time.and_then(|time| self.form.moment(time)) else { return false };
         self.times.iter().any(|(from, to)| *from <= now.value && now.value < *to)
     }
 }

@@ -25,8 +25,7 @@ impl Reader<'_> {
         let counted_from_one = self.counted_from_one();
         findings.extend(counted_from_one.clone());
         let near = nearest(&self.unknown_example, names.iter().copied());
-        let hint = near
-            .map_or(format!("actions are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        let hint = near.map_or_else(|| self.as_words(&names), |near| format!("did you mean `{near}`?"));
         let action = self.mapping.actions.first().map(|_| "action");
         let unknown = if counted_from_one.is_some() { Times::default() } else { self.unknown };
         findings.extend(unknown.finding(
@@ -93,6 +92,17 @@ impl Reader<'_> {
         findings
     }
 
+    /// The fix for a word of the log that is no name of a choice.
+    fn as_words(&self, names: &[&str]) -> String {
+        let names = names.join(", ");
+        match self.unknown_example.as_str() {
+            word if word.is_empty() || self.choices.is_none() => format!("actions are {names}"),
+            word => {
+                format!("give the words of the log in [data.actions]: \"{word}\" = \"…\", one of {names}")
+            }
+        }
+    }
+
     /// Numbers of choices that begin with 1: no row has 0, and the only unknown number is that behind the last choice.
     fn counted_from_one(&self) -> Option<Finding> {
         let choices = self.taken.len();
@@ -144,28 +154,26 @@ impl Reader<'_> {
         let all = self.features.iter_mut().chain(self.signals.iter_mut().flatten());
         let all = all.chain(self.axes.iter_mut()).chain(self.reward.iter_mut());
         let mut with_commas: Vec<&str> = Vec::new();
+        let mut decimal_commas = Times { count: 0, line: u64::MAX };
         for column in all {
             let mut own = column.findings(rows, explained.contains(&column.name));
             // A constant setting and a repeated reward are not stuck sensors.
             let held = column.expected.range.is_none() || (settings && self.mapping.actions.len() == 1);
             own.retain(|finding| !held || finding.kind != "stuck");
             findings.extend(own);
-            if column.has_decimal_commas() {
+            if let Some(commas) = column.decimal_commas() {
                 with_commas.push(&column.name);
+                decimal_commas.count = decimal_commas.count.max(commas.count);
+                decimal_commas.line = decimal_commas.line.min(commas.line);
             }
         }
-        if !with_commas.is_empty() {
-            findings.push(Finding {
-                severity: Severity::Note,
-                kind: "decimal-commas".to_owned(),
-                column: Some(with_commas[0].to_owned()),
-                line: None,
-                count: with_commas.len() as u64,
-                sentence: format!("decimal commas were read as such in {}", with_commas.join(", ")),
-                advice: "nothing, unless 1,234 means a thousand there".to_owned(),
-                accepted: false,
-            });
-        }
+        findings.extend(decimal_commas.finding(
+            Severity::Note,
+            "decimal-commas",
+            with_commas.first().copied(),
+            format!("decimal commas were read as such in {}", with_commas.join(", ")),
+            "nothing, if that is right; decimal in [data] states the decimal mark",
+        ));
         findings
     }
 }

@@ -1,0 +1,84 @@
+//! Rows whose quality is not good are left out, and counted by the words of their quality.
+
+use csv::ByteRecord;
+
+use crate::audit::{Finding, Severity, Times};
+use crate::table::quality::is_good;
+
+/// The columns of quality.
+pub(super) struct Quality {
+    columns: Vec<usize>,
+    good_too: Vec<String>,
+    bad: Times,
+    words: Vec<(String, u64)>,
+    unknown: Times,
+    unknown_word: String,
+    column: usize,
+}
+
+impl Quality {
+    pub(super) fn new(columns: &[usize], good_too: &[String]) -> Self {
+        Self {
+            columns: columns.to_vec(),
+            good_too: good_too.to_vec(),
+            bad: Times::default(),
+            words: Vec::new(),
+            unknown: Times::default(),
+            unknown_word: String::new(),
+            column: 0,
+        }
+    }
+
+    /// Whether all its values are good.
+    pub(super) fn is_good(&mut self, record: &ByteRecord, line: u64) -> bool {
+        let word = |column: usize| std::str::from_utf8(&record[column]).unwrap_or("").trim();
+        for column in &self.columns {
+            match is_good(word(*column), &self.good_too) {
+                Some(true) => continue,
+                Some(false) => {
+                    self.bad.note(line);
+                    count(&mut self.words, word(*column));
+                }
+                None => {
+                    if self.unknown.count == 0 {
+                        self.unknown_word = word(*column).chars().take(40).collect();
+                        self.column = *column;
+                    }
+                    self.unknown.note(line);
+                }
+            }
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn findings(&self, header: &[String]) -> Vec<Finding> {
+        let mut words = self.words.clone();
+        words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let words: Vec<String> =
+            words.iter().take(8).map(|(word, count)| format!("{count} × \"{word}\"")).collect();
+        let mut findings = Vec::new();
+        findings.extend(self.unknown.finding(
+            Severity::Error,
+            "unknown-quality",
+            header.get(self.column).map(String::as_str),
+            format!("\"{}\" is not known as a quality; such rows are left out", self.unknown_word),
+            format!("if it is good, write quality_good = [\"{}\"] in [data]", self.unknown_word),
+        ));
+        findings.extend(self.bad.finding(
+            Severity::Note,
+            "bad-quality",
+            None,
+            format!("rows of bad quality are left out, and episodes are cut there: {}", words.join(", ")),
+            "nothing, if that is right; quality_good in [data] names words that are good",
+        ));
+        findings
+    }
+}
+
+fn count(words: &mut Vec<(String, u64)>, word: &str) {
+    match words.iter_mut().find(|(known, _)| known == word) {
+        Some((_, count)) => *count += 1,
+        None => words.push((word.chars().take(40).collect(), 1)),
+    }
+}

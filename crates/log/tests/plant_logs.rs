@@ -1,0 +1,261 @@
+//! Logs as plants export them: each form by a small table, with what is read and what is said about it.
+
+use setpoint_decision::Project;
+use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
+use setpoint_log::audit::{Finding, Severity};
+use setpoint_log::read;
+use setpoint_log::read::{ReadError, Reading};
+
+const PROJECT: &str =
+    "[process]\nkind = \"filler\"\n[reward]\nrate = 1.0\n[data]\ntime = \"time\"\naction = \"action\"\n";
+
+fn spec() -> Spec {
+    Spec {
+        kind: "filler".to_owned(),
+        observation: vec![
+            Feature::new("pressure", "bar", 0.0, 10.0, "").ordinarily(4.0),
+            Feature::new("level", "mm", 0.0, 5_000.0, "").ordinarily(900.0),
+        ],
+        action: ActionSpace::choices(&[("slower", ""), ("keep", ""), ("faster", "")]),
+        signals: vec![Signal::new("rate", "1/h", 0.0, 9_000.0, "")],
+        ..Spec::default()
+    }
+}
+
+fn read_text(text: &str, overrides: &[&str]) -> Result<Reading, ReadError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    std::fs::write(&path, text).unwrap();
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    let project = Project::from_text("setpoint.toml", PROJECT, &overrides).unwrap();
+    project.bind(&spec()).unwrap();
+    read(&path, project.data.as_ref(), &spec(), &project.reward, &mut |_| {})
+}
+
+fn good(text: &str, overrides: &[&str]) -> Reading {
+    read_text(text, overrides).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn finding<'a>(reading: &'a Reading, kind: &str) -> &'a Finding {
+    let found = reading.audit.findings.iter().find(|finding| finding.kind == kind);
+    found.unwrap_or_else(|| panic!("no {kind}: {:#?}", reading.audit.findings))
+}
+
+fn features(reading: &Reading, index: usize) -> Vec<f32> {
+    (0..reading.log.rows()).map(|row| reading.log.observation(row)[index]).collect()
+}
+
+#[test]
+fn words_and_numbers_of_the_log_mean_choices() {
+    let text = "time,pressure,level,action\n0,4.1,900,Langsamer\n1,4.2,901,30\n2,4.3,902,SCHNELLER\n3,4.4,903,keep\n";
+    let words = r#"data.actions={ Langsamer = "slower", schneller = "faster", "30" = "keep" }"#;
+    let reading = good(text, &[words]);
+    assert_eq!(reading.log.actions, [0.0, 1.0, 2.0, 1.0]);
+    // Without the words, the finding shows how to write them; 30 is no index.
+    let reading = good(text, &[]);
+    assert!(finding(&reading, "unknown-action").advice.contains("\"Langsamer\" = \"…\""));
+    // If numbers have a meaning of their own, they are no indices: 1 is not `keep`.
+    let codes = "time,pressure,level,action\n0,4.1,900,10\n1,4.2,901,1\n";
+    let reading = good(codes, &[r#"data.actions={ "10" = "faster" }"#]);
+    assert_eq!((reading.log.actions.as_slice(), reading.log.lines.as_slice()), (&[2.0][..], &[2][..]));
+}
+
+#[test]
+fn thousands_in_doubt_stop_and_a_key_decides() {
+    let text = "time,pressure,level,action\n0,4,\"1,408\",keep\n1,5,\"1,577\",keep\n";
+    let doubt = good(text, &[]);
+    let found = finding(&doubt, "thousands-or-decimals");
+    assert_eq!((found.severity, found.line, found.count), (Severity::Error, Some(2), 2));
+    assert!(found.advice.contains("decimal ="), "{found:?}");
+    assert_eq!(features(&good(text, &["data.decimal=\".\""]), 1), [1408.0, 1577.0]);
+    assert_eq!(features(&good(text, &["data.decimal=\",\""]), 1), [1.408, 1.577]);
+    // Decimal points in another column decide; 812 has no mark at all.
+    let told = good(&text.replace("0,4,", "0,4.5,").replace("\"1,577\"", "812"), &[]);
+    assert_eq!(features(&told, 1), [1408.0, 812.0]);
+    assert_eq!(finding(&told, "thousands").severity, Severity::Note);
+}
+
+#[test]
+fn words_for_missing_values_are_counted_by_word() {
+    let text = "time,pressure,level,action\n0,Scan Off,900,keep\n1,#WERT!,901,keep\n2,,902,keep\n3,Scan Off,903,keep\n4,4.1,904,keep\n";
+    let reading = good(text, &[]);
+    let found = finding(&reading, "missing-values");
+    assert_eq!((found.line, found.count), (Some(2), 4));
+    assert!(found.sentence.ends_with("2 × \"Scan Off\", 1 × \"#WERT!\", 1 × empty"), "{}", found.sentence);
+}
+
+#[test]
+fn rows_of_bad_quality_are_left_out() {
+    let text = "time,pressure,Quality,level,Quality,other,Quality,action\n\
+                0,4.1,Good,900,192,7,Bad,keep\n1,0.0,Bad,901,192,7,Good,keep\n2,4.3,Good,0,24,7,Good,keep\n3,4.4,Good,903,216,7,Good,keep\n";
+    let reading = good(text, &["data.quality=Quality"]);
+    // The quality of a column that is not used does not count.
+    assert_eq!(reading.log.lines, [2, 5]);
+    let found = finding(&reading, "bad-quality");
+    assert_eq!((found.line, found.count), (Some(3), 2));
+    assert!(found.sentence.contains("1 × \"Bad\", 1 × \"24\""), "{}", found.sentence);
+    let left_out = &reading.log.left_out;
+    assert_eq!((left_out.bad_quality, left_out.rows), (2, 0));
+    assert_eq!(left_out.sentence("line").unwrap(), "2 rows left out by `quality` of [data]");
+    assert!(reading.log.episodes[0].cut && reading.log.episodes[1].continued);
+    let reading = good(text, &["data.quality=Quality", "data.quality_good=[\"bad\"]"]);
+    assert_eq!(reading.log.lines, [2, 3, 5]);
+    // Without the key these columns have no meaning, and need no names of their own.
+    assert_eq!(good(text, &[]).log.rows(), 4);
+}
+
+#[test]
+fn a_name_that_is_used_must_be_the_only_one() {
+    let text = "time,pressure,level,action,level\n0,4.1,900,keep,1\n";
+    let error = read_text(text, &[]).unwrap_err().to_string();
+    assert!(error.contains("line 1: two columns have the name `level`: columns 3, 5"), "{error}");
+    let text = "pressure,level,time,action\n1,4.1,900,0,keep\n2,4.2,901,1,keep\n";
+    let error = read_text(text, &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("all 2 rows have another number of cells than the header, first 5 instead of 4"),
+        "{error}"
+    );
+}
+
+/// Hours of local time: `first` to the end, with an edit of the hours.
+fn hourly(first: (u32, u32), hours: impl Iterator<Item = u32>) -> String {
+    let (month, day) = first;
+    let row = |hour: u32| {
+        format!(
+            "2027-{month:02}-{:02} {:02}:00,4.{},{},keep\n",
+            day + hour / 24,
+            hour % 24,
+            hour % 10,
+            900 + hour % 7
+        )
+    };
+    "time,pressure,level,action\n".to_owned() + &hours.map(row).collect::<String>()
+}
+
+#[test]
+fn an_hour_that_is_missing_or_comes_twice_in_the_night_of_a_change_is_summer_time() {
+    // In 2027 the clocks change on 28 March and on 31 October, both at 02:00 or 03:00 of a Sunday.
+    let spring = good(&hourly((3, 27), (0..72).filter(|hour| *hour != 26)), &[]);
+    let autumn = good(&hourly((10, 29), (0..48).chain(48..51).chain(50..72)), &[]);
+    for (reading, line) in [(&spring, 28), (&autumn, 53)] {
+        let found = finding(reading, "daylight-saving");
+        assert_eq!((found.line, found.count), (Some(line), 1), "{:?}", reading.audit.findings);
+        assert!(
+            reading
+                .audit
+                .findings
+                .iter()
+                .all(|finding| !["repeated-time", "gap"].contains(&finding.kind.as_str()))
+        );
+        assert_eq!(reading.log.episodes.len(), 1);
+    }
+    // At noon, and on a Saturday, it is a row that is missing, or one that is doubled.
+    for missing in [36, 2] {
+        let reading = good(&hourly((3, 27), (0..72).filter(|hour| *hour != missing)), &[]);
+        assert!(reading.audit.findings.iter().all(|finding| finding.kind != "daylight-saving"), "{missing}");
+    }
+    let doubled = good(&hourly((10, 29), (0..14).chain(13..72)), &[]);
+    assert_eq!(finding(&doubled, "repeated-time").line, Some(16));
+}
+
+#[test]
+fn dates_whose_order_nothing_tells_are_a_warning_with_the_key() {
+    let rows = |date: &str| {
+        let row = |minute: u32| format!("{date} 10:{:02},4.{minute},90{minute},keep\n", 5 * minute);
+        "time,pressure,level,action\n".to_owned() + &(0..9).map(row).collect::<String>()
+    };
+    let open = good(&rows("4/5/2027"), &[]);
+    let found = finding(&open, "time-format");
+    assert_eq!((found.severity, found.line), (Severity::Warning, Some(2)));
+    assert!(found.advice.contains("time_format = "), "{}", found.advice);
+    let stated = good(&rows("4/5/2027"), &["data.time_format=\"%m/%d/%Y %H:%M\""]);
+    assert!(stated.audit.findings.iter().all(|finding| finding.kind != "time-format"));
+    assert_eq!(finding(&good(&rows("4/25/2027"), &[]), "time-format").severity, Severity::Note);
+    let other = good(&rows("4/5/2027"), &["data.time_format=\"%Y-%m-%d\""]);
+    assert!(finding(&other, "unreadable-time").advice.contains("time_format"));
+}
+
+/// Tags that a historian stores at times of their own.
+const LONG: &str = "TimeStamp;TagName;Value;Status\n\
+    2027-05-03 06:00:00;pressure;4,1;Good\n2027-05-03 06:00:00;level;900;Good\n2027-05-03 06:00:00;action;keep;Good\n\
+    2027-05-03 06:00:00;unused;1;Good\n\
+    2027-05-03 06:01:00;pressure;4,2;Good\n2027-05-03 06:01:00;action;faster;Good\n\
+    2027-05-03 06:01:30;level;950;Good\n\
+    2027-05-03 06:02:00;pressure;9,9;Bad\n2027-05-03 06:02:00;action;keep;Good\n\
+    2027-05-03 06:09:00;action;slower;Good\n2027-05-03 06:09:00;pressure;4,4;Good\n";
+
+#[test]
+fn a_long_table_becomes_a_row_per_decision() {
+    let long = |overrides: &[&str]| {
+        good(LONG, &[&["data.time=TimeStamp", "data.quality=Status"], overrides].concat())
+    };
+    let exact = long(&[]);
+    assert_eq!(exact.log.actions, [1.0, 2.0, 1.0, 0.0]);
+    // The line of a row is the line of its action.
+    assert_eq!(exact.log.lines, [4, 7, 10, 11]);
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let is =
+        |reading: &Reading, index, values: &[f32]| assert_eq!(bits(&features(reading, index)), bits(values));
+    // A row with a missing cell is left out.
+    is(&exact, 0, &[4.1, f32::NAN, f32::NAN, f32::NAN]);
+    is(&exact, 1, &[900.0, f32::NAN, f32::NAN, f32::NAN]);
+    assert_eq!(finding(&exact, "long-table").count, 11);
+    let absent = finding(&exact, "absent-values");
+    assert!(
+        absent.severity == Severity::Warning && absent.count == 3 && absent.advice.contains("hold_seconds"),
+        "{absent:?}"
+    );
+    assert_eq!(finding(&exact, "bad-quality").line, Some(9));
+    // With an age limit the last value holds: the level of 06:01:30 for 06:02, not for 06:09.
+    let held = long(&["data.hold_seconds=90"]);
+    is(&held, 0, &[4.1, 4.2, f32::NAN, f32::NAN]);
+    is(&held, 1, &[900.0, 900.0, f32::NAN, f32::NAN]);
+    assert_eq!(finding(&held, "held-values").count, 2);
+    assert_eq!([exact.audit.left_out.rows, held.audit.left_out.rows], [3, 2]);
+    // `missing = "hold"` passes over the bad value of 06:02, with the same greatest age.
+    let passed = long(&["data.missing=hold", "data.hold_seconds=90"]);
+    is(&passed, 0, &[4.1, 4.2, 4.2, f32::NAN]);
+    is(&passed, 1, &[900.0, 900.0, 950.0, f32::NAN]);
+    assert_eq!((finding(&passed, "held-values").count, passed.audit.left_out.rows), (3, 1));
+    // The level of 06:01:30 is one row old at 06:09; the limits of rows and of seconds both apply.
+    let both = |rows: &str| long(&["data.missing=hold", "data.hold_seconds=600", rows]);
+    is(&both("data.hold_rows=1"), 1, &[900.0, 900.0, 950.0, 950.0]);
+    // A reward belongs to one decision.
+    let text = LONG.to_owned() + "2027-05-03 06:01:30;gain;7,5;Good\n2027-05-03 06:00:00;gain;2,5;Good\n";
+    let keys = ["data.time=TimeStamp", "data.hold_seconds=90", "data.reward=gain"];
+    let rewards = good(&text, &keys).log.rewards;
+    assert!(rewards[0] == 2.5 && rewards[1..].iter().all(|reward| reward.is_nan()), "{rewards:?}");
+    // Without seconds, a value between two rows belongs to neither.
+    let rows = long(&["data.missing=hold", "data.hold_rows=1"]);
+    is(&rows, 1, &[900.0, 900.0, f32::NAN, f32::NAN]);
+}
+
+/// `hold_seconds` has a meaning in a table of tags, and with `missing = "hold"`; elsewhere it would do nothing.
+#[test]
+fn an_age_without_anything_to_hold_is_refused() {
+    let text = "time,pressure,level,action\n0,4.1,900,keep\n1,4.2,,keep\n2,4.3,902,keep\n";
+    let error = read_text(text, &["data.hold_seconds=5"]).unwrap_err().to_string();
+    assert!(
+        error.contains("`hold_seconds` of [data] holds no value: the log is no table of tags"),
+        "{error}"
+    );
+    let held = good(text, &["data.hold_seconds=5", "data.missing=hold"]);
+    assert_eq!(features(&held, 1), [900.0, 900.0, 902.0]);
+}
+
+#[test]
+fn a_mapping_is_proposed_from_words_and_units_with_the_reason() {
+    let text =
+        "Zeit,Filler pressure [bar],Level,Operator action\ns,,mm,-\n0,4.1,900,keep\n1,4.2,901,faster\n";
+    let Err(ReadError::Unmapped(unmapped)) = read_text(text, &[]) else { panic!("the names differ") };
+    assert_eq!(unmapped.proposal.features[0].1, "Filler pressure [bar]");
+    assert_eq!(unmapped.proposal.features[1].1, "Level");
+    assert_eq!(unmapped.open, Vec::<String>::new());
+    let reasons = unmapped.reasons.join("\n");
+    assert!(
+        reasons.contains("pressure = \"Filler pressure [bar]\"") && reasons.contains("unit bar too"),
+        "{reasons}"
+    );
+    assert!(reasons.contains("level = \"Level\": the words agree (level), and the unit mm too"), "{reasons}");
+    assert!(reasons.contains("action = \"Operator action\""), "{reasons}");
+}
