@@ -109,7 +109,8 @@ fn bad_input_is_refused_with_what_to_do() {
     write_log(&root.path().join("log.csv"), 0);
     assert_eq!(setpoint(root.path(), &["new", "line", "--process", "assembly-line"]).status.code(), Some(0));
     let broken = std::fs::read(root.path().join("log.csv")).unwrap();
-    std::fs::write(root.path().join("latin.csv"), [&broken[..], b"\xE4\n"].concat()).unwrap();
+    // One byte per character is read; of two encodings in a file, the second is damage.
+    std::fs::write(root.path().join("damaged.csv"), [&broken[..], b"\xC3\xA4\n\xE4\n"].concat()).unwrap();
     let project = project();
     for (arguments, parts) in [
         (
@@ -119,8 +120,8 @@ fn bad_input_is_refused_with_what_to_do() {
         (vec!["validate", path(&project)], vec!["--data LOG"]),
         (vec!["validate", path(&project), "--data", "gone.csv"], vec!["gone.csv", "cannot be read"]),
         (
-            vec!["validate", path(&project), "--data", "latin.csv"],
-            vec!["latin.csv, line ", "(byte ", "0xE4", "UTF-8"],
+            vec!["validate", path(&project), "--data", "damaged.csv"],
+            vec!["damaged.csv, line ", "(byte ", "0xE4", "UTF-8"],
         ),
         (
             vec!["validate", path(&project), "--data", "log.csv", "--set", "data.features.wip=wip_nrom"],
