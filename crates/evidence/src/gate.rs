@@ -179,6 +179,7 @@ fn failures(found: &Comparison, decision: &Decision) -> Option<Finding> {
     let rule = match allowed {
         0.0 if passed => String::new(),
         0.0 => ". The project allows no more failures (allow_more_failures)".to_owned(),
+        1.0 => ". The project's limit is 1 percentage point".to_owned(),
         points if points.is_finite() => format!(". The project's limit is {points} percentage points"),
         _ => ". The project allows more".to_owned(),
     };
