@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from setpoint import _native
 from setpoint._host import EnvironmentHost
 from setpoint._numbers import plain, seed_of, whole
-from setpoint._say import say
+from setpoint._progress import Bar, Lines
 from setpoint._vectors import single_environments
 from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
@@ -310,8 +308,8 @@ class Model:
                 "begin with fresh weights. Load a file that Model.save wrote, or make a new model"
             )
         total_timesteps = whole(total_timesteps, "total_timesteps")
-        own: list[BaseCallback] = [_Bar(total_timesteps)] if progress_bar else []
-        own += [_Lines(self.algorithm)] if self.verbose else []
+        own: list[BaseCallback] = [Bar(total_timesteps)] if progress_bar else []
+        own += [Lines(self.algorithm)] if self.verbose else []
         every: list[CallbackFunction | BaseCallback]
         if callback is None:
             every = []
@@ -498,46 +496,3 @@ def _replace(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(content)
     partial.replace(path)
-
-
-class _Bar(BaseCallback):
-    """A progress bar on standard error."""
-
-    def __init__(self, total: int) -> None:
-        super().__init__()
-        self.total = total
-        self.started = time.monotonic()
-
-    def on_update(self) -> bool:
-        share = min(self.num_timesteps / self.total, 1.0)
-        seconds = time.monotonic() - self.started
-        filled = int(share * 30)
-        mean = self.figures["return_mean_100"]
-        shown = "–" if mean is None else f"{mean:.1f}"
-        rate = self.num_timesteps / max(seconds, 1e-9)
-        bar = "=" * filled + " " * (30 - filled)
-        say(f"[{bar}] {share:4.0%}  {rate:,.0f} steps/s  return {shown}", begin="\r", end="")
-        return True
-
-    def on_training_end(self) -> None:
-        say("")
-
-
-class _Lines(BaseCallback):
-    """A line of figures every few seconds."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-        self.last = float("-inf")
-
-    def on_update(self) -> bool:
-        now = time.monotonic()
-        if now - self.last >= 5.0 or self.num_timesteps >= self.figures["total_steps"]:
-            self.last = now
-            own = {"total_steps", "updates"}
-            shown = ", ".join(
-                f"{name} {value:,.4g}" for name, value in self.figures.items() if name not in own and value is not None
-            )
-            say(f"{self.name}: {shown}", file=sys.stdout)
-        return True

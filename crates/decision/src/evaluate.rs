@@ -153,12 +153,8 @@ fn allow_more_failures(section: &Section<'_>) -> Result<MoreFailures, Box<Diagno
     Ok(MoreFailures::Points(points.unwrap_or(0.0)))
 }
 
-pub(crate) fn read(
-    section: &Section<'_>,
-    curriculum: Option<&Curriculum>,
-    safety: &Safety,
-) -> Result<Evaluate, Box<Diagnostic>> {
-    let episodes = Range::between(2.0, 1e6);
+/// The baselines, and that of the gate if it is named.
+fn read_baselines(section: &Section<'_>) -> Result<(Vec<String>, Option<String>), Box<Diagnostic>> {
     let baselines = section.strings("baselines", "the baselines to compare the policy with")?;
     let baselines =
         baselines.unwrap_or_else(|| BASELINES.iter().map(|baseline| (*baseline).to_owned()).collect());
@@ -174,6 +170,13 @@ pub(crate) fn read(
         let label = format!("expected one of {}", baselines.join(", "));
         return Err(section.error("against", &title, &label, "add it to `baselines`"));
     }
+    Ok((baselines, against))
+}
+
+fn read_level(
+    section: &Section<'_>,
+    curriculum: Option<&Curriculum>,
+) -> Result<Option<String>, Box<Diagnostic>> {
     let level = section.string("level", "the level of the curriculum for the evaluation")?;
     if let Some(name) = &level {
         let levels: Vec<&str> =
@@ -184,6 +187,17 @@ pub(crate) fn read(
             return Err(section.error("level", &title, &label, "levels are named in [curriculum]"));
         }
     }
+    Ok(level)
+}
+
+pub(crate) fn read(
+    section: &Section<'_>,
+    curriculum: Option<&Curriculum>,
+    safety: &Safety,
+) -> Result<Evaluate, Box<Diagnostic>> {
+    let episodes = Range::between(2.0, 1e6);
+    let (baselines, against) = read_baselines(section)?;
+    let level = read_level(section, curriculum)?;
     let evaluate = Evaluate {
         level,
         disturbed: section.boolean("disturbed", "whether the [[disturbance]] tables apply")?.unwrap_or(true),

@@ -21,6 +21,35 @@ impl Reader<'_> {
             format!("rows have a different number of cells than the header, first {found} instead of {expected}"),
             "quote cells that contain the delimiter, and do not cut the file within a row; such rows are left out",
         ));
+        findings.extend(self.about_actions(rows));
+        findings.extend(self.interleaved.finding(
+            Severity::Error,
+            "episode-again",
+            None,
+            "an episode continues after another one began".to_owned(),
+            "sort the log by episode and time; each part counts as a separate episode",
+        ));
+        findings.extend(self.short_episodes());
+        findings.extend(self.improbable.finding(
+            Severity::Error,
+            "probability",
+            self.probability.as_ref().map(|column| column.name.as_str()),
+            "the probability of an action is not above 0 and at most 1".to_owned(),
+            "log the controller's probability of its action",
+        ));
+        findings.extend(self.unclear_end.finding(
+            Severity::Error,
+            "unclear-end",
+            None,
+            "the column `terminated` of [data] is neither true nor false".to_owned(),
+            "write true or false, or 1 or 0",
+        ));
+        findings
+    }
+
+    /// Findings about the actions: unknown, missing, never taken.
+    fn about_actions(&self, rows: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
         let names = self.spec.action.names();
         let counted_from_one = self.counted_from_one();
         findings.extend(counted_from_one.clone());
@@ -67,28 +96,6 @@ impl Reader<'_> {
                 accepted: false,
             });
         }
-        findings.extend(self.interleaved.finding(
-            Severity::Error,
-            "episode-again",
-            None,
-            "an episode continues after another one began".to_owned(),
-            "sort the log by episode and time; each part counts as a separate episode",
-        ));
-        findings.extend(self.short_episodes());
-        findings.extend(self.improbable.finding(
-            Severity::Error,
-            "probability",
-            self.probability.as_ref().map(|column| column.name.as_str()),
-            "the probability of an action is not above 0 and at most 1".to_owned(),
-            "log the controller's probability of its action",
-        ));
-        findings.extend(self.unclear_end.finding(
-            Severity::Error,
-            "unclear-end",
-            None,
-            "the column `terminated` of [data] is neither true nor false".to_owned(),
-            "write true or false, or 1 or 0",
-        ));
         findings
     }
 
