@@ -1,4 +1,4 @@
-//! Job-shop instances: their type, the built-in classical instances, and files of instances in the forms of [`forms`].
+//! Job-shop instances: their type, the built-in classical instances, and files of instances in the forms of `forms`.
 
 use std::path::Path;
 
