@@ -9,6 +9,9 @@ PUSH = """
 [process]
 kind = "mountain-car"
 
+[reward]
+time = -1.0
+
 [[constraint]]
 when = { feature = "position", above = 0.1 }
 forbid = ["accelerate_right", "coast"]
@@ -27,6 +30,9 @@ n_steps = 128
 TORQUE = """
 [process]
 kind = "pendulum"
+
+[reward]
+cost = -1.0
 
 [[constraint]]
 when = { feature = "angular_velocity", above = 1.0 }
