@@ -27,13 +27,13 @@ pub struct NoiseScale {
 pub enum NoScale {
     /// No bounds, and no statistics of a training.
     #[error(
-        "noise has no scale for {without}: no bounds, and the policy keeps no statistics of its training. {advice}train with \
+        "noise has no scale for {without}: no bounds, and the policy keeps no statistics of its training. {advice} with \
          normalize_observation = true, or leave noise out with --noise 0"
     )]
     Features {
         /// Their names.
         without: String,
-        /// The features that do have a scale, as an advice; empty if there are none.
+        /// The beginning of the advice: the features that do have a scale, if there are any.
         advice: String,
     },
     /// A name that the process does not have.
@@ -74,8 +74,8 @@ pub fn noise_scales(policy: &Policy, names: &[String]) -> Result<Vec<NoiseScale>
         .map(|(feature, _)| feature.name.as_str())
         .collect();
     let advice = match with.is_empty() {
-        true => String::new(),
-        false => format!("Name the features with noise (--features {}), ", with.join(",")),
+        true => "Train".to_owned(),
+        false => format!("Name the features with noise (--features {}), train", with.join(",")),
     };
     Err(NoScale::Features { without: without.join(", "), advice })
 }
