@@ -60,8 +60,9 @@ class _Source:
             self.name = spec.id if spec is not None else type(singles[0].unwrapped).__name__
             self._agree(count, len(make))
         else:
-            make = [single for single in env if callable(single)] if isinstance(env, Sequence) else []
-            if not make or len(make) != len(env):
+            given = list(env) if isinstance(env, Sequence) else []
+            make = [single for single in given if callable(single)]
+            if not make or len(make) != len(given):
                 raise TypeError(f"{env!r} is not an environment: give an id, a gymnasium.Env, or functions that make one")
             self.name = ""
             self._agree(count, len(make))
