@@ -231,6 +231,10 @@ fn keys_are_resolved_or_refused_where_they_stand() {
             "5:8 400 jobs on 40 machines are too many | expected at most 10000 pairs of job and machine",
         ),
         (
+            "jobs = 50\nmachines = 40\noperations = [1, 501]",
+            "7:14 operations × machines could be 1002000 | expected at most 1000000",
+        ),
+        (
             "operations = [900, 1000]\ndurations = [9000, 10000]",
             "6:13 all durations together could be 96000000 | expected at most 16777216, so that times are exact",
         ),

@@ -12,7 +12,7 @@ use crate::instance_text::{self, InstanceText, Line, WORK_MAX, Word};
 type Refusal = Box<Diagnostic>;
 
 /// Greatest number of pairs of operation and machine of an instance.
-const CELLS_MAX: usize = 1_000_000;
+pub const CELLS_MAX: usize = 1_000_000;
 /// Greatest number of choices, jobs × machines.
 pub const CHOICES_MAX: usize = 10_000;
 

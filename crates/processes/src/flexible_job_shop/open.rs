@@ -11,7 +11,7 @@ use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
 use setpoint_process::registry::Request;
 
-use super::file::{self, CHOICES_MAX};
+use super::file::{self, CELLS_MAX, CHOICES_MAX};
 use super::generator::Generator;
 use super::instance::{Instance, names};
 use super::{FlexibleJobShop, Shops, rules};
@@ -224,6 +224,12 @@ impl RandomKeys {
             let title = format!("{jobs} jobs on {machines} machines are too many");
             let label = format!("expected at most {CHOICES_MAX} pairs of job and machine");
             return Err(section.error("jobs", &title, &label, ""));
+        }
+        let cells = jobs * generator.operations[1] as usize * machines;
+        if cells > CELLS_MAX {
+            let title = format!("operations × machines could be {cells}");
+            let label = format!("expected at most {CELLS_MAX}");
+            return Err(section.error("operations", &title, &label, ""));
         }
         if generator.most_work() > u64::from(WORK_MAX) {
             let title = format!("all durations together could be {}", generator.most_work());
