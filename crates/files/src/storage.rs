@@ -78,7 +78,7 @@ fn read_from(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn as_text(bytes: Vec<u8>) -> io::Result<String> {
-    text::decode(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    text::decode(bytes).map_err(|(error, _)| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Whether a file begins with these bytes.

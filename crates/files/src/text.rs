@@ -9,12 +9,21 @@ const UTF_16_LE: &[u8] = &[0xFF, 0xFE];
 /// The mark of UTF-16, the high byte first.
 const UTF_16_BE: &[u8] = &[0xFE, 0xFF];
 
+const NAME_OF_UTF_8: &str = "UTF-8";
+
 /// Bytes that are not text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotText {
     /// Offset of the first wrong byte, from 0.
     pub byte: usize,
     encoding: &'static str,
+}
+
+impl NotText {
+    /// Whether the bytes were read as UTF-8: they began with no mark of another encoding.
+    pub fn is_utf_8(&self) -> bool {
+        self.encoding == NAME_OF_UTF_8
+    }
 }
 
 impl fmt::Display for NotText {
@@ -30,18 +39,22 @@ pub fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// The text without its mark. UTF-16 without a mark is not recognised.
-pub fn decode(mut bytes: Vec<u8>) -> Result<String, NotText> {
+/// The text without its mark; with an error, the bytes as they were given. UTF-16 without a mark is not recognised.
+pub fn decode(bytes: Vec<u8>) -> Result<String, (NotText, Vec<u8>)> {
     if let Some(rest) = bytes.strip_prefix(UTF_16_LE) {
-        return utf_16(rest, u16::from_le_bytes);
+        return utf_16(rest, u16::from_le_bytes).map_err(|error| (error, bytes));
     }
     if let Some(rest) = bytes.strip_prefix(UTF_16_BE) {
-        return utf_16(rest, u16::from_be_bytes);
+        return utf_16(rest, u16::from_be_bytes).map_err(|error| (error, bytes));
     }
-    let mark = if bytes.starts_with(UTF_8) { UTF_8.len() } else { 0 };
-    bytes.drain(..mark);
-    String::from_utf8(bytes)
-        .map_err(|error| NotText { byte: mark + error.utf8_error().valid_up_to(), encoding: "UTF-8" })
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        let byte = error.utf8_error().valid_up_to();
+        (NotText { byte, encoding: NAME_OF_UTF_8 }, error.into_bytes())
+    })?;
+    if text.as_bytes().starts_with(UTF_8) {
+        text.drain(..UTF_8.len());
+    }
+    Ok(text)
 }
 
 fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotText> {
@@ -77,14 +90,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_wrong_byte_is_named() {
-        for (bytes, byte) in [
-            (&b"ab\xFFc"[..], 2),
-            (b"\xEF\xBB\xBFa\xE4", 4),
-            (b"\xFF\xFEa\0b", 4),
-            (b"\xFF\xFEa\0\0\xD8b\0", 4),
+    fn the_first_wrong_byte_is_named_and_the_bytes_come_back() {
+        for (bytes, byte, is_utf_8) in [
+            (&b"ab\xFFc"[..], 2, true),
+            (b"\xEF\xBB\xBFa\xE4", 4, true),
+            (b"\xFF\xFEa\0b", 4, false),
+            (b"\xFF\xFEa\0\0\xD8b\0", 4, false),
+            (b"\xFE\xFF\0a\xDC\0", 4, false),
         ] {
-            assert_eq!(decode(bytes.to_vec()).map_err(|error| error.byte), Err(byte), "{bytes:?}");
+            let (error, given) = decode(bytes.to_vec()).unwrap_err();
+            assert_eq!((error.byte, error.is_utf_8(), given.as_slice()), (byte, is_utf_8, bytes));
         }
     }
 }

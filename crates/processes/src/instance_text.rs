@@ -202,19 +202,20 @@ pub fn read(path: &Path, format: &'static str) -> Result<String, Box<Diagnostic>
         ),
         _ => unreadable(error),
     })?;
-    text::decode(bytes.clone()).map_err(|error| {
-        let lossy = String::from_utf8_lossy(&bytes);
-        let text = text::without_mark(&lossy);
-        // The bytes before are valid, so the replacement character has the same position; not so in UTF-16.
-        let start = error.byte - (lossy.len() - text.len()).min(error.byte);
-        let span = start..start + char::REPLACEMENT_CHARACTER.len_utf8();
-        if text.get(span.clone()) != Some("\u{fffd}") {
+    let text = text::decode(bytes).map_err(|(error, bytes)| {
+        if !error.is_utf_8() {
             return unreadable(std::io::Error::new(ErrorKind::InvalidData, error));
         }
-        InstanceText::new(&shown, text, format).error(
+        let lossy = String::from_utf8_lossy(&bytes);
+        // The bytes before the wrong one are valid, so the replacement character has its position.
+        let (before, after) = lossy.split_at(error.byte);
+        let before = text::without_mark(before);
+        let span = before.len()..before.len() + char::REPLACEMENT_CHARACTER.len_utf8();
+        InstanceText::new(&shown, &format!("{before}{after}"), format).error(
             span,
             "this is not a text file (UTF-8)",
             "these bytes are no character",
         )
-    })
+    })?;
+    Ok(text)
 }

@@ -453,7 +453,13 @@ fn tables_of_taillard_one_after_another_are_numbered() {
 #[test]
 fn half_a_character_of_utf_16_is_refused_with_the_fix() {
     let root = tempfile::tempdir().unwrap();
-    std::fs::write(root.path().join("shop.txt"), b"\xff\xfe1\0 \x001\0\n\x000\0 \x005").unwrap();
-    let error = opened(root.path(), "instance = \"shop.txt\"").unwrap_err();
-    assert!(error.contains("not UTF-16 text") && error.contains("save it as UTF-8"), "{error}");
+    // An odd byte at the end; half a surrogate after é, of which every byte would be wrong in UTF-8 too.
+    for (bytes, wrong) in
+        [(&b"\xff\xfe1\0 \x001\0\n\x000\0 \x005"[..], 14), (b"\xff\xfe\xe9\0#\0\0\xd8#\0", 6)]
+    {
+        std::fs::write(root.path().join("shop.txt"), bytes).unwrap();
+        let error = opened(root.path(), "instance = \"shop.txt\"").unwrap_err();
+        let expected = format!("it is not UTF-16 text (byte {wrong}); save it as UTF-8");
+        assert!(error.contains(&expected), "{error}");
+    }
 }
