@@ -186,7 +186,7 @@ fn is_rule(word: &str) -> bool {
     word.len() > 1 && word.chars().all(|c| matches!(c, '+' | '-' | '=' | '*' | '_' | '~'))
 }
 
-/// The text of a file; errors name the file by the given path and explain the `format`.
+/// The text of a file, its lines ended with LF; errors name the file by the given path and explain the `format`.
 pub fn read(path: &Path, format: &'static str) -> Result<String, Box<Diagnostic>> {
     let shown = path.display().to_string();
     let unreadable = |error: std::io::Error| {
@@ -209,7 +209,8 @@ pub fn read(path: &Path, format: &'static str) -> Result<String, Box<Diagnostic>
         let lossy = String::from_utf8_lossy(&bytes);
         // The bytes before the wrong one are valid, so the replacement character has its position.
         let (before, after) = lossy.split_at(error.byte);
-        let before = text::without_mark(before);
+        let before = with_line_feeds(text::without_mark(before).to_owned());
+        let after = with_line_feeds(after.to_owned());
         let span = before.len()..before.len() + char::REPLACEMENT_CHARACTER.len_utf8();
         InstanceText::new(&shown, &format!("{before}{after}"), format).error(
             span,
@@ -217,5 +218,10 @@ pub fn read(path: &Path, format: &'static str) -> Result<String, Box<Diagnostic>
             "these bytes are no character",
         )
     })?;
-    Ok(text)
+    Ok(with_line_feeds(text))
+}
+
+/// Every line ends with LF, so that the position of an error is its line in an editor.
+fn with_line_feeds(text: String) -> String {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }

@@ -463,3 +463,23 @@ fn half_a_character_of_utf_16_is_refused_with_the_fix() {
         assert!(error.contains(&expected), "{error}");
     }
 }
+
+#[test]
+fn a_fault_is_in_the_line_that_an_editor_shows_whatever_ends_the_lines() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("shop.txt");
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["# Halle", "2 2", "1 7 0 8", "0 9 1 x", ""].join(end);
+        std::fs::write(&path, &text).unwrap();
+        let error = InstanceFile::read(&path).unwrap().instance(None).unwrap_err();
+        assert_eq!((error.title.as_str(), error.line_column()), ("the duration cannot be `x`", Some((4, 7))));
+        // The same place with a byte that is no text.
+        let bytes: Vec<u8> = text.bytes().map(|byte| if byte == b'x' { 0xE4 } else { byte }).collect();
+        std::fs::write(&path, bytes).unwrap();
+        let error = InstanceFile::read(&path).err().unwrap();
+        assert_eq!(
+            (error.title.as_str(), error.line_column()),
+            ("this is not a text file (UTF-8)", Some((4, 7)))
+        );
+    }
+}
