@@ -16,8 +16,8 @@
 //!
 //! The default reward is −1 × `makespan_bound`, as in `job-shop`.
 //!
-//! Reference: the optimum of Brandimarte's (1993) mk01; every schedule of small shops and the makespans of `job-shop`'s
-//! rules on shops without a choice of machines in `tests/flexible_job_shop.rs`.
+//! Reference, in `tests/flexible_job_shop.rs`: no schedule beats the optimum of Brandimarte's (1993) mk01; every schedule of
+//! small shops; `job-shop`'s own decisions and times on shops without a choice of machines.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec, Termination};

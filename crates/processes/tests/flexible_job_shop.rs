@@ -252,7 +252,6 @@ fn no_schedule_of_mk01_is_better_than_its_optimum() {
             action[0] as usize
         });
         assert_feasible(&instance, &schedule);
-        println!("{} {}", rule.name, sums[0]);
         assert!(sums[0] >= 40.0 && sums[0] < 80.0, "{}: {}", rule.name, sums[0]);
     }
 }
