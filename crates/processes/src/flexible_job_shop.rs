@@ -20,16 +20,18 @@
 //! small shops; `job-shop`'s own decisions and times on shops without a choice of machines.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec, Termination};
+use setpoint_decision::spec::{ActionSpace, Choice, Spec, Termination};
 use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
 
-use dispatch::PartialSchedule;
+use dispatch::{PartialSchedule, Scheduled};
 use generator::Generator;
 use instance::Instance;
 use observation::Layout;
 pub use open::open;
+
+use crate::shop;
 
 pub mod dispatch;
 pub mod file;
@@ -41,9 +43,6 @@ pub mod rules;
 
 /// Its name in a project file.
 pub const KIND: &str = "flexible-job-shop";
-
-/// The unit of all times: the classical instances name no unit.
-const TIME: &str = "time";
 
 /// The shops of the episodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,9 +76,7 @@ impl FlexibleJobShop {
     pub fn new(shops: Shops) -> Self {
         let (layout, work_max, instance) = match &shops {
             Shops::Given(instances) => {
-                let size = |instance: &Instance| (instance.jobs(), instance.machines);
-                let same = instances.windows(2).all(|pair| size(&pair[0]) == size(&pair[1]));
-                assert!(same, "one size of all instances");
+                assert!(shop::are_of_one_size(instances), "one size of all instances");
                 let work = instances.iter().map(Instance::most_work).max().unwrap_or(0);
                 (Layout::of(instances), work, instances[0].clone())
             }
@@ -91,8 +88,7 @@ impl FlexibleJobShop {
         };
         let mut schedule = PartialSchedule::default();
         schedule.begin(&instance);
-        let work_max = work_max.max(1) as f32;
-        Self { shops, layout, work_max, instance, schedule, order: Vec::new() }
+        Self { shops, layout, work_max: work_max as f32, instance, schedule, order: Vec::new() }
     }
 
     /// This episode's instance.
@@ -112,12 +108,7 @@ impl FlexibleJobShop {
 
     fn notes(&self) -> Vec<String> {
         let Shops::Given(instances) = &self.shops else { return Vec::new() };
-        let optima = instances.iter().filter_map(|i| Some(format!("{} {}", i.name, i.optimum?)));
-        let optima: Vec<String> = optima.collect();
-        if optima.is_empty() {
-            return Vec::new();
-        }
-        vec![format!("Proven optimal makespans: {}.", optima.join(", "))]
+        shop::optima(instances).into_iter().collect()
     }
 
     fn choices(&self) -> Vec<Choice> {
@@ -135,9 +126,12 @@ impl FlexibleJobShop {
 
 impl Process for FlexibleJobShop {
     fn spec(&self) -> Spec {
-        let total = |name: &str, description: &str| {
-            Signal::new(name, TIME, 0.0, self.work_max, description).summarised_by(Aggregate::Total)
-        };
+        let mut signals = shop::signals(self.work_max);
+        signals.push(shop::total(
+            "extra_duration",
+            self.work_max,
+            "duration of the operation minus its duration on its fastest machine",
+        ));
         Spec {
             kind: KIND.to_owned(),
             summary: "choose the next pair of job and machine, for the least makespan".to_owned(),
@@ -147,16 +141,7 @@ impl Process for FlexibleJobShop {
             action: ActionSpace::Discrete { choices: self.choices() },
             masked: true,
             deterministic: matches!(&self.shops, Shops::Given(instances) if instances.len() == 1),
-            signals: vec![
-                total("makespan", "growth of the end of the schedule; in all, the makespan"),
-                total(
-                    "makespan_bound",
-                    "growth of the least possible makespan; in all, the makespan minus the first bound",
-                ),
-                total("waiting", "time that the chosen job waited for the machine"),
-                total("idle", "time that the machine was idle before the chosen job"),
-                total("extra_duration", "duration of the operation minus its duration on its fastest machine"),
-            ],
+            signals,
             reward: vec![("makespan_bound".to_owned(), -1.0)],
             termination: Termination::Goal,
             notes: self.notes(),
@@ -210,12 +195,6 @@ impl Process for FlexibleJobShop {
     }
 
     fn schedule(&self) -> Vec<Bar> {
-        let bar = |scheduled: dispatch::Scheduled| Bar {
-            row: format!("machine_{}", scheduled.machine),
-            label: format!("job_{}", scheduled.job),
-            start: scheduled.start as f32,
-            end: scheduled.end as f32,
-        };
-        self.schedule.scheduled(&self.instance).map(bar).collect()
+        self.schedule.scheduled(&self.instance).map(Scheduled::bar).collect()
     }
 }

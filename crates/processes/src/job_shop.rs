@@ -19,16 +19,18 @@
 //! Reference: the optima of the classical instances (`instances/*.txt`); makespans of the rules in `tests/job_shop.rs`.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Choice, Signal, Spec, Termination};
+use setpoint_decision::spec::{ActionSpace, Choice, Spec, Termination};
 
 use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
 
-use dispatch::PartialSchedule;
+use dispatch::{PartialSchedule, Scheduled};
 use instance::Instance;
 use observation::Layout;
 pub use open::open;
+
+use crate::shop;
 
 pub mod dispatch;
 pub mod instance;
@@ -38,9 +40,6 @@ pub mod rules;
 
 /// Its name in a project file.
 pub const KIND: &str = "job-shop";
-
-/// The unit of all times: the classical instances name no unit.
-const TIME: &str = "time";
 
 /// A shop and its present schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,11 +58,7 @@ impl JobShop {
     /// # Panics
     /// If there is no instance, or their sizes differ.
     pub fn new(instances: Vec<Instance>) -> Self {
-        let size = |instance: &Instance| (instance.jobs, instance.machines);
-        assert!(
-            instances.windows(2).all(|pair| size(&pair[0]) == size(&pair[1])),
-            "one size of all instances"
-        );
+        assert!(shop::are_of_one_size(&instances), "one size of all instances");
         let layout = Layout::new(&instances);
         let mut schedule = PartialSchedule::default();
         schedule.begin(&instances[0]);
@@ -90,11 +85,6 @@ impl Process for JobShop {
         };
         // The sum of all work, which no active schedule exceeds.
         let work_max = self.instances.iter().map(Instance::work).max().unwrap_or(0) as f32;
-        let total = |name: &str, description: &str| {
-            Signal::new(name, TIME, 0.0, work_max.max(1.0), description).summarised_by(Aggregate::Total)
-        };
-        let optima = self.instances.iter().filter_map(|i| Some(format!("{} {}", i.name, i.optimum?)));
-        let optima: Vec<String> = optima.collect();
         let names: Vec<&str> = self.instances.iter().map(|instance| instance.name.as_str()).collect();
         Spec {
             kind: KIND.to_owned(),
@@ -106,26 +96,12 @@ impl Process for JobShop {
             masked: true,
             deterministic: self.instances.len() == 1,
             termination: Termination::Goal,
-            signals: vec![
-                total("makespan", "growth of the end of the schedule; in all, the makespan"),
-                total(
-                    "makespan_bound",
-                    "growth of the least possible makespan; in all, the makespan minus the first bound",
-                ),
-                total("waiting", "time that the chosen job waited for the machine"),
-                total("idle", "time that the machine was idle before the chosen job"),
-            ],
+            signals: shop::signals(work_max),
             reward: vec![("makespan_bound".to_owned(), -1.0)],
-            notes: if optima.is_empty() {
-                Vec::new()
-            } else {
-                vec![format!(
-                    "Proven optimal makespans: {}. {} jobs on {machines} machines ({}).",
-                    optima.join(", "),
-                    jobs,
-                    names.join(", ")
-                )]
-            },
+            notes: shop::optima(&self.instances)
+                .map(|optima| format!("{optima} {jobs} jobs on {machines} machines ({}).", names.join(", ")))
+                .into_iter()
+                .collect(),
             ..Spec::default()
         }
     }
@@ -171,12 +147,6 @@ impl Process for JobShop {
     }
 
     fn schedule(&self) -> Vec<Bar> {
-        let bar = |scheduled: dispatch::Scheduled| Bar {
-            row: format!("machine_{}", scheduled.machine),
-            label: format!("job_{}", scheduled.job),
-            start: scheduled.start as f32,
-            end: scheduled.end as f32,
-        };
-        self.schedule.scheduled(self.instance()).map(bar).collect()
+        self.schedule.scheduled(self.instance()).map(Scheduled::bar).collect()
     }
 }

@@ -19,6 +19,7 @@ pub mod job_shop;
 pub mod mountain_car;
 pub mod mountain_car_continuous;
 pub mod pendulum;
+mod shop;
 pub mod trigonometry;
 pub mod warehouse_picking;
 

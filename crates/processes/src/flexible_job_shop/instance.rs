@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::shop::Shop;
+
 /// In the table of durations: the machine cannot do the operation.
 const NOT_ELIGIBLE: u32 = u32::MAX;
 
@@ -121,5 +123,19 @@ impl Instance {
         let longest =
             |operation| self.alternatives(operation).map(|(_, duration)| duration).max().unwrap_or(0);
         (0..self.operations()).map(|operation| u64::from(longest(operation))).sum()
+    }
+}
+
+impl Shop for Instance {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.jobs(), self.machines)
+    }
+
+    fn optimum(&self) -> Option<u32> {
+        self.optimum
     }
 }

@@ -6,6 +6,7 @@ use setpoint_decision::spec::Feature;
 
 use super::dispatch::PartialSchedule;
 use super::instance::Instance;
+use crate::shop::TIME;
 
 /// Features of each job, in this order.
 pub const PER_JOB: usize = 7;
@@ -236,7 +237,7 @@ fn flag(yes: bool) -> f32 {
 }
 
 fn time(name: &str, low: f32, scale: f32, description: &str) -> Feature {
-    Feature::new(name, "time", low, 1.0, description).seen_as(scale, 0.0).ordinarily(0.0)
+    Feature::new(name, TIME, low, 1.0, description).seen_as(scale, 0.0).ordinarily(0.0)
 }
 
 fn count(name: &str, unit: &str, scale: f32, description: &str) -> Feature {

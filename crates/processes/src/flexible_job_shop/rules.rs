@@ -8,6 +8,7 @@ use setpoint_process::Heuristic;
 use setpoint_process::State;
 
 use super::observation::{Layout, PER_JOB, PER_MACHINE, PER_PAIR, job, pair};
+use crate::shop::{least, most};
 
 /// A pair that may be chosen: the features of its job, and its own.
 #[derive(Clone, Copy)]
@@ -23,19 +24,16 @@ pub fn rules(layout: &Layout) -> Vec<Heuristic> {
             "mwkr",
             "takes the job with most work remaining, on the machine that ends it first",
             layout,
-            |a, b| less(b.job[job::REMAINING_WORK], a.job[job::REMAINING_WORK]).then(ends_first(a, b)),
+            |a, b| most(job::REMAINING_WORK, a.job, b.job).then(ends_first(a, b)),
         ),
         rule("spt", "takes the pair of job and machine with the shortest operation", layout, |a, b| {
-            less(a.pair[pair::DURATION], b.pair[pair::DURATION]).then(ends_first(a, b))
+            least(pair::DURATION, a.pair, b.pair).then(ends_first(a, b))
         }),
         rule(
             "mopnr",
             "takes the job with most operations remaining, on the machine that ends it first",
             layout,
-            |a, b| {
-                less(b.job[job::REMAINING_OPERATIONS], a.job[job::REMAINING_OPERATIONS])
-                    .then(ends_first(a, b))
-            },
+            |a, b| most(job::REMAINING_OPERATIONS, a.job, b.job).then(ends_first(a, b)),
         ),
         // A job that has not arrived yet has waited for 0; of these jobs, the first to arrive counts.
         rule(
@@ -43,8 +41,8 @@ pub fn rules(layout: &Layout) -> Vec<Heuristic> {
             "takes the job that has been waiting longest, on the machine that ends it first",
             layout,
             |a, b| {
-                less(b.job[job::WAITED], a.job[job::WAITED])
-                    .then(less(a.job[job::STARTS_IN], b.job[job::STARTS_IN]))
+                most(job::WAITED, a.job, b.job)
+                    .then(least(job::STARTS_IN, a.job, b.job))
                     .then(ends_first(a, b))
             },
         ),
@@ -52,12 +50,8 @@ pub fn rules(layout: &Layout) -> Vec<Heuristic> {
     ]
 }
 
-fn less(a: f32, b: f32) -> Ordering {
-    a.total_cmp(&b)
-}
-
 fn ends_first(a: Pair<'_>, b: Pair<'_>) -> Ordering {
-    less(a.pair[pair::ENDS_IN], b.pair[pair::ENDS_IN])
+    least(pair::ENDS_IN, a.pair, b.pair)
 }
 
 /// The rule that takes the first pair of an order.

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::instance::Instance;
+pub use crate::shop::Scheduled;
 
 /// A partial schedule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,21 +39,6 @@ pub struct PartialSchedule {
     /// `[machines]`: least head and least tail of the unscheduled operations.
     #[serde(skip)]
     heads_and_tails: Vec<(u32, u32)>,
-}
-
-/// One operation with its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scheduled {
-    /// The job, from 0.
-    pub job: usize,
-    /// The index among its operations, from 0.
-    pub operation: usize,
-    /// The machine, from 0.
-    pub machine: usize,
-    /// In the instance's unit of time, from 0.
-    pub start: u32,
-    /// Start plus duration.
-    pub end: u32,
 }
 
 impl PartialSchedule {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 
 use crate::instance_text::{self, InstanceText};
+use crate::shop::Shop;
 pub use forms::{Form, Reading};
 
 mod forms;
@@ -95,6 +96,20 @@ impl Instance {
     /// Parses the text of one instance; errors call the text `name`.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<Diagnostic>> {
         Reading::parse(name, text).map(|reading| reading.instance)
+    }
+}
+
+impl Shop for Instance {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.jobs, self.machines)
+    }
+
+    fn optimum(&self) -> Option<u32> {
+        self.optimum
     }
 }
 

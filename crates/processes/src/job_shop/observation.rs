@@ -5,6 +5,7 @@ use setpoint_decision::spec::Feature;
 
 use super::dispatch::PartialSchedule;
 use super::instance::Instance;
+use crate::shop::TIME;
 
 /// Features of each job, in this order.
 pub const PER_JOB: usize = 8;
@@ -64,7 +65,6 @@ impl Layout {
 
     /// Names, units and bounds.
     pub fn features(&self) -> Vec<Feature> {
-        const TIME: &str = "time";
         let mut features = Vec::with_capacity(self.jobs * PER_JOB + self.machines * PER_MACHINE + 1);
         for job in 0..self.jobs {
             let mut feature = |name: &str, unit: &str, low: f32, scale: f32, description: &str| {

@@ -8,6 +8,7 @@ use setpoint_process::Heuristic;
 use setpoint_process::State;
 
 use super::observation::{PER_JOB, job};
+use crate::shop::{least, most};
 
 /// One job's features.
 type Job<'a> = &'a [f32];
@@ -32,14 +33,6 @@ pub fn rules(jobs: usize) -> Vec<Heuristic> {
             most(job::WAITED, a, b).then(least(job::STARTS_IN, a, b))
         }),
     ]
-}
-
-fn least(feature: usize, a: Job<'_>, b: Job<'_>) -> Ordering {
-    a[feature].total_cmp(&b[feature])
-}
-
-fn most(feature: usize, a: Job<'_>, b: Job<'_>) -> Ordering {
-    least(feature, b, a)
 }
 
 /// The rule that takes the first job of an order.
