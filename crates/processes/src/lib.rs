@@ -13,6 +13,7 @@ pub mod cart_pole;
 pub mod condition_monitoring;
 pub mod flexible_job_shop;
 pub mod gymnasium;
+mod instance_keys;
 mod instance_text;
 pub mod inventory;
 pub mod job_shop;

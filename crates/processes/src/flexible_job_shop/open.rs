@@ -1,11 +1,8 @@
 //! From `[process]` to a flexible job shop: instances that are built in or from files, or the ranges of random shops.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use setpoint_decision::Diagnostic;
-use setpoint_decision::charter::Finding;
-use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::section::{Range, Section};
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
@@ -15,134 +12,53 @@ use super::file::{self, CELLS_MAX, CHOICES_MAX};
 use super::generator::Generator;
 use super::instance::{Instance, names};
 use super::{FlexibleJobShop, Shops, rules};
+use crate::instance_keys::{Given, Known, Names, Refuse};
 use crate::instance_text::WORK_MAX;
+
+const KNOWN: Known<Instance> = Known {
+    names: || names().collect(),
+    built_in: file::named,
+    others: "any other name is a file in the form .fjs, relative to the project's folder; without `instance`, each episode \
+             has a random shop",
+    one_size: "one policy has one choice per pair of job and machine: instances of another size need another project",
+};
 
 /// From `[process]`: `instance`, a built-in name or a file in the form `.fjs`; or `instances`, several of one size; or the
 /// keys of random shops.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = &request.section;
-    let one = section.string("instance", "the shop to schedule: a built-in name or a file")?;
-    let several = section.strings("instances", "shops of one size; each episode draws one of them")?;
+    let names = Names::read(section, "the shop to schedule: a built-in name or a file")?;
     let keys = RandomKeys::read(section)?;
     let mut given = Given::default();
-    let shops = match (one, several) {
-        (Some(_), Some(_)) => {
-            return Err(section.error_at_key(
-                "instance",
-                "`instance` and `instances` cannot both be given",
-                "expected one of the two",
-                "`instance` is one shop; `instances` are several shops, and each episode draws one of them",
-            ));
-        }
-        (None, None) => {
+    let take = |given: &mut Given<Instance>, name: &str, refuse: &Refuse<'_>| {
+        given.take(name, &KNOWN, request.folder, refuse, |path| {
+            let reading = file::read(path)?;
+            let description = reading.description();
+            Ok((reading.instance, description))
+        })
+    };
+    let shops = match names {
+        Names::None => {
             let generator = keys.generator(section)?;
             given.parameters = parameters(&generator);
             Shops::Random(generator)
         }
-        (one, several) => {
+        Names::One(name) => {
             keys.refuse(section)?;
-            if let Some(name) = one {
-                let refuse =
-                    |title: &str, label: &str, help: &str| section.error("instance", title, label, help);
-                let name = given.take(&name, request.folder, &refuse)?;
-                given.parameters.insert("instance".to_owned(), name.into());
-            }
-            if let Some(names) = several {
-                given.take_all(&names, request)?;
-            }
+            let refuse = |title: &str, label: &str, help: &str| section.error("instance", title, label, help);
+            let name = take(&mut given, &name, &refuse)?;
+            given.parameters.insert("instance".to_owned(), name.into());
+            Shops::Given(std::mem::take(&mut given.instances))
+        }
+        Names::Several(names) => {
+            keys.refuse(section)?;
+            given.take_all(&names, &KNOWN, section, take)?;
             Shops::Given(std::mem::take(&mut given.instances))
         }
     };
     let process = FlexibleJobShop::new(shops);
     let rules = rules::rules(process.layout());
-    let simulator = Simulator::new(process, request.max_steps, rules);
-    let Given { parameters, files, findings, .. } = given;
-    Ok(Arc::new(simulator.with_files(files).with_parameters(parameters).with_findings(findings)))
-}
-
-/// Makes an error about a name from its title, its label and its help.
-type Refuse<'a> = dyn Fn(&str, &str, &str) -> Box<Diagnostic> + 'a;
-
-/// The instances of a project and what a run keeps of them.
-#[derive(Default)]
-struct Given {
-    instances: Vec<Instance>,
-    parameters: toml::Table,
-    files: Vec<PathBuf>,
-    findings: Vec<Finding>,
-}
-
-impl Given {
-    /// Adds the instance of a name; returns its name in a run.
-    fn take(&mut self, name: &str, folder: &Path, refuse: &Refuse<'_>) -> Result<String, Box<Diagnostic>> {
-        if let Some(instance) = file::named(name) {
-            self.instances.push(instance);
-            return Ok(name.to_owned());
-        }
-        let path = folder.join(name);
-        if !path.is_file() {
-            return Err(unknown(name, refuse));
-        }
-        let path = std::path::absolute(&path).unwrap_or(path);
-        let reading = file::read(&path)?;
-        self.findings.push(Finding::pass("instance", reading.description()));
-        self.instances.push(reading.instance);
-        let shown = path.display().to_string();
-        self.files.push(path);
-        Ok(shown)
-    }
-
-    fn take_all(&mut self, names: &[String], request: &Request<'_>) -> Result<(), Box<Diagnostic>> {
-        let mut resolved = Vec::with_capacity(names.len());
-        for (index, name) in names.iter().enumerate() {
-            let refuse = |title: &str, label: &str, help: &str| {
-                request.section.error_in_list("instances", index, title, label, help)
-            };
-            resolved.push(self.take(name, request.folder, &refuse)?);
-            let (first, instance) = (&self.instances[0], &self.instances[index]);
-            if (first.jobs(), first.machines) != (instance.jobs(), instance.machines) {
-                return Err(refuse(
-                    &format!(
-                        "{} has {} jobs on {} machines",
-                        instance.name,
-                        instance.jobs(),
-                        instance.machines
-                    ),
-                    &format!("expected {} on {}, as {} has", first.jobs(), first.machines, first.name),
-                    "one policy has one choice per pair of job and machine: instances of another size need another \
-                     project",
-                ));
-            }
-        }
-        if self.instances.is_empty() {
-            let (title, label) = ("there is no instance to schedule", "expected at least one");
-            return Err(request.section.error("instances", title, label, &help()));
-        }
-        self.parameters.insert("instances".to_owned(), resolved.into());
-        Ok(())
-    }
-}
-
-fn help() -> String {
-    let names: Vec<&str> = names().collect();
-    format!(
-        "built-in instances: {}; any other name is a file in the form .fjs, relative to the project's folder; without \
-         `instance`, each episode has a random shop",
-        names.join(", ")
-    )
-}
-
-fn unknown(name: &str, refuse: &Refuse<'_>) -> Box<Diagnostic> {
-    let looks_like_a_file = name.contains(['/', '\\', '.']);
-    match nearest(name, names()).filter(|_| !looks_like_a_file) {
-        Some(near) => {
-            refuse(&format!("there is no instance `{name}`"), &format!("did you mean `{near}`?"), &help())
-        }
-        None => {
-            let title = format!("there is no instance file `{name}`");
-            refuse(&title, "neither a built-in name nor a file", &help())
-        }
-    }
+    Ok(given.kept_by(Simulator::new(process, request.max_steps, rules)))
 }
 
 /// The keys of random shops, as far as the project gives them.

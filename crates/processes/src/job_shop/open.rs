@@ -1,10 +1,9 @@
 //! From `[process]` to a job shop: its instance or instances, built in or from files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use setpoint_decision::Diagnostic;
-use setpoint_decision::charter::Finding;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_process::Factory;
 use setpoint_process::factory::Simulator;
@@ -12,48 +11,49 @@ use setpoint_process::registry::Request;
 
 use super::instance::{Instance, InstanceFile, names};
 use super::{JobShop, rules};
+use crate::instance_keys::{Given, Known, Names, Refuse, existing};
 
 const DEFAULT_INSTANCE: &str = "ft06";
 
-/// Makes an error about a name from its title, its label and its help.
-type Refuse<'a> = dyn Fn(&str, &str, &str) -> Box<Diagnostic> + 'a;
+const KNOWN: Known<Instance> = Known {
+    names: || names().collect(),
+    built_in: Instance::named,
+    others: "any other name is a file, relative to the project's folder; `file` names a file of several instances",
+    one_size: "one policy has one choice per job: instances of another size need another project",
+};
 
 /// From `[process]`: `instance`, a built-in name or a file, or `instances`, several of one size. With `file`, a file of
 /// several instances, these are names in the file.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = &request.section;
     let file = section.string("file", "a file of several named instances")?;
-    let one =
-        section.string("instance", "the shop to schedule: a built-in name, a file, or a name in `file`")?;
-    let several = section.strings("instances", "shops of one size; each episode draws one of them")?;
-    if let (Some(_), Some(_)) = (&one, &several) {
-        return Err(section.error_at_key(
-            "instance",
-            "`instance` and `instances` cannot both be given",
-            "expected one of the two",
-            "`instance` is one shop; `instances` are several shops, and each episode draws one of them",
-        ));
-    }
-    let mut shops = Shops::default();
+    let meaning = "the shop to schedule: a built-in name, a file, or a name in `file`";
+    let names = Names::read(section, meaning)?;
+    let mut given = Given::default();
     let source = match file {
-        Some(file) => Source::of_several(&file, request, &mut shops)?,
+        Some(file) => Source::of_several(&file, request, &mut given)?,
         None => Source::Separate { folder: request.folder },
     };
     let refuse = |title: &str, label: &str, help: &str| section.error("instance", title, label, help);
-    match several {
-        None => {
-            let name = shops.take(one.as_deref(), &source, &refuse)?;
-            shops.parameters.extend(name.map(|name| ("instance".to_owned(), name.into())));
+    match (names, &source) {
+        (Names::Several(names), source) => {
+            given
+                .take_all(&names, &KNOWN, section, |given, name, refuse| source.take(name, given, refuse))?;
         }
-        Some(names) => {
-            let names = shops.take_all(&names, &source, request)?;
-            shops.parameters.insert("instances".to_owned(), names.into());
+        // A file of one instance needs no name.
+        (Names::None, Source::File(file)) => {
+            let (instance, description) = read(None, file, "", &refuse)?;
+            given.add(instance, description);
+        }
+        (names, source) => {
+            let name = if let Names::One(name) = &names { name } else { DEFAULT_INSTANCE };
+            let name = source.take(name, &mut given, &refuse)?;
+            given.parameters.insert("instance".to_owned(), name.into());
         }
     }
-    let Shops { instances, parameters, files, findings } = shops;
+    let instances = std::mem::take(&mut given.instances);
     let jobs = instances[0].jobs;
-    let simulator = Simulator::new(JobShop::new(instances), request.max_steps, rules::rules(jobs));
-    Ok(Arc::new(simulator.with_files(files).with_parameters(parameters).with_findings(findings)))
+    Ok(given.kept_by(Simulator::new(JobShop::new(instances), request.max_steps, rules::rules(jobs))))
 }
 
 /// The meaning of a name.
@@ -65,133 +65,54 @@ enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn of_several(name: &str, request: &Request<'a>, shops: &mut Shops) -> Result<Self, Box<Diagnostic>> {
+    fn of_several(
+        name: &str,
+        request: &Request<'a>,
+        given: &mut Given<Instance>,
+    ) -> Result<Self, Box<Diagnostic>> {
         let Some(path) = existing(name, request.folder) else {
             let title = format!("there is no file `{name}`");
             let help = "`file` is a file of several instances, relative to the project's folder";
             return Err(request.section.error("file", &title, "expected a file", help));
         };
-        shops.parameters.insert("file".to_owned(), path.display().to_string().into());
+        given.parameters.insert("file".to_owned(), path.display().to_string().into());
         let file = InstanceFile::read(&path)?;
-        shops.files.push(path);
+        given.files.push(path);
         Ok(Self::File(file))
     }
-}
 
-/// The absolute path of a file below a folder.
-fn existing(name: &str, folder: &Path) -> Option<PathBuf> {
-    let path = folder.join(name);
-    path.is_file().then(|| std::path::absolute(&path).unwrap_or(path))
-}
-
-/// The instances of a project and what a run keeps of them.
-#[derive(Default)]
-struct Shops {
-    instances: Vec<Instance>,
-    parameters: toml::Table,
-    files: Vec<PathBuf>,
-    findings: Vec<Finding>,
-}
-
-impl Shops {
     /// Adds the instance of a name; returns its name in a run.
     fn take(
-        &mut self,
-        name: Option<&str>,
-        source: &Source<'_>,
+        &self,
+        name: &str,
+        given: &mut Given<Instance>,
         refuse: &Refuse<'_>,
-    ) -> Result<Option<String>, Box<Diagnostic>> {
-        match source {
-            Source::Separate { folder } => {
-                let name = name.unwrap_or(DEFAULT_INSTANCE);
-                if let Some(instance) = Instance::named(name) {
-                    self.instances.push(instance);
-                    return Ok(Some(name.to_owned()));
-                }
-                let path = existing(name, folder).ok_or_else(|| unknown(name, refuse))?;
-                let shown = path.display().to_string();
-                self.read(None, &InstanceFile::read(&path)?, &format!("file = \"{name}\" and "), refuse)?;
-                self.files.push(path);
-                Ok(Some(shown))
-            }
+    ) -> Result<String, Box<Diagnostic>> {
+        match self {
+            Source::Separate { folder } => given.take(name, &KNOWN, folder, refuse, |path| {
+                read(None, &InstanceFile::read(path)?, &format!("file = \"{name}\" and "), refuse)
+            }),
             Source::File(file) => {
-                self.read(name, file, "", refuse)?;
-                Ok(name.map(str::to_owned))
+                let (instance, description) = read(Some(name), file, "", refuse)?;
+                given.add(instance, description);
+                Ok(name.to_owned())
             }
         }
     }
-
-    /// Adds an instance of a file; `file_key` is what a choice of an instance needs besides the key `instance`.
-    fn read(
-        &mut self,
-        name: Option<&str>,
-        file: &InstanceFile,
-        file_key: &str,
-        refuse: &Refuse<'_>,
-    ) -> Result<(), Box<Diagnostic>> {
-        let Some(reading) = file.instance(name)? else {
-            return Err(not_in_file(name, file, file_key, refuse));
-        };
-        self.findings.push(Finding::pass("instance", reading.description()));
-        self.instances.push(reading.instance);
-        Ok(())
-    }
-
-    /// The instances of a list and their names in a run; all have the first one's size.
-    fn take_all(
-        &mut self,
-        names: &[String],
-        source: &Source<'_>,
-        request: &Request<'_>,
-    ) -> Result<Vec<String>, Box<Diagnostic>> {
-        let mut resolved = Vec::with_capacity(names.len());
-        for (index, name) in names.iter().enumerate() {
-            let refuse = |title: &str, label: &str, help: &str| {
-                request.section.error_in_list("instances", index, title, label, help)
-            };
-            resolved.extend(self.take(Some(name), source, &refuse)?);
-            let (first, instance) = (&self.instances[0], &self.instances[index]);
-            if (first.jobs, first.machines) != (instance.jobs, instance.machines) {
-                return Err(refuse(
-                    &format!(
-                        "{} has {} jobs on {} machines",
-                        instance.name, instance.jobs, instance.machines
-                    ),
-                    &format!("expected {} on {}, as {} has", first.jobs, first.machines, first.name),
-                    "one policy has one choice per job: instances of another size need another project",
-                ));
-            }
-        }
-        if self.instances.is_empty() {
-            let help = format!("built-in instances: {}", known());
-            let (title, label) = ("there is no instance to schedule", "expected at least one");
-            return Err(request.section.error("instances", title, label, &help));
-        }
-        Ok(resolved)
-    }
 }
 
-fn known() -> String {
-    names().collect::<Vec<_>>().join(", ")
-}
-
-/// The error about a name that is neither a built-in instance nor a file.
-fn unknown(name: &str, refuse: &Refuse<'_>) -> Box<Diagnostic> {
-    let help = format!(
-        "built-in instances: {}; any other name is a file, relative to the project's folder; `file` names a file of several \
-         instances",
-        known()
-    );
-    let looks_like_a_file = name.contains(['/', '\\', '.']);
-    match nearest(name, names()).filter(|_| !looks_like_a_file) {
-        Some(near) => {
-            refuse(&format!("there is no instance `{name}`"), &format!("did you mean `{near}`?"), &help)
-        }
-        None => {
-            let title = format!("there is no instance file `{name}`");
-            refuse(&title, "neither a built-in name nor a file", &help)
-        }
-    }
+/// An instance of a file and its description; `file_key` is what a choice of an instance needs besides the key `instance`.
+fn read(
+    name: Option<&str>,
+    file: &InstanceFile,
+    file_key: &str,
+    refuse: &Refuse<'_>,
+) -> Result<(Instance, String), Box<Diagnostic>> {
+    let Some(reading) = file.instance(name)? else {
+        return Err(not_in_file(name, file, file_key, refuse));
+    };
+    let description = reading.description();
+    Ok((reading.instance, description))
 }
 
 /// The error about a name that a file lacks, or about a file of several instances without a name.
