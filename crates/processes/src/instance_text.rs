@@ -170,6 +170,27 @@ impl<'a> InstanceText<'a> {
         }
     }
 
+    /// The index of the first line of numbers, which has the sizes.
+    pub fn first_numbers(&self, lines: &[Line<'_>]) -> Result<usize, Box<Diagnostic>> {
+        lines.iter().position(Line::has_numbers).ok_or_else(|| {
+            let label = "expected a line `jobs machines`";
+            self.error(self.end(lines), "there is no instance in this file", label)
+        })
+    }
+
+    /// The error about `lines` that end after `found` of the rows of `jobs` jobs; `what` is the next row.
+    pub fn missing_row(&self, lines: &[Line<'_>], found: usize, jobs: usize, what: &str) -> Box<Diagnostic> {
+        let title = format!("only {found} of the {jobs} jobs have a row");
+        self.error(self.end(lines), title, format!("expected {what}"))
+    }
+
+    /// Refuses lines after the last row.
+    pub fn check_end(&self, rest: &[Line<'_>]) -> Result<(), Box<Diagnostic>> {
+        let Some(line) = rest.first() else { return Ok(()) };
+        let label = "expected the end of the file; a comment begins with #";
+        Err(self.error(line.0[0].1.clone(), "there is text after the last job's row", label))
+    }
+
     /// Refuses more work than an `f32` counts exactly.
     pub fn check_work(&self, work: u64, place: Range<usize>) -> Result<(), Box<Diagnostic>> {
         if work <= u64::from(WORK_MAX) {
@@ -184,6 +205,11 @@ impl<'a> InstanceText<'a> {
 /// Whether a word is a rule between parts of a file, such as `+++++`.
 fn is_rule(word: &str) -> bool {
     word.len() > 1 && word.chars().all(|c| matches!(c, '+' | '-' | '=' | '*' | '_' | '~'))
+}
+
+/// The name of a file's only instance: the file's name without its ending.
+pub fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The text of a file, its lines ended with LF; errors name the file by the given path and explain the `format`.

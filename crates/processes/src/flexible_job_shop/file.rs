@@ -56,7 +56,7 @@ pub fn named(name: &str) -> Option<Instance> {
 pub fn read(path: &Path) -> Result<Reading, Refusal> {
     let shown = path.display().to_string();
     let mut reading = parse(&shown, &instance_text::read(path, FORMAT)?)?;
-    reading.instance.name = path.file_stem().map_or(shown, |stem| stem.to_string_lossy().into_owned());
+    reading.instance.name = instance_text::stem(path);
     Ok(reading)
 }
 
@@ -64,19 +64,12 @@ pub fn read(path: &Path) -> Result<Reading, Refusal> {
 pub fn parse(name: &str, text: &str) -> Result<Reading, Refusal> {
     let text = InstanceText::new(name, text, FORMAT);
     let lines = text.lines();
-    let first = lines.iter().position(Line::has_numbers).ok_or_else(|| {
-        let label = "expected a line `jobs machines`";
-        text.error(text.end(&lines), "there is no instance in this file", label)
-    })?;
+    let first = text.first_numbers(&lines)?;
     let (jobs, machines) = sizes(&text, &lines[first])?;
     let rows = &lines[first + 1..];
-    if let Some(line) = rows.get(jobs) {
-        let label = "expected the end of the file; a comment begins with #";
-        return Err(text.error(line.0[0].1.clone(), "there is text after the last job's row", label));
-    }
+    text.check_end(rows.get(jobs..).unwrap_or_default())?;
     if rows.len() < jobs {
-        let title = format!("only {} of the {jobs} jobs have a row", rows.len());
-        return Err(text.error(text.end(&lines), title, format!("expected the row of job_{}", rows.len())));
+        return Err(text.missing_row(&lines, rows.len(), jobs, &format!("the row of job_{}", rows.len())));
     }
     let mut entries = Vec::with_capacity(jobs);
     for (job, row) in rows.iter().enumerate() {

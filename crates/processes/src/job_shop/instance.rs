@@ -125,8 +125,7 @@ impl InstanceFile {
     /// Reads the text of a file; errors name the file by the given path.
     pub fn read(path: &Path) -> Result<Self, Box<Diagnostic>> {
         let (shown, text) = (path.display().to_string(), instance_text::read(path, FORMAT)?);
-        let stem = path.file_stem().map_or_else(|| shown.clone(), |stem| stem.to_string_lossy().into_owned());
-        Ok(Self { shown, stem, text })
+        Ok(Self { shown, stem: instance_text::stem(path), text })
     }
 
     fn text(&self) -> InstanceText<'_> {

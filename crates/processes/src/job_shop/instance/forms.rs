@@ -50,10 +50,7 @@ impl Reading {
 
     /// Parses some lines of a text.
     pub fn of(text: &InstanceText<'_>, lines: &[Line<'_>]) -> Result<Self, Refusal> {
-        let first = lines.iter().position(Line::has_numbers).ok_or_else(|| {
-            let label = "expected a line `jobs machines`";
-            text.error(text.end(lines), "there is no instance in this file", label)
-        })?;
+        let first = text.first_numbers(lines)?;
         let header = lines[..first].last().filter(|line| is_header_of_sizes(line));
         let sizes = Sizes::read(text, &lines[first], header)?;
         let rows = &lines[first + 1..];
@@ -221,7 +218,7 @@ fn pairs(text: &InstanceText<'_>, rows: &[Line<'_>], sizes: &Sizes<'_>) -> Resul
         let expected = format!("{} pairs of machine and duration", sizes.machines);
         check_length(text, row, 2 * sizes.machines, &what, &expected)?;
     }
-    check_end(text, &rows[sizes.jobs..])?;
+    text.check_end(&rows[sizes.jobs..])?;
     Ok(table)
 }
 
@@ -234,8 +231,7 @@ fn row<'l, 'a>(
     what: &str,
 ) -> Result<&'l Line<'a>, Refusal> {
     let Some(line) = block.get(job) else {
-        let title = format!("only {job} of the {jobs} jobs have a row");
-        return Err(text.error(text.end(block), title, format!("expected {what}")));
+        return Err(text.missing_row(block, job, jobs, what));
     };
     if !line.has_numbers() {
         let title = format!("{what} cannot begin with `{}`", line.0[0].0);
@@ -260,12 +256,6 @@ fn check_length(
     let wanted = if found < expected { "more" } else { "the end of the row" };
     let title = format!("{what} has {found} numbers, not {expected}");
     Err(text.error(span, title, format!("expected {wanted}: {parts}")))
-}
-
-fn check_end(text: &InstanceText<'_>, rest: &[Line<'_>]) -> Result<(), Refusal> {
-    let Some(line) = rest.first() else { return Ok(()) };
-    let label = "expected the end of the file; a comment begins with #";
-    Err(text.error(line.0[0].1.clone(), "there is text after the last job's row", label))
 }
 
 /// The two matrices of Taillard's form.
@@ -322,7 +312,7 @@ impl<'l, 'a> Matrices<'l, 'a> {
                 let row = row(text, block, job, jobs, &what)?;
                 check_length(text, row, machines, &what, &format!("{machines} {name}"))?;
             }
-            check_end(text, &block[jobs..])?;
+            text.check_end(&block[jobs..])?;
         }
         let mut table = Vec::with_capacity(jobs * machines);
         for (times, places) in self.times.iter().zip(self.machines) {
