@@ -45,7 +45,7 @@ pub mod rules;
 pub const KIND: &str = "flexible-job-shop";
 
 /// The shops of the episodes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub enum Shops {
     /// Each episode draws one of these instances. All have one size, and there is at least one.
     Given(Vec<Instance>),
@@ -56,12 +56,15 @@ pub enum Shops {
 /// A shop and its present schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FlexibleJobShop {
-    shops: Shops,
+    /// All of one size; of random shops, only this episode's.
+    instances: Vec<Instance>,
+    /// Makes each episode's shop, if the shops are random.
+    generator: Option<Generator>,
     layout: Layout,
     /// No schedule is longer.
     work_max: f32,
-    /// This episode's instance.
-    instance: Instance,
+    /// Index of this episode's instance.
+    present: usize,
     schedule: PartialSchedule,
     /// Scratch of the generator.
     #[serde(skip)]
@@ -74,26 +77,27 @@ impl FlexibleJobShop {
     /// # Panics
     /// If there is no instance, or their numbers of jobs or of machines differ.
     pub fn new(shops: Shops) -> Self {
-        let (layout, work_max, instance) = match &shops {
+        let (layout, work_max, instances, generator) = match shops {
             Shops::Given(instances) => {
-                assert!(shop::are_of_one_size(instances), "one size of all instances");
+                assert!(shop::are_of_one_size(&instances), "one size of all instances");
                 let work = instances.iter().map(Instance::most_work).max().unwrap_or(0);
-                (Layout::of(instances), work, instances[0].clone())
+                (Layout::of(&instances), work, instances, None)
             }
             Shops::Random(generator) => {
                 let mut instance = Instance::empty("random", generator.machines);
                 generator.generate(&mut Stream::new(0, "the first shop", 0), &mut Vec::new(), &mut instance);
-                (generator.layout(), generator.most_work(), instance)
+                (generator.layout(), generator.most_work(), vec![instance], Some(generator))
             }
         };
         let mut schedule = PartialSchedule::default();
-        schedule.begin(&instance);
-        Self { shops, layout, work_max: work_max as f32, instance, schedule, order: Vec::new() }
+        schedule.begin(&instances[0]);
+        let work_max = work_max as f32;
+        Self { instances, generator, layout, work_max, present: 0, schedule, order: Vec::new() }
     }
 
     /// This episode's instance.
     pub fn instance(&self) -> &Instance {
-        &self.instance
+        &self.instances[self.present]
     }
 
     /// The schedule so far.
@@ -104,11 +108,6 @@ impl FlexibleJobShop {
     /// Sizes and scales of the observation.
     pub fn layout(&self) -> &Layout {
         &self.layout
-    }
-
-    fn notes(&self) -> Vec<String> {
-        let Shops::Given(instances) = &self.shops else { return Vec::new() };
-        shop::optima(instances).into_iter().collect()
     }
 
     fn choices(&self) -> Vec<Choice> {
@@ -140,26 +139,24 @@ impl Process for FlexibleJobShop {
             observation: self.layout.features(),
             action: ActionSpace::Discrete { choices: self.choices() },
             masked: true,
-            deterministic: matches!(&self.shops, Shops::Given(instances) if instances.len() == 1),
+            deterministic: self.generator.is_none() && self.instances.len() == 1,
             signals,
             reward: vec![("makespan_bound".to_owned(), -1.0)],
             termination: Termination::Goal,
-            notes: self.notes(),
+            notes: shop::optima(&self.instances).into_iter().collect(),
             ..Spec::default()
         }
     }
 
     fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
-        match &self.shops {
-            Shops::Given(instances) if instances.len() > 1 => {
-                let present = random.below(instances.len() as u32) as usize;
-                self.instance.copy_from(&instances[present]);
-            }
-            Shops::Given(_) => {}
-            Shops::Random(generator) => generator.generate(random, &mut self.order, &mut self.instance),
+        if let Some(generator) = &self.generator {
+            generator.generate(random, &mut self.order, &mut self.instances[0]);
+        } else if self.instances.len() > 1 {
+            self.present = random.below(self.instances.len() as u32) as usize;
         }
-        self.schedule.begin(&self.instance);
-        self.layout.observe(&self.instance, &self.schedule, observation);
+        let instance = &self.instances[self.present];
+        self.schedule.begin(instance);
+        self.layout.observe(instance, &self.schedule, observation);
         signals.fill(0.0);
     }
 
@@ -170,7 +167,8 @@ impl Process for FlexibleJobShop {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Self { layout, instance, schedule, .. } = self;
+        let Self { layout, instances, present, schedule, .. } = self;
+        let instance = &instances[*present];
         let (job, machine) = (action.choice() / layout.machines, action.choice() % layout.machines);
         let (makespan, bound) = (schedule.makespan, schedule.bound);
         let (ready, free) = (schedule.ready[job], schedule.free[machine]);
@@ -189,12 +187,12 @@ impl Process for FlexibleJobShop {
     fn mask(&self, allowed: &mut [bool]) {
         allowed.copy_from_slice(&self.schedule.in_conflict);
         // A finished schedule is reset before the next decision, so its mask is not needed.
-        if self.schedule.is_complete(&self.instance) {
+        if self.schedule.is_complete(self.instance()) {
             allowed.fill(true);
         }
     }
 
     fn schedule(&self) -> Vec<Bar> {
-        self.schedule.scheduled(&self.instance).map(Scheduled::bar).collect()
+        self.schedule.scheduled(self.instance()).map(Scheduled::bar).collect()
     }
 }

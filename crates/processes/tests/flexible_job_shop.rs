@@ -331,7 +331,7 @@ fn random_shops_keep_their_ranges_and_differ() {
             instance.alternatives(operation).for_each(|(_, duration)| widen(&mut durations, duration));
         }
         assert!(instance.most_work() <= generator.most_work());
-        before.copy_from(&instance);
+        before.clone_from(&instance);
     }
     // Half of 3 is 1.5, and half more than 11 is 16.5: both ends are rounded up.
     assert_eq!((operations, machines, durations), ([2, 5], [2, 4], [2, 17]));

@@ -69,15 +69,6 @@ impl Instance {
         self.first.push(self.shortest.len() as u32);
     }
 
-    /// Becomes a copy of another instance; allocates only if the sizes grow.
-    pub fn copy_from(&mut self, other: &Self) {
-        self.name.clone_from(&other.name);
-        (self.machines, self.optimum) = (other.machines, other.optimum);
-        self.first.clone_from(&other.first);
-        self.durations.clone_from(&other.durations);
-        self.shortest.clone_from(&other.shortest);
-    }
-
     /// Number of jobs.
     pub fn jobs(&self) -> usize {
         self.first.len() - 1
