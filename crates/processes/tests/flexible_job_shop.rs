@@ -1,9 +1,10 @@
 //! Flexible job shops: schedules that can be worked, conflict sets that lose no optimum, signals that add up, random shops.
 
-use setpoint_process::State;
+mod episode;
+
+use episode::{any_allowed, by, play};
 use setpoint_process::conformance::conformance;
 use setpoint_process::factory::Simulator;
-use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_processes::flexible_job_shop::dispatch::{PartialSchedule, Scheduled};
 use setpoint_processes::flexible_job_shop::generator::Generator;
 use setpoint_processes::flexible_job_shop::instance::Instance;
@@ -29,38 +30,6 @@ fn random_instance(random: &mut Stream, jobs_max: u32, operations_max: u32, mach
         instance.end_job();
     }
     instance
-}
-
-/// One episode by any way of choosing: sums of the signals, and the schedule.
-fn play(
-    shop: &mut FlexibleJobShop,
-    random: &mut Stream,
-    mut choose: impl FnMut(&State<'_>, &mut Stream) -> usize,
-) -> ([f64; 5], Vec<Scheduled>) {
-    let spec = shop.spec();
-    let mut observation = vec![0.0; spec.observation.len()];
-    let (mut signals, mut sums) = ([0.0; 5], [0.0; 5]);
-    let mut allowed = vec![true; spec.action.len()];
-    shop.reset(random, &mut observation, &mut signals);
-    loop {
-        shop.mask(&mut allowed);
-        let state = State { observation: &observation, signals: &signals, allowed: &allowed };
-        let choice = choose(&state, random);
-        let outcome = shop.step(Action::Discrete(choice), random, &mut observation, &mut signals);
-        for ((sum, signal), limits) in sums.iter_mut().zip(signals).zip(&spec.signals) {
-            assert!(signal >= limits.low && signal <= limits.high, "{} was {signal}", limits.name);
-            *sum += f64::from(signal);
-        }
-        if outcome == Outcome::Terminated {
-            let scheduled = shop.partial_schedule().scheduled(shop.instance()).collect();
-            return (sums, scheduled);
-        }
-    }
-}
-
-fn any_allowed(state: &State<'_>, random: &mut Stream) -> usize {
-    let allowed: Vec<usize> = (0..state.allowed.len()).filter(|choice| state.allowed[*choice]).collect();
-    allowed[random.below(allowed.len() as u32) as usize]
 }
 
 fn shop_of(instance: &Instance) -> FlexibleJobShop {
@@ -246,11 +215,7 @@ fn no_schedule_of_mk01_is_better_than_its_optimum() {
     }
     assert!(least >= 40.0, "{least}");
     for rule in rules(&layout) {
-        let (sums, schedule) = play(&mut shop, &mut random, |state, _| {
-            let mut action = [0.0];
-            (rule.decide)(state, &mut action);
-            action[0] as usize
-        });
+        let (sums, schedule) = play(&mut shop, &mut random, by(&rule));
         assert_feasible(&instance, &schedule);
         assert!(sums[0] >= 40.0 && sums[0] < 80.0, "{}: {}", rule.name, sums[0]);
     }
@@ -277,11 +242,7 @@ fn three_rules_by_hand() {
         [("mwkr", 10.0, [9, 3, 7]), ("spt", 12.0, [7, 8, 2]), ("eft", 10.0, [3, 6, 4])]
     {
         let rule = rules.iter().find(|rule| rule.name == name).unwrap();
-        let (sums, schedule) = play(&mut shop, &mut Stream::new(0, "hand", 0), |state, _| {
-            let mut action = [0.0];
-            (rule.decide)(state, &mut action);
-            action[0] as usize
-        });
+        let (sums, schedule) = play(&mut shop, &mut Stream::new(0, "hand", 0), by(rule));
         let last = |job: usize| schedule.iter().rfind(|s| s.job == job).unwrap().start;
         assert_eq!((sums[0], [last(0), last(1), last(2)]), (makespan, starts), "{name}");
     }

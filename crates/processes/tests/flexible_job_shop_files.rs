@@ -1,8 +1,8 @@
 //! Files of flexible job shops and the keys of `[process]`: instances read back, faults are shown where they stand.
 
-use std::path::Path;
+mod opened;
 
-use setpoint_decision::Project;
+use opened::{opened, shown};
 use setpoint_processes::flexible_job_shop::file::parse;
 use setpoint_processes::flexible_job_shop::generator::Generator;
 use setpoint_processes::flexible_job_shop::instance::Instance;
@@ -71,9 +71,7 @@ fn an_instance_reads_back_from_every_way_of_writing_it() {
 
 /// `line:column title | label` of the error in a text.
 fn error(text: &str) -> String {
-    let diagnostic = parse("hall.fjs", text).unwrap_err();
-    let (line, column) = diagnostic.line_column().unwrap();
-    format!("{line}:{column} {} | {}", diagnostic.title, diagnostic.label)
+    shown(&parse("hall.fjs", text).unwrap_err())
 }
 
 /// A text and the message about it.
@@ -162,31 +160,11 @@ fn no_text_of_these_pieces_does_harm() {
     }
 }
 
-/// A project of `[process]` keys, read in a folder: the keys that a run keeps and the findings, or the error.
-fn opened(folder: &Path, keys: &str) -> Result<(toml::Table, Vec<String>), String> {
-    let text = format!(
-        "[decision]\nname = \"shop\"\n[process]\nkind = \"flexible-job-shop\"\n{keys}\n[reward]\nmakespan = -1\n"
-    );
-    let mut project = Project::from_text("setpoint.toml", &text, &[]).map_err(|error| error.to_string())?;
-    project.folder = folder.to_owned();
-    match setpoint_processes::registry().open(&project, &mut |_| {}) {
-        Ok(factory) => {
-            let messages = factory.findings().into_iter().map(|finding| finding.message).collect();
-            Ok((factory.parameters(), messages))
-        }
-        Err(error) => {
-            let place =
-                error.line_column().map_or(String::new(), |(line, column)| format!("{line}:{column} "));
-            Err(format!("{place}{} | {}", error.title, error.label))
-        }
-    }
-}
-
 #[test]
 fn keys_are_resolved_or_refused_where_they_stand() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("hall.fjs"), "1 2\n2 2 1 5 2 6 1 2 3\n").unwrap();
-    let open = |keys: &str| opened(root.path(), keys);
+    let open = |keys: &str| opened("flexible-job-shop", root.path(), keys).map_err(|error| shown(&error));
     let (kept, messages) = open("instance = \"hall.fjs\"").unwrap();
     let path = std::path::absolute(root.path().join("hall.fjs")).unwrap().display().to_string();
     assert_eq!(kept["instance"].as_str(), Some(path.as_str()));

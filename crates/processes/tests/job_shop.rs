@@ -1,14 +1,18 @@
 //! Job shops: schedules that can be worked, signals that add up, rules and bounds against known figures, and refusals.
 
+mod episode;
+mod opened;
+
 use std::path::Path;
 
-use setpoint_decision::Project;
+use episode::{any_allowed, by, play};
+use opened::{opened, shown};
+use setpoint_process::Factory;
 use setpoint_process::conformance::conformance;
 use setpoint_process::factory::Simulator;
 use setpoint_process::gantt::Bar;
-use setpoint_process::process::{Action, Outcome, Process};
+use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
-use setpoint_process::{Factory, State};
 use setpoint_processes::job_shop::JobShop;
 use setpoint_processes::job_shop::dispatch::{PartialSchedule, Scheduled};
 use setpoint_processes::job_shop::instance::{Instance, InstanceFile, names};
@@ -30,42 +34,6 @@ fn random_instance(random: &mut Stream) -> Instance {
         text += "\n";
     }
     Instance::parse("random", &text).unwrap()
-}
-
-/// One episode by any way of choosing: sums of the signals, and the schedule.
-fn play(
-    shop: &mut JobShop,
-    random: &mut Stream,
-    mut choose: impl FnMut(&State<'_>, &mut Stream) -> usize,
-) -> ([f64; 4], Vec<Scheduled>) {
-    let spec = shop.spec();
-    let mut observation = vec![0.0; spec.observation.len()];
-    let (mut signals, mut sums) = ([0.0; 4], [0.0; 4]);
-    let mut allowed = vec![true; spec.action.len()];
-    shop.reset(random, &mut observation, &mut signals);
-    loop {
-        shop.mask(&mut allowed);
-        let state = State { observation: &observation, signals: &signals, allowed: &allowed };
-        let choice = choose(&state, random);
-        let outcome = shop.step(Action::Discrete(choice), random, &mut observation, &mut signals);
-        for ((sum, signal), limits) in sums.iter_mut().zip(signals).zip(&spec.signals) {
-            assert!(signal >= limits.low && signal <= limits.high, "{} was {signal}", limits.name);
-            *sum += f64::from(signal);
-        }
-        if outcome == Outcome::Terminated {
-            let scheduled = shop.partial_schedule().scheduled(shop.instance()).collect();
-            return (sums, scheduled);
-        }
-    }
-}
-
-fn any_allowed(state: &State<'_>, random: &mut Stream) -> usize {
-    loop {
-        let choice = random.below(state.allowed.len() as u32) as usize;
-        if state.allowed[choice] {
-            return choice;
-        }
-    }
 }
 
 /// Panics unless the schedule can be worked: every operation once, no job and no machine in two places at once, and
@@ -199,11 +167,7 @@ fn the_rules_have_their_makespans() {
         let mut shop = JobShop::new(vec![instance]);
         let mut random = Stream::new(3, "rules", 0);
         let found = rules.iter().map(|rule| {
-            let (sums, _) = play(&mut shop, &mut random, |state, _| {
-                let mut action = [0.0];
-                (rule.decide)(state, &mut action);
-                action[0] as usize
-            });
+            let (sums, _) = play(&mut shop, &mut random, by(rule));
             sums[0] as u32
         });
         assert_eq!(found.collect::<Vec<_>>(), expected, "{name}");
@@ -225,11 +189,7 @@ fn three_rules_by_hand_on_three_jobs() {
     let mut shop = JobShop::new(vec![Instance::parse("hand", text).unwrap()]);
     for (rule, expected) in [(0, 13.0), (1, 12.0), (2, 15.0)] {
         let rule = &rules(3)[rule];
-        let (sums, _) = play(&mut shop, &mut Stream::new(0, "hand", 0), |state, _| {
-            let mut action = [0.0];
-            (rule.decide)(state, &mut action);
-            action[0] as usize
-        });
+        let (sums, _) = play(&mut shop, &mut Stream::new(0, "hand", 0), by(rule));
         assert_eq!(sums[0], expected, "{}", rule.name);
     }
 }
@@ -270,21 +230,9 @@ fn a_schedule_outlives_the_reset_that_follows_it() {
     assert_eq!(bars[0], first);
 }
 
-/// A project of `[process]` keys, read in a folder.
-fn opened(folder: &Path, keys: &str) -> Result<toml::Table, String> {
-    let text = format!(
-        "[decision]\nname = \"shop\"\n[process]\nkind = \"job-shop\"\n{keys}\n[reward]\nmakespan = -1\n"
-    );
-    let mut project = Project::from_text("setpoint.toml", &text, &[]).map_err(|error| error.to_string())?;
-    project.folder = folder.to_owned();
-    match setpoint_processes::registry().open(&project, &mut |_| {}) {
-        Ok(factory) => Ok(factory.parameters()),
-        Err(error) => {
-            let place =
-                error.line_column().map_or(String::new(), |(line, column)| format!("{line}:{column} "));
-            Err(format!("{place}{} | {}", error.title, error.label))
-        }
-    }
+/// The keys that a run of a project with these keys of `[process]` keeps.
+fn kept(folder: &Path, keys: &str) -> Result<toml::Table, String> {
+    opened("job-shop", folder, keys).map(|(kept, _)| kept).map_err(|error| shown(&error))
 }
 
 #[test]
@@ -292,7 +240,7 @@ fn keys_are_resolved_or_refused_where_they_stand() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("shop.txt");
     std::fs::write(&file, "2 2\n0 3 1 2\n0 2 1 4\n").unwrap();
-    let open = |keys: &str| opened(root.path(), keys);
+    let open = |keys: &str| kept(root.path(), keys);
     let resolved = |key: &str, value: toml::Value| Ok(toml::Table::from_iter([(key.to_owned(), value)]));
     assert_eq!(open(""), resolved("instance", "ft06".into()));
     assert_eq!(open("instance = \"la03\""), resolved("instance", "la03".into()));
@@ -301,7 +249,7 @@ fn keys_are_resolved_or_refused_where_they_stand() {
     assert_eq!(open("instance = \"shop.txt\""), resolved("instance", absolute.clone().into()));
     // What a run keeps opens the same shop from any folder.
     assert_eq!(
-        opened(Path::new("/"), &format!("instance = {absolute:?}")),
+        kept(Path::new("/"), &format!("instance = {absolute:?}")),
         resolved("instance", absolute.into())
     );
 

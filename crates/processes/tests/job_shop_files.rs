@@ -1,10 +1,12 @@
 //! Files of job shops: every form in which people write an instance is read as the same instance, and every fault is shown
 //! where it stands.
 
+mod opened;
+
 use std::fmt::Write;
 use std::path::Path;
 
-use setpoint_decision::{Diagnostic, Project};
+use opened::shown;
 use setpoint_processes::job_shop::instance::{Form, Instance, InstanceFile, Operation, Reading};
 use setpoint_random::Stream;
 
@@ -172,11 +174,6 @@ fn rows_that_count_machines_in_two_ways_are_refused() {
 /// `line:column title | label` of the error in a text.
 fn error(text: &str) -> String {
     shown(&Instance::parse("shop.txt", text).unwrap_err())
-}
-
-fn shown(diagnostic: &Diagnostic) -> String {
-    let (line, column) = diagnostic.line_column().unwrap();
-    format!("{line}:{column} {} | {}", diagnostic.title, diagnostic.label)
 }
 
 /// A text and the message about it.
@@ -362,24 +359,10 @@ fn a_reading_says_how_the_file_was_read() {
 const SEVERAL: &str = " This text has 2 shops.\n ++++\n\n instance east\n\n ++++\n A small hall (Table 1)\n 2 2\n 0 3 1 2\n 1 4 0 1\n \
                        ++++\n\n instance west\n ++++\n 2 2\n 2 6 1 2\n 1 4 2 1\n ++++\n";
 
-/// A project with these keys of `[process]`, in a folder.
+/// A project with these keys of `[process]`, or its error with the help.
 fn opened(folder: &Path, keys: &str) -> Result<(toml::Table, Vec<String>), String> {
-    let text = format!(
-        "[decision]\nname = \"shop\"\n[process]\nkind = \"job-shop\"\n{keys}\n[reward]\nmakespan = -1\n"
-    );
-    let mut project = Project::from_text("setpoint.toml", &text, &[]).map_err(|error| error.to_string())?;
-    project.folder = folder.to_owned();
-    match setpoint_processes::registry().open(&project, &mut |_| {}) {
-        Ok(factory) => {
-            let messages = factory.findings().into_iter().map(|finding| finding.message).collect();
-            Ok((factory.parameters(), messages))
-        }
-        Err(error) => {
-            let place =
-                error.line_column().map_or(String::new(), |(line, column)| format!("{line}:{column} "));
-            Err(format!("{place}{} | {} | {}", error.title, error.label, error.help.as_deref().unwrap_or("")))
-        }
-    }
+    opened::opened("job-shop", folder, keys)
+        .map_err(|error| format!("{} | {}", shown(&error), error.help.as_deref().unwrap_or("")))
 }
 
 #[test]
