@@ -1,13 +1,13 @@
 //! The target of a command: a run folder, or a project's newest run.
 
+pub mod training;
+
 use std::path::Path;
 
 use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
-use setpoint_files::newest::newest;
-use setpoint_files::run::{Kind, Marker, is_run};
+use setpoint_files::run::{Kind, is_run};
 use setpoint_files::run_folder::RunFolder;
-use setpoint_files::{FileError, storage};
 use setpoint_learn::checkpoint;
 use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
@@ -19,6 +19,7 @@ use setpoint_terminal::quoted_path;
 use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::Failure;
 use crate::preparing;
+use crate::runs::Runs;
 
 /// The kinds of run that have a policy, or a policy of each seed.
 pub const TRAININGS: [Kind; 2] = [Kind::Training, Kind::Seeds];
@@ -29,7 +30,7 @@ pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
 }
 
 /// The given run, or the newest run of a project. The process of the project is not opened: that may take long or write files.
-pub fn newest_of(given: &Path, runs: &Path, kinds: &[Kind]) -> Result<RunFolder, Failure> {
+pub fn newest_of(given: &Path, runs: &Runs, kinds: &[Kind]) -> Result<RunFolder, Failure> {
     let folder = RunFolder::at(given);
     if is_run(&folder) {
         return Ok(folder);
@@ -39,14 +40,14 @@ pub fn newest_of(given: &Path, runs: &Path, kinds: &[Kind]) -> Result<RunFolder,
     }
     let project = Project::load(given, &[])?;
     let name = &project.charter.name;
-    let found = newest(runs, name, Some(&project.folder), kinds)?;
+    let found = runs.newest(&project, kinds)?;
     found.newest.map(|(run, _)| run).ok_or_else(|| {
         let another = found.of_another.map_or(String::new(), |other| {
             format!(" (a run of that name belongs to the project in {})", other.display())
         });
         Failure::Message(format!(
             "{name} has no run under {} yet{another}: `setpoint train {}` makes a run",
-            runs.display(),
+            runs.looked_into(&project),
             quoted_path(given)
         ))
     })
@@ -81,7 +82,6 @@ pub fn problem_of(folder: &RunFolder, registry: &Registry, overrides: &[String])
 
 /// The run's policy; an error names the last good checkpoint.
 pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failure> {
-    refuse_several_seeds(folder)?;
     let policy = Policy::load(&folder.policy()).map_err(|error| {
         if error.is_newer() {
             // The file is whole. Writing the policy again from a checkpoint would lose it.
@@ -104,35 +104,6 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
         None => Ok(policy),
         Some(reason) => Err(Failure::Message(reason)),
     }
-}
-
-/// Refuses a training over several seeds, for a command that reads one training, and names the folders of the seeds.
-pub fn refuse_several_seeds(folder: &RunFolder) -> Result<(), Failure> {
-    match seeds_of(folder)? {
-        None => Ok(()),
-        Some(members) => Err(Failure::Message(format!(
-            "{} is a training over several seeds, each with a policy and metrics of its own: name one of {}",
-            folder.path.display(),
-            members.join(", ")
-        ))),
-    }
-}
-
-/// The folders of the seeds, if a run is a training over several.
-fn seeds_of(folder: &RunFolder) -> Result<Option<Vec<String>>, Failure> {
-    let marker = Marker::of(&folder.path)?;
-    let is_of_seeds = match &marker {
-        Some(marker) => marker.kind == Kind::Seeds,
-        None => folder.evidence("seeds").is_file(),
-    };
-    if !is_of_seeds {
-        return Ok(None);
-    }
-    let entries = storage::list(&folder.path).map_err(FileError::on("list", &folder.path))?;
-    let members = entries.iter().filter(|path| {
-        path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seed-"))
-    });
-    Ok(Some(members.map(|path| path.display().to_string()).collect()))
 }
 
 /// The problem of a training command, with the options of the command.

@@ -6,7 +6,8 @@ use setpoint_edge::recommendation::answer;
 use crate::arguments::Recommend;
 use crate::output::{Failure, Output, Status};
 use crate::source::Source;
-use crate::target::{is_policy_file, policy_of, problem_of, run_folder, run_of_policy_file};
+use crate::target::training::{Training, training};
+use crate::target::{is_policy_file, policy_of, problem_of, run_of_policy_file};
 use setpoint_policy::Policy;
 use setpoint_process::Registry;
 
@@ -15,12 +16,12 @@ pub fn run(arguments: &Recommend, registry: &Registry, output: &Output) -> Resul
     if is_policy_file(given) && run_of_policy_file(given).is_err() {
         return of_policy_file(arguments, output);
     }
-    let folder = run_folder(&arguments.run)?;
+    let Training { folder, seed } = training(&arguments.run, output)?;
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
     let answers = answer(&policy, &problem.decision.project.scenarios, &arguments.asked, output)?;
-    let body = json!({ "run": folder.path, "source": source, "recommendations": answers });
+    let body = json!({ "run": folder.path, "seed": seed, "source": source, "recommendations": answers });
     output.document("recommend", Status::Done, body);
     Ok(Status::Done)
 }

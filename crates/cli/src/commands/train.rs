@@ -8,7 +8,8 @@ use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, cores, train};
-use setpoint_study::many_seeds::{Event, Seeds, train_seeds};
+use setpoint_study::many_seeds::{Event, train_seeds};
+use setpoint_study::seeds::Seeds;
 
 use crate::arguments::Train;
 use crate::interrupt;

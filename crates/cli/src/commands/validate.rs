@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use setpoint_decision::data;
 use setpoint_evidence::{Hashes, evidence_file, finite};
-use setpoint_files::newest::newest;
 use setpoint_learn::problem::Problem;
 use setpoint_log::audit::{Audit, Severity};
 use setpoint_log::mapping::Unmapped;
@@ -116,7 +115,7 @@ fn store(
         return Ok(Some(path.clone()));
     }
     let project = &problem.decision.project;
-    let found = newest(&arguments.runs, &project.charter.name, Some(&project.folder), &TRAININGS)?;
+    let found = arguments.runs.newest(project, &TRAININGS)?;
     let Some((folder, _)) = found.newest else {
         output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
         return Ok(None);
