@@ -5,7 +5,7 @@ use std::path::Path;
 
 use csv::ByteRecord;
 use setpoint_decision::data::cleaning::{Cleaning, Missing};
-use setpoint_decision::data::{ActionColumns, Data, QualityColumns, Values};
+use setpoint_decision::data::{ActionColumns, Data, Values};
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Spec};
 
@@ -177,6 +177,7 @@ fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
     Wanted {
         time: data.and_then(|data| data.time.as_deref()),
         form: data.and_then(|data| data.time_format.as_deref()).map(Form::of),
+        episode: data.and_then(|data| data.episode.as_deref()),
         actions,
         names: names(data, spec),
         results: data
@@ -185,10 +186,7 @@ fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
             .flatten()
             .map(String::as_str)
             .collect(),
-        quality: match data.and_then(|data| data.quality.as_ref()) {
-            Some(QualityColumns::Named(column)) => Some(column),
-            _ => None,
-        },
+        quality: data.and_then(|data| data.quality.as_ref()),
         good_too: data.map_or(&[], |data| &data.quality_good),
         age: data.map_or_else(Default::default, |data| data.cleaning.age),
         holds: data.is_some_and(|data| data.cleaning.missing == Missing::Hold),

@@ -230,6 +230,40 @@ fn a_long_table_becomes_a_row_per_decision() {
     is(&rows, 1, &[900.0, 900.0, f32::NAN, f32::NAN]);
 }
 
+#[test]
+fn the_quality_of_a_table_of_tags_is_one_column_that_exists() {
+    let error = |quality| read_text(LONG, &["data.time=TimeStamp", quality]).unwrap_err().to_string();
+    let absent = error("data.quality=Statis");
+    assert!(
+        absent.contains("line 1: the log has no column `Statis` for `quality`: did you mean `Status`?"),
+        "{absent}"
+    );
+    let each = error("data.quality={ level = \"Status\" }");
+    assert!(each.contains("line 1: a table of tags has one column of quality; write quality = "), "{each}");
+}
+
+#[test]
+fn values_of_two_episodes_are_never_in_one_row_of_a_table_of_tags() {
+    // Both lots begin at the same moment, and their lines are mixed.
+    let text = "lot,time,tag,value\nB7,0,pressure,5.5\nA3,0,pressure,2.5\nA3,0,level,700\nA3,0,action,keep\n\
+                B7,0,action,faster\nB7,60,level,800\nB7,60,action,slower\nA3,60,action,keep\n";
+    let reading = good(text, &["data.episode=lot", "data.hold_seconds=90"]);
+    let log = &reading.log;
+    assert_eq!(
+        (log.lines.as_slice(), log.actions.as_slice()),
+        (&[6, 8, 5, 9][..], &[2.0, 0.0, 1.0, 1.0][..])
+    );
+    let rows: Vec<_> = log.episodes.iter().map(|episode| episode.rows.clone()).collect();
+    assert_eq!(rows, [0..2, 2..4]);
+    // The first row of B7 has no level: the 700 belongs to A3. Each lot holds its own pressure.
+    assert!(features(&reading, 1)[0].is_nan(), "{log:?}");
+    assert_eq!(
+        (features(&reading, 0)[1..].to_vec(), features(&reading, 1)[1..].to_vec()),
+        (vec![5.5, 2.5, 2.5], vec![800.0, 700.0, 700.0])
+    );
+    assert!(reading.audit.findings.iter().all(|finding| finding.kind != "repeated-time"));
+}
+
 /// `hold_seconds` has a meaning in a table of tags, and with `missing = "hold"`; elsewhere it would do nothing.
 #[test]
 fn an_age_without_anything_to_hold_is_refused() {
