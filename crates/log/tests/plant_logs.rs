@@ -264,6 +264,22 @@ fn values_of_two_episodes_are_never_in_one_row_of_a_table_of_tags() {
     assert!(reading.audit.findings.iter().all(|finding| finding.kind != "repeated-time"));
 }
 
+#[test]
+fn a_row_left_out_after_the_end_of_an_episode_does_not_cut_it() {
+    let text = "time,pressure,level,action,end\n0,4.1,900,keep,0\n1,4.2,901,keep,1\n2,4.3,902\n3,4.4,903,keep,0\n4,4.5\n5,4.6,905,keep,0\n";
+    let log = good(text, &["data.terminated=end"]).log;
+    let ends: Vec<_> =
+        log.episodes.iter().map(|episode| (episode.rows.len(), episode.continued, episode.cut)).collect();
+    assert_eq!(ends, [(2, false, false), (1, true, true), (1, true, false)]);
+    assert_eq!(log.episodes[0].terminated, Some(true));
+    assert_eq!(log.of_one_episode(), [0..1, 1..3]);
+    // The row left out states no lot, so that nothing shows whether it begins one.
+    let lots = "lot,time,pressure,level,action,end\nP,0,4.1,900,keep,0\nP,1,4.2,901,keep,1\n,2,4.3,902,keep,0\nQ,3,4.4,903,keep,0\n,4,4.5,904,keep,0\nQ,5,4.6,905,keep,0\n";
+    let log = good(lots, &["data.terminated=end", "data.episode=lot"]).log;
+    let ends: Vec<_> = log.episodes.iter().map(|episode| (episode.rows.len(), episode.cut)).collect();
+    assert_eq!(ends, [(2, false), (1, true), (1, false)]);
+}
+
 /// `hold_seconds` has a meaning in a table of tags, and with `missing = "hold"`; elsewhere it would do nothing.
 #[test]
 fn an_age_without_anything_to_hold_is_refused() {
