@@ -280,6 +280,17 @@ fn a_row_left_out_after_the_end_of_an_episode_does_not_cut_it() {
     assert_eq!(ends, [(2, false), (1, true), (1, false)]);
 }
 
+#[test]
+fn times_beyond_every_calendar_are_unreadable() {
+    let text = "time,pressure,level,action\n1e300,4.1,900,keep\n46110.25,4.2,901,keep\n-1e300,4.3,902,keep\n46110.5,4.4,903,keep\n";
+    for format in ["serial", "unix", "unix_ms"] {
+        let reading = good(text, &[&format!("data.time_format={format}")]);
+        let found = finding(&reading, "unreadable-time");
+        assert_eq!((found.line, found.count), (Some(2), 2), "{format}");
+        assert_eq!(reading.log.rows(), 4);
+    }
+}
+
 /// `hold_seconds` has a meaning in a table of tags, and with `missing = "hold"`; elsewhere it would do nothing.
 #[test]
 fn an_age_without_anything_to_hold_is_refused() {
