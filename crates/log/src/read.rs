@@ -1,4 +1,5 @@
-//! A log from a table in a file, in one pass: decisions, cut into episodes, with all findings about them.
+//! A log from a table in a file: decisions, cut into episodes, with all findings about them. A first pass over the cells finds the
+//! forms of numbers and times, a second one reads them.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -130,7 +131,7 @@ pub fn read(
         return Err(LogError::of(path, found, "name a column of its own for each in [data]").into());
     }
     check_hold(path, data, &mapping, table.was_long())?;
-    let forms = survey(table.again()?, data, mapping.time)?;
+    let forms = survey(&table, data, mapping.time)?;
     let excluded = Exclusions::new(&data.cleaning.exclude, mapping.time.map(|_| forms.form()))
         .map_err(|found| LogError::of(path, found, "\"rows 12-18\" names lines of the file"))?;
     let mut reader = Reader::new(&table, mapping, data, excluded, spec, &forms);
