@@ -10,13 +10,13 @@ use setpoint_files::run::Kind;
 
 /// Name of the folder of all runs.
 const NAME: &str = "runs";
-/// Folders above a project that may have its runs: the one beside it, and that of a group of projects.
+/// Folders above a project that may have its runs: the one next to it, and that of a group of projects.
 const ABOVE: usize = 2;
 
 /// The folder of all runs.
 #[derive(Args, Clone, Debug)]
 pub struct Runs {
-    /// Folder of all runs [default: runs; the runs of a project are also looked for beside it and in it]
+    /// Folder of all runs [default: runs; the runs of a project are also looked for next to it and in it]
     #[arg(long = "runs", value_name = "DIR")]
     given: Option<PathBuf>,
 }
@@ -27,7 +27,7 @@ impl Runs {
         self.given.as_deref().unwrap_or(Path::new(NAME))
     }
 
-    /// The newest run of a project. Its runs may lie where another folder was the current one: beside the project, or in it.
+    /// The newest run of a project. Its runs may lie where another folder was the current one: next to the project, or in it.
     /// The first folder that has a run counts, because numbers of runs in two folders have no order.
     pub fn newest(&self, project: &Project, kinds: &[Kind]) -> Result<Found, FileError> {
         let mut first = None;
