@@ -222,6 +222,12 @@ pub struct Axis {
     pub step: Option<f32>,
 }
 
+/// The reason why values cannot be rounded to multiples of this [`Axis::step`]: it is not finite, or not above 0.
+pub fn wrong_step(step: Option<f32>) -> Option<String> {
+    let step = step.filter(|step| !step.is_finite() || *step <= 0.0)?;
+    Some(format!("step is {step}; a step is finite and above 0"))
+}
+
 /// One measurement that a process reports each step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
