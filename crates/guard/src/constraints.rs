@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use setpoint_decision::constraint::{Constraint, Effect, Subject};
+use setpoint_decision::constraint::{Constraint, Effect, Variable};
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal};
 use setpoint_policy::Policy;
 
@@ -134,8 +134,7 @@ impl ConstraintSet {
         Self::new(&manifest.constraints, &manifest.observation, &manifest.signals, &manifest.action)
     }
 
-    /// Resolves names. A signal that has a feature's name is read from the observation, so that the same value
-    /// decides in training and at the plant, where often only the observation is known.
+    /// Resolves names ([`Subject::resolve`]).
     pub fn new(
         constraints: &[Constraint],
         features: &[Feature],
@@ -150,19 +149,14 @@ impl ConstraintSet {
         for constraint in constraints {
             let unknown =
                 |name: &str| UnknownName { constraint: constraint.to_string(), name: name.to_owned() };
-            let (Subject::Signal(subject) | Subject::Feature(subject)) = &constraint.when.subject;
-            let feature = features.iter().position(|feature| feature.name == *subject);
-            let signal = match constraint.when.subject {
-                Subject::Signal(_) => signals.iter().position(|signal| signal.name == *subject),
-                Subject::Feature(_) => None,
-            };
-            let source = match (feature, signal) {
-                (Some(index), _) => {
+            let subject = &constraint.when.subject;
+            let source = match subject.resolve(features, signals) {
+                Some(Variable::Feature(index)) => {
                     let Feature { scale, offset, .. } = features[index];
                     Source::Feature { index, scale, offset }
                 }
-                (None, Some(index)) => Source::Signal(index),
-                (None, None) => return Err(unknown(subject)),
+                Some(Variable::Signal(index)) => Source::Signal(index),
+                None => return Err(unknown(subject.name())),
             };
             let find =
                 |name: &String| names.iter().position(|known| known == name).ok_or_else(|| unknown(name));
@@ -343,7 +337,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use setpoint_decision::constraint::Condition as When;
+    use setpoint_decision::constraint::{Condition as When, Subject};
     use setpoint_decision::spec::{Aggregate, Choice};
 
     fn feature(name: &str, scale: f32, offset: f32) -> Feature {
