@@ -37,7 +37,8 @@ class _Source:
     def __init__(self, env: Environment, count: int | None, check_bounds: bool):
         self.host: EnvironmentHost | None = None
         self.name: str
-        self.count = 1 if count is None else whole(count, "n_envs")
+        count = None if count is None else whole(count, "n_envs")
+        self.count = 1 if count is None else count
         process = _process_of(env)
         if process is not None:
             self.description, own_count = process
@@ -71,7 +72,7 @@ class _Source:
         self.description = {"process": {"kind": "gymnasium", "id": self.name}, "reward": {"reward": 1.0}}
 
     def _agree(self, asked: int | None, there: int) -> None:
-        if asked is not None and whole(asked, "n_envs") != there:
+        if asked is not None and asked != there:
             raise ValueError(f"n_envs is {asked}, but {there} environments were given")
         self.count = there
 

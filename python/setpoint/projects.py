@@ -219,7 +219,8 @@ class Run:
         :param episodes: number of episodes of each seed; by default the project's
         :param seeds: number of seeds
         """
-        return Evaluation.from_json(_native.evaluate(self.path, episodes, seeds))
+        count = None if episodes is None else whole(episodes, "episodes")
+        return Evaluation.from_json(_native.evaluate(self.path, count, whole(seeds, "seeds")))
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -290,7 +291,8 @@ class Project:
             overrides.append(f"train.total_steps={whole(steps, 'steps')}")
         if seed is not None:
             overrides.append(f"train.seed={whole(seed, 'seed')}")
-        folder, _ = _native.train(self.path, overrides, self.runs, run_dir, resume, threads, callback)
+        cores = whole(threads, "threads")
+        folder, _ = _native.train(self.path, overrides, self.runs, run_dir, resume, cores, callback)
         return Run(folder)
 
     def __repr__(self) -> str:

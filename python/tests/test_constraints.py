@@ -5,17 +5,7 @@ import pytest
 import setpoint
 
 # Short trainings: the constraints are tried, not the learning.
-PUSH = """
-[process]
-kind = "mountain-car"
-
-[reward]
-time = -1.0
-
-[[constraint]]
-when = { feature = "position", above = 0.1 }
-forbid = ["accelerate_right", "coast"]
-
+TRAINING = """
 [evaluate]
 baselines = ["random"]
 
@@ -26,6 +16,17 @@ total_steps = 512
 [train.ppo]
 n_envs = 2
 n_steps = 128
+"""
+PUSH = """
+[process]
+kind = "mountain-car"
+
+[reward]
+time = -1.0
+
+[[constraint]]
+when = { feature = "position", above = 0.1 }
+forbid = ["accelerate_right", "coast"]
 """
 TORQUE = """
 [process]
@@ -37,22 +38,11 @@ cost = -1.0
 [[constraint]]
 when = { feature = "angular_velocity", above = 1.0 }
 clip = { action = "torque", low = -0.25, high = 0.5 }
-
-[evaluate]
-baselines = ["random"]
-
-[train]
-algorithm = "ppo"
-total_steps = 512
-
-[train.ppo]
-n_envs = 2
-n_steps = 128
 """
 
 
 def trained(tmp_path, text):
-    (tmp_path / "setpoint.toml").write_text(text, "utf-8")
+    (tmp_path / "setpoint.toml").write_text(text + TRAINING, "utf-8")
     return setpoint.Project(tmp_path, runs=tmp_path / "runs").train().policy
 
 

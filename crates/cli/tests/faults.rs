@@ -54,7 +54,7 @@ fn two_policies_stand_side_by_side_in_the_report() {
     let output = setpoint(folder.path(), &[&["faults", "clean", "--against", "pole"][..], &GRID].concat());
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(2) && error.contains("cannot be compared with it"), "{error}");
-    // Velocities have no bounds, and this policy has no statistics: noise that is none is refused.
+    // Velocities have no bounds, and this policy has no statistics: noise without a scale is refused.
     let output = setpoint(folder.path(), &[&["faults", "pole"][..], &GRID].concat());
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(

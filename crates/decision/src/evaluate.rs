@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::Diagnostic;
 use crate::curriculum::Curriculum;
 use crate::diagnostic::suggestion;
-use crate::safety::{Better, Safety};
+use crate::safety::{Better, DIRECTIONS, Safety};
 use crate::section::{Range, Section};
 use crate::spec::{Spec, Termination};
 use crate::table::{integer, names, table, text};
@@ -89,7 +89,6 @@ impl Evaluate {
     }
 }
 
-const DIRECTIONS: &[(&str, Better)] = &[("lower", Better::Lower), ("higher", Better::Higher)];
 const ENDS: &[(&str, Termination)] = &[("failure", Termination::Failure), ("goal", Termination::Goal)];
 
 /// The headline: its direction is that of `[safety]`, if the signal stands there.

@@ -56,13 +56,13 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Safety, Box<Diagnostic>> {
                 &format!("state the better direction of the signal: {EXAMPLE}"),
             )
         };
-        let direction = |value: Option<&Value>| match value.and_then(Value::as_str) {
-            Some("lower") => Ok(Better::Lower),
-            Some("higher") => Ok(Better::Higher),
-            _ => Err(wrong(
-                &value.map_or("lacks `better`".to_owned(), |value| format!("cannot be {value}")),
-                DIRECTIONS,
-            )),
+        let direction = |value: Option<&Value>| {
+            let word = value.and_then(Value::as_str);
+            let known = DIRECTIONS.iter().find(|(name, _)| Some(*name) == word);
+            known.map(|(_, better)| *better).ok_or_else(|| {
+                let found = value.map_or("lacks `better`".to_owned(), |value| format!("cannot be {value}"));
+                wrong(&found, EXPECTED)
+            })
         };
         let Value::Table(table) = &value else {
             let better = direction(Some(&value))?;
@@ -92,7 +92,9 @@ pub(crate) fn read(section: &Section<'_>) -> Result<Safety, Box<Diagnostic>> {
     Ok(safety)
 }
 
-const DIRECTIONS: &str = "expected \"lower\" or \"higher\"";
+/// The words of a project file for the better direction.
+pub(crate) const DIRECTIONS: &[(&str, Better)] = &[("lower", Better::Lower), ("higher", Better::Higher)];
+const EXPECTED: &str = "expected \"lower\" or \"higher\"";
 
 pub(crate) fn bind(safety: &Safety, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
     let known: Vec<&str> = spec.signals.iter().map(|signal| signal.name.as_str()).collect();

@@ -75,7 +75,7 @@ pub struct FaultMatrix {
     pub episodes: u32,
     /// Their seed.
     pub seed: u64,
-    /// Features that get no noise in any cell, because the user named others.
+    /// Features that get no noise in any cell: the user named others, or the feature never changes. Empty if no cell has noise.
     pub without_noise: Vec<String>,
     /// What 100 % of noise is for the other features; empty in files from before it was stored, and if no cell has noise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -134,11 +134,12 @@ pub fn fault_matrix(
     done: &mut dyn FnMut(usize, usize),
 ) -> Result<FaultMatrix, PlayError> {
     let (_, first, _) = policies.first().expect("there is a policy to measure");
+    let has_noise = grid.noise.iter().any(|noise| *noise > 0.0);
     let without_noise = first
         .spec()
         .observation
         .iter()
-        .filter(|feature| scales.iter().all(|scale| scale.feature != feature.name))
+        .filter(|feature| has_noise && scales.iter().all(|scale| scale.feature != feature.name))
         .map(|feature| feature.name.clone())
         .collect();
     let seed = first.project.evaluate.seed;

@@ -14,11 +14,6 @@ use serde::{Serialize, Serializer};
 pub struct NotFinite(String);
 
 impl NotFinite {
-    /// The path of the number.
-    pub fn path(&self) -> &str {
-        &self.0
-    }
-
     fn within(self, name: &str) -> Self {
         match self.0.as_bytes().first() {
             None => Self(name.to_owned()),

@@ -43,7 +43,7 @@ pub fn gate(evaluation: &Evaluation, decision: &Decision) -> Option<Gate> {
         return None;
     }
     let findings = match against(evaluation, decision) {
-        None => vec![unmeasured("the policy was compared with no baseline")],
+        None => vec![unmeasured(&no_baseline(decision))],
         Some(found) => findings(found, decision),
     };
     Some(Gate { passed: findings.iter().all(|finding| finding.passed), findings })
@@ -53,6 +53,12 @@ pub fn gate(evaluation: &Evaluation, decision: &Decision) -> Option<Gate> {
 pub fn against<'e>(evaluation: &'e Evaluation, decision: &Decision) -> Option<&'e Comparison> {
     let name = decision.project.evaluate.against()?;
     evaluation.comparisons.iter().find(|comparison| comparison.baseline == name)
+}
+
+/// The gate's baseline, if the policy was compared with it.
+pub fn baseline_of<'e>(evaluation: &'e Evaluation, decision: &Decision) -> Option<&'e Subject> {
+    let name = &against(evaluation, decision)?.baseline;
+    evaluation.baselines.iter().find(|subject| subject.name == *name)
 }
 
 /// The comparisons, that with the gate's baseline first.
@@ -82,6 +88,14 @@ pub fn signals(evaluation: &Evaluation, decision: &Decision) -> Vec<usize> {
     indices
 }
 
+/// Why there is no comparison with the gate's baseline, and the fix.
+fn no_baseline(decision: &Decision) -> String {
+    match decision.project.evaluate.against() {
+        None => "the policy was compared with no baseline".to_owned(),
+        Some(name) => format!("{} was not measured: name another in [evaluate] against", baseline(name)),
+    }
+}
+
 fn unmeasured(reason: &str) -> Finding {
     Finding { name: "lift".to_owned(), passed: false, sentence: format!("not judged: {reason}") }
 }
@@ -98,8 +112,7 @@ fn findings(found: &Comparison, decision: &Decision) -> Vec<Finding> {
     let mut all = lifts(compared, &found.baseline, decision);
     all.extend(failures(found, decision));
     for signal in &decision.project.safety {
-        let compared = found.safety.iter().find(|compared| compared.name == signal.name);
-        all.push(safety(signal, compared, &found.baseline));
+        all.push(safety(signal, of_signal(found, signal), &found.baseline));
     }
     all
 }
@@ -226,6 +239,14 @@ fn safety(signal: &SafetySignal, compared: Option<&Compared>, name: &str) -> Fin
         }
     };
     Finding { name: signal.name.clone(), passed, sentence }
+}
+
+/// The stored comparison of a signal of `[safety]`, if it was judged in the direction that the project states.
+pub(crate) fn of_signal<'c>(found: &'c Comparison, signal: &SafetySignal) -> Option<&'c Compared> {
+    found
+        .safety
+        .iter()
+        .find(|compared| compared.name == signal.name && compared.better == Some(signal.better))
 }
 
 /// Whether the whole interval of the deterioration lies above the margin; a signal without figures is violated.

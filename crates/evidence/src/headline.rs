@@ -7,7 +7,7 @@ use setpoint_statistics::versus::Estimate;
 
 use crate::decision::Decision;
 use crate::evaluate::{Compared, Comparison, Evaluation, RETURN};
-use crate::gate::{against, failure_text, is_violated, safety_text};
+use crate::gate::{against, failure_text, is_violated, of_signal, safety_text};
 use crate::wording::{amount, baseline, ends, figure, is_of, percent, termination};
 
 /// The comparison with the baseline of the gate as sentences, for the page and for the terminal; `None` without a baseline.
@@ -125,8 +125,9 @@ fn ends_of_episodes(found: &Comparison, decision: &Decision) -> Option<String> {
 fn safety(found: &Comparison, decision: &Decision) -> Vec<String> {
     let mut sentences = Vec::new();
     for signal in &decision.project.safety {
-        let compared = found.safety.iter().find(|compared| compared.name == signal.name);
-        let Some((compared, better)) = compared.and_then(|found| Some((found, found.improvement()?))) else {
+        let Some((compared, better)) =
+            of_signal(found, signal).and_then(|found| Some((found, found.improvement()?)))
+        else {
             sentences.push(format!("But {} of [safety] cannot be judged", signal.name));
             continue;
         };

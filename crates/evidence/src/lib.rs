@@ -28,7 +28,7 @@ pub mod off_policy_evaluation;
 pub mod player;
 pub mod preferences;
 pub mod progression;
-mod wording;
+pub mod wording;
 
 pub use decision::Decision;
 pub use error::PlayError;

@@ -10,7 +10,7 @@ use crate::decision::Decision;
 use crate::evaluate::Compared;
 
 /// A baseline as the subject of a sentence.
-pub(crate) fn baseline(name: &str) -> String {
+pub fn baseline(name: &str) -> String {
     match name {
         "random" => "uniform random".to_owned(),
         "heuristic" => "the heuristic".to_owned(),
@@ -19,7 +19,7 @@ pub(crate) fn baseline(name: &str) -> String {
 }
 
 /// A number with its unit; a return and a pure number have no unit behind the number.
-pub(crate) fn amount(value: f64, unit: &str) -> String {
+pub fn amount(value: f64, unit: &str) -> String {
     match unit {
         "%" => percent(value),
         "1" | "" | "reward" => number(value),
@@ -40,7 +40,7 @@ pub(crate) fn percent(value: f64) -> String {
 }
 
 /// Both ends of an interval.
-pub(crate) fn ends(interval: Interval, unit: &str) -> String {
+pub fn ends(interval: Interval, unit: &str) -> String {
     format!("{} to {}", number_alone(interval.low, unit), amount(interval.high, unit))
 }
 

@@ -125,7 +125,7 @@ fn no_row_with_a_missing_cell_reaches_a_learner() {
         assert!(found.is_disjoint(&lines), "{lines:?} of seed {seed} are used");
         assert_eq!(found.len() + lines.len(), EPISODES * STEPS, "seed {seed}");
         assert_eq!(reading.audit.left_out.rows, lines.len() as u64, "seed {seed}");
-        // Pieces of one episode are a group, and an episode without its first row is none of the episode before it.
+        // Pieces of one episode are a group, and the episode before it does not take an episode without its first row.
         for group in whole.of_one_episode() {
             let rows = whole.episodes[group.clone()].iter().flat_map(|episode| episode.rows.clone());
             let of: BTreeSet<u64> = rows.map(|row| (whole.lines[row] - 2) / STEPS as u64).collect();

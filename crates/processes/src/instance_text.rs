@@ -96,7 +96,7 @@ impl<'a> InstanceText<'a> {
         lines.filter(|line| !passed_over(line)).collect()
     }
 
-    /// The place behind the last of these lines, or the end of the text if there is none.
+    /// The place behind the last of these lines; the end of the text without such lines.
     pub fn end(&self, lines: &[Line<'_>]) -> Range<usize> {
         let end = lines.last().map_or(self.text.trim_end().len(), |line| line.span().end);
         end..end

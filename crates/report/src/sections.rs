@@ -196,8 +196,9 @@ pub fn learning(report: &Report) -> String {
 
 pub fn reward_terms(report: &Report) -> String {
     let Some(evaluation) = &report.evaluation else { return String::new() };
+    let before = gate::baseline_of(evaluation, &report.problem.decision);
     let subjects: Vec<(&Subject, &str)> =
-        gate::subjects(evaluation, &report.problem.decision).into_iter().zip(["after", "before"]).collect();
+        [Some(&evaluation.policy), before].into_iter().flatten().zip(["after", "before"]).collect();
     let greatest = subjects
         .iter()
         .flat_map(|(subject, _)| &subject.reward_terms)

@@ -26,12 +26,6 @@ impl Estimate {
     pub fn negated(self) -> Self {
         Self { mean: -self.mean, interval: Interval { low: -self.interval.high, high: -self.interval.low } }
     }
-
-    /// The figure in another unit; `factor` is positive.
-    pub fn scaled(self, factor: f64) -> Self {
-        let interval = Interval { low: factor * self.interval.low, high: factor * self.interval.high };
-        Self { mean: factor * self.mean, interval }
-    }
 }
 
 /// A figure of one decider against the same figure of another.
@@ -125,7 +119,7 @@ mod tests {
         assert_eq!(compared(&[-9.0; 8], &[-6.0; 8], &mut random).lift, Some(certain(-50.0)));
         let of_zero = compared(&[0.25; 8], &[0.0; 8], &mut random);
         assert_eq!((of_zero.difference, of_zero.lift), (certain(0.25), None));
-        assert_eq!(certain(3.0).negated().scaled(2.0), certain(-6.0));
+        assert_eq!(certain(3.0).negated(), certain(-3.0));
     }
 
     /// One of the kinds of samples of an evaluation: constant, zero, around zero, negative, heavy tails, seldom a reward, one

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
 use setpoint_decision::evaluate::Headline;
-use setpoint_decision::spec::behind_number;
 use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate_unless_stopped};
 use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_evidence::gate::{self, Gate};
+use setpoint_evidence::wording::{amount, baseline, ends};
 use setpoint_evidence::{Decision, PlayError};
 use setpoint_files::FileError;
 use setpoint_files::run::{Run, Start};
@@ -19,7 +19,7 @@ use setpoint_learn::error::TrainError;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train;
 use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
-use setpoint_statistics::{Summary, number};
+use setpoint_statistics::Summary;
 
 /// All seeds of one training: `evidence/seeds.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,20 +63,17 @@ impl Seeds {
     /// Policies and gate's baseline in sentences, with the seeds that fail each requirement of the gate.
     pub fn headline(&self, decision: &Decision) -> String {
         let (name, unit, found) = self.measure(decision);
-        let amount = |value: f64| number(value) + &behind_number(unit);
         let mut text = format!(
-            "Over {} seeds, {} has a mean {name} of {} (standard deviation {}, 95\u{a0}% interval of the mean {} to {})",
+            "Over {} seeds, {} has a mean {name} of {} (standard deviation {}, 95\u{a0}% interval of the mean {})",
             self.runs.len(),
             decision.project.train.algorithm.to_uppercase(),
-            amount(found.mean),
-            amount(found.sd),
-            number(found.interval.low),
-            amount(found.interval.high)
+            amount(found.mean, unit),
+            amount(found.sd, unit),
+            ends(found.interval, unit)
         );
         let first = self.runs.first().map(|run| &run.evaluation);
-        let against = first.and_then(|found| gate::subjects(found, decision).get(1).copied());
-        if let Some(baseline) = against {
-            text += &format!("; {} has {}", baseline.name, amount(figure(baseline, decision)));
+        if let Some(against) = first.and_then(|found| gate::baseline_of(found, decision)) {
+            text += &format!("; {} has {}", baseline(&against.name), amount(figure(against, decision), unit));
         }
         text + "." + &self.gates(decision)
     }

@@ -139,9 +139,12 @@ pub fn validate(
     Ok(if rank(&cloned) < rank(&played) { cloned } else { played })
 }
 
-/// The same log with choices that are 1 less, if its choices are numbers and none is 0: they may be counted from 1.
+/// The same log with choices that are 1 less, if its choices are numbers and none is 0: they may be counted from 1. A project
+/// that states where they begin is believed.
 fn counted_from_zero(problem: &Problem, reading: &Reading, logged: &Log) -> Option<Log> {
+    let data = problem.decision.project.data.as_ref();
     let is_possible = problem.spec().action.is_discrete()
+        && data.is_none_or(|data| data.cleaning.action_offset == 0)
         && reading.is_numbered
         && logged.actions.iter().all(|action| *action >= 1.0);
     is_possible.then(|| {

@@ -11,6 +11,8 @@ use setpoint_process::State;
 use setpoint_process::vectorized::{Actions, Transition};
 use setpoint_random::Stream;
 
+mod written_log;
+
 /// The decider of a log.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Who {
@@ -116,12 +118,7 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
             }
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log.csv");
-    std::fs::write(&path, text).unwrap();
-    let project = &problem.decision.project;
-    setpoint_log::read(&path, project.data.as_ref(), spec, &project.reward, &mut |_| {})
-        .unwrap_or_else(|error| panic!("{error}"))
+    written_log::read(problem, &text)
 }
 
 #[test]

@@ -16,6 +16,7 @@ use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_processes::assembly_line::{AssemblyLine, line_manager};
 use setpoint_random::Stream;
+use setpoint_study::validate::distribution::Distribution;
 use setpoint_study::validate::verdict::Verdict;
 use setpoint_study::validate::{Validation, validate};
 
@@ -274,6 +275,8 @@ fn a_column_that_never_changes_is_compared() {
             }
             let found = compared(Fault::None, &reading, 5);
             assert_eq!(setpoint_evidence::finite::check(&found), Ok(()), "column {column}");
+            let still = |found: &&Distribution| found.deviations[0] < 1e-6;
+            assert!(found.distributions.iter().filter(still).all(|found| found.wasserstein_share.is_none()));
         }
     }
 }

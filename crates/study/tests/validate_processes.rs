@@ -14,6 +14,8 @@ use setpoint_study::validate::controller::clone_of;
 use setpoint_study::validate::verdict::Verdict;
 use setpoint_study::validate::{Validation, validate};
 
+mod written_log;
+
 fn problem(process: &str, reward: &str) -> Problem {
     let text = format!(
         "[process]\n{process}\n[reward]\n{reward}\n[data]\nepisode = \"episode\"\nreward = \"reward\"\n"
@@ -108,12 +110,7 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
             }
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log.csv");
-    std::fs::write(&path, text).unwrap();
-    let project = &problem.decision.project;
-    setpoint_log::read(&path, project.data.as_ref(), spec, &project.reward, &mut |_| {})
-        .unwrap_or_else(|error| panic!("{error}"))
+    written_log::read(problem, &text)
 }
 
 fn compared(problem: &Problem, reading: &Reading) -> Validation {

@@ -98,7 +98,7 @@ fn show(matrix: &FaultMatrix, output: &Output) {
             seen.join(", ")
         ));
     }
-    if !matrix.without_noise.is_empty() && matrix.grid.noise.iter().any(|noise| *noise > 0.0) {
+    if !matrix.without_noise.is_empty() {
         output.line(format!("without noise: {}", matrix.without_noise.join(", ")));
     }
     for tolerance in &matrix.policies {

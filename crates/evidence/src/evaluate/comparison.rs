@@ -3,12 +3,11 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::evaluate::Headline;
 use setpoint_decision::safety::Better;
-use setpoint_decision::spec::Aggregate;
 use setpoint_random::Stream;
 use setpoint_statistics::versus::{Estimate, Versus, versus};
 use setpoint_statistics::{Interval, bootstrap, probability_of_improvement, ratio};
 
-use super::episodes::Episodes;
+use super::episodes::{Episodes, Figure};
 use crate::decision::Decision;
 
 /// The name of the return among the figures of a comparison.
@@ -172,19 +171,11 @@ impl Pair<'_> {
     fn signal(&mut self, name: &str, better: Better) -> Option<Compared> {
         let spec = self.decision.spec();
         let index = spec.signals.iter().position(|signal| signal.name == name)?;
-        let signal = &spec.signals[index];
-        let scale = if signal.aggregate == Aggregate::Share { 100.0 } else { 1.0 };
-        let sums = |episodes: &Episodes<'_>| -> Vec<f64> {
-            let sums = episodes.signals.iter().skip(index).step_by(spec.signals.len());
-            sums.map(|sum| scale * sum).collect()
-        };
-        // A total is a mean over episodes, everything else over steps.
-        let ones = vec![1.0; self.own.returns.len()];
-        let weights: [&[f64]; 2] = match signal.aggregate {
-            Aggregate::Total => [&ones, &ones],
-            Aggregate::Mean | Aggregate::Share => [&self.own.steps, &self.other.steps],
-        };
-        let found = self.ratios([&sums(self.own), &sums(self.other)], weights);
-        Some(Compared::of(name, signal.summary_unit(), Some(better), found))
+        let [own, other] = [self.own, self.other].map(|episodes| {
+            let Figure { sums, weights, scale } = episodes.figure(spec, index);
+            (sums.into_iter().map(|sum| scale * sum).collect::<Vec<f64>>(), weights)
+        });
+        let found = self.ratios([&own.0, &other.0], [&own.1, &other.1]);
+        Some(Compared::of(name, spec.signals[index].summary_unit(), Some(better), found))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use setpoint_decision::constraint::Constraint;
-use setpoint_decision::spec::Aggregate;
+use setpoint_decision::spec::{Aggregate, Spec};
 use setpoint_guard::constraints::{ConstraintSet, Standing, Taken};
 use setpoint_policy::Policy;
 use setpoint_process::process::{Action, Outcome};
@@ -36,6 +36,16 @@ pub(super) struct Episodes<'a> {
     constraints: Vec<u64>,
     broken: Vec<u64>,
     rewards: Vec<f64>,
+}
+
+/// A signal over episodes: `scale` × Σ `sums` / Σ `weights`.
+pub(super) struct Figure {
+    /// `[episodes]`
+    pub sums: Vec<f64>,
+    /// `[episodes]`
+    pub weights: Vec<f64>,
+    /// 100 for a share in percent.
+    pub scale: f64,
 }
 
 impl<'a> Episodes<'a> {
@@ -88,6 +98,20 @@ impl<'a> Episodes<'a> {
         if self.is_interrupted { Err(PlayError::Interrupted) } else { Ok(true) }
     }
 
+    /// A signal of the episodes, by its index.
+    pub(super) fn figure(&self, spec: &Spec, index: usize) -> Figure {
+        let aggregate = spec.signals[index].aggregate;
+        Figure {
+            sums: self.signals.iter().skip(index).step_by(spec.signals.len()).copied().collect(),
+            // A total is a mean over episodes, everything else over steps.
+            weights: match aggregate {
+                Aggregate::Total => vec![1.0; self.returns.len()],
+                Aggregate::Mean | Aggregate::Share => self.steps.clone(),
+            },
+            scale: if aggregate == Aggregate::Share { 100.0 } else { 1.0 },
+        }
+    }
+
     pub(super) fn summarize(
         &self,
         decision: &Decision,
@@ -99,18 +123,13 @@ impl<'a> Episodes<'a> {
         let mut random = Stream::new(decision.project.evaluate.seed, "bootstrap", 0);
         let n = self.returns.len();
         let total_steps: f64 = self.steps.iter().sum();
-        let signal_count = spec.signals.len();
         let per_step = bootstrap(n, &mut random, |indices| ratio(&self.returns, &self.steps, indices));
-        let ones = vec![1.0; n];
         let signals = spec.signals.iter().enumerate().map(|(index, signal)| {
-            let sums: Vec<f64> = self.signals.iter().skip(index).step_by(signal_count).copied().collect();
-            let scale = if signal.aggregate == Aggregate::Share { 100.0 } else { 1.0 };
-            // A total is a mean over episodes, everything else over steps.
-            let weights = if signal.aggregate == Aggregate::Total { &ones } else { &self.steps };
-            let interval = bootstrap(n, &mut random, |indices| scale * ratio(&sums, weights, indices));
+            let Figure { sums, weights, scale } = self.figure(spec, index);
+            let interval = bootstrap(n, &mut random, |indices| scale * ratio(&sums, &weights, indices));
             SignalSummary {
                 name: signal.name.clone(),
-                unit: if signal.aggregate == Aggregate::Share { "%".to_owned() } else { signal.unit.clone() },
+                unit: signal.summary_unit().to_owned(),
                 aggregate: signal.aggregate,
                 mean: scale * sums.iter().sum::<f64>() / weights.iter().sum::<f64>(),
                 interval,

@@ -46,7 +46,8 @@ pub enum NoScale {
     },
 }
 
-/// The scale of the noise of each of the named features, or of all features without names.
+/// The scale of the noise of each of the named features, or of all features without names; features that never change are
+/// left out.
 pub fn noise_scales(policy: &Policy, names: &[String]) -> Result<Vec<NoiseScale>, NoScale> {
     let features = &policy.manifest.observation;
     let known = |name: &&String| features.iter().all(|feature| feature.name != **name);
@@ -54,46 +55,40 @@ pub fn noise_scales(policy: &Policy, names: &[String]) -> Result<Vec<NoiseScale>
         let known: Vec<&str> = features.iter().map(|feature| feature.name.as_str()).collect();
         return Err(NoScale::Unknown { name: name.clone(), known: known.join(", ") });
     }
-    let scales: Vec<(&Feature, Option<NoiseScale>)> = features
-        .iter()
-        .enumerate()
-        .filter(|(_, feature)| names.is_empty() || names.contains(&feature.name))
-        .map(|(index, feature)| (feature, scale(policy, index, feature)))
-        .collect();
-    let without: Vec<&str> = scales
-        .iter()
-        .filter(|(_, scale)| scale.is_none())
-        .map(|(feature, _)| feature.name.as_str())
-        .collect();
-    if without.is_empty() {
-        return Ok(scales.into_iter().filter_map(|(_, scale)| scale).collect());
+    let concerned =
+        features.iter().enumerate().filter(|(_, feature)| names.is_empty() || names.contains(&feature.name));
+    let (mut scales, mut with, mut without) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, feature) in concerned {
+        let Some((size, from_training)) = size(policy, index, feature) else {
+            without.push(feature.name.as_str());
+            continue;
+        };
+        with.push(feature.name.as_str());
+        // A share of a value that never changes is no noise.
+        if size > 0.0 {
+            let (feature, unit) = (feature.name.clone(), feature.unit.clone());
+            scales.push(NoiseScale { feature, unit, size, from_training });
+        }
     }
-    let with: Vec<&str> = scales
-        .iter()
-        .filter(|(_, scale)| scale.is_some())
-        .map(|(feature, _)| feature.name.as_str())
-        .collect();
+    if without.is_empty() {
+        return Ok(scales);
+    }
     let advice = match with.is_empty() {
         true => "Train".to_owned(),
-        false => format!("Name the features with noise (--features {}), train", with.join(",")),
+        false => format!("Name the features with noise (--features {}), or train", with.join(",")),
     };
     Err(NoScale::Features { without: without.join(", "), advice })
 }
 
-fn scale(policy: &Policy, index: usize, feature: &Feature) -> Option<NoiseScale> {
+/// What 100 % is, in the feature's unit, and whether the training states it; `None` if neither bounds nor training do.
+fn size(policy: &Policy, index: usize, feature: &Feature) -> Option<(f64, bool)> {
     let seen = || policy.normalizer.as_ref().map(|seen| DEVIATIONS * seen.variance[index].sqrt());
     let (size, from_training) = match span(feature) {
         Some(span) => (f64::from(span), false),
         None => (seen()?, true),
     };
     let size = size * f64::from(feature.scale.abs());
-    // A value that never moved in training gives no noise either.
-    (size > 0.0 && size.is_finite()).then(|| NoiseScale {
-        feature: feature.name.clone(),
-        unit: feature.unit.clone(),
-        size,
-        from_training,
-    })
+    size.is_finite().then_some((size, from_training))
 }
 
 /// The sensors' noise of one share of these scales.

@@ -47,7 +47,7 @@ pub struct Evidence {
     point_decimal: u64,
     point_thousands: u64,
     point_either: u64,
-    /// The first line with a comma, or a point, that may be either; 0 if there is none.
+    /// The first line with a comma, or a point, that may be either; 0 without such a line.
     lines: [u64; 2],
     examples: [String; 2],
 }

@@ -142,8 +142,8 @@ fn one(
         means: [mean(logged.iter().copied()), mean(simulated.iter().copied())],
         deviations: [deviation, sample_deviation(simulated)],
         wasserstein,
-        wasserstein_share: Some(wasserstein / deviation.max(f64::MIN_POSITIVE))
-            .filter(|share| share.is_finite()),
+        // The deviation of equal values may differ from 0 by rounding.
+        wasserstein_share: (logged.first() != logged.last()).then(|| wasserstein / deviation),
         ks_distance: observed,
         // The observed order is one of the draws.
         p_value: f64::from(as_far + 1) / f64::from(SWAPS + 1),
