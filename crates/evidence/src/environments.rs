@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::curriculum::Curriculum;
-use setpoint_guard::constraints::{ConstraintSet, NothingLeft};
+use setpoint_guard::constraints::ConstraintSet;
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
@@ -330,13 +330,11 @@ impl Environments {
             if self.discrete {
                 let row = lane * self.actions..(lane + 1) * self.actions;
                 let allowed = &mut self.allowed[row.clone()];
-                self.constraints.mask(observation, signals, allowed);
                 let own = transition.allowed.get(row).unwrap_or(&[]);
-                if let Some(reason) = NothingLeft::of(own, allowed) {
+                if let Some(reason) = self.constraints.allow(observation, signals, own, allowed) {
                     let step = self.steps / self.rewards.len() as u64;
                     return Err(PlayError::NothingAllowed { lane, step, reason });
                 }
-                allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
             }
             let active = self.constraints.active(observation, signals);
             for (count, active) in self.tally.constraints.iter_mut().zip(active) {

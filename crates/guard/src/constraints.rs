@@ -65,7 +65,7 @@ pub enum NothingLeft {
 impl NothingLeft {
     /// Of the choices that the process allows (empty: all of them) and the choices that the rules allow; `None` if a choice
     /// is left.
-    pub fn of(process: &[bool], rules: &[bool]) -> Option<Self> {
+    fn of(process: &[bool], rules: &[bool]) -> Option<Self> {
         let is_left = |choice: usize| rules[choice] && process.get(choice).is_none_or(|allowed| *allowed);
         if (0..rules.len()).any(is_left) {
             None
@@ -255,6 +255,21 @@ impl ConstraintSet {
         }
     }
 
+    /// Writes the choices that these rules and the process allow: `true` = allowed. `process` are the choices that the process
+    /// allows; empty: all of them. `None` if a choice is left, or else the reason why none is.
+    pub fn allow(
+        &self,
+        observation: &[f32],
+        signals: &[f32],
+        process: &[bool],
+        allowed: &mut [bool],
+    ) -> Option<NothingLeft> {
+        self.mask(observation, signals, allowed);
+        let nothing_left = NothingLeft::of(process, allowed);
+        allowed.iter_mut().zip(process).for_each(|(both, process)| *both &= *process);
+        nothing_left
+    }
+
     /// Whether [`ConstraintSet::clip`] can change a setting: there are rules, or the process rounds an axis.
     pub fn changes_settings(&self) -> bool {
         !self.rules.is_empty() || self.axes.iter().any(|axis| axis.step.is_some())
@@ -407,6 +422,22 @@ mod tests {
         set.mask(&[f32::NAN], &[f32::NAN], &mut allowed);
         assert_eq!(allowed, [false, false, true]);
         assert_eq!(set.needing_signals().collect::<Vec<_>>(), [set.descriptions()[0].as_str()]);
+    }
+
+    #[test]
+    fn a_choice_is_left_if_rules_and_process_allow_it() {
+        let rule = forbid(Subject::Signal("vibration".into()), Some(5.0), None, "push");
+        let (signals, spaces) = ([signal("vibration")], choices(&["push", "wait", "stop"]));
+        let set = ConstraintSet::new(&[rule], &[], &signals, &spaces).unwrap();
+        let allow = |process: &[bool]| {
+            let mut allowed = [false; 3];
+            let nothing_left = set.allow(&[], &[6.0], process, &mut allowed);
+            (nothing_left, allowed)
+        };
+        assert_eq!(allow(&[]), (None, [false, true, true]));
+        assert_eq!(allow(&[true, false, true]), (None, [false, false, true]));
+        assert_eq!(allow(&[true, false, false]), (Some(NothingLeft::Both), [false; 3]));
+        assert_eq!(allow(&[false; 3]), (Some(NothingLeft::Process), [false; 3]));
     }
 
     #[test]

@@ -109,10 +109,10 @@ pub fn recommend(
     let unknown = || chosen(constraints.unknown(&known, signals).collect());
     let (actions, settings, mut drivers) = match &policy.manifest.action {
         ActionSpace::Discrete { choices } => {
+            let mut possible = vec![true; choices.len()];
+            impossible.iter().for_each(|choice| possible[*choice] = false);
             let mut allowed = vec![true; choices.len()];
-            constraints.mask(&known, signals, &mut allowed);
-            impossible.iter().for_each(|choice| allowed[*choice] = false);
-            if !allowed.contains(&true) {
+            if constraints.allow(&known, signals, &possible, &mut allowed).is_some() {
                 return Err(NoRecommendation::NothingLeft { unknown: unknown() });
             }
             let (actions, drivers) = rank(policy, observation, &allowed);
