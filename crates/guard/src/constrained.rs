@@ -82,7 +82,7 @@ impl<D: Decider> Decider for Constrained<D> {
         if limits {
             for row in 0..states.rows() {
                 let (observation, signals) = (states.observation(row), states.signals(row));
-                self.constraints.clip(observation, signals, actions.settings_mut(row));
+                self.constraints.limit(observation, signals, actions.settings_mut(row));
             }
         }
     }

@@ -285,21 +285,21 @@ impl ConstraintSet {
         self.axes[axis].rounded(value)
     }
 
-    /// Clips a continuous action in place, in the axes' units, after rounding it as the process does; returns whether a
-    /// rule changed anything. Rules that exclude each other are taken in the order of this module's description.
-    pub fn clip(&self, observation: &[f32], signals: &[f32], action: &mut [f32]) -> bool {
+    /// Rounds a continuous action in place as the process does, in the axes' units, then limits it.
+    pub fn clip(&self, observation: &[f32], signals: &[f32], action: &mut [f32]) {
         self.round(action);
-        let mut changed = false;
+        self.limit(observation, signals, action);
+    }
+
+    /// Limits a rounded action in place, in the axes' units. Rules that exclude each other are taken in the order of this
+    /// module's description.
+    pub fn limit(&self, observation: &[f32], signals: &[f32], action: &mut [f32]) {
         for (axis, value) in action.iter_mut().enumerate() {
             let (low, high) = self.limits(axis, observation, signals);
-            if low == f32::NEG_INFINITY && high == f32::INFINITY {
-                continue;
+            if low > f32::NEG_INFINITY || high < f32::INFINITY {
+                *value = value.max(low).min(high);
             }
-            let clipped = value.max(low).min(high);
-            changed |= clipped != *value;
-            *value = clipped;
         }
-        changed
     }
 
     /// The limits of an axis in a state.
@@ -486,16 +486,20 @@ mod tests {
     fn settings_are_rounded_as_the_process_does_and_stay_within_the_rules() {
         let rules = [clip("wip", 0.5, Some(1.5), Some(6.5))];
         let set = ConstraintSet::new(&rules, &[], &[signal("wip")], &dose(Some(1.0))).unwrap();
-        let clipped = |wip: f32, dose: f32| {
-            let mut action = [dose];
-            let changed = set.clip(&[], &[wip], &mut action);
-            (action[0], changed)
+        let rounded_and_clipped = |wip: f32, dose: f32| {
+            let (mut rounded, mut clipped) = ([dose], [dose]);
+            set.round(&mut rounded);
+            set.clip(&[], &[wip], &mut clipped);
+            let mut limited = rounded;
+            set.limit(&[], &[wip], &mut limited);
+            assert_eq!(limited, clipped, "a limit keeps a rounded setting rounded");
+            (rounded[0], clipped[0])
         };
-        assert_eq!(clipped(0.0, 7.14), (7.0, false));
-        assert_eq!(clipped(0.0, 2.5), (3.0, false));
-        assert_eq!(clipped(1.0, 8.8), (6.0, true));
-        assert_eq!(clipped(1.0, 0.2), (2.0, true));
-        assert_eq!(clipped(1.0, 4.4), (4.0, false));
+        assert_eq!(rounded_and_clipped(0.0, 7.14), (7.0, 7.0));
+        assert_eq!(rounded_and_clipped(0.0, 2.5), (3.0, 3.0));
+        assert_eq!(rounded_and_clipped(1.0, 8.8), (9.0, 6.0));
+        assert_eq!(rounded_and_clipped(1.0, 0.2), (0.0, 2.0));
+        assert_eq!(rounded_and_clipped(1.0, 4.4), (4.0, 4.0));
         let without = ConstraintSet::new(&[], &[], &[], &dose(Some(1.0))).unwrap();
         assert!(without.changes_settings() && without.is_empty());
         assert!(!ConstraintSet::new(&[], &[], &[], &dose(None)).unwrap().changes_settings());

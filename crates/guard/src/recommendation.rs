@@ -198,8 +198,8 @@ fn settings(
     let wanted = at(observation);
     let mut rounded = wanted.clone();
     constraints.round(&mut rounded);
-    let mut values = wanted.clone();
-    constraints.clip(known, signals, &mut values);
+    let mut values = rounded.clone();
+    constraints.limit(known, signals, &mut values);
     let setting = |(index, deviation): (usize, f32)| {
         let axis = &axes[index];
         Setting {
