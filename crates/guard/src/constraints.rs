@@ -207,15 +207,6 @@ impl ConstraintSet {
         })
     }
 
-    /// Rules that need a signal outside of the observation.
-    pub fn needing_signals(&self) -> impl Iterator<Item = &str> {
-        self.rules
-            .iter()
-            .zip(&self.descriptions)
-            .filter(|(rule, _)| matches!(rule.source, Source::Signal(_)))
-            .map(|(_, description)| description.as_str())
-    }
-
     /// The rules that are active in this state. `signals` may be empty if only the observation is known; rules that need a
     /// signal then count as *active*: without information the guard stays closed.
     pub fn active(&self, observation: &[f32], signals: &[f32]) -> impl Iterator<Item = bool> {
@@ -421,7 +412,6 @@ mod tests {
         assert_eq!(allowed, [false, true, true]);
         set.mask(&[f32::NAN], &[f32::NAN], &mut allowed);
         assert_eq!(allowed, [false, false, true]);
-        assert_eq!(set.needing_signals().collect::<Vec<_>>(), [set.descriptions()[0].as_str()]);
     }
 
     #[test]
