@@ -195,20 +195,26 @@ fn show(
     if !recommendation.settings.is_empty() {
         output.line(settings_table(recommendation));
     }
-    for constraint in &recommendation.active_constraints {
-        let is_unknown = recommendation.unknown_constraints.contains(constraint);
-        let why = if is_unknown { " (its value is unknown)" } else { "" };
-        output.line(format!("  active: {constraint}{why}"));
-    }
-    for constraint in &recommendation.broken_constraints {
-        output.line(format!("  BROKEN: {constraint}; it excludes an active constraint before it"));
-    }
+    constraint_lines(recommendation).into_iter().for_each(|line| output.line(line));
     let assumed = names_of(policy, state.assumed());
     if !assumed.is_empty() {
         output.line(format!("  no value was given for {}: reference values are assumed", assumed.join(", ")));
     }
     show_drivers(recommendation, drivers, output);
     output.line("");
+}
+
+/// A line for each active constraint.
+fn constraint_lines(recommendation: &Recommendation) -> Vec<String> {
+    let named = |constraint: &String| {
+        let is_unknown = recommendation.unknown_constraints.contains(constraint);
+        format!("{constraint}{}", if is_unknown { " (its value is unknown)" } else { "" })
+    };
+    let kept = recommendation.active_constraints.iter().map(|kept| format!("  active: {}", named(kept)));
+    let broken = recommendation.broken_constraints.iter();
+    let broken = broken
+        .map(|broken| format!("  BROKEN: {}; it excludes an active constraint before it", named(broken)));
+    kept.chain(broken).collect()
 }
 
 fn choices_table(recommendation: &Recommendation) -> String {
@@ -270,4 +276,29 @@ fn show_drivers(recommendation: &Recommendation, drivers: usize, output: &Output
         })
         .collect();
     output.line(table(&["feature", "value", "unit", "effect"], &rows));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constraint_says_whether_its_value_is_unknown_kept_or_broken() {
+        let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let recommendation = Recommendation {
+            actions: Vec::new(),
+            settings: Vec::new(),
+            drivers: Vec::new(),
+            active_constraints: named(&["hot", "wet"]),
+            unknown_constraints: named(&["wet", "old"]),
+            broken_constraints: named(&["old", "new"]),
+        };
+        let expected = [
+            "  active: hot",
+            "  active: wet (its value is unknown)",
+            "  BROKEN: old (its value is unknown); it excludes an active constraint before it",
+            "  BROKEN: new; it excludes an active constraint before it",
+        ];
+        assert_eq!(constraint_lines(&recommendation), expected);
+    }
 }

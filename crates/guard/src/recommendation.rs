@@ -21,7 +21,7 @@ pub struct Recommendation {
     pub drivers: Vec<Driver>,
     /// Constraints that are active in this state and kept by the recommendation, as text.
     pub active_constraints: Vec<String>,
-    /// Those of the active constraints that count as active only because their value is unknown.
+    /// Those of the kept and of the broken constraints that count as active only because their value is unknown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_constraints: Vec<String>,
     /// Constraints that are active and broken by the recommendation, because the constraints before them leave no other.
