@@ -1,7 +1,7 @@
 //! `setpoint run`: check, train, evaluate and report.
 
 use serde_json::json;
-use setpoint_edge::evaluation::{Verdict, show};
+use setpoint_edge::evaluation::show;
 use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_learn::train::Ending;
@@ -54,8 +54,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
             Err(PlayError::Interrupted) => return Ok(train::interrupted(&folder, output)),
             evaluated => evaluated?,
         };
-    show(&evaluation, &problem.decision, output);
-    let verdict = Verdict::show(&evaluation, &problem.decision, output);
+    let verdict = show(&evaluation, &problem.decision, output);
     let status = verdict.status();
     report::write(&problem, &folder, output)?;
     output.document(
