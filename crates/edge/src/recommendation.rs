@@ -52,9 +52,8 @@ impl StateArguments {
 
     /// The states for the recommendations, by name.
     fn states(&self, policy: &Policy, scenarios: &[Scenario]) -> Result<Vec<(String, GivenState)>, Failure> {
-        let base = GivenState::at_reference(&policy.manifest);
         if !self.names_a_scenario() {
-            let mut state = base;
+            let mut state = GivenState::at_reference(&policy.manifest);
             if let Some(text) = &self.state {
                 read_json(text, policy, &mut state)?;
             }
@@ -63,11 +62,8 @@ impl StateArguments {
         let mut asked = Vec::new();
         for scenario in scenarios {
             if self.scenario.as_ref().is_none_or(|name| *name == scenario.name) {
-                let mut state = base.clone();
-                for (name, value) in &scenario.values {
-                    state.set(&policy.manifest, name, *value)?;
-                }
-                asked.push((scenario.name.clone(), state.completed()));
+                let state = GivenState::of_scenario(&policy.manifest, scenario)?;
+                asked.push((scenario.name.clone(), state));
             }
         }
         if asked.is_empty() {
@@ -90,12 +86,13 @@ pub fn answer(
     output: &Output,
 ) -> Result<Vec<Value>, Failure> {
     let impossible = impossible(&asked.impossible, policy)?;
+    let constraints = ConstraintSet::of(policy)?;
     let mut answers = Vec::new();
     for (name, mut state) in asked.states(policy, scenarios)? {
         for assignment in &asked.set {
             state.assign(&policy.manifest, assignment)?;
         }
-        let unknown = read_but_unknown(policy, &state)?;
+        let unknown = read_but_unknown(&constraints, &state);
         if !unknown.is_empty() && !asked.assume_reference {
             return Err(without_value(policy, &unknown));
         }
@@ -117,9 +114,8 @@ fn names_of(policy: &Policy, features: impl IntoIterator<Item = usize>) -> Vec<&
 }
 
 /// Indices of the features that a constraint reads and that have no value, each once.
-fn read_but_unknown(policy: &Policy, state: &GivenState) -> Result<Vec<usize>, Failure> {
-    let constraints = ConstraintSet::of(policy)?;
-    Ok(state.assumed().filter(|assumed| constraints.features().any(|read| read == *assumed)).collect())
+fn read_but_unknown(constraints: &ConstraintSet, state: &GivenState) -> Vec<usize> {
+    state.assumed().filter(|assumed| constraints.features().any(|read| read == *assumed)).collect()
 }
 
 fn without_value(policy: &Policy, features: &[usize]) -> Failure {
