@@ -29,19 +29,36 @@ pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
     newest_of(&arguments.run, &arguments.runs, &TRAININGS)
 }
 
+/// The same; `None` if the given path is a policy file outside of its run.
+pub fn run_folder_or_policy_file(arguments: &RunArguments) -> Result<Option<RunFolder>, Failure> {
+    find(&arguments.run, &arguments.runs, &TRAININGS)
+}
+
 /// The given run, or the newest run of a project. The process of the project is not opened: that may take long or write files.
 pub fn newest_of(given: &Path, runs: &Runs, kinds: &[Kind]) -> Result<RunFolder, Failure> {
+    find(given, runs, kinds)?.ok_or_else(|| {
+        let quoted = quoted_path(given);
+        Failure::Message(format!(
+            "{} is a policy file outside of its run: name the run's folder; a policy file alone is enough for `setpoint recommend \
+             {quoted}`, and with its project for `setpoint-edge eval --policy {quoted} PROJECT`",
+            given.display(),
+        ))
+    })
+}
+
+/// The same; `None` if the given path is a policy file outside of its run.
+fn find(given: &Path, runs: &Runs, kinds: &[Kind]) -> Result<Option<RunFolder>, Failure> {
     let folder = RunFolder::at(given);
     if is_run(&folder) {
-        return Ok(folder);
+        return Ok(Some(folder));
     }
     if is_policy_file(given) {
-        return run_of_policy_file(given);
+        return Ok(run_of_policy_file(given));
     }
     let project = Project::load(given, &[])?;
     let name = &project.charter.name;
     let found = runs.newest(&project, kinds)?;
-    found.newest.map(|(run, _)| run).ok_or_else(|| {
+    found.newest.map(|(run, _)| Some(run)).ok_or_else(|| {
         let another = found.of_another.map_or(String::new(), |other| {
             format!(" (a run of that name belongs to the project in {})", other.display())
         });
@@ -59,20 +76,14 @@ pub fn is_policy_file(given: &Path) -> bool {
 }
 
 /// The run in whose folder a policy file lies, if it is the policy of that run.
-pub fn run_of_policy_file(file: &Path) -> Result<RunFolder, Failure> {
+fn run_of_policy_file(file: &Path) -> Option<RunFolder> {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let folder = RunFolder::at(absolute.parent().unwrap_or(Path::new("/")));
-    if is_run(&folder) && folder.policy() == absolute {
+    (is_run(&folder) && folder.policy() == absolute).then(|| {
         // The folder as the user would name it.
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        return Ok(RunFolder::at(parent.unwrap_or(Path::new("."))));
-    }
-    let quoted = quoted_path(file);
-    Err(Failure::Message(format!(
-        "{} is a policy file outside of its run: name the run's folder; a policy file alone is enough for `setpoint recommend \
-         {quoted}`, and with its project for `setpoint-edge eval --policy {quoted} PROJECT`",
-        file.display(),
-    )))
+        RunFolder::at(parent.unwrap_or(Path::new(".")))
+    })
 }
 
 /// The project as the run resolved it, with overrides.

@@ -189,14 +189,7 @@ impl Report {
 fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
     let mut answers = Vec::new();
     for scenario in &problem.decision.project.scenarios {
-        let mut state = GivenState::at_reference(&policy.manifest);
-        for (name, value) in &scenario.values {
-            // `bind` has checked names and bounds; a policy of another project was refused before.
-            if state.set(&policy.manifest, name, *value).is_err() {
-                continue;
-            }
-        }
-        let state = state.completed();
+        let state = GivenState::of_scenario(&policy.manifest, scenario)?;
         let recommendation = recommend(policy, &state, &[])?;
         let title = match &scenario.description {
             Some(description) => format!("{}: {description}", scenario.name),

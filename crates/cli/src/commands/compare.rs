@@ -18,7 +18,6 @@ use crate::place::Place;
 use crate::progress::ProgressDisplay;
 use crate::target::problem_to_compare;
 use setpoint_process::Registry;
-use setpoint_terminal::quoted_path;
 
 pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_compare(arguments, registry)?;
@@ -27,13 +26,7 @@ pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<
     let folder = &run.folder;
     interrupt::listen();
     let Some(comparison) = carry_out(&plan, arguments, &run, output)? else {
-        output.line(format!(
-            "stopped; all results are in {0}. To continue, repeat the command with --run-dir {1} --resume",
-            folder.path.display(),
-            quoted_path(&folder.path)
-        ));
-        output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
-        return Ok(Status::Interrupted);
+        return Ok(interrupt::stopped("compare", folder, output));
     };
     comparison.keep(&plan, folder)?;
     setpoint_report::write_comparison(&comparison, &plan.problems, folder)?;

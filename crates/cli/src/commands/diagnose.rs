@@ -4,7 +4,7 @@ use serde_json::json;
 use setpoint_study::diagnose::{diagnose, read};
 
 use crate::arguments::Diagnose;
-use crate::output::{Failure, Output, Status, wrapped};
+use crate::output::{Failure, Output, Status};
 use crate::target::problem_of;
 use crate::target::training::{Training, training};
 use setpoint_process::Registry;
@@ -28,9 +28,7 @@ pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result
     for symptom in &symptoms {
         output.line(format!("\n  ! {}", symptom.name));
         for (title, text) in [("seen", &symptom.evidence), ("try ", &symptom.experiment)] {
-            for (index, part) in wrapped(text, WIDTH).into_iter().enumerate() {
-                output.line(format!("    {}  {part}", if index == 0 { title } else { "    " }));
-            }
+            output.marked(&format!("    {title}  "), text, WIDTH);
         }
     }
     if symptoms.is_empty() {

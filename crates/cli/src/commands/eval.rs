@@ -1,7 +1,7 @@
 //! `setpoint eval`
 
 use serde_json::json;
-use setpoint_edge::evaluation::{Verdict, show};
+use setpoint_edge::evaluation::show;
 use setpoint_evidence::evaluate::evaluate_into;
 
 use crate::arguments::Eval;
@@ -23,8 +23,7 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let found = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None);
     spinner.finish_and_clear();
     let evaluation = found?;
-    show(&evaluation, &problem.decision, output);
-    let verdict = Verdict::show(&evaluation, &problem.decision, output);
+    let verdict = show(&evaluation, &problem.decision, output);
     let body = json!({
         "run": folder.path,
         "seed": seed,

@@ -11,7 +11,7 @@ use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
 
 use crate::arguments::Ope;
-use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::output::{Failure, Output, Status, number, table};
 use crate::preparing::{self, Preparing};
 use crate::target::training::training_of;
 use crate::target::{TRAININGS, newest_of, policy_of};
@@ -134,8 +134,6 @@ fn show(name: &str, report: &Report, output: &Output) {
     for (mark, text) in
         report.refusal.iter().map(|text| ("✗", text)).chain(report.notes.iter().map(|text| ("!", text)))
     {
-        for (index, line) in wrapped(text, WIDTH).into_iter().enumerate() {
-            output.line(format!("{} {line}", if index == 0 { mark } else { " " }));
-        }
+        output.marked(&format!("{mark} "), text, WIDTH);
     }
 }
