@@ -159,6 +159,11 @@ pub trait LearnerOptions: Written + fmt::Debug + Send + Sync {
         let _ = folder;
     }
 
+    /// Whether rewards are normalised; `None` for an algorithm without this option.
+    fn normalizes_rewards(&self) -> Option<bool> {
+        None
+    }
+
     /// Warnings about options that are allowed, but with which it hardly learns this decision.
     fn warnings(&self, decision: &Decision) -> Vec<Finding> {
         let _ = decision;

@@ -5,13 +5,14 @@
 //! * [`tune`] – the search for better options, and its proof
 //! * [`probes`] – short trainings that look for ways to exploit the reward
 //! * [`rule_activity`] – constraints that are never active, or always
-//! * [`suitability`] – options with which an algorithm hardly learns; [`diagnose`] – symptoms of a broken training
+//! * [`suitability`], [`reward_scale`] – options and rewards with which an algorithm hardly learns; [`diagnose`] – symptoms of a broken training
 //! * [`mod@validate`] – the simulator against a log of the plant; [`mod@verify`] – whether a run can be relied on
 
 pub mod compare;
 pub mod diagnose;
 pub mod many_seeds;
 pub mod probes;
+pub mod reward_scale;
 pub mod rule_activity;
 pub mod seeds;
 pub mod suitability;

@@ -14,6 +14,7 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::train::cores;
 use setpoint_process::conformance::conformance;
 use setpoint_study::probes;
+use setpoint_study::reward_scale::reward_scale;
 use setpoint_study::rule_activity::rule_activity;
 use setpoint_study::suitability::suitability;
 
@@ -50,6 +51,7 @@ pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     findings.extend(spaces(problem));
     findings.extend(rule_activity(&problem.decision, steps));
     findings.extend(suitability(problem));
+    findings.extend(reward_scale(problem, steps));
     findings.extend(preferences(&problem.decision));
     findings.extend(conformance(problem.decision.factory.as_ref(), steps));
     findings

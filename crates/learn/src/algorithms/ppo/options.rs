@@ -253,6 +253,10 @@ impl LearnerOptions for Options {
         Some(self.normalize_observation)
     }
 
+    fn normalizes_rewards(&self) -> Option<bool> {
+        Some(self.normalize_reward)
+    }
+
     fn warnings(&self, decision: &Decision) -> Vec<Finding> {
         let mut findings = Vec::new();
         let Self { n_envs, n_steps, batch_size, .. } = self;
