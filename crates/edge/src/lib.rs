@@ -18,6 +18,7 @@ pub mod evaluation;
 pub mod output;
 pub mod recommendation;
 mod states;
+mod tables;
 
 use arguments::{Arguments, Command, Eval, Recommend};
 use output::{Failure, Output, Status};

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use setpoint_decision::Diagnostic;
 use setpoint_terminal::{StandardOutput, note, standard_error, visible, visible_in_line};
 
+pub use crate::tables::{table, wrapped_table};
+
 /// Exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -181,55 +183,6 @@ fn rendered(diagnostic: &Diagnostic, colour: bool) -> String {
     diagnostic.render(colour)
 }
 
-/// A table with aligned columns: the first to the left, the others to the right. A cell is one line.
-pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let visible = |cell: &str| visible_in_line(cell).into_owned();
-    let header: Vec<String> = header.iter().map(|cell| visible(cell)).collect();
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([header[column].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let format_row = |cells: &[String]| {
-        let cell = |(index, (cell, width)): (usize, (&String, &usize))| {
-            if index == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        };
-        let cells: Vec<String> = cells.iter().zip(&widths).enumerate().map(cell).collect();
-        format!("  {}", cells.join("  ")).trim_end().to_owned()
-    };
-    let mut lines = vec![format_row(&header)];
-    lines.push(format!("  {}", widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>().join("  ")));
-    lines.extend(rows.iter().map(|row| format_row(row)));
-    lines.join("\n")
-}
-
-/// A table of texts: every column to the left and wrapped to its width in characters.
-pub fn wrapped_table(header: &[&str], widths: &[usize], rows: &[Vec<String>]) -> String {
-    let format_row = |cells: &[String]| {
-        let cells: Vec<Vec<String>> =
-            cells.iter().zip(widths).map(|(cell, width)| wrapped(cell, *width)).collect();
-        let height = cells.iter().map(Vec::len).max().unwrap_or(0);
-        let line = |index: usize| {
-            let cell = |(lines, width): (&Vec<String>, &usize)| {
-                format!("{:<width$}", lines.get(index).map_or("", String::as_str))
-            };
-            let cells: Vec<String> = cells.iter().zip(widths).map(cell).collect();
-            format!("  {}", cells.join("  ")).trim_end().to_owned()
-        };
-        (0..height).map(line).collect::<Vec<_>>().join("\n")
-    };
-    let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
-    let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
-    let rows = rows.iter().map(|row| format_row(row));
-    [format_row(&header), format!("  {}", rule.join("  "))]
-        .into_iter()
-        .chain(rows)
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 /// A text as lines of at most `width` characters, broken between words; a longer word stays whole.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -287,11 +240,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_wrap_between_words() {
-        let rows = [vec!["sac".to_owned(), "it keeps trying things".to_owned()]];
-        let expected = "  a    b\n  ───  ──────────\n  sac  it keeps\n       trying\n       things";
-        assert_eq!(wrapped_table(&["a", "b"], &[3, 10], &rows), expected);
-        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+    fn a_long_word_stays_whole() {
+        assert_eq!(wrapped("it is unbreakable", 4), ["it", "is", "unbreakable"]);
     }
 
     #[test]
@@ -301,20 +251,6 @@ mod tests {
             ["  ✗ it keeps", "    trying", "    things"]
         );
         assert!(marked_lines("  ✗ ", "", 9).is_empty());
-    }
-
-    #[test]
-    fn a_cell_with_control_characters_stays_in_its_column() {
-        let row = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
-        let rows = [row("pump\u{1b}[7m", "1"), row("two\nlines\u{85}", "22")];
-        let lines: Vec<String> = table(&["name", "litres"], &rows).lines().map(str::to_owned).collect();
-        let expected = [
-            "  name        litres",
-            "  ──────────  ──────",
-            "  pump␛[7m         1",
-            "  two␊lines\u{fffd}      22",
-        ];
-        assert_eq!(lines, expected);
     }
 
     #[test]

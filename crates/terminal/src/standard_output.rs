@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{Error, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
+use terminal_size::terminal_size_of;
+
 use crate::standard_error::escape_codes_are_wanted;
 use crate::visible::{visible, visible_beside_colour};
 
@@ -32,6 +34,11 @@ impl StandardOutput {
     /// Whether it shows colours.
     pub fn has_colours() -> bool {
         std::io::stdout().is_terminal() && escape_codes_are_wanted()
+    }
+
+    /// Columns of its terminal; `None` if it is no terminal: a file or a pipe has all the room that a text wants.
+    pub fn columns() -> Option<usize> {
+        terminal_size_of(std::io::stdout()).map(|(columns, _)| columns.0.into())
     }
 
     /// The first error. A reader that closed its pipe has read enough (`setpoint … | head`), which is no error.
