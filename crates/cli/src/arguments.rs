@@ -144,6 +144,9 @@ pub struct Train {
     /// Train this many independent seeds on all cores and report their distribution
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
+    /// Begin with the policy of this run, of a project's newest run, or of a policy file, instead of random weights
+    #[arg(long, value_name = "RUN|FILE")]
+    pub from: Option<PathBuf>,
     /// Show one line of progress instead of the dashboard
     #[arg(long)]
     pub plain: bool,

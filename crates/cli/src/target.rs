@@ -9,6 +9,7 @@ use setpoint_files::run::{Kind, Marker, is_run};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_files::{FileError, storage};
 use setpoint_learn::checkpoint;
+use setpoint_learn::first_policy::FirstPolicy;
 use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
 use setpoint_policy::policy_file::PolicyFileError;
@@ -140,7 +141,21 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Proble
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
+    let problem = preparing::load(&arguments.project.project, registry, &overrides)?;
+    match &arguments.from {
+        None => Ok(problem),
+        Some(from) => Ok(problem.beginning_with(first_policy(from, &arguments.runs)?)?),
+    }
+}
+
+/// The policy of a run, of a project's newest run, or of a file.
+fn first_policy(from: &Path, runs: &Path) -> Result<FirstPolicy, Failure> {
+    if is_policy_file(from) {
+        return Ok(FirstPolicy::of_file(from)?);
+    }
+    let folder = newest_of(from, runs, &TRAININGS)?;
+    refuse_several_seeds(&folder)?;
+    Ok(FirstPolicy::of_run(&folder)?)
 }
 
 /// The refusal of a kind that the registry does not have, with the nearest name.

@@ -87,6 +87,28 @@ pub struct Origin {
     pub absolute: Option<PathBuf>,
 }
 
+/// The policy that a training began with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beginning {
+    /// BLAKE3 of the policy file, in hex.
+    pub policy: String,
+    /// BLAKE3 of the learner's state in the checkpoint that the critics come from, in hex; `None` without a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learner: Option<String>,
+    /// The run of the policy; `None` for a policy file alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Identity>,
+    /// The run's folder or the policy file, as it was named.
+    pub path: PathBuf,
+}
+
+impl Beginning {
+    /// Whether a training begins with the same numbers, wherever they lie.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.policy == other.policy && self.learner == other.learner
+    }
+}
+
 /// `run.json`: who the run in a folder is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
@@ -101,6 +123,9 @@ pub struct Marker {
     /// The run that it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<Identity>,
+    /// The policy that its training began with; `None` for random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Beginning>,
     /// Its place among the runs of its project's folder, from 1: later runs have greater numbers, whatever the clock says.
     #[serde(default)]
     pub number: u64,
@@ -155,6 +180,8 @@ pub struct NewRun<'a> {
     pub project_folder: Option<&'a Path>,
     /// The run that it is part of.
     pub part_of: Option<Identity>,
+    /// The policy that its training begins with.
+    pub from: Option<Beginning>,
 }
 
 /// How to open a run.
@@ -328,6 +355,7 @@ impl NewRun<'_> {
             kind: self.kind,
             project: origin,
             part_of: self.part_of,
+            from: self.from.clone(),
             number: if self.part_of.is_some() { 0 } else { 1 + greatest_number(folder) },
             adopted,
             begun: timestamp(SystemTime::now()),

@@ -257,6 +257,7 @@ pub(crate) mod tests {
             kind: Kind::Training,
             project: Origin { name: "line".to_owned(), folder: None, absolute: None },
             part_of: None,
+            from: None,
             number: 1,
             adopted: false,
             begun: "20261129T120000Z".to_owned(),

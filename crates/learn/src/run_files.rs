@@ -11,6 +11,7 @@ use crate::algorithm::Algorithm;
 use crate::checkpoint::{self, Checkpoint};
 use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
+use crate::first_policy;
 use crate::metrics::{EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
 use crate::replay::segments::{Changes, Segments};
@@ -66,9 +67,10 @@ impl RunFiles {
         if run.resumed {
             same_settings(problem, &folder)?;
             checkpoint = Checkpoint::newest(&folder.checkpoints(), &run.marker)?;
+            first_policy::same_beginning(problem, &run, checkpoint.is_some())?;
         }
         match &checkpoint {
-            None => learner.begin(environments),
+            None => problem.begin(learner, environments)?,
             Some((path, saved)) => {
                 let refuse = |error: setpoint_process::StateError| TrainError::Checkpoint {
                     path: path.clone(),

@@ -63,7 +63,13 @@ pub fn train_until(problem: &Problem, steps: u64, options: TrainOptions<'_>) -> 
 /// The run of a problem that is about to begin.
 pub fn new_run(problem: &Problem, kind: Kind) -> NewRun<'_> {
     let project = &problem.decision.project;
-    NewRun { kind, project: &project.charter.name, project_folder: Some(&project.folder), part_of: None }
+    NewRun {
+        kind,
+        project: &project.charter.name,
+        project_folder: Some(&project.folder),
+        part_of: None,
+        from: problem.first_policy.as_ref().map(|first| first.beginning.clone()),
+    }
 }
 
 /// A run that has ended already is not trained again.

@@ -23,7 +23,7 @@ use crate::problem::Problem;
 use crate::run_files::RunFiles;
 use setpoint_evidence::environments::Environments;
 use setpoint_files::atomic;
-use setpoint_files::run::{Run, Start};
+use setpoint_files::run::{Beginning, Run, Start};
 use sitting::Sitting;
 
 pub use sitting::Goal;
@@ -112,6 +112,7 @@ impl Trainer {
         trainer.notes = restored.notes;
         let goal = trainer.sitting.goal;
         let mut wall_seconds = 0.0;
+        let keeps_first_policy = problem.first_policy.is_some() && restored.checkpoint.is_none();
         if let Some(checkpoint) = restored.checkpoint {
             (trainer.updates, wall_seconds) = (checkpoint.updates, checkpoint.wall_seconds);
             trainer.statistics = checkpoint.episodes;
@@ -119,6 +120,10 @@ impl Trainer {
         trainer.sitting = Sitting::new(goal, environments.steps(), wall_seconds, trainer.updates);
         trainer.environments = Some(environments);
         trainer.files = Some(restored.files);
+        if keeps_first_policy {
+            // From here on a resume does not need the run or the file of that policy.
+            trainer.checkpoint()?;
+        }
         Ok(trainer)
     }
 
@@ -153,7 +158,11 @@ impl Trainer {
         self.former_steps = self.steps();
         self.environments = None;
         let environments = self.next_environments()?;
-        self.learner.begin(&environments);
+        if self.beginnings == 1 {
+            self.problem.begin(self.learner.as_mut(), &environments)?;
+        } else {
+            self.learner.begin(&environments);
+        }
         self.environments = Some(environments);
         Ok(())
     }
@@ -403,6 +412,14 @@ impl Trainer {
         Ok(())
     }
 
+    /// The policy that the training began with.
+    fn beginning(&self) -> Option<Beginning> {
+        match (&self.files, &self.problem.first_policy) {
+            (Some(files), _) => files.run().marker.from.clone(),
+            (None, first) => first.as_ref().map(|first| first.beginning.clone()),
+        }
+    }
+
     /// Writes the last checkpoint, the policy and the summary.
     pub fn finish(mut self, ending: Ending) -> Result<Trained, TrainError> {
         let continues = matches!(ending, Ending::Interrupted | Ending::Paused);
@@ -419,6 +436,7 @@ impl Trainer {
             return_mean_100: self.statistics.moving(),
             return_best: self.statistics.best,
             wall_seconds: self.sitting.wall_seconds(),
+            from: self.beginning(),
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let folder = self.files.as_ref().map(|files| files.folder().clone());

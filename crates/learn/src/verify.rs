@@ -355,6 +355,7 @@ fn stand_in(folder: &RunFolder, checkpoint: &Checkpoint) -> Option<Marker> {
         kind: Kind::Training,
         project: Origin { name, folder: None, absolute: None },
         part_of: None,
+        from: None,
         number: 0,
         adopted: checkpoint.run.is_none(),
         begun: String::new(),

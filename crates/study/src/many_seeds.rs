@@ -16,6 +16,7 @@ use setpoint_files::FileError;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
+use setpoint_learn::first_policy::same_beginning;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train;
 use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
@@ -175,6 +176,10 @@ pub fn train_seeds(
     stop: &AtomicBool,
     observe: &mut dyn FnMut(Event),
 ) -> Result<Option<Seeds>, TrainError> {
+    if let Some(run) = whole.filter(|run| run.resumed) {
+        // A seed that has not begun yet needs the first policy.
+        same_beginning(problem, run, false)?;
+    }
     let first = problem.decision.project.train.seed;
     let members: Vec<Member<'_>> = (first..first + count as u64)
         .map(|seed| Member { problem, seed, folder: whole.map(|run| run.folder.of_seed(seed)) })

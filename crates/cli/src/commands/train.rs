@@ -51,6 +51,7 @@ pub fn one(
     (folder, start): (&RunFolder, Start),
     output: &Output,
 ) -> Result<Trained, Failure> {
+    note_first_policy(problem, output);
     let settings = &problem.decision.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
     let mut shown = if arguments.plain {
@@ -107,6 +108,13 @@ pub fn one(
     Ok(trained)
 }
 
+/// The policy that the training begins with.
+fn note_first_policy(problem: &Problem, output: &Output) {
+    if let Some(first) = &problem.first_policy {
+        output.line(first.sentence());
+    }
+}
+
 /// The rows that a learner from a log did not see.
 fn note_left_out(problem: &Problem, output: &Output) {
     let left_out = problem.transitions.as_ref().and_then(|transitions| logs::left_out(&transitions.log));
@@ -122,6 +130,7 @@ pub fn seeds(
     run: &Run,
     output: &Output,
 ) -> Result<Option<Seeds>, Failure> {
+    note_first_policy(problem, output);
     let folder = &run.folder;
     let count = arguments.seeds as usize;
     let total = problem.decision.project.train.total_steps * arguments.seeds;

@@ -12,13 +12,14 @@ use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::Mlp;
 use setpoint_nn::network::{Network, Trained};
 use setpoint_nn::{categorical, gaussian};
+use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
 use crate::figures::Figures;
@@ -123,6 +124,8 @@ pub struct Ppo {
     actor: MinibatchNetwork,
     critic: MinibatchNetwork,
     state: State,
+    /// Whether the statistics are those of a policy, until the training begins.
+    adopted: bool,
     rollout: Rollout,
     controls: Vec<f32>,
     final_observations: Vec<f32>,
@@ -183,6 +186,7 @@ impl Ppo {
                 actions: Stream::new(seed, "ppo actions", 0),
                 shuffles: Stream::new(seed, "ppo minibatches", 0),
             },
+            adopted: false,
             controls: vec![0.0; lanes * axes.len()],
             final_observations: Vec::new(),
             cut_off: Vec::new(),
@@ -415,8 +419,32 @@ impl Algorithm for Ppo {
         self.options.n_envs
     }
 
+    fn adopt(&mut self, policy: &Policy, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        let parameters = [policy.parameters.as_slice(), &policy.log_std].concat();
+        self.actor.network.adopt(parameters).map_err(StateError::new)?;
+        let of_policy = |normalizer| ObservationNormalizer::of_policy(normalizer, policy.manifest.steps);
+        self.state.observation_normalizer = policy.normalizer.as_ref().map(of_policy);
+        self.adopted = true;
+        let Some(saved) = saved else { return Ok(Critics::Random) };
+        let (_, critic, state): (Trained, Trained, State) = from_bytes(saved)?;
+        if self.critic.network.adopt(critic.parameters).is_err() {
+            return Ok(Critics::Random);
+        }
+        // The critic's values are in units of this scale.
+        if let (Some(own), Some(saved)) = (&mut self.state.reward_normalizer, &state.reward_normalizer) {
+            *own = own.with_scale_of(saved);
+        }
+        Ok(Critics::Kept)
+    }
+
     fn begin(&mut self, environments: &Environments) {
-        Self::observe(&mut self.state, &environments.transition().observations);
+        let observations = &environments.transition().observations;
+        let adopted = std::mem::take(&mut self.adopted);
+        let State { observation_normalizer, observations: seen, .. } = &mut self.state;
+        match observation_normalizer.as_ref().filter(|_| adopted) {
+            Some(normalizer) => normalizer.apply(observations, seen),
+            None => Self::observe(&mut self.state, observations),
+        }
     }
 
     fn update(

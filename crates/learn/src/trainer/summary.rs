@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use setpoint_files::FileError;
 use setpoint_files::identity::Identity;
+use setpoint_files::run::Beginning;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_policy::Policy;
 
@@ -60,6 +61,9 @@ pub struct Summary {
     pub return_best: Option<f64>,
     /// Training time, in s, over all sittings.
     pub wall_seconds: f64,
+    /// The policy that it began with; `None` for random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Beginning>,
     /// Version of Setpoint.
     pub setpoint_version: String,
 }
