@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::replay::segments::{Changes, Segments};
 use crate::settings::same_settings;
 use crate::tensorboard::{self, EventFile};
+use crate::trainer::SelectionState;
 
 /// A run's open files. The run is locked as long as they are open.
 pub struct RunFiles {
@@ -149,14 +150,15 @@ impl RunFiles {
         self.episodes.go_back(&marks.episodes)
     }
 
-    /// Writes a checkpoint of a training after this number of updates. `policy` is the hash of the policy file of this moment.
+    /// Writes a checkpoint of a training after this number of updates. `policy` is the hash of the policy file of this
+    /// moment.
     pub fn checkpoint(
         &mut self,
         learner: &dyn Algorithm,
         environments: &Environments,
         statistics: &EpisodeStatistics,
         (updates, wall_seconds): (u64, f64),
-        policy: [u8; 32],
+        (policy, selection): ([u8; 32], Option<SelectionState>),
     ) -> Result<(), TrainError> {
         // The buffer first: a checkpoint guarantees that its data exists.
         if let Some(buffer) = learner.replay() {
@@ -174,6 +176,7 @@ impl RunFiles {
             episodes_log: self.episodes.sync()?,
             environments: environments.save()?,
             learner: learner.save()?,
+            selection,
         };
         checkpoint.write(&self.run.folder.checkpoints()).map(drop)
     }

@@ -4,6 +4,7 @@
 //! A training has sittings: one per command, or one per call of `learn` in Python. A sitting is a sequence of rounds
 //! ([`Trainer::round`]), until a round reports the end.
 
+mod selection;
 mod sitting;
 mod summary;
 
@@ -18,14 +19,20 @@ use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::kept_state::{KeptState, Records};
-use crate::metrics::MetricsLine;
+use crate::metrics::{MetricsLine, TrainingEvaluation};
 use crate::problem::Problem;
 use crate::run_files::RunFiles;
+use setpoint_evidence::PlayError;
 use setpoint_evidence::environments::Environments;
+use setpoint_evidence::evaluate::returns_in_training;
 use setpoint_files::atomic;
 use setpoint_files::run::{Beginning, Run, Start};
+use setpoint_random::Stream;
+use setpoint_statistics::Summary as Statistics;
 use sitting::Sitting;
 
+pub(crate) use selection::Selection;
+pub use selection::{KeptBest, SelectionState};
 pub use sitting::Goal;
 pub use summary::{Ending, Progress, StoredSummary, Summary, Trained};
 
@@ -53,6 +60,8 @@ pub struct Trainer {
     /// The learner's figures of the last update.
     figures: Figures,
     sitting: Sitting,
+    /// Evaluations during the training, if the project has any.
+    selection: Option<Selection>,
     /// The state to which an interrupted update goes back.
     kept: Option<KeptState>,
     /// Whether the environments must begin new episodes before the next step.
@@ -89,6 +98,7 @@ impl Trainer {
             beginnings: 0,
             figures: Figures::new(),
             sitting: Sitting::new(goal, 0, 0.0, 0),
+            selection: Selection::of(&problem.decision.project.evaluate),
             kept: None,
             begins_new_episodes: false,
             files: None,
@@ -116,6 +126,9 @@ impl Trainer {
         if let Some(checkpoint) = restored.checkpoint {
             (trainer.updates, wall_seconds) = (checkpoint.updates, checkpoint.wall_seconds);
             trainer.statistics = checkpoint.episodes;
+            if let (Some(own), Some(saved)) = (&mut trainer.selection, checkpoint.selection) {
+                own.state = saved;
+            }
         }
         trainer.sitting = Sitting::new(goal, environments.steps(), wall_seconds, trainer.updates);
         trainer.environments = Some(environments);
@@ -185,15 +198,21 @@ impl Trainer {
         if let Some(ending) = self.ending(stop) {
             return Ok(self.ended(ending));
         }
+        match self.evaluate_first_policy(stop) {
+            Err(TrainError::Interrupted) => return Ok(self.ended(Ending::Interrupted)),
+            evaluated => evaluated?,
+        }
         self.keep();
-        match self.update(stop) {
+        let before = self.environments.as_ref().map_or(0, Environments::steps);
+        match self.update(stop).and_then(|()| self.evaluate_if_due(before, stop)) {
             Err(TrainError::Interrupted) => {
                 self.go_back()?;
                 return Ok(self.ended(Ending::Interrupted));
             }
             updated => updated?,
         }
-        if self.updates.is_multiple_of(self.problem.decision.project.train.log_every_updates) {
+        let evaluated = self.selection.as_ref().is_some_and(|selection| !selection.pending.is_empty());
+        if evaluated || self.updates.is_multiple_of(self.problem.decision.project.train.log_every_updates) {
             self.log()?;
         }
         if self.sitting.is_checkpoint_due(&self.problem.decision.project.train, self.updates) {
@@ -217,6 +236,7 @@ impl Trainer {
             statistics: self.statistics.clone(),
             updates: self.updates,
             figures: self.figures.clone(),
+            selection: self.selection.clone(),
             last_line: self.sitting.last_line,
             marks: self.files.as_ref().map(RunFiles::marks),
         };
@@ -234,6 +254,7 @@ impl Trainer {
         self.statistics = records.statistics;
         self.updates = records.updates;
         self.figures = records.figures;
+        self.selection = records.selection;
         self.sitting.last_line = records.last_line;
         if let (Some(files), Some(marks)) = (&mut self.files, &records.marks) {
             files.go_back(marks)?;
@@ -242,6 +263,15 @@ impl Trainer {
     }
 
     fn ending(&self, stop: &AtomicBool) -> Option<Ending> {
+        let pause_at = self.sitting.goal.pause_at;
+        let is_paused = || self.environments.as_ref().is_some_and(|found| found.steps() >= pause_at);
+        self.completion()
+            .or_else(|| is_paused().then_some(Ending::Paused))
+            .or_else(|| stop.load(Ordering::Relaxed).then_some(Ending::Interrupted))
+    }
+
+    /// The end of the training, if its goals are reached.
+    fn completion(&self) -> Option<Ending> {
         let goal = &self.sitting.goal;
         let Some(environments) = &self.environments else { return Some(Ending::Completed) };
         let all_episodes = goal.total_episodes.is_some_and(|total| self.statistics.count >= total);
@@ -250,13 +280,61 @@ impl Trainer {
         }
         // A return on an easier level does not count for the target.
         let is_hardest = environments.is_at_the_last_level();
-        if goal.target_return.is_some_and(|target| is_hardest && self.statistics.has_reached(target)) {
-            return Some(Ending::TargetReached);
+        let is_reached = |target| is_hardest && self.statistics.has_reached(target);
+        goal.target_return.is_some_and(is_reached).then_some(Ending::TargetReached)
+    }
+
+    /// A first policy is a candidate too.
+    fn evaluate_first_policy(&mut self, stop: &AtomicBool) -> Result<(), TrainError> {
+        if self.updates > 0 || self.problem.first_policy.is_none() {
+            return Ok(());
         }
-        if environments.steps() >= goal.pause_at {
-            return Some(Ending::Paused);
+        let Some(selection) = &mut self.selection else { return Ok(()) };
+        // A training that was stopped before its first update looks again.
+        (selection.state, selection.pending) = (SelectionState::default(), Vec::new());
+        let policy = self.policy();
+        let found = self.evaluate(&policy, Some(stop))?;
+        if let Some(selection) = &mut self.selection {
+            selection.add(found, &policy);
         }
-        stop.load(Ordering::Relaxed).then_some(Ending::Interrupted)
+        Ok(())
+    }
+
+    /// Evaluates the policy if the update passed a multiple of `every_steps`, or if it was the last one.
+    fn evaluate_if_due(&mut self, before: u64, stop: &AtomicBool) -> Result<(), TrainError> {
+        let (Some(selection), Some(environments)) = (&mut self.selection, &self.environments) else {
+            return Ok(());
+        };
+        selection.go_on();
+        let is_due = selection.is_due(before, environments.steps());
+        if !is_due && self.completion().is_none() {
+            return Ok(());
+        }
+        let policy = self.policy();
+        // Without a state to go back to, the evaluation ends first.
+        let found = self.evaluate(&policy, self.kept.is_some().then_some(stop))?;
+        match &mut self.selection {
+            Some(selection) if is_due => selection.add(found, &policy),
+            Some(selection) => selection.add_at_end(found),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self, policy: &Policy, stop: Option<&AtomicBool>) -> Result<TrainingEvaluation, TrainError> {
+        let decision = &self.problem.decision;
+        let returns = match returns_in_training(decision, policy, stop) {
+            Err(PlayError::Interrupted) => return Err(TrainError::Interrupted),
+            returns => returns?,
+        };
+        let mut random = Stream::new(decision.project.evaluate.seed, "bootstrap of a training evaluation", 0);
+        let Statistics { mean: return_mean, interval, .. } = Statistics::of(&returns, &mut random);
+        Ok(TrainingEvaluation { steps: self.steps(), return_mean, interval })
+    }
+
+    /// The policy for the policy file: the present one, or the best so far.
+    fn kept_policy(&self) -> Policy {
+        self.selection.as_ref().and_then(Selection::earlier_policy).unwrap_or_else(|| self.policy())
     }
 
     fn update(&mut self, stop: &AtomicBool) -> Result<(), TrainError> {
@@ -329,6 +407,7 @@ impl Trainer {
             action_entropy: self.problem.spec().action.is_discrete().then(|| entropy(&tally.actions, n)),
             constraint_hits_percent: tally.constraints.iter().map(|hits| 100.0 * *hits as f64 / n).collect(),
             level_returns,
+            evaluations: self.selection.as_mut().map_or(Vec::new(), |own| std::mem::take(&mut own.pending)),
             learner: figures
                 .into_iter()
                 .filter(|(_, value)| value.is_finite())
@@ -344,9 +423,16 @@ impl Trainer {
         if self.files.is_none() {
             return Ok(());
         }
-        let policy = *blake3::hash(&self.policy().to_bytes()).as_bytes();
+        let policy = *blake3::hash(&self.kept_policy().to_bytes()).as_bytes();
+        let selection = self.selection.as_ref().map(|selection| selection.state.clone());
         let (Some(environments), Some(files)) = (&self.environments, &mut self.files) else { return Ok(()) };
-        files.checkpoint(self.learner.as_ref(), environments, &self.statistics, moment, policy)?;
+        files.checkpoint(
+            self.learner.as_ref(),
+            environments,
+            &self.statistics,
+            moment,
+            (policy, selection),
+        )?;
         self.sitting.add_checkpoint(self.updates);
         // The state to go back to is never older than the last checkpoint.
         self.kept = None;
@@ -381,6 +467,7 @@ impl Trainer {
             moving_return: self.statistics.moving(),
             best_return: self.statistics.best,
             steps_before: self.sitting.steps_before,
+            evaluation: self.selection.as_ref().and_then(|selection| selection.last),
             level: curriculum.map(|curriculum| (standings(), curriculum.levels.len())),
         }
     }
@@ -426,7 +513,7 @@ impl Trainer {
         if self.updates > self.sitting.updates_at_checkpoint || continues {
             self.checkpoint()?;
         }
-        let policy = self.policy();
+        let policy = self.kept_policy();
         let summary = Summary {
             ending,
             seed: self.problem.decision.project.train.seed,
@@ -437,6 +524,7 @@ impl Trainer {
             return_best: self.statistics.best,
             wall_seconds: self.sitting.wall_seconds(),
             from: self.beginning(),
+            kept: self.selection.as_ref().and_then(|selection| selection.kept(self.steps())),
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let folder = self.files.as_ref().map(|files| files.folder().clone());

@@ -95,6 +95,15 @@ pub fn one(
             thousands(summary.steps as f64)
         ));
     }
+    if let Some(kept) = &summary.kept {
+        output.line(format!(
+            "kept the best of {} evaluations during the training: after {} steps, return {}; `setpoint eval` measures it on fresh \
+             episodes",
+            kept.evaluations,
+            thousands(kept.steps as f64),
+            number(kept.return_mean)
+        ));
+    }
     // An algorithm that improves on its log does not need to decide like the log.
     let cloned = problem.transitions.as_ref().filter(|_| problem.options.imitates());
     if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {

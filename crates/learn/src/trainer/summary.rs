@@ -7,6 +7,9 @@ use setpoint_files::run::Beginning;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_policy::Policy;
 
+use super::selection::KeptBest;
+use crate::metrics::TrainingEvaluation;
+
 /// The content of a progress line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
@@ -26,6 +29,8 @@ pub struct Progress {
     pub steps_before: u64,
     /// The present level of the curriculum, counted from 1, and the number of levels; `None` without a curriculum.
     pub level: Option<(usize, usize)>,
+    /// The last evaluation during the training.
+    pub evaluation: Option<TrainingEvaluation>,
 }
 
 /// The reason for the end of a training.
@@ -64,6 +69,9 @@ pub struct Summary {
     /// The policy that it began with; `None` for random weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Beginning>,
+    /// The policy that it kept; `None` if it kept that of the last update without a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptBest>,
     /// Version of Setpoint.
     pub setpoint_version: String,
 }
