@@ -150,7 +150,8 @@ pub struct Train {
     /// Show one line of progress instead of the dashboard
     #[arg(long)]
     pub plain: bool,
-    /// Continue the project's newest run (or --run-dir); the result is bit-identical to an uninterrupted run
+    /// Continue the project's newest run (or --run-dir, or a run folder instead of the project); the result is bit-identical
+    /// to an uninterrupted run. With more --steps, a finished run goes on
     #[arg(long)]
     pub resume: bool,
     /// Delete the run in --run-dir first; with --resume, continue although lines of its logs are lost

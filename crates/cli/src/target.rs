@@ -1,6 +1,6 @@
 //! The target of a command: a run folder, or a project's newest run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
@@ -141,11 +141,20 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Proble
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    let problem = preparing::load(&arguments.project.project, registry, &overrides)?;
+    let problem = match run_to_resume(arguments) {
+        Some(run) => preparing::load_run(&RunFolder::at(run), registry, &overrides)?,
+        None => preparing::load(&arguments.project.project, registry, &overrides)?,
+    };
     match &arguments.from {
         None => Ok(problem),
         Some(from) => Ok(problem.beginning_with(first_policy(from, &arguments.runs)?)?),
     }
+}
+
+/// The run that stands in the place of the project, if the command resumes.
+pub fn run_to_resume(arguments: &Train) -> Option<&PathBuf> {
+    let given = &arguments.project.project;
+    (arguments.resume && arguments.run_dir.is_none() && is_run(&RunFolder::at(given))).then_some(given)
 }
 
 /// The policy of a run, of a project's newest run, or of a file.

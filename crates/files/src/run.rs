@@ -199,6 +199,13 @@ pub enum Start {
     Part(Identity),
 }
 
+impl Start {
+    /// Whether the run may go on beyond the goals that it had: as part of another run it may not.
+    pub fn may_grow(self) -> bool {
+        matches!(self, Self::Resume | Self::ResumeWithoutLogs)
+    }
+}
+
 /// Why a run could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {

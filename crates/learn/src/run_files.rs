@@ -64,9 +64,9 @@ impl RunFiles {
         environments: &mut Environments,
     ) -> Result<Restored, TrainError> {
         let folder = run.folder.clone();
-        let mut checkpoint = None;
+        let (mut checkpoint, mut growth) = (None, None);
         if run.resumed {
-            same_settings(problem, &folder)?;
+            growth = same_settings(problem, &folder, start.may_grow())?;
             checkpoint = Checkpoint::newest(&folder.checkpoints(), &run.marker)?;
             first_policy::same_beginning(problem, &run, checkpoint.is_some())?;
         }
@@ -87,7 +87,8 @@ impl RunFiles {
         if checkpoint.is_some() && !problem.decision.factory.resumes_exactly() {
             learner.begin_new_episodes(environments);
         }
-        let notes = checkpoint.as_ref().and_then(other_machine).into_iter().collect();
+        let growth = growth.map(|growth| growth.sentence());
+        let notes = checkpoint.as_ref().and_then(other_machine).into_iter().chain(growth).collect();
         let files = found.open(problem, run, checkpoint.is_none(), environments.steps())?;
         Ok(Restored { files, checkpoint, notes })
     }
@@ -194,6 +195,11 @@ impl Found {
         let folder = &run.folder;
         atomic::sweep_files(&folder.path, &[folder.project_file(), folder.policy(), folder.summary()])?;
         atomic::sweep(&folder.checkpoints())?;
+        // The training goes on: what it said about its end no longer holds. Before the project, so that no kill leaves an end that
+        // the project does not have.
+        if folder.summary().is_file() {
+            atomic::remove_file(&folder.summary())?;
+        }
         let resolved = problem.resolved();
         if !folder.project_file().is_file() || RunFolder::read(&folder.project_file())? != resolved {
             atomic::replace(&folder.project_file(), resolved.as_bytes())?;
