@@ -7,6 +7,8 @@ use clap_complete::Shell;
 use setpoint_edge::evaluation::EvaluationArguments;
 use setpoint_edge::recommendation::StateArguments;
 
+use crate::runs::Runs;
+
 /// Reinforcement learning for one industrial decision at a time.
 ///
 /// Learn a decision in simulation, prove it against baselines, and report it. A project is a folder with a
@@ -106,9 +108,8 @@ pub struct Check {
     /// Environment steps of each of these trainings [default: a twentieth of the project's]
     #[arg(long, value_name = "N", requires = "probe", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
     pub probe_steps: Option<u64>,
-    /// Folder of all runs; their reports show the results of the probes
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
 }
 
 #[derive(Args)]
@@ -160,9 +161,8 @@ pub struct Train {
     /// Folder for this run's files [default: runs/PROJECT/TIME-ALGORITHM-sSEED]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
-    /// Folder of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
     /// Number of cores [default: all]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
@@ -196,9 +196,8 @@ pub struct Compare {
     /// Folder for the comparison's files [default: runs/PROJECT/TIME-compare-sSEEDS]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
-    /// Folder of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
     /// Number of cores, one per training [default: all]; only the seconds depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
@@ -226,9 +225,8 @@ pub struct Tune {
     /// Folder for the search's files [default: runs/PROJECT/TIME-tune-sSEED]
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
-    /// Folder of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
     /// Number of cores, one per training [default: all]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
@@ -250,9 +248,11 @@ pub struct RunArguments {
     /// Run folder, or a project (then its newest run)
     #[arg(default_value = ".")]
     pub run: PathBuf,
-    /// Folder of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
+    /// Seed of a run over several [default: the median seed by the figure of the headline]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Use the run as it was trained, although the project file states other constraints today
     #[arg(long)]
     pub as_trained: bool,
@@ -321,9 +321,8 @@ pub struct Validate {
     /// Write the evidence to this file [default: evidence/validation.json of the project's newest run, if there is one]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Folder of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
 }
 
 /// Gives four estimates of the policy's return with 95 % intervals, or refuses if the log contains too few actions that the
@@ -350,9 +349,11 @@ pub struct Ope {
     /// Source of the logging policy's probabilities [default: the column, or an estimate without one]
     #[arg(long, value_name = "SOURCE", value_parser = ["logged", "uniform", "estimated"])]
     pub behaviour: Option<String>,
-    /// Folder of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    /// Seed of a run over several [default: the median seed by the figure of the headline]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub runs: Runs,
 }
 
 fn softened(text: &str) -> Result<f64, String> {
@@ -397,9 +398,8 @@ pub struct Verify {
     /// Run folder, or a project (then its newest run)
     #[arg(default_value = ".")]
     pub run: PathBuf,
-    /// Folder of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
 }
 
 #[derive(Args)]

@@ -2,6 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::json;
+use setpoint_files::run_folder::RunFolder;
+use setpoint_terminal::quoted_path;
+
+use crate::output::{Output, Status};
+
 /// Set after a request to stop.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -19,4 +25,15 @@ pub fn listen() {
             "Ctrl-C ends this program at once, without a last checkpoint: {error}"
         ));
     }
+}
+
+/// Says how a stopped command continues, for people and for programs.
+pub fn stopped(command: &str, folder: &RunFolder, output: &Output) -> Status {
+    output.line(format!(
+        "stopped; all results are in {}. To continue, repeat the command with --run-dir {} --resume",
+        folder.path.display(),
+        quoted_path(&folder.path)
+    ));
+    output.document(command, Status::Interrupted, json!({ "run": folder.path }));
+    Status::Interrupted
 }

@@ -16,6 +16,7 @@ mod interrupt;
 mod place;
 mod preparing;
 mod progress;
+mod runs;
 mod screen;
 mod source;
 mod study_file;

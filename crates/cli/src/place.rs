@@ -1,9 +1,8 @@
 //! Where a command that trains puts its run, and how it opens it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
-use setpoint_files::newest::newest;
 use setpoint_files::run::{Kind, Marker, Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
@@ -12,12 +11,13 @@ use setpoint_terminal::quoted_path;
 
 use crate::arguments::{Compare, Train, Tune};
 use crate::output::{Failure, Output};
+use crate::runs::Runs;
 use crate::target::{TRAININGS, run_to_resume};
 
 /// The options of the command about its run.
 pub struct Place<'a> {
     run_dir: Option<&'a PathBuf>,
-    runs: &'a Path,
+    runs: &'a Runs,
     resume: bool,
     force: bool,
     kind: Kind,
@@ -78,9 +78,15 @@ impl<'a> Place<'a> {
                 Kind::Comparison => "compare",
                 Kind::Search => "tune",
             };
-            return Ok(RunFolder::create_under(self.runs, name, label, &self.seeds, SystemTime::now())?);
+            return Ok(RunFolder::create_under(
+                self.runs.to_write(),
+                name,
+                label,
+                &self.seeds,
+                SystemTime::now(),
+            )?);
         }
-        let found = newest(self.runs, name, Some(&project.folder), &[self.kind])?;
+        let found = self.runs.newest(project, &[self.kind])?;
         // A search or a comparison is never taken for a training.
         let confused = |kind: &Kind| TRAININGS.contains(kind) && TRAININGS.contains(&self.kind);
         match (found.newest, found.of_another_kind.filter(|(_, kind)| confused(kind))) {
@@ -95,7 +101,7 @@ impl<'a> Place<'a> {
             (Some((newest, _)), None) => Ok(newest),
             (None, None) => Err(Failure::Message(format!(
                 "{name} has no run under {} to resume{}; without --resume a new one begins",
-                self.runs.display(),
+                self.runs.looked_into(project),
                 found.of_another.map_or(String::new(), |other| {
                     format!(" (a run of that name belongs to the project in {})", other.display())
                 })

@@ -10,7 +10,7 @@ use setpoint_terminal::{note, standard_error, visible, visible_in_line};
 
 use crate::dashboard::Dashboard;
 use crate::output::thousands;
-use crate::screen;
+use crate::screen::{self, duration};
 
 /// Time between two lines without a terminal.
 pub const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub struct ProgressDisplay {
 impl ProgressDisplay {
     pub fn new(total_steps: u64, label: &str) -> Self {
         let bar = standard_error::takes_escape_codes().then(|| {
-            let template = "{prefix} {bar:28.cyan/dim} {pos}/{len} steps  {msg}  ETA {eta}";
+            let template = "{prefix} {bar:28.cyan/dim} {pos}/{len} steps  {msg}";
             screen::bar(total_steps, template).with_prefix(visible_in_line(label).into_owned())
         });
         let now = Instant::now();
@@ -47,11 +47,23 @@ impl ProgressDisplay {
     }
 
     pub fn update(&mut self, progress: &Progress) {
+        let rate = self.rate(progress);
+        let left = progress.total_steps.saturating_sub(progress.steps) as f64 / rate.max(1e-9);
+        let left = if progress.steps < progress.total_steps { duration(left) } else { String::new() };
+        self.update_with(progress, &left);
+    }
+
+    fn rate(&self, progress: &Progress) -> f64 {
+        (progress.steps - progress.steps_before) as f64 / self.started.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// With the time that is left in words: steps that differ in cost are no measure of it. Empty: only evaluations are left.
+    pub fn update_with(&mut self, progress: &Progress, left: &str) {
         if let Some(dashboard) = &mut self.dashboard {
             return dashboard.update();
         }
-        let seconds = self.started.elapsed().as_secs_f64();
-        let rate = (progress.steps - progress.steps_before) as f64 / seconds.max(1e-9);
+        let rate = self.rate(progress);
+        let left = if left.is_empty() { "evaluating".to_owned() } else { format!("{left} left") };
         let show = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
         let returns = match progress.moving_return {
             None => String::new(),
@@ -68,13 +80,12 @@ impl ProgressDisplay {
         match &self.bar {
             Some(bar) => {
                 bar.set_position(progress.steps.min(progress.total_steps));
-                bar.set_message(format!("{} steps/s{returns}", thousands(rate)));
+                bar.set_message(format!("{} steps/s{returns}, {left}", thousands(rate)));
             }
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
-                let left = progress.total_steps.saturating_sub(progress.steps) as f64 / rate.max(1e-9);
                 note(format!(
-                    "{}: {} of {} steps, {} steps/s{returns}, {left:.0} s left",
+                    "{}: {} of {} steps, {} steps/s{returns}, {left}",
                     self.label,
                     thousands(progress.steps as f64),
                     thousands(progress.total_steps as f64),

@@ -116,6 +116,16 @@ impl TermLike for Screen {
     }
 }
 
+/// Seconds as text.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if !s.is_finite() || s > 3.6e8 => "–".to_owned(),
+        s if s >= 3600.0 => format!("{:.0} h {:02.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
+        s if s >= 60.0 => format!("{:.0} min {:02.0} s", (s / 60.0).floor(), (s % 60.0).floor()),
+        s => format!("{s:.0} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +140,13 @@ mod tests {
         screen.clear_line().unwrap();
         let expected = "\u{1b}[2A\r\u{1b}[36m━━\u{1b}[0m press␛[2J\u{fffd}H␍\n\r\u{1b}[2K";
         assert_eq!(*screen.text.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn durations_are_words() {
+        let words = [(4.4, "4 s"), (75.0, "1 min 15 s"), (7384.0, "2 h 03 min"), (f64::INFINITY, "–")];
+        for (seconds, expected) in words {
+            assert_eq!(duration(seconds), expected);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use setpoint_decision::project::FILE_NAME;
-use setpoint_files::run::Marker;
+use setpoint_files::run::{Marker, is_run};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::run_project;
@@ -126,8 +126,8 @@ impl Difference {
 
 /// The project file of a run as it is today: the file that was named, or the one that the run began from.
 fn project_today(folder: &RunFolder, marker: Option<&Marker>, arguments: &RunArguments) -> Option<PathBuf> {
-    // A policy file was taken for its run.
-    if folder.path != arguments.run && !is_policy_file(&arguments.run) {
+    // A policy file was taken for its run, and a run over several seeds for one of them.
+    if !is_run(&RunFolder::at(&arguments.run)) && !is_policy_file(&arguments.run) {
         return Some(arguments.run.clone());
     }
     let recorded = marker?.project.folder.as_ref()?;

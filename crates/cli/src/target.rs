@@ -1,13 +1,13 @@
 //! The target of a command: a run folder, or a project's newest run.
 
+pub mod training;
+
 use std::path::{Path, PathBuf};
 
 use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
-use setpoint_files::newest::newest;
-use setpoint_files::run::{Kind, Marker, is_run};
+use setpoint_files::run::{Kind, is_run};
 use setpoint_files::run_folder::RunFolder;
-use setpoint_files::{FileError, storage};
 use setpoint_learn::checkpoint;
 use setpoint_learn::first_policy::FirstPolicy;
 use setpoint_learn::problem::Problem;
@@ -18,8 +18,10 @@ use setpoint_process::Registry;
 use setpoint_terminal::quoted_path;
 
 use crate::arguments::{Compare, RunArguments, Train};
-use crate::output::Failure;
+use crate::output::{Failure, Output};
 use crate::preparing;
+use crate::runs::Runs;
+use crate::target::training::training_of;
 
 /// The kinds of run that have a policy, or a policy of each seed.
 pub const TRAININGS: [Kind; 2] = [Kind::Training, Kind::Seeds];
@@ -29,25 +31,42 @@ pub fn run_folder(arguments: &RunArguments) -> Result<RunFolder, Failure> {
     newest_of(&arguments.run, &arguments.runs, &TRAININGS)
 }
 
+/// The same; `None` if the given path is a policy file outside of its run.
+pub fn run_folder_or_policy_file(arguments: &RunArguments) -> Result<Option<RunFolder>, Failure> {
+    find(&arguments.run, &arguments.runs, &TRAININGS)
+}
+
 /// The given run, or the newest run of a project. The process of the project is not opened: that may take long or write files.
-pub fn newest_of(given: &Path, runs: &Path, kinds: &[Kind]) -> Result<RunFolder, Failure> {
+pub fn newest_of(given: &Path, runs: &Runs, kinds: &[Kind]) -> Result<RunFolder, Failure> {
+    find(given, runs, kinds)?.ok_or_else(|| {
+        let quoted = quoted_path(given);
+        Failure::Message(format!(
+            "{} is a policy file outside of its run: name the run's folder; a policy file alone is enough for `setpoint recommend \
+             {quoted}`, and with its project for `setpoint-edge eval --policy {quoted} PROJECT`",
+            given.display(),
+        ))
+    })
+}
+
+/// The same; `None` if the given path is a policy file outside of its run.
+fn find(given: &Path, runs: &Runs, kinds: &[Kind]) -> Result<Option<RunFolder>, Failure> {
     let folder = RunFolder::at(given);
     if is_run(&folder) {
-        return Ok(folder);
+        return Ok(Some(folder));
     }
     if is_policy_file(given) {
-        return run_of_policy_file(given);
+        return Ok(run_of_policy_file(given));
     }
     let project = Project::load(given, &[])?;
     let name = &project.charter.name;
-    let found = newest(runs, name, Some(&project.folder), kinds)?;
-    found.newest.map(|(run, _)| run).ok_or_else(|| {
+    let found = runs.newest(&project, kinds)?;
+    found.newest.map(|(run, _)| Some(run)).ok_or_else(|| {
         let another = found.of_another.map_or(String::new(), |other| {
             format!(" (a run of that name belongs to the project in {})", other.display())
         });
         Failure::Message(format!(
             "{name} has no run under {} yet{another}: `setpoint train {}` makes a run",
-            runs.display(),
+            runs.looked_into(&project),
             quoted_path(given)
         ))
     })
@@ -59,20 +78,14 @@ pub fn is_policy_file(given: &Path) -> bool {
 }
 
 /// The run in whose folder a policy file lies, if it is the policy of that run.
-pub fn run_of_policy_file(file: &Path) -> Result<RunFolder, Failure> {
+fn run_of_policy_file(file: &Path) -> Option<RunFolder> {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let folder = RunFolder::at(absolute.parent().unwrap_or(Path::new("/")));
-    if is_run(&folder) && folder.policy() == absolute {
+    (is_run(&folder) && folder.policy() == absolute).then(|| {
         // The folder as the user would name it.
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        return Ok(RunFolder::at(parent.unwrap_or(Path::new("."))));
-    }
-    let quoted = quoted_path(file);
-    Err(Failure::Message(format!(
-        "{} is a policy file outside of its run: name the run's folder; a policy file alone is enough for `setpoint recommend \
-         {quoted}`, and with its project for `setpoint-edge eval --policy {quoted} PROJECT`",
-        file.display(),
-    )))
+        RunFolder::at(parent.unwrap_or(Path::new(".")))
+    })
 }
 
 /// The project as the run resolved it, with overrides.
@@ -82,7 +95,6 @@ pub fn problem_of(folder: &RunFolder, registry: &Registry, overrides: &[String])
 
 /// The run's policy; an error names the last good checkpoint.
 pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failure> {
-    refuse_several_seeds(folder)?;
     let policy = Policy::load(&folder.policy()).map_err(|error| {
         if error.is_newer() {
             // The file is whole. Writing the policy again from a checkpoint would lose it.
@@ -107,37 +119,8 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
     }
 }
 
-/// Refuses a training over several seeds, for a command that reads one training, and names the folders of the seeds.
-pub fn refuse_several_seeds(folder: &RunFolder) -> Result<(), Failure> {
-    match seeds_of(folder)? {
-        None => Ok(()),
-        Some(members) => Err(Failure::Message(format!(
-            "{} is a training over several seeds, each with a policy and metrics of its own: name one of {}",
-            folder.path.display(),
-            members.join(", ")
-        ))),
-    }
-}
-
-/// The folders of the seeds, if a run is a training over several.
-fn seeds_of(folder: &RunFolder) -> Result<Option<Vec<String>>, Failure> {
-    let marker = Marker::of(&folder.path)?;
-    let is_of_seeds = match &marker {
-        Some(marker) => marker.kind == Kind::Seeds,
-        None => folder.evidence("seeds").is_file(),
-    };
-    if !is_of_seeds {
-        return Ok(None);
-    }
-    let entries = storage::list(&folder.path).map_err(FileError::on("list", &folder.path))?;
-    let members = entries.iter().filter(|path| {
-        path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seed-"))
-    });
-    Ok(Some(members.map(|path| path.display().to_string()).collect()))
-}
-
 /// The problem of a training command, with the options of the command.
-pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Problem, Failure> {
+pub fn problem_to_train(arguments: &Train, registry: &Registry, output: &Output) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
@@ -147,7 +130,7 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Proble
     };
     match &arguments.from {
         None => Ok(problem),
-        Some(from) => Ok(problem.beginning_with(first_policy(from, &arguments.runs)?)?),
+        Some(from) => Ok(problem.beginning_with(first_policy(from, &arguments.runs, output)?)?),
     }
 }
 
@@ -157,14 +140,13 @@ pub fn run_to_resume(arguments: &Train) -> Option<&PathBuf> {
     (arguments.resume && arguments.run_dir.is_none() && is_run(&RunFolder::at(given))).then_some(given)
 }
 
-/// The policy of a run, of a project's newest run, or of a file.
-fn first_policy(from: &Path, runs: &Path) -> Result<FirstPolicy, Failure> {
+/// The policy of a run, of a project's newest run, or of a file; of a run over several seeds that of the median.
+fn first_policy(from: &Path, runs: &Runs, output: &Output) -> Result<FirstPolicy, Failure> {
     if is_policy_file(from) {
         return Ok(FirstPolicy::of_file(from)?);
     }
-    let folder = newest_of(from, runs, &TRAININGS)?;
-    refuse_several_seeds(&folder)?;
-    Ok(FirstPolicy::of_run(&folder)?)
+    let run = newest_of(from, runs, &TRAININGS)?;
+    Ok(FirstPolicy::of_run(&training_of(run, None, output)?.folder)?)
 }
 
 /// The refusal of a kind that the registry does not have, with the nearest name.

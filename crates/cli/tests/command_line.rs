@@ -432,6 +432,10 @@ fn a_policy_file_is_taken_for_its_run_and_decides_alone_elsewhere() {
     std::fs::copy(&file, &elsewhere).unwrap();
     let alone = json(&setpoint(&["--json", "recommend", text(&elsewhere), "--set", "failure_prob=0.1"]));
     assert_eq!(alone["policy"], text(&elsewhere));
+    assert_eq!(alone.get("source"), Some(&Value::Null));
+    let shown = stdout(&setpoint(&["recommend", text(&elsewhere), "--set", "failure_prob=0.1"]));
+    let caution = "the constraints are those of its training, and were not compared with a project";
+    assert!(shown.contains(caution), "{shown}");
     assert!(alone["recommendations"][0]["recommendation"]["actions"].as_array().unwrap().len() > 1);
     let eval = setpoint(&["eval", text(&elsewhere)]);
     assert_eq!(eval.status.code(), Some(2));

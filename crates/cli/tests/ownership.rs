@@ -267,15 +267,10 @@ fn the_newest_run_is_the_last_one_whatever_the_clock_says() {
 }
 
 #[test]
-fn after_several_seeds_the_folders_of_the_seeds_are_named() {
+fn a_resume_after_several_seeds_names_the_run() {
     let root = tempfile::tempdir().unwrap();
     let project = project(root.path(), "balance", "balance", "1.0");
     done(&train(root.path(), &project, &["--seeds", "2"]));
-    for command in ["eval", "recommend", "diagnose"] {
-        let words = ["training over several seeds", "seed-0", "seed-1"];
-        refused(&setpoint_in(root.path(), &[command, text(&project)]), &words);
-    }
-    ran(&setpoint_in(root.path(), &["report", text(&project)]));
     refused(&train(root.path(), &project, &["--resume"]), &["training over several seeds", "--run-dir"]);
 }
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use crate::Diagnostic;
 use crate::diagnostic::suggestion;
 use crate::section::{Range, Section};
-use crate::spec::{ActionSpace, Axis, Spec};
+use crate::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 use crate::table::{names, table, text};
 
 pub mod contradiction;
@@ -59,6 +59,27 @@ impl Subject {
             Self::Feature(_) => "feature",
         }
     }
+
+    /// The value of the subject; `None` if there is no such value. A signal that has a feature's name is read from the
+    /// observation, so that the same value decides in training and at the plant, where often only the observation is known.
+    pub fn resolve(&self, features: &[Feature], signals: &[Signal]) -> Option<Variable> {
+        let feature = features.iter().position(|feature| feature.name == self.name());
+        let signal = || signals.iter().position(|signal| signal.name == self.name());
+        match (feature, self) {
+            (Some(feature), _) => Some(Variable::Feature(feature)),
+            (None, Self::Signal(_)) => signal().map(Variable::Signal),
+            (None, Self::Feature(_)) => None,
+        }
+    }
+}
+
+/// The value that a condition reads, in its natural unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// A feature, by its index in the observation.
+    Feature(usize),
+    /// A signal that no feature shows, by its index.
+    Signal(usize),
 }
 
 /// The effect of an active constraint.

@@ -47,7 +47,7 @@ pub enum ActionColumns {
 pub enum QualityColumns {
     /// One name: the only such column judges the row; of several, each judges the column before it.
     Named(String),
-    /// Name of a feature, signal or action, and the column with its quality.
+    /// Name of a feature, signal or setting, `action` or `reward`, and the column with its quality.
     Each(Vec<(String, String)>),
 }
 
@@ -368,6 +368,19 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
     {
         if let Some((name, _)) = named.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             return Err(refuse(&section.table(key)?, name, known, what));
+        }
+    }
+    if let Some(QualityColumns::Each(each)) = &data.quality {
+        // A choice has no column of its own.
+        let settings = if spec.action.is_discrete() { Vec::new() } else { spec.action.names() };
+        let mut known = Vec::new();
+        for name in [features, signals, settings, vec!["action", "reward"]].concat() {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        if let Some((name, _)) = each.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            return Err(refuse(&section.table("quality")?, name, &known, "value"));
         }
     }
     bind_words(data, section, spec)?;

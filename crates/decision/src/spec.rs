@@ -222,6 +222,12 @@ pub struct Axis {
     pub step: Option<f32>,
 }
 
+/// The reason why values cannot be rounded to multiples of this [`Axis::step`]: it is not finite, or not above 0.
+pub fn wrong_step(step: Option<f32>) -> Option<String> {
+    let step = step.filter(|step| !step.is_finite() || *step <= 0.0)?;
+    Some(format!("step is {step}; a step is finite and above 0"))
+}
+
 /// One measurement that a process reports each step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
@@ -262,10 +268,20 @@ impl Axis {
         let low = low.unwrap_or(f32::NEG_INFINITY);
         let high = high.unwrap_or(f32::INFINITY);
         match self.step {
-            Some(step) => ((low / step).ceil() * step, (high / step).floor() * step),
+            Some(step) => (multiple(low, step, f64::ceil), multiple(high, step, f64::floor)),
             None => (low, high),
         }
     }
+}
+
+/// The multiple of `step` that the limit means; if it means none, the next one in the direction of `inwards`.
+fn multiple(limit: f32, step: f32, inwards: fn(f64) -> f64) -> f32 {
+    // Limit and step are each rounded to 32 bits (0.7 and 0.1 have no exact ones), so their ratio is a bit beside the whole number.
+    const RATIO_ERROR: f64 = 2.0 * f32::EPSILON as f64;
+    let ratio = f64::from(limit) / f64::from(step);
+    let whole = ratio.round();
+    let is_whole = (ratio - whole).abs() <= RATIO_ERROR * whole.abs();
+    ((if is_whole { whole } else { inwards(ratio) }) * f64::from(step)) as f32
 }
 
 impl Signal {
@@ -296,4 +312,38 @@ pub enum Aggregate {
     Share,
     /// The sum over an episode, in the signal's unit.
     Total,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_is_a_multiple_of_the_step_is_kept_in_decimals_too() {
+        for (per_unit, step) in [(10.0, 0.1), (100.0, 0.01)] {
+            let axis = Axis::new("gap", "mm", -50.0, 50.0, "").rounded_to(step);
+            let at = |count: f64| axis.rounded((count / per_unit) as f32);
+            let limits = |count: f64| {
+                let limit = Some((count / per_unit) as f32);
+                axis.limits(limit, limit)
+            };
+            for count in (-2000..=2000).map(f64::from) {
+                assert_eq!(limits(count), (at(count), at(count)), "{count} steps of {step}");
+                assert_eq!(limits(count + 0.4), (at(count + 1.0), at(count)), "{count}.4 steps of {step}");
+                assert_eq!(
+                    limits(count + 0.999),
+                    (at(count + 1.0), at(count)),
+                    "{count}.999 steps of {step}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_absent_limit_is_infinite_and_a_limit_of_0_stays() {
+        let axis = Axis::new("gap", "mm", -50.0, 50.0, "").rounded_to(0.1);
+        assert_eq!(axis.limits(None, None), (f32::NEG_INFINITY, f32::INFINITY));
+        assert_eq!(axis.limits(Some(0.0), Some(0.0)), (0.0, 0.0));
+        assert_eq!(axis.limits(Some(f32::MIN), Some(f32::MAX)), (f32::MIN, f32::MAX));
+    }
 }

@@ -1,7 +1,6 @@
 //! The command `eval`: the tables of an evaluation, and its gate.
 
 use clap::Args;
-use serde::Serialize;
 use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Evaluation, Subject, breaks};
 use setpoint_evidence::gate::{self, Gate};
@@ -29,8 +28,7 @@ impl EvaluationArguments {
     }
 }
 
-/// The result of an evaluation for people and for programs.
-#[derive(Serialize)]
+/// The result of an evaluation.
 pub struct Verdict {
     /// Policy and gate's baseline in sentences; absent without a baseline.
     pub headline: Option<String>,
@@ -40,7 +38,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// Of an evaluation; prints it.
-    pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Self {
+    fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Self {
         let verdict =
             Self { headline: headline(evaluation, decision), gate: gate::gate(evaluation, decision) };
         if let Some(headline) = &verdict.headline {
@@ -62,8 +60,13 @@ impl Verdict {
     }
 }
 
-/// The tables of an evaluation.
-pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) {
+/// Prints the tables of an evaluation, then its headline and its gate.
+pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Verdict {
+    show_tables(evaluation, decision, output);
+    Verdict::show(evaluation, decision, output)
+}
+
+fn show_tables(evaluation: &Evaluation, decision: &Decision, output: &Output) {
     let columns = Columns { subjects: gate::subjects(evaluation, decision) };
     output.line(format!(
         "{} episodes × {} seed(s), the same for all; 95 % bootstrap intervals",

@@ -19,7 +19,6 @@ pub mod output;
 pub mod recommendation;
 
 use arguments::{Arguments, Command, Eval, Recommend};
-use evaluation::Verdict;
 use output::{Failure, Output, Status};
 
 /// A whole program: the commands of `setpoint-edge` over the kinds of process in `registry`.
@@ -47,8 +46,7 @@ fn eval(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Status
         Decision::load(&arguments.project, &arguments.evaluation.overrides(), registry, &mut |_| {})?;
     fits(&policy, &decision)?;
     let found = evaluate(&decision, &policy, arguments.evaluation.seeds)?;
-    evaluation::show(&found, &decision, output);
-    let verdict = Verdict::show(&found, &decision, output);
+    let verdict = evaluation::show(&found, &decision, output);
     let body = json!({
         "policy": arguments.policy,
         "policy_hash": policy.hash(),

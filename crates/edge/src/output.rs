@@ -98,6 +98,11 @@ impl Output {
         if self.json { note(line) } else { self.stdout.line(line) }
     }
 
+    /// A text for people behind a mark, in lines of at most `width` characters after it. The later lines stand under the text.
+    pub fn marked(&self, mark: &str, text: &str, width: usize) {
+        marked_lines(mark, text, width).into_iter().for_each(|line| self.line(line));
+    }
+
     /// A script for another program, on standard output as it is.
     pub fn script(&self, text: &str) {
         self.stdout.verbatim(text);
@@ -233,6 +238,12 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+fn marked_lines(mark: &str, text: &str, width: usize) -> Vec<String> {
+    let blank = " ".repeat(mark.chars().count());
+    let lines = wrapped(text, width).into_iter().enumerate();
+    lines.map(|(index, line)| format!("{}{line}", if index == 0 { mark } else { &blank })).collect()
+}
+
 /// A number with as many decimals as its size needs; "–" for what is no finite number.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
@@ -274,6 +285,15 @@ mod tests {
         let expected = "  a    b\n  ───  ──────────\n  sac  it keeps\n       trying\n       things";
         assert_eq!(wrapped_table(&["a", "b"], &[3, 10], &rows), expected);
         assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+    }
+
+    #[test]
+    fn the_lines_of_a_marked_text_stand_under_its_first() {
+        assert_eq!(
+            marked_lines("  ✗ ", "it keeps trying things", 9),
+            ["  ✗ it keeps", "    trying", "    things"]
+        );
+        assert!(marked_lines("  ✗ ", "", 9).is_empty());
     }
 
     #[test]

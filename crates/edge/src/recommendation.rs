@@ -52,9 +52,8 @@ impl StateArguments {
 
     /// The states for the recommendations, by name.
     fn states(&self, policy: &Policy, scenarios: &[Scenario]) -> Result<Vec<(String, GivenState)>, Failure> {
-        let base = GivenState::at_reference(&policy.manifest);
         if !self.names_a_scenario() {
-            let mut state = base;
+            let mut state = GivenState::at_reference(&policy.manifest);
             if let Some(text) = &self.state {
                 read_json(text, policy, &mut state)?;
             }
@@ -63,11 +62,8 @@ impl StateArguments {
         let mut asked = Vec::new();
         for scenario in scenarios {
             if self.scenario.as_ref().is_none_or(|name| *name == scenario.name) {
-                let mut state = base.clone();
-                for (name, value) in &scenario.values {
-                    state.set(&policy.manifest, name, *value)?;
-                }
-                asked.push((scenario.name.clone(), state.completed()));
+                let state = GivenState::of_scenario(&policy.manifest, scenario)?;
+                asked.push((scenario.name.clone(), state));
             }
         }
         if asked.is_empty() {
@@ -90,12 +86,13 @@ pub fn answer(
     output: &Output,
 ) -> Result<Vec<Value>, Failure> {
     let impossible = impossible(&asked.impossible, policy)?;
+    let constraints = ConstraintSet::of(policy)?;
     let mut answers = Vec::new();
     for (name, mut state) in asked.states(policy, scenarios)? {
         for assignment in &asked.set {
             state.assign(&policy.manifest, assignment)?;
         }
-        let unknown = read_but_unknown(policy, &state)?;
+        let unknown = read_but_unknown(&constraints, &state);
         if !unknown.is_empty() && !asked.assume_reference {
             return Err(without_value(policy, &unknown));
         }
@@ -117,9 +114,8 @@ fn names_of(policy: &Policy, features: impl IntoIterator<Item = usize>) -> Vec<&
 }
 
 /// Indices of the features that a constraint reads and that have no value, each once.
-fn read_but_unknown(policy: &Policy, state: &GivenState) -> Result<Vec<usize>, Failure> {
-    let constraints = ConstraintSet::of(policy)?;
-    Ok(state.assumed().filter(|assumed| constraints.features().any(|read| read == *assumed)).collect())
+fn read_but_unknown(constraints: &ConstraintSet, state: &GivenState) -> Vec<usize> {
+    state.assumed().filter(|assumed| constraints.features().any(|read| read == *assumed)).collect()
 }
 
 fn without_value(policy: &Policy, features: &[usize]) -> Failure {
@@ -195,20 +191,26 @@ fn show(
     if !recommendation.settings.is_empty() {
         output.line(settings_table(recommendation));
     }
-    for constraint in &recommendation.active_constraints {
-        let is_unknown = recommendation.unknown_constraints.contains(constraint);
-        let why = if is_unknown { " (its value is unknown)" } else { "" };
-        output.line(format!("  active: {constraint}{why}"));
-    }
-    for constraint in &recommendation.broken_constraints {
-        output.line(format!("  BROKEN: {constraint}; it excludes an active constraint before it"));
-    }
+    constraint_lines(recommendation).into_iter().for_each(|line| output.line(line));
     let assumed = names_of(policy, state.assumed());
     if !assumed.is_empty() {
         output.line(format!("  no value was given for {}: reference values are assumed", assumed.join(", ")));
     }
     show_drivers(recommendation, drivers, output);
     output.line("");
+}
+
+/// A line for each active constraint.
+fn constraint_lines(recommendation: &Recommendation) -> Vec<String> {
+    let named = |constraint: &String| {
+        let is_unknown = recommendation.unknown_constraints.contains(constraint);
+        format!("{constraint}{}", if is_unknown { " (its value is unknown)" } else { "" })
+    };
+    let kept = recommendation.active_constraints.iter().map(|kept| format!("  active: {}", named(kept)));
+    let broken = recommendation.broken_constraints.iter();
+    let broken = broken
+        .map(|broken| format!("  BROKEN: {}; it excludes an active constraint before it", named(broken)));
+    kept.chain(broken).collect()
 }
 
 fn choices_table(recommendation: &Recommendation) -> String {
@@ -270,4 +272,29 @@ fn show_drivers(recommendation: &Recommendation, drivers: usize, output: &Output
         })
         .collect();
     output.line(table(&["feature", "value", "unit", "effect"], &rows));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constraint_says_whether_its_value_is_unknown_kept_or_broken() {
+        let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let recommendation = Recommendation {
+            actions: Vec::new(),
+            settings: Vec::new(),
+            drivers: Vec::new(),
+            active_constraints: named(&["hot", "wet"]),
+            unknown_constraints: named(&["wet", "old"]),
+            broken_constraints: named(&["old", "new"]),
+        };
+        let expected = [
+            "  active: hot",
+            "  active: wet (its value is unknown)",
+            "  BROKEN: old (its value is unknown); it excludes an active constraint before it",
+            "  BROKEN: new; it excludes an active constraint before it",
+        ];
+        assert_eq!(constraint_lines(&recommendation), expected);
+    }
 }

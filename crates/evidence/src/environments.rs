@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
 use setpoint_decision::curriculum::Curriculum;
-use setpoint_guard::constraints::{ConstraintSet, NothingLeft};
+use setpoint_guard::constraints::ConstraintSet;
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
@@ -242,7 +242,9 @@ impl Environments {
                 self.batch.step(actions)?;
             }
             Actions::Continuous(values) if self.constraints.is_empty() => {
-                self.count_controls(values);
+                // The process rounds them itself.
+                let constraints = &self.constraints;
+                count(&mut self.tally.actions, values, |axis, value| constraints.rounded(axis, value));
                 self.batch.step(actions)?;
             }
             Actions::Continuous(values) => {
@@ -256,7 +258,7 @@ impl Environments {
                 for ((control, observation), signals) in rows.zip(observations).zip(signals) {
                     self.constraints.clip(observation, signals, control);
                 }
-                self.count_controls(&controls);
+                count(&mut self.tally.actions, &controls, |_, value| value);
                 self.batch.step(Actions::Continuous(&controls))?;
                 self.controls = controls;
             }
@@ -267,14 +269,6 @@ impl Environments {
     /// Counts steps that were learnt from a log, without stepping the environments.
     pub fn pass(&mut self, steps: u64) {
         self.steps += steps;
-    }
-
-    fn count_controls(&mut self, values: &[f32]) {
-        for row in values.chunks_exact(self.actions) {
-            for (axis, (sum, value)) in self.tally.actions.iter_mut().zip(row).enumerate() {
-                *sum += f64::from(self.constraints.rounded(axis, *value));
-            }
-        }
     }
 
     /// Rewards, episode sums and masks after a step.
@@ -330,13 +324,11 @@ impl Environments {
             if self.discrete {
                 let row = lane * self.actions..(lane + 1) * self.actions;
                 let allowed = &mut self.allowed[row.clone()];
-                self.constraints.mask(observation, signals, allowed);
                 let own = transition.allowed.get(row).unwrap_or(&[]);
-                if let Some(reason) = NothingLeft::of(own, allowed) {
+                if let Some(reason) = self.constraints.allow(observation, signals, own, allowed) {
                     let step = self.steps / self.rewards.len() as u64;
                     return Err(PlayError::NothingAllowed { lane, step, reason });
                 }
-                allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
             }
             let active = self.constraints.active(observation, signals);
             for (count, active) in self.tally.constraints.iter_mut().zip(active) {
@@ -424,5 +416,14 @@ impl Environments {
         self.refresh_masks().map_err(|error| StateError::new(error.to_string()))?;
         self.tally = tally;
         Ok(())
+    }
+}
+
+/// Adds the settings of each row to the sum of their axis, as they are `taken` by the process.
+fn count(sums: &mut [f64], settings: &[f32], taken: impl Fn(usize, f32) -> f32) {
+    for row in settings.chunks_exact(sums.len()) {
+        for (axis, (sum, value)) in sums.iter_mut().zip(row).enumerate() {
+            *sum += f64::from(taken(axis, *value));
+        }
     }
 }

@@ -270,9 +270,6 @@ impl Player {
             }
             counts[lane] += 1;
             lengths[lane] = if outcome.is_over() { 0 } else { lengths[lane] + 1 };
-            if lengths[lane] >= self.steps_max {
-                return Err(PlayError::NoEnd { lane, steps: lengths[lane] });
-            }
             let goes_on = observer.observe(&Step {
                 lane,
                 count: counts[lane],
@@ -293,6 +290,9 @@ impl Player {
                 signals: measured,
             });
             open[lane] = goes_on;
+            if goes_on && lengths[lane] >= self.steps_max {
+                return Err(PlayError::NoEnd { lane, steps: lengths[lane] });
+            }
             if goes_on && outcome.is_over() {
                 decider.begin(lane);
             }

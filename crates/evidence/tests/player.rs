@@ -268,6 +268,26 @@ fn an_episode_without_an_end_stops_the_play_with_a_sentence() {
     assert_eq!(evaluate(&decision, &policy(&decision), 1).unwrap().policy.episode_steps.mean, 200.0);
 }
 
+/// The step at the limit is an error only for who wants another one.
+#[test]
+fn an_observer_can_stop_at_the_limit_of_steps() {
+    let decision = decision(&format!("{PENDULUM}[evaluate]\nmax_steps = 6\n"));
+    let played = |steps: u32| {
+        let mut decider = baseline("random", &decision, 1, 2).unwrap();
+        let mut seen = 0;
+        let observe = &mut |step: &Step<'_>| {
+            seen += 1;
+            step.count < steps
+        };
+        let result = Player::new(&decision, 2, 1, "test").unwrap().play(&mut decider, observe);
+        (result.map_err(|error| error.to_string()), seen)
+    };
+    assert_eq!(played(6), (Ok(()), 12));
+    let (result, seen) = played(7);
+    assert!(result.unwrap_err().contains("environment 0 has not ended its episode after 6 steps"));
+    assert_eq!(seen, 11);
+}
+
 #[test]
 fn the_limit_of_an_episode_is_the_greatest_that_is_known() {
     let limit = |text: &str| steps_max(&decision(text));

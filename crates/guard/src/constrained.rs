@@ -54,15 +54,12 @@ impl<D: Decider> Constrained<D> {
         }
         self.allowed.resize(states.rows() * self.choices, true);
         for (row, allowed) in self.allowed.chunks_exact_mut(self.choices).enumerate() {
-            self.constraints.mask(states.observation(row), states.signals(row), allowed);
-            let own = states.allowed(row);
-            if let Some(reason) = NothingLeft::of(own, allowed) {
+            let (observation, signals) = (states.observation(row), states.signals(row));
+            if let Some(reason) = self.constraints.allow(observation, signals, states.allowed(row), allowed) {
                 // The decider decides in any case, because its other rows count.
                 allowed.fill(true);
                 self.stuck.push((row, reason));
-                continue;
             }
-            allowed.iter_mut().zip(own).for_each(|(both, own)| *both &= *own);
         }
     }
 }
@@ -85,7 +82,7 @@ impl<D: Decider> Decider for Constrained<D> {
         if limits {
             for row in 0..states.rows() {
                 let (observation, signals) = (states.observation(row), states.signals(row));
-                self.constraints.clip(observation, signals, actions.settings_mut(row));
+                self.constraints.limit(observation, signals, actions.settings_mut(row));
             }
         }
     }

@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use setpoint_decision::constraint::{Constraint, Effect, Subject};
+use setpoint_decision::constraint::{Constraint, Effect, Variable};
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal};
 use setpoint_policy::Policy;
 
@@ -65,7 +65,7 @@ pub enum NothingLeft {
 impl NothingLeft {
     /// Of the choices that the process allows (empty: all of them) and the choices that the rules allow; `None` if a choice
     /// is left.
-    pub fn of(process: &[bool], rules: &[bool]) -> Option<Self> {
+    fn of(process: &[bool], rules: &[bool]) -> Option<Self> {
         let is_left = |choice: usize| rules[choice] && process.get(choice).is_none_or(|allowed| *allowed);
         if (0..rules.len()).any(is_left) {
             None
@@ -134,8 +134,7 @@ impl ConstraintSet {
         Self::new(&manifest.constraints, &manifest.observation, &manifest.signals, &manifest.action)
     }
 
-    /// Resolves names. A signal that has a feature's name is read from the observation, so that the same value
-    /// decides in training and at the plant, where often only the observation is known.
+    /// Resolves names ([`Subject::resolve`]).
     pub fn new(
         constraints: &[Constraint],
         features: &[Feature],
@@ -150,19 +149,14 @@ impl ConstraintSet {
         for constraint in constraints {
             let unknown =
                 |name: &str| UnknownName { constraint: constraint.to_string(), name: name.to_owned() };
-            let (Subject::Signal(subject) | Subject::Feature(subject)) = &constraint.when.subject;
-            let feature = features.iter().position(|feature| feature.name == *subject);
-            let signal = match constraint.when.subject {
-                Subject::Signal(_) => signals.iter().position(|signal| signal.name == *subject),
-                Subject::Feature(_) => None,
-            };
-            let source = match (feature, signal) {
-                (Some(index), _) => {
+            let subject = &constraint.when.subject;
+            let source = match subject.resolve(features, signals) {
+                Some(Variable::Feature(index)) => {
                     let Feature { scale, offset, .. } = features[index];
                     Source::Feature { index, scale, offset }
                 }
-                (None, Some(index)) => Source::Signal(index),
-                (None, None) => return Err(unknown(subject)),
+                Some(Variable::Signal(index)) => Source::Signal(index),
+                None => return Err(unknown(subject.name())),
             };
             let find =
                 |name: &String| names.iter().position(|known| known == name).ok_or_else(|| unknown(name));
@@ -213,15 +207,6 @@ impl ConstraintSet {
         })
     }
 
-    /// Rules that need a signal outside of the observation.
-    pub fn needing_signals(&self) -> impl Iterator<Item = &str> {
-        self.rules
-            .iter()
-            .zip(&self.descriptions)
-            .filter(|(rule, _)| matches!(rule.source, Source::Signal(_)))
-            .map(|(_, description)| description.as_str())
-    }
-
     /// The rules that are active in this state. `signals` may be empty if only the observation is known; rules that need a
     /// signal then count as *active*: without information the guard stays closed.
     pub fn active(&self, observation: &[f32], signals: &[f32]) -> impl Iterator<Item = bool> {
@@ -261,6 +246,21 @@ impl ConstraintSet {
         }
     }
 
+    /// Writes the choices that these rules and the process allow: `true` = allowed. `process` are the choices that the process
+    /// allows; empty: all of them. `None` if a choice is left, or else the reason why none is.
+    pub fn allow(
+        &self,
+        observation: &[f32],
+        signals: &[f32],
+        process: &[bool],
+        allowed: &mut [bool],
+    ) -> Option<NothingLeft> {
+        self.mask(observation, signals, allowed);
+        let nothing_left = NothingLeft::of(process, allowed);
+        allowed.iter_mut().zip(process).for_each(|(both, process)| *both &= *process);
+        nothing_left
+    }
+
     /// Whether [`ConstraintSet::clip`] can change a setting: there are rules, or the process rounds an axis.
     pub fn changes_settings(&self) -> bool {
         !self.rules.is_empty() || self.axes.iter().any(|axis| axis.step.is_some())
@@ -276,21 +276,21 @@ impl ConstraintSet {
         self.axes[axis].rounded(value)
     }
 
-    /// Clips a continuous action in place, in the axes' units, after rounding it as the process does; returns whether a
-    /// rule changed anything. Rules that exclude each other are taken in the order of this module's description.
-    pub fn clip(&self, observation: &[f32], signals: &[f32], action: &mut [f32]) -> bool {
+    /// Rounds a continuous action in place as the process does, in the axes' units, then limits it.
+    pub fn clip(&self, observation: &[f32], signals: &[f32], action: &mut [f32]) {
         self.round(action);
-        let mut changed = false;
+        self.limit(observation, signals, action);
+    }
+
+    /// Limits a rounded action in place, in the axes' units. Rules that exclude each other are taken in the order of this
+    /// module's description.
+    pub fn limit(&self, observation: &[f32], signals: &[f32], action: &mut [f32]) {
         for (axis, value) in action.iter_mut().enumerate() {
             let (low, high) = self.limits(axis, observation, signals);
-            if low == f32::NEG_INFINITY && high == f32::INFINITY {
-                continue;
+            if low > f32::NEG_INFINITY || high < f32::INFINITY {
+                *value = value.max(low).min(high);
             }
-            let clipped = value.max(low).min(high);
-            changed |= clipped != *value;
-            *value = clipped;
         }
-        changed
     }
 
     /// The limits of an axis in a state.
@@ -343,7 +343,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use setpoint_decision::constraint::Condition as When;
+    use setpoint_decision::constraint::{Condition as When, Subject};
     use setpoint_decision::spec::{Aggregate, Choice};
 
     fn feature(name: &str, scale: f32, offset: f32) -> Feature {
@@ -412,7 +412,22 @@ mod tests {
         assert_eq!(allowed, [false, true, true]);
         set.mask(&[f32::NAN], &[f32::NAN], &mut allowed);
         assert_eq!(allowed, [false, false, true]);
-        assert_eq!(set.needing_signals().collect::<Vec<_>>(), [set.descriptions()[0].as_str()]);
+    }
+
+    #[test]
+    fn a_choice_is_left_if_rules_and_process_allow_it() {
+        let rule = forbid(Subject::Signal("vibration".into()), Some(5.0), None, "push");
+        let (signals, spaces) = ([signal("vibration")], choices(&["push", "wait", "stop"]));
+        let set = ConstraintSet::new(&[rule], &[], &signals, &spaces).unwrap();
+        let allow = |process: &[bool]| {
+            let mut allowed = [false; 3];
+            let nothing_left = set.allow(&[], &[6.0], process, &mut allowed);
+            (nothing_left, allowed)
+        };
+        assert_eq!(allow(&[]), (None, [false, true, true]));
+        assert_eq!(allow(&[true, false, true]), (None, [false, false, true]));
+        assert_eq!(allow(&[true, false, false]), (Some(NothingLeft::Both), [false; 3]));
+        assert_eq!(allow(&[false; 3]), (Some(NothingLeft::Process), [false; 3]));
     }
 
     #[test]
@@ -461,16 +476,20 @@ mod tests {
     fn settings_are_rounded_as_the_process_does_and_stay_within_the_rules() {
         let rules = [clip("wip", 0.5, Some(1.5), Some(6.5))];
         let set = ConstraintSet::new(&rules, &[], &[signal("wip")], &dose(Some(1.0))).unwrap();
-        let clipped = |wip: f32, dose: f32| {
-            let mut action = [dose];
-            let changed = set.clip(&[], &[wip], &mut action);
-            (action[0], changed)
+        let rounded_and_clipped = |wip: f32, dose: f32| {
+            let (mut rounded, mut clipped) = ([dose], [dose]);
+            set.round(&mut rounded);
+            set.clip(&[], &[wip], &mut clipped);
+            let mut limited = rounded;
+            set.limit(&[], &[wip], &mut limited);
+            assert_eq!(limited, clipped, "a limit keeps a rounded setting rounded");
+            (rounded[0], clipped[0])
         };
-        assert_eq!(clipped(0.0, 7.14), (7.0, false));
-        assert_eq!(clipped(0.0, 2.5), (3.0, false));
-        assert_eq!(clipped(1.0, 8.8), (6.0, true));
-        assert_eq!(clipped(1.0, 0.2), (2.0, true));
-        assert_eq!(clipped(1.0, 4.4), (4.0, false));
+        assert_eq!(rounded_and_clipped(0.0, 7.14), (7.0, 7.0));
+        assert_eq!(rounded_and_clipped(0.0, 2.5), (3.0, 3.0));
+        assert_eq!(rounded_and_clipped(1.0, 8.8), (9.0, 6.0));
+        assert_eq!(rounded_and_clipped(1.0, 0.2), (0.0, 2.0));
+        assert_eq!(rounded_and_clipped(1.0, 4.4), (4.0, 4.0));
         let without = ConstraintSet::new(&[], &[], &[], &dose(Some(1.0))).unwrap();
         assert!(without.changes_settings() && without.is_empty());
         assert!(!ConstraintSet::new(&[], &[], &[], &dose(None)).unwrap().changes_settings());

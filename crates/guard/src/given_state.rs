@@ -2,7 +2,7 @@
 //! constraints do not: to them a feature without a value is unknown.
 
 use setpoint_decision::diagnostic::nearest;
-
+use setpoint_decision::project::Scenario;
 use setpoint_policy::manifest::Manifest;
 
 /// A state for a recommendation.
@@ -33,11 +33,15 @@ impl GivenState {
         Self { observation: observation.to_vec(), signals: Vec::new(), given: vec![true; observation.len()] }
     }
 
-    /// The same, and the reference values of the other features count as given, as in a scenario of a project, which is a
-    /// whole state.
-    pub fn completed(mut self) -> Self {
-        self.given.fill(true);
-        self
+    /// The values of a scenario of a project. A scenario is a whole state: the reference values of its other features count
+    /// as given.
+    pub fn of_scenario(manifest: &Manifest, scenario: &Scenario) -> Result<Self, GivenError> {
+        let mut state = Self::at_reference(manifest);
+        for (name, value) in &scenario.values {
+            state.set(manifest, name, *value)?;
+        }
+        state.given.fill(true);
+        Ok(state)
     }
 
     /// Indices of the features without a given value.

@@ -21,7 +21,7 @@ pub struct Recommendation {
     pub drivers: Vec<Driver>,
     /// Constraints that are active in this state and kept by the recommendation, as text.
     pub active_constraints: Vec<String>,
-    /// Those of the active constraints that count as active only because their value is unknown.
+    /// Those of the kept and of the broken constraints that count as active only because their value is unknown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_constraints: Vec<String>,
     /// Constraints that are active and broken by the recommendation, because the constraints before them leave no other.
@@ -109,10 +109,10 @@ pub fn recommend(
     let unknown = || chosen(constraints.unknown(&known, signals).collect());
     let (actions, settings, mut drivers) = match &policy.manifest.action {
         ActionSpace::Discrete { choices } => {
+            let mut possible = vec![true; choices.len()];
+            impossible.iter().for_each(|choice| possible[*choice] = false);
             let mut allowed = vec![true; choices.len()];
-            constraints.mask(&known, signals, &mut allowed);
-            impossible.iter().for_each(|choice| allowed[*choice] = false);
-            if !allowed.contains(&true) {
+            if constraints.allow(&known, signals, &possible, &mut allowed).is_some() {
                 return Err(NoRecommendation::NothingLeft { unknown: unknown() });
             }
             let (actions, drivers) = rank(policy, observation, &allowed);
@@ -198,8 +198,8 @@ fn settings(
     let wanted = at(observation);
     let mut rounded = wanted.clone();
     constraints.round(&mut rounded);
-    let mut values = wanted.clone();
-    constraints.clip(known, signals, &mut values);
+    let mut values = rounded.clone();
+    constraints.limit(known, signals, &mut values);
     let setting = |(index, deviation): (usize, f32)| {
         let axis = &axes[index];
         Setting {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use setpoint_evidence::PlayError;
 use setpoint_files::FileError;
 use setpoint_files::run::RunError;
+use setpoint_guard::given_state::GivenError;
 use setpoint_guard::recommendation::NoRecommendation;
 use setpoint_policy::policy_file::PolicyFileError;
 use setpoint_process::StateError;
@@ -40,6 +41,9 @@ pub enum TrainError {
         /// The newest checkpoint of the run.
         last_good: Option<PathBuf>,
     },
+    /// A scenario of the report sets a value that the policy does not have.
+    #[error(transparent)]
+    Scenario(#[from] GivenError),
     /// A scenario of the report leaves no choice.
     #[error(transparent)]
     Recommendation(#[from] NoRecommendation),

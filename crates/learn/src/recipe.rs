@@ -119,6 +119,11 @@ pub trait LearnerOptions: Written + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Environment steps that a training of `total_steps` takes: more, for an algorithm that learns from complete rollouts.
+    fn steps_taken(&self, total_steps: u64) -> u64 {
+        total_steps
+    }
+
     /// The discount per step; `None` for an algorithm without a discount: a bandit, a clone.
     fn gamma(&self) -> Option<f64> {
         self.collection().map(|collection| collection.gamma)

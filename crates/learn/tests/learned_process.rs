@@ -86,6 +86,22 @@ fn recorded(folder: &Path, episodes: usize) {
     std::fs::write(folder.join("line.csv"), text).unwrap();
 }
 
+/// Empties the first feature of the recorded log in some steps of every episode, counted from 0.
+fn without_first_feature(folder: &Path, is_missing: impl Fn(usize) -> bool) {
+    let file = folder.join("line.csv");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let (mut edited, mut last, mut step) = (format!("{header}\n"), "", 0);
+    for row in rows.lines() {
+        let episode = row.rsplit(',').nth(1).unwrap();
+        step = if episode == last { step + 1 } else { 0 };
+        last = episode;
+        let kept = if is_missing(step) { row.find(',').map_or(row, |comma| &row[comma..]) } else { row };
+        edited += &format!("{kept}\n");
+    }
+    std::fs::write(file, edited).unwrap();
+}
+
 fn trained(problem: &Problem) -> Policy {
     let stop = AtomicBool::new(false);
     let options =
@@ -231,6 +247,14 @@ fn what_is_missing_is_named() {
     recorded(folder.path(), 3);
     let message = refused("log = \"line.csv\"\nlike = \"assembly-line\"\n");
     assert!(message.contains("3 episodes, at least 5"), "{message}");
+    // The pieces of an episode with a hole are one episode.
+    without_first_feature(folder.path(), |step| step == 4);
+    let message = refused("log = \"line.csv\"\nlike = \"assembly-line\"\n");
+    assert!(message.contains("3 episodes, at least 5"), "{message}");
+    recorded(folder.path(), 7);
+    without_first_feature(folder.path(), |step| step == 0);
+    let message = refused("log = \"line.csv\"\nlike = \"assembly-line\"\n");
+    assert!(message.contains("every episode lacks its first row: no start is known"), "{message}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod reward;
 pub mod rows;
 pub mod swapped;
 pub mod units;
+pub mod words;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

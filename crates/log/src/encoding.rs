@@ -210,7 +210,8 @@ pub fn has_single_bytes(mut file: impl Read) -> io::Result<bool> {
             rest = &rest[valid + wrong..];
             has_any |= wrong > 0;
         }
-        begun = if rest.len() < 4 { rest.to_vec() } else { Vec::new() };
+        // The beginning of a character, if any.
+        begun = rest.to_vec();
     }
 }
 

@@ -5,6 +5,8 @@
 //! so that a simulator can play the episode to its end; all its measurements become NaN. Learners and estimators take
 //! [`Log::without_holes`].
 
+use std::collections::HashSet;
+
 use setpoint_decision::data::cleaning::{Age, Missing};
 
 use crate::audit::{Finding, Severity, Times};
@@ -24,11 +26,12 @@ pub struct Columns<'a> {
 
 /// Holds the last values of features and signals within their episode; `ages` are the seconds from the row before.
 pub fn hold(log: &mut Log, columns: &Columns<'_>, age: Age, pauses: &[f64]) {
+    let mut counted = HashSet::new();
     for feature in 0..log.features {
         let held = held_rows(log, age, pauses, |log, row| log.observations[row * log.features + feature]);
         for (row, from) in held {
             log.observations[row * log.features + feature] = log.observations[from * log.features + feature];
-            note_held(log, columns.features[feature], row);
+            note_held(log, &mut counted, columns.features[feature], row);
         }
     }
     for (signal, name) in columns.signals.iter().enumerate() {
@@ -36,12 +39,18 @@ pub fn hold(log: &mut Log, columns: &Columns<'_>, age: Age, pauses: &[f64]) {
         let width = log.signals_per_row;
         for (row, from) in held_rows(log, age, pauses, |log, row| log.signals[row * width + signal]) {
             log.signals[row * width + signal] = log.signals[from * width + signal];
-            note_held(log, name, row);
+            note_held(log, &mut counted, name, row);
         }
     }
 }
 
-fn note_held(log: &mut Log, column: &str, row: usize) {
+/// Cells by their column and row: one column may be a feature and a signal, and each of its cells counts once.
+type Cells<'a> = HashSet<(&'a str, usize)>;
+
+fn note_held<'a>(log: &mut Log, counted: &mut Cells<'a>, column: &'a str, row: usize) {
+    if !counted.insert((column, row)) {
+        return;
+    }
     let line = log.lines[row];
     let holes = log.left_out.of(column, line);
     holes.missing += 1;
@@ -72,8 +81,17 @@ fn held_rows(log: &Log, age: Age, pauses: &[f64], value: impl Fn(&Log, usize) ->
     held
 }
 
-/// A column of the log for the search of holes.
+/// The value of a column in a row; not finite in a hole.
 type Value<'a> = Box<dyn Fn(&Log, usize) -> f64 + 'a>;
+
+/// The purpose of a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Feature,
+    Signal,
+    Reward,
+    Probability,
+}
 
 /// How much of a row is missing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,42 +102,51 @@ enum Hole {
     Row,
 }
 
-/// Leaves out the rows that still have a hole, and counts them. Returns the finding of a log that is refused for them.
-pub fn leave_out(log: &mut Log, columns: &Columns<'_>, missing: Missing) -> Option<Finding> {
-    let mut searched: Vec<(&str, Value<'_>)> = Vec::new();
+/// The columns in which holes are searched.
+fn searched<'a>(columns: &Columns<'a>) -> Vec<(Purpose, &'a str, Value<'a>)> {
+    let mut searched: Vec<(Purpose, &str, Value<'_>)> = Vec::new();
     for (index, name) in columns.features.iter().enumerate() {
-        searched.push((name, Box::new(move |log, row| f64::from(log.observation(row)[index]))));
+        let value = move |log: &Log, row| f64::from(log.observation(row)[index]);
+        searched.push((Purpose::Feature, name, Box::new(value)));
     }
     for (index, name) in columns.signals.iter().enumerate() {
         let Some(name) = name else { continue };
-        searched.push((name, Box::new(move |log, row| f64::from(log.signals(row)[index]))));
+        let value = move |log: &Log, row| f64::from(log.signals(row)[index]);
+        searched.push((Purpose::Signal, name, Box::new(value)));
     }
     if let Some(name) = columns.reward {
         // A learner computes with 32 bits: a reward that they cannot hold is no number to it.
-        searched.push((name, Box::new(|log, row| f64::from(log.rewards[row] as f32))));
+        searched.push((Purpose::Reward, name, Box::new(|log, row| f64::from(log.rewards[row] as f32))));
     }
     if let Some(name) = columns.probability {
-        searched.push((name, Box::new(|log, row| log.probabilities[row])));
+        searched.push((Purpose::Probability, name, Box::new(|log, row| log.probabilities[row])));
     }
+    searched
+}
+
+/// Leaves out the rows that still have a hole, and counts them. Returns the finding of a log that is refused for them.
+pub fn leave_out(log: &mut Log, columns: &Columns<'_>, missing: Missing) -> Option<Finding> {
+    let mut counted = Cells::new();
     let mut holes = vec![Hole::No; log.rows()];
     let mut times = Times::default();
-    for (index, (name, value)) in searched.iter().enumerate() {
+    for (purpose, name, value) in searched(columns) {
         // A column without any number is no column; only a feature cannot be done without.
-        let is_feature = index < columns.features.len();
+        let is_feature = purpose == Purpose::Feature;
         if !is_feature && !(0..log.rows()).any(|row| value(log, row).is_finite()) {
             continue;
         }
-        let last = if is_feature { Vec::new() } else { results_of_last_rows(log, value) };
-        let is_reward = columns.reward == Some(*name);
+        let last = if is_feature { Vec::new() } else { results_of_last_rows(log, &value) };
         let missing: Vec<usize> = (0..log.rows()).filter(|row| !value(log, *row).is_finite()).collect();
         for row in missing {
             let expected = last.binary_search(&row).is_ok();
             // Nobody learns from a row without its reward, but its other values are as good as any.
-            if expected && !is_reward {
+            if expected && purpose != Purpose::Reward {
                 continue;
             }
-            let line = log.lines[row];
-            log.left_out.of(name, line).missing += 1;
+            if counted.insert((name, row)) {
+                let line = log.lines[row];
+                log.left_out.of(name, line).missing += 1;
+            }
             holes[row] = holes[row].max(if expected { Hole::Reward } else { Hole::Row });
         }
     }

@@ -1,7 +1,7 @@
 //! Data from plants: logs of decisions, read, audited and cut into episodes.
 //!
 //! * [`log`] – decisions, episode by episode; the type that all other crates take
-//! * [`mod@read`] – a CSV or Parquet file becomes a log in one pass; start here. [`table`] (delimiter, decimal
+//! * [`mod@read`] – a CSV or Parquet file becomes a log; start here. [`table`] (delimiter, decimal
 //!   comma), [`encoding`], [`time`] – its pieces
 //! * [`mapping`] – the meaning of columns, and a proposal if the project has none
 //! * [`holes`] – rows with missing cells: the one place that leaves them out, or holds the last value

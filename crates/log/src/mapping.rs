@@ -4,7 +4,8 @@ use setpoint_decision::data::{ActionColumns, Data, QualityColumns};
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionSpace, Spec};
 
-use self::headings::{Headings, Named, plain};
+pub(crate) use self::headings::plain;
+use self::headings::{Headings, Named};
 
 mod headings;
 
@@ -192,7 +193,8 @@ pub fn names<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Vec<&'a str> {
     names
 }
 
-fn no_column(what: &str, column: &str, header: &[String]) -> String {
+/// The fault of a column that the log lacks, in a sentence.
+pub(crate) fn no_column(what: &str, column: &str, header: &[String]) -> String {
     match nearest(column, header.iter().map(String::as_str)) {
         Some(near) => format!("the log has no column `{column}` for `{what}`: did you mean `{near}`?"),
         None => {

@@ -1,11 +1,12 @@
-//! A log from a table in a file, in one pass: decisions, cut into episodes, with all findings about them.
+//! A log from a table in a file: decisions, cut into episodes, with all findings about them. A first pass over the cells finds the
+//! forms of numbers and times, a second one reads them.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use csv::ByteRecord;
 use setpoint_decision::data::cleaning::{Cleaning, Missing};
-use setpoint_decision::data::{ActionColumns, Data, QualityColumns, Values};
+use setpoint_decision::data::{ActionColumns, Data, Values};
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Spec};
 
@@ -130,7 +131,7 @@ pub fn read(
         return Err(LogError::of(path, found, "name a column of its own for each in [data]").into());
     }
     check_hold(path, data, &mapping, table.was_long())?;
-    let forms = survey(table.again()?, data, mapping.time)?;
+    let forms = survey(&table, data, mapping.time)?;
     let excluded = Exclusions::new(&data.cleaning.exclude, mapping.time.map(|_| forms.form()))
         .map_err(|found| LogError::of(path, found, "\"rows 12-18\" names lines of the file"))?;
     let mut reader = Reader::new(&table, mapping, data, excluded, spec, &forms);
@@ -177,6 +178,7 @@ fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
     Wanted {
         time: data.and_then(|data| data.time.as_deref()),
         form: data.and_then(|data| data.time_format.as_deref()).map(Form::of),
+        episode: data.and_then(|data| data.episode.as_deref()),
         actions,
         names: names(data, spec),
         results: data
@@ -185,10 +187,7 @@ fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
             .flatten()
             .map(String::as_str)
             .collect(),
-        quality: match data.and_then(|data| data.quality.as_ref()) {
-            Some(QualityColumns::Named(column)) => Some(column),
-            _ => None,
-        },
+        quality: data.and_then(|data| data.quality.as_ref()),
         good_too: data.map_or(&[], |data| &data.quality_good),
         age: data.map_or_else(Default::default, |data| data.cleaning.age),
         holds: data.is_some_and(|data| data.cleaning.missing == Missing::Hold),

@@ -182,9 +182,12 @@ impl Table {
 
     /// The same table before its first row.
     pub fn again(&self) -> Result<Self, LogError> {
-        let Rows::Wide { rows, .. } = &self.rows else { return open(&self.path) };
+        let rows = match &self.rows {
+            Rows::Delimited(rows) => Rows::Delimited(Box::new(rows.again(&self.path)?)),
+            Rows::Parquet(_) => return open(&self.path),
+            Rows::Wide { rows, .. } => Rows::Wide { rows: Arc::clone(rows), next: 0, notes: Vec::new() },
+        };
         let (header, units) = (self.header.clone(), self.units.clone());
-        let rows = Rows::Wide { rows: Arc::clone(rows), next: 0, notes: Vec::new() };
         Ok(Self {
             path: self.path.clone(),
             header,

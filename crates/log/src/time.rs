@@ -38,6 +38,9 @@ impl Default for Form {
     }
 }
 
+/// A timestamp this many seconds from 1970 or further, more than 300,000 years, is none; the calendar's whole numbers hold all
+/// nearer ones.
+const SECONDS_MAX: f64 = 1e13;
 /// Days from 1899-12-30 to 1970-01-01.
 const SERIAL_OF_1970: f64 = 25_569.0;
 
@@ -52,9 +55,14 @@ impl Form {
         }
     }
 
-    /// Reads a text; `None` if it is no time of this form.
+    /// Reads a text; `None` if it is no time of this form, or a timestamp far beyond every calendar.
     pub fn moment(&self, text: &str) -> Option<Moment> {
-        let text = text.trim();
+        let moment = self.written(text.trim())?;
+        (!moment.timestamp || moment.value.abs() < SECONDS_MAX).then_some(moment)
+    }
+
+    /// The moment that a text states, however far away.
+    fn written(&self, text: &str) -> Option<Moment> {
         let local = match self {
             Self::Pattern(pattern) => pattern.local(text)?,
             Self::Serial => {
@@ -161,5 +169,18 @@ mod tests {
         }
         assert_eq!(Form::Any(Order::MonthFirst).moment("2/29/00 12:34:56"), moment("29.2.2000 12:34:56"));
         assert_eq!(Form::of("%d.%m.%Y").moment("2000-02-29"), None);
+    }
+
+    #[test]
+    fn a_timestamp_beyond_every_calendar_is_no_time() {
+        for form in ["serial", "unix", "unix_ms"].map(Form::of) {
+            for text in ["1e300", "-1e300", "1e17"] {
+                assert_eq!(form.moment(text), None, "{form:?} {text}");
+            }
+        }
+        let seconds = |text| Form::Unix(1.0).moment(text).map(|moment| moment.value);
+        assert_eq!([seconds("9999999999999"), seconds("10000000000000")], [Some(9_999_999_999_999.0), None]);
+        // A number that counts steps is no timestamp.
+        assert_eq!(moment("20260301123000").map(|moment| moment.value), Some(20_260_301_123_000.0));
     }
 }

@@ -300,3 +300,22 @@ fn a_bound_is_saturated_and_not_stuck() {
         assert_eq!(finding(&read_rows(&rows, &[]).unwrap(), kind).unwrap().severity, severity, "{value}");
     }
 }
+
+/// A column may be a feature and a signal: each of its holes counts once, whether its row is left out or its value is held.
+#[test]
+fn a_hole_of_a_feature_that_is_a_signal_too_counts_once() {
+    let mut rows = good(3);
+    for row in [5, 6, 40] {
+        rows[row][2].clear();
+    }
+    let shared = "data.signals={ output = \"heat\" }";
+    let counts = |overrides: &[&str]| {
+        let left_out = read_rows(&rows, overrides).unwrap().audit.left_out;
+        let columns: Vec<_> =
+            left_out.columns.iter().map(|holes| (holes.column.clone(), holes.missing, holes.held)).collect();
+        (left_out.rows, columns)
+    };
+    assert_eq!(counts(&[shared]), (3, vec![("heat".to_owned(), 3, 0)]));
+    let held = [shared, "data.missing=hold", "data.hold_rows=1"];
+    assert_eq!(counts(&held), (1, vec![("heat".to_owned(), 3, 2)]));
+}

@@ -230,6 +230,67 @@ fn a_long_table_becomes_a_row_per_decision() {
     is(&rows, 1, &[900.0, 900.0, f32::NAN, f32::NAN]);
 }
 
+#[test]
+fn the_quality_of_a_table_of_tags_is_one_column_that_exists() {
+    let error = |quality| read_text(LONG, &["data.time=TimeStamp", quality]).unwrap_err().to_string();
+    let absent = error("data.quality=Statis");
+    assert!(
+        absent.contains("line 1: the log has no column `Statis` for `quality`: did you mean `Status`?"),
+        "{absent}"
+    );
+    let each = error("data.quality={ level = \"Status\" }");
+    assert!(each.contains("line 1: a table of tags has one column of quality; write quality = "), "{each}");
+}
+
+#[test]
+fn values_of_two_episodes_are_never_in_one_row_of_a_table_of_tags() {
+    // Both lots begin at the same moment, and their lines are mixed.
+    let text = "lot,time,tag,value\nB7,0,pressure,5.5\nA3,0,pressure,2.5\nA3,0,level,700\nA3,0,action,keep\n\
+                B7,0,action,faster\nB7,60,level,800\nB7,60,action,slower\nA3,60,action,keep\n";
+    let reading = good(text, &["data.episode=lot", "data.hold_seconds=90"]);
+    let log = &reading.log;
+    assert_eq!(
+        (log.lines.as_slice(), log.actions.as_slice()),
+        (&[6, 8, 5, 9][..], &[2.0, 0.0, 1.0, 1.0][..])
+    );
+    let rows: Vec<_> = log.episodes.iter().map(|episode| episode.rows.clone()).collect();
+    assert_eq!(rows, [0..2, 2..4]);
+    // The first row of B7 has no level: the 700 belongs to A3. Each lot holds its own pressure.
+    assert!(features(&reading, 1)[0].is_nan(), "{log:?}");
+    assert_eq!(
+        (features(&reading, 0)[1..].to_vec(), features(&reading, 1)[1..].to_vec()),
+        (vec![5.5, 2.5, 2.5], vec![800.0, 700.0, 700.0])
+    );
+    assert!(reading.audit.findings.iter().all(|finding| finding.kind != "repeated-time"));
+}
+
+#[test]
+fn a_row_left_out_after_the_end_of_an_episode_does_not_cut_it() {
+    let text = "time,pressure,level,action,end\n0,4.1,900,keep,0\n1,4.2,901,keep,1\n2,4.3,902\n3,4.4,903,keep,0\n4,4.5\n5,4.6,905,keep,0\n";
+    let log = good(text, &["data.terminated=end"]).log;
+    let ends: Vec<_> =
+        log.episodes.iter().map(|episode| (episode.rows.len(), episode.continued, episode.cut)).collect();
+    assert_eq!(ends, [(2, false, false), (1, true, true), (1, true, false)]);
+    assert_eq!(log.episodes[0].terminated, Some(true));
+    assert_eq!(log.of_one_episode(), [0..1, 1..3]);
+    // The row left out states no lot, so that nothing shows whether it begins one.
+    let lots = "lot,time,pressure,level,action,end\nP,0,4.1,900,keep,0\nP,1,4.2,901,keep,1\n,2,4.3,902,keep,0\nQ,3,4.4,903,keep,0\n,4,4.5,904,keep,0\nQ,5,4.6,905,keep,0\n";
+    let log = good(lots, &["data.terminated=end", "data.episode=lot"]).log;
+    let ends: Vec<_> = log.episodes.iter().map(|episode| (episode.rows.len(), episode.cut)).collect();
+    assert_eq!(ends, [(2, false), (1, true), (1, false)]);
+}
+
+#[test]
+fn times_beyond_every_calendar_are_unreadable() {
+    let text = "time,pressure,level,action\n1e300,4.1,900,keep\n46110.25,4.2,901,keep\n-1e300,4.3,902,keep\n46110.5,4.4,903,keep\n";
+    for format in ["serial", "unix", "unix_ms"] {
+        let reading = good(text, &[&format!("data.time_format={format}")]);
+        let found = finding(&reading, "unreadable-time");
+        assert_eq!((found.line, found.count), (Some(2), 2), "{format}");
+        assert_eq!(reading.log.rows(), 4);
+    }
+}
+
 /// `hold_seconds` has a meaning in a table of tags, and with `missing = "hold"`; elsewhere it would do nothing.
 #[test]
 fn an_age_without_anything_to_hold_is_refused() {

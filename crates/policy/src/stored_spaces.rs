@@ -8,7 +8,7 @@
 #![allow(missing_docs)]
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal, wrong_step};
 
 /// A number of the observation.
 #[derive(Serialize, Deserialize)]
@@ -128,13 +128,22 @@ impl TryFrom<StoredAction> for ActionSpace {
                 Ok(Self::Discrete { choices: choices.into_iter().map(choice).collect() })
             }
             (StoredActionType::Continuous, None, Some(axes)) => {
-                let axis = |stored: StoredAxis| {
-                    let StoredAxis { name, unit, description, low, high, step } = stored;
-                    Axis { name, unit, description, low, high, step }
-                };
-                Ok(Self::Continuous { axes: axes.into_iter().map(axis).collect() })
+                let axes = axes.into_iter().map(Axis::try_from).collect::<Result<_, _>>()?;
+                Ok(Self::Continuous { axes })
             }
             _ => Err("the action's type does not fit its choices or axes".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<StoredAxis> for Axis {
+    type Error = String;
+
+    fn try_from(stored: StoredAxis) -> Result<Self, String> {
+        let StoredAxis { name, unit, description, low, high, step } = stored;
+        match wrong_step(step) {
+            Some(reason) => Err(format!("action `{name}`: {reason}")),
+            None => Ok(Self { name, unit, description, low, high, step }),
         }
     }
 }

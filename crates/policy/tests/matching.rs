@@ -5,6 +5,7 @@ mod sample;
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 use setpoint_policy::Policy;
+use setpoint_policy::stored_spaces::StoredAction;
 
 fn policy(name: &str) -> Policy {
     sample::policies().into_iter().find(|(found, _)| *found == name).unwrap().1
@@ -118,17 +119,35 @@ fn every_difference_is_named() {
 }
 
 #[test]
+fn a_stored_axis_is_rounded_to_a_step_above_0_or_refused() {
+    let read = |step: Option<f32>| {
+        let axis = Axis { step, ..Axis::new("valve", "mm", -4.0, 4.0, "") };
+        ActionSpace::try_from(StoredAction::from(&ActionSpace::Continuous { axes: vec![axis] }))
+    };
+    for step in [0.0, -0.0, -0.25, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        let reason = format!("action `valve`: step is {step}; a step is finite and above 0");
+        assert_eq!(read(Some(step)), Err(reason));
+    }
+    assert!(read(Some(0.25)).is_ok() && read(None).is_ok());
+}
+
+#[test]
 fn a_process_that_no_policy_file_can_hold_is_found() {
     let policy = policy("gaussian");
     let manifest = &policy.manifest;
     let good = spec(&policy);
     assert_eq!(Policy::unstorable(&good, &manifest.constraints), None);
     type Change = fn(&mut Spec);
-    let cases: [(Change, &str); 4] = [
+    let cases: [(Change, &str); 6] = [
         (|spec| spec.observation[1].high = f32::INFINITY, "feature `torque`: high is inf"),
         (|spec| spec.observation[0].scale = f32::NAN, "feature `temperature`: scale is NaN"),
         (|spec| axes(spec)[1].low = f32::NEG_INFINITY, "action `pressure`: low is -inf"),
         (|spec| spec.signals[0].high = f32::INFINITY, "signal `throughput`: high is inf"),
+        (|spec| axes(spec)[0].step = Some(0.0), "action `feed`: step is 0; a step is finite and above 0"),
+        (
+            |spec| axes(spec)[1].step = Some(f32::NAN),
+            "action `pressure`: step is NaN; a step is finite and above 0",
+        ),
     ];
     for (change, words) in cases {
         let mut spec = good.clone();

@@ -22,8 +22,8 @@ use setpoint_learn::error::TrainError;
 use setpoint_learn::metrics::{TrainingEvaluation, read_episodes, read_evaluations};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{StoredSummary, Summary};
-use setpoint_study::many_seeds::{SeedRun, Seeds};
 use setpoint_study::probes::Probed;
+use setpoint_study::seeds::{Seeds, Stored};
 use setpoint_study::validate::{EVIDENCE, Validation};
 
 mod comparison;
@@ -86,10 +86,11 @@ impl Evidence<'_> {
     /// A measurement of the run's policy; `None` if there is none, or if it was measured on another policy.
     fn of_policy<T: DeserializeOwned>(
         &mut self,
+        folder: &RunFolder,
         name: &str,
         policy: Option<&Policy>,
     ) -> Result<Option<T>, FileError> {
-        let path = self.folder.evidence(name);
+        let path = folder.evidence(name);
         let hashes = evidence_file::hashes(&path)?;
         let is_own = policy.is_some_and(|policy| {
             let hash = policy.hash();
@@ -100,17 +101,11 @@ impl Evidence<'_> {
 
     /// The distribution over seeds, if every seed still has the policy that was measured.
     fn of_seeds(&mut self) -> Result<Option<Seeds>, FileError> {
-        let path = self.folder.evidence("seeds");
-        let Some(seeds) = evidence_file::read::<Seeds>(&path)? else { return Ok(None) };
-        let hashes = evidence_file::hashes(&path)?.unwrap_or_default();
-        let is_measured = |run: &SeedRun| {
-            let policy = Policy::load(&self.folder.of_seed(run.seed).policy());
-            policy.is_ok_and(|policy| {
-                let hash = policy.hash();
-                hashes.policies.iter().any(|named| named.hash == hash)
-            })
-        };
-        if seeds.runs.iter().all(is_measured) { Ok(Some(seeds)) } else { Ok(self.leave_out(&path)) }
+        match Seeds::load(self.folder)? {
+            Stored::Absent => Ok(None),
+            Stored::Own(seeds) => Ok(Some(*seeds)),
+            Stored::OfOtherPolicies => Ok(self.leave_out(&self.folder.evidence("seeds"))),
+        }
     }
 
     fn leave_out<T>(&mut self, path: &Path) -> Option<T> {
@@ -123,15 +118,23 @@ impl Evidence<'_> {
 }
 
 impl Report {
-    /// Reads the content of a run folder. For a folder of several seeds it takes the first seed's policy and all curves.
+    /// The seed whose policy stands for a run of several.
+    pub fn median_seed(&self) -> Option<u64> {
+        let headline = &self.problem.decision.project.evaluate.headline;
+        self.seeds.as_ref().map(|seeds| seeds.median(headline).seed)
+    }
+
+    /// Reads the content of a run folder. Of several seeds it takes the curves of all, and the policy of the median seed.
     pub fn load(problem: &Problem, folder: &RunFolder) -> Result<Self, TrainError> {
         let mut evidence = Evidence { folder, foreign: Vec::new() };
         let seeds: Option<Seeds> = evidence.of_seeds()?;
+        let median = seeds.as_ref().map(|seeds| seeds.median(&problem.decision.project.evaluate.headline));
         let members: Vec<RunFolder> = match &seeds {
             None => vec![folder.clone()],
             Some(seeds) => seeds.runs.iter().map(|run| folder.of_seed(run.seed)).collect(),
         };
-        let policy = members.first().and_then(|member| Policy::load(&member.policy()).ok());
+        let shown = median.map_or(folder.clone(), |run| folder.of_seed(run.seed));
+        let policy = Policy::load(&shown.policy()).ok();
         let curves = members
             .iter()
             .filter(|member| member.episodes().is_file())
@@ -141,19 +144,15 @@ impl Report {
             None if folder.metrics().is_file() => read_evaluations(&folder.metrics())?,
             _ => Vec::new(),
         };
-        let evaluation = match &seeds {
-            None => evidence.of_policy("evaluation", policy.as_ref())?,
-            Some(seeds) => seeds.runs.first().map(|run| run.evaluation.clone()),
+        let (evaluation, training) = match median {
+            Some(run) => (Some(run.evaluation.clone()), Some(run.training.clone())),
+            None => (
+                evidence.of_policy(&shown, "evaluation", policy.as_ref())?,
+                StoredSummary::of(folder)?.map(|stored| stored.summary),
+            ),
         };
+        let faults = evidence.of_policy(&shown, "faults", policy.as_ref())?;
         let validation = evidence_file::read(&folder.evidence(EVIDENCE))?;
-        let faults = match &seeds {
-            None => evidence.of_policy("faults", policy.as_ref())?,
-            Some(_) => None,
-        };
-        let training = match &seeds {
-            Some(seeds) => seeds.runs.first().map(|run| run.training.clone()),
-            None => StoredSummary::of(folder)?.map(|stored| stored.summary),
-        };
         let scenarios = policy.as_ref().map_or(Ok(Vec::new()), |policy| ask(problem, policy))?;
         let probabilities = match &policy {
             Some(policy) if policy.manifest.action.is_discrete() => {
@@ -197,14 +196,7 @@ impl Report {
 fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
     let mut answers = Vec::new();
     for scenario in &problem.decision.project.scenarios {
-        let mut state = GivenState::at_reference(&policy.manifest);
-        for (name, value) in &scenario.values {
-            // `bind` has checked names and bounds; a policy of another project was refused before.
-            if state.set(&policy.manifest, name, *value).is_err() {
-                continue;
-            }
-        }
-        let state = state.completed();
+        let state = GivenState::of_scenario(&policy.manifest, scenario)?;
         let recommendation = recommend(policy, &state, &[])?;
         let title = match &scenario.description {
             Some(description) => format!("{}: {description}", scenario.name),

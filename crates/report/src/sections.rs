@@ -117,8 +117,11 @@ pub fn comparison(report: &Report) -> String {
     }
     body += "</ul>\n";
     body += &differences(evaluation, decision);
-    let title = if report.seeds.is_some() { "Before and after, first seed" } else { "Before and after" };
-    section(title, &body)
+    let title = match report.median_seed() {
+        Some(seed) => format!("Before and after, seed {seed} (the median)"),
+        None => "Before and after".to_owned(),
+    };
+    section(&title, &body)
 }
 
 /// The policy against each baseline, the gate's first; empty without baselines.

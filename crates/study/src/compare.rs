@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
-use crate::many_seeds::{Event, Member, SeedRun, SideBySide, train_members};
+use crate::many_seeds::{Event, Member, SideBySide, train_members};
+use crate::seeds::SeedRun;
 use crate::suitability::suitability;
 use setpoint_evidence::Decision;
 use setpoint_evidence::evidence_file::{self, Hashes};
@@ -38,7 +39,7 @@ pub struct Settings {
     pub algorithms: Vec<String>,
     /// Share of the project's steps, in (0, 1].
     pub share: f64,
-    /// Environment steps of each training; a lower bound, since updates are complete.
+    /// Environment steps of each training: the share, rounded up to the complete rollouts of the algorithm with the longest.
     pub steps: u64,
     /// Environment steps of the whole project.
     pub project_steps: u64,
@@ -46,6 +47,13 @@ pub struct Settings {
     pub seed: u64,
     /// Seeds of each algorithm.
     pub seeds: u64,
+}
+
+impl Settings {
+    /// Whether the trainings take more steps than the share, because one of the algorithms learns from complete rollouts.
+    pub fn is_rounded(&self) -> bool {
+        self.steps as f64 > (self.project_steps as f64 * self.share).round().max(1.0)
+    }
 }
 
 /// An algorithm that is not compared, and the reason.
@@ -165,19 +173,23 @@ impl Plan {
         };
         let mut problems: Vec<Problem> = Vec::new();
         let mut left_out = Vec::new();
+        let asked = Self::steps(problem, share);
         for name in names {
-            match Self::problem(problem, name, share) {
+            match Self::problem(problem, name, asked) {
                 Ok(problem) if problems.iter().any(|found| found.options.name() == name) => drop(problem),
                 Ok(problem) => problems.push(problem),
                 Err(refusal) if named.is_empty() => left_out.push(refusal),
                 Err(refusal) => return Err(refusal),
             }
         }
+        // One algorithm that takes more steps than the others would look better than it is.
+        let steps = problems.iter().map(|problem| problem.options.steps_taken(asked)).max().unwrap_or(asked);
+        problems.iter_mut().for_each(|problem| problem.decision.project.train.total_steps = steps);
         let settings = Settings {
             project: problem.decision.project.charter.name.clone(),
             algorithms: problems.iter().map(|problem| problem.options.name().to_owned()).collect(),
             share,
-            steps: Self::steps(problem, share),
+            steps,
             project_steps: problem.decision.project.train.total_steps,
             seed: problem.decision.project.train.seed,
             seeds,
@@ -191,12 +203,12 @@ impl Plan {
 
     /// The project with another algorithm and its share of steps. Removes the conditions that would end a training earlier,
     /// so that all algorithms learn from equally many steps.
-    fn problem(problem: &Problem, name: &str, share: f64) -> Result<Problem, LeftOut> {
+    fn problem(problem: &Problem, name: &str, steps: u64) -> Result<Problem, LeftOut> {
         let refuse = |reason: String| LeftOut { algorithm: name.to_owned(), reason };
         problem.recipes.find(name).map_err(|error| refuse(error.to_string()))?;
         let mut project = problem.decision.project.clone();
         project.train.algorithm = name.to_owned();
-        project.train.total_steps = Self::steps(problem, share);
+        project.train.total_steps = steps;
         project.train.total_episodes = None;
         project.train.target_return = None;
         Decision::new(project, Arc::clone(&problem.decision.factory))
@@ -368,7 +380,8 @@ mod tests {
         let plan = plan("cart-pole", "ppo", &[]).unwrap();
         for problem in &plan.problems {
             let train = &problem.decision.project.train;
-            assert_eq!((train.total_steps, train.total_episodes), (25_000, None));
+            // Two rollouts of PPO, 2 × 8 × 2048, cover a quarter of the steps; the others take as many.
+            assert_eq!((train.total_steps, train.total_episodes), (32_768, None));
         }
         assert_eq!(plan.problems[1].options.collection().unwrap().gamma, 0.5);
         assert_eq!(plan.left_out.len(), 2, "td3 and ddpg");

@@ -1,6 +1,6 @@
 //! Studies: questions that need several trainings, or a training and data.
 //!
-//! * [`many_seeds`] – one training per seed on all cores
+//! * [`many_seeds`] – one training per seed on all cores; [`seeds`] – what they have together
 //! * [`compare`] – several algorithms on one decision, and the choice among them
 //! * [`tune`] – the search for better options, and its proof
 //! * [`probes`] – short trainings that look for ways to exploit the reward
@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod many_seeds;
 pub mod probes;
 pub mod rule_activity;
+pub mod seeds;
 pub mod suitability;
 pub mod tune;
 pub mod validate;

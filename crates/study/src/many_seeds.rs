@@ -3,16 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use serde::{Deserialize, Serialize};
-use setpoint_random::Stream;
-
-use setpoint_decision::evaluate::Headline;
-use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate_unless_stopped};
-use setpoint_evidence::evidence_file::{self, Hashes};
-use setpoint_evidence::gate::{self, Gate};
-use setpoint_evidence::wording::{amount, baseline, ends};
-use setpoint_evidence::{Decision, PlayError};
-use setpoint_files::FileError;
+use setpoint_evidence::PlayError;
+use setpoint_evidence::evaluate::evaluate_unless_stopped;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
@@ -20,109 +12,8 @@ use setpoint_learn::first_policy::same_beginning;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train;
 use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
-use setpoint_statistics::Summary;
 
-/// All seeds of one training: `evidence/seeds.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seeds {
-    /// Each seed, in order.
-    pub runs: Vec<SeedRun>,
-    /// Reward per step over seeds, with one number per seed.
-    pub reward_per_step: Summary,
-    /// Return of an episode over seeds.
-    pub episode_return: Summary,
-    /// Each signal's mean over seeds: name, unit, mean ± sd.
-    pub signals: Vec<SignalOverSeeds>,
-}
-
-impl Seeds {
-    /// Stores the evidence in the run that contains the folders of the seeds.
-    pub fn keep(&self, problem: &Problem, folder: &RunFolder) -> Result<(), FileError> {
-        let mut hashes = Hashes::of(&problem.decision, &problem.resolved())?;
-        for run in &self.runs {
-            let policy = folder.of_seed(run.seed).policy();
-            hashes = hashes.policy_file(&format!("seed-{}", run.seed), &policy)?;
-        }
-        evidence_file::write(&folder.evidence("seeds"), &hashes, self)
-    }
-
-    /// Name, unit and distribution over seeds of the figure of the headline.
-    pub fn measure<'s>(&'s self, decision: &'s Decision) -> (&'s str, &'s str, &'s Summary) {
-        if let Headline::Signal { name, .. } = &decision.project.evaluate.headline
-            && let Some(found) = self.signals.iter().find(|signal| signal.name == *name)
-        {
-            return (name, &found.unit, &found.over_seeds);
-        }
-        ("return", "1", &self.episode_return)
-    }
-
-    /// The figure of the headline of each seed.
-    pub fn values(&self, decision: &Decision) -> Vec<f64> {
-        self.runs.iter().map(|run| figure(&run.evaluation.policy, decision)).collect()
-    }
-
-    /// Policies and gate's baseline in sentences, with the seeds that fail each requirement of the gate.
-    pub fn headline(&self, decision: &Decision) -> String {
-        let (name, unit, found) = self.measure(decision);
-        let mut text = format!(
-            "Over {} seeds, {} has a mean {name} of {} (standard deviation {}, 95\u{a0}% interval of the mean {})",
-            self.runs.len(),
-            decision.project.train.algorithm.to_uppercase(),
-            amount(found.mean, unit),
-            amount(found.sd, unit),
-            ends(found.interval, unit)
-        );
-        let first = self.runs.first().map(|run| &run.evaluation);
-        if let Some(against) = first.and_then(|found| gate::baseline_of(found, decision)) {
-            text += &format!("; {} has {}", baseline(&against.name), amount(figure(against, decision), unit));
-        }
-        text + "." + &self.gates(decision)
-    }
-
-    /// How many seeds pass the gate, and which requirements fail how often; empty without a gate.
-    fn gates(&self, decision: &Decision) -> String {
-        let gates: Vec<Gate> =
-            self.runs.iter().filter_map(|run| gate::gate(&run.evaluation, decision)).collect();
-        if gates.is_empty() {
-            return String::new();
-        }
-        let passed = gates.iter().filter(|gate| gate.passed).count();
-        let mut text = format!(" {passed} of {} seeds pass the gate", gates.len());
-        let mut failed: Vec<(&str, usize)> = Vec::new();
-        for finding in gates.iter().flat_map(|gate| &gate.findings).filter(|finding| !finding.passed) {
-            match failed.iter_mut().find(|(name, _)| *name == finding.name) {
-                Some((_, count)) => *count += 1,
-                None => failed.push((&finding.name, 1)),
-            }
-        }
-        for (index, (name, count)) in failed.iter().enumerate() {
-            text += &format!("{} {name} fails in {count}", if index == 0 { ":" } else { "," });
-        }
-        text + "."
-    }
-}
-
-/// A signal over seeds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SignalOverSeeds {
-    /// Its name.
-    pub name: String,
-    /// Its unit; `%` for shares.
-    pub unit: String,
-    /// Its summary over seeds, with one number per seed.
-    pub over_seeds: Summary,
-}
-
-/// One seed's training and evaluation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SeedRun {
-    /// The seed.
-    pub seed: u64,
-    /// The summary of its training.
-    pub training: train::Summary,
-    /// The evaluation of its policy.
-    pub evaluation: Evaluation,
-}
+use crate::seeds::{SeedRun, Seeds};
 
 /// One of several parallel trainings.
 pub struct Member<'a> {
@@ -194,7 +85,7 @@ pub fn train_seeds(
             None => stopped = true,
         }
     }
-    Ok((!stopped).then(|| summarize(runs)))
+    Ok((!stopped).then(|| Seeds::of(runs)))
 }
 
 /// Trains and evaluates every member, each on one core. The result is `None` for a member that was stopped before its end.
@@ -292,33 +183,4 @@ impl Member<'_> {
             Ok(evaluation) => Ok(Some(SeedRun { seed: self.seed, training: trained.summary, evaluation })),
         }
     }
-}
-
-/// The figure of the headline.
-fn figure(subject: &Subject, decision: &Decision) -> f64 {
-    match &decision.project.evaluate.headline {
-        Headline::Return => subject.episode_return.mean,
-        Headline::Signal { name, .. } => {
-            let found = subject.signals.iter().find(|signal| signal.name == *name);
-            found.map_or(f64::NAN, |signal| signal.mean)
-        }
-    }
-}
-
-fn summarize(runs: Vec<SeedRun>) -> Seeds {
-    let mut random = Stream::new(runs[0].seed, "bootstrap seeds", 0);
-    let mut over = |value: &dyn Fn(&SeedRun) -> f64| {
-        let values: Vec<f64> = runs.iter().map(value).collect();
-        Summary::of(&values, &mut random)
-    };
-    let reward_per_step = over(&|run| run.evaluation.policy.reward_per_step.mean);
-    let episode_return = over(&|run| run.evaluation.policy.episode_return.mean);
-    let signals = (0..runs[0].evaluation.policy.signals.len())
-        .map(|index| SignalOverSeeds {
-            name: runs[0].evaluation.policy.signals[index].name.clone(),
-            unit: runs[0].evaluation.policy.signals[index].unit.clone(),
-            over_seeds: over(&|run| run.evaluation.policy.signals[index].mean),
-        })
-        .collect();
-    Seeds { reward_per_step, episode_return, signals, runs }
 }

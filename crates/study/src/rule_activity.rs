@@ -3,8 +3,8 @@
 //! The bounds of the process decide it, where the value of a rule has bounds; otherwise random play shows it.
 
 use setpoint_decision::charter::Finding;
-use setpoint_decision::constraint::Subject;
 use setpoint_decision::constraint::contradiction::{Activity, activities, bounds_of};
+use setpoint_decision::constraint::{Constraint, Variable};
 use setpoint_decision::spec::{behind_number, is_bounded};
 use setpoint_evidence::Decision;
 use setpoint_evidence::deciders::{RANDOM, baseline};
@@ -18,25 +18,34 @@ const SEED: u64 = 1;
 pub fn rule_activity(decision: &Decision, steps: usize) -> Vec<Finding> {
     let constraints = &decision.project.constraints;
     let spec = decision.spec();
+    let resolve = |rule: &Constraint| rule.when.subject.resolve(&spec.observation, &spec.signals);
+    // The project was read, so each of its rules has a value.
+    let Some(variables) = constraints.iter().map(resolve).collect::<Option<Vec<Variable>>>() else {
+        return Vec::new();
+    };
     let by_bounds = activities(constraints, spec);
-    let is_open =
-        |subject: &Subject| bounds_of(subject, spec).is_some_and(|(low, high)| !is_bounded(low, high));
-    let needs_play = constraints
-        .iter()
-        .zip(&by_bounds)
-        .any(|(constraint, activity)| *activity == Activity::Sometimes && is_open(&constraint.when.subject));
-    let seen = if needs_play { random_play(decision, steps) } else { None };
+    let is_open = |variable: Variable| {
+        let (low, high) = bounds_of(variable, spec);
+        !is_bounded(low, high)
+    };
+    let mut rules = variables.iter().zip(&by_bounds);
+    let needs_play = rules.any(|(variable, activity)| *activity == Activity::Sometimes && is_open(*variable));
+    let seen = if needs_play { random_play(decision, &variables, steps) } else { None };
     let mut findings = Vec::new();
     for (index, (constraint, activity)) in constraints.iter().zip(by_bounds).enumerate() {
-        let subject = &constraint.when.subject;
-        let Some((low, high)) = bounds_of(subject, spec) else { continue };
+        let variable = variables[index];
+        let (low, high) = bounds_of(variable, spec);
         let range = |low: f32, high: f32| {
-            format!("{} goes from {low} to {high}{}", subject.name(), behind_number(unit(decision, subject)))
+            let (name, unit) = match variable {
+                Variable::Feature(index) => (&spec.observation[index].name, &spec.observation[index].unit),
+                Variable::Signal(index) => (&spec.signals[index].name, &spec.signals[index].unit),
+            };
+            format!("{name} goes from {low} to {high}{}", behind_number(unit))
         };
         let message = match (activity, &seen) {
             (Activity::Never, _) => format!("is active in no state: {}", range(low, high)),
             (Activity::Always, _) => format!("is active in every state: {}", range(low, high)),
-            (Activity::Sometimes, Some(Seen { steps, rules })) if is_open(subject) => {
+            (Activity::Sometimes, Some(Seen { steps, rules })) if is_open(variable) => {
                 let Range { active, low, high } = rules[index];
                 match active {
                     0 => format!("was active in none of {steps} random steps, in which {}", range(low, high)),
@@ -56,13 +65,6 @@ pub fn rule_activity(decision: &Decision, steps: usize) -> Vec<Finding> {
     findings
 }
 
-fn unit<'d>(decision: &'d Decision, subject: &Subject) -> &'d str {
-    let spec = decision.spec();
-    let feature = spec.observation.iter().find(|feature| feature.name == subject.name());
-    let signal = spec.signals.iter().find(|signal| signal.name == subject.name());
-    feature.map(|feature| &feature.unit).or(signal.map(|signal| &signal.unit)).map_or("1", String::as_str)
-}
-
 /// The rules in a random play.
 struct Seen {
     /// Steps of all environments.
@@ -78,34 +80,30 @@ struct Range {
     high: f32,
 }
 
-/// `None` if the process fails in it; the checks of the process report that.
-fn random_play(decision: &Decision, steps: usize) -> Option<Seen> {
+/// `None` if the process fails before its first step. If it fails later, the steps before count; the checks of the process
+/// report the failure.
+fn random_play(decision: &Decision, variables: &[Variable], steps: usize) -> Option<Seen> {
     let spec = decision.spec();
     let constraints = decision.constraints();
-    let value = |step: &Step<'_>, subject: &Subject| -> f32 {
-        if let Some(index) = spec.observation.iter().position(|feature| feature.name == subject.name()) {
-            return spec.observation[index].natural(step.state.observation[index]);
-        }
-        let index = spec.signals.iter().position(|signal| signal.name == subject.name());
-        index.map_or(f32::NAN, |index| step.state.signals[index])
+    let value = |step: &Step<'_>, variable: Variable| match variable {
+        Variable::Feature(index) => spec.observation[index].natural(step.state.observation[index]),
+        Variable::Signal(index) => step.state.signals[index],
     };
     let unseen = Range { active: 0, low: f32::INFINITY, high: f32::NEG_INFINITY };
-    let mut seen = Seen { steps: 0, rules: vec![unseen; constraints.len()] };
+    let mut seen = Seen { steps: 0, rules: vec![unseen; variables.len()] };
     let mut decider = baseline(RANDOM, decision, SEED, LANES)?;
     let observe = &mut |step: &Step<'_>| {
         seen.steps += 1;
         let active = constraints.active(step.state.observation, step.state.signals);
-        for ((range, constraint), active) in
-            seen.rules.iter_mut().zip(&decision.project.constraints).zip(active)
-        {
-            let value = value(step, &constraint.when.subject);
+        for ((range, variable), active) in seen.rules.iter_mut().zip(variables).zip(active) {
+            let value = value(step, *variable);
             range.active += u64::from(active);
             (range.low, range.high) = (range.low.min(value), range.high.max(value));
         }
         (step.count as usize) < steps
     };
     let mut player = Player::new(decision, LANES, SEED, "constraints").ok()?;
-    player.play(&mut decider, observe).ok()?;
+    let _ = player.play(&mut decider, observe);
     (seen.steps > 0).then_some(seen)
 }
 
@@ -114,6 +112,14 @@ mod tests {
     use setpoint_decision::Project;
 
     use super::*;
+
+    #[test]
+    fn steps_before_a_failure_of_the_random_play_count() {
+        // The third step of the first environment is the first that an episode may not have.
+        let short = format!("{}[evaluate]\nmax_steps = 3\n", rule("cart_velocity", "above = 800.0"));
+        let found = warnings(&short).join("");
+        assert!(found.contains("was active in none of 17 random steps"), "{found}");
+    }
 
     fn warnings(rules: &str) -> Vec<String> {
         let text = format!("[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1\n{rules}");

@@ -20,7 +20,8 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::tuning::{Range, Ranges};
 use setpoint_random::Stream;
 
-use crate::many_seeds::{Event, Member, SeedRun, SideBySide, begin, train_members};
+use crate::many_seeds::{Event, Member, SideBySide, begin, train_members};
+use crate::seeds::SeedRun;
 use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::returns;
 use setpoint_files::run::{Run, Start};

@@ -13,8 +13,8 @@ use setpoint_evidence::evaluate::Evaluation;
 use setpoint_evidence::evidence_file::{self, FORMAT, Hashes, Named};
 use setpoint_evidence::faults::FaultMatrix;
 use setpoint_study::compare::AlgorithmComparison;
-use setpoint_study::many_seeds::Seeds;
 use setpoint_study::probes::Probed;
+use setpoint_study::seeds::Seeds;
 use setpoint_study::validate::Validation;
 
 fn golden(format: u32, name: &str) -> PathBuf {

@@ -29,7 +29,7 @@ pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<St
     let mut findings = check(&problem, arguments.steps as usize);
     // The reward is probed only after all other checks have passed.
     if arguments.probe && status_of(&findings) == Status::Done {
-        findings.extend(probes(&problem, arguments.probe_steps, &arguments.runs)?);
+        findings.extend(probes(&problem, arguments.probe_steps, arguments.runs.to_write())?);
         if interrupt::STOP.load(Ordering::Relaxed) {
             return Ok(Status::Interrupted);
         }

@@ -1,11 +1,16 @@
 //! `setpoint compare`: several algorithms on one decision, and a recommendation.
 
+mod pace;
+
+use std::time::Instant;
+
 use serde_json::json;
 use setpoint_files::run::{Run, Start};
 use setpoint_learn::train::cores;
 use setpoint_study::compare::{AlgorithmComparison, Plan};
 use setpoint_study::many_seeds::{Event, SideBySide};
 
+use self::pace::{Pace, Training};
 use crate::arguments::Compare;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table, thousands};
@@ -13,7 +18,6 @@ use crate::place::Place;
 use crate::progress::ProgressDisplay;
 use crate::target::problem_to_compare;
 use setpoint_process::Registry;
-use setpoint_terminal::quoted_path;
 
 pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_compare(arguments, registry)?;
@@ -22,13 +26,7 @@ pub fn run(arguments: &Compare, registry: &Registry, output: &Output) -> Result<
     let folder = &run.folder;
     interrupt::listen();
     let Some(comparison) = carry_out(&plan, arguments, &run, output)? else {
-        output.line(format!(
-            "stopped; all results are in {0}. To continue, repeat the command with --run-dir {1} --resume",
-            folder.path.display(),
-            quoted_path(&folder.path)
-        ));
-        output.document("compare", Status::Interrupted, json!({ "run": folder.path }));
-        return Ok(Status::Interrupted);
+        return Ok(interrupt::stopped("compare", folder, output));
     };
     comparison.keep(&plan, folder)?;
     setpoint_report::write_comparison(&comparison, &plan.problems, folder)?;
@@ -50,23 +48,36 @@ fn carry_out(
 ) -> Result<Option<AlgorithmComparison>, Failure> {
     let settings = &plan.settings;
     output.line(format!(
-        "{} on {} steps each ({} % of the project's), {} seed(s)",
+        "{} on {} steps each ({} % of the project's{}), {} seed(s)",
         settings.algorithms.join(", "),
         thousands(settings.steps as f64),
         (100.0 * settings.share * 1e6).round() / 1e6,
+        if settings.is_rounded() { ", in complete rollouts" } else { "" },
         settings.seeds
     ));
     let total = settings.steps * plan.trainings() as u64;
     let mut shown = ProgressDisplay::new(total, &format!("{} trainings", plan.trainings()));
     let mut steps = vec![0; plan.trainings()];
+    let seeds = settings.seeds as usize;
+    let at_once = cores(arguments.threads);
+    let mut pace = Pace::new(&settings.algorithms, seeds, settings.steps, at_once);
+    let mut begun: Vec<Option<Instant>> = vec![None; plan.trainings()];
     let how = SideBySide {
-        at_once: cores(arguments.threads),
+        at_once,
         start: Start::Part(run.marker.identity),
         stop: &interrupt::STOP,
         stops_all: |error| !error.is_divergence(),
     };
     let result = plan.carry_out(run, &how, &mut |event| match event {
         Event::Progress { index, mut progress } => {
+            let training = Training {
+                steps: progress.steps,
+                steps_now: progress.steps.saturating_sub(progress.steps_before),
+                seconds: begun[index].get_or_insert_with(Instant::now).elapsed().as_secs_f64(),
+            };
+            if let Some(line) = pace.note(index / seeds, index % seeds, training) {
+                shown.note(&line);
+            }
             steps[index] = progress.steps;
             progress.steps = steps.iter().sum();
             progress.total_steps = total;
@@ -74,7 +85,7 @@ fn carry_out(
             // The returns of several algorithms in one line would only jump.
             progress.moving_return = None;
             progress.best_return = None;
-            shown.update(&progress);
+            shown.update_with(&progress, &pace.left());
         }
         Event::Finished { index, training, episode_return } => {
             let (algorithm, seed) = plan.member(index);

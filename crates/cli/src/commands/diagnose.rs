@@ -4,16 +4,16 @@ use serde_json::json;
 use setpoint_study::diagnose::{diagnose, read};
 
 use crate::arguments::Diagnose;
-use crate::output::{Failure, Output, Status, wrapped};
-use crate::target::{problem_of, refuse_several_seeds, run_folder};
+use crate::output::{Failure, Output, Status};
+use crate::target::problem_of;
+use crate::target::training::{Training, training};
 use setpoint_process::Registry;
 
 /// Columns of a paragraph.
 const WIDTH: usize = 100;
 
 pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
-    refuse_several_seeds(&folder)?;
+    let Training { folder, seed } = training(&arguments.run, output)?;
     let problem = problem_of(&folder, registry, &[])?;
     let lines = read(&folder)?;
     let Some(symptoms) = diagnose(&problem, &lines) else {
@@ -28,9 +28,7 @@ pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result
     for symptom in &symptoms {
         output.line(format!("\n  ! {}", symptom.name));
         for (title, text) in [("seen", &symptom.evidence), ("try ", &symptom.experiment)] {
-            for (index, part) in wrapped(text, WIDTH).into_iter().enumerate() {
-                output.line(format!("    {}  {part}", if index == 0 { title } else { "    " }));
-            }
+            output.marked(&format!("    {title}  "), text, WIDTH);
         }
     }
     if symptoms.is_empty() {
@@ -39,7 +37,7 @@ pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result
     output.document(
         "diagnose",
         Status::Done,
-        json!({ "run": folder.path, "steps": steps, "symptoms": symptoms }),
+        json!({ "run": folder.path, "seed": seed, "steps": steps, "symptoms": symptoms }),
     );
     Ok(Status::Done)
 }

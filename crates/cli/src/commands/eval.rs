@@ -1,18 +1,19 @@
 //! `setpoint eval`
 
 use serde_json::json;
-use setpoint_edge::evaluation::{Verdict, show};
+use setpoint_edge::evaluation::show;
 use setpoint_evidence::evaluate::evaluate_into;
 
 use crate::arguments::Eval;
 use crate::output::{Failure, Output, Status};
 use crate::screen;
 use crate::source::Source;
-use crate::target::{policy_of, problem_of, run_folder};
+use crate::target::training::{Training, training};
+use crate::target::{policy_of, problem_of};
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
+    let Training { folder, seed } = training(&arguments.run, output)?;
     let problem = problem_of(&folder, registry, &arguments.evaluation.overrides())?;
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
@@ -22,10 +23,10 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let found = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None);
     spinner.finish_and_clear();
     let evaluation = found?;
-    show(&evaluation, &problem.decision, output);
-    let verdict = Verdict::show(&evaluation, &problem.decision, output);
+    let verdict = show(&evaluation, &problem.decision, output);
     let body = json!({
         "run": folder.path,
+        "seed": seed,
         "source": source,
         "headline": verdict.headline,
         "gate": verdict.gate,

@@ -1,5 +1,7 @@
 //! `setpoint faults`
 
+use std::path::Path;
+
 use serde_json::json;
 use setpoint_decision::spec::behind_number;
 use setpoint_evidence::Hashes;
@@ -14,11 +16,12 @@ use crate::arguments::{Faults, RunArguments};
 use crate::output::{Failure, Output, Status, number, table};
 use crate::screen;
 use crate::source::Source;
-use crate::target::{policy_of, problem_of, run_folder};
+use crate::target::training::{Training, training};
+use crate::target::{policy_of, problem_of};
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
+    let Training { folder, seed } = training(&arguments.run, output)?;
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
@@ -29,7 +32,8 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let mut hashes = named(Hashes::default(), &folder, &problem, &policy)?;
     let mut policies = vec![(name_of(&folder), problem.decision.clone(), policy)];
     if let Some(run) = &arguments.against {
-        let against = run_folder(&RunArguments { run: run.clone(), ..arguments.run.clone() })?;
+        let other = RunArguments { run: run.clone(), seed: None, ..arguments.run.clone() };
+        let against = training(&other, output)?.folder;
         let other = problem_of(&against, registry, &[])?;
         let policy = policy_of(&against, &other)?;
         if let Some(reason) = problem.decision.refuses(&policy) {
@@ -71,13 +75,19 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     output.document(
         "faults",
         Status::Done,
-        json!({ "run": folder.path, "source": source, "faults": matrix }),
+        json!({ "run": folder.path, "seed": seed, "source": source, "faults": matrix }),
     );
     Ok(Status::Done)
 }
 
+/// The name of the run; of a seed with the run that it belongs to, because another run has a seed of that number too.
 fn name_of(folder: &RunFolder) -> String {
-    folder.path.file_name().map_or_else(|| "policy".to_owned(), |name| name.to_string_lossy().into_owned())
+    let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = last(&folder.path).unwrap_or_else(|| "policy".to_owned());
+    match folder.path.parent().and_then(last).filter(|_| name.starts_with("seed-")) {
+        Some(run) => format!("{run}/{name}"),
+        None => name,
+    }
 }
 
 fn show(matrix: &FaultMatrix, output: &Output) {

@@ -59,7 +59,10 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .map(|entry| entry.unwrap().path())
+            // A folder holds the parts of the command of its name.
+            .filter(|path| path.is_file())
+            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
             .filter(|name| name != "mod")
             .collect();
         let arguments = Arguments::command();

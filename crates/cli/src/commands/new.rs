@@ -1,5 +1,7 @@
 //! `setpoint new`: a commented project file.
 
+mod training;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -73,7 +75,8 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
 fn template(name: &str, factory: &dyn Factory, keys: &str) -> String {
     let spec = factory.spec();
     let process = process(spec, keys) + &defaults(factory, keys);
-    [charter(name, spec), process, reward(spec), rules(spec), training(), evaluation(spec)].join("\n\n")
+    [charter(name, spec), process, reward(spec), rules(spec), training::training(spec), evaluation(spec)]
+        .join("\n\n")
         + "\n"
 }
 
@@ -161,27 +164,6 @@ fn rules(spec: &Spec) -> String {
         reference = feature.reference,
         description = feature.description,
     )
-}
-
-fn training() -> String {
-    let mut text = r#"[train]
-algorithm   = "ppo"            # `setpoint list algorithms` shows the use of each
-total_steps = 100_000
-seed        = 0
-# target_return = 0.0          # stop once the mean return of 100 episodes reaches this
-# checkpoint_every_updates = 10  # a checkpoint is due after so many updates,
-# checkpoint_every_seconds = 60  # or after the first update that ends so many seconds after the last checkpoint
-# log_every_updates = 1
-
-[train.ppo]                    # names and defaults of Stable-Baselines3"#
-        .to_owned();
-    let defaults = toml::Value::try_from(setpoint_learn::algorithms::ppo::Options::default());
-    if let Ok(toml::Value::Table(defaults)) = defaults {
-        for (key, value) in defaults {
-            text += &format!("\n# {key} = {value}");
-        }
-    }
-    text
 }
 
 fn evaluation(spec: &Spec) -> String {

@@ -11,8 +11,9 @@ use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
 
 use crate::arguments::Ope;
-use crate::output::{Failure, Output, Status, number, table, wrapped};
+use crate::output::{Failure, Output, Status, number, table};
 use crate::preparing::{self, Preparing};
+use crate::target::training::training_of;
 use crate::target::{TRAININGS, newest_of, policy_of};
 use setpoint_process::Registry;
 
@@ -25,7 +26,7 @@ pub fn run(arguments: &Ope, registry: &Registry, output: &Output) -> Result<Stat
     let progress = &mut |preparation| preparing.tell(preparation);
     let log = logs::load(&problem.decision.project, problem.spec(), &arguments.data, progress)?;
     drop(preparing);
-    let judged = Judged::find(arguments, &problem)?;
+    let judged = Judged::find(arguments, &problem, output)?;
     let mut target = match &judged {
         Judged::Policy { policy, .. } => ActionDistribution::of_policy(&problem.decision, policy),
         Judged::Baseline(name) => ActionDistribution::of_baseline(&problem.decision, name)?,
@@ -62,14 +63,15 @@ enum Judged {
 }
 
 impl Judged {
-    fn find(arguments: &Ope, problem: &Problem) -> Result<Self, Failure> {
-        let of_run = |folder: &RunFolder| -> Result<Self, Failure> {
-            let policy = Box::new(policy_of(folder, problem)?);
+    fn find(arguments: &Ope, problem: &Problem, output: &Output) -> Result<Self, Failure> {
+        let of_run = |run: RunFolder| -> Result<Self, Failure> {
+            let folder = training_of(run, arguments.seed, output)?.folder;
+            let policy = Box::new(policy_of(&folder, problem)?);
             Ok(Self::Policy { name: folder.path.display().to_string(), policy })
         };
         match arguments.policy.as_deref() {
-            None => of_run(&newest_of(&arguments.project.project, &arguments.runs, &TRAININGS)?),
-            Some(path) if path.is_dir() => of_run(&RunFolder::at(path)),
+            None => of_run(newest_of(&arguments.project.project, &arguments.runs, &TRAININGS)?),
+            Some(path) if path.is_dir() => of_run(RunFolder::at(path)),
             Some(path) if path.is_file() => {
                 let policy = Policy::load(path)?;
                 match problem.decision.refuses(&policy) {
@@ -132,8 +134,6 @@ fn show(name: &str, report: &Report, output: &Output) {
     for (mark, text) in
         report.refusal.iter().map(|text| ("✗", text)).chain(report.notes.iter().map(|text| ("!", text)))
     {
-        for (index, line) in wrapped(text, WIDTH).into_iter().enumerate() {
-            output.line(format!("{} {line}", if index == 0 { mark } else { " " }));
-        }
+        output.marked(&format!("{mark} "), text, WIDTH);
     }
 }

@@ -6,11 +6,16 @@ use setpoint_learn::problem::Problem;
 
 use crate::arguments;
 use crate::output::{Failure, Output, Status};
+use crate::target::training::training;
 use crate::target::{problem_of, run_folder};
 use setpoint_process::Registry;
 
 pub fn run(arguments: &arguments::Report, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = run_folder(&arguments.run)?;
+    let folder = match arguments.run.seed {
+        Some(_) => training(&arguments.run, output)?.folder,
+        // The report of a run over several seeds shows all of them.
+        None => run_folder(&arguments.run)?,
+    };
     let problem = problem_of(&folder, registry, &[])?;
     write(&problem, &folder, output)?;
     output.document("report", Status::Done, json!({ "run": folder.path, "report": folder.report() }));

@@ -1,7 +1,7 @@
 //! `setpoint run`: check, train, evaluate and report.
 
 use serde_json::json;
-use setpoint_edge::evaluation::{Verdict, show};
+use setpoint_edge::evaluation::show;
 use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_learn::train::Ending;
@@ -18,7 +18,7 @@ use setpoint_process::Registry;
 const CONFORMANCE_STEPS: usize = 500;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let problem = problem_to_train(arguments, registry)?;
+    let problem = problem_to_train(arguments, registry, output)?;
     let findings = check::check(&problem, CONFORMANCE_STEPS);
     check::show(&problem, &findings, output);
     output.line("");
@@ -33,7 +33,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         let run = place.open(&problem, output)?;
         let folder = &run.folder;
         let Some(seeds) = train::seeds(&problem, arguments, &run, output)? else {
-            return Ok(train::interrupted(folder, output));
+            return Ok(interrupt::stopped("train", folder, output));
         };
         report::write(&problem, folder, output)?;
         let body =
@@ -44,18 +44,17 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     let folder = place.folder(&problem, output)?;
     let trained = train::one(&problem, arguments, (&folder, place.start()), output)?;
     if trained.summary.ending == Ending::Interrupted {
-        return Ok(train::interrupted(&folder, output));
+        return Ok(interrupt::stopped("train", &folder, output));
     }
     output.line("");
     let stop = Some(&interrupt::STOP);
     let evaluation =
         match evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder, stop) {
             // A resume does not train again, but evaluates again.
-            Err(PlayError::Interrupted) => return Ok(train::interrupted(&folder, output)),
+            Err(PlayError::Interrupted) => return Ok(interrupt::stopped("train", &folder, output)),
             evaluated => evaluated?,
         };
-    show(&evaluation, &problem.decision, output);
-    let verdict = Verdict::show(&evaluation, &problem.decision, output);
+    let verdict = show(&evaluation, &problem.decision, output);
     let status = verdict.status();
     report::write(&problem, &folder, output)?;
     output.document(

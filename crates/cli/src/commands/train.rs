@@ -8,7 +8,8 @@ use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::offline::agreement::agreement;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Ending, TrainOptions, Trained, cores, train};
-use setpoint_study::many_seeds::{Event, Seeds, train_seeds};
+use setpoint_study::many_seeds::{Event, train_seeds};
+use setpoint_study::seeds::Seeds;
 
 use crate::arguments::Train;
 use crate::interrupt;
@@ -17,16 +18,15 @@ use crate::place::Place;
 use crate::progress::ProgressDisplay;
 use crate::target::problem_to_train;
 use setpoint_process::Registry;
-use setpoint_terminal::quoted_path;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let problem = problem_to_train(arguments, registry)?;
+    let problem = problem_to_train(arguments, registry, output)?;
     let place = Place::of_training(arguments, &problem);
     interrupt::listen();
     if arguments.seeds > 1 {
         let run = place.open(&problem, output)?;
         let Some(seeds) = seeds(&problem, arguments, &run, output)? else {
-            return Ok(interrupted(&run.folder, output));
+            return Ok(interrupt::stopped("train", &run.folder, output));
         };
         output.document("train", Status::Done, json!({ "run": run.folder.path, "seeds": seeds }));
         return Ok(Status::Done);
@@ -34,7 +34,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     let folder = place.folder(&problem, output)?;
     let trained = one(&problem, arguments, (&folder, place.start()), output)?;
     if trained.summary.ending == Ending::Interrupted {
-        return Ok(interrupted(&folder, output));
+        return Ok(interrupt::stopped("train", &folder, output));
     }
     output.document(
         "train",
@@ -185,15 +185,4 @@ fn row(name: &str, unit: &str, summary: &setpoint_statistics::Summary) -> Vec<St
         number(summary.min),
         number(summary.max),
     ]
-}
-
-/// The message after Ctrl-C.
-pub fn interrupted(folder: &RunFolder, output: &Output) -> Status {
-    output.line(format!(
-        "stopped; all results are in {}. To continue, repeat the command with --run-dir {} --resume",
-        folder.path.display(),
-        quoted_path(&folder.path)
-    ));
-    output.document("train", Status::Interrupted, json!({ "run": folder.path }));
-    Status::Interrupted
 }

@@ -16,7 +16,6 @@ use crate::preparing;
 use crate::progress::ProgressDisplay;
 use crate::study_file::StudyFile;
 use setpoint_process::Registry;
-use setpoint_terminal::quoted_path;
 
 /// Trials that the terminal shows.
 const SHOWN: usize = 10;
@@ -48,13 +47,7 @@ pub fn run(arguments: &Tune, registry: &Registry, output: &Output) -> Result<Sta
     let names: Vec<&str> = searched.iter().map(|range| range.option.as_str()).collect();
     output.line(format!("{} trials of {} on {}", plan.trials, problem.options.name(), names.join(", ")));
     let Some((trials, proof)) = carry_out(&plan, tried, &file, output)? else {
-        output.line(format!(
-            "stopped; all results are in {0}. To continue, repeat the command with --run-dir {1} --resume",
-            folder.path.display(),
-            quoted_path(&folder.path)
-        ));
-        output.document("tune", Status::Interrupted, json!({ "run": folder.path }));
-        return Ok(Status::Interrupted);
+        return Ok(interrupt::stopped("tune", folder, output));
     };
     write_search(&problem, &searched, &trials, proof.as_ref(), folder)?;
     show(&problem, &trials, proof.as_ref(), output);

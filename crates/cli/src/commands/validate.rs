@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use setpoint_decision::data;
 use setpoint_evidence::{Hashes, evidence_file, finite};
-use setpoint_files::newest::newest;
 use setpoint_learn::problem::Problem;
 use setpoint_log::audit::{Audit, Severity};
 use setpoint_log::mapping::Unmapped;
@@ -116,7 +115,7 @@ fn store(
         return Ok(Some(path.clone()));
     }
     let project = &problem.decision.project;
-    let found = newest(&arguments.runs, &project.charter.name, Some(&project.folder), &TRAININGS)?;
+    let found = arguments.runs.newest(project, &TRAININGS)?;
     let Some((folder, _)) = found.newest else {
         output.line("the project has no run to keep the evidence with; --output FILE writes it to a file");
         return Ok(None);
@@ -160,14 +159,10 @@ fn show_audit(audit: &Audit, output: &Output) {
         };
         let advice = if finding.accepted { "accepted by `accept` of [data]" } else { &finding.advice };
         let text = format!("{}: {}{rows}; {advice}", finding.kind, finding.sentence);
-        for (index, part) in wrapped(&text, WIDTH).into_iter().enumerate() {
-            output.line(format!("  {} {part}", if index == 0 { mark } else { " " }));
-        }
+        output.marked(&format!("  {mark} "), &text, WIDTH);
     }
     if let Some(left_out) = audit.left_out.sentence(audit.format.row_word()) {
-        for (index, part) in wrapped(&left_out, WIDTH).into_iter().enumerate() {
-            output.line(format!("  {} {part}", if index == 0 { "·" } else { " " }));
-        }
+        output.marked("  · ", &left_out, WIDTH);
     }
     if audit.findings.is_empty() {
         output.line("  ✓ no fault found in the log");
@@ -241,9 +236,7 @@ fn show(found: &Validation, output: &Output) {
     show_steps(found, output);
     for Reason { verdict, sentence } in &found.reasons {
         let mark = if *verdict == Verdict::Inconsistent { "✗" } else { "!" };
-        for (index, part) in wrapped(sentence, WIDTH).into_iter().enumerate() {
-            output.line(format!("  {} {part}", if index == 0 { mark } else { " " }));
-        }
+        output.marked(&format!("  {mark} "), sentence, WIDTH);
     }
     output.line("");
     wrapped(&found.sentence, WIDTH + 4).into_iter().for_each(|part| output.line(part));

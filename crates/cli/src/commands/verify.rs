@@ -7,7 +7,7 @@ use setpoint_process::Registry;
 use setpoint_study::verify::{Tools, Verified, verify};
 
 use crate::arguments::Verify;
-use crate::output::{Failure, Output, Status, wrapped};
+use crate::output::{Failure, Output, Status};
 use crate::preparing;
 use crate::study_file::StudyFile;
 use crate::target::newest_of;
@@ -68,8 +68,6 @@ fn show_findings(verified: &Verified, indent: &str, output: &Output) {
         }
         let advice = finding.advice.as_ref().map_or(String::new(), |advice| format!("; {advice}"));
         let text = format!("{}: {}{advice}", finding.subject, finding.message);
-        for (index, part) in wrapped(&text, WIDTH).into_iter().enumerate() {
-            output.line(format!("{indent}  {} {part}", if index == 0 { mark } else { " " }));
-        }
+        output.marked(&format!("{indent}  {mark} "), &text, WIDTH);
     }
 }

@@ -1,53 +1,120 @@
 //! `setpoint watch`
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use setpoint_files::lock::holder_of;
 use setpoint_files::run_folder::RunFolder;
 
 use crate::arguments::Watch;
 use crate::dashboard::Dashboard;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status};
-use crate::target::problem_of;
+use crate::target::training::{seeds_of, training_of};
+use crate::target::{problem_of, run_folder};
 use setpoint_process::Registry;
 
 /// Time between two updates of the screen.
 const EVERY: Duration = Duration::from_millis(250);
+/// A training that no process holds and that has written nothing for so long has stopped. A shorter silence may be an update, or
+/// a run on a drive whose locks this machine does not see.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let folder = running(arguments)?;
-    let problem = problem_of(&folder, registry, &[])?;
-    let Some(mut dashboard) = Dashboard::new(&problem, &folder) else {
-        return Err(Failure::Message(
-            "`setpoint watch` needs a terminal of at least 72 columns and 24 rows; metrics.jsonl and tensorboard/ in the \
-             run folder contain the same figures"
-                .to_owned(),
-        ));
+    let run = running(arguments)?;
+    let watched = Watched { is_of_seeds: seeds_of(&run)?.is_some(), run };
+    let mut shown = match arguments.run.seed {
+        Some(_) => training_of(watched.run.clone(), arguments.run.seed, output)?.folder,
+        None => watched.shown(output)?,
     };
+    let mut dashboard = dashboard(&shown, registry)?;
     interrupt::listen();
     dashboard.draw();
-    // A summary is written at the end of every training.
-    while !folder.summary().is_file() && !interrupt::STOP.load(Ordering::Relaxed) {
+    while !watched.has_ended() && !watched.has_stopped(&shown) && !interrupt::STOP.load(Ordering::Relaxed) {
         std::thread::sleep(EVERY);
         dashboard.update();
+        if arguments.run.seed.is_some() {
+            if shown.summary().is_file() {
+                break;
+            }
+        } else if watched.is_of_seeds && shown.summary().is_file() {
+            let next = watched.shown(output)?;
+            if next.path != shown.path {
+                dashboard.finish();
+                shown = next;
+                dashboard = self::dashboard(&shown, registry)?;
+            }
+        }
     }
     dashboard.finish();
-    output.line(format!("run folder: {}", folder.path.display()));
-    output.document(
-        "watch",
-        Status::Done,
-        json!({ "run": folder.path, "ended": folder.summary().is_file() }),
-    );
+    if watched.has_stopped(&shown) {
+        output.line("the training has stopped before its end; `setpoint train` with --resume continues it");
+    }
+    output.line(format!("run folder: {}", shown.path.display()));
+    let ended = watched.has_ended() || shown.summary().is_file();
+    output.document("watch", Status::Done, json!({ "run": shown.path, "ended": ended }));
     Ok(Status::Done)
 }
 
-/// A run that has begun or ended; for several seeds the run with the newest log.
+fn dashboard(folder: &RunFolder, registry: &Registry) -> Result<Dashboard, Failure> {
+    let problem = problem_of(folder, registry, &[])?;
+    Dashboard::new(&problem, folder).ok_or_else(|| {
+        Failure::Message(
+            "`setpoint watch` needs a terminal of at least 72 columns and 24 rows; metrics.jsonl and tensorboard/ in the \
+             run folder contain the same figures"
+                .to_owned(),
+        )
+    })
+}
+
+/// A training, or the trainings of several seeds, of which one is shown at a time.
+struct Watched {
+    run: RunFolder,
+    is_of_seeds: bool,
+}
+
+impl Watched {
+    /// A summary is written at the end of every training, and the evidence over seeds after the evaluation of the last one.
+    fn has_ended(&self) -> bool {
+        let last = if self.is_of_seeds { self.run.evidence("seeds") } else { self.run.summary() };
+        last.is_file()
+    }
+
+    /// Whether it was stopped or killed before its end.
+    fn has_stopped(&self, shown: &RunFolder) -> bool {
+        !self.has_ended() && holder_of(&self.run.path).is_none() && silence(shown) > SILENCE_MAX
+    }
+
+    /// The training to show: of several seeds the one that is trained now, or the median when all have ended.
+    fn shown(&self, output: &Output) -> Result<RunFolder, Failure> {
+        if !self.is_of_seeds || self.has_ended() {
+            return Ok(training_of(self.run.clone(), None, output)?.folder);
+        }
+        let seeds = seeds_of(&self.run)?.unwrap_or_default();
+        let begun: Vec<RunFolder> = seeds
+            .into_iter()
+            .map(|seed| self.run.of_seed(seed))
+            .filter(|folder| folder.metrics().is_file())
+            .collect();
+        let running = begun.iter().filter(|folder| !folder.summary().is_file()).min_by_key(|f| silence(f));
+        running.or(begun.last()).cloned().ok_or_else(|| {
+            Failure::Message(format!("no seed of {} has begun to write yet", self.run.path.display()))
+        })
+    }
+}
+
+/// Time since the last line of a training's log.
+fn silence(folder: &RunFolder) -> Duration {
+    let written = std::fs::metadata(folder.metrics()).and_then(|metadata| metadata.modified());
+    written.ok().and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default()
+}
+
+/// A run that has begun or ended.
 fn running(arguments: &Watch) -> Result<RunFolder, Failure> {
     let given = RunFolder::at(&arguments.run.run);
     if given.metrics().is_file() {
         return Ok(given);
     }
-    crate::target::run_folder(&arguments.run)
+    run_folder(&arguments.run)
 }

@@ -8,6 +8,7 @@ use setpoint_terminal::visible_in_line;
 
 use super::run_metrics::RunMetrics;
 use crate::output::{number, thousands};
+use crate::screen::duration;
 
 /// Rows of the return's chart.
 const CHART: usize = 6;
@@ -232,16 +233,6 @@ fn bar_rows(values: &[(&str, f64)], width: usize, show: &dyn Fn(f64) -> String) 
     rows
 }
 
-/// Seconds as text.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if !s.is_finite() || s > 3.6e8 => "–".to_owned(),
-        s if s >= 3600.0 => format!("{:.0} h {:02.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
-        s if s >= 60.0 => format!("{:.0} min {:02.0} s", (s / 60.0).floor(), (s % 60.0).floor()),
-        s => format!("{s:.0} s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use setpoint_decision::Project;
@@ -310,13 +301,5 @@ mod tests {
         assert_eq!(rows.len(), BARS);
         assert!(console::strip_ansi_codes(&rows[0]).contains("11.00"));
         assert!(rows[BARS - 1].contains("and 6 more"));
-    }
-
-    #[test]
-    fn durations_are_words() {
-        let words = [(4.4, "4 s"), (75.0, "1 min 15 s"), (7384.0, "2 h 03 min"), (f64::INFINITY, "–")];
-        for (seconds, expected) in words {
-            assert_eq!(duration(seconds), expected);
-        }
     }
 }

@@ -1,10 +1,13 @@
 //! Constraints that cannot hold together: states of the process in which the active rules leave no action.
 //!
 //! A condition is an interval of one variable, and the spec bounds each variable, so the states in which some rules are
-//! active together are a box. Intervals have a number in common if each two of them do, so everything here is
-//! decided exactly, without a search over states.
+//! active together are a box. Intervals have a number in common if each two of them do, so no states are searched.
+//!
+//! Clips are decided exactly: one clip, or two of them, leave no value. For choices, sets of rules are searched, and the search
+//! has a budget ([`WORK_MAX`]). Rules that need more of it are accepted as if they left a choice in every state. If they
+//! leave none in a state, training, evaluation and `recommend` say so in that state, and take no action there.
 
-use crate::constraint::{Condition, Constraint, Effect, Subject};
+use crate::constraint::{Condition, Constraint, Effect, Variable};
 use crate::spec::{ActionSpace, Axis, Spec, behind_number};
 
 /// Rules that are active together in a state and leave no action there.
@@ -39,7 +42,9 @@ pub enum Activity {
 /// The activity of each rule in the states of a process, in the order of the project file.
 pub fn activities(constraints: &[Constraint], spec: &Spec) -> Vec<Activity> {
     let activity = |constraint: &Constraint| {
-        let Some(variable) = variable(&constraint.when.subject, spec) else { return Activity::Sometimes };
+        let Some(variable) = constraint.when.subject.resolve(&spec.observation, &spec.signals) else {
+            return Activity::Sometimes;
+        };
         let bounds = bounds(variable, spec);
         match conditioned(bounds, &constraint.when) {
             active if active.is_empty() => Activity::Never,
@@ -56,30 +61,23 @@ pub fn contradiction(constraints: &[Constraint], spec: &Spec) -> Option<Contradi
         .iter()
         .enumerate()
         .filter_map(|(index, constraint)| {
-            let variable = variable(&constraint.when.subject, spec)?;
+            let variable = constraint.when.subject.resolve(&spec.observation, &spec.signals)?;
             let active = conditioned(bounds(variable, spec), &constraint.when);
             (!active.is_empty()).then_some(Rule { index, variable, active, effect: &constraint.effect })
         })
         .collect();
     let mut found = match &spec.action {
         ActionSpace::Continuous { axes } => clips(&rules, axes)?,
-        ActionSpace::Discrete { .. } => choices(&rules, &spec.action.names())?,
+        ActionSpace::Discrete { .. } => choices(&rules, &spec.action.names(), WORK_MAX)?,
     };
     found.sort_by_key(|rule| rule.index);
     Some(Contradiction { rules: found.iter().map(|rule| rule.index).collect(), state: state(&found, spec) })
 }
 
-/// The bounds of the value that a rule reads, in its natural unit; `None` if the process has no such value.
-pub fn bounds_of(subject: &Subject, spec: &Spec) -> Option<(f32, f32)> {
-    let Span { low, high } = bounds(variable(subject, spec)?, spec);
-    Some((low, high))
-}
-
-/// The value that a condition reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Variable {
-    Feature(usize),
-    Signal(usize),
+/// The bounds of the value that a rule reads, in its natural unit.
+pub fn bounds_of(variable: Variable, spec: &Spec) -> (f32, f32) {
+    let Span { low, high } = bounds(variable, spec);
+    (low, high)
 }
 
 /// A rule that some state activates.
@@ -118,17 +116,6 @@ impl Span {
         let unit = 10.0_f64.powf((f64::from(width) / 4.0).log10().floor());
         let round = ((f64::from(middle) / unit).round() * unit) as f32;
         if round >= self.low && round <= self.high { round } else { middle.max(self.low).min(self.high) }
-    }
-}
-
-/// The variable of a subject, as the guard resolves it: a signal that has a feature's name is read from the observation.
-fn variable(subject: &Subject, spec: &Spec) -> Option<Variable> {
-    let feature = spec.observation.iter().position(|feature| feature.name == subject.name());
-    let signal = || spec.signals.iter().position(|signal| signal.name == subject.name());
-    match (feature, subject) {
-        (Some(feature), _) => Some(Variable::Feature(feature)),
-        (None, Subject::Signal(_)) => signal().map(Variable::Signal),
-        (None, Subject::Feature(_)) => None,
     }
 }
 
@@ -188,11 +175,12 @@ fn clips<'a>(rules: &[Rule<'a>], axes: &[Axis]) -> Option<Vec<Rule<'a>>> {
     None
 }
 
-/// The search for rules that forbid every choice ends after this number of steps; no project written by people needs as many.
-const SEARCH_MAX: usize = 1_000_000;
+/// The search for rules that forbid every choice ends after this number of comparisons of two rules, which last less than
+/// a second; no project written by people needs as many.
+const WORK_MAX: usize = 100_000_000;
 
-/// Rules that are active together and forbid every choice.
-fn choices<'a>(rules: &[Rule<'a>], names: &[&str]) -> Option<Vec<Rule<'a>>> {
+/// Rules that are active together and forbid every choice, if at most `work` comparisons of two rules find them.
+fn choices<'a>(rules: &[Rule<'a>], names: &[&str], mut work: usize) -> Option<Vec<Rule<'a>>> {
     let forbids = |rule: &Rule<'_>, name: &str| match rule.effect {
         Effect::Forbid(forbidden) => forbidden.iter().any(|forbidden| forbidden == name),
         Effect::Clip { .. } => false,
@@ -205,17 +193,20 @@ fn choices<'a>(rules: &[Rule<'a>], names: &[&str]) -> Option<Vec<Rule<'a>>> {
     if against.is_empty() {
         return None;
     }
-    let (mut chosen, mut steps) = (Vec::new(), SEARCH_MAX);
-    cover(rules, &against, &mut chosen, &mut steps)
+    let mut chosen = Vec::new();
+    cover(rules, &against, &mut chosen, &mut work)
         .then(|| chosen.into_iter().map(|rule| rules[rule]).collect())
 }
 
 /// Extends `chosen`, which are active together, until they forbid every choice; `false` if they cannot.
-fn cover(rules: &[Rule<'_>], against: &[Vec<usize>], chosen: &mut Vec<usize>, steps: &mut usize) -> bool {
-    if *steps == 0 {
+fn cover(rules: &[Rule<'_>], against: &[Vec<usize>], chosen: &mut Vec<usize>, work: &mut usize) -> bool {
+    // Each rule of each choice is compared with each chosen rule.
+    let comparisons = against.iter().map(Vec::len).sum::<usize>().max(1) * (chosen.len() + 1);
+    let Some(left) = work.checked_sub(comparisons) else {
+        *work = 0;
         return false;
-    }
-    *steps -= 1;
+    };
+    *work = left;
     // The choice for which the fewest rules are left comes first, so that a dead end shows early.
     let mut next: Option<Vec<usize>> = None;
     for rules_against in against {
@@ -231,7 +222,7 @@ fn cover(rules: &[Rule<'_>], against: &[Vec<usize>], chosen: &mut Vec<usize>, st
     let Some(next) = next else { return true };
     for rule in next {
         chosen.push(rule);
-        if cover(rules, against, chosen, steps) {
+        if cover(rules, against, chosen, work) {
             return true;
         }
         chosen.pop();
@@ -256,4 +247,21 @@ fn state(rules: &[Rule<'_>], spec: &Spec) -> Vec<(String, f32, String)> {
         (name.clone(), span.example(), unit.clone())
     };
     variables.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_among_choices_ends_with_its_budget() {
+        let forbids = ["open", "shut"].map(|name| Effect::Forbid(vec![name.to_owned()]));
+        let active = Span { low: 0.0, high: 1.0 };
+        let rule =
+            |index: usize| Rule { index, variable: Variable::Signal(0), active, effect: &forbids[index] };
+        let rules = [rule(0), rule(1)];
+        // Two rules, compared with none, one and two chosen rules: 2 + 4 + 6.
+        let found = |work: usize| choices(&rules, &["open", "shut"], work).map(|found| found.len());
+        assert_eq!((found(12), found(11), found(0)), (Some(2), None, None));
+    }
 }

@@ -51,7 +51,11 @@ pub fn fit(spec: &Spec, like: &Spec, log: &Log, progress: OnProgress<'_>) -> Res
     let layout = Layout::of(spec);
     let (seen, unseen) = split(log);
     if unseen.is_empty() {
-        return Err(format!("it has {} episodes, at least {HELD_OUT} are needed", log.episodes.len()));
+        let episodes = log.of_one_episode().len();
+        return Err(format!("it has {episodes} episodes, at least {HELD_OUT} are needed"));
+    }
+    if log.episodes.iter().all(|episode| episode.continued) {
+        return Err("every episode lacks its first row: no start is known".to_owned());
     }
     // Indices of the measured signals in the log.
     let measured: Vec<usize> = layout

@@ -1,6 +1,7 @@
 //! One column of numbers, checked during the reading: missing values, text, values out of range, stuck values.
 
 use super::expected::Expected;
+use super::words::Words;
 use super::{Finding, Severity, Times, shown, units};
 use crate::table::cell::{Cell, cell};
 use crate::table::marks::Marks;
@@ -13,8 +14,6 @@ pub const MISSING_SHARE: f64 = 0.05;
 const STUCK_ROWS: u64 = 25;
 /// A run this many times longer than 99 of 100 runs of its column is not chance.
 const STUCK_FACTOR: u64 = 4;
-/// Greatest number of words for missing values that a finding counts.
-const WORDS: usize = 8;
 /// With fewer rows outside of the longest run, a log does not show whether the column changes in most rows.
 const OUTSIDE_MIN: u64 = 100;
 /// A column with this many values or fewer is a count or a place, which may stay for long.
@@ -57,6 +56,11 @@ impl Sample {
     }
 }
 
+/// The greatest rounding error of a number with so many decimals; 0 if no rounding is known.
+fn rounding(decimals: u32) -> f64 {
+    if decimals <= 9 { 0.5 * 0.1_f64.powi(decimals as i32) } else { 0.0 }
+}
+
 /// A column and its statistics.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -76,9 +80,8 @@ pub struct Column {
     pub numbers: u64,
     marks: Marks,
     missing: Times,
-    /// Empty cells, and cells with each word for a missing value.
-    empty: u64,
-    words: Vec<(String, u64)>,
+    /// Words for missing values.
+    words: Words,
     not_finite: Times,
     text: Times,
     example: String,
@@ -115,8 +118,7 @@ impl Column {
             numbers: 0,
             marks,
             missing: Times::default(),
-            empty: 0,
-            words: Vec::new(),
+            words: Words::default(),
             not_finite: Times::default(),
             text: Times::default(),
             example: String::new(),
@@ -146,7 +148,7 @@ impl Column {
             }
             Cell::Missing => {
                 self.missing.note(line);
-                self.word(text.trim());
+                self.words.take(text.trim());
             }
             Cell::NotFinite => self.not_finite.note(line),
             Cell::Text => {
@@ -159,27 +161,9 @@ impl Column {
         f64::NAN
     }
 
-    /// Counts a word for a missing value.
-    fn word(&mut self, word: &str) {
-        let room = self.words.len() < WORDS;
-        match self.words.iter_mut().find(|(known, _)| known == word) {
-            _ if word.is_empty() => self.empty += 1,
-            Some((_, count)) => *count += 1,
-            None if room => self.words.push((word.chars().take(40).collect(), 1)),
-            None => {}
-        }
-    }
-
-    /// The words for missing values, with the most frequent first; empty if all of these cells are empty.
+    /// The words for missing values, as the end of a sentence; nothing if all of these cells are empty.
     fn words(&self) -> String {
-        let mut words = self.words.clone();
-        words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let mut words: Vec<String> =
-            words.iter().map(|(word, count)| format!("{count} × \"{word}\"")).collect();
-        if self.empty > 0 && !words.is_empty() {
-            words.push(format!("{} × empty", self.empty));
-        }
-        if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }
+        if self.words.are_empty() { String::new() } else { format!(": {}", self.words.text()) }
     }
 
     fn number(&mut self, value: f64, decimals: u32, line: u64) {
@@ -189,9 +173,8 @@ impl Column {
         if self.different.len() <= COARSE_MAX && !self.different.contains(&value) {
             self.different.push(value);
         }
-        let rounding = if decimals <= 9 { 0.5 * 0.1_f64.powi(decimals as i32) } else { 0.0 };
         let beyond = self.expected.range.is_some_and(|(low, high)| {
-            let slack = rounding + 1e-3 * (high - low);
+            let slack = rounding(decimals) + 1e-3 * (high - low);
             value < low - slack || value > high + slack
         });
         if beyond {
@@ -348,9 +331,8 @@ impl Column {
 
     /// Whether a value is the least or the greatest of the range.
     fn at_its_bound(&self, value: f64) -> bool {
-        let rounding = if self.decimals <= 9 { 0.5 * 0.1_f64.powi(self.decimals as i32) } else { 0.0 };
         self.expected.range.is_some_and(|(low, high)| {
-            let slack = rounding + 1e-6 * (high - low);
+            let slack = rounding(self.decimals) + 1e-6 * (high - low);
             value <= low + slack || value >= high - slack
         })
     }

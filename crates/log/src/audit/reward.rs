@@ -1,5 +1,7 @@
 //! Whether the logged reward follows from the project's weights and the logged signals.
 
+use std::ops::Range;
+
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::Spec;
 
@@ -81,6 +83,11 @@ fn rounding(reward: &Reward, spec: &Spec, resolution: &Resolution) -> f64 {
     0.5 * resolution.reward + reward.terms.iter().filter_map(of_term).sum::<f64>()
 }
 
+/// The row `lag` rows after a row, if it is one of the episode's `rows`.
+fn at(row: usize, lag: i64, rows: &Range<usize>) -> Option<usize> {
+    usize::try_from(row as i64 + lag).ok().filter(|row| rows.contains(row))
+}
+
 /// Compares the reward that is logged `lag` rows after each row; `None` if fewer than two rows have both, or if their figures
 /// are no finite numbers.
 fn compare(log: &Log, computed: &[f64], lag: i64, rounding: f64) -> Option<(RewardCheck, Times)> {
@@ -88,8 +95,7 @@ fn compare(log: &Log, computed: &[f64], lag: i64, rounding: f64) -> Option<(Rewa
     let (mut sum, mut squares, mut errors, mut error_squares, mut error_max) = (0.0, 0.0, 0.0, 0.0, 0.0_f64);
     for episode in &log.episodes {
         for row in episode.rows.clone() {
-            let from = usize::try_from(row as i64 + lag).ok().filter(|from| episode.rows.contains(from));
-            let logged = from.map_or(f64::NAN, |from| log.rewards[from]);
+            let logged = at(row, lag, &episode.rows).map_or(f64::NAN, |from| log.rewards[from]);
             let error = (computed[row] - logged).abs();
             if !error.is_finite() {
                 continue;
@@ -151,8 +157,7 @@ pub fn shift(log: &mut Log, lag: i64) {
     log.rewards = vec![f64::NAN; logged.len()];
     for episode in &log.episodes {
         for row in episode.rows.clone() {
-            let from = usize::try_from(row as i64 + lag).ok().filter(|from| episode.rows.contains(from));
-            if let Some(from) = from {
+            if let Some(from) = at(row, lag, &episode.rows) {
                 log.rewards[row] = logged[from];
             }
         }

@@ -119,7 +119,7 @@ fn same_unit(unit: &str, written: &str) -> bool {
 }
 
 /// Letters and digits alone, in lower case.
-pub(super) fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

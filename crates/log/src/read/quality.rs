@@ -2,6 +2,7 @@
 
 use csv::ByteRecord;
 
+use crate::audit::words::Words;
 use crate::audit::{Finding, Severity, Times};
 use crate::table::quality::is_good;
 
@@ -10,7 +11,7 @@ pub(super) struct Quality {
     columns: Vec<usize>,
     good_too: Vec<String>,
     bad: Times,
-    words: Vec<(String, u64)>,
+    words: Words,
     unknown: Times,
     unknown_word: String,
     column: usize,
@@ -22,7 +23,7 @@ impl Quality {
             columns: columns.to_vec(),
             good_too: good_too.to_vec(),
             bad: Times::default(),
-            words: Vec::new(),
+            words: Words::default(),
             unknown: Times::default(),
             unknown_word: String::new(),
             column: 0,
@@ -37,7 +38,7 @@ impl Quality {
                 Some(true) => continue,
                 Some(false) => {
                     self.bad.note(line);
-                    count(&mut self.words, word(*column));
+                    self.words.take(word(*column));
                 }
                 None => {
                     if self.unknown.count == 0 {
@@ -53,10 +54,6 @@ impl Quality {
     }
 
     pub(super) fn findings(&self, header: &[String]) -> Vec<Finding> {
-        let mut words = self.words.clone();
-        words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let words: Vec<String> =
-            words.iter().take(8).map(|(word, count)| format!("{count} × \"{word}\"")).collect();
         let mut findings = Vec::new();
         findings.extend(self.unknown.finding(
             Severity::Error,
@@ -69,16 +66,9 @@ impl Quality {
             Severity::Note,
             "bad-quality",
             None,
-            format!("rows of bad quality are left out, and episodes are cut there: {}", words.join(", ")),
+            format!("rows of bad quality are left out, and episodes are cut there: {}", self.words.text()),
             "nothing, if that is right; quality_good in [data] names words that are good",
         ));
         findings
-    }
-}
-
-fn count(words: &mut Vec<(String, u64)>, word: &str) {
-    match words.iter_mut().find(|(known, _)| known == word) {
-        Some((_, count)) => *count += 1,
-        None => words.push((word.chars().take(40).collect(), 1)),
     }
 }

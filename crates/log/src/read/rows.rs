@@ -30,9 +30,11 @@ impl Reader<'_> {
         Some(true)
     }
 
-    /// Leaves out a row: its episode ends before it, and what follows is a piece of the same episode.
+    /// Leaves out a row: its episode ends before it, and what follows is a piece of the same episode. An episode that the process
+    /// ended is whole: the row is of the next one.
     pub(super) fn leave_out(&mut self, begins: bool) {
-        if let Some(episode) = self.log.episodes.last_mut().filter(|_| !begins) {
+        let is_whole = |episode: &LoggedEpisode| begins || episode.terminated == Some(true);
+        if let Some(episode) = self.log.episodes.last_mut().filter(|episode| !is_whole(episode)) {
             episode.cut = true;
         }
         self.broken = true;

@@ -19,9 +19,29 @@ pub(super) struct Survey {
     given: Option<Form>,
 }
 
-/// Reads all rows of a table; `time` is the column of time.
-pub(super) fn survey(mut table: Table, data: &Data, time: Option<usize>) -> Result<Survey, LogError> {
-    let mut columns = vec![Evidence::default(); table.header.len()];
+/// Reads the rows of a table again, if [data] leaves a form open; `time` is the column of time.
+pub(super) fn survey(table: &Table, data: &Data, time: Option<usize>) -> Result<Survey, LogError> {
+    let given = data.time_format.as_deref().map(Form::of);
+    let open_time = time.filter(|_| given.is_none());
+    let marks = data.decimal.map(|mark| vec![Marks::of_decimal(mark); table.header.len()]);
+    let (columns, times) = match (&marks, open_time) {
+        (Some(_), None) => Default::default(),
+        _ => cells(table.again()?, marks.is_none(), open_time)?,
+    };
+    let decided = match marks {
+        Some(marks) => Decided { marks, ..Decided::default() },
+        None => decide(&columns),
+    };
+    Ok(Survey { decided, time: open_time.map(|_| times.recognise()), given })
+}
+
+/// What the cells of all columns say about the marks, if these are open, and what the times of a column say.
+fn cells(
+    mut table: Table,
+    marks_are_open: bool,
+    time: Option<usize>,
+) -> Result<(Vec<Evidence>, Cells), LogError> {
+    let mut columns = vec![Evidence::default(); if marks_are_open { table.header.len() } else { 0 }];
     let mut times = Cells::default();
     let mut record = ByteRecord::new();
     while table.next(&mut record)? {
@@ -35,12 +55,7 @@ pub(super) fn survey(mut table: Table, data: &Data, time: Option<usize>) -> Resu
             times.take(text(cell), line);
         }
     }
-    let decided = match data.decimal {
-        Some(mark) => Decided { marks: vec![Marks::of_decimal(mark); columns.len()], ..Decided::default() },
-        None => decide(&columns),
-    };
-    let given = data.time_format.as_deref().map(Form::of);
-    Ok(Survey { decided, time: time.filter(|_| given.is_none()).map(|_| times.recognise()), given })
+    Ok((columns, times))
 }
 
 impl Survey {

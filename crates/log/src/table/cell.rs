@@ -1,6 +1,6 @@
 //! The content of one cell of a table: a number, empty, a word for a missing value, or other text.
 
-use super::marks::{Marks, Meaning, plain};
+use super::marks::{Marks, Meaning, plain, pointed};
 use super::status::is_status;
 
 /// A cell of a column of numbers.
@@ -47,7 +47,11 @@ fn number(text: &str, marks: Marks) -> Option<Cell> {
     if marks.point == Meaning::Decimal
         && let Some(decimals) = pointed(text)
     {
-        return Some(Cell::Number { value: text.parse().ok()?, decimals, comma: false });
+        let value: f64 = text.parse().ok()?;
+        return Some(match value.is_finite() {
+            true => Cell::Number { value, decimals, comma: false },
+            false => Cell::NotFinite,
+        });
     }
     let written = plain(text, marks)?;
     let is_part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
@@ -63,20 +67,6 @@ fn number(text: &str, marks: Marks) -> Option<Cell> {
     // 1e-3 is not rounded to whole numbers.
     let decimals = if mantissa.len() == written.text.len() { decimals } else { u32::MAX };
     Some(Cell::Number { value, decimals, comma: written.comma })
-}
-
-/// The decimals of digits with at most a minus and a point, which most cells of a log are.
-fn pointed(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
-    let mut point = None;
-    for (index, byte) in digits.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => {}
-            b'.' if point.is_none() => point = Some(index),
-            _ => return None,
-        }
-    }
-    Some(point.map_or(0, |point| (digits.len() - point - 1) as u32))
 }
 
 /// Reads a cell with true or false.
@@ -126,6 +116,12 @@ mod tests {
             ("e", Cell::Text),
         ] {
             assert_eq!(cell(text, Marks::default()), expected, "{text}");
+        }
+        // Digits alone may be beyond the greatest number too.
+        for (text, marks) in
+            [("9".repeat(400), Marks::default()), (format!("-{}.5", "8".repeat(330)), Marks::of_decimal('.'))]
+        {
+            assert_eq!(cell(&text, marks), Cell::NotFinite, "{text}");
         }
         assert_eq!([boolean("True"), boolean("0"), boolean("maybe")], [Some(true), Some(false), None]);
     }

@@ -98,30 +98,42 @@ fn recognise(path: &Path, file: &mut File) -> Result<(Layout, Encoding), LogErro
 /// The rows of a file.
 pub(super) fn open(path: &Path, mut file: File) -> Result<Rows, LogError> {
     let (layout, encoding) = recognise(path, &mut file)?;
-    let decoded = Text::new(BufReader::with_capacity(1 << 18, file), encoding);
-    let reader = ReaderBuilder::new()
-        .delimiter(layout.delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(1 << 18)
-        .from_reader(Lines::new(decoded, layout.delimiter));
-    let width = layout.header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
-    Ok(Rows {
-        reader,
-        layout,
-        encoding,
-        width,
-        waiting: VecDeque::new(),
-        released: false,
-        empty: Seen::default(),
-        comments: Seen::default(),
-        headers: Seen::default(),
-        spare: Seen::default(),
-        footer: Seen::default(),
-    })
+    Ok(Rows::new(file, layout, encoding))
 }
 
 impl Rows {
+    /// From the beginning of a file.
+    fn new(file: File, layout: Layout, encoding: Encoding) -> Self {
+        let decoded = Text::new(BufReader::with_capacity(1 << 18, file), encoding);
+        let reader = ReaderBuilder::new()
+            .delimiter(layout.delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(1 << 18)
+            .from_reader(Lines::new(decoded, layout.delimiter));
+        let width = layout.header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+        Self {
+            reader,
+            layout,
+            encoding,
+            width,
+            waiting: VecDeque::new(),
+            released: false,
+            empty: Seen::default(),
+            comments: Seen::default(),
+            headers: Seen::default(),
+            spare: Seen::default(),
+            footer: Seen::default(),
+        }
+    }
+
+    /// The same rows before the first one; the layout and the encoding are known.
+    pub(super) fn again(&self, path: &Path) -> Result<Self, LogError> {
+        let file = File::open(path)
+            .map_err(|error| LogError::of(path, format!("it cannot be read: {error}"), NAME_A_FILE))?;
+        Ok(Self::new(file, self.layout.clone(), self.encoding))
+    }
+
     /// The names of columns.
     pub(super) fn header(&self) -> Vec<String> {
         self.layout.header[..self.width].to_vec()

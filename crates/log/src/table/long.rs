@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use csv::{ByteRecord, Position};
+use setpoint_decision::data::QualityColumns;
 use setpoint_decision::data::cleaning::Age;
 
 use super::cell::{Cell, cell};
 use super::marks::Marks;
 use super::quality::is_good;
 use super::{Note, Rows, Table, line};
+use crate::audit::Times;
 use crate::error::LogError;
+use crate::mapping::{no_column, plain};
 use crate::time::Form;
 use crate::time::recognise::Cells;
 
@@ -78,6 +81,8 @@ pub struct Wanted<'a> {
     pub time: Option<&'a str>,
     /// The form of times, if the project states it.
     pub form: Option<Form>,
+    /// The column of episodes: values of two episodes are never in one row, and none is held from one to the next.
+    pub episode: Option<&'a str>,
     /// The tags of the action: a row of the wide table is a time at which they have a value.
     pub actions: Vec<&'a str>,
     /// All other names that the project uses: tags, or columns next to the tags such as an episode.
@@ -85,7 +90,7 @@ pub struct Wanted<'a> {
     /// The tags of reward, probability and end, which belong to one decision: they are never held.
     pub results: Vec<&'a str>,
     /// The column of quality, and words that are good too.
-    pub quality: Option<&'a str>,
+    pub quality: Option<&'a QualityColumns>,
     /// See `quality`.
     pub good_too: &'a [String],
     /// Greatest age of a tag's last value; without seconds, only values at the time itself are used.
@@ -95,11 +100,26 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    fn tag(&self, name: String) -> Tag {
+        let is_action = self.actions.contains(&name.as_str());
+        let is_used = is_action || self.names.contains(&name.as_str());
+        let is_result = self.results.contains(&name.as_str());
+        Tag { name, is_action, is_used, is_result }
+    }
+
     /// Whether a tag's value of this age is used.
-    fn is_young(&self, tag: &str, seconds: f64, rows: usize) -> bool {
-        let most = if self.results.contains(&tag) { 0.0 } else { self.age.seconds.unwrap_or(0.0) };
+    fn is_young(&self, tag: &Tag, seconds: f64, rows: usize) -> bool {
+        let most = if tag.is_result { 0.0 } else { self.age.seconds.unwrap_or(0.0) };
         seconds <= most && self.age.rows.is_none_or(|most| rows as u64 <= most)
     }
+}
+
+/// A tag, and whether the project uses it, as an action or as a result of one decision.
+struct Tag {
+    name: String,
+    is_action: bool,
+    is_used: bool,
+    is_result: bool,
 }
 
 /// The columns of a long table, by index.
@@ -107,13 +127,10 @@ struct Columns {
     time: usize,
     tag: usize,
     value: usize,
+    episode: Option<usize>,
     quality: Option<usize>,
     /// Columns that the project uses under their own names.
     others: Vec<usize>,
-}
-
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 impl Columns {
@@ -132,16 +149,39 @@ impl Columns {
         if is_wide || is_same {
             return None;
         }
-        let quality = wanted.quality.and_then(place);
-        let others = wanted.names.iter().filter_map(|name| place(name)).filter(|index| !own.contains(index));
-        let mut others: Vec<usize> = others.collect();
+        let is_other = |index: &usize| !own.contains(index);
+        let mut others: Vec<usize> =
+            wanted.names.iter().filter_map(|name| place(name)).filter(is_other).collect();
+        others.sort_unstable();
         others.dedup();
-        Some(Self { time, tag, value, quality, others })
+        let episode = wanted.episode.and_then(place).filter(is_other);
+        Some(Self { time, tag, value, episode, quality: None, others })
+    }
+
+    /// With the column of quality, if the project names one.
+    fn with_quality(self, table: &Table, wanted: &Wanted<'_>) -> Result<Self, LogError> {
+        let quality = match wanted.quality {
+            None => return Ok(self),
+            Some(QualityColumns::Named(column)) => column,
+            Some(QualityColumns::Each(_)) => {
+                let found = "a table of tags has one column of quality".to_owned();
+                return Err(table.refuse_header(found, "write quality = \"…\", its name, in [data]"));
+            }
+        };
+        match table.header.iter().position(|name| name == quality) {
+            Some(index) => Ok(Self { quality: Some(index), ..self }),
+            None => {
+                let found = no_column("quality", quality, &table.header);
+                Err(table.refuse_header(found, "name the column of quality in [data]"))
+            }
+        }
     }
 }
 
 /// A cell of the wide table.
 struct Entry {
+    /// Episodes in the order of their first line; 0 without a column of episodes.
+    episode: usize,
     moment: f64,
     line: u64,
     tag: usize,
@@ -157,23 +197,17 @@ struct Counts {
     other_times: u64,
     held: u64,
     absent: u64,
-    /// Values of bad and of unknown quality, times that are no times, tags twice at a time; with their first lines.
-    bad: [u64; 2],
-    unknown: [u64; 2],
-    unreadable: [u64; 2],
-    twice: [u64; 2],
-}
-
-fn note(count: &mut [u64; 2], line: u64) {
-    if count[0] == 0 {
-        count[1] = line;
-    }
-    count[0] += 1;
+    /// Values of bad and of unknown quality, times that are no times, tags twice at a time.
+    bad: Times,
+    unknown: Times,
+    unreadable: Times,
+    twice: Times,
 }
 
 /// Makes a long table wide; a wide table stays as it is.
 pub fn widen(mut table: Table, wanted: &Wanted<'_>) -> Result<Table, LogError> {
     let Some(columns) = Columns::of(&table.header, wanted) else { return Ok(table) };
+    let columns = columns.with_quality(&table, wanted)?;
     let mut counts = Counts::default();
     let (tags, mut entries, cells) = entries(&mut table, &columns, wanted, &mut counts)?;
     let form = wanted.form.clone().unwrap_or_else(|| cells.recognise().form);
@@ -183,21 +217,39 @@ pub fn widen(mut table: Table, wanted: &Wanted<'_>) -> Result<Table, LogError> {
             true
         }
         None => {
-            note(&mut counts.unreadable, entry.line);
+            counts.unreadable.note(entry.line);
             false
         }
     });
     // A stable sort: of two values of a tag at a time, the later line counts.
-    entries.sort_by(|a, b| a.moment.total_cmp(&b.moment));
-    let rows = rows(&entries, &tags, wanted, columns.others.len(), &mut counts);
+    entries.sort_by(|a, b| a.episode.cmp(&b.episode).then(a.moment.total_cmp(&b.moment)));
+    let rows = rows(&entries, &tags, wanted, &mut counts);
     let mut notes = table.notes();
-    notes.extend(counts.notes(&table, wanted, &tags));
+    notes.extend(counts.notes(&table, wanted, tags.len()));
     let header = std::iter::once(table.header[columns.time].clone())
         .chain(columns.others.iter().map(|index| table.header[*index].clone()))
-        .chain(tags);
+        .chain(tags.into_iter().map(|tag| tag.name));
     let header: Vec<String> = header.collect();
     let units = vec![String::new(); header.len()];
     Ok(Table { header, units, rows: Rows::Wide { rows: Arc::new(rows), next: 0, notes }, ..table })
+}
+
+/// Different names, numbered in the order of their first line.
+#[derive(Default)]
+struct Names(HashMap<String, usize>);
+
+impl Names {
+    fn number(&mut self, name: String) -> usize {
+        let next = self.0.len();
+        *self.0.entry(name).or_insert(next)
+    }
+
+    fn in_order(self) -> Vec<String> {
+        let mut names: Vec<(usize, String)> =
+            self.0.into_iter().map(|(name, number)| (number, name)).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name).collect()
+    }
 }
 
 /// The tags in the order of the file, and all values.
@@ -206,9 +258,8 @@ fn entries(
     columns: &Columns,
     wanted: &Wanted<'_>,
     counts: &mut Counts,
-) -> Result<(Vec<String>, Vec<Entry>, Cells), LogError> {
-    let mut tags: Vec<String> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
+) -> Result<(Vec<Tag>, Vec<Entry>, Cells), LogError> {
+    let (mut tags, mut episodes) = (Names::default(), Names::default());
     let mut entries = Vec::new();
     let mut cells = Cells::default();
     let mut record = ByteRecord::new();
@@ -227,16 +278,15 @@ fn entries(
         let judged = quality.as_ref().map_or(Some(true), |word| is_good(word, wanted.good_too));
         let is_bad = judged != Some(true);
         if is_bad {
-            note(if judged.is_none() { &mut counts.unknown } else { &mut counts.bad }, line);
+            (if judged.is_none() { &mut counts.unknown } else { &mut counts.bad }).note(line);
         }
-        let tag = *known.entry(tag).or_insert_with_key(|tag| {
-            tags.push(tag.clone());
-            tags.len() - 1
-        });
+        let tag = tags.number(tag);
+        let episode = columns.episode.map_or(0, |index| episodes.number(text(index)));
         let value = if is_bad { "Bad".to_owned() } else { text(columns.value) };
         let others = columns.others.iter().map(|index| text(*index)).collect();
-        entries.push(Entry { moment: 0.0, line, tag, time, value, others });
+        entries.push(Entry { episode, moment: 0.0, line, tag, time, value, others });
     }
+    let tags = tags.in_order().into_iter().map(|name| wanted.tag(name)).collect();
     Ok((tags, entries, cells))
 }
 
@@ -244,73 +294,77 @@ fn has_value(entry: &Entry) -> bool {
     !matches!(cell(&entry.value, Marks::default()), Cell::Missing | Cell::NotFinite)
 }
 
-/// A row for each time of a decision.
-fn rows(
-    entries: &[Entry],
-    tags: &[String],
-    wanted: &Wanted<'_>,
-    others: usize,
-    counts: &mut Counts,
-) -> Vec<ByteRecord> {
-    let mut deciding: Vec<bool> = tags.iter().map(|tag| wanted.actions.contains(&tag.as_str())).collect();
-    if !deciding.contains(&true) {
-        deciding.fill(true);
-    }
-    // With the number of rows before it.
-    let mut last: Vec<Option<(&Entry, usize)>> = vec![None; tags.len()];
+/// The last value of a tag, and the number of rows before it.
+type Last<'e> = Option<(&'e Entry, usize)>;
+
+/// A row for each time of a decision, episode by episode.
+fn rows(entries: &[Entry], tags: &[Tag], wanted: &Wanted<'_>, counts: &mut Counts) -> Vec<ByteRecord> {
+    // Without a tag of the action, every time is one of a decision.
+    let all_decide = !tags.iter().any(|tag| tag.is_action);
+    let mut last: Vec<Last<'_>> = vec![None; tags.len()];
     let mut rows = Vec::new();
-    for group in entries.chunk_by(|a, b| a.moment == b.moment) {
-        for entry in group {
-            if last[entry.tag].is_some_and(|(last, _)| last.moment == entry.moment) {
-                note(&mut counts.twice, entry.line);
+    for episode in entries.chunk_by(|a, b| a.episode == b.episode) {
+        last.fill(None);
+        for group in episode.chunk_by(|a, b| a.moment == b.moment) {
+            for entry in group {
+                let last = &mut last[entry.tag];
+                if last.is_some_and(|(last, _)| last.moment == entry.moment) {
+                    counts.twice.note(entry.line);
+                }
+                // An action is never held.
+                if tags[entry.tag].is_action || !wanted.holds || has_value(entry) {
+                    *last = Some((entry, rows.len()));
+                }
             }
-            // An action is never held.
-            let is_action = wanted.actions.contains(&tags[entry.tag].as_str());
-            if is_action || !wanted.holds || has_value(entry) {
-                last[entry.tag] = Some((entry, rows.len()));
+            match group.iter().rev().find(|entry| all_decide || tags[entry.tag].is_action) {
+                Some(decision) => rows.push(row(decision, &last, tags, wanted, rows.len(), counts)),
+                None => counts.other_times += 1,
             }
         }
-        let Some(decision) = group.iter().rev().find(|entry| deciding[entry.tag]) else {
-            counts.other_times += 1;
-            continue;
-        };
-        counts.decisions += 1;
-        let mut record = ByteRecord::new();
-        record.push_field(decision.time.as_bytes());
-        (0..others).for_each(|index| record.push_field(decision.others[index].as_bytes()));
-        for (tag, entry) in last.iter().enumerate() {
-            let used =
-                wanted.actions.contains(&tags[tag].as_str()) || wanted.names.contains(&tags[tag].as_str());
-            let value = match entry {
-                Some((entry, row))
-                    if wanted.is_young(&tags[tag], decision.moment - entry.moment, rows.len() - row) =>
-                {
-                    counts.held += u64::from(decision.moment > entry.moment && used);
-                    entry.value.as_str()
-                }
-                _ => {
-                    counts.absent += u64::from(used);
-                    ""
-                }
-            };
-            record.push_field(value.as_bytes());
-        }
-        let mut position = Position::new();
-        position.set_line(decision.line);
-        record.set_position(Some(position));
-        rows.push(record);
     }
     rows
 }
 
+/// The row of a decision, from the last values that are young enough; `before` rows are made already.
+fn row(
+    decision: &Entry,
+    last: &[Last<'_>],
+    tags: &[Tag],
+    wanted: &Wanted<'_>,
+    before: usize,
+    counts: &mut Counts,
+) -> ByteRecord {
+    counts.decisions += 1;
+    let mut record = ByteRecord::new();
+    record.push_field(decision.time.as_bytes());
+    decision.others.iter().for_each(|other| record.push_field(other.as_bytes()));
+    for (tag, last) in tags.iter().zip(last) {
+        let young =
+            last.filter(|(entry, row)| wanted.is_young(tag, decision.moment - entry.moment, before - row));
+        let value = match young {
+            Some((entry, _)) => {
+                counts.held += u64::from(decision.moment > entry.moment && tag.is_used);
+                entry.value.as_str()
+            }
+            None => {
+                counts.absent += u64::from(tag.is_used);
+                ""
+            }
+        };
+        record.push_field(value.as_bytes());
+    }
+    let mut position = Position::new();
+    position.set_line(decision.line);
+    record.set_position(Some(position));
+    record
+}
+
 impl Counts {
-    fn notes(&self, table: &Table, wanted: &Wanted<'_>, tags: &[String]) -> Vec<Note> {
+    fn notes(&self, table: &Table, wanted: &Wanted<'_>, tags: usize) -> Vec<Note> {
         let first = table.header_line + 1;
         let mut sentence = format!(
-            "the table is long: {} values of {} tags became {} rows, each at a time of the action",
-            self.entries,
-            tags.len(),
-            self.decisions
+            "the table is long: {} values of {tags} tags became {} rows, each at a time of the action",
+            self.entries, self.decisions
         );
         if self.other_times > 0 {
             sentence += &format!("; {} other times are no decisions", self.other_times);
@@ -337,7 +391,9 @@ impl Counts {
             (self.unreadable, "unreadable-time", "values whose time cannot be read are left out"),
             (self.twice, "repeated-time", "a tag has several values at a time: the last line counts"),
         ];
-        for ([count, line], kind, sentence) in faults.into_iter().filter(|(count, ..)| count[0] > 0) {
+        for (Times { count, line }, kind, sentence) in
+            faults.into_iter().filter(|(times, ..)| times.count > 0)
+        {
             let is_fault = kind != "bad-quality";
             let advice = match kind {
                 "unreadable-time" => "write time_format in [data]",

@@ -126,6 +126,20 @@ pub(super) fn plain(text: &str, marks: Marks) -> Option<Plain> {
     Some(Plain { text, comma: decimal == Some(',') })
 }
 
+/// The decimals of digits with at most a minus and a point, which most cells of a log are.
+pub(super) fn pointed(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let mut point = None;
+    for (index, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' if point.is_none() => point = Some(index),
+            _ => return None,
+        }
+    }
+    Some(point.map_or(0, |point| (digits.len() - point - 1) as u32))
+}
+
 /// Marks between thousands: of English and German, of French and ISO (blanks of several widths), of Switzerland.
 fn is_group_mark(mark: char) -> bool {
     matches!(mark, ',' | '.' | ' ' | '\u{a0}' | '\u{2009}' | '\u{202f}' | '\'' | '’')
@@ -146,9 +160,12 @@ impl Evidence {
         }
         let marks = |mark: u8| digits.bytes().filter(|byte| *byte == mark).count();
         let (commas, points) = (marks(b','), marks(b'.'));
-        if commas + points == 0
-            || plain(digits, Marks::default()).is_none_or(|plain| plain.text.parse::<f64>().is_err())
-        {
+        // Most numbers need no closer look.
+        let is_number = || {
+            (digits != "." && pointed(digits).is_some())
+                || plain(digits, Marks::default()).is_some_and(|plain| plain.text.parse::<f64>().is_ok())
+        };
+        if commas + points == 0 || !is_number() {
             return;
         }
         match (commas, points) {

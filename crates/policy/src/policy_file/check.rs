@@ -1,7 +1,7 @@
 //! The manifests that no policy file can contain, and the manifests that readers refuse.
 
 use setpoint_decision::constraint::Constraint;
-use setpoint_decision::spec::Spec;
+use setpoint_decision::spec::{Spec, wrong_step};
 
 use super::BYTES_MAX;
 use super::stored::{StoredEffect, StoredManifest};
@@ -12,7 +12,7 @@ use crate::stored_spaces::{StoredAction, StoredAxis, StoredFeature, StoredSignal
 
 impl Policy {
     /// The reason why no policy file can store a policy of this process under these constraints: a number that is not
-    /// finite, with its name. A training checks it before it begins.
+    /// finite, or the step of an action that is not above 0, with its name. A training checks it before it begins.
     pub fn unstorable(spec: &Spec, constraints: &[Constraint]) -> Option<String> {
         let observation: Vec<_> = spec.observation.iter().map(StoredFeature::from).collect();
         let signals: Vec<_> = spec.signals.iter().map(StoredSignal::from).collect();
@@ -22,8 +22,8 @@ impl Policy {
     }
 }
 
-/// The first number of a manifest that JSON cannot represent, as text.
-pub fn not_finite(manifest: &StoredManifest) -> Option<String> {
+/// The first number of a manifest that JSON cannot represent, or that is no step, as text.
+pub fn wrong_number(manifest: &StoredManifest) -> Option<String> {
     let own = [
         ("the bound of normalised observations", manifest.clip_observation),
         ("the normalisation's epsilon", Some(manifest.normalization_epsilon)),
@@ -43,7 +43,9 @@ fn spaces(observation: &[StoredFeature], action: &StoredAction, signals: &[Store
         first(&format!("feature `{}`: ", feature.name), numbers.map(wide))
     };
     let axis = |axis: &StoredAxis| {
-        first(&format!("action `{}`: ", axis.name), [("low", axis.low), ("high", axis.high)].map(wide))
+        let owner = format!("action `{}`: ", axis.name);
+        first(&owner, [("low", axis.low), ("high", axis.high)].map(wide))
+            .or_else(|| wrong_step(axis.step).map(|reason| owner + &reason))
     };
     let signal = |signal: &StoredSignal| {
         first(&format!("signal `{}`: ", signal.name), [("low", signal.low), ("high", signal.high)].map(wide))

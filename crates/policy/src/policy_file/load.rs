@@ -68,7 +68,7 @@ impl Policy {
             return Err(damaged().into());
         }
         let stored: StoredManifest = serde_json::from_str(text.get()).map_err(unreadable)?;
-        if let Some(number) = check::not_finite(&stored) {
+        if let Some(number) = check::wrong_number(&stored) {
             return Err(Refusal::Damaged(format!("its manifest is not valid: {number}")));
         }
         let manifest = Manifest::try_from(stored)?;

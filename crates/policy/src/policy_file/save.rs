@@ -33,7 +33,7 @@ impl Policy {
     /// Like [`Policy::to_bytes`], and if a name is given twice.
     pub fn to_bytes_with(&self, extras: &[(&str, &[u8])]) -> Vec<u8> {
         let manifest = StoredManifest::from(&self.manifest);
-        if let Some(number) = check::not_finite(&manifest) {
+        if let Some(number) = check::wrong_number(&manifest) {
             panic!("a policy file contains only finite numbers; {number}");
         }
         let header = Header { blake3: digest::PLACE, manifest };

@@ -1,7 +1,7 @@
 //! The description of environments (`python/setpoint/_host.py`), and the process that follows from it.
 
 use serde::Deserialize;
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal, Spec, wrong_step};
 
 use super::KIND;
 
@@ -92,9 +92,17 @@ pub enum Action {
 }
 
 impl Description {
-    /// From the host's `description` as JSON.
+    /// From the host's `description` as JSON. Refused if an action cannot be rounded to its step.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("the description cannot be read: {error}"))
+        let description: Self =
+            serde_json::from_str(text).map_err(|error| format!("the description cannot be read: {error}"))?;
+        let refused = |axis: &Number| wrong_step(axis.step).map(|reason| (axis.name.clone(), reason));
+        if let Action::Continuous { axes } = &description.action
+            && let Some((name, reason)) = axes.iter().find_map(refused)
+        {
+            return Err(format!("the description cannot be used: action `{name}`: {reason}"));
+        }
+        Ok(description)
     }
 }
 
@@ -172,6 +180,23 @@ mod tests {
         assert_eq!(bounds, [(-4.8, 4.8, 0.0), (f32::MIN, f32::MAX, 0.0), (2.0, f32::MAX, 2.0)]);
         assert_eq!((found.max_steps, spec_of(Some(80)).max_steps), (Some(500), Some(80)));
         assert_eq!(found.action.names(), ["action_0"]);
+    }
+
+    #[test]
+    fn an_action_without_a_step_above_0_is_refused() {
+        let with_step = |step: &str| {
+            let axis =
+                format!(r#"{{"name": "angle", "low": -9, "high": 9, "description": "", "step": {step}}}"#);
+            Description::from_json(&format!(
+                r#"{{"name": "mirror", "summary": "", "observation": [], "masked": false, "signals": [],
+                    "max_steps": null, "action": {{"type": "continuous", "axes": [{axis}]}}}}"#
+            ))
+        };
+        assert!(with_step("0.5").is_ok() && with_step("null").is_ok());
+        for step in ["0", "-0.5", "4e38"] {
+            let error = with_step(step).unwrap_err();
+            assert!(error.contains("action `angle`: step is"), "{error}");
+        }
     }
 
     #[test]

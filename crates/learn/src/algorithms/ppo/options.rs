@@ -240,6 +240,11 @@ impl LearnerOptions for Options {
         vec![rollout, order, Need::networks(spec, &[pi, vf], (*batch_size).max(*n_envs))]
     }
 
+    fn steps_taken(&self, total_steps: u64) -> u64 {
+        let rollout = self.n_envs.saturating_mul(self.n_steps) as u64;
+        total_steps.div_ceil(rollout).saturating_mul(rollout)
+    }
+
     fn gamma(&self) -> Option<f64> {
         Some(self.gamma)
     }

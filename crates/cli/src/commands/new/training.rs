@@ -1,0 +1,105 @@
+//! The `[train]` of a new project: options with which the process is known to be learned.
+
+use setpoint_decision::spec::Spec;
+use setpoint_learn::algorithms::RECIPES;
+use setpoint_learn::recipes::Recipes;
+use toml::{Table, Value};
+
+/// The ready project of each built-in process. Its training is the start of every project with that process, so that there is
+/// one place for options that are measured (`cargo xtask proofs`).
+const READY: [(&str, &str); 12] = [
+    ("acrobot", include_str!("../../../../../projects/acrobot/setpoint.toml")),
+    ("assembly-line", include_str!("../../../../../projects/assembly-line/setpoint.toml")),
+    ("assembly-setup", include_str!("../../../../../projects/assembly-setup/setpoint.toml")),
+    ("cart-pole", include_str!("../../../../../projects/cart-pole/setpoint.toml")),
+    ("condition-monitoring", include_str!("../../../../../projects/condition-monitoring/setpoint.toml")),
+    ("flexible-job-shop", include_str!("../../../../../projects/flexible-job-shop/setpoint.toml")),
+    ("inventory", include_str!("../../../../../projects/inventory/setpoint.toml")),
+    ("job-shop", include_str!("../../../../../projects/job-shop/setpoint.toml")),
+    ("mountain-car", include_str!("../../../../../projects/mountain-car/setpoint.toml")),
+    (
+        "mountain-car-continuous",
+        include_str!("../../../../../projects/mountain-car-continuous/setpoint.toml"),
+    ),
+    ("pendulum", include_str!("../../../../../projects/pendulum/setpoint.toml")),
+    ("warehouse-picking", include_str!("../../../../../projects/warehouse-picking/setpoint.toml")),
+];
+
+/// For a process of which nothing is known: PPO learns all actions, and normalisation makes it independent of the scales of
+/// features and rewards.
+const ANY: &str = "[train]\nalgorithm = \"ppo\"\ntotal_steps = 200_000\n\
+                   [train.ppo]\nnormalize_observation = true\nnormalize_reward = true\n";
+
+/// The text of `[train]` and of the options of its algorithm.
+pub fn training(spec: &Spec) -> String {
+    let ready = READY.iter().find(|(kind, _)| *kind == spec.kind).map_or(ANY, |(_, text)| text);
+    let project: Table = ready.parse().expect("a ready project is TOML");
+    let train = project["train"].as_table().expect("a ready project has [train]");
+    let algorithm = train["algorithm"].as_str().expect("a ready project names its algorithm");
+    let steps = train["total_steps"].as_integer().expect("a ready project states its steps");
+    let mut text = format!(
+        r#"[train]
+algorithm   = "{algorithm}"{space}# `setpoint list algorithms` shows the use of each
+total_steps = {steps}
+seed        = 0
+# target_return = 0.0          # stop once the mean return of 100 episodes reaches this
+# checkpoint_every_updates = 10  # a checkpoint is due after so many updates,
+# checkpoint_every_seconds = 60  # or after the first update that ends so many seconds after the last checkpoint
+# log_every_updates = 1
+
+[train.{algorithm}]                    # names of Stable-Baselines3; an option in a comment has its default"#,
+        space = " ".repeat(15_usize.saturating_sub(algorithm.len())),
+        steps = grouped(steps),
+    );
+    let none = Table::new();
+    let given = train.get(algorithm).and_then(Value::as_table).unwrap_or(&none);
+    for (key, value) in given {
+        text += &format!("\n{key} = {value}");
+    }
+    for (key, value) in defaults(algorithm).iter().filter(|(key, _)| !given.contains_key(key)) {
+        text += &format!("\n# {key} = {value}");
+    }
+    text
+}
+
+/// The options of an algorithm with a default, in their order.
+fn defaults(algorithm: &str) -> Vec<(String, Value)> {
+    let recipes = Recipes::new().with(RECIPES.iter().copied());
+    let found = recipes.find(algorithm).expect("the algorithm of a ready project exists");
+    let options = found.describe_options().into_iter();
+    options.filter_map(|option| Some((option.name.to_owned(), option.default?))).collect()
+}
+
+/// 300000 as `300_000`.
+fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('_');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_process_has_a_ready_project_of_its_own_kind() {
+        let registry = setpoint_processes::registry();
+        // A process that needs an environment or a log of the user's has no ready project.
+        for kind in registry.complete().filter(|kind| registry.open_default(kind, None).is_some()) {
+            let (_, text) = READY.iter().find(|(name, _)| *name == kind).unwrap_or_else(|| panic!("{kind}"));
+            let project: Table = text.parse().unwrap();
+            assert_eq!(project["process"]["kind"].as_str(), Some(kind));
+        }
+    }
+
+    #[test]
+    fn steps_are_grouped_by_thousands() {
+        assert_eq!([7, 50_000, 4_000_000].map(grouped), ["7", "50_000", "4_000_000"]);
+    }
+}
