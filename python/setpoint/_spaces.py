@@ -33,8 +33,8 @@ CHOICES_MAX = 256
 
 # The key of the choices' mask in a dict of an observation, as RLlib's environments have it.
 MASK = "action_mask"
-# The key beside it whose value is the observation; any other keys are a dict of features.
-BESIDE_MASK = ("observations", "observation", "obs")
+# The key next to it whose value is the observation; any other keys are a dict of features.
+NEXT_TO_MASK = ("observations", "observation", "obs")
 
 
 class UnsupportedSpace(Exception):
@@ -56,7 +56,7 @@ class Observations:
         self.masked = has_choices and isinstance(space, spaces.Dict) and MASK in space.spaces
         if self.masked:
             _check_mask_space(space.spaces[MASK], actions)
-            self._leaf: Any = _BesideMask(space)
+            self._leaf: Any = _NextToMask(space)
         else:
             self._leaf = _leaf(space, "observation")
         self.size = self._leaf.size
@@ -247,17 +247,17 @@ class _Several:
             begin += leaf.size
 
 
-class _BesideMask:
+class _NextToMask:
     """A Dict with an action mask: everything in it but the mask."""
 
     def __init__(self, space: spaces.Dict):
         self._keys = set(space.spaces)
-        beside = {key: inner for key, inner in space.spaces.items() if key != MASK}
-        if not beside:
-            raise UnsupportedSpace(f"the observation is a Dict of `{MASK}` alone: a policy needs at least one number beside the mask")
+        others = {key: inner for key, inner in space.spaces.items() if key != MASK}
+        if not others:
+            raise UnsupportedSpace(f"the observation is a Dict of `{MASK}` alone: a policy needs at least one number next to the mask")
         #: The key of the observation; None if all keys but the mask's are features.
-        self._key = next((key for key in BESIDE_MASK if set(beside) == {key}), None)
-        self._leaf = _leaf(spaces.Dict(beside) if self._key is None else beside[self._key], "observation")
+        self._key = next((key for key in NEXT_TO_MASK if set(others) == {key}), None)
+        self._leaf = _leaf(spaces.Dict(others) if self._key is None else others[self._key], "observation")
         self.size = self._leaf.size
 
     def parts(self) -> list[Any]:

@@ -93,18 +93,18 @@ def test_a_mask_that_allows_nothing_is_the_environments_own():
 
 
 class Gated(Valve):
-    """RLlib's form: the mask stands in the observation, beside the features under `key`."""
+    """RLlib's form: the mask stands in the observation, next to the features under `key`."""
 
-    def __init__(self, key="observations", mask_space=None, masks=None, beside=None):
+    def __init__(self, key="observations", mask_space=None, masks=None, others=None):
         super().__init__(width=2)
         seen = self.observation_space
-        self.key, self.gates, self.beside = key, masks, beside or {}
+        self.key, self.gates, self.others = key, masks, others or {}
         mask_space = spaces.MultiBinary(3) if mask_space is None else mask_space
-        self.observation_space = spaces.Dict({"action_mask": mask_space, key: seen, **{name: seen for name in self.beside}})
+        self.observation_space = spaces.Dict({"action_mask": mask_space, key: seen, **{name: seen for name in self.others}})
 
     def seen(self, features):
         mask = np.eye(3, dtype=np.int8)[self.steps % 3] if self.gates is None else self.gates[self.steps]
-        return {"action_mask": mask, self.key: features, **self.beside}
+        return {"action_mask": mask, self.key: features, **self.others}
 
     def reset(self, *, seed=None, options=None):
         features, info = super().reset(seed=seed)
@@ -133,8 +133,8 @@ def test_a_mask_in_the_observation_is_the_mask_and_no_feature(key, masked):
         np.testing.assert_array_equal(host.arrays["observations"][0], [0.25 if step % 4 else 0.5] * 2)
 
 
-def test_a_mask_beside_other_keys_is_no_feature_either():
-    host = EnvironmentHost([lambda: Gated("level", beside={"flow": np.full(2, 0.75, np.float32)})])
+def test_a_mask_next_to_other_keys_is_no_feature_either():
+    host = EnvironmentHost([lambda: Gated("level", others={"flow": np.full(2, 0.75, np.float32)})])
     assert host.description["masked"]
     assert [feature["name"] for feature in host.description["observation"]] == ["flow_0", "flow_1", "level_0", "level_1"]
     host.reset(0, 1)

@@ -152,7 +152,7 @@ pub struct Train {
     #[arg(long)]
     pub plain: bool,
     /// Continue the project's newest run (or --run-dir, or a run folder instead of the project); the result is bit-identical
-    /// to an uninterrupted run. With more --steps, a finished run goes on
+    /// to an uninterrupted run. With more --steps, a finished run continues
     #[arg(long)]
     pub resume: bool,
     /// Delete the run in --run-dir first; with --resume, continue although lines of its logs are lost

@@ -139,7 +139,7 @@ fn a_finished_run_goes_on_with_more_steps_named_as_the_project() {
     done(root, &["train", "cart", "--plain", "--run-dir", "whole", "--steps", "5120"]);
     let output = done(root, &["train", "run", "--plain", "--resume", "--steps", "5120"]);
     assert!(
-        output.contains("was to take 2048 steps and goes on to 5120; no option depends on that number"),
+        output.contains("was to take 2048 steps and now takes 5120; no option depends on that number"),
         "{output}"
     );
     let policy = |run: &str| std::fs::read(root.join(run).join("policy.safetensors")).unwrap();

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::beginning::Beginning;
 use crate::identity::Identity;
 use crate::lock::{self, Lock, LockError};
 use crate::run_folder::{RunFolder, is_checkpoint, is_events, is_segment, timestamp};
@@ -85,28 +86,6 @@ pub struct Origin {
     /// That folder as it was called when the run began: the run's resolved project names files below it.
     #[serde(default)]
     pub absolute: Option<PathBuf>,
-}
-
-/// The policy that a training began with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beginning {
-    /// BLAKE3 of the policy file, in hex.
-    pub policy: String,
-    /// BLAKE3 of the learner's state in the checkpoint that the critics come from, in hex; `None` without a checkpoint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learner: Option<String>,
-    /// The run of the policy; `None` for a policy file alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<Identity>,
-    /// The run's folder or the policy file, as it was named.
-    pub path: PathBuf,
-}
-
-impl Beginning {
-    /// Whether a training begins with the same numbers, wherever they lie.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.policy == other.policy && self.learner == other.learner
-    }
 }
 
 /// `run.json`: who the run in a folder is.
@@ -200,7 +179,7 @@ pub enum Start {
 }
 
 impl Start {
-    /// Whether the run may go on beyond the goals that it had: as part of another run it may not.
+    /// Whether the run may continue beyond the goals that it had: as part of another run it may not.
     pub fn may_grow(self) -> bool {
         matches!(self, Self::Resume | Self::ResumeWithoutLogs)
     }

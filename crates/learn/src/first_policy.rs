@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use setpoint_evidence::Decision;
-use setpoint_files::run::{Beginning, Marker, Run};
+use setpoint_files::beginning::Beginning;
+use setpoint_files::run::{Marker, Run};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;

@@ -11,10 +11,10 @@ use crate::run_project;
 /// Keys of `[train]` that change no result. Projects from before a key may lack it.
 const INTERVALS: [&str; 2] = ["checkpoint_every_updates", "checkpoint_every_seconds"];
 
-/// Keys of `[train]` that end a training. A resume may raise them or leave them out, and the training goes on.
+/// Keys of `[train]` that end a training. A resume may raise them or leave them out, and the training continues.
 const GOALS: [&str; 3] = ["total_steps", "total_episodes", "target_return"];
 
-/// A training that goes on beyond the goals that it had.
+/// A training that continues beyond the goals that it had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Growth {
     /// Environment steps that it was to take.
@@ -38,7 +38,7 @@ impl Growth {
                 format!("{} follow the progress towards the new number from here on", names.join(", "))
             }
         };
-        format!("the run was to take {from} steps and goes on to {to}; {how}")
+        format!("the run was to take {from} steps and now takes {to}; {how}")
     }
 }
 

@@ -4,6 +4,7 @@
 //! A training has sittings: one per command, or one per call of `learn` in Python. A sitting is a sequence of rounds
 //! ([`Trainer::round`]), until a round reports the end.
 
+mod evaluations;
 mod selection;
 mod sitting;
 mod summary;
@@ -19,16 +20,13 @@ use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::kept_state::{KeptState, Records};
-use crate::metrics::{MetricsLine, TrainingEvaluation};
+use crate::metrics::MetricsLine;
 use crate::problem::Problem;
 use crate::run_files::RunFiles;
-use setpoint_evidence::PlayError;
 use setpoint_evidence::environments::Environments;
-use setpoint_evidence::evaluate::returns_in_training;
 use setpoint_files::atomic;
-use setpoint_files::run::{Beginning, Run, Start};
-use setpoint_random::Stream;
-use setpoint_statistics::Summary as Statistics;
+use setpoint_files::beginning::Beginning;
+use setpoint_files::run::{Run, Start};
 use sitting::Sitting;
 
 pub(crate) use selection::Selection;
@@ -282,59 +280,6 @@ impl Trainer {
         let is_hardest = environments.is_at_the_last_level();
         let is_reached = |target| is_hardest && self.statistics.has_reached(target);
         goal.target_return.is_some_and(is_reached).then_some(Ending::TargetReached)
-    }
-
-    /// A first policy is a candidate too.
-    fn evaluate_first_policy(&mut self, stop: &AtomicBool) -> Result<(), TrainError> {
-        if self.updates > 0 || self.problem.first_policy.is_none() {
-            return Ok(());
-        }
-        let Some(selection) = &mut self.selection else { return Ok(()) };
-        // A training that was stopped before its first update looks again.
-        (selection.state, selection.pending) = (SelectionState::default(), Vec::new());
-        let policy = self.policy();
-        let found = self.evaluate(&policy, Some(stop))?;
-        if let Some(selection) = &mut self.selection {
-            selection.add(found, &policy);
-        }
-        Ok(())
-    }
-
-    /// Evaluates the policy if the update passed a multiple of `every_steps`, or if it was the last one.
-    fn evaluate_if_due(&mut self, before: u64, stop: &AtomicBool) -> Result<(), TrainError> {
-        let (Some(selection), Some(environments)) = (&mut self.selection, &self.environments) else {
-            return Ok(());
-        };
-        selection.go_on();
-        let is_due = selection.is_due(before, environments.steps());
-        if !is_due && self.completion().is_none() {
-            return Ok(());
-        }
-        let policy = self.policy();
-        // Without a state to go back to, the evaluation ends first.
-        let found = self.evaluate(&policy, self.kept.is_some().then_some(stop))?;
-        match &mut self.selection {
-            Some(selection) if is_due => selection.add(found, &policy),
-            Some(selection) => selection.add_at_end(found),
-            None => {}
-        }
-        Ok(())
-    }
-
-    fn evaluate(&self, policy: &Policy, stop: Option<&AtomicBool>) -> Result<TrainingEvaluation, TrainError> {
-        let decision = &self.problem.decision;
-        let returns = match returns_in_training(decision, policy, stop) {
-            Err(PlayError::Interrupted) => return Err(TrainError::Interrupted),
-            returns => returns?,
-        };
-        let mut random = Stream::new(decision.project.evaluate.seed, "bootstrap of a training evaluation", 0);
-        let Statistics { mean: return_mean, interval, .. } = Statistics::of(&returns, &mut random);
-        Ok(TrainingEvaluation { steps: self.steps(), return_mean, interval })
-    }
-
-    /// The policy for the policy file: the present one, or the best so far.
-    fn kept_policy(&self) -> Policy {
-        self.selection.as_ref().and_then(Selection::earlier_policy).unwrap_or_else(|| self.policy())
     }
 
     fn update(&mut self, stop: &AtomicBool) -> Result<(), TrainError> {

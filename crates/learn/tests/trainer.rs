@@ -170,7 +170,7 @@ fn a_resume_may_change_the_intervals_of_checkpoints_and_nothing_else() {
     assert!(again.policy.to_bytes() == whole.policy.to_bytes());
 }
 
-/// A finished training goes on with more steps: where no option follows its progress, to the bytes of a longer training.
+/// A finished training continues with more steps: where no option follows its progress, to the bytes of a longer training.
 #[test]
 fn a_finished_training_goes_on_with_more_steps() {
     let selection = ["evaluate.every_steps=900", "evaluate.keep=\"best\"", "evaluate.episodes=5"];
@@ -199,7 +199,7 @@ fn a_finished_training_goes_on_with_more_steps() {
         let longer = with("train.total_steps=6144", &[]);
         let paused = train_in(&longer, folder.path(), Start::Resume, 4_000).unwrap();
         assert!(
-            paused.notes[0].contains("was to take 2048 steps and goes on to 6144; no option"),
+            paused.notes[0].contains("was to take 2048 steps and now takes 6144; no option"),
             "{:?}",
             paused.notes
         );

@@ -29,11 +29,13 @@ use crate::rollout::Rollout;
 use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 
 mod losses;
+mod minibatch_network;
 mod options;
 mod update;
 
 use losses::{ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
+use minibatch_network::MinibatchNetwork;
 pub use options::Options;
 use update::{ActorEnd, ActorHalf, CriticHalf, Minibatches, StepSize, Sums, update};
 
@@ -65,44 +67,6 @@ pub const RECIPE: Recipe = Recipe {
 
 /// Rows that the critic values at once after a rollout.
 const VALUE_ROWS: usize = 512;
-/// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
-struct MinibatchNetwork {
-    /// The network; a Gaussian actor's log standard deviations are separate.
-    network: Network,
-    inputs: Vec<f32>,
-    outputs: Vec<f32>,
-    output_gradient: Vec<f32>,
-}
-
-impl MinibatchNetwork {
-    fn new(network: Network, rows_max: usize) -> Self {
-        let Mlp { input, output, .. } = network.shape;
-        Self {
-            inputs: vec![0.0; rows_max * input],
-            outputs: vec![0.0; rows_max * output],
-            output_gradient: vec![0.0; rows_max * output],
-            network,
-        }
-    }
-
-    /// Copies the observations of a minibatch into one block and runs the network on them; its outputs are in `outputs`.
-    fn forward(&mut self, observations: &[f32], indices: &[u32]) {
-        let Mlp { input: width, output, .. } = self.network.shape;
-        for (row, index) in self.inputs.chunks_exact_mut(width).zip(indices) {
-            row.copy_from_slice(&observations[*index as usize * width..][..width]);
-        }
-        let rows = indices.len();
-        let outputs = self.network.forward(&self.inputs[..rows * width], rows);
-        self.outputs[..rows * output].copy_from_slice(outputs);
-    }
-
-    /// From `output_gradient` to the gradient of the parameters; returns its squared norm.
-    fn backward(&mut self, rows: usize) -> f64 {
-        let Mlp { input, output, .. } = self.network.shape;
-        let (inputs, gradient) = (&self.inputs[..rows * input], &self.output_gradient[..rows * output]);
-        self.network.find_gradient(inputs, rows, gradient)
-    }
-}
 
 /// Everything else that changes during the training: the part of a checkpoint without the two networks.
 #[derive(Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub struct SelectionState {
     evaluations: u64,
     /// The best of them, with its policy file; absent unless the project keeps the best.
     best: Option<Best>,
-    /// Mean return of an evaluation at the end of the training. It counts only there: a training that goes on forgets it, so that
+    /// Mean return of an evaluation at the end of the training. It counts only there: a training that continues forgets it, so that
     /// it ends as if it had never stopped.
     at_end: Option<f64>,
 }
@@ -80,7 +80,7 @@ impl Selection {
         self.state.at_end = Some(found.return_mean);
     }
 
-    /// The training goes on.
+    /// The training continues.
     pub fn go_on(&mut self) {
         self.state.at_end = None;
     }

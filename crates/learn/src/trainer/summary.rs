@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_files::FileError;
+use setpoint_files::beginning::Beginning;
 use setpoint_files::identity::Identity;
-use setpoint_files::run::Beginning;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_policy::Policy;
 
