@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::episodes::{EpisodeStatistics, StoredEpisodes};
 use crate::error::TrainError;
-use crate::trainer::SelectionState;
+use crate::selection::SelectionState;
 use setpoint_files::append::Extent;
 use setpoint_files::identity::Identity;
 use setpoint_files::run::Marker;

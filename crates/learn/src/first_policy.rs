@@ -13,7 +13,6 @@ use setpoint_process::StateError;
 use crate::algorithm::{Algorithm, Critics, Snapshot};
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::TrainError;
-use crate::problem::Problem;
 
 /// A policy, and the state of its learner if there is one.
 #[derive(Clone, Debug)]
@@ -143,8 +142,12 @@ fn other_form(policy: &Policy, algorithm: &str, learner: &Snapshot) -> Option<St
 }
 
 /// Refuses to resume a run with another first policy than its own. Without a checkpoint the run needs that policy again.
-pub fn same_beginning(problem: &Problem, run: &Run, has_checkpoint: bool) -> Result<(), TrainError> {
-    let given = problem.first_policy.as_ref().map(|first| &first.beginning);
+pub fn same_beginning(
+    given: Option<&FirstPolicy>,
+    run: &Run,
+    has_checkpoint: bool,
+) -> Result<(), TrainError> {
+    let given = given.map(|first| &first.beginning);
     let short = |beginning: &Beginning| beginning.policy.chars().take(8).collect::<String>();
     let reason = match (&run.marker.from, given) {
         (Some(own), None) if !has_checkpoint => format!(

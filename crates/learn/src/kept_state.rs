@@ -10,7 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::episodes::EpisodeStatistics;
 use crate::figures::Figures;
 use crate::run_files::Marks;
-use crate::trainer::Selection;
+use crate::selection::Selection;
 
 /// The state is kept again after this time: an interruption loses little more than the present update.
 const EVERY: Duration = Duration::from_millis(300);

@@ -15,9 +15,9 @@ use crate::first_policy;
 use crate::metrics::{EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
 use crate::replay::segments::{Changes, Segments};
+use crate::selection::SelectionState;
 use crate::settings::same_settings;
 use crate::tensorboard::{self, EventFile};
-use crate::trainer::SelectionState;
 
 /// A run's open files. The run is locked as long as they are open.
 pub struct RunFiles {
@@ -68,7 +68,7 @@ impl RunFiles {
         if run.resumed {
             growth = same_settings(problem, &folder, start.may_grow())?;
             checkpoint = Checkpoint::newest(&folder.checkpoints(), &run.marker)?;
-            first_policy::same_beginning(problem, &run, checkpoint.is_some())?;
+            first_policy::same_beginning(problem.first_policy.as_deref(), &run, checkpoint.is_some())?;
         }
         match &checkpoint {
             None => problem.begin(learner, environments)?,

@@ -5,7 +5,6 @@
 //! ([`Trainer::round`]), until a round reports the end.
 
 mod evaluations;
-mod selection;
 mod sitting;
 mod summary;
 
@@ -23,14 +22,13 @@ use crate::kept_state::{KeptState, Records};
 use crate::metrics::MetricsLine;
 use crate::problem::Problem;
 use crate::run_files::RunFiles;
+use crate::selection::Selection;
 use setpoint_evidence::environments::Environments;
 use setpoint_files::atomic;
 use setpoint_files::beginning::Beginning;
 use setpoint_files::run::{Run, Start};
 use sitting::Sitting;
 
-pub(crate) use selection::Selection;
-pub use selection::{KeptBest, SelectionState};
 pub use sitting::Goal;
 pub use summary::{Ending, Progress, StoredSummary, Summary, Trained};
 

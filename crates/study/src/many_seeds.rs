@@ -69,7 +69,7 @@ pub fn train_seeds(
 ) -> Result<Option<Seeds>, TrainError> {
     if let Some(run) = whole.filter(|run| run.resumed) {
         // A seed that has not begun yet needs the first policy.
-        same_beginning(problem, run, false)?;
+        same_beginning(problem.first_policy.as_deref(), run, false)?;
     }
     let first = problem.decision.project.train.seed;
     let members: Vec<Member<'_>> = (first..first + count as u64)

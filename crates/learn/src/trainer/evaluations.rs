@@ -8,9 +8,10 @@ use setpoint_policy::Policy;
 use setpoint_random::Stream;
 use setpoint_statistics::Summary;
 
-use super::{Selection, SelectionState, Trainer};
+use super::Trainer;
 use crate::error::TrainError;
 use crate::metrics::TrainingEvaluation;
+use crate::selection::{Selection, SelectionState};
 
 impl Trainer {
     /// A first policy is a candidate too.

@@ -7,8 +7,8 @@ use setpoint_files::identity::Identity;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_policy::Policy;
 
-use super::selection::KeptBest;
 use crate::metrics::TrainingEvaluation;
+use crate::selection::KeptBest;
 
 /// The content of a progress line.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use crate::metrics::TrainingEvaluation;
 
 /// The evaluations of a training so far.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Selection {
+pub struct Selection {
     every_steps: u64,
     keep: Keep,
     /// What a checkpoint keeps.
