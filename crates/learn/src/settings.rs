@@ -38,7 +38,10 @@ impl Growth {
                 format!("{} follow the progress towards the new number from here on", names.join(", "))
             }
         };
-        format!("the run was to take {from} steps and now takes {to}; {how}")
+        match from == to {
+            true => format!("the run continues after the end that it had; {how}"),
+            false => format!("the run was to take {from} steps and now takes {to}; {how}"),
+        }
     }
 }
 
@@ -84,7 +87,7 @@ fn growth(problem: &Problem, found: &str, has_ended: bool) -> Option<Growth> {
     let limits = |key: &str| [&there, &here].map(|train| goal(train, key).unwrap_or(f64::INFINITY));
     let is_less = |key: &&str| limits(key)[1] < limits(key)[0];
     let is_greater = |key: &&str| limits(key)[1] > limits(key)[0];
-    if GOALS.iter().any(|key| is_less(&key)) || !GOALS.iter().any(|key| is_greater(&key)) {
+    if GOALS.iter().any(is_less) || !GOALS.iter().any(is_greater) {
         return None;
     }
     let [from, to] = limits("total_steps").map(|steps| steps as u64);

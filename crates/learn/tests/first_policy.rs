@@ -166,7 +166,7 @@ fn a_policy_of_another_form_or_process_is_refused_with_the_difference() {
             "{algorithm}: {message}"
         );
     }
-    let run = RunFolder::at(&source.path().join("nothing"));
+    let run = RunFolder::at(source.path().join("nothing"));
     let message = FirstPolicy::of_run(&run).map(drop).unwrap_err().to_string();
     assert!(message.contains("it has no policy yet"), "{message}");
 }
