@@ -224,7 +224,7 @@ class Run:
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """The result of the last evaluation, if there was one."""
+        """The evaluation that the report quotes, if there is one: the last of those over the most episodes."""
         file = self.path / "evidence" / "evaluation.json"
         return Evaluation.from_json(file.read_text("utf-8")) if file.is_file() else None
 

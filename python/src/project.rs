@@ -116,9 +116,10 @@ pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64)
     }
     let stop = AtomicBool::new(false);
     let work = |_: Reporter<()>| -> Result<String, TrainError> {
-        evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, Some(&stop))?;
+        let (_, kept) =
+            evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, Some(&stop), &[])?;
         setpoint_report::write(&problem, &folder)?;
-        Ok(RunFolder::read(&folder.evidence("evaluation"))?)
+        Ok(RunFolder::read(&kept.path)?)
     };
     waiting::run(py, &stop, work, |_, ()| Ok(true))?.map_err(|error| broke_off(&error))
 }

@@ -1,6 +1,6 @@
 //! The interface for people and programs: exit status, one JSON document, clear errors.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -28,9 +28,6 @@ fn a_new_project_is_whole_but_its_charter_must_be_answered() {
         // Every option in a comment of the template exists, with its default.
         let file = project.join("setpoint.toml");
         let template = std::fs::read_to_string(&file).unwrap();
-        if kind == "flexible-job-shop" {
-            assert!(template.contains("\n# machines_per_operation = [1, 3]\n"), "{template}");
-        }
         let start = template.find("[train.ppo]").unwrap();
         let uncommented = template[start..].replace("\n# ", "\n").replace("required_lift_percent = 10", "");
         std::fs::write(&file, format!("{}{uncommented}", &template[..start])).unwrap();
@@ -38,6 +35,27 @@ fn a_new_project_is_whole_but_its_charter_must_be_answered() {
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         // An existing project is never overwritten.
         assert_eq!(setpoint(&["new", text(&project), "--process", kind]).status.code(), Some(2));
+    }
+}
+
+/// The start of a project is the ready project with its process: the same parameters, and the options that are measured.
+#[test]
+fn a_new_project_begins_with_the_options_of_the_ready_project() {
+    let root = tempfile::tempdir().unwrap();
+    let read = |file: &Path| std::fs::read_to_string(file).unwrap().parse::<toml::Table>().unwrap();
+    for kind in ["assembly-line", "flexible-job-shop", "inventory", "mountain-car", "pendulum"] {
+        let project = root.path().join(kind);
+        setpoint(&["new", text(&project), "--process", kind]);
+        let (new, ready) =
+            (read(&project.join("setpoint.toml")), read(&projects().join(kind).join("setpoint.toml")));
+        assert_eq!(new["process"]["kind"].as_str(), Some(kind));
+        for (key, value) in ready["process"].as_table().unwrap() {
+            assert_eq!(&new["process"][key], value, "{kind}: {key}");
+        }
+        let (new, ready) = (&new["train"], &ready["train"]);
+        assert_eq!((&new["algorithm"], &new["total_steps"]), (&ready["algorithm"], &ready["total_steps"]));
+        let algorithm = new["algorithm"].as_str().unwrap();
+        assert_eq!(new[algorithm], ready[algorithm], "{kind}");
     }
 }
 

@@ -43,7 +43,7 @@ fn an_evaluation_names_the_hashes_of_its_policy_and_its_project() {
     assert_eq!(found["hashes"]["data"], json!([]));
 
     // Other episodes are another project, of the same policy.
-    done(root.path(), &["eval", "run", "--episodes", "10"]);
+    done(root.path(), &["eval", "run", "--episodes", "30"]);
     let other = document(&evidence);
     assert_eq!(other["hashes"]["policies"], policy);
     assert_ne!(other["hashes"]["projects"], found["hashes"]["projects"]);
@@ -151,4 +151,43 @@ fn a_policy_under_a_constraint_of_many_digits_is_read_back() {
     std::fs::write(&path, format!("{text}\n{constraint}")).unwrap();
     done(root.path(), &[&["train", "setpoint.toml", "--run-dir", "run"][..], &SMALL].concat());
     done(root.path(), &["eval", "run"]);
+}
+
+#[test]
+fn a_weaker_evaluation_stands_next_to_the_evidence_of_the_run() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("run");
+    done(root.path(), &[&["run", &project(), "--run-dir", "run"][..], &SMALL].concat());
+    let evidence = run.join("evidence/evaluation.json");
+    let own = std::fs::read(&evidence).unwrap();
+    let eval = |rest: &[&str]| -> Value {
+        let output = setpoint(root.path(), &[&["eval", "run", "--json"], rest].concat());
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    for (rest, name) in [
+        (&["--episodes", "5"][..], "evaluation-5-episodes.json"),
+        (&["--set", "evaluate.disturbed=false"], "evaluation-disturbed-false.json"),
+        (&["--set", "evaluate.disturbed=false", "--episodes", "90"], "evaluation-disturbed-false.json"),
+    ] {
+        let found = eval(rest);
+        assert_eq!(
+            (found["evidence"].as_str().unwrap(), &found["is_quoted"]),
+            (format!("run/evidence/{name}").as_str(), &Value::from(false))
+        );
+        assert!(run.join("evidence").join(name).is_file());
+        assert_eq!(std::fs::read(&evidence).unwrap(), own, "{rest:?}");
+    }
+    // As many episodes, over two seeds, are stronger.
+    let found = eval(&["--seeds", "2"]);
+    assert_eq!(
+        (&found["is_quoted"], found["evidence"].as_str()),
+        (&Value::from(true), Some("run/evidence/evaluation.json"))
+    );
+    assert_ne!(std::fs::read(&evidence).unwrap(), own);
+    // Evidence of another policy is no evidence of this run, however strong it is.
+    let policy = run.join("policy.safetensors");
+    done(root.path(), &["train", &project(), "--run-dir", "other", "--steps", "4096", "--seed", "9"]);
+    std::fs::copy(root.path().join("other/policy.safetensors"), &policy).unwrap();
+    assert_eq!(eval(&["--episodes", "5"])["is_quoted"], Value::from(true));
 }

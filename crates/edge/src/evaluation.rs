@@ -19,12 +19,22 @@ pub struct EvaluationArguments {
     /// Episodes of each seed (overrides evaluate.episodes)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub episodes: Option<u32>,
+    /// Override a key of the project file for this evaluation, for example evaluate.disturbed=false (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 impl EvaluationArguments {
     /// Keys of the project file that it overrides.
     pub fn overrides(&self) -> Vec<String> {
-        self.episodes.map(|episodes| format!("evaluate.episodes={episodes}")).into_iter().collect()
+        let episodes = self.episodes.map(|episodes| format!("evaluate.episodes={episodes}"));
+        self.set.iter().cloned().chain(episodes).collect()
+    }
+
+    /// Those that make it an evaluation of something else than the run's own project: all but the number of episodes.
+    pub fn changed(&self) -> Vec<String> {
+        let key = |text: &String| text.split('=').next().unwrap_or_default().trim().to_owned();
+        self.set.iter().filter(|text| key(text) != "evaluate.episodes").cloned().collect()
     }
 }
 

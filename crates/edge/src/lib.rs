@@ -17,6 +17,7 @@ mod arguments;
 pub mod evaluation;
 pub mod output;
 pub mod recommendation;
+mod states;
 
 use arguments::{Arguments, Command, Eval, Recommend};
 use output::{Failure, Output, Status};

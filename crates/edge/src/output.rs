@@ -71,12 +71,17 @@ fn usage<A: Parser>(error: &clap::Error, arguments: &[OsString]) -> u8 {
         None => visible(&error.render().to_string()).into_owned(),
     };
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    // Help goes to standard output, bad arguments to standard error, with 2 as for all bad input.
-    let output = Output::new(false);
+    // Help goes to standard output, bad arguments to standard error, with 2 as for all bad input. A program that asked for a
+    // document gets one, whatever is wrong with its other arguments.
+    let output = Output::new(arguments.iter().skip(1).any(|argument| argument == "--json"));
+    let plain = || visible(&error.render().to_string()).into_owned();
     if is_error {
-        standard_error::coloured_note(text)
+        standard_error::coloured_note(text);
+        output.document("error", Status::BadInput, json!({ "error": { "message": plain().trim() } }));
+    } else if output.json {
+        output.document("help", Status::Done, json!({ "text": plain() }));
     } else {
-        output.stdout.coloured_line(text)
+        output.stdout.coloured_line(text);
     }
     output.written(u8::try_from(error.exit_code()).unwrap_or(2))
 }
@@ -103,9 +108,11 @@ impl Output {
         marked_lines(mark, text, width).into_iter().for_each(|line| self.line(line));
     }
 
-    /// A script for another program, on standard output as it is.
+    /// A script for another program, on standard output as it is, unless a document is requested.
     pub fn script(&self, text: &str) {
-        self.stdout.verbatim(text);
+        if !self.json {
+            self.stdout.verbatim(text);
+        }
     }
 
     /// The document for programs, if it is requested.

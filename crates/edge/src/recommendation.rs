@@ -1,6 +1,6 @@
 //! The command `recommend`: the actions for a state, ranked, with reasons.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -15,6 +15,10 @@ use setpoint_guard::recommendation::Recommendation;
 use setpoint_policy::Policy;
 
 use crate::output::{Failure, Output, number, table};
+use crate::states;
+
+/// States that are shown in full; more have a row each.
+const IN_FULL_MAX: usize = 10;
 
 /// The state for the recommendation.
 #[derive(Args)]
@@ -25,9 +29,13 @@ pub struct StateArguments {
     /// All scenarios of the project file
     #[arg(long, conflicts_with = "state")]
     pub all_scenarios: bool,
-    /// A state as JSON, {"wip": 0.75, …}; a file name; or - for standard input
+    /// A state as JSON, {"wip": 0.75, …}; a file with it; - for standard input; or a table of states, one a row, with a column
+    /// for each feature: states.csv
     #[arg(long, value_name = "JSON")]
     pub state: Option<String>,
+    /// Write a row for each state to this new CSV file
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// A feature's value as the policy sees it (wip=0.75), or with its unit (wip=30parts); the policy sees the other
     /// features at their reference values, and the constraints count them as unknown (repeatable)
     #[arg(long = "set", value_name = "FEATURE=VALUE")]
@@ -52,6 +60,9 @@ impl StateArguments {
 
     /// The states for the recommendations, by name.
     fn states(&self, policy: &Policy, scenarios: &[Scenario]) -> Result<Vec<(String, GivenState)>, Failure> {
+        if let Some(table) = self.state.as_deref().filter(|text| states::is_table(text)) {
+            return states::read(Path::new(table), policy);
+        }
         if !self.names_a_scenario() {
             let mut state = GivenState::at_reference(&policy.manifest);
             if let Some(text) = &self.state {
@@ -87,8 +98,11 @@ pub fn answer(
 ) -> Result<Vec<Value>, Failure> {
     let impossible = impossible(&asked.impossible, policy)?;
     let constraints = ConstraintSet::of(policy)?;
-    let mut answers = Vec::new();
-    for (name, mut state) in asked.states(policy, scenarios)? {
+    let (mut answers, mut rows) = (Vec::new(), Vec::new());
+    let states = asked.states(policy, scenarios)?;
+    // A page for each of many states would hide the choices.
+    let in_full = states.len() <= IN_FULL_MAX;
+    for (name, mut state) in states {
         for assignment in &asked.set {
             state.assign(&policy.manifest, assignment)?;
         }
@@ -97,7 +111,9 @@ pub fn answer(
             return Err(without_value(policy, &unknown));
         }
         let recommendation = recommend(policy, &state, &impossible)?;
-        show(&name, &state, &recommendation, policy, asked.drivers, output);
+        if in_full {
+            show(&name, &state, &recommendation, policy, asked.drivers, output);
+        }
         let features = policy.manifest.observation.iter().zip(&state.observation);
         let seen: Map<String, Value> =
             features.map(|(feature, value)| (feature.name.clone(), json!(value))).collect();
@@ -105,6 +121,14 @@ pub fn answer(
         answers.push(json!({
             "scenario": name, "state": seen, "assumed": assumed, "recommendation": recommendation,
         }));
+        rows.push((name, recommendation));
+    }
+    if !in_full {
+        output.line(states_table(&rows));
+    }
+    if let Some(file) = &asked.output {
+        states::write(file, &rows)?;
+        output.line(format!("recommendations: {}", file.display()));
     }
     Ok(answers)
 }
@@ -192,12 +216,55 @@ fn show(
         output.line(settings_table(recommendation));
     }
     constraint_lines(recommendation).into_iter().for_each(|line| output.line(line));
+    if let Some(first) =
+        recommendation.actions.first().filter(|_| !recommendation.about_as_probable.is_empty())
+    {
+        let others = recommendation.about_as_probable.join(", ");
+        output.line(format!("  no clear preference: {} and {others} are about as probable", first.name));
+    }
+    for unlike in &recommendation.unlike_training {
+        let unit = behind_number(&unlike.unit);
+        output.line(format!(
+            "  ! {} is {}{unit}, and in training it was {} ± {}{unit}: the policy has not learned such a state",
+            unlike.feature,
+            number(unlike.value),
+            number(unlike.mean),
+            number(unlike.deviation)
+        ));
+    }
     let assumed = names_of(policy, state.assumed());
     if !assumed.is_empty() {
         output.line(format!("  no value was given for {}: reference values are assumed", assumed.join(", ")));
     }
     show_drivers(recommendation, drivers, output);
     output.line("");
+}
+
+/// A row for each state: what to do, and a mark where a person should look.
+fn states_table(rows: &[(String, Recommendation)]) -> String {
+    let row = |(name, found): &(String, Recommendation)| {
+        let settings = found.settings.iter().map(|setting| {
+            format!("{} {}{}", setting.name, number(setting.value), behind_number(&setting.unit))
+        });
+        let what = match found.actions.first() {
+            Some(first) => format!("{} ({:.1} %)", first.name, 100.0 * first.probability),
+            None => settings.collect::<Vec<_>>().join(", "),
+        };
+        let unlike: Vec<&str> = found.unlike_training.iter().map(|unlike| unlike.feature.as_str()).collect();
+        let mut notes = Vec::new();
+        if !found.broken_constraints.is_empty() {
+            notes.push(format!("BROKEN: {}", found.broken_constraints.join("; ")));
+        }
+        if !unlike.is_empty() {
+            notes.push(format!("! unlike the training: {}", unlike.join(", ")));
+        }
+        if !found.about_as_probable.is_empty() {
+            notes.push("no clear preference".to_owned());
+        }
+        vec![name.clone(), what, notes.join("; ")]
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(row).collect();
+    table(&["state", "do", ""], &rows)
 }
 
 /// A line for each active constraint.
@@ -260,12 +327,18 @@ fn settings_table(recommendation: &Recommendation) -> String {
 }
 
 fn show_drivers(recommendation: &Recommendation, drivers: usize, output: &Output) {
-    let Some(first) = recommendation.drivers.first() else { return };
+    if drivers == 0 {
+        return;
+    }
+    let Some(first) = recommendation.drivers.first().filter(|driver| driver.is_noticeable()) else {
+        return output.line("  no feature drives it: none of them changes it against its reference value");
+    };
     let what = if recommendation.actions.is_empty() { "this setting" } else { "the first choice" };
     output.line(format!("\n  what drives {what} ({}):", first.kind.meaning()));
     let rows: Vec<Vec<String>> = recommendation
         .drivers
         .iter()
+        .filter(|driver| driver.is_noticeable())
         .take(drivers)
         .map(|driver| {
             vec![driver.feature.clone(), number(driver.natural), driver.unit.clone(), driver.effect_text()]
@@ -285,6 +358,8 @@ mod tests {
             actions: Vec::new(),
             settings: Vec::new(),
             drivers: Vec::new(),
+            about_as_probable: Vec::new(),
+            unlike_training: Vec::new(),
             active_constraints: named(&["hot", "wet"]),
             unknown_constraints: named(&["wet", "old"]),
             broken_constraints: named(&["old", "new"]),

@@ -167,6 +167,74 @@ fn a_state_is_answered_with_and_without_a_project() {
 }
 
 #[test]
+fn a_table_of_states_becomes_a_table_of_recommendations() {
+    let place = Place::new();
+    let (states, answers) = (place.folder.path().join("states.csv"), place.folder.path().join("do.csv"));
+    // A column with its unit behind the numbers, an empty cell, and a semicolon between the cells.
+    std::fs::write(&states, "pole_angle;cart_position\n0.1;0\n-0.1;\n0.1;2.2\n").unwrap();
+    let ask = |rest: &[&str]| place.ask("recommend", &[&["--state", text(&states)], rest].concat());
+    let found = ask(&["--output", text(&answers), "--json"]);
+    assert_eq!(found.status.code(), Some(0), "{}", stderr(&found));
+    let document = json(&found);
+    let first: Vec<(&str, &str)> = document["recommendations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (&row["scenario"], &row["recommendation"]["actions"][0]["name"]))
+        .map(|(name, action)| (name.as_str().unwrap(), action.as_str().unwrap()))
+        .collect();
+    assert_eq!(first, [("line 2", "push_right"), ("line 3", "push_left"), ("line 4", "push_right")]);
+    let assumed = |row: usize| document["recommendations"][row]["assumed"].as_array().unwrap().len();
+    assert_eq!([assumed(0), assumed(1)], [2, 3], "an empty cell is no value");
+    let written = std::fs::read_to_string(&answers).unwrap();
+    let rows: Vec<Vec<&str>> = written.lines().map(|row| row.split(',').collect()).collect();
+    assert_eq!(rows[0][..3], ["row", "action", "probability"]);
+    let named: Vec<[&str; 2]> = rows[1..].iter().map(|row| [row[0], row[1]]).collect();
+    assert_eq!(named, [["2", "push_right"], ["3", "push_left"], ["4", "push_right"]]);
+    // The file is there now, and a table with a wrong value is refused with its line.
+    let again = ask(&["--output", text(&answers)]);
+    assert!(stderr(&again).contains("--output replaces no file"), "{}", stderr(&again));
+    std::fs::write(&states, "pole_angle,cart_position\n0.1,0\n0.1,far\n").unwrap();
+    let refused = ask(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("line 3: `cart_position=far`"), "{}", stderr(&refused));
+}
+
+#[test]
+fn many_states_have_a_row_each() {
+    let place = Place::new();
+    let states = place.folder.path().join("states.csv");
+    let rows: String = (0..12).map(|row| format!("{},0,0,0\n", 0.01 * f64::from(row - 6))).collect();
+    std::fs::write(&states, format!("pole_angle,cart_position,cart_velocity,pole_angular_velocity\n{rows}"))
+        .unwrap();
+    let found = place.ask("recommend", &["--state", text(&states)]);
+    let shown = stdout(&found);
+    assert_eq!(found.status.code(), Some(0), "{}", stderr(&found));
+    assert!(shown.contains("line 2") && shown.contains("line 13"), "{shown}");
+    let level = shown.lines().find(|row| row.trim_start().starts_with("line 8")).unwrap();
+    assert!(level.contains("no clear preference"), "an upright pole asks for nothing: {level}");
+    assert!(!shown.contains("what drives"), "{shown}");
+}
+
+#[test]
+fn a_program_gets_a_document_whatever_is_wrong_with_the_arguments() {
+    for (arguments, command, status) in [
+        (&["recommend", "--bogus", "--json"][..], "error", 2),
+        (&["--json"][..], "error", 2),
+        (&["--json", "--help"][..], "help", 0),
+        (&["eval", "--json", "--help"][..], "help", 0),
+    ] {
+        let output = edge(arguments);
+        let document = json(&output);
+        assert_eq!(
+            (document["command"].as_str(), document["status"].as_i64()),
+            (Some(command), Some(status))
+        );
+        assert_eq!(output.status.code().map(i64::from), Some(status), "{arguments:?}");
+    }
+}
+
+#[test]
 fn bad_input_is_status_2_with_the_fix() {
     let place = Place::new();
     let policy = place.policy();

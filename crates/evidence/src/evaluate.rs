@@ -9,16 +9,18 @@ use setpoint_policy::Policy;
 use crate::deciders::{POLICY, heuristic_named};
 use crate::decision::Decision;
 use crate::error::PlayError;
-use crate::evidence_file::{self, Hashes};
+use crate::evidence_file::Hashes;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_statistics::{Interval, Summary};
 
 mod comparison;
 mod episodes;
+mod kept;
 
 pub(crate) use comparison::RETURN;
 pub use comparison::{Compared, Comparison};
 use episodes::Episodes;
+pub use kept::{Kept, keep};
 
 /// A policy and its baselines, measured: `evidence/evaluation.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +136,7 @@ pub fn breaks(evaluation: &Evaluation, constraint: usize) -> bool {
         .any(|broken| broken > 0.0)
 }
 
-/// Evaluates with [`evaluate_unless_stopped`] and stores the evidence in the run; `resolved` is the project's text.
+/// Evaluates with [`evaluate_unless_stopped`] and stores the evidence in the run with [`keep`]; `resolved` is the project's text.
 pub fn evaluate_into(
     decision: &Decision,
     resolved: &str,
@@ -142,11 +144,12 @@ pub fn evaluate_into(
     seeds: u64,
     folder: &RunFolder,
     stop: Option<&AtomicBool>,
-) -> Result<Evaluation, PlayError> {
+    changed: &[String],
+) -> Result<(Evaluation, Kept), PlayError> {
     let evaluation = evaluate_unless_stopped(decision, policy, seeds, stop)?;
     let hashes = Hashes::of(decision, resolved)?.policy(POLICY, policy);
-    evidence_file::write(&folder.evidence("evaluation"), &hashes, &evaluation)?;
-    Ok(evaluation)
+    let kept = keep(&evaluation, &hashes, folder, changed)?;
+    Ok((evaluation, kept))
 }
 
 /// Evaluates a policy and the project's baselines over `seeds` seeds.

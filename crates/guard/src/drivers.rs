@@ -55,6 +55,11 @@ impl DriverKind {
 }
 
 impl Driver {
+    /// Whether the effect is more than nothing in its text: 0.05 % of a probability, 0.0005 of the other kinds.
+    pub fn is_noticeable(&self) -> bool {
+        self.effect.abs() >= 0.0005
+    }
+
     /// The effect with its sign, as text.
     pub fn effect_text(&self) -> String {
         let text = match self.kind {

@@ -16,6 +16,7 @@ pub mod drivers;
 pub mod given_state;
 pub mod policy_decider;
 pub mod recommendation;
+pub mod unlike_training;
 
 pub use decider::Decider;
 pub use recommendation::recommend;

@@ -8,6 +8,10 @@ use setpoint_policy::head::Head;
 use crate::constraints::{ConstraintSet, Standing, Taken, UnknownName};
 use crate::drivers::{Driver, DriverKind, logit_share};
 use crate::given_state::GivenState;
+use crate::unlike_training::{Unlike, unlike_training};
+
+/// A choice whose probability is at least this share of the first one's is about as probable.
+const ABOUT_AS_PROBABLE: f64 = 0.95;
 
 /// A recommendation for one state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,6 +21,12 @@ pub struct Recommendation {
     pub actions: Vec<RankedAction>,
     /// Every axis of a continuous decision. Empty for a discrete decision.
     pub settings: Vec<Setting>,
+    /// Allowed choices that are about as probable as the first one: the policy has no clear preference among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub about_as_probable: Vec<String>,
+    /// Features that are unlike the training: the policy has not learned such states.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlike_training: Vec<Unlike>,
     /// The drivers of the first action against its alternatives, strongest first.
     pub drivers: Vec<Driver>,
     /// Constraints that are active in this state and kept by the recommendation, as text.
@@ -131,11 +141,22 @@ pub fn recommend(
     Ok(Recommendation {
         active_constraints: of(Standing::Kept),
         unknown_constraints: unknown(),
+        about_as_probable: about_as_probable(&actions),
+        unlike_training: unlike_training(policy, observation),
         broken_constraints: of(Standing::Broken),
         actions,
         settings,
         drivers,
     })
+}
+
+fn about_as_probable(actions: &[RankedAction]) -> Vec<String> {
+    let Some((first, others)) = actions.split_first() else { return Vec::new() };
+    // A policy that chooses by values takes the best one, and probabilities say nothing about how close the others are.
+    let is_rival = |other: &&RankedAction| {
+        other.allowed && first.value.is_none() && other.probability >= ABOUT_AS_PROBABLE * first.probability
+    };
+    others.iter().filter(is_rival).map(|other| other.name.clone()).collect()
 }
 
 fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAction>, Vec<Driver>) {

@@ -18,14 +18,22 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let policy = policy_of(&folder, &problem)?;
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
     let seeds = arguments.evaluation.seeds;
+    let changed = arguments.evaluation.changed();
     let spinner = screen::spinner();
     spinner.set_message("evaluating the policy and its baselines");
-    let found = evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None);
+    let found =
+        evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None, &changed);
     spinner.finish_and_clear();
-    let evaluation = found?;
+    let (evaluation, kept) = found?;
     let verdict = show(&evaluation, &problem.decision, output);
+    output.line(format!("\nevidence: {}", kept.path.display()));
+    if let Some(instead) = &kept.instead {
+        output.line(format!("the report quotes {instead}"));
+    }
     let body = json!({
         "run": folder.path,
+        "evidence": kept.path,
+        "is_quoted": kept.instead.is_none(),
         "seed": seed,
         "source": source,
         "headline": verdict.headline,

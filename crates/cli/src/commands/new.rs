@@ -1,6 +1,6 @@
 //! `setpoint new`: a commented project file.
 
-mod training;
+mod ready;
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::target::no_process;
 use setpoint_process::Registry;
 use setpoint_processes::gymnasium;
 use setpoint_terminal::quoted_path;
+use toml::{Table, Value};
 
 pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let Chosen { factory, keys } = chosen(arguments, registry)?;
@@ -36,11 +37,14 @@ pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Stat
     Ok(Status::Done)
 }
 
+/// The key that has a line of its own.
+const MAX_STEPS: &str = "max_steps";
+
 /// The process that the project is to control.
 struct Chosen {
     factory: Arc<dyn Factory>,
-    /// Lines of `[process]` after its kind.
-    keys: String,
+    /// Keys of `[process]` after its kind.
+    keys: Table,
 }
 
 fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
@@ -55,7 +59,9 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
             return Err(Failure::Message(format!("--{key} belongs to --process gymnasium, not to `{kind}`")));
         }
         let factory = registry.open_default(kind, None).ok_or_else(|| no_process(kind, registry))?;
-        return Ok(Chosen { factory, keys: String::new() });
+        let keys = ready::process(factory.spec());
+        let factory = if keys.is_empty() { factory } else { open(kind, &keys, factory.spec(), registry)? };
+        return Ok(Chosen { factory, keys });
     }
     let Some((key, value)) = environment else {
         return Err(Failure::Message(format!(
@@ -65,17 +71,25 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
     };
     // Only Python knows the spaces of the environment, so it is made once here. `check` later finds observations outside of
     // their bounds.
-    let keys = format!("{key} = {}\n", toml::Value::String(value.clone()));
+    let keys = Table::from_iter([(key.to_owned(), Value::String(value.clone()))]);
     let text = format!("[process]\nkind = \"{kind}\"\n{keys}[reward]\nreward = 1.0\n");
     let factory = registry.open(&Project::from_text("the new project", &text, &[])?, &mut |_| {})?;
     Ok(Chosen { factory, keys })
 }
 
+/// A process with these keys: its features and actions may depend on them.
+fn open(kind: &str, keys: &Table, spec: &Spec, registry: &Registry) -> Result<Arc<dyn Factory>, Failure> {
+    let reward =
+        Table::from_iter(spec.reward.iter().map(|(name, weight)| (name.clone(), Value::Float(*weight))));
+    let text = format!("[process]\nkind = \"{kind}\"\n{keys}[reward]\n{reward}");
+    Ok(registry.open(&Project::from_text("the new project", &text, &[])?, &mut |_| {})?)
+}
+
 /// The file's text: every section, every key that people change, its meaning, and its default.
-fn template(name: &str, factory: &dyn Factory, keys: &str) -> String {
+fn template(name: &str, factory: &dyn Factory, keys: &Table) -> String {
     let spec = factory.spec();
     let process = process(spec, keys) + &defaults(factory, keys);
-    [charter(name, spec), process, reward(spec), rules(spec), training::training(spec), evaluation(spec)]
+    [charter(name, spec), process, reward(spec), rules(spec), ready::training(spec), evaluation(spec)]
         .join("\n\n")
         + "\n"
 }
@@ -97,24 +111,34 @@ name         = {name}
     )
 }
 
-fn process(spec: &Spec, keys: &str) -> String {
+fn process(spec: &Spec, keys: &Table) -> String {
     let kind = &spec.kind;
-    let max_steps = match spec.max_steps.filter(|_| keys.is_empty()) {
+    let lines: String = keys
+        .iter()
+        .filter(|(key, _)| *key != MAX_STEPS)
+        .map(|(key, value)| format!("{key} = {value}\n"))
+        .collect();
+    // Python tells the limit of an environment, which is no limit of the project.
+    let own = spec.max_steps.filter(|_| spec.kind != gymnasium::KIND).map(i64::from);
+    let limit = keys.get(MAX_STEPS).and_then(Value::as_integer).or(own);
+    let max_steps = match limit {
         Some(steps) => {
             format!("max_steps = {steps}                # steps after which an episode is truncated")
         }
         None => "# max_steps = 100              # steps after which an episode is truncated; default: the limit of the process"
             .to_owned(),
     };
-    format!("[process]\nkind = \"{kind}\"\n{keys}{max_steps}")
+    format!("[process]\nkind = \"{kind}\"\n{lines}{max_steps}")
 }
 
 /// The process's own keys with their defaults, as comments; not the numbers of its dynamics, which `setpoint list processes
 /// KIND` shows.
-fn defaults(factory: &dyn Factory, given: &str) -> String {
+fn defaults(factory: &dyn Factory, given: &Table) -> String {
     let described = |key: &str| factory.spec().parameters.iter().any(|parameter| parameter.name == key);
     let parameters = factory.parameters();
-    let absent = parameters.iter().filter(|(key, _)| given.is_empty() && !described(key));
+    let absent = parameters.iter().filter(|(key, _)| {
+        factory.spec().kind != gymnasium::KIND && !given.contains_key(key.as_str()) && !described(key)
+    });
     absent.map(|(key, value)| format!("\n# {key} = {value}")).collect()
 }
 

@@ -49,10 +49,10 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     output.line("");
     let stop = Some(&interrupt::STOP);
     let evaluation =
-        match evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder, stop) {
+        match evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder, stop, &[]) {
             // A resume does not train again, but evaluates again.
             Err(PlayError::Interrupted) => return Ok(interrupt::stopped("train", &folder, output)),
-            evaluated => evaluated?,
+            evaluated => evaluated?.0,
         };
     let verdict = show(&evaluation, &problem.decision, output);
     let status = verdict.status();

@@ -1,12 +1,12 @@
-//! The `[train]` of a new project: options with which the process is known to be learned.
+//! The start of a new project: a process with options that are known to learn it.
 
 use setpoint_decision::spec::Spec;
 use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::recipes::Recipes;
 use toml::{Table, Value};
 
-/// The ready project of each built-in process. Its training is the start of every project with that process, so that there is
-/// one place for options that are measured (`cargo xtask proofs`).
+/// The ready project of each built-in process. Its parameters and its training are the start of every project with that
+/// process, so that there is one place for options that are measured (`cargo xtask proofs`).
 const READY: [(&str, &str); 12] = [
     ("acrobot", include_str!("../../../../../projects/acrobot/setpoint.toml")),
     ("assembly-line", include_str!("../../../../../projects/assembly-line/setpoint.toml")),
@@ -30,10 +30,21 @@ const READY: [(&str, &str); 12] = [
 const ANY: &str = "[train]\nalgorithm = \"ppo\"\ntotal_steps = 200_000\n\
                    [train.ppo]\nnormalize_observation = true\nnormalize_reward = true\n";
 
+fn ready(spec: &Spec) -> Table {
+    let text = READY.iter().find(|(kind, _)| *kind == spec.kind).map_or(ANY, |(_, text)| text);
+    text.parse().expect("a ready project is TOML")
+}
+
+/// The keys of `[process]` but for its kind, in their order.
+pub fn process(spec: &Spec) -> Table {
+    let mut process = ready(spec).get("process").and_then(Value::as_table).cloned().unwrap_or_default();
+    process.remove("kind");
+    process
+}
+
 /// The text of `[train]` and of the options of its algorithm.
 pub fn training(spec: &Spec) -> String {
-    let ready = READY.iter().find(|(kind, _)| *kind == spec.kind).map_or(ANY, |(_, text)| text);
-    let project: Table = ready.parse().expect("a ready project is TOML");
+    let project = ready(spec);
     let train = project["train"].as_table().expect("a ready project has [train]");
     let algorithm = train["algorithm"].as_str().expect("a ready project names its algorithm");
     let steps = train["total_steps"].as_integer().expect("a ready project states its steps");
