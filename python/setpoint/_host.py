@@ -83,7 +83,7 @@ class EnvironmentHost:
         first = self._environments[0]
         self.name = name or (first.spec.id if first.spec is not None else type(first.unwrapped).__name__)
         #: The conversion of observations to rows, and of an array to actions.
-        self.observations = Observations(first.observation_space, bounded=check_bounds)
+        self.observations = Observations(first.observation_space, bounded=check_bounds, actions=first.action_space)
         self.actions = Actions(first.action_space)
         for lane, other in enumerate(self._environments):
             if other.observation_space != first.observation_space or other.action_space != first.action_space:
@@ -142,7 +142,7 @@ class EnvironmentHost:
             signal.update(own_signals.get(signal["name"], {}))
 
     def _asks_for_masks(self) -> bool:
-        if self._mask_method[0] is not None:
+        if self._mask_method[0] is not None or self.observations.masked:
             return True
         try:
             _, info = self._reset(0, 0)
@@ -351,6 +351,7 @@ class EnvironmentHost:
         except Exception as error:
             raise self._raised(lane, error, "reset") from error
         try:
+            self._seen[lane] = observation
             self.observations.write(observation, self._rows[lane])
         except Hung:
             raise self._hung(lane, "reset") from None
@@ -396,6 +397,8 @@ class EnvironmentHost:
         try:
             if method is not None:
                 mask = method()
+            elif self.observations.masked:
+                mask = self.observations.mask(self._seen[lane])
             elif not isinstance(info, dict):
                 raise Unexpected(f"info was {_a(info)}; expected a dict with `action_mask`")
             elif "action_mask" in info:

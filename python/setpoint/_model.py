@@ -19,6 +19,7 @@ from setpoint import _native
 from setpoint._host import EnvironmentHost
 from setpoint._numbers import plain, seed_of, whole
 from setpoint._progress import Bar, Lines
+from setpoint._spaces import allowed_choices
 from setpoint._vectors import single_environments
 from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
@@ -356,6 +357,8 @@ class Model:
         if host is None:
             return self.policy.predict(observation, **keywords)
         rows, single = _rows(host, observation)
+        if action_masks is None and host.observations.masked:
+            keywords["action_masks"] = _masks(host, observation)
         chosen, _ = self.policy.predict(rows, **keywords)
         actions = host.actions.read(chosen)
         return (actions[0] if single else np.array(actions)), None
@@ -444,6 +447,15 @@ def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32],
     for row, given in zip(rows, several):
         host.observations.write(given, row)
     return rows, single
+
+
+def _masks(host: EnvironmentHost, observation: Any) -> NDArray[np.bool_]:
+    """The masks in one observation, or in a list of several."""
+    several = observation if isinstance(observation, list) else [observation]
+    masks = np.zeros((len(several), len(host.actions.choices)), np.uint8)
+    for row, given in zip(masks, several):
+        allowed_choices(host.observations.mask(given), host.actions, row)
+    return masks.astype(np.bool_)
 
 
 def _model_from_bytes(cls: type[Model], content: bytes) -> Model:

@@ -46,6 +46,8 @@ def train(
     runs: str | PathLike[str],
     run_dir: str | PathLike[str] | None = None,
     resume: bool = False,
+    force: bool = False,
+    from_run: str | PathLike[str] | None = None,
     threads: int = 0,
     callback: _Callback | None = None,
 ) -> tuple[PathLike[str], str]: ...

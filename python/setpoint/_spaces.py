@@ -31,6 +31,12 @@ FEATURES_MAX = 20_000
 CHOICES_MAX = 256
 
 
+# The key of the choices' mask in a dict of an observation, as RLlib's environments have it.
+MASK = "action_mask"
+# The key next to it whose value is the observation; any other keys are a dict of features.
+NEXT_TO_MASK = ("observations", "observation", "obs")
+
+
 class UnsupportedSpace(Exception):
     """A space that cannot become features, choices or axes. The message gives the reason and a solution."""
 
@@ -42,9 +48,17 @@ class Unexpected(Exception):
 class Observations:
     """The conversion of a space's observations to rows of float32."""
 
-    def __init__(self, space: spaces.Space[Any], *, bounded: bool = True):
-        """Unless `bounded`, the space's own bounds are ignored: every feature may be any finite number."""
-        self._leaf = _leaf(space, "observation")
+    def __init__(self, space: spaces.Space[Any], *, bounded: bool = True, actions: spaces.Space[Any] | None = None):
+        """Unless `bounded`, the space's own bounds are ignored: every feature may be any finite number. With choices as
+        `actions`, `action_mask` in a Dict is their mask and no feature."""
+        has_choices = isinstance(actions, (spaces.Discrete, spaces.MultiDiscrete))
+        #: Whether an observation holds the mask of the choices.
+        self.masked = has_choices and isinstance(space, spaces.Dict) and MASK in space.spaces
+        if self.masked:
+            _check_mask_space(space.spaces[MASK], actions)
+            self._leaf: Any = _NextToMask(space)
+        else:
+            self._leaf = _leaf(space, "observation")
         self.size = self._leaf.size
         if self.size == 0:
             raise UnsupportedSpace("the observation space is empty: a policy needs at least one number")
@@ -77,6 +91,13 @@ class Observations:
     def write(self, observation: Any, row: np.ndarray) -> None:
         """Writes an observation of any of the spaces; raises `Unexpected` if it is not in the space."""
         self._leaf.write(observation, row)
+
+    def mask(self, observation: Any) -> Any:
+        """The mask of the choices in an observation, if :attr:`masked`."""
+        if not isinstance(observation, dict) or MASK not in observation:
+            found = f"a dict of {sorted(map(str, observation))}" if isinstance(observation, dict) else _a(observation)
+            raise Unexpected(f"the observation was {found}; expected a dict with `{MASK}`, as in its space")
+        return observation[MASK]
 
     def features(self) -> list[dict[str, Any]]:
         """Name, bounds and description of every feature."""
@@ -224,6 +245,48 @@ class _Several:
         for key, leaf in zip(self._keys, self._leaves):
             leaf.write(observation[key], row[begin : begin + leaf.size])
             begin += leaf.size
+
+
+class _NextToMask:
+    """A Dict with an action mask: everything in it but the mask."""
+
+    def __init__(self, space: spaces.Dict):
+        self._keys = set(space.spaces)
+        others = {key: inner for key, inner in space.spaces.items() if key != MASK}
+        if not others:
+            raise UnsupportedSpace(f"the observation is a Dict of `{MASK}` alone: a policy needs at least one number next to the mask")
+        #: The key of the observation; None if all keys but the mask's are features.
+        self._key = next((key for key in NEXT_TO_MASK if set(others) == {key}), None)
+        self._leaf = _leaf(spaces.Dict(others) if self._key is None else others[self._key], "observation")
+        self.size = self._leaf.size
+
+    def parts(self) -> list[Any]:
+        parts: list[Any] = self._leaf.parts()
+        return parts
+
+    def write(self, observation: Any, row: np.ndarray) -> None:
+        if not isinstance(observation, dict) or set(observation) != self._keys:
+            found = f"a dict of {sorted(map(str, observation))}" if isinstance(observation, dict) else _a(observation)
+            raise Unexpected(f"the observation was {found}; expected a dict of {sorted(map(str, self._keys))}")
+        if self._key is None:
+            self._leaf.write({key: value for key, value in observation.items() if key != MASK}, row)
+        else:
+            self._leaf.write(observation[self._key], row)
+
+
+def _check_mask_space(space: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
+    """Refuses the space of a mask that has not one number for each choice."""
+    kinds = np.ravel(getattr(actions, "nvec", getattr(actions, "n", 0)))
+    # The mask of a MultiDiscrete: one number a combination, or one a kind of each number.
+    sizes = {int(np.prod(kinds, dtype=np.float64)), int(kinds.sum())}
+    numbers = isinstance(space, (spaces.Box, spaces.MultiBinary, spaces.MultiDiscrete))
+    if not numbers or len(space.shape or ()) != 1 or (space.shape or ())[0] not in sizes:
+        found = f"a {type(space).__name__}" + (f" of shape {space.shape}" if numbers else "")
+        wanted = " or ".join(f"({size},)" for size in sorted(sizes))
+        raise UnsupportedSpace(
+            f"`{MASK}` of the observation is {found}; the mask of this action space has the shape {wanted}, one number for each "
+            f"choice, for example gymnasium.spaces.MultiBinary({max(sizes)}). If it is no mask, give it another name"
+        )
 
 
 def _leaf(space: spaces.Space[Any], name: str, within: str = "") -> Any:

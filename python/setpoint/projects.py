@@ -249,7 +249,7 @@ def _flat(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{name}/"))
         elif isinstance(value, list):
-            flat.update({f"{prefix}{name}/{index}": entry for index, entry in enumerate(value)})
+            flat.update(_flat({f"{name}/{index}": entry for index, entry in enumerate(value)}, prefix))
         else:
             flat[f"{prefix}{name}"] = value
     return flat
@@ -273,6 +273,8 @@ class Project:
         settings: dict[str, Any] | None = None,
         run_dir: str | PathLike[str] | None = None,
         resume: bool = False,
+        force: bool = False,
+        from_run: Run | str | PathLike[str] | None = None,
         threads: int = 0,
         callback: Callable[[dict[str, Any]], object] | None = None,
     ) -> Run:
@@ -282,7 +284,9 @@ class Project:
         :param seed: seed instead of the project's
         :param settings: overrides of the project file: ``{"train.ppo.gamma": 0.98}``
         :param run_dir: the run's folder; by default a new folder under ``runs``
-        :param resume: continue a training that was stopped or killed
+        :param resume: continue a training that was stopped or killed, or, with more ``steps``, one that has ended
+        :param force: delete the run in ``run_dir`` first; with ``resume``, continue although lines of its logs are lost
+        :param from_run: a run or a policy file, with whose policy the training begins instead of random weights
         :param callback: called with the figures after each update; ``False`` stops the training after a checkpoint
         :raises ValueError: if the project file is wrong; the message names the error, its place and a remedy
         """
@@ -291,8 +295,11 @@ class Project:
             overrides.append(f"train.total_steps={whole(steps, 'steps')}")
         if seed is not None:
             overrides.append(f"train.seed={whole(seed, 'seed')}")
+        if force and run_dir is None:
+            raise ValueError("force deletes the run in run_dir: name the run_dir")
         cores = whole(threads, "threads")
-        folder, _ = _native.train(self.path, overrides, self.runs, run_dir, resume, cores, callback)
+        first = from_run.path if isinstance(from_run, Run) else from_run
+        folder, _ = _native.train(self.path, overrides, self.runs, run_dir, resume, force, first, cores, callback)
         return Run(folder)
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
 //! Projects as folders: training and evaluation as the command line does them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
@@ -12,6 +12,7 @@ use setpoint_files::newest::newest;
 use setpoint_files::run::{Kind, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
+use setpoint_learn::first_policy::FirstPolicy;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::run_project;
 use setpoint_learn::train::{Progress, TrainOptions, Trained, cores};
@@ -24,7 +25,7 @@ use crate::waiting::{self, Reporter};
 /// Trains a project's policy into a run folder; gives the folder and the summary as JSON. `callback` is given a dictionary
 /// after each update, and ends the training by giving False; a checkpoint then waits.
 #[pyfunction]
-#[pyo3(signature = (project, overrides, runs, run_dir=None, resume=false, threads=0, callback=None))]
+#[pyo3(signature = (project, overrides, runs, run_dir=None, resume=false, force=false, from_run=None, threads=0, callback=None))]
 #[expect(clippy::too_many_arguments, reason = "the Python side names every one of them")]
 pub fn train(
     py: Python<'_>,
@@ -33,12 +34,20 @@ pub fn train(
     runs: PathBuf,
     run_dir: Option<PathBuf>,
     resume: bool,
+    force: bool,
+    from_run: Option<PathBuf>,
     threads: usize,
     callback: Option<Bound<'_, PyAny>>,
 ) -> PyResult<(PathBuf, String)> {
     let problem = py
         .detach(|| Problem::load(&project, &overrides, registry(), &mut |_| {}))
         .map_err(|error| refused(&error))?;
+    let problem = match from_run {
+        None => problem,
+        Some(from) => first_policy(&from)
+            .and_then(|first| problem.beginning_with(first))
+            .map_err(|error| PyValueError::new_err(error.to_string()))?,
+    };
     let decision = &problem.decision.project;
     let name = &decision.charter.name;
     let folder = match run_dir {
@@ -59,7 +68,12 @@ pub fn train(
             .map_err(|error| PyOSError::new_err(error.to_string()))?,
     };
     let threads = cores((threads > 0).then_some(threads));
-    let start = if resume { Start::Resume } else { Start::New };
+    let start = match (resume, force) {
+        (false, false) => Start::New,
+        (false, true) => Start::Cleared,
+        (true, false) => Start::Resume,
+        (true, true) => Start::ResumeWithoutLogs,
+    };
     let stop = AtomicBool::new(false);
     let work = |reporter: Reporter<Progress>| -> Result<Trained, TrainError> {
         let progress = &mut |progress: &Progress| reporter.report(*progress);
@@ -74,10 +88,16 @@ pub fn train(
         figures.set_item("updates", progress.updates)?;
         figures.set_item("episodes", progress.episodes)?;
         figures.set_item("return_mean_100", progress.moving_return)?;
+        figures.set_item("evaluation", progress.evaluation.map(|found| found.return_mean))?;
         waiting::ask(callback, &figures)
     })?;
     let trained = trained.map_err(|error| broke_off(&error))?;
     Ok((folder.path.clone(), to_json(&trained.summary)?))
+}
+
+/// The policy of a run, or of a policy file.
+fn first_policy(from: &Path) -> Result<FirstPolicy, TrainError> {
+    if from.is_file() { FirstPolicy::of_file(from) } else { FirstPolicy::of_run(&RunFolder::at(from)) }
 }
 
 /// Evaluates a run's policy against the project's baselines, stores the evidence in the run and writes the report. Returns

@@ -92,6 +92,92 @@ def test_a_mask_that_allows_nothing_is_the_environments_own():
     assert "the action mask allows no choice" in failure(Valve(masks=masks))
 
 
+class Gated(Valve):
+    """RLlib's form: the mask stands in the observation, next to the features under `key`."""
+
+    def __init__(self, key="observations", mask_space=None, masks=None, others=None):
+        super().__init__(width=2)
+        seen = self.observation_space
+        self.key, self.gates, self.others = key, masks, others or {}
+        mask_space = spaces.MultiBinary(3) if mask_space is None else mask_space
+        self.observation_space = spaces.Dict({"action_mask": mask_space, key: seen, **{name: seen for name in self.others}})
+
+    def seen(self, features):
+        mask = np.eye(3, dtype=np.int8)[self.steps % 3] if self.gates is None else self.gates[self.steps]
+        return {"action_mask": mask, self.key: features, **self.others}
+
+    def reset(self, *, seed=None, options=None):
+        features, info = super().reset(seed=seed)
+        return self.seen(features), info
+
+    def step(self, action):
+        features, *rest = super().step(action)
+        return self.seen(features), *rest
+
+
+@pytest.mark.parametrize("key", ["observations", "observation", "obs"])
+@pytest.mark.parametrize("masked", [None, True])
+def test_a_mask_in_the_observation_is_the_mask_and_no_feature(key, masked):
+    host = EnvironmentHost([lambda: Gated(key)] * 2, masked=masked)
+    plain = EnvironmentHost([Valve])
+    assert host.description["masked"]
+    assert host.description["observation"] == plain.description["observation"]
+    for lane in range(2):
+        host.reset(lane, lane)
+    np.testing.assert_array_equal(host.arrays["allowed"], [[1, 0, 0]] * 2)
+    np.testing.assert_array_equal(host.arrays["observations"], np.full((2, 2), 0.5))
+    for step in range(1, 9):
+        host.step(None)
+        # After four steps an episode ends, and the mask is that of the next one's beginning.
+        np.testing.assert_array_equal(host.arrays["allowed"], [np.eye(3)[step % 4 % 3]] * 2)
+        np.testing.assert_array_equal(host.arrays["observations"][0], [0.25 if step % 4 else 0.5] * 2)
+
+
+def test_a_mask_next_to_other_keys_is_no_feature_either():
+    host = EnvironmentHost([lambda: Gated("level", others={"flow": np.full(2, 0.75, np.float32)})])
+    assert host.description["masked"]
+    assert [feature["name"] for feature in host.description["observation"]] == ["flow_0", "flow_1", "level_0", "level_1"]
+    host.reset(0, 1)
+    np.testing.assert_array_equal(host.arrays["observations"], [[0.75, 0.75, 0.5, 0.5]])
+
+
+def test_a_mask_of_settings_is_a_feature():
+    space = spaces.Dict({"action_mask": spaces.MultiBinary(2), "obs": spaces.Box(0, 1, (1,))})
+    assert Observations(space, actions=spaces.Box(-1, 1, (2,))).size == 3
+
+
+@pytest.mark.parametrize("space", [spaces.MultiBinary(4), spaces.MultiBinary((3, 1)), spaces.Discrete(3), spaces.Box(0, 1, (2,))])
+def test_a_mask_of_another_shape_is_refused_with_the_shape_that_fits(space):
+    with pytest.raises(UnsupportedSpace) as refused:
+        EnvironmentHost([lambda: Gated(mask_space=space)])
+    assert "`action_mask` of the observation is a" in str(refused.value)
+    assert "has the shape (3,), one number for each choice" in str(refused.value)
+
+
+def test_masks_of_combinations_have_either_form():
+    actions = spaces.MultiDiscrete([2, 3])
+    for size in (5, 6):
+        space = spaces.Dict({"action_mask": spaces.MultiBinary(size), "obs": spaces.Box(0, 1, (1,))})
+        assert Observations(space, actions=actions).masked
+    with pytest.raises(UnsupportedSpace, match=r"\(5,\) or \(6,\)"):
+        Observations(spaces.Dict({"action_mask": spaces.MultiBinary(7), "obs": spaces.Box(0, 1, (1,))}), actions=actions)
+    with pytest.raises(UnsupportedSpace, match="alone"):
+        Observations(spaces.Dict({"action_mask": spaces.MultiBinary(6)}), actions=actions)
+
+
+def test_a_mask_in_the_observation_is_checked_in_every_step():
+    masks = [np.ones(3), np.array([1.0, 0.5, 0.0]), np.ones(3)]
+    assert "the action mask held 0.5; expected zeros and ones" in failure(Gated(masks=masks, mask_space=spaces.Box(0, 1, (3,))))
+    masks = [np.ones(3, np.int8), np.zeros(3, np.int8), np.ones(3, np.int8)]
+    assert "the action mask allows no choice" in failure(Gated(masks=masks))
+
+    class Forgets(Gated):
+        def seen(self, features):
+            return {"observations": features} if self.steps == 1 else super().seen(features)
+
+    assert "was a dict of ['observations']; expected a dict with `action_mask`" in failure(Forgets())
+
+
 def test_a_mask_method_that_fails_is_named():
     environment = Valve(masks=[])
     assert "`action_masks` raised IndexError" in failure(environment)

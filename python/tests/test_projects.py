@@ -48,6 +48,31 @@ def test_a_stopped_training_goes_on_and_ends_as_one_that_was_not(tmp_path, proje
     assert (whole.path / "policy.safetensors").read_bytes() == (cut.path / "policy.safetensors").read_bytes()
 
 
+def test_a_training_begins_with_the_policy_of_a_run_and_goes_on_with_more_steps(tmp_path, projects):
+    project = setpoint.Project(projects / "assembly-line", runs=tmp_path)
+    first = project.train(steps=16_384, run_dir=tmp_path / "first")
+    for source in (first, first.path, first.path / "policy.safetensors"):
+        run = project.train(steps=16_384, seed=8, from_run=source, run_dir=tmp_path / "from", force=(tmp_path / "from").exists())
+        assert run.summary["from"]["policy"] == first.policy.hash
+    with pytest.raises(ValueError, match="cannot begin with"):
+        project.train(from_run=first, settings={"train.algorithm": "dqn"}, run_dir=tmp_path / "other")
+    with pytest.raises(ValueError, match="name the run_dir"):
+        project.train(force=True)
+    longer = project.train(steps=32_768, run_dir=first.path, resume=True)
+    whole = project.train(steps=32_768, run_dir=tmp_path / "whole")
+    assert longer.policy.hash == whole.policy.hash
+
+
+def test_the_best_policy_of_a_training_is_kept(tmp_path, projects):
+    seen = []
+    project = setpoint.Project(projects / "assembly-line", runs=tmp_path)
+    settings = {"evaluate.every_steps": 8_192, "evaluate.keep": "best", "evaluate.episodes": 10}
+    run = project.train(steps=32_768, settings=settings, callback=seen.append)
+    found = [value for value in run.metrics()["evaluations/0/return_mean"] if value is not None]
+    assert run.summary["kept"]["return_mean"] == max(found) and seen[-1]["evaluation"] == found[-1]
+    assert run.policy.manifest["steps"] == run.summary["kept"]["steps"]
+
+
 def test_what_is_wrong_with_a_project_is_shown_as_the_command_line_shows_it(tmp_path):
     file = tmp_path / "setpoint.toml"
     file.write_text('[process]\nkind = "asembly-line"\n[reward]\nwip = 1.0\n', "utf-8")

@@ -145,10 +145,14 @@ pub struct Train {
     /// Train this many independent seeds on all cores and report their distribution
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
+    /// Begin with the policy of this run, of a project's newest run, or of a policy file, instead of random weights
+    #[arg(long, value_name = "RUN|FILE")]
+    pub from: Option<PathBuf>,
     /// Show one line of progress instead of the dashboard
     #[arg(long)]
     pub plain: bool,
-    /// Continue the project's newest run (or --run-dir); the result is bit-identical to an uninterrupted run
+    /// Continue the project's newest run (or --run-dir, or a run folder instead of the project); the result is bit-identical
+    /// to an uninterrupted run. With more --steps, a finished run continues
     #[arg(long)]
     pub resume: bool,
     /// Delete the run in --run-dir first; with --resume, continue although lines of its logs are lost

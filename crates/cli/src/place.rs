@@ -12,7 +12,7 @@ use setpoint_terminal::quoted_path;
 use crate::arguments::{Compare, Train, Tune};
 use crate::output::{Failure, Output};
 use crate::runs::Runs;
-use crate::target::TRAININGS;
+use crate::target::{TRAININGS, run_to_resume};
 
 /// The options of the command about its run.
 pub struct Place<'a> {
@@ -30,7 +30,8 @@ impl<'a> Place<'a> {
         let Train { run_dir, runs, resume, force, seeds, .. } = arguments;
         let kind = if *seeds > 1 { Kind::Seeds } else { Kind::Training };
         let seeds = seeds_text(problem.decision.project.train.seed, *seeds);
-        Self { run_dir: run_dir.as_ref(), runs, resume: *resume, force: *force, kind, seeds }
+        let run_dir = run_dir.as_ref().or_else(|| run_to_resume(arguments));
+        Self { run_dir, runs, resume: *resume, force: *force, kind, seeds }
     }
 
     /// Of a comparison.

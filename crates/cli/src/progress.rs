@@ -73,6 +73,10 @@ impl ProgressDisplay {
             None => returns,
             Some((level, of)) => format!(", level {level} of {of}{returns}"),
         };
+        let returns = match progress.evaluation {
+            None => returns,
+            Some(found) => format!("{returns}, evaluation {:.1}", found.return_mean),
+        };
         match &self.bar {
             Some(bar) => {
                 bar.set_position(progress.steps.min(progress.total_steps));

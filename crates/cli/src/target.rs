@@ -2,13 +2,14 @@
 
 pub mod training;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
 use setpoint_files::run::{Kind, is_run};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint;
+use setpoint_learn::first_policy::FirstPolicy;
 use setpoint_learn::problem::Problem;
 use setpoint_policy::Policy;
 use setpoint_policy::policy_file::PolicyFileError;
@@ -17,9 +18,10 @@ use setpoint_process::Registry;
 use setpoint_terminal::quoted_path;
 
 use crate::arguments::{Compare, RunArguments, Train};
-use crate::output::Failure;
+use crate::output::{Failure, Output};
 use crate::preparing;
 use crate::runs::Runs;
+use crate::target::training::training_of;
 
 /// The kinds of run that have a policy, or a policy of each seed.
 pub const TRAININGS: [Kind; 2] = [Kind::Training, Kind::Seeds];
@@ -118,11 +120,33 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
 }
 
 /// The problem of a training command, with the options of the command.
-pub fn problem_to_train(arguments: &Train, registry: &Registry) -> Result<Problem, Failure> {
+pub fn problem_to_train(arguments: &Train, registry: &Registry, output: &Output) -> Result<Problem, Failure> {
     let mut overrides = arguments.project.set.clone();
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    Ok(preparing::load(&arguments.project.project, registry, &overrides)?)
+    let problem = match run_to_resume(arguments) {
+        Some(run) => preparing::load_run(&RunFolder::at(run), registry, &overrides)?,
+        None => preparing::load(&arguments.project.project, registry, &overrides)?,
+    };
+    match &arguments.from {
+        None => Ok(problem),
+        Some(from) => Ok(problem.beginning_with(first_policy(from, &arguments.runs, output)?)?),
+    }
+}
+
+/// The run that stands in the place of the project, if the command resumes.
+pub fn run_to_resume(arguments: &Train) -> Option<&PathBuf> {
+    let given = &arguments.project.project;
+    (arguments.resume && arguments.run_dir.is_none() && is_run(&RunFolder::at(given))).then_some(given)
+}
+
+/// The policy of a run, of a project's newest run, or of a file; of a run over several seeds that of the median.
+fn first_policy(from: &Path, runs: &Runs, output: &Output) -> Result<FirstPolicy, Failure> {
+    if is_policy_file(from) {
+        return Ok(FirstPolicy::of_file(from)?);
+    }
+    let run = newest_of(from, runs, &TRAININGS)?;
+    Ok(FirstPolicy::of_run(&training_of(run, None, output)?.folder)?)
 }
 
 /// The refusal of a kind that the registry does not have, with the nearest name.

@@ -50,6 +50,17 @@ pub enum MoreFailures {
     Points(f64),
 }
 
+/// The policy of a training that its policy file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// That of the last update.
+    Last,
+    /// The best by the evaluations during the training.
+    Best,
+}
+
+const KEEPS: &[(&str, Keep)] = &[("last", Keep::Last), ("best", Keep::Best)];
+
 /// `[evaluate]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluate {
@@ -80,6 +91,10 @@ pub struct Evaluate {
     /// Steps after which an episode without an end stops the evaluation with an error; by default the limit of the process,
     /// but at least 50,000.
     pub max_steps: Option<u32>,
+    /// Environment steps between evaluations during the training; `None` for no such evaluations.
+    pub every_steps: Option<u64>,
+    /// The policy that the training keeps.
+    pub keep: Keep,
 }
 
 impl Evaluate {
@@ -228,8 +243,19 @@ pub(crate) fn read(
         deterministic: section
             .boolean("deterministic", "take the most probable action instead of drawing one")?
             .unwrap_or(true),
+        every_steps: section.integer(
+            "every_steps",
+            Range::between(1.0, 1e15),
+            "environment steps between evaluations during the training",
+        )?,
+        keep: section.one_of("keep", KEEPS, "the policy that the training keeps")?.unwrap_or(Keep::Last),
         baselines,
     };
+    if evaluate.keep == Keep::Best && evaluate.every_steps.is_none() {
+        let title = "to keep the best policy, the training must evaluate its policies";
+        let help = "every_steps = 20_000, the steps between evaluations";
+        return Err(section.error("keep", title, "there is no `every_steps`", help));
+    }
     let required = [
         ("required_lift_percent", evaluate.required_lift_percent.is_some()),
         ("required_lift", evaluate.required_lift.is_some()),
@@ -320,5 +346,7 @@ pub(crate) fn to_toml(evaluate: &Evaluate) -> Table {
         ("level", evaluate.level.as_deref().and_then(text)),
         ("disturbed", Some(Value::Boolean(evaluate.disturbed))),
         ("max_steps", evaluate.max_steps.and_then(|steps| integer(u64::from(steps)))),
+        ("every_steps", evaluate.every_steps.and_then(integer)),
+        ("keep", if evaluate.keep == Keep::Best { text("best") } else { None }),
     ])
 }

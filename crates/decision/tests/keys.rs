@@ -98,6 +98,8 @@ deterministic = false
 level = "clean"
 disturbed = false
 max_steps = 9_000
+every_steps = 500
+keep = "best"
 [tune.ranges]
 gamma = [0.9, 0.99]
 "#;

@@ -202,6 +202,23 @@ pub fn evaluate_unless_stopped(
     Ok(evaluation)
 }
 
+/// Seeds of evaluations during a training begin here: a project file can state no such seed.
+const TRAINING_SEEDS: u64 = 1 << 60;
+
+/// Returns of the policy in an evaluation during its training: the project's number of episodes, the same ones each time. No
+/// training and no other evaluation plays these episodes.
+pub fn returns_in_training(
+    decision: &Decision,
+    policy: &Policy,
+    stop: Option<&AtomicBool>,
+) -> Result<Vec<f64>, PlayError> {
+    let settings = &decision.project.evaluate;
+    let mut episodes = Episodes::new(decision, stop).of_purpose("evaluation during the training");
+    let seed = TRAINING_SEEDS + settings.seed;
+    episodes.play(decision, (POLICY, policy), settings.episodes as usize, seed)?;
+    Ok(episodes.returns)
+}
+
 /// Returns of one episode in each of `lanes` environments. After a request to stop it ends within one step of the
 /// environments, with [`PlayError::Interrupted`].
 pub fn returns(

@@ -10,6 +10,7 @@
 
 pub mod append;
 pub mod atomic;
+pub mod beginning;
 mod error;
 pub mod identity;
 pub mod lock;

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::beginning::Beginning;
 use crate::identity::Identity;
 use crate::lock::{self, Lock, LockError};
 use crate::run_folder::{RunFolder, is_checkpoint, is_events, is_segment, timestamp};
@@ -101,6 +102,9 @@ pub struct Marker {
     /// The run that it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<Identity>,
+    /// The policy that its training began with; `None` for random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Beginning>,
     /// Its place among the runs of its project's folder, from 1: later runs have greater numbers, whatever the clock says.
     #[serde(default)]
     pub number: u64,
@@ -155,6 +159,8 @@ pub struct NewRun<'a> {
     pub project_folder: Option<&'a Path>,
     /// The run that it is part of.
     pub part_of: Option<Identity>,
+    /// The policy that its training begins with.
+    pub from: Option<Beginning>,
 }
 
 /// How to open a run.
@@ -170,6 +176,13 @@ pub enum Start {
     ResumeWithoutLogs,
     /// As part of the run with this identity: new, or where it stopped.
     Part(Identity),
+}
+
+impl Start {
+    /// Whether the run may continue beyond the goals that it had: as part of another run it may not.
+    pub fn may_grow(self) -> bool {
+        matches!(self, Self::Resume | Self::ResumeWithoutLogs)
+    }
 }
 
 /// Why a run could not be opened.
@@ -328,6 +341,7 @@ impl NewRun<'_> {
             kind: self.kind,
             project: origin,
             part_of: self.part_of,
+            from: self.from.clone(),
             number: if self.part_of.is_some() { 0 } else { 1 + greatest_number(folder) },
             adopted,
             begun: timestamp(SystemTime::now()),

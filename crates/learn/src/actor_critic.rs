@@ -8,7 +8,7 @@ use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Critics, Snapshot, from_bytes, to_bytes};
 use crate::critics::{self, Critic, each, least};
 use crate::hidden_layers::NetArch;
 
@@ -98,6 +98,19 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
     /// The actor as a policy.
     pub fn snapshot(&self, head: Head) -> Snapshot {
         Snapshot::of_network(self.actor.shape.clone(), self.actor.trained.parameters.clone(), head)
+    }
+
+    /// Takes over a policy's parameters, and the critics of the checkpoint of a learner with the state `S`.
+    pub fn adopt<S: DeserializeOwned>(
+        &mut self,
+        parameters: Vec<f32>,
+        saved: Option<&[u8]>,
+    ) -> Result<Critics, StateError> {
+        self.actor.adopt(parameters).map_err(StateError::new)?;
+        let Some(saved) = saved else { return Ok(Critics::Random) };
+        let ((_, critics), _): (Saved, S) = from_bytes(saved)?;
+        let kept = critics::adopt(self.critics.as_mut(), critics);
+        Ok(if kept { Critics::Kept } else { Critics::Random })
     }
 
     /// A checkpoint of the networks and of the learner's other state.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::Mlp;
+use setpoint_policy::Policy;
 use setpoint_policy::head::{Discretization, Head};
 use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
@@ -14,10 +15,30 @@ use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::replay::{Replay, ReplayState};
 
+/// The critics of a learner that begins with a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Critics {
+    /// The algorithm has none.
+    Absent,
+    /// They are those of the policy's checkpoint.
+    Kept,
+    /// They have random weights: there is no checkpoint, or its critics have other sizes.
+    Random,
+}
+
 /// The interface of an algorithm for the training loop.
 pub trait Algorithm: Send {
     /// Number of environments that it wants to learn from.
     fn lanes(&self) -> usize;
+
+    /// Takes over a policy whose head, network and normalisation are those of [`Algorithm::snapshot`], before
+    /// [`Algorithm::begin`]: until the first update, [`Algorithm::snapshot`] is then this policy. Critics and the scale of
+    /// rewards come from `saved`, which [`Algorithm::save`] of a learner of the same algorithm wrote. Everything else begins
+    /// fresh: optimisers, buffers, exploration.
+    fn adopt(&mut self, policy: &Policy, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        let _ = (policy, saved);
+        Err(StateError::new("it cannot begin with a policy"))
+    }
 
     /// Called once before the first update of a new training (not after a resume).
     fn begin(&mut self, environments: &Environments);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::episodes::{EpisodeStatistics, StoredEpisodes};
 use crate::error::TrainError;
+use crate::selection::SelectionState;
 use setpoint_files::append::Extent;
 use setpoint_files::identity::Identity;
 use setpoint_files::run::Marker;
@@ -14,6 +15,11 @@ use setpoint_files::{FileError, atomic, storage};
 
 /// Number of the layout.
 const FORMAT: u32 = 3;
+/// Number of the layout with evaluations during the training. A training without them writes the other one, which older versions
+/// read.
+const FORMAT_WITH_EVALUATIONS: u32 = 4;
+/// Number of the oldest layout.
+const OLDEST_FORMAT: u32 = 2;
 /// Every checkpoint begins with this, the number of its layout, and an end of line.
 const MAGIC: &[u8] = b"setpoint checkpoint v";
 const HASH_BYTES: usize = 32;
@@ -47,6 +53,8 @@ pub struct Checkpoint {
     pub environments: Vec<u8>,
     /// The learner.
     pub learner: Vec<u8>,
+    /// The evaluations during the training, if there are any.
+    pub selection: Option<SelectionState>,
 }
 
 /// The payload of format 3, in postcard: the order of the fields is the format. Environments and learner are bytes of their
@@ -65,6 +73,9 @@ struct Stored {
     environments: Vec<u8>,
     learner: Vec<u8>,
 }
+
+/// The payload of format 4: that of format 3, then the evaluations.
+type Stored4 = (Stored, SelectionState);
 
 /// The payload of format 2.
 #[derive(Deserialize)]
@@ -113,6 +124,7 @@ impl From<Stored> for Checkpoint {
             episodes_log: extent(stored.episodes_log),
             environments: stored.environments,
             learner: stored.learner,
+            selection: None,
         }
     }
 }
@@ -131,6 +143,7 @@ impl From<Stored2> for Checkpoint {
             episodes_log: Extent { bytes: stored.episodes_bytes, hash: None },
             environments: stored.environments,
             learner: stored.learner,
+            selection: None,
         }
     }
 }
@@ -150,9 +163,13 @@ impl Checkpoint {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let payload =
-            postcard::to_stdvec(&Stored::from(self)).expect("plain data of known length serialises");
-        let first_line = [MAGIC, FORMAT.to_string().as_bytes(), b"\n"].concat();
+        let stored = Stored::from(self);
+        let (format, payload) = match &self.selection {
+            None => (FORMAT, postcard::to_stdvec(&stored)),
+            Some(selection) => (FORMAT_WITH_EVALUATIONS, postcard::to_stdvec(&(stored, selection))),
+        };
+        let payload = payload.expect("plain data of known length serialises");
+        let first_line = [MAGIC, format.to_string().as_bytes(), b"\n"].concat();
         let mut bytes = Vec::with_capacity(first_line.len() + HASH_BYTES + payload.len());
         bytes.extend_from_slice(&first_line);
         bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
@@ -162,13 +179,12 @@ impl Checkpoint {
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let (format, rest) = first_line(bytes).ok_or("it does not begin like a checkpoint")?;
-        if !(FORMAT - 1..=FORMAT).contains(&format) {
-            let age = if format > FORMAT { "newer" } else { "older" };
+        if !(OLDEST_FORMAT..=FORMAT_WITH_EVALUATIONS).contains(&format) {
+            let age = if format > FORMAT_WITH_EVALUATIONS { "newer" } else { "older" };
             return Err(format!(
-                "it has format {format}; this Setpoint ({}) reads formats {} and {FORMAT}. Resume it with the {age} Setpoint \
-                 that wrote it",
+                "it has format {format}; this Setpoint ({}) reads formats {OLDEST_FORMAT} to {FORMAT_WITH_EVALUATIONS}. Resume it \
+                 with the {age} Setpoint that wrote it",
                 env!("CARGO_PKG_VERSION"),
-                FORMAT - 1
             ));
         }
         let (hash, payload) = rest.split_at_checked(HASH_BYTES).ok_or("it is cut short")?;
@@ -177,6 +193,10 @@ impl Checkpoint {
         }
         let parsed = match format {
             2 => postcard::from_bytes(payload).map(|stored: Stored2| stored.into()),
+            FORMAT_WITH_EVALUATIONS => postcard::from_bytes(payload).map(|(stored, selection): Stored4| {
+                let selection = Some(selection);
+                Self { selection, ..stored.into() }
+            }),
             _ => postcard::from_bytes(payload).map(|stored: Stored| stored.into()),
         };
         parsed.map_err(|error| format!("it does not parse: {error}"))
@@ -257,6 +277,7 @@ pub(crate) mod tests {
             kind: Kind::Training,
             project: Origin { name: "line".to_owned(), folder: None, absolute: None },
             part_of: None,
+            from: None,
             number: 1,
             adopted: false,
             begun: "20261129T120000Z".to_owned(),
@@ -293,6 +314,7 @@ pub(crate) mod tests {
             episodes_log: Extent { bytes: 20, hash: Some([2; 32]) },
             environments: vec![1, 2, 3],
             learner: (0..200).collect(),
+            selection: None,
         }
     }
 
@@ -313,12 +335,20 @@ pub(crate) mod tests {
     fn another_format_is_refused_by_its_number() {
         let bytes = checkpoint(1).to_bytes();
         assert!(bytes.starts_with(b"setpoint checkpoint v3\n"));
-        for (format, age) in [("4", "newer"), ("1", "older"), ("4294967295", "newer")] {
+        for (format, age) in [("5", "newer"), ("1", "older"), ("4294967295", "newer")] {
             let mut other = [MAGIC, format.as_bytes()].concat();
             other.extend_from_slice(&bytes[MAGIC.len() + 1..]);
             let reason = Checkpoint::from_bytes(&other).unwrap_err();
             assert!(reason.contains(&format!("format {format};")) && reason.contains(age), "{reason}");
         }
+    }
+
+    /// A training without evaluations writes what older versions read.
+    #[test]
+    fn evaluations_have_a_format_of_their_own() {
+        let with = Checkpoint { selection: Some(SelectionState::default()), ..checkpoint(2) };
+        assert!(with.to_bytes().starts_with(b"setpoint checkpoint v4\n"));
+        assert_eq!(Checkpoint::from_bytes(&with.to_bytes()).unwrap(), with);
     }
 
     #[test]

@@ -120,6 +120,22 @@ pub fn restore(critics: &mut [Critic], saved: Vec<Saved>) -> Result<(), StateErr
     Ok(())
 }
 
+/// Takes over the weights of critics and targets; `false`, and nothing changes, if they have other sizes.
+pub fn adopt(critics: &mut [Critic], saved: Vec<Saved>) -> bool {
+    let size = |critic: &Critic| critic.network.trained.parameters.len();
+    let fits = |(critic, (trained, target)): (&Critic, &Saved)| {
+        trained.parameters.len() == size(critic) && target.len() == size(critic)
+    };
+    if critics.len() != saved.len() || !critics.iter().zip(&saved).all(fits) {
+        return false;
+    }
+    for (critic, (trained, target)) in critics.iter_mut().zip(saved) {
+        critic.network.trained.parameters = trained.parameters;
+        critic.target.parameters = target;
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use setpoint_nn::mlp::{Activation, Mlp};

@@ -98,6 +98,22 @@ pub enum TrainError {
     /// The policy file of a finished run is not usable.
     #[error(transparent)]
     Policy(#[from] PolicyFileError),
+    /// A training cannot begin with a policy.
+    #[error("cannot begin with {}: {reason}", path.display())]
+    FirstPolicy {
+        /// The run or the policy file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// A run began with another policy than the given one, or stopped before it kept its first policy.
+    #[error("{} {reason}", folder.display())]
+    OtherBeginning {
+        /// The run folder.
+        folder: PathBuf,
+        /// The difference and the fix.
+        reason: String,
+    },
     /// The run folder belongs to a different training.
     #[error("{} was trained with other settings ({difference}); start a new run or give the same settings", folder.display())]
     OtherSettings {
@@ -131,6 +147,8 @@ impl TrainError {
             | Self::Checkpoint { .. }
             | Self::Policy(_)
             | Self::OtherSettings { .. }
+            | Self::FirstPolicy { .. }
+            | Self::OtherBeginning { .. }
             | Self::Play(PlayError::File(_)) => true,
             Self::Stopped { source, .. } => source.is_of_files(),
             _ => false,

@@ -10,6 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::episodes::EpisodeStatistics;
 use crate::figures::Figures;
 use crate::run_files::Marks;
+use crate::selection::Selection;
 
 /// The state is kept again after this time: an interruption loses little more than the present update.
 const EVERY: Duration = Duration::from_millis(300);
@@ -22,6 +23,7 @@ pub(crate) struct Records {
     pub statistics: EpisodeStatistics,
     pub updates: u64,
     pub figures: Figures,
+    pub selection: Option<Selection>,
     /// Steps and time of the last line of metrics.
     pub last_line: (u64, f64),
     /// The run's files that grow, if the training has files.

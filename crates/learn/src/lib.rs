@@ -3,6 +3,8 @@
 //! * [`problem`] – a decision with its algorithm's options; start here
 //! * [`algorithms`] – one file per algorithm, and the list of their recipes
 //! * [`recipe`], [`recipes`], [`request`] – the description of an algorithm, and the choice of a project
+//! * [`selection`] – evaluations during a training, and the best policy by them
+//! * [`first_policy`] – the policy that a training begins with
 //! * [`algorithm`], [`figures`] – the interface of an algorithm for the trainer
 //! * [`trainer`] – collects, updates, writes and stops, round by round; [`mod@train`] – a whole training
 //! * [`mod@verify`] – what the files of a training can be relied on for
@@ -27,6 +29,7 @@ pub mod episodes;
 pub mod error;
 pub mod exploration;
 pub mod figures;
+pub mod first_policy;
 pub mod hidden_layers;
 mod kept_state;
 pub mod learned;
@@ -45,6 +48,7 @@ pub mod request;
 pub mod rollout;
 pub mod run_files;
 pub mod run_project;
+pub mod selection;
 pub mod settings;
 pub mod tensorboard;
 pub mod train;

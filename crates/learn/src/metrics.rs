@@ -7,6 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use setpoint_evidence::environments::Episode;
 use setpoint_files::FileError;
+use setpoint_statistics::Interval;
+
+/// An evaluation during the training, on episodes of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingEvaluation {
+    /// Environment steps taken before it.
+    pub steps: u64,
+    /// Mean return of an episode.
+    #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
+    pub return_mean: f64,
+    /// 95 % interval of the mean.
+    pub interval: Interval,
+}
 
 /// One line of `metrics.jsonl`: a training after one update (or several, see `train.log_every_updates`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,8 +59,19 @@ pub struct MetricsLine {
     /// Mean return of the last episodes of every level of the curriculum played so far.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub level_returns: BTreeMap<String, f64>,
+    /// Evaluations since the last line; absent unless the project evaluates during its training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<TrainingEvaluation>,
     /// The algorithm's own figures: losses, entropy, `approximate_kl` …
     pub learner: BTreeMap<String, f64>,
+}
+
+/// Reads the evaluations of a training from `metrics.jsonl`.
+pub fn read_evaluations(path: &Path) -> Result<Vec<TrainingEvaluation>, FileError> {
+    let text = std::fs::read_to_string(path).map_err(FileError::on("read", path))?;
+    // A last line that a kill cut short is no line.
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<MetricsLine>(line).ok());
+    Ok(lines.flat_map(|line| line.evaluations).collect())
 }
 
 /// The first line of `episodes.csv`.

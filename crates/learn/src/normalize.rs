@@ -17,6 +17,13 @@ impl ObservationNormalizer {
         Self { moments: RunningMoments::new(features), clip }
     }
 
+    /// With the statistics of a policy that has seen `rows` observations.
+    pub fn of_policy(normalizer: &Normalizer, rows: u64) -> Self {
+        let Normalizer { mean, variance, clip, .. } = normalizer;
+        let (mean, variance) = (mean.clone(), variance.clone());
+        Self { moments: RunningMoments { mean, variance, count: rows.max(1) as f64 }, clip: *clip }
+    }
+
     /// Adds a batch `[n, features]` before its normalisation.
     pub fn update(&mut self, observations: &[f32]) {
         self.moments.update(observations);
@@ -68,6 +75,11 @@ impl RewardNormalizer {
     /// For `lanes` environments, discount `gamma`, results clipped to ±`clip`.
     pub fn new(lanes: usize, gamma: f64, clip: f64) -> Self {
         Self { moments: RunningMoments::new(1), returns: vec![0.0; lanes], gamma, clip }
+    }
+
+    /// The same with the scale of another one.
+    pub fn with_scale_of(&self, other: &Self) -> Self {
+        Self { moments: other.moments.clone(), ..self.clone() }
     }
 
     /// Adds one step's rewards and scales them in place; `over` marks the lanes whose episode ended.

@@ -11,11 +11,12 @@ use setpoint_decision::spec::{ActionSpace, Axis, Spec};
 use setpoint_evidence::environments::Environments;
 use setpoint_nn::gaussian;
 use setpoint_nn::network::Cores;
+use setpoint_policy::Policy;
 use setpoint_process::StateError;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::bounds;
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
@@ -205,6 +206,10 @@ pub trait Learner: Send {
     /// The present policy, without the normaliser.
     fn snapshot(&self) -> Snapshot;
 
+    /// Takes over the parameters of a policy whose network is that of [`Learner::snapshot`], and the critics that
+    /// [`Learner::save`] of such a learner wrote. Optimisers and exploration stay as they are.
+    fn adopt(&mut self, parameters: Vec<f32>, saved: Option<&[u8]>) -> Result<Critics, StateError>;
+
     /// Everything that a bit-identical continuation needs.
     fn save(&self) -> Result<Vec<u8>, StateError>;
 
@@ -223,6 +228,8 @@ pub struct OffPolicy<L> {
     /// The content of the buffer according to a checkpoint, until the buffer is read.
     promised: Option<ReplayState>,
     state: State,
+    /// Whether the statistics are those of a policy, until the training begins.
+    adopted: bool,
     observations: Vec<f32>,
     choices: Vec<u32>,
     controls: Vec<f32>,
@@ -263,6 +270,7 @@ impl<L: Learner> OffPolicy<L> {
             pool: if cores == Cores::Two { pool() } else { None },
             replay,
             promised: None,
+            adopted: false,
             observations: vec![0.0; lanes * features],
             choices: vec![0; if axes.is_empty() { lanes } else { 0 }],
             controls: vec![0.0; lanes * axes.len()],
@@ -388,9 +396,20 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         self.options.n_envs
     }
 
+    fn adopt(&mut self, policy: &Policy, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        let saved: Option<(Vec<u8>, ReplayState, State)> = saved.map(from_bytes).transpose()?;
+        let learner = saved.as_ref().map(|(learner, ..)| learner.as_slice());
+        let critics = self.learner.adopt(policy.parameters.clone(), learner)?;
+        let of_policy = |normalizer| ObservationNormalizer::of_policy(normalizer, policy.manifest.steps);
+        self.state.normalizer = policy.normalizer.as_ref().map(of_policy);
+        self.adopted = true;
+        Ok(critics)
+    }
+
     fn begin(&mut self, environments: &Environments) {
         let observations = &environments.transition().observations;
-        if let Some(normalizer) = &mut self.state.normalizer {
+        let adopted = std::mem::take(&mut self.adopted);
+        if let Some(normalizer) = self.state.normalizer.as_mut().filter(|_| !adopted) {
             normalizer.update(observations);
         }
         self.replay.begin(observations, environments.allowed());

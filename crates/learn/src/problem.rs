@@ -6,14 +6,17 @@ use std::sync::Arc;
 use setpoint_decision::spec::Spec;
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_evidence::Decision;
+use setpoint_evidence::environments::Environments;
 use setpoint_policy::Policy;
 use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
 use setpoint_process::preparation::OnProgress;
-use setpoint_process::{Factory, Registry};
+use setpoint_process::{Factory, Registry, StateError};
 
 use crate::algorithm::{Algorithm, Snapshot};
 use crate::algorithms::RECIPES;
+use crate::error::TrainError;
+use crate::first_policy::FirstPolicy;
 use crate::memory;
 use crate::offline::Transitions;
 use crate::recipes::{ChosenOptions, Recipes};
@@ -30,6 +33,8 @@ pub struct Problem {
     pub options: ChosenOptions,
     /// The log of its algorithm, if it learns from a log.
     pub transitions: Option<Arc<Transitions>>,
+    /// The policy that its trainings begin with; `None` for random weights.
+    pub first_policy: Option<Arc<FirstPolicy>>,
 }
 
 impl Problem {
@@ -108,7 +113,13 @@ impl Problem {
             };
             return Err(section.error(key, &reason, "lower it", help));
         }
-        let mut problem = Self { decision, recipes: recipes.clone(), options, transitions: None };
+        let mut problem = Self {
+            decision,
+            recipes: recipes.clone(),
+            options,
+            transitions: None,
+            first_policy: known.and_then(|known| known.first_policy.clone()),
+        };
         if let Some(source) = problem.options.source() {
             let known = known.filter(|known| known.options.source() == Some(source));
             problem.transitions = match known.and_then(|known| known.transitions.clone()) {
@@ -120,6 +131,33 @@ impl Problem {
             };
         }
         Ok(problem)
+    }
+
+    /// The same problem, with trainings that begin with a policy. A policy that does not fit is refused, with the difference.
+    pub fn beginning_with(mut self, mut first: FirstPolicy) -> Result<Self, TrainError> {
+        let mut learner = self.learner(self.decision.project.train.seed, 1);
+        let found = first.refusal(&self.decision, self.options.name(), &learner.snapshot());
+        if let Some(reason) = found {
+            return Err(TrainError::FirstPolicy { path: first.beginning.path, reason });
+        }
+        match first.hand_to(learner.as_mut(), self.options.name()) {
+            Ok(critics) => first.critics = critics,
+            Err(error) => {
+                let reason = format!("{} cannot take it over: {error}", self.options.name());
+                return Err(TrainError::FirstPolicy { path: first.beginning.path, reason });
+            }
+        }
+        self.first_policy = Some(Arc::new(first));
+        Ok(self)
+    }
+
+    /// Begins a new training of a fresh learner.
+    pub fn begin(&self, learner: &mut dyn Algorithm, environments: &Environments) -> Result<(), StateError> {
+        if let Some(first) = &self.first_policy {
+            first.hand_to(learner, self.options.name())?;
+        }
+        learner.begin(environments);
+        Ok(())
     }
 
     /// The process's spaces and signals.

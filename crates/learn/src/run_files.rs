@@ -11,9 +11,11 @@ use crate::algorithm::Algorithm;
 use crate::checkpoint::{self, Checkpoint};
 use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
+use crate::first_policy;
 use crate::metrics::{EPISODES_HEADER, MetricsLine, episode_line};
 use crate::problem::Problem;
 use crate::replay::segments::{Changes, Segments};
+use crate::selection::SelectionState;
 use crate::settings::same_settings;
 use crate::tensorboard::{self, EventFile};
 
@@ -62,13 +64,14 @@ impl RunFiles {
         environments: &mut Environments,
     ) -> Result<Restored, TrainError> {
         let folder = run.folder.clone();
-        let mut checkpoint = None;
+        let (mut checkpoint, mut growth) = (None, None);
         if run.resumed {
-            same_settings(problem, &folder)?;
+            growth = same_settings(problem, &folder, start.may_grow())?;
             checkpoint = Checkpoint::newest(&folder.checkpoints(), &run.marker)?;
+            first_policy::same_beginning(problem.first_policy.as_deref(), &run, checkpoint.is_some())?;
         }
         match &checkpoint {
-            None => learner.begin(environments),
+            None => problem.begin(learner, environments)?,
             Some((path, saved)) => {
                 let refuse = |error: setpoint_process::StateError| TrainError::Checkpoint {
                     path: path.clone(),
@@ -84,7 +87,8 @@ impl RunFiles {
         if checkpoint.is_some() && !problem.decision.factory.resumes_exactly() {
             learner.begin_new_episodes(environments);
         }
-        let notes = checkpoint.as_ref().and_then(other_machine).into_iter().collect();
+        let growth = growth.map(|growth| growth.sentence());
+        let notes = checkpoint.as_ref().and_then(other_machine).into_iter().chain(growth).collect();
         let files = found.open(problem, run, checkpoint.is_none(), environments.steps())?;
         Ok(Restored { files, checkpoint, notes })
     }
@@ -147,14 +151,15 @@ impl RunFiles {
         self.episodes.go_back(&marks.episodes)
     }
 
-    /// Writes a checkpoint of a training after this number of updates. `policy` is the hash of the policy file of this moment.
+    /// Writes a checkpoint of a training after this number of updates. `policy` is the hash of the policy file of this
+    /// moment.
     pub fn checkpoint(
         &mut self,
         learner: &dyn Algorithm,
         environments: &Environments,
         statistics: &EpisodeStatistics,
         (updates, wall_seconds): (u64, f64),
-        policy: [u8; 32],
+        (policy, selection): ([u8; 32], Option<SelectionState>),
     ) -> Result<(), TrainError> {
         // The buffer first: a checkpoint guarantees that its data exists.
         if let Some(buffer) = learner.replay() {
@@ -172,6 +177,7 @@ impl RunFiles {
             episodes_log: self.episodes.sync()?,
             environments: environments.save()?,
             learner: learner.save()?,
+            selection,
         };
         checkpoint.write(&self.run.folder.checkpoints()).map(drop)
     }
@@ -189,6 +195,11 @@ impl Found {
         let folder = &run.folder;
         atomic::sweep_files(&folder.path, &[folder.project_file(), folder.policy(), folder.summary()])?;
         atomic::sweep(&folder.checkpoints())?;
+        // The training goes on: what it said about its end no longer holds. Before the project, so that no kill leaves an end that
+        // the project does not have.
+        if folder.summary().is_file() {
+            atomic::remove_file(&folder.summary())?;
+        }
         let resolved = problem.resolved();
         if !folder.project_file().is_file() || RunFolder::read(&folder.project_file())? != resolved {
             atomic::replace(&folder.project_file(), resolved.as_bytes())?;

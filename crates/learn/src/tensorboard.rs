@@ -99,6 +99,7 @@ fn scalars(line: &MetricsLine, action_names: &[String]) -> Vec<(String, f64)> {
         ("rollout/action_entropy", line.action_entropy),
     ];
     scalars.extend(returns.into_iter().filter_map(|(tag, value)| Some((tag.to_owned(), value?))));
+    scalars.extend(line.evaluations.last().map(|found| ("eval/mean_reward".to_owned(), found.return_mean)));
     scalars.extend(line.reward_terms.iter().map(|(name, value)| (format!("reward_terms/{name}"), *value)));
     let actions = action_names.iter().zip(&line.action_distribution);
     scalars.extend(actions.map(|(name, share)| (format!("actions/{name}"), *share)));

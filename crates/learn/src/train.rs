@@ -44,7 +44,7 @@ pub fn train_until(problem: &Problem, steps: u64, options: TrainOptions<'_>) -> 
     let mut trainer = match &options.folder {
         Some(folder) => {
             let run = Run::open(folder, &new_run(problem, Kind::Training), options.start)?;
-            if let Some(trained) = finished(problem, &run)? {
+            if let Some(trained) = finished(problem, &run, options.start)? {
                 return Ok(trained);
             }
             Trainer::in_run(problem, options.threads, run, options.start)?
@@ -63,16 +63,24 @@ pub fn train_until(problem: &Problem, steps: u64, options: TrainOptions<'_>) -> 
 /// The run of a problem that is about to begin.
 pub fn new_run(problem: &Problem, kind: Kind) -> NewRun<'_> {
     let project = &problem.decision.project;
-    NewRun { kind, project: &project.charter.name, project_folder: Some(&project.folder), part_of: None }
+    NewRun {
+        kind,
+        project: &project.charter.name,
+        project_folder: Some(&project.folder),
+        part_of: None,
+        from: problem.first_policy.as_ref().map(|first| first.beginning.clone()),
+    }
 }
 
-/// A run that has ended already is not trained again.
-fn finished(problem: &Problem, run: &Run) -> Result<Option<Trained>, TrainError> {
+/// A run that has ended already is not trained again, unless its goals have grown.
+fn finished(problem: &Problem, run: &Run, start: Start) -> Result<Option<Trained>, TrainError> {
     let folder = &run.folder;
     if !run.resumed || !folder.summary().is_file() || !folder.policy().is_file() {
         return Ok(None);
     }
-    same_settings(problem, folder)?;
+    if same_settings(problem, folder, start.may_grow())?.is_some() {
+        return Ok(None);
+    }
     let stored = match StoredSummary::of(folder) {
         Ok(Some(stored)) if run.marker.owns(stored.run) => stored,
         // A damaged file or one of another run: the last checkpoint replaces it.

@@ -4,6 +4,7 @@
 //! A training has sittings: one per command, or one per call of `learn` in Python. A sitting is a sequence of rounds
 //! ([`Trainer::round`]), until a round reports the end.
 
+mod evaluations;
 mod sitting;
 mod summary;
 
@@ -21,8 +22,10 @@ use crate::kept_state::{KeptState, Records};
 use crate::metrics::MetricsLine;
 use crate::problem::Problem;
 use crate::run_files::RunFiles;
+use crate::selection::Selection;
 use setpoint_evidence::environments::Environments;
 use setpoint_files::atomic;
+use setpoint_files::beginning::Beginning;
 use setpoint_files::run::{Run, Start};
 use sitting::Sitting;
 
@@ -53,6 +56,8 @@ pub struct Trainer {
     /// The learner's figures of the last update.
     figures: Figures,
     sitting: Sitting,
+    /// Evaluations during the training, if the project has any.
+    selection: Option<Selection>,
     /// The state to which an interrupted update goes back.
     kept: Option<KeptState>,
     /// Whether the environments must begin new episodes before the next step.
@@ -89,6 +94,7 @@ impl Trainer {
             beginnings: 0,
             figures: Figures::new(),
             sitting: Sitting::new(goal, 0, 0.0, 0),
+            selection: Selection::of(&problem.decision.project.evaluate),
             kept: None,
             begins_new_episodes: false,
             files: None,
@@ -112,13 +118,21 @@ impl Trainer {
         trainer.notes = restored.notes;
         let goal = trainer.sitting.goal;
         let mut wall_seconds = 0.0;
+        let keeps_first_policy = problem.first_policy.is_some() && restored.checkpoint.is_none();
         if let Some(checkpoint) = restored.checkpoint {
             (trainer.updates, wall_seconds) = (checkpoint.updates, checkpoint.wall_seconds);
             trainer.statistics = checkpoint.episodes;
+            if let (Some(own), Some(saved)) = (&mut trainer.selection, checkpoint.selection) {
+                own.state = saved;
+            }
         }
         trainer.sitting = Sitting::new(goal, environments.steps(), wall_seconds, trainer.updates);
         trainer.environments = Some(environments);
         trainer.files = Some(restored.files);
+        if keeps_first_policy {
+            // From here on a resume does not need the run or the file of that policy.
+            trainer.checkpoint()?;
+        }
         Ok(trainer)
     }
 
@@ -153,7 +167,11 @@ impl Trainer {
         self.former_steps = self.steps();
         self.environments = None;
         let environments = self.next_environments()?;
-        self.learner.begin(&environments);
+        if self.beginnings == 1 {
+            self.problem.begin(self.learner.as_mut(), &environments)?;
+        } else {
+            self.learner.begin(&environments);
+        }
         self.environments = Some(environments);
         Ok(())
     }
@@ -176,15 +194,21 @@ impl Trainer {
         if let Some(ending) = self.ending(stop) {
             return Ok(self.ended(ending));
         }
+        match self.evaluate_first_policy(stop) {
+            Err(TrainError::Interrupted) => return Ok(self.ended(Ending::Interrupted)),
+            evaluated => evaluated?,
+        }
         self.keep();
-        match self.update(stop) {
+        let before = self.environments.as_ref().map_or(0, Environments::steps);
+        match self.update(stop).and_then(|()| self.evaluate_if_due(before, stop)) {
             Err(TrainError::Interrupted) => {
                 self.go_back()?;
                 return Ok(self.ended(Ending::Interrupted));
             }
             updated => updated?,
         }
-        if self.updates.is_multiple_of(self.problem.decision.project.train.log_every_updates) {
+        let evaluated = self.selection.as_ref().is_some_and(|selection| !selection.pending.is_empty());
+        if evaluated || self.updates.is_multiple_of(self.problem.decision.project.train.log_every_updates) {
             self.log()?;
         }
         if self.sitting.is_checkpoint_due(&self.problem.decision.project.train, self.updates) {
@@ -208,6 +232,7 @@ impl Trainer {
             statistics: self.statistics.clone(),
             updates: self.updates,
             figures: self.figures.clone(),
+            selection: self.selection.clone(),
             last_line: self.sitting.last_line,
             marks: self.files.as_ref().map(RunFiles::marks),
         };
@@ -225,6 +250,7 @@ impl Trainer {
         self.statistics = records.statistics;
         self.updates = records.updates;
         self.figures = records.figures;
+        self.selection = records.selection;
         self.sitting.last_line = records.last_line;
         if let (Some(files), Some(marks)) = (&mut self.files, &records.marks) {
             files.go_back(marks)?;
@@ -233,6 +259,15 @@ impl Trainer {
     }
 
     fn ending(&self, stop: &AtomicBool) -> Option<Ending> {
+        let pause_at = self.sitting.goal.pause_at;
+        let is_paused = || self.environments.as_ref().is_some_and(|found| found.steps() >= pause_at);
+        self.completion()
+            .or_else(|| is_paused().then_some(Ending::Paused))
+            .or_else(|| stop.load(Ordering::Relaxed).then_some(Ending::Interrupted))
+    }
+
+    /// The end of the training, if its goals are reached.
+    fn completion(&self) -> Option<Ending> {
         let goal = &self.sitting.goal;
         let Some(environments) = &self.environments else { return Some(Ending::Completed) };
         let all_episodes = goal.total_episodes.is_some_and(|total| self.statistics.count >= total);
@@ -241,13 +276,8 @@ impl Trainer {
         }
         // A return on an easier level does not count for the target.
         let is_hardest = environments.is_at_the_last_level();
-        if goal.target_return.is_some_and(|target| is_hardest && self.statistics.has_reached(target)) {
-            return Some(Ending::TargetReached);
-        }
-        if environments.steps() >= goal.pause_at {
-            return Some(Ending::Paused);
-        }
-        stop.load(Ordering::Relaxed).then_some(Ending::Interrupted)
+        let is_reached = |target| is_hardest && self.statistics.has_reached(target);
+        goal.target_return.is_some_and(is_reached).then_some(Ending::TargetReached)
     }
 
     fn update(&mut self, stop: &AtomicBool) -> Result<(), TrainError> {
@@ -320,6 +350,7 @@ impl Trainer {
             action_entropy: self.problem.spec().action.is_discrete().then(|| entropy(&tally.actions, n)),
             constraint_hits_percent: tally.constraints.iter().map(|hits| 100.0 * *hits as f64 / n).collect(),
             level_returns,
+            evaluations: self.selection.as_mut().map_or(Vec::new(), |own| std::mem::take(&mut own.pending)),
             learner: figures
                 .into_iter()
                 .filter(|(_, value)| value.is_finite())
@@ -335,9 +366,16 @@ impl Trainer {
         if self.files.is_none() {
             return Ok(());
         }
-        let policy = *blake3::hash(&self.policy().to_bytes()).as_bytes();
+        let policy = *blake3::hash(&self.kept_policy().to_bytes()).as_bytes();
+        let selection = self.selection.as_ref().map(|selection| selection.state.clone());
         let (Some(environments), Some(files)) = (&self.environments, &mut self.files) else { return Ok(()) };
-        files.checkpoint(self.learner.as_ref(), environments, &self.statistics, moment, policy)?;
+        files.checkpoint(
+            self.learner.as_ref(),
+            environments,
+            &self.statistics,
+            moment,
+            (policy, selection),
+        )?;
         self.sitting.add_checkpoint(self.updates);
         // The state to go back to is never older than the last checkpoint.
         self.kept = None;
@@ -372,6 +410,7 @@ impl Trainer {
             moving_return: self.statistics.moving(),
             best_return: self.statistics.best,
             steps_before: self.sitting.steps_before,
+            evaluation: self.selection.as_ref().and_then(|selection| selection.last),
             level: curriculum.map(|curriculum| (standings(), curriculum.levels.len())),
         }
     }
@@ -403,13 +442,21 @@ impl Trainer {
         Ok(())
     }
 
+    /// The policy that the training began with.
+    fn beginning(&self) -> Option<Beginning> {
+        match (&self.files, &self.problem.first_policy) {
+            (Some(files), _) => files.run().marker.from.clone(),
+            (None, first) => first.as_ref().map(|first| first.beginning.clone()),
+        }
+    }
+
     /// Writes the last checkpoint, the policy and the summary.
     pub fn finish(mut self, ending: Ending) -> Result<Trained, TrainError> {
         let continues = matches!(ending, Ending::Interrupted | Ending::Paused);
         if self.updates > self.sitting.updates_at_checkpoint || continues {
             self.checkpoint()?;
         }
-        let policy = self.policy();
+        let policy = self.kept_policy();
         let summary = Summary {
             ending,
             seed: self.problem.decision.project.train.seed,
@@ -419,6 +466,8 @@ impl Trainer {
             return_mean_100: self.statistics.moving(),
             return_best: self.statistics.best,
             wall_seconds: self.sitting.wall_seconds(),
+            from: self.beginning(),
+            kept: self.selection.as_ref().and_then(|selection| selection.kept(self.steps())),
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let folder = self.files.as_ref().map(|files| files.folder().clone());

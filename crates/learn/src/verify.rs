@@ -309,7 +309,8 @@ impl Training<'_> {
         let differs = differs
             || (stored.run.is_some() && stored.policy.is_none())
             || policy.is_some_and(|policy| {
-                (policy.manifest.seed, policy.manifest.steps) != (found.seed, found.steps)
+                let steps = found.kept.as_ref().map_or(found.steps, |kept| kept.steps);
+                (policy.manifest.seed, policy.manifest.steps) != (found.seed, steps)
             });
         if differs && !self.in_use {
             let message = "its figures are not those of the newest checkpoint and of the policy";
@@ -355,6 +356,7 @@ fn stand_in(folder: &RunFolder, checkpoint: &Checkpoint) -> Option<Marker> {
         kind: Kind::Training,
         project: Origin { name, folder: None, absolute: None },
         part_of: None,
+        from: None,
         number: 0,
         adopted: checkpoint.run.is_none(),
         begun: String::new(),

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use setpoint_decision::Project;
 use setpoint_decision::spec::ActionSpace;
 use setpoint_files::run_folder::RunFolder;
-use setpoint_learn::checkpoint::Checkpoint;
+use setpoint_learn::checkpoint::{self, Checkpoint};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Start, TrainOptions, train};
 use setpoint_policy::Policy;
@@ -83,6 +83,27 @@ fn a_run_of_format_3_continues() {
         let greatest = pairs.map(|(now, before)| (now - before).abs()).fold(0.0, f32::max);
         assert!(now.manifest == before.manifest && greatest < 1e-3, "{algorithm}: {greatest}");
     }
+}
+
+/// A run of format 4, with evaluations during the training: it continues, and keeps the best policy of before and after.
+#[test]
+fn a_run_of_format_4_keeps_the_policy_that_it_kept() {
+    let text = std::fs::read_to_string(golden("q-learning.toml")).unwrap();
+    let text = text + "[evaluate]\nepisodes = 5\nevery_steps = 700\nkeep = \"best\"\n";
+    let project = Project::from_text("q-learning", &text, &[]).unwrap();
+    let problem = Problem::new(project, &setpoint_processes::registry()).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    copy(&golden("run-v4-q-learning"), root.path());
+    let checkpoints = checkpoint::list(&RunFolder::at(root.path()).checkpoints()).unwrap();
+    assert!(Checkpoint::read(&checkpoints[0]).unwrap().selection.is_some());
+    let stop = AtomicBool::new(false);
+    let folder = Some(RunFolder::at(root.path()));
+    let options =
+        TrainOptions { folder, start: Start::Resume, threads: 1, stop: &stop, progress: &mut |_| {} };
+    let trained = train(&problem, options).unwrap();
+    let before = Policy::load(&golden("policy-v4-q-learning.safetensors")).unwrap();
+    assert_eq!(without_descriptions(trained.policy), without_descriptions(before));
+    assert_eq!(trained.summary.kept.unwrap().evaluations, 4);
 }
 
 fn copy(from: &Path, to: &Path) {

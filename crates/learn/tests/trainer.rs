@@ -169,3 +169,81 @@ fn a_resume_may_change_the_intervals_of_checkpoints_and_nothing_else() {
     let again = resumed(&["train.checkpoint_every_updates=3"], u64::MAX).unwrap();
     assert!(again.policy.to_bytes() == whole.policy.to_bytes());
 }
+
+/// A finished training continues with more steps: where no option follows its progress, to the bytes of a longer training.
+#[test]
+fn a_finished_training_goes_on_with_more_steps() {
+    let selection = ["evaluate.every_steps=900", "evaluate.keep=\"best\"", "evaluate.episodes=5"];
+    for keys in [&[][..], &selection] {
+        let with = |steps: &str, more: &[&str]| problem_with("ppo", &[&[steps], keys, more].concat());
+        let whole = train_in(
+            &with("train.total_steps=6144", &[]),
+            tempfile::tempdir().unwrap().path(),
+            Start::New,
+            u64::MAX,
+        );
+        let whole = whole.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let files = RunFolder::at(folder.path());
+        train_in(&with("train.total_steps=2048", &[]), folder.path(), Start::New, u64::MAX).unwrap();
+        // Fewer steps, other settings, and parts of another run are refused as before.
+        for (steps, more, start) in [
+            ("train.total_steps=1024", &[][..], Start::Resume),
+            ("train.total_steps=6144", &["train.ppo.gamma=0.5"], Start::Resume),
+            ("train.total_steps=6144", &["train.total_episodes=3"], Start::Resume),
+        ] {
+            let refused = train_in(&with(steps, more), folder.path(), start, u64::MAX).map(drop).unwrap_err();
+            assert!(refused.to_string().contains("was trained with other settings"), "{refused}");
+            assert!(files.summary().is_file());
+        }
+        let longer = with("train.total_steps=6144", &[]);
+        let paused = train_in(&longer, folder.path(), Start::Resume, 4_000).unwrap();
+        assert!(
+            paused.notes[0].contains("was to take 2048 steps and now takes 6144; no option"),
+            "{:?}",
+            paused.notes
+        );
+        assert!(!files.summary().is_file());
+        let ended = train_in(&longer, folder.path(), Start::Resume, u64::MAX).unwrap();
+        assert_eq!((ended.summary.steps, ended.notes.len()), (6144, 0));
+        assert_eq!(ended.policy.to_bytes(), whole.policy.to_bytes());
+        assert_eq!(ended.summary.kept, whole.summary.kept);
+        // It has ended: nothing is trained again.
+        assert_eq!(train_in(&longer, folder.path(), Start::Resume, u64::MAX).unwrap().summary, ended.summary);
+    }
+}
+
+/// Options that follow the progress are named: the training cannot end as a longer one would have.
+#[test]
+fn more_steps_move_the_schedules_and_say_so() {
+    for (algorithm, more, named) in [
+        ("ppo", &["train.ppo.learning_rate=\"linear_1e-3\""][..], "learning_rate follow"),
+        (
+            "dqn",
+            &["train.dqn.prioritized_replay=true"],
+            "exploration_fraction, prioritized_replay_beta0 follow",
+        ),
+    ] {
+        let with = |steps| problem_with(algorithm, &[&[steps], more].concat());
+        let folder = tempfile::tempdir().unwrap();
+        train_in(&with("train.total_steps=1024"), folder.path(), Start::New, u64::MAX).unwrap();
+        let ended =
+            train_in(&with("train.total_steps=2048"), folder.path(), Start::Resume, u64::MAX).unwrap();
+        assert!(ended.notes[0].contains(named) && ended.summary.steps == 2048, "{:?}", ended.notes);
+    }
+}
+
+/// A buffer that was deleted after the end cannot be continued from; nothing is changed.
+#[test]
+fn more_steps_without_the_replay_buffer_are_refused() {
+    let with = |steps| problem_with("dqn", &[steps]);
+    let folder = tempfile::tempdir().unwrap();
+    let files = RunFolder::at(folder.path());
+    train_in(&with("train.total_steps=1024"), folder.path(), Start::New, u64::MAX).unwrap();
+    std::fs::remove_dir_all(files.replay()).unwrap();
+    let refused = train_in(&with("train.total_steps=2048"), folder.path(), Start::Resume, u64::MAX)
+        .map(drop)
+        .unwrap_err();
+    assert!(refused.to_string().contains("replay"), "{refused}");
+    assert!(files.summary().is_file() && files.policy().is_file());
+}

@@ -128,6 +128,15 @@ impl Network {
         gradient::squared_norm(gradient).sqrt()
     }
 
+    /// Takes over parameters, additional ones at the end. The optimiser stays as it is.
+    pub fn adopt(&mut self, parameters: Vec<f32>) -> Result<(), WrongSize> {
+        if parameters.len() != self.trained.parameters.len() {
+            return Err(WrongSize("networks"));
+        }
+        self.trained.parameters = parameters;
+        Ok(())
+    }
+
     /// Restores the part of a checkpoint.
     pub fn restore(&mut self, trained: Trained) -> Result<(), WrongSize> {
         let n = self.trained.parameters.len();

@@ -8,8 +8,13 @@ use crate::axis::{short, ticks};
 use crate::escape;
 use crate::frame::Frame;
 
-/// A learning curve: faint dots for episodes (one curve only), a line for each moving average, dashed baselines.
-pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -> String {
+/// A learning curve: faint dots for episodes (one curve only), a line for each moving average, dashed baselines, diamonds for
+/// evaluations (steps and mean return).
+pub fn learning_curve(
+    curves: &[Vec<(u64, f64)>],
+    baselines: &[(String, f64)],
+    evaluations: &[(u64, f64)],
+) -> String {
     let averages: Vec<Vec<(f64, f64)>> = curves.iter().map(|curve| moving_average(curve)).collect();
     let steps_max = curves.iter().flatten().map(|(steps, _)| *steps).max().unwrap_or(1) as f64;
     let mut values: Vec<f64> = averages.iter().flatten().map(|(_, value)| *value).collect();
@@ -17,6 +22,7 @@ pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -
         values.extend(thinned(&curves[0], 600).map(|(_, value)| value));
     }
     values.extend(baselines.iter().map(|(_, value)| *value));
+    values.extend(evaluations.iter().map(|(_, value)| *value));
     if values.is_empty() {
         return "<p class=\"quiet\">No episode finished during training.</p>".to_owned();
     }
@@ -38,6 +44,10 @@ pub fn learning_curve(curves: &[Vec<(u64, f64)>], baselines: &[(String, f64)]) -
             .map(|(steps, value)| format!("{:.1},{:.1}", frame.x(*steps), frame.y(*value)))
             .collect();
         let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
+    }
+    for (steps, value) in evaluations {
+        let (x, y) = (frame.x(*steps as f64), frame.y(*value));
+        let _ = write!(svg, "<path class=\"evaluation\" d=\"M{x:.1} {y:.1}m0 -4l4 4l-4 4l-4 -4z\"/>");
     }
     svg.push_str("</svg>");
     svg

@@ -19,7 +19,7 @@ use setpoint_files::FileError;
 use setpoint_files::atomic;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
-use setpoint_learn::metrics::read_episodes;
+use setpoint_learn::metrics::{TrainingEvaluation, read_episodes, read_evaluations};
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{StoredSummary, Summary};
 use setpoint_study::probes::Probed;
@@ -50,6 +50,8 @@ pub struct Report {
     pub training: Option<Summary>,
     /// Learning curves: environment steps and return of each episode, one curve per seed.
     pub curves: Vec<Vec<(u64, f64)>>,
+    /// Evaluations during the training, of a run of one seed.
+    pub training_evaluations: Vec<TrainingEvaluation>,
     /// The policy against its baselines.
     pub evaluation: Option<Evaluation>,
     /// Policies under noise, delay and loss of samples.
@@ -138,6 +140,10 @@ impl Report {
             .filter(|member| member.episodes().is_file())
             .map(|member| read_episodes(&member.episodes()))
             .collect::<Result<Vec<_>, FileError>>()?;
+        let training_evaluations = match &seeds {
+            None if folder.metrics().is_file() => read_evaluations(&folder.metrics())?,
+            _ => Vec::new(),
+        };
         let (evaluation, training) = match median {
             Some(run) => (Some(run.evaluation.clone()), Some(run.training.clone())),
             None => (
@@ -170,6 +176,7 @@ impl Report {
             problem,
             training,
             curves,
+            training_evaluations,
             evaluation,
             faults,
             validation,

@@ -189,12 +189,38 @@ pub fn learning(report: &Report) -> String {
         }
         start = end;
     }
+    let evaluations: Vec<(u64, f64)> =
+        report.training_evaluations.iter().map(|found| (found.steps, found.return_mean)).collect();
+    let caption = match evaluations.is_empty() {
+        true => caption.to_owned(),
+        false => format!("{caption} Diamonds are evaluations during the training, on episodes of their own."),
+    };
     let body = format!(
-        "<figure>{}<figcaption>{caption}</figcaption></figure>\n{}",
-        learning_curve(&report.curves, &baselines),
-        table(&["phase".to_owned(), "mean return".to_owned()], &rows)
+        "<figure>{}<figcaption>{caption}</figcaption></figure>\n{}{}",
+        learning_curve(&report.curves, &baselines, &evaluations),
+        table(&["phase".to_owned(), "mean return".to_owned()], &rows),
+        origins(report)
     );
     section("Learning", &body)
+}
+
+/// The policy that the training began with, and the policy that it kept.
+fn origins(report: &Report) -> String {
+    let Some(training) = &report.training else { return String::new() };
+    let from = training.from.as_ref().map(|from| {
+        let (policy, path) = (from.policy.get(..8).unwrap_or(&from.policy), from.path.display().to_string());
+        format!("<p>The training began with policy {} of {}.</p>", escape(policy), escape(&path))
+    });
+    let kept = training.kept.as_ref().map(|kept| {
+        format!(
+            "<p>The policy is the best of {} evaluations during the training: that after {} steps, with a mean return of {}. The \
+             best of several numbers flatters; the evaluation in this report plays fresh episodes, which chose nothing.</p>",
+            kept.evaluations,
+            grouped(kept.steps as f64),
+            number(kept.return_mean)
+        )
+    });
+    from.into_iter().chain(kept).collect()
 }
 
 pub fn reward_terms(report: &Report) -> String {

@@ -8,6 +8,7 @@ use setpoint_evidence::evaluate::evaluate_unless_stopped;
 use setpoint_files::run::{Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::error::TrainError;
+use setpoint_learn::first_policy::same_beginning;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train;
 use setpoint_learn::train::{Ending, Progress, TrainOptions, train};
@@ -66,6 +67,10 @@ pub fn train_seeds(
     stop: &AtomicBool,
     observe: &mut dyn FnMut(Event),
 ) -> Result<Option<Seeds>, TrainError> {
+    if let Some(run) = whole.filter(|run| run.resumed) {
+        // A seed that has not begun yet needs the first policy.
+        same_beginning(problem.first_policy.as_deref(), run, false)?;
+    }
     let first = problem.decision.project.train.seed;
     let members: Vec<Member<'_>> = (first..first + count as u64)
         .map(|seed| Member { problem, seed, folder: whole.map(|run| run.folder.of_seed(seed)) })

@@ -18,7 +18,7 @@ use setpoint_process::Registry;
 const CONFORMANCE_STEPS: usize = 500;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let problem = problem_to_train(arguments, registry)?;
+    let problem = problem_to_train(arguments, registry, output)?;
     let findings = check::check(&problem, CONFORMANCE_STEPS);
     check::show(&problem, &findings, output);
     output.line("");

@@ -20,7 +20,7 @@ use crate::target::problem_to_train;
 use setpoint_process::Registry;
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let problem = problem_to_train(arguments, registry)?;
+    let problem = problem_to_train(arguments, registry, output)?;
     let place = Place::of_training(arguments, &problem);
     interrupt::listen();
     if arguments.seeds > 1 {
@@ -51,6 +51,7 @@ pub fn one(
     (folder, start): (&RunFolder, Start),
     output: &Output,
 ) -> Result<Trained, Failure> {
+    note_first_policy(problem, output);
     let settings = &problem.decision.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
     let mut shown = if arguments.plain {
@@ -94,6 +95,15 @@ pub fn one(
             thousands(summary.steps as f64)
         ));
     }
+    if let Some(kept) = &summary.kept {
+        output.line(format!(
+            "kept the best of {} evaluations during the training: after {} steps, return {}; `setpoint eval` measures it on fresh \
+             episodes",
+            kept.evaluations,
+            thousands(kept.steps as f64),
+            number(kept.return_mean)
+        ));
+    }
     // An algorithm that improves on its log does not need to decide like the log.
     let cloned = problem.transitions.as_ref().filter(|_| problem.options.imitates());
     if let Some(found) = cloned.and_then(|transitions| agreement(&trained.policy, transitions)) {
@@ -105,6 +115,13 @@ pub fn one(
     }
     output.line(format!("run folder: {}", folder.path.display()));
     Ok(trained)
+}
+
+/// The policy that the training begins with.
+fn note_first_policy(problem: &Problem, output: &Output) {
+    if let Some(first) = &problem.first_policy {
+        output.line(first.sentence());
+    }
 }
 
 /// The rows that a learner from a log did not see.
@@ -122,6 +139,7 @@ pub fn seeds(
     run: &Run,
     output: &Output,
 ) -> Result<Option<Seeds>, Failure> {
+    note_first_policy(problem, output);
     let folder = &run.folder;
     let count = arguments.seeds as usize;
     let total = problem.decision.project.train.total_steps * arguments.seeds;

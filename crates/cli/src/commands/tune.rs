@@ -100,6 +100,7 @@ fn carry_out(
             best_return: best,
             steps_before: 0,
             level: None,
+            evaluation: None,
         });
     };
     let found = plan.search(tried, &mut news);

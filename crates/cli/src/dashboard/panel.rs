@@ -143,6 +143,8 @@ impl Panel {
             .iter()
             .filter_map(|(key, name)| Some(format!("{name} {}", number(*last.learner.get(*key)?))))
             .collect();
+        parts
+            .extend(last.evaluations.last().map(|found| format!("evaluation {}", number(found.return_mean))));
         for (constraint, hits) in self.constraints.iter().zip(&last.constraint_hits_percent) {
             parts.push(format!("{constraint}: {hits:.1} %"));
         }

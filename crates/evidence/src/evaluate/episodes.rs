@@ -18,6 +18,8 @@ use crate::player::{Observer, Player, Step};
 
 /// Everything of one subject's episodes.
 pub(super) struct Episodes<'a> {
+    /// The purpose of the processes' random streams.
+    purpose: &'static str,
     /// Set to stop the episodes before their ends.
     stop: Option<&'a AtomicBool>,
     /// Whether a request to stop ended an episode.
@@ -52,6 +54,7 @@ impl<'a> Episodes<'a> {
     pub(super) fn new(decision: &Decision, stop: Option<&'a AtomicBool>) -> Self {
         let active = decision.constraints();
         Self {
+            purpose: "evaluation",
             stop,
             is_interrupted: false,
             first: 0,
@@ -66,6 +69,11 @@ impl<'a> Episodes<'a> {
             rewards: Vec::new(),
             active,
         }
+    }
+
+    /// With random streams of their own.
+    pub(super) fn of_purpose(self, purpose: &'static str) -> Self {
+        Self { purpose, ..self }
     }
 
     fn is_stopped(&self) -> bool {
@@ -87,7 +95,7 @@ impl<'a> Episodes<'a> {
         if self.is_stopped() {
             return Err(PlayError::Interrupted);
         }
-        let mut player = Player::new(decision, lanes, seed, "evaluation")?;
+        let mut player = Player::new(decision, lanes, seed, self.purpose)?;
         self.first = self.returns.len();
         self.returns.resize(self.first + lanes, 0.0);
         self.steps.resize(self.first + lanes, 0.0);

@@ -18,7 +18,7 @@ use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Snapshot, from_bytes, to_bytes};
 use crate::bounds;
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest};
 use crate::figures::{Figures, Means};
@@ -436,6 +436,21 @@ impl Learner for Dqn {
             log_std: Vec::new(),
             normalizer: None,
         }
+    }
+
+    fn adopt(&mut self, mut parameters: Vec<f32>, _saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        if self.options.dueling {
+            // The policy has values; V is their mean, and A are the values themselves: V + A − mean A is the value again.
+            let last = self.network.shape.layers().pop().expect("a network has an output layer");
+            let values = parameters.split_off(last.weights.start);
+            for row in values.chunks_exact(self.choices) {
+                parameters.push(row.iter().sum::<f32>() / self.choices as f32);
+                parameters.extend_from_slice(row);
+            }
+        }
+        self.network.adopt(parameters.clone()).map_err(StateError::new)?;
+        self.target.restore(parameters).map_err(StateError::new)?;
+        Ok(Critics::Absent)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

@@ -12,13 +12,14 @@ use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::Mlp;
 use setpoint_nn::network::{Network, Trained};
 use setpoint_nn::{categorical, gaussian};
+use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
 use crate::figures::Figures;
@@ -28,11 +29,13 @@ use crate::rollout::Rollout;
 use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 
 mod losses;
+mod minibatch_network;
 mod options;
 mod update;
 
 use losses::{ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
+use minibatch_network::MinibatchNetwork;
 pub use options::Options;
 use update::{ActorEnd, ActorHalf, CriticHalf, Minibatches, StepSize, Sums, update};
 
@@ -64,44 +67,6 @@ pub const RECIPE: Recipe = Recipe {
 
 /// Rows that the critic values at once after a rollout.
 const VALUE_ROWS: usize = 512;
-/// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
-struct MinibatchNetwork {
-    /// The network; a Gaussian actor's log standard deviations are separate.
-    network: Network,
-    inputs: Vec<f32>,
-    outputs: Vec<f32>,
-    output_gradient: Vec<f32>,
-}
-
-impl MinibatchNetwork {
-    fn new(network: Network, rows_max: usize) -> Self {
-        let Mlp { input, output, .. } = network.shape;
-        Self {
-            inputs: vec![0.0; rows_max * input],
-            outputs: vec![0.0; rows_max * output],
-            output_gradient: vec![0.0; rows_max * output],
-            network,
-        }
-    }
-
-    /// Copies the observations of a minibatch into one block and runs the network on them; its outputs are in `outputs`.
-    fn forward(&mut self, observations: &[f32], indices: &[u32]) {
-        let Mlp { input: width, output, .. } = self.network.shape;
-        for (row, index) in self.inputs.chunks_exact_mut(width).zip(indices) {
-            row.copy_from_slice(&observations[*index as usize * width..][..width]);
-        }
-        let rows = indices.len();
-        let outputs = self.network.forward(&self.inputs[..rows * width], rows);
-        self.outputs[..rows * output].copy_from_slice(outputs);
-    }
-
-    /// From `output_gradient` to the gradient of the parameters; returns its squared norm.
-    fn backward(&mut self, rows: usize) -> f64 {
-        let Mlp { input, output, .. } = self.network.shape;
-        let (inputs, gradient) = (&self.inputs[..rows * input], &self.output_gradient[..rows * output]);
-        self.network.find_gradient(inputs, rows, gradient)
-    }
-}
 
 /// Everything else that changes during the training: the part of a checkpoint without the two networks.
 #[derive(Serialize, Deserialize)]
@@ -123,6 +88,8 @@ pub struct Ppo {
     actor: MinibatchNetwork,
     critic: MinibatchNetwork,
     state: State,
+    /// Whether the statistics are those of a policy, until the training begins.
+    adopted: bool,
     rollout: Rollout,
     controls: Vec<f32>,
     final_observations: Vec<f32>,
@@ -183,6 +150,7 @@ impl Ppo {
                 actions: Stream::new(seed, "ppo actions", 0),
                 shuffles: Stream::new(seed, "ppo minibatches", 0),
             },
+            adopted: false,
             controls: vec![0.0; lanes * axes.len()],
             final_observations: Vec::new(),
             cut_off: Vec::new(),
@@ -415,8 +383,32 @@ impl Algorithm for Ppo {
         self.options.n_envs
     }
 
+    fn adopt(&mut self, policy: &Policy, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        let parameters = [policy.parameters.as_slice(), &policy.log_std].concat();
+        self.actor.network.adopt(parameters).map_err(StateError::new)?;
+        let of_policy = |normalizer| ObservationNormalizer::of_policy(normalizer, policy.manifest.steps);
+        self.state.observation_normalizer = policy.normalizer.as_ref().map(of_policy);
+        self.adopted = true;
+        let Some(saved) = saved else { return Ok(Critics::Random) };
+        let (_, critic, state): (Trained, Trained, State) = from_bytes(saved)?;
+        if self.critic.network.adopt(critic.parameters).is_err() {
+            return Ok(Critics::Random);
+        }
+        // The critic's values are in units of this scale.
+        if let (Some(own), Some(saved)) = (&mut self.state.reward_normalizer, &state.reward_normalizer) {
+            *own = own.with_scale_of(saved);
+        }
+        Ok(Critics::Kept)
+    }
+
     fn begin(&mut self, environments: &Environments) {
-        Self::observe(&mut self.state, &environments.transition().observations);
+        let observations = &environments.transition().observations;
+        let adopted = std::mem::take(&mut self.adopted);
+        let State { observation_normalizer, observations: seen, .. } = &mut self.state;
+        match observation_normalizer.as_ref().filter(|_| adopted) {
+            Some(normalizer) => normalizer.apply(observations, seen),
+            None => Self::observe(&mut self.state, observations),
+        }
     }
 
     fn update(

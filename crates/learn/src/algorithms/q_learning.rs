@@ -12,13 +12,14 @@ use setpoint_decision::spec::{Feature, Spec};
 use setpoint_evidence::Decision;
 use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_policy::Policy;
 use setpoint_policy::head::{Discretization, Head};
 use setpoint_process::StateError;
 use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::bounds;
 use crate::error::TrainError;
 use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, any_allowed, greatest};
@@ -303,6 +304,19 @@ impl QLearning {
 impl Algorithm for QLearning {
     fn lanes(&self) -> usize {
         1
+    }
+
+    fn adopt(&mut self, policy: &Policy, _saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        let grid = policy.manifest.discretization.as_ref();
+        let Some(grid) = grid.filter(|grid| grid.bins == self.state.grid.bins) else {
+            return Err(StateError::new("its table has other bins than this project's table"));
+        };
+        self.state.grid = grid.clone();
+        // The ranges of its features are known.
+        self.state.range_steps_left = 0;
+        let entries = self.values.len();
+        self.values.copy_from_slice(&policy.parameters[..entries]);
+        Ok(Critics::Absent)
     }
 
     fn begin(&mut self, _environments: &Environments) {}

@@ -11,12 +11,13 @@ use setpoint_evidence::environments::Environments;
 use setpoint_nn::mlp::{Activation, Mlp, Workspace};
 use setpoint_nn::optimizer::{Adam, sgd_step};
 use setpoint_nn::{categorical, gradient};
+use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
 use crate::figures::Figures;
@@ -77,6 +78,8 @@ pub struct Reinforce {
     network: Mlp,
     trained: Trained,
     state: State,
+    /// Whether the statistics are those of a policy, until the training begins.
+    adopted: bool,
     baseline: Option<Baseline>,
     workspace: Workspace<f32>,
     probabilities: Vec<f32>,
@@ -146,6 +149,7 @@ impl Reinforce {
                 observation: vec![0.0; features],
                 actions: Stream::new(seed, "reinforce actions", 0),
             },
+            adopted: false,
             baseline,
             masked,
             network,
@@ -317,8 +321,35 @@ impl Algorithm for Reinforce {
         1
     }
 
+    fn adopt(&mut self, policy: &Policy, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        if policy.parameters.len() != self.trained.parameters.len() {
+            return Err(StateError::new("its network has different sizes than this project's network"));
+        }
+        self.trained.parameters.clone_from(&policy.parameters);
+        let of_policy = |normalizer| ObservationNormalizer::of_policy(normalizer, policy.manifest.steps);
+        self.state.normalizer = policy.normalizer.as_ref().map(of_policy);
+        self.adopted = true;
+        let Some(own) = &mut self.baseline else { return Ok(Critics::Absent) };
+        let Some(saved) = saved else { return Ok(Critics::Random) };
+        let (_, baseline, _): (Trained, Option<Trained>, State) = from_bytes(saved)?;
+        let size = own.trained.parameters.len();
+        match baseline.filter(|saved| saved.parameters.len() == size) {
+            None => Ok(Critics::Random),
+            Some(saved) => {
+                own.trained.parameters = saved.parameters;
+                Ok(Critics::Kept)
+            }
+        }
+    }
+
     fn begin(&mut self, environments: &Environments) {
-        Self::observe(&mut self.state, &environments.transition().observations);
+        let seen = &environments.transition().observations;
+        let adopted = std::mem::take(&mut self.adopted);
+        let State { normalizer, observation, .. } = &mut self.state;
+        match normalizer.as_ref().filter(|_| adopted) {
+            Some(normalizer) => normalizer.apply(seen, observation),
+            None => Self::observe(&mut self.state, seen),
+        }
     }
 
     fn update(

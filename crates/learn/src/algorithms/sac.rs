@@ -18,7 +18,7 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use crate::actor_critic::{ActorCritic, Widths};
-use crate::algorithm::{Algorithm, Snapshot};
+use crate::algorithm::{Algorithm, Critics, Snapshot};
 use crate::critics::{Critic, beside};
 use crate::exploration::NoiseSource;
 use crate::figures::{Figures, Means};
@@ -339,6 +339,10 @@ impl Learner for Sac {
 
     fn snapshot(&self) -> Snapshot {
         self.networks.snapshot(Head::SquashedGaussian)
+    }
+
+    fn adopt(&mut self, parameters: Vec<f32>, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        self.networks.adopt::<State>(parameters, saved)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

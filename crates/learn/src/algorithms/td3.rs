@@ -19,7 +19,7 @@ use setpoint_process::StateError;
 use setpoint_random::Stream;
 
 use crate::actor_critic::{ActorCritic, Widths};
-use crate::algorithm::{Algorithm, Snapshot};
+use crate::algorithm::{Algorithm, Critics, Snapshot};
 use crate::bounds;
 use crate::critics::{Critic, beside};
 use crate::exploration::{ActionNoise, NoiseSource};
@@ -364,6 +364,11 @@ impl Learner for Td3 {
 
     fn snapshot(&self) -> Snapshot {
         self.networks.snapshot(Head::Deterministic)
+    }
+
+    fn adopt(&mut self, parameters: Vec<f32>, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        self.actor_target.restore(parameters.clone()).map_err(StateError::new)?;
+        self.networks.adopt::<(Vec<f32>, State)>(parameters, saved)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

@@ -2,9 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_files::FileError;
+use setpoint_files::beginning::Beginning;
 use setpoint_files::identity::Identity;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_policy::Policy;
+
+use crate::metrics::TrainingEvaluation;
+use crate::selection::KeptBest;
 
 /// The content of a progress line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +29,8 @@ pub struct Progress {
     pub steps_before: u64,
     /// The present level of the curriculum, counted from 1, and the number of levels; `None` without a curriculum.
     pub level: Option<(usize, usize)>,
+    /// The last evaluation during the training.
+    pub evaluation: Option<TrainingEvaluation>,
 }
 
 /// The reason for the end of a training.
@@ -60,6 +66,12 @@ pub struct Summary {
     pub return_best: Option<f64>,
     /// Training time, in s, over all sittings.
     pub wall_seconds: f64,
+    /// The policy that it began with; `None` for random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Beginning>,
+    /// The policy that it kept; `None` if it kept that of the last update without a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptBest>,
     /// Version of Setpoint.
     pub setpoint_version: String,
 }

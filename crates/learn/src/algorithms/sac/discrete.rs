@@ -11,7 +11,7 @@ use setpoint_random::Stream;
 
 use super::{Options, Temperature};
 use crate::actor_critic::{ActorCritic, Widths};
-use crate::algorithm::Snapshot;
+use crate::algorithm::{Critics, Snapshot};
 use crate::critics::{Critic, each};
 use crate::exploration::is_greedy;
 use crate::figures::{Figures, Means};
@@ -179,6 +179,10 @@ impl Learner for DiscreteSac {
 
     fn snapshot(&self) -> Snapshot {
         self.networks.snapshot(Head::Categorical)
+    }
+
+    fn adopt(&mut self, parameters: Vec<f32>, saved: Option<&[u8]>) -> Result<Critics, StateError> {
+        self.networks.adopt::<State>(parameters, saved)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

@@ -1,0 +1,43 @@
+//! A network with the buffers of a minibatch.
+
+use setpoint_nn::mlp::Mlp;
+use setpoint_nn::network::Network;
+
+/// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
+pub(super) struct MinibatchNetwork {
+    /// The network; a Gaussian actor's log standard deviations are separate.
+    pub network: Network,
+    inputs: Vec<f32>,
+    pub outputs: Vec<f32>,
+    pub output_gradient: Vec<f32>,
+}
+
+impl MinibatchNetwork {
+    pub fn new(network: Network, rows_max: usize) -> Self {
+        let Mlp { input, output, .. } = network.shape;
+        Self {
+            inputs: vec![0.0; rows_max * input],
+            outputs: vec![0.0; rows_max * output],
+            output_gradient: vec![0.0; rows_max * output],
+            network,
+        }
+    }
+
+    /// Copies the observations of a minibatch into one block and runs the network on them; its outputs are in `outputs`.
+    pub fn forward(&mut self, observations: &[f32], indices: &[u32]) {
+        let Mlp { input: width, output, .. } = self.network.shape;
+        for (row, index) in self.inputs.chunks_exact_mut(width).zip(indices) {
+            row.copy_from_slice(&observations[*index as usize * width..][..width]);
+        }
+        let rows = indices.len();
+        let outputs = self.network.forward(&self.inputs[..rows * width], rows);
+        self.outputs[..rows * output].copy_from_slice(outputs);
+    }
+
+    /// From `output_gradient` to the gradient of the parameters; returns its squared norm.
+    pub fn backward(&mut self, rows: usize) -> f64 {
+        let Mlp { input, output, .. } = self.network.shape;
+        let (inputs, gradient) = (&self.inputs[..rows * input], &self.output_gradient[..rows * output]);
+        self.network.find_gradient(inputs, rows, gradient)
+    }
+}

@@ -1,0 +1,255 @@
+//! Evaluations during a training: on episodes of their own, exact under kills and stops, and the best policy is the one kept.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use setpoint_decision::Project;
+use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
+use setpoint_evidence::evaluate::{evaluate, returns, returns_in_training};
+use setpoint_files::run::{Kind, Marker, Run};
+use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::first_policy::FirstPolicy;
+use setpoint_learn::metrics::{TrainingEvaluation, read_evaluations};
+use setpoint_learn::problem::Problem;
+use setpoint_learn::train::{Ending, Start, TrainOptions, Trained, new_run, train, train_until};
+use setpoint_learn::trainer::Trainer;
+use setpoint_learn::verify;
+use setpoint_process::factory::Simulator;
+use setpoint_process::process::{Action, Outcome, Process};
+use setpoint_random::Stream;
+
+static STEPS: AtomicU64 = AtomicU64::new(0);
+/// The step of all processes together, those of evaluations too, at which the stop is requested.
+static STOPS_AT: AtomicU64 = AtomicU64::new(u64::MAX);
+static STOP: AtomicBool = AtomicBool::new(false);
+/// The first draw of each episode.
+static BEGINNINGS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// Tests share these.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// A wanted direction that is shown; each right choice is rewarded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Follow {
+    wanted: f32,
+}
+
+impl Process for Follow {
+    fn spec(&self) -> Spec {
+        Spec {
+            kind: "follow".into(),
+            observation: vec![Feature::new("wanted", "1", -1.0, 1.0, "")],
+            action: ActionSpace::choices(&[("down", ""), ("up", "")]),
+            signals: vec![Signal::new("right", "1", 0.0, 1.0, "")],
+            max_steps: Some(25),
+            reward: vec![("right".into(), 1.0)],
+            ..Spec::default()
+        }
+    }
+
+    fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
+        self.wanted = 2.0 * random.unit() - 1.0;
+        BEGINNINGS.lock().unwrap().insert(self.wanted.to_bits());
+        (observation[0], signals[0]) = (self.wanted, 0.0);
+    }
+
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        random: &mut Stream,
+        observation: &mut [f32],
+        signals: &mut [f32],
+    ) -> Outcome {
+        let Action::Discrete(choice) = action else { panic!("choices") };
+        signals[0] = f32::from(u8::from((self.wanted > 0.0) == (choice == 1)));
+        self.wanted = 2.0 * random.unit() - 1.0;
+        observation[0] = self.wanted;
+        if STEPS.fetch_add(1, Ordering::Relaxed) + 1 == STOPS_AT.load(Ordering::Relaxed) {
+            STOP.store(true, Ordering::Relaxed);
+        }
+        Outcome::Running
+    }
+}
+
+fn problem(algorithm: &str, options: &str, evaluate: &str, overrides: &[&str]) -> Problem {
+    let text = format!(
+        "[process]\nkind = \"follow\"\n[reward]\nright = 1.0\n[train]\nalgorithm = \"{algorithm}\"\n\
+         total_steps = 3000\ncheckpoint_every_updates = 2\nlog_every_updates = 3\n[train.{algorithm}]\n{options}\n\
+         [evaluate]\nepisodes = 8\nbaselines = [\"random\"]\n{evaluate}\n"
+    );
+    let overrides = overrides.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let project = Project::from_text("follow", &text, &overrides).unwrap_or_else(|error| panic!("{error}"));
+    let factory = Simulator::new(Follow { wanted: 0.0 }, None, Vec::new());
+    Problem::with(project, Arc::new(factory)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// So fast that the policy becomes worse again.
+const PPO: &str = "n_envs = 2\nn_steps = 100\nbatch_size = 50\nnet_arch = [8]\nlearning_rate = 0.03\nnormalize_observation = true";
+const DQN: &str = "net_arch = [8]\nbatch_size = 8\nlearning_starts = 300\ntarget_update_interval = 100\nlearning_rate = 0.02";
+const BEST: &str = "every_steps = 400\nkeep = \"best\"";
+
+fn run(problem: &Problem, folder: &Path, until: u64, stops_at: u64) -> Trained {
+    STEPS.store(0, Ordering::Relaxed);
+    STOP.store(false, Ordering::Relaxed);
+    STOPS_AT.store(stops_at, Ordering::Relaxed);
+    let start = if folder.join("run.json").is_file() { Start::Resume } else { Start::New };
+    let folder = Some(RunFolder::at(folder));
+    let options = TrainOptions { folder, start, threads: 1, stop: &STOP, progress: &mut |_| {} };
+    train_until(problem, until, options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn evaluations(folder: &Path) -> Vec<TrainingEvaluation> {
+    read_evaluations(&RunFolder::at(folder).metrics()).unwrap()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn evaluations_change_no_policy_and_the_best_one_is_kept() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for (algorithm, options) in [("ppo", PPO), ("dqn", DQN)] {
+        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let trained: Vec<_> = ["", "every_steps = 400", BEST]
+            .iter()
+            .zip(&folders)
+            .map(|(keys, folder)| {
+                run(&problem(algorithm, options, keys, &[]), folder.path(), u64::MAX, u64::MAX)
+            })
+            .collect();
+        assert_eq!(trained[0].policy.to_bytes(), trained[1].policy.to_bytes(), "{algorithm}");
+        assert_eq!((evaluations(folders[0].path()).len(), trained[1].summary.kept.as_ref()), (0, None));
+        let found = evaluations(folders[2].path());
+        assert_eq!(found, evaluations(folders[1].path()));
+        // At the first update after each multiple, and at the end.
+        assert_eq!(found.len(), if algorithm == "ppo" { 8 } else { 3 }, "{algorithm}: {found:?}");
+        assert_eq!(found.last().unwrap().steps, trained[2].summary.steps);
+        let best = found.iter().fold(None, |best: Option<TrainingEvaluation>, next| match best {
+            Some(best) if best.return_mean >= next.return_mean => Some(best),
+            _ => Some(*next),
+        });
+        let best = best.unwrap();
+        assert!(algorithm == "dqn" || best.steps < trained[2].summary.steps);
+        let (policy, kept) = (&trained[2].policy, trained[2].summary.kept.as_ref().unwrap());
+        assert_eq!(
+            (policy.manifest.steps, kept.steps, kept.return_mean),
+            (best.steps, best.steps, best.return_mean)
+        );
+        assert_eq!(kept.evaluations, found.len() as u64);
+        let decision = problem(algorithm, options, BEST, &[]).decision;
+        assert_eq!(mean(&returns_in_training(&decision, policy, None).unwrap()), best.return_mean);
+        let last = mean(&returns_in_training(&decision, &trained[1].policy, None).unwrap());
+        assert_eq!(last, found.last().unwrap().return_mean, "{algorithm}");
+        let folder = RunFolder::at(folders[2].path());
+        let marker = Marker::of(&folder.path).unwrap();
+        let open = &|_: &RunFolder, _: &[String]| Ok(problem(algorithm, options, BEST, &[]));
+        let files =
+            verify::Training { folder: &folder, marker: marker.as_ref(), in_use: false, open }.verify();
+        let unreliable = files.findings.iter().filter(|finding| finding.level == verify::Level::Unreliable);
+        assert_eq!(unreliable.collect::<Vec<_>>(), Vec::<&verify::Finding>::new());
+    }
+}
+
+/// Stopped in updates and in evaluations, paused, or killed: the same bytes, and the same evaluations.
+#[test]
+fn a_resumed_training_evaluates_and_keeps_the_same() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for (algorithm, options) in [("ppo", PPO), ("dqn", DQN)] {
+        let problem = problem(algorithm, options, BEST, &[]);
+        let whole = tempfile::tempdir().unwrap();
+        let expected = run(&problem, whole.path(), u64::MAX, u64::MAX);
+        let same = |trained: &Trained, folder: &Path, how: &str| {
+            assert_eq!(trained.policy.to_bytes(), expected.policy.to_bytes(), "{algorithm} {how}");
+            assert_eq!(trained.summary.kept, expected.summary.kept, "{algorithm} {how}");
+            assert_eq!(evaluations(folder), evaluations(whole.path()), "{algorithm} {how}");
+        };
+        for stops_at in (50..5_000).step_by(237) {
+            let folder = tempfile::tempdir().unwrap();
+            let stopped = run(&problem, folder.path(), u64::MAX, stops_at);
+            if stopped.summary.ending == Ending::Interrupted {
+                same(
+                    &run(&problem, folder.path(), u64::MAX, u64::MAX),
+                    folder.path(),
+                    &format!("stop {stops_at}"),
+                );
+            }
+        }
+        for kill_after in 1..12 {
+            let folder = tempfile::tempdir().unwrap();
+            let new = new_run(&problem, Kind::Training);
+            let run_folder = Run::open(&RunFolder::at(folder.path()), &new, Start::New).unwrap();
+            let mut trainer = Trainer::in_run(&problem, 1, run_folder, Start::New).unwrap();
+            let never = AtomicBool::new(false);
+            (0..kill_after).for_each(|_| assert!(trainer.round(&never).is_ok()));
+            drop(trainer);
+            same(
+                &run(&problem, folder.path(), u64::MAX, u64::MAX),
+                folder.path(),
+                &format!("kill {kill_after}"),
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        run(&problem, folder.path(), 1_300, u64::MAX);
+        same(&run(&problem, folder.path(), u64::MAX, u64::MAX), folder.path(), "pause");
+    }
+}
+
+/// A first policy is a candidate: a training that only spoils it keeps it.
+#[test]
+fn a_first_policy_that_is_never_surpassed_is_kept() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let source = tempfile::tempdir().unwrap();
+    let trained = run(&problem("ppo", PPO, BEST, &[]), source.path(), u64::MAX, u64::MAX);
+    let first = FirstPolicy::of_run(&RunFolder::at(source.path())).unwrap();
+    // Steps that are far too large.
+    let overrides = ["train.total_steps=400", "train.ppo.learning_rate=5.0"];
+    let spoiled = problem("ppo", PPO, BEST, &overrides);
+    let folder = tempfile::tempdir().unwrap();
+    let spoiled = spoiled.beginning_with(first).unwrap();
+    let ended = run(&spoiled, folder.path(), u64::MAX, u64::MAX);
+    let found = evaluations(folder.path());
+    assert_eq!(found[0].steps, 0);
+    assert_eq!(
+        found[0].return_mean,
+        mean(&returns_in_training(&spoiled.decision, &trained.policy, None).unwrap())
+    );
+    let kept = ended.summary.kept.unwrap();
+    assert_eq!(kept.return_mean, found.iter().map(|found| found.return_mean).fold(f64::MIN, f64::max));
+    assert_eq!((kept.steps, kept.evaluations), (0, found.len() as u64));
+    assert_eq!(ended.policy.parameters, trained.policy.parameters);
+}
+
+/// No episode of an evaluation during the training is an episode of a training, of the final evaluation, or of a search.
+#[test]
+fn evaluations_during_the_training_have_episodes_of_their_own() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let begun = |play: &dyn Fn()| {
+        BEGINNINGS.lock().unwrap().clear();
+        play();
+        BEGINNINGS.lock().unwrap().clone()
+    };
+    // Seeds that could meet: the training has the seed of the evaluation.
+    let seeds = ["train.seed=12", "evaluate.seed=12"];
+    let quiet = problem("ppo", PPO, "", &seeds);
+    let trained = |problem: &Problem| {
+        let options =
+            TrainOptions { folder: None, start: Start::New, threads: 1, stop: &STOP, progress: &mut |_| {} };
+        STOP.store(false, Ordering::Relaxed);
+        STOPS_AT.store(u64::MAX, Ordering::Relaxed);
+        train(problem, options).unwrap().policy
+    };
+    let policy = trained(&quiet);
+    let training = begun(&|| drop(trained(&quiet)));
+    let both = begun(&|| drop(trained(&problem("ppo", PPO, BEST, &seeds))));
+    let own = begun(&|| drop(returns_in_training(&quiet.decision, &policy, None).unwrap()));
+    let last = begun(&|| drop(evaluate(&quiet.decision, &policy, 5).unwrap()));
+    let search = begun(&|| drop(returns(&quiet.decision, &policy, 12, 8, None).unwrap()));
+    assert!(own.len() >= 8 && last.len() >= 40);
+    assert_eq!(both, training.union(&own).copied().collect());
+    for other in [&training, &last, &search] {
+        assert!(own.is_disjoint(other));
+    }
+}
