@@ -473,3 +473,19 @@ fn a_new_project_with_a_blank_in_its_name_shows_commands_to_paste() {
     assert!(shown.contains(&format!("`setpoint check '{}'`", name.display())), "{shown}");
     assert_eq!(setpoint(&["check", text(&name)]).status.code(), Some(1), "five questions are open");
 }
+
+#[test]
+fn steps_that_become_more_are_announced() {
+    let root = tempfile::tempdir().unwrap();
+    let train = |steps: &str, run: &str| {
+        let (project, run) = (projects().join("assembly-setup"), root.path().join(run));
+        let output =
+            setpoint(&["train", text(&project), "--steps", steps, "--plain", "--run-dir", text(&run)]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    // The project has rollouts of 4 × 2048 steps.
+    let shown = train("9000", "more");
+    assert!(shown.contains("! 9,000 steps become 16,384: ppo learns from complete rollouts"), "{shown}");
+    assert!(!train("8192", "even").contains("become"));
+}

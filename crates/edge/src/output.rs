@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use setpoint_decision::Diagnostic;
 use setpoint_terminal::{StandardOutput, note, standard_error, visible, visible_in_line};
 
-pub use crate::tables::{table, wrapped_table};
+pub use crate::tables::{table, wrapped, wrapped_table};
 
 /// Exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,21 +183,6 @@ fn rendered(diagnostic: &Diagnostic, colour: bool) -> String {
     diagnostic.render(colour)
 }
 
-/// A text as lines of at most `width` characters, broken between words; a longer word stays whole.
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 fn marked_lines(mark: &str, text: &str, width: usize) -> Vec<String> {
     let blank = " ".repeat(mark.chars().count());
     let lines = wrapped(text, width).into_iter().enumerate();
@@ -238,11 +223,6 @@ mod tests {
     use setpoint_terminal::visible_beside_colour;
 
     use super::*;
-
-    #[test]
-    fn a_long_word_stays_whole() {
-        assert_eq!(wrapped("it is unbreakable", 4), ["it", "is", "unbreakable"]);
-    }
 
     #[test]
     fn the_lines_of_a_marked_text_stand_under_its_first() {

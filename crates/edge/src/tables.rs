@@ -1,8 +1,6 @@
-//! Tables for people, as wide as the terminal allows.
+//! Tables for people, as wide as the terminal allows, and texts in lines.
 
 use setpoint_terminal::{StandardOutput, visible_in_line};
-
-use crate::output::wrapped;
 
 /// Columns that a cell of text keeps, however narrow the terminal is.
 const TEXT_MIN: usize = 16;
@@ -123,9 +121,29 @@ fn shrunk(widths: &[usize], columns: Option<usize>) -> Vec<usize> {
     widths
 }
 
+/// A text as lines of at most `width` characters, broken between words; a longer word stays whole.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_word_stays_whole() {
+        assert_eq!(wrapped("it is unbreakable", 4), ["it", "is", "unbreakable"]);
+    }
 
     fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
         rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect()

@@ -52,6 +52,7 @@ pub fn one(
     output: &Output,
 ) -> Result<Trained, Failure> {
     note_first_policy(problem, output);
+    note_rounding(problem, output);
     let settings = &problem.decision.project.train;
     let label = format!("{} s{}", problem.options.name(), settings.seed);
     let mut shown = if arguments.plain {
@@ -124,6 +125,23 @@ fn note_first_policy(problem: &Problem, output: &Output) {
     }
 }
 
+/// Steps beyond those that were asked for, from this share on, are told.
+const ROUNDING_TOLD: f64 = 0.01;
+
+/// An algorithm that learns from complete rollouts takes more steps than were asked for.
+fn note_rounding(problem: &Problem, output: &Output) {
+    let asked = problem.decision.project.train.total_steps;
+    let taken = problem.options.steps_taken(asked);
+    if taken as f64 > (1.0 + ROUNDING_TOLD) * asked as f64 {
+        output.line(format!(
+            "! {} steps become {}: {} learns from complete rollouts",
+            thousands(asked as f64),
+            thousands(taken as f64),
+            problem.options.name()
+        ));
+    }
+}
+
 /// The rows that a learner from a log did not see.
 fn note_left_out(problem: &Problem, output: &Output) {
     let left_out = problem.transitions.as_ref().and_then(|transitions| logs::left_out(&transitions.log));
@@ -140,6 +158,7 @@ pub fn seeds(
     output: &Output,
 ) -> Result<Option<Seeds>, Failure> {
     note_first_policy(problem, output);
+    note_rounding(problem, output);
     let folder = &run.folder;
     let count = arguments.seeds as usize;
     let total = problem.decision.project.train.total_steps * arguments.seeds;
