@@ -9,6 +9,7 @@ mod peers;
 mod policies;
 mod proofs;
 mod soak;
+mod templates;
 
 /// Why a chore could not be done.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -30,6 +31,8 @@ enum Chore {
     Proofs(proofs::Arguments),
     /// Fail and kill every command at every operation on files, and run two commands at once, many thousand times
     Soak(soak::Arguments),
+    /// Train the project that `setpoint new` writes for every process, over five seeds, and write docs/new-projects.md
+    Templates(templates::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Chore::Policies(arguments) => policies::run(&arguments),
         Chore::Proofs(arguments) => proofs::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
+        Chore::Templates(arguments) => templates::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -106,7 +106,7 @@ fn judge(arguments: &Arguments, old: Option<&List>, new: &List) -> Result<(), Fa
     }
 }
 
-fn built(root: &Path) -> Result<PathBuf, Failure> {
+pub fn built(root: &Path) -> Result<PathBuf, Failure> {
     let done = Command::new("cargo").args(["build", "--release"]).current_dir(root).status()?;
     if !done.success() {
         return Err("the release build failed".into());

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 
+use crate::tables::folded;
 use clap::Parser;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -100,9 +101,15 @@ impl Output {
         Self { json, stdout: StandardOutput::default() }
     }
 
-    /// A line for people.
+    /// A line for people. A sentence that is wider than the terminal continues below, between two words.
     pub fn line(&self, line: impl fmt::Display) {
-        if self.json { note(line) } else { self.stdout.line(line) }
+        if self.json {
+            return note(line);
+        }
+        match StandardOutput::columns() {
+            None => self.stdout.line(line),
+            Some(columns) => self.stdout.line(folded(&line.to_string(), columns)),
+        }
     }
 
     /// A text for people behind a mark, in lines of at most `width` characters after it. The later lines stand under the text.

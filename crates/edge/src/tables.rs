@@ -121,6 +121,22 @@ fn shrunk(widths: &[usize], columns: Option<usize>) -> Vec<usize> {
     widths
 }
 
+/// A text whose sentences fit into `columns`; the later lines of a sentence stand under its first word. A line with a command to
+/// paste, or with columns of its own, stays as it is.
+pub fn folded(text: &str, columns: usize) -> String {
+    let fold = |line: &str| {
+        let indent = line.chars().take_while(|letter| !letter.is_alphanumeric()).count();
+        let (mark, rest) = line.split_at(line.char_indices().nth(indent).map_or(line.len(), |(at, _)| at));
+        let room = columns.saturating_sub(indent);
+        if line.chars().count() <= columns || rest.contains("  ") || rest.contains('`') || room < TEXT_MIN {
+            return line.to_owned();
+        }
+        let below = format!("\n{}", " ".repeat(indent));
+        format!("{mark}{}", wrapped(rest, room).join(&below))
+    };
+    text.split('\n').map(fold).collect::<Vec<_>>().join("\n")
+}
+
 /// A text as lines of at most `width` characters, broken between words; a longer word stays whole.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -139,6 +155,15 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sentences_continue_below_and_commands_stay_whole() {
+        let text = "✓ it keeps trying things\n\n  ✗ one    two    three four";
+        assert_eq!(folded(text, 20), "✓ it keeps trying\n  things\n\n  ✗ one    two    three four");
+        let command = "repeat it with `setpoint train --resume`";
+        assert_eq!(folded(command, 20), command);
+        assert_eq!(folded("it keeps trying things", 80), "it keeps trying things");
+    }
 
     #[test]
     fn a_long_word_stays_whole() {

@@ -134,7 +134,7 @@ impl ConstraintSet {
         Self::new(&manifest.constraints, &manifest.observation, &manifest.signals, &manifest.action)
     }
 
-    /// Resolves names ([`Subject::resolve`]).
+    /// Resolves names (`Subject::resolve`).
     pub fn new(
         constraints: &[Constraint],
         features: &[Feature],

@@ -4,7 +4,7 @@
 //! active together are a box. Intervals have a number in common if each two of them do, so no states are searched.
 //!
 //! Clips are decided exactly: one clip, or two of them, leave no value. For choices, sets of rules are searched, and the search
-//! has a budget ([`WORK_MAX`]). Rules that need more of it are accepted as if they left a choice in every state. If they
+//! has a budget (`WORK_MAX`). Rules that need more of it are accepted as if they left a choice in every state. If they
 //! leave none in a state, training, evaluation and `recommend` say so in that state, and take no action there.
 
 use crate::constraint::{Condition, Constraint, Effect, Variable};

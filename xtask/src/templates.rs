@@ -1,0 +1,157 @@
+//! `cargo xtask templates`: the project that `setpoint new` writes, trained over five seeds for every built-in process, against
+//! its own baselines. Writes docs/new-projects.md.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::Failure;
+use crate::machine;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The program [default: this workspace's release build, built first]
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Only these processes, separated by commas; prints the rows and writes no page
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    processes: Vec<String>,
+}
+
+/// Baselines that are optimal, or at the limit of an episode: no policy is better, so each seed must come as close as this share.
+const OPTIMAL: [(&str, f64); 3] =
+    [("cart-pole", 0.0), ("inventory", 0.05), ("mountain-car-continuous", 0.05)];
+
+/// A process whose seeds are trained.
+struct Row {
+    kind: String,
+    algorithm: String,
+    steps: u64,
+    /// Mean return of each seed.
+    returns: Vec<f64>,
+    /// Name and mean return of the best baseline.
+    best: (String, f64),
+}
+
+impl Row {
+    /// The return that each seed must reach.
+    fn floor(&self) -> f64 {
+        let share = OPTIMAL.iter().find(|(kind, _)| *kind == self.kind).map_or(0.0, |(_, share)| *share);
+        self.best.1 - share * self.best.1.abs()
+    }
+
+    fn won(&self) -> usize {
+        let is_optimal = OPTIMAL.iter().any(|(kind, _)| *kind == self.kind);
+        let floor = self.floor();
+        self.returns
+            .iter()
+            .filter(|found| if is_optimal { **found >= floor } else { **found > floor })
+            .count()
+    }
+
+    fn markdown(&self) -> String {
+        let returns: Vec<String> = self.returns.iter().map(|found| format!("{found:.1}")).collect();
+        let note = match OPTIMAL.iter().find(|(kind, _)| *kind == self.kind) {
+            None => String::new(),
+            Some((_, 0.0)) => " (the most that an episode gives)".to_owned(),
+            Some((_, share)) => format!(" (close to the best possible: within {:.0} %)", 100.0 * share),
+        };
+        format!(
+            "| {} | {}, {} | {} | {} {:.1}{note} | {} of {} |",
+            self.kind,
+            self.algorithm,
+            self.steps,
+            returns.join(", "),
+            self.best.0,
+            self.best.1,
+            self.won(),
+            self.returns.len()
+        )
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in the workspace")?;
+    let binary = match &arguments.binary {
+        Some(binary) => fs::canonicalize(binary)?,
+        None => crate::policies::built(root)?,
+    };
+    let folder = std::env::temp_dir().join(format!("setpoint-templates-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let rows = train_all(arguments, &binary, &folder);
+    fs::remove_dir_all(&folder)?;
+    let rows = rows?;
+    if arguments.processes.is_empty() {
+        fs::write(root.join("docs/new-projects.md"), page(&rows)?)?;
+    }
+    let lost: Vec<&str> =
+        rows.iter().filter(|row| row.won() < row.returns.len()).map(|row| row.kind.as_str()).collect();
+    if lost.is_empty() { Ok(()) } else { Err(format!("not all seeds win: {}", lost.join(", ")).into()) }
+}
+
+fn train_all(arguments: &Arguments, binary: &Path, folder: &Path) -> Result<Vec<Row>, Failure> {
+    let listed = document(Command::new(binary).args(["list", "processes", "--json"]))?;
+    let kinds = listed["processes"].as_array().ok_or("no processes")?;
+    let kinds = kinds.iter().filter_map(|process| process["kind"].as_str());
+    let asked =
+        |kind: &&str| arguments.processes.is_empty() || arguments.processes.iter().any(|name| name == kind);
+    let mut rows = Vec::new();
+    for kind in kinds.filter(asked) {
+        let row = train(kind, binary, folder)?;
+        println!("{}", row.markdown());
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+fn train(kind: &str, binary: &Path, folder: &Path) -> Result<Row, Failure> {
+    let setpoint = |arguments: &[&str]| {
+        let mut command = Command::new(binary);
+        command.args(arguments).current_dir(folder);
+        command
+    };
+    document(&mut setpoint(&["new", kind, "--process", kind, "--json"]))?;
+    let found = document(&mut setpoint(&["train", kind, "--seeds", "5", "--plain", "--json"]))?;
+    let runs = found["seeds"]["runs"].as_array().ok_or("no seeds")?;
+    let mean = |subject: &Value| subject["episode_return"]["mean"].as_f64().unwrap_or(f64::NAN);
+    let baselines = runs[0]["evaluation"]["baselines"].as_array().ok_or("no baselines")?;
+    let best = baselines
+        .iter()
+        .map(|baseline| (baseline["name"].as_str().unwrap_or_default().to_owned(), mean(baseline)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .ok_or("no baseline")?;
+    let project: toml::Table = fs::read_to_string(folder.join(kind).join("setpoint.toml"))?.parse()?;
+    Ok(Row {
+        kind: kind.to_owned(),
+        algorithm: project["train"]["algorithm"].as_str().unwrap_or_default().to_owned(),
+        steps: runs[0]["training"]["steps"].as_u64().unwrap_or_default(),
+        returns: runs.iter().map(|run| mean(&run["evaluation"]["policy"])).collect(),
+        best,
+    })
+}
+
+/// The document of a command, which must end with success.
+fn document(command: &mut Command) -> Result<Value, Failure> {
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn page(rows: &[Row]) -> Result<String, Failure> {
+    let table: Vec<String> = rows.iter().map(Row::markdown).collect();
+    Ok(format!(
+        "# New projects against their baselines\n\n`setpoint new NAME --process KIND` writes a project that is ready to be trained. \
+         `cargo xtask templates` begins one\nfor every built-in process, trains it over five seeds, evaluates each seed on the same 100 \
+         episodes as the baselines,\nand writes this page. A seed wins if its mean return is above that of the best baseline; where a \
+         baseline is the\nbest possible, it must come close.\n\nMeasured on {}, {}, Setpoint {}.\n\n\
+         | process | algorithm, steps | mean return of seeds 0 to 4 | best baseline | seeds that win |\n|---|---|---|---|---|\n{}\n",
+        machine::today()?,
+        machine::processor()?,
+        env!("CARGO_PKG_VERSION"),
+        table.join("\n")
+    ))
+}
