@@ -51,12 +51,17 @@ class Observations:
     def __init__(self, space: spaces.Space[Any], *, bounded: bool = True, actions: spaces.Space[Any] | None = None):
         """Unless `bounded`, the space's own bounds are ignored: every feature may be any finite number. With choices as
         `actions`, `action_mask` in a Dict is their mask and no feature."""
-        has_choices = isinstance(actions, (spaces.Discrete, spaces.MultiDiscrete))
         #: Whether an observation holds the mask of the choices.
-        self.masked = has_choices and isinstance(space, spaces.Dict) and MASK in space.spaces
-        if self.masked:
+        self.masked = False
+        self._leaf: Any
+        if (
+            isinstance(actions, (spaces.Discrete, spaces.MultiDiscrete))
+            and isinstance(space, spaces.Dict)
+            and MASK in space.spaces
+        ):
+            self.masked = True
             _check_mask_space(space.spaces[MASK], actions)
-            self._leaf: Any = _NextToMask(space)
+            self._leaf = _NextToMask(space)
         else:
             self._leaf = _leaf(space, "observation")
         self.size = self._leaf.size

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use setpoint_decision::Project;
 use setpoint_decision::diagnostic::nearest;
+use setpoint_files::lock::holder_of;
 use setpoint_files::run::{Kind, is_run};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint;
@@ -101,6 +102,9 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
             return Failure::Message(error.to_string());
         }
         let last_good = checkpoint::last_good(&folder.checkpoints());
+        if last_good.is_none() && !folder.policy().exists() {
+            return Failure::Message(without_policy(folder));
+        }
         let advice = match (&error, last_good) {
             (PolicyFileError::Read { .. }, None) => "; the run has no checkpoint either: train it again".to_owned(),
             (_, Some(path)) => format!(
@@ -116,6 +120,19 @@ pub fn policy_of(folder: &RunFolder, problem: &Problem) -> Result<Policy, Failur
     match problem.decision.refuses(&policy) {
         None => Ok(policy),
         Some(reason) => Err(Failure::Message(reason)),
+    }
+}
+
+/// Why a run has no policy: it is trained now, or its training failed.
+fn without_policy(folder: &RunFolder) -> String {
+    let path = folder.path.display();
+    match holder_of(&folder.path) {
+        Some(holder) => {
+            format!("the training in {path} has no policy yet: {holder} trains it; `setpoint watch` shows it")
+        }
+        None => format!(
+            "the training in {path} failed or was stopped before its first checkpoint, so it has no policy: train again"
+        ),
     }
 }
 

@@ -65,7 +65,12 @@ pub enum Termination {
 
 /// A unit after a number, with a space before it; empty for pure numbers.
 pub fn behind_number(unit: &str) -> String {
-    if unit == "1" { String::new() } else { format!(" {unit}") }
+    match unit {
+        "1" => String::new(),
+        // Job shops of the literature have durations without a unit of time.
+        "time" => " units of time".to_owned(),
+        unit => format!(" {unit}"),
+    }
 }
 
 /// One number of a process's dynamics.

@@ -23,6 +23,7 @@ pub fn amount(value: f64, unit: &str) -> String {
     match unit {
         "%" => percent(value),
         "1" | "" | "reward" => number(value),
+        "time" => format!("{}\u{a0}units of time", number(value)),
         // A number never leaves its unit on the next line.
         unit => format!("{}\u{a0}{unit}", number(value)),
     }

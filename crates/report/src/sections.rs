@@ -7,6 +7,7 @@ use setpoint_decision::spec::behind_number;
 use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Compared, Evaluation, Subject, breaks};
 use setpoint_evidence::gate;
+use setpoint_guard::recommendation::Recommendation;
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
 use setpoint_page::escape;
@@ -367,28 +368,46 @@ pub fn scenarios(report: &Report) -> String {
         } else {
             table(&["set", "to"].map(str::to_owned), &settings)
         };
-        let drivers: Vec<String> = recommendation
-            .drivers
-            .iter()
-            .take(3)
-            .map(|driver| format!("{} <b>{}</b>", escape(&driver.feature), escape(&driver.effect_text())))
-            .collect();
-        let broken = recommendation.broken_constraints.iter();
-        let active: String = recommendation
-            .active_constraints
-            .iter()
-            .map(|constraint| format!("<p class=\"quiet\">Active: {}</p>\n", escape(constraint)))
-            .chain(broken.map(|constraint| format!("<p>Broken: {}</p>\n", escape(constraint))))
-            .collect();
+        let remarks = remarks(recommendation);
         let _ = write!(
             body,
-            "<article>\n<h3>{}</h3>\n<ul class=\"state\">{values}</ul>\n{answer}{active}<p class=\"quiet\">Strongest \
-             drivers: {}</p>\n</article>\n",
-            escape(name),
-            drivers.join(", ")
+            "<article>\n<h3>{}</h3>\n<ul class=\"state\">{values}</ul>\n{answer}{remarks}</article>\n",
+            escape(name)
         );
     }
     if body.is_empty() { body } else { section("Scenarios", &format!("<div class=\"cards\">{body}</div>\n")) }
+}
+
+/// What a person should know about a recommendation, a paragraph each.
+fn remarks(recommendation: &Recommendation) -> String {
+    let active = recommendation.active_constraints.iter().map(|text| format!("Active: {}", escape(text)));
+    let broken = recommendation.broken_constraints.iter().map(|text| format!("Broken: {}", escape(text)));
+    let rivals = recommendation.about_as_probable.join(", ");
+    let undecided =
+        (!rivals.is_empty()).then(|| format!("No clear preference: as probable are {}", escape(&rivals)));
+    let unlike = recommendation.unlike_training.iter().map(|unlike| {
+        let unit = behind_number(&unlike.unit);
+        let (value, mean, deviation) = (number(unlike.value), number(unlike.mean), number(unlike.deviation));
+        format!(
+            "Unlike the training: {} {value}{unit}, there {mean} ± {deviation}{unit}",
+            escape(&unlike.feature)
+        )
+    });
+    let drivers: Vec<String> = recommendation
+        .drivers
+        .iter()
+        .filter(|driver| driver.is_noticeable())
+        .take(3)
+        .map(|driver| format!("{} <b>{}</b>", escape(&driver.feature), escape(&driver.effect_text())))
+        .collect();
+    let drivers = (!drivers.is_empty()).then(|| format!("Strongest drivers: {}", drivers.join(", ")));
+    let quiet = |text: String| format!("<p class=\"quiet\">{text}</p>\n");
+    let plain = |text: String| format!("<p>{text}</p>\n");
+    active
+        .map(quiet)
+        .chain(broken.chain(unlike).map(plain))
+        .chain(undecided.into_iter().chain(drivers).map(quiet))
+        .collect()
 }
 
 pub fn notes(report: &Report) -> String {
