@@ -242,7 +242,10 @@ fn a_signal_can_be_the_headline() {
     let lift = 100.0 * (random - policy) / random;
     assert!((found.lift_percent.unwrap().mean - lift).abs() < 1e-9 * policy);
     let told = headline(&evaluation, &makespan).unwrap();
-    assert!(told.starts_with("makespan is ") && told.contains("\u{a0}time with uniform random"), "{told}");
+    assert!(
+        told.starts_with("makespan is ") && told.contains("\u{a0}units of time with uniform random"),
+        "{told}"
+    );
     assert!(gated(&evaluation, &makespan).passed);
     // The other way round it is another question, and so is the return.
     for rest in [
