@@ -74,6 +74,13 @@ pub fn one(
     let trained = result?;
     trained.notes.iter().for_each(|note| output.line(format!("! {note}")));
     note_left_out(problem, output);
+    show(&trained, problem, &label, output);
+    output.line(format!("run folder: {}", folder.path.display()));
+    Ok(trained)
+}
+
+/// The result of a training, in sentences.
+fn show(trained: &Trained, problem: &Problem, label: &str, output: &Output) {
     let summary = &trained.summary;
     let how = match summary.ending {
         Ending::Completed => "trained",
@@ -114,8 +121,6 @@ pub fn one(
         ));
         found.regions.iter().for_each(|region| output.line(format!("  {}", region.sentence())));
     }
-    output.line(format!("run folder: {}", folder.path.display()));
-    Ok(trained)
 }
 
 /// The policy that the training begins with.
