@@ -36,27 +36,26 @@ struct Row {
 }
 
 impl Row {
-    /// The return that each seed must reach.
-    fn floor(&self) -> f64 {
-        let share = OPTIMAL.iter().find(|(kind, _)| *kind == self.kind).map_or(0.0, |(_, share)| *share);
-        self.best.1 - share * self.best.1.abs()
+    /// The share by which a seed may stay behind a baseline that no policy beats.
+    fn optimal(&self) -> Option<f64> {
+        OPTIMAL.iter().find(|(kind, _)| *kind == self.kind).map(|(_, share)| *share)
     }
 
     fn won(&self) -> usize {
-        let is_optimal = OPTIMAL.iter().any(|(kind, _)| *kind == self.kind);
-        let floor = self.floor();
-        self.returns
-            .iter()
-            .filter(|found| if is_optimal { **found >= floor } else { **found > floor })
-            .count()
+        let best = self.best.1;
+        let wins = |found: &&f64| match self.optimal() {
+            Some(share) => **found >= best - share * best.abs(),
+            None => **found > best,
+        };
+        self.returns.iter().filter(wins).count()
     }
 
     fn markdown(&self) -> String {
         let returns: Vec<String> = self.returns.iter().map(|found| format!("{found:.1}")).collect();
-        let note = match OPTIMAL.iter().find(|(kind, _)| *kind == self.kind) {
+        let note = match self.optimal() {
             None => String::new(),
-            Some((_, 0.0)) => " (the most that an episode gives)".to_owned(),
-            Some((_, share)) => format!(" (close to the best possible: within {:.0} %)", 100.0 * share),
+            Some(0.0) => " (the most that an episode gives)".to_owned(),
+            Some(share) => format!(" (close to the best possible: within {:.0} %)", 100.0 * share),
         };
         format!(
             "| {} | {}, {} | {} | {} {:.1}{note} | {} of {} |",

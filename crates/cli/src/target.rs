@@ -22,7 +22,7 @@ use crate::arguments::{Compare, RunArguments, Train};
 use crate::output::{Failure, Output};
 use crate::preparing;
 use crate::runs::Runs;
-use crate::target::training::training_of;
+use crate::target::training::{seeds_of, training_of};
 
 /// The kinds of run that have a policy, or a policy of each seed.
 pub const TRAININGS: [Kind; 2] = [Kind::Training, Kind::Seeds];
@@ -142,7 +142,7 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry, output: &Output)
     overrides.extend(arguments.steps.map(|steps| format!("train.total_steps={steps}")));
     overrides.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
     let problem = match run_to_resume(arguments) {
-        Some(run) => preparing::load_run(&RunFolder::at(run), registry, &overrides)?,
+        Some(run) => preparing::load_run(&with_project(RunFolder::at(run))?, registry, &overrides)?,
         None => preparing::load(&arguments.project.project, registry, &overrides)?,
     };
     match &arguments.from {
@@ -155,6 +155,16 @@ pub fn problem_to_train(arguments: &Train, registry: &Registry, output: &Output)
 pub fn run_to_resume(arguments: &Train) -> Option<&PathBuf> {
     let given = &arguments.project.project;
     (arguments.resume && arguments.run_dir.is_none() && is_run(&RunFolder::at(given))).then_some(given)
+}
+
+/// The folder with the resolved project of a run. A run over several seeds gets its own copy at the end; the first seed has one
+/// from its beginning, with the seed of the project.
+fn with_project(run: RunFolder) -> Result<RunFolder, Failure> {
+    let first = seeds_of(&run)?.and_then(|seeds| seeds.first().copied());
+    Ok(match first.filter(|_| !run.project_file().is_file()) {
+        Some(seed) => run.of_seed(seed),
+        None => run,
+    })
 }
 
 /// The policy of a run, of a project's newest run, or of a file; of a run over several seeds that of the median.

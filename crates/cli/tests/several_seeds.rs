@@ -26,8 +26,7 @@ fn several(root: &Path) -> PathBuf {
 fn median(run: &Path) -> u64 {
     let text = fs::read_to_string(run.join("evidence/seeds.json")).unwrap();
     let evidence: Value = serde_json::from_str(&text).unwrap();
-    let runs =
-        evidence["runs"].as_array().or(evidence["measured"]["runs"].as_array()).expect("seeds").clone();
+    let runs = evidence["runs"].as_array().expect("seeds").clone();
     let mut order: Vec<(f64, u64)> = runs
         .iter()
         .map(|run| {
@@ -81,6 +80,22 @@ fn without_evidence_over_all_seeds_none_is_the_median() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("name one with --seed (0, 1, 2)"), "{}", stderr(&output));
     assert_eq!(setpoint_in(root.path(), &["recommend", "cart", "--seed", "2"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_last_seed_is_named_to_resume_it() {
+    let root = tempfile::tempdir().unwrap();
+    let run = several(root.path());
+    let policy = run.join("seed-2/policy.safetensors");
+    let whole = fs::read(&policy).unwrap();
+    // What a stop after the second seed leaves: neither the project of the run nor the evidence over its seeds.
+    for path in ["setpoint.toml", "evidence/seeds.json"] {
+        fs::remove_file(run.join(path)).unwrap();
+    }
+    fs::remove_dir_all(run.join("seed-2")).unwrap();
+    let output = setpoint_in(root.path(), &["train", text(&run), "--resume", "--seeds", "3", "--plain"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fs::read(&policy).unwrap(), whole);
 }
 
 #[test]

@@ -52,7 +52,8 @@ fn a_right_simulator_passes_a_wrong_one_fails_and_the_evidence_is_kept() {
     write_log(&log, 0);
     write_log(&late, 1);
     let project = project();
-    let output = setpoint(root.path(), &["validate", path(&project), "--data", "log.csv"]);
+    // Runs of this repository's projects would be found next to them.
+    let output = setpoint(root.path(), &["validate", path(&project), "--data", "log.csv", "--runs", "runs"]);
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{words}\n{}", stderr(&output));
     assert!(words.contains("The simulator is consistent with the log"), "{words}");

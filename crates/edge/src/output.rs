@@ -7,7 +7,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 
-use crate::tables::folded;
+use crate::tables::{TEXT_MIN, folded};
 use clap::Parser;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -101,20 +101,26 @@ impl Output {
         Self { json, stdout: StandardOutput::default() }
     }
 
+    fn stdout_or_note(&self, line: &str) {
+        if self.json { note(line) } else { self.stdout.line(line) }
+    }
+
     /// A line for people. A sentence that is wider than the terminal continues below, between two words.
     pub fn line(&self, line: impl fmt::Display) {
-        if self.json {
-            return note(line);
-        }
-        match StandardOutput::columns() {
-            None => self.stdout.line(line),
-            Some(columns) => self.stdout.line(folded(&line.to_string(), columns)),
+        let line = line.to_string();
+        match StandardOutput::columns().filter(|_| !self.json) {
+            None => self.stdout_or_note(&line),
+            Some(columns) => self.stdout_or_note(&folded(&line, columns)),
         }
     }
 
     /// A text for people behind a mark, in lines of at most `width` characters after it. The later lines stand under the text.
     pub fn marked(&self, mark: &str, text: &str, width: usize) {
-        marked_lines(mark, text, width).into_iter().for_each(|line| self.line(line));
+        // Folded once, here: a terminal that is narrower would fold each of these lines again.
+        let columns = StandardOutput::columns().filter(|_| !self.json);
+        let room = columns.map_or(width, |columns| columns.saturating_sub(mark.chars().count()));
+        let lines = marked_lines(mark, text, width.min(room.max(TEXT_MIN)));
+        lines.into_iter().for_each(|line| self.stdout_or_note(&line));
     }
 
     /// A script for another program, on standard output as it is, unless a document is requested.

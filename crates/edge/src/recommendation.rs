@@ -96,6 +96,7 @@ pub fn answer(
     asked: &StateArguments,
     output: &Output,
 ) -> Result<Vec<Value>, Failure> {
+    asked.output.as_deref().map_or(Ok(()), states::refuse_to_replace)?;
     let impossible = impossible(&asked.impossible, policy)?;
     let constraints = ConstraintSet::of(policy)?;
     let (mut answers, mut rows) = (Vec::new(), Vec::new());

@@ -23,6 +23,8 @@ pub fn is_table(text: &str) -> bool {
 /// line of units below the header gives the unit of its columns. An empty cell is no value. A state has the name of its line.
 pub fn read(path: &Path, policy: &Policy) -> Result<Vec<(String, GivenState)>, Failure> {
     let mut table = table::open(path)?;
+    table.check_unique(policy.manifest.observation.iter().map(|feature| feature.name.as_str()))?;
+    let refuse = |at: &str, what: String| Failure::Message(format!("{}: {at}: {what}", path.display()));
     let word = table.format.row_word();
     let columns: Vec<(String, String)> = table
         .header
@@ -39,15 +41,20 @@ pub fn read(path: &Path, policy: &Policy) -> Result<Vec<(String, GivenState)>, F
             let text = String::from_utf8_lossy(bytes);
             let assigned = match cell(&text, Marks::default()) {
                 Cell::Missing => Ok(()),
-                Cell::Number { value, .. } if unit.is_empty() => state.set(&policy.manifest, name, value),
-                Cell::Number { value, .. } => {
-                    state.assign(&policy.manifest, &format!("{name}={value}{unit}"))
+                // 1,408 may be a thousand or one: a log would ask which.
+                Cell::Number { comma: true, decimals: 3, .. } => {
+                    let text = text.trim();
+                    return Err(refuse(
+                        &at,
+                        format!("`{name}` is {text}: write it without a comma or with a point"),
+                    ));
                 }
+                Cell::Number { value, .. } => state.set_in_unit(&policy.manifest, name, value, unit),
                 Cell::NotFinite | Cell::Text => {
                     state.assign(&policy.manifest, &format!("{name}={}", text.trim()))
                 }
             };
-            assigned.map_err(|error| Failure::Message(format!("{}: {at}: {error}", path.display())))?;
+            assigned.map_err(|error| refuse(&at, error.to_string()))?;
         }
         states.push((at, state));
     }
@@ -57,11 +64,16 @@ pub fn read(path: &Path, policy: &Policy) -> Result<Vec<(String, GivenState)>, F
     Ok(states)
 }
 
-/// Writes a row for each state: its line, the action or the settings, and what a person should know about it.
-pub fn write(path: &Path, answers: &[(String, Recommendation)]) -> Result<(), Failure> {
+/// Refuses a file that is there: it may be anybody's.
+pub fn refuse_to_replace(path: &Path) -> Result<(), Failure> {
     if path.exists() {
         return Err(Failure::Message(format!("{} is there: --output replaces no file", path.display())));
     }
+    Ok(())
+}
+
+/// Writes a row for each state: its name or line, the action or the settings, and what a person should know about it.
+pub fn write(path: &Path, answers: &[(String, Recommendation)]) -> Result<(), Failure> {
     let failed = |error: csv::Error| FileError::on("write", path)(error.into());
     let mut writer = csv::Writer::from_writer(Vec::new());
     if let Some((_, first)) = answers.first() {
@@ -75,7 +87,7 @@ pub fn write(path: &Path, answers: &[(String, Recommendation)]) -> Result<(), Fa
 }
 
 fn header(recommendation: &Recommendation) -> Vec<String> {
-    let mut header = vec!["row".to_owned()];
+    let mut header = vec!["state".to_owned()];
     if recommendation.settings.is_empty() {
         header.extend(["action".to_owned(), "probability".to_owned()]);
     }
@@ -89,7 +101,7 @@ fn header(recommendation: &Recommendation) -> Vec<String> {
 }
 
 fn row(name: &str, recommendation: &Recommendation) -> Vec<String> {
-    let mut row = vec![name.rsplit(' ').next().unwrap_or(name).to_owned()];
+    let mut row = vec![name.to_owned()];
     if let Some(first) = recommendation.actions.first() {
         row.extend([first.name.clone(), first.probability.to_string()]);
     }

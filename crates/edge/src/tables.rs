@@ -3,7 +3,7 @@
 use setpoint_terminal::{StandardOutput, visible_in_line};
 
 /// Columns that a cell of text keeps, however narrow the terminal is.
-const TEXT_MIN: usize = 16;
+pub const TEXT_MIN: usize = 16;
 /// Columns between two cells, and before the first one.
 const GAP: usize = 2;
 

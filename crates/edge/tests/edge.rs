@@ -188,16 +188,30 @@ fn a_table_of_states_becomes_a_table_of_recommendations() {
     assert_eq!([assumed(0), assumed(1)], [2, 3], "an empty cell is no value");
     let written = std::fs::read_to_string(&answers).unwrap();
     let rows: Vec<Vec<&str>> = written.lines().map(|row| row.split(',').collect()).collect();
-    assert_eq!(rows[0][..3], ["row", "action", "probability"]);
+    assert_eq!(rows[0][..3], ["state", "action", "probability"]);
     let named: Vec<[&str; 2]> = rows[1..].iter().map(|row| [row[0], row[1]]).collect();
-    assert_eq!(named, [["2", "push_right"], ["3", "push_left"], ["4", "push_right"]]);
+    assert_eq!(named, [["line 2", "push_right"], ["line 3", "push_left"], ["line 4", "push_right"]]);
     // The file is there now, and a table with a wrong value is refused with its line.
     let again = ask(&["--output", text(&answers)]);
     assert!(stderr(&again).contains("--output replaces no file"), "{}", stderr(&again));
-    std::fs::write(&states, "pole_angle,cart_position\n0.1,0\n0.1,far\n").unwrap();
-    let refused = ask(&[]);
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains("line 3: `cart_position=far`"), "{}", stderr(&refused));
+    for (table, expected) in [
+        ("pole_angle,cart_position\n0.1,0\n0.1,far\n", "line 3: `cart_position=far`"),
+        ("pole_angle;cart_position\n0.1;1,408\n0.2;1,409\n", "without a comma"),
+        ("pole_angle,pole_angle\n0.1,0.2\n", "pole_angle"),
+        (
+            "pole_angle,cart_position\n[rad],[ft]\n0.1,0.2\n",
+            "`cart_position` is given in ft: expected a number, or a number in m",
+        ),
+    ] {
+        std::fs::write(&states, table).unwrap();
+        let refused = ask(&[]);
+        assert_eq!(refused.status.code(), Some(2), "{table}");
+        assert!(stderr(&refused).contains(expected), "{table}{}", stderr(&refused));
+    }
+    // The units of the columns stand below their names.
+    std::fs::write(&states, "pole_angle,cart_position\n[rad],[m]\n0.1,0.5\n").unwrap();
+    let found = json(&ask(&["--json"]));
+    assert_eq!(found["recommendations"][0]["state"]["cart_position"], 0.5);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use setpoint_decision::spec::{Spec, Termination};
 use setpoint_statistics::versus::Estimate;
 use setpoint_statistics::{Interval, number};
 
+use setpoint_decision::spec::behind_number;
+
 use crate::decision::Decision;
 use crate::evaluate::Compared;
 
@@ -23,9 +25,8 @@ pub fn amount(value: f64, unit: &str) -> String {
     match unit {
         "%" => percent(value),
         "1" | "" | "reward" => number(value),
-        "time" => format!("{}\u{a0}units of time", number(value)),
         // A number never leaves its unit on the next line.
-        unit => format!("{}\u{a0}{unit}", number(value)),
+        unit => format!("{}{}", number(value), behind_number(unit).replacen(' ', "\u{a0}", 1)),
     }
 }
 

@@ -22,6 +22,11 @@ pub struct Beginning {
 }
 
 impl Beginning {
+    /// The first digits of the policy's hash, for people.
+    pub fn short(&self) -> &str {
+        self.policy.get(..8).unwrap_or(&self.policy)
+    }
+
     /// Whether a training begins with the same numbers, wherever they lie.
     pub fn is_same(&self, other: &Self) -> bool {
         self.policy == other.policy && self.learner == other.learner

@@ -89,6 +89,34 @@ impl GivenState {
         Err(GivenError(format!("there is no feature `{name}`; {hint}")))
     }
 
+    /// Sets a feature or a signal from a number with its unit; without a unit a feature's number is as the policy sees it.
+    pub fn set_in_unit(
+        &mut self,
+        manifest: &Manifest,
+        name: &str,
+        value: f64,
+        unit: &str,
+    ) -> Result<(), GivenError> {
+        if ["", "1", "-"].contains(&unit) {
+            return self.set(manifest, name, value);
+        }
+        let own = if let Some(feature) = manifest.observation.iter().find(|feature| feature.name == name) {
+            if unit == feature.unit {
+                return self.set(manifest, name, f64::from(feature.scaled(value as f32)));
+            }
+            &feature.unit
+        } else if let Some(signal) = manifest.signals.iter().find(|signal| signal.name == name) {
+            if unit == signal.unit {
+                return self.set(manifest, name, value);
+            }
+            &signal.unit
+        } else {
+            // The name is wrong; `set` gives the error.
+            return self.set(manifest, name, value);
+        };
+        Err(GivenError(format!("`{name}` is given in {unit}: expected a number, or a number in {own}")))
+    }
+
     /// Sets from `name=value`, the value as the policy sees it, or with the feature's unit after it (`wip=30parts`).
     pub fn assign(&mut self, manifest: &Manifest, assignment: &str) -> Result<(), GivenError> {
         let refuse = |what: &str| GivenError(format!("`{assignment}`: {what}, for example wip=0.75"));
@@ -97,14 +125,14 @@ impl GivenState {
         if let Ok(value) = text.parse() {
             return self.set(manifest, name, value);
         }
-        let feature = manifest.observation.iter().find(|feature| feature.name == name);
-        if let Some(feature) = feature {
-            let number =
-                text.strip_suffix(feature.unit.as_str()).map(str::trim).and_then(|text| text.parse().ok());
-            if let Some(natural) = number {
-                return self.set(manifest, name, f64::from(feature.scaled(natural)));
-            }
-            return Err(refuse(&format!("expected a number, or a number in {}", feature.unit)));
+        let units = manifest.observation.iter().map(|feature| (&feature.name, &feature.unit));
+        let mut units = units.chain(manifest.signals.iter().map(|signal| (&signal.name, &signal.unit)));
+        if let Some((_, unit)) = units.find(|(found, _)| *found == name) {
+            let number = text.strip_suffix(unit.as_str()).and_then(|text| text.trim().parse().ok());
+            return match number {
+                Some(number) => self.set_in_unit(manifest, name, number, unit),
+                None => Err(refuse(&format!("expected a number, or a number in {unit}"))),
+            };
         }
         // The name is wrong; `set` gives the error.
         self.set(manifest, name, f64::NAN)?;

@@ -20,7 +20,7 @@ use crate::replay::{Replay, ReplayState};
 pub enum Critics {
     /// The algorithm has none.
     Absent,
-    /// They are those of the policy's checkpoint.
+    /// They are those of the newest checkpoint of the policy's run.
     Kept,
     /// They have random weights: there is no checkpoint, or its critics have other sizes.
     Random,

@@ -251,10 +251,16 @@ fn first_line(bytes: &[u8]) -> Option<(u32, &[u8])> {
 
 /// The newest complete checkpoint of a folder.
 pub fn last_good(folder: &Path) -> Option<PathBuf> {
-    let whole = |path: &PathBuf| {
-        storage::read(path, BYTES_MAX).is_ok_and(|bytes| Checkpoint::from_bytes(&bytes).is_ok())
+    read_last_good(folder).map(|(path, _)| path)
+}
+
+/// The same with its content.
+pub fn read_last_good(folder: &Path) -> Option<(PathBuf, Checkpoint)> {
+    let whole = |path: PathBuf| {
+        let bytes = storage::read(&path, BYTES_MAX).ok()?;
+        Some((path, Checkpoint::from_bytes(&bytes).ok()?))
     };
-    list(folder).ok()?.into_iter().rev().find(whole)
+    list(folder).ok()?.into_iter().rev().find_map(whole)
 }
 
 /// All checkpoints of a folder, oldest first.

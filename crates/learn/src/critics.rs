@@ -120,20 +120,13 @@ pub fn restore(critics: &mut [Critic], saved: Vec<Saved>) -> Result<(), StateErr
     Ok(())
 }
 
-/// Takes over the weights of critics and targets; `false`, and nothing changes, if they have other sizes.
+/// Takes over the weights of critics and targets; `false` if they have other sizes. All critics of a learner have one size, so
+/// either all are taken or none.
 pub fn adopt(critics: &mut [Critic], saved: Vec<Saved>) -> bool {
-    let size = |critic: &Critic| critic.network.trained.parameters.len();
-    let fits = |(critic, (trained, target)): (&Critic, &Saved)| {
-        trained.parameters.len() == size(critic) && target.len() == size(critic)
+    let take = |(critic, (trained, target)): (&mut Critic, Saved)| {
+        critic.network.adopt(trained.parameters).is_ok() && critic.target.restore(target).is_ok()
     };
-    if critics.len() != saved.len() || !critics.iter().zip(&saved).all(fits) {
-        return false;
-    }
-    for (critic, (trained, target)) in critics.iter_mut().zip(saved) {
-        critic.network.trained.parameters = trained.parameters;
-        critic.target.parameters = target;
-    }
-    true
+    critics.len() == saved.len() && critics.iter_mut().zip(saved).all(take)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 
 use crate::algorithm::{Algorithm, Critics, Snapshot};
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint;
 use crate::error::TrainError;
 
 /// A policy, and the state of its learner if there is one.
@@ -45,11 +45,15 @@ impl FirstPolicy {
             });
         }
         let found = Self::of_file(&folder.policy())?;
-        let newest = checkpoint::last_good(&folder.checkpoints());
-        let learner = newest.map(|path| Checkpoint::read(&path)).transpose()?.map(|saved| saved.learner);
+        let marker = Marker::of(&folder.path)?;
+        let newest = checkpoint::read_last_good(&folder.checkpoints());
+        if let (Some(marker), Some((path, saved))) = (&marker, &newest) {
+            saved.refuse_of_another(path, marker)?;
+        }
+        let learner = newest.map(|(_, saved)| saved.learner);
         let beginning = Beginning {
             learner: learner.as_ref().map(|bytes| blake3::hash(bytes).to_hex().to_string()),
-            run: Marker::of(&folder.path)?.map(|marker| marker.identity),
+            run: marker.map(|marker| marker.identity),
             path: folder.path.clone(),
             ..found.beginning
         };
@@ -79,7 +83,7 @@ impl FirstPolicy {
         format!(
             "begins with policy {} of {} ({} after {} steps){critics}; optimisers, replay buffer, exploration and the count of steps \
              begin fresh",
-            &self.beginning.policy[..8],
+            self.beginning.short(),
             self.beginning.path.display(),
             manifest.algorithm,
             manifest.steps,
@@ -148,22 +152,21 @@ pub fn same_beginning(
     has_checkpoint: bool,
 ) -> Result<(), TrainError> {
     let given = given.map(|first| &first.beginning);
-    let short = |beginning: &Beginning| beginning.policy.chars().take(8).collect::<String>();
     let reason = match (&run.marker.from, given) {
         (Some(own), None) if !has_checkpoint => format!(
             "needs its first policy {} of {} once more: resume it with --from",
-            short(own),
+            own.short(),
             own.path.display()
         ),
         (None, Some(given)) => {
-            format!("began with random weights, not with policy {}: begin a new run", short(given))
+            format!("began with random weights, not with policy {}: begin a new run", given.short())
         }
         (Some(own), Some(given)) if !own.is_same(given) => format!(
             "began with policy {} of {}, and this is policy {} or another checkpoint of it: resume without --from, or begin a new \
              run",
-            short(own),
+            own.short(),
             own.path.display(),
-            short(given)
+            given.short()
         ),
         _ => return Ok(()),
     };

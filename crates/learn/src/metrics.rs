@@ -66,12 +66,15 @@ pub struct MetricsLine {
     pub learner: BTreeMap<String, f64>,
 }
 
+/// Reads the complete lines of `metrics.jsonl`, without a last line that a kill cut short.
+pub fn read_lines(path: &Path) -> Result<Vec<MetricsLine>, FileError> {
+    let text = std::fs::read_to_string(path).map_err(FileError::on("read", path))?;
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
 /// Reads the evaluations of a training from `metrics.jsonl`.
 pub fn read_evaluations(path: &Path) -> Result<Vec<TrainingEvaluation>, FileError> {
-    let text = std::fs::read_to_string(path).map_err(FileError::on("read", path))?;
-    // A last line that a kill cut short is no line.
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<MetricsLine>(line).ok());
-    Ok(lines.flat_map(|line| line.evaluations).collect())
+    Ok(read_lines(path)?.into_iter().flat_map(|line| line.evaluations).collect())
 }
 
 /// The first line of `episodes.csv`.

@@ -1,8 +1,13 @@
 //! Running statistics of observations and returns, as in Stable-Baselines3's `VecNormalize`.
 
 use serde::{Deserialize, Serialize};
+use setpoint_policy::Policy;
 use setpoint_policy::normalizer::{EPSILON, Normalizer, normalize};
 use setpoint_statistics::moments::RunningMoments;
+
+/// Rows that the statistics of a policy stand for at least. A policy that a training only began with, or that was cloned, has few
+/// steps of its own, and the first observations must not replace what it knows.
+const ROWS_MIN: f64 = 10_000.0;
 
 /// Normalises observations with statistics that follow the data while training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,11 +22,11 @@ impl ObservationNormalizer {
         Self { moments: RunningMoments::new(features), clip }
     }
 
-    /// With the statistics of a policy that has seen `rows` observations.
-    pub fn of_policy(normalizer: &Normalizer, rows: u64) -> Self {
-        let Normalizer { mean, variance, clip, .. } = normalizer;
-        let (mean, variance) = (mean.clone(), variance.clone());
-        Self { moments: RunningMoments { mean, variance, count: rows.max(1) as f64 }, clip: *clip }
+    /// With the statistics of a policy; `None` if it has none. They weigh as much as those of the learner that made it, `saved`.
+    pub fn of_policy(policy: &Policy, saved: Option<&Self>) -> Option<Self> {
+        let Normalizer { mean, variance, clip, .. } = policy.normalizer.clone()?;
+        let count = saved.map_or((policy.manifest.steps as f64).max(ROWS_MIN), |saved| saved.moments.count);
+        Some(Self { moments: RunningMoments { mean, variance, count }, clip })
     }
 
     /// Adds a batch `[n, features]` before its normalisation.
@@ -77,9 +82,9 @@ impl RewardNormalizer {
         Self { moments: RunningMoments::new(1), returns: vec![0.0; lanes], gamma, clip }
     }
 
-    /// The same with the scale of another one.
-    pub fn with_scale_of(&self, other: &Self) -> Self {
-        Self { moments: other.moments.clone(), ..self.clone() }
+    /// Takes over the scale of another one.
+    pub fn take_scale_of(&mut self, other: Self) {
+        self.moments = other.moments;
     }
 
     /// Adds one step's rewards and scales them in place; `over` marks the lanes whose episode ended.

@@ -400,8 +400,8 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         let saved: Option<(Vec<u8>, ReplayState, State)> = saved.map(from_bytes).transpose()?;
         let learner = saved.as_ref().map(|(learner, ..)| learner.as_slice());
         let critics = self.learner.adopt(policy.parameters.clone(), learner)?;
-        let of_policy = |normalizer| ObservationNormalizer::of_policy(normalizer, policy.manifest.steps);
-        self.state.normalizer = policy.normalizer.as_ref().map(of_policy);
+        let seen = saved.as_ref().and_then(|(_, _, state)| state.normalizer.as_ref());
+        self.state.normalizer = ObservationNormalizer::of_policy(policy, seen);
         self.adopted = true;
         Ok(critics)
     }

@@ -90,7 +90,11 @@ impl Problem {
         let (project, spec) = (&decision.project, decision.spec());
         if let Some(number) = Policy::unstorable(spec, &project.constraints) {
             let title = format!("no policy file can store a policy of the process {}: {number}", spec.kind);
-            let help = format!("give it a finite number: {} to {} are possible", f32::MIN, f32::MAX);
+            let help = format!(
+                "give it a finite number: {} to {} are possible; a step is above 0",
+                f32::MIN,
+                f32::MAX
+            );
             return Err(Diagnostic::without_origin(title, help));
         }
         let options = recipes.choose(project)?;
@@ -118,7 +122,8 @@ impl Problem {
             recipes: recipes.clone(),
             options,
             transitions: None,
-            first_policy: known.and_then(|known| known.first_policy.clone()),
+            // Whether it fits was said of the old options.
+            first_policy: None,
         };
         if let Some(source) = problem.options.source() {
             let known = known.filter(|known| known.options.source() == Some(source));

@@ -5,6 +5,7 @@ use toml::Table;
 
 use crate::error::TrainError;
 use crate::learning_rate::Schedule;
+use crate::off_policy::Collection;
 use crate::problem::Problem;
 use crate::run_project;
 
@@ -25,18 +26,26 @@ pub struct Growth {
     schedules: Vec<String>,
     /// Whether its end cut a round of `train_freq` steps short.
     has_short_round: bool,
+    /// Whether evaluations during the training come after other updates than they would have without the end.
+    moves_evaluations: bool,
 }
 
 impl Growth {
     /// What it means, in a sentence.
     pub fn sentence(&self) -> String {
-        let Self { from, to, schedules, has_short_round } = self;
+        let Self { from, to, schedules, has_short_round, moves_evaluations } = self;
         let how = match (schedules.as_slice(), has_short_round) {
             ([], false) => "no option depends on that number".to_owned(),
             ([], true) => "its end cut a round of train_freq steps short".to_owned(),
             (names, _) => {
                 format!("{} follow the progress towards the new number from here on", names.join(", "))
             }
+        };
+        let how = match moves_evaluations {
+            true => {
+                format!("{how}; evaluations during the training may fall on other steps than without the end")
+            }
+            false => how,
         };
         match from == to {
             true => format!("the run continues after the end that it had; {how}"),
@@ -92,10 +101,11 @@ fn growth(problem: &Problem, found: &str, has_ended: bool) -> Option<Growth> {
     }
     let [from, to] = limits("total_steps").map(|steps| steps as u64);
     let options = problem.options.written();
-    let count =
-        |key: &str| options.get(key).and_then(toml::Value::as_integer).map_or(1, |count| count.max(1) as u64);
-    let has_short_round = has_ended && !from.div_ceil(count("n_envs")).is_multiple_of(count("train_freq"));
-    Some(Growth { from, to, schedules: schedules(&options), has_short_round })
+    let cuts = |own: &Collection| !from.div_ceil(own.n_envs as u64).is_multiple_of(own.train_freq as u64);
+    let has_short_round = has_ended && problem.options.collection().is_some_and(cuts);
+    let has_evaluations = has_ended && problem.decision.project.evaluate.every_steps.is_some();
+    let moves_evaluations = has_evaluations && !problem.options.recipe().on_policy;
+    Some(Growth { from, to, schedules: schedules(&options), has_short_round, moves_evaluations })
 }
 
 /// The options that follow the progress of a training.

@@ -314,6 +314,7 @@ impl Trainer {
     fn log(&mut self) -> Result<(), TrainError> {
         let Some(environments) = &mut self.environments else { return Ok(()) };
         let stretch = self.statistics.take_stretch();
+        let evaluations = self.selection.as_mut().map_or(Vec::new(), |own| std::mem::take(&mut own.pending));
         let Some(files) = &mut self.files else {
             environments.clear_tally();
             return Ok(());
@@ -350,7 +351,7 @@ impl Trainer {
             action_entropy: self.problem.spec().action.is_discrete().then(|| entropy(&tally.actions, n)),
             constraint_hits_percent: tally.constraints.iter().map(|hits| 100.0 * *hits as f64 / n).collect(),
             level_returns,
-            evaluations: self.selection.as_mut().map_or(Vec::new(), |own| std::mem::take(&mut own.pending)),
+            evaluations,
             learner: figures
                 .into_iter()
                 .filter(|(_, value)| value.is_finite())

@@ -9,6 +9,7 @@ use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::algorithm::Critics;
 use setpoint_learn::error::TrainError;
 use setpoint_learn::first_policy::FirstPolicy;
+use setpoint_learn::metrics::read_evaluations;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Start, StoredSummary, TrainOptions, Trained, new_run, train_until};
 use setpoint_learn::trainer::Trainer;
@@ -104,33 +105,51 @@ fn a_dueling_network_takes_over_values() {
     pairs.for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a} {b}"));
 }
 
-/// A kill after the start, and the loss of the run that it began from, change nothing.
+/// A kill before or after the first update, and the loss of the run that it began from, change nothing: not the policy, and not
+/// what was seen of the policies on the way, the first one included.
 #[test]
 fn a_stopped_training_with_a_first_policy_resumes_to_the_same_bytes() {
+    const BEST: [&str; 3] = ["evaluate.every_steps=256", "evaluate.keep=\"best\"", "evaluate.episodes=4"];
     for (algorithm, kind, options, _) in [ALGORITHMS[0], ALGORITHMS[5]] {
-        let source = tempfile::tempdir().unwrap();
-        train_in(&problem(algorithm, kind, options, &[]), source.path(), Start::New, u64::MAX).unwrap();
-        let plain =
-            problem(algorithm, kind, options, &["train.seed=6", "train.checkpoint_every_updates=1000"]);
-        let first = FirstPolicy::of_run(&RunFolder::at(source.path())).unwrap();
-        let problem = plain.clone().beginning_with(first).unwrap();
-        let whole = tempfile::tempdir().unwrap();
-        let trained = train_in(&problem, whole.path(), Start::New, u64::MAX).unwrap();
-        // It learnt something, and other weights end elsewhere.
-        let random = train_in(&plain, tempfile::tempdir().unwrap().path(), Start::New, u64::MAX).unwrap();
-        assert_ne!(trained.policy.parameters, random.policy.parameters);
-        let killed = tempfile::tempdir().unwrap();
-        let run =
-            Run::open(&RunFolder::at(killed.path()), &new_run(&problem, Kind::Training), Start::New).unwrap();
-        let mut trainer = Trainer::in_run(&problem, 1, run, Start::New).unwrap();
-        trainer.round(&GO_ON).unwrap();
-        drop(trainer);
-        drop(source);
-        let resumed = train_in(&plain, killed.path(), Start::Resume, u64::MAX).unwrap();
-        assert_eq!(resumed.policy.to_bytes(), trained.policy.to_bytes(), "{algorithm} {kind}");
-        let stored = StoredSummary::of(&RunFolder::at(killed.path())).unwrap().unwrap();
-        assert_eq!(stored.summary.from, problem.first_policy.as_ref().map(|first| first.beginning.clone()));
-        assert_eq!(Marker::of(killed.path()).unwrap().unwrap().from, stored.summary.from);
+        for (evaluations, updates) in [(&[][..], 1), (&BEST[..], 0), (&BEST[..], 1)] {
+            let source = tempfile::tempdir().unwrap();
+            train_in(&problem(algorithm, kind, options, &[]), source.path(), Start::New, u64::MAX).unwrap();
+            let own = ["train.seed=6", "train.checkpoint_every_updates=1000"];
+            let plain = problem(algorithm, kind, options, &[&own[..], evaluations].concat());
+            let first = FirstPolicy::of_run(&RunFolder::at(source.path())).unwrap();
+            let problem = plain.clone().beginning_with(first).unwrap();
+            let whole = tempfile::tempdir().unwrap();
+            let trained = train_in(&problem, whole.path(), Start::New, u64::MAX).unwrap();
+            if evaluations.is_empty() {
+                // It learnt something, and other weights end elsewhere.
+                let random =
+                    train_in(&plain, tempfile::tempdir().unwrap().path(), Start::New, u64::MAX).unwrap();
+                assert_ne!(trained.policy.parameters, random.policy.parameters);
+            }
+            let killed = tempfile::tempdir().unwrap();
+            let run =
+                Run::open(&RunFolder::at(killed.path()), &new_run(&problem, Kind::Training), Start::New);
+            let mut trainer = Trainer::in_run(&problem, 1, run.unwrap(), Start::New).unwrap();
+            for _ in 0..updates {
+                trainer.round(&GO_ON).unwrap();
+            }
+            drop(trainer);
+            drop(source);
+            let resumed = train_in(&plain, killed.path(), Start::Resume, u64::MAX).unwrap();
+            assert_eq!(resumed.policy.to_bytes(), trained.policy.to_bytes(), "{algorithm} {kind}");
+            let summary = |folder: &tempfile::TempDir| {
+                StoredSummary::of(&RunFolder::at(folder.path())).unwrap().unwrap().summary
+            };
+            let (ended, undisturbed) = (summary(&killed), summary(&whole));
+            assert_eq!(ended.from, problem.first_policy.as_ref().map(|first| first.beginning.clone()));
+            assert_eq!(Marker::of(killed.path()).unwrap().unwrap().from, ended.from);
+            assert_eq!(ended.kept, undisturbed.kept);
+            let seen = |folder: &tempfile::TempDir| {
+                read_evaluations(&RunFolder::at(folder.path()).metrics()).unwrap()
+            };
+            assert_eq!(seen(&killed), seen(&whole), "{algorithm} {kind}, {updates} updates before the kill");
+            assert_eq!(seen(&killed).iter().any(|found| found.steps == 0), !evaluations.is_empty());
+        }
     }
 }
 

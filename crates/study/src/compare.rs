@@ -49,10 +49,15 @@ pub struct Settings {
     pub seeds: u64,
 }
 
+/// A share of a project's steps, at least one.
+fn share_of(project_steps: u64, share: f64) -> u64 {
+    ((project_steps as f64 * share).round() as u64).max(1)
+}
+
 impl Settings {
     /// Whether the trainings take more steps than the share, because one of the algorithms learns from complete rollouts.
     pub fn is_rounded(&self) -> bool {
-        self.steps as f64 > (self.project_steps as f64 * self.share).round().max(1.0)
+        self.steps > share_of(self.project_steps, self.share)
     }
 }
 
@@ -173,7 +178,8 @@ impl Plan {
         };
         let mut problems: Vec<Problem> = Vec::new();
         let mut left_out = Vec::new();
-        let asked = Self::steps(problem, share);
+        let project_steps = problem.decision.project.train.total_steps;
+        let asked = share_of(project_steps, share);
         for name in names {
             match Self::problem(problem, name, asked) {
                 Ok(problem) if problems.iter().any(|found| found.options.name() == name) => drop(problem),
@@ -190,15 +196,11 @@ impl Plan {
             algorithms: problems.iter().map(|problem| problem.options.name().to_owned()).collect(),
             share,
             steps,
-            project_steps: problem.decision.project.train.total_steps,
+            project_steps,
             seed: problem.decision.project.train.seed,
             seeds,
         };
         Ok(Self { settings, problems, left_out })
-    }
-
-    fn steps(problem: &Problem, share: f64) -> u64 {
-        ((problem.decision.project.train.total_steps as f64 * share).round() as u64).max(1)
     }
 
     /// The project with another algorithm and its share of steps. Removes the conditions that would end a training earlier,

@@ -3,13 +3,9 @@
 //! Each symptom is one function over the course of a training. It is reported only if the figures leave little doubt: a
 //! healthy run gets no symptom.
 
-use std::fs;
-
 use serde::Serialize;
 use setpoint_decision::charter::RewardDelay;
 
-use setpoint_files::FileError;
-use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
 use setpoint_learn::problem::Problem;
 use setpoint_statistics::quantile;
@@ -26,13 +22,6 @@ pub struct Symptom {
     pub evidence: String,
     /// The next experiment.
     pub experiment: String,
-}
-
-/// The complete log lines of a run, without a last line that a kill cut short.
-pub fn read(folder: &RunFolder) -> Result<Vec<MetricsLine>, FileError> {
-    let path = folder.metrics();
-    let text = fs::read_to_string(&path).map_err(FileError::on("read", &path))?;
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
 /// All symptoms of a training, the most serious first; `None` if there are too few log lines.

@@ -12,6 +12,7 @@ pub mod compare;
 pub mod diagnose;
 pub mod many_seeds;
 pub mod probes;
+mod random_play;
 pub mod reward_scale;
 pub mod rule_activity;
 pub mod seeds;

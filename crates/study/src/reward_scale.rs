@@ -1,13 +1,11 @@
 //! Returns far from 1, which a network of values reaches slowly: the learner spends its steps on the scale, not on the decision.
 
 use setpoint_decision::charter::Finding;
-use setpoint_evidence::deciders::{RANDOM, baseline};
-use setpoint_evidence::player::{Player, Step};
 use setpoint_learn::problem::Problem;
+use setpoint_statistics::number;
 
-/// Environments of the random play.
-const LANES: usize = 8;
-const SEED: u64 = 1;
+use crate::random_play::{self, LANES};
+
 /// Returns of the classical control problems reach some hundreds, and every algorithm learns them as they are.
 const RETURN_LARGE: f64 = 2_000.0;
 
@@ -23,7 +21,8 @@ pub fn reward_scale(problem: &Problem, steps: usize) -> Option<Finding> {
     };
     let gamma = options.gamma()?;
     let seen = random_play(problem, steps)?;
-    let horizon = (1.0 / (1.0 - gamma).max(1e-9)).min(seen.longest);
+    // Without a discount and without an end nobody knows the horizon.
+    let horizon = Some((1.0 / (1.0 - gamma)).min(seen.longest)).filter(|horizon| horizon.is_finite())?;
     let value = seen.reward_size * horizon;
     (value > RETURN_LARGE).then(|| {
         let name = options.name();
@@ -37,8 +36,8 @@ pub fn reward_scale(problem: &Problem, steps: usize) -> Option<Finding> {
             format!(
                 "rewards of random play are about {} in size, over {horizon:.0} steps about {}, and networks learn slowly \
                  to predict numbers far from 1; {remedy}",
-                rounded(seen.reward_size),
-                rounded(value)
+                number(seen.reward_size),
+                number(value)
             ),
         )
     })
@@ -47,36 +46,24 @@ pub fn reward_scale(problem: &Problem, steps: usize) -> Option<Finding> {
 struct Seen {
     /// Mean magnitude of the reward of a step.
     reward_size: f64,
-    /// Steps of the longest episode that was seen, or of the longest play without an end.
+    /// Steps of the longest episode; without an end that was seen those of the limit, infinite without a limit.
     longest: f64,
 }
 
-/// `None` if the process fails: its checks report that.
+/// `None` if the process fails before its first step.
 fn random_play(problem: &Problem, steps: usize) -> Option<Seen> {
-    let decision = &problem.decision;
-    let mut decider = baseline(RANDOM, decision, SEED, LANES)?;
-    let (mut sum, mut count) = (0.0, 0_u64);
-    let (mut length, mut longest) = ([0_u32; LANES], 0);
-    let observe = &mut |step: &Step<'_>| {
+    let mut sum = 0.0;
+    let (mut length, mut longest) = ([0_u32; LANES], None);
+    let count = random_play::random_play(&problem.decision, "scale of the reward", steps, &mut |step| {
         sum += step.reward.abs();
-        count += 1;
         length[step.lane] += 1;
-        longest = longest.max(length[step.lane]);
         if step.outcome.is_over() {
+            longest = longest.max(Some(length[step.lane]));
             length[step.lane] = 0;
         }
-        (step.count as usize) < steps
-    };
-    let mut player = Player::new(decision, LANES, SEED, "scale of the reward").ok()?;
-    player.play(&mut decider, observe).ok()?;
-    (count > 0).then(|| Seen { reward_size: sum / count as f64, longest: f64::from(longest) })
-}
-
-/// Two digits.
-fn rounded(value: f64) -> String {
-    let unit = 10_f64.powf(value.log10().floor() - 1.0);
-    let rounded = (value / unit).round() * unit;
-    format!("{rounded:.0$}", if rounded < 10.0 { 1 } else { 0 })
+    });
+    let longest = longest.or(problem.spec().max_steps).map_or(f64::INFINITY, f64::from);
+    (count > 0).then(|| Seen { reward_size: sum / count as f64, longest })
 }
 
 fn power_of_ten(value: f64) -> String {

@@ -7,12 +7,9 @@ use setpoint_decision::constraint::contradiction::{Activity, activities, bounds_
 use setpoint_decision::constraint::{Constraint, Variable};
 use setpoint_decision::spec::{behind_number, is_bounded};
 use setpoint_evidence::Decision;
-use setpoint_evidence::deciders::{RANDOM, baseline};
-use setpoint_evidence::player::{Player, Step};
+use setpoint_evidence::player::Step;
 
-/// Environments of the random play.
-const LANES: usize = 8;
-const SEED: u64 = 1;
+use crate::random_play;
 
 /// Warnings about rules that no state activates, or each state; random play takes `steps` steps in 8 environments.
 pub fn rule_activity(decision: &Decision, steps: usize) -> Vec<Finding> {
@@ -80,8 +77,7 @@ struct Range {
     high: f32,
 }
 
-/// `None` if the process fails before its first step. If it fails later, the steps before count; the checks of the process
-/// report the failure.
+/// `None` if the process fails before its first step.
 fn random_play(decision: &Decision, variables: &[Variable], steps: usize) -> Option<Seen> {
     let spec = decision.spec();
     let constraints = decision.constraints();
@@ -90,21 +86,16 @@ fn random_play(decision: &Decision, variables: &[Variable], steps: usize) -> Opt
         Variable::Signal(index) => step.state.signals[index],
     };
     let unseen = Range { active: 0, low: f32::INFINITY, high: f32::NEG_INFINITY };
-    let mut seen = Seen { steps: 0, rules: vec![unseen; variables.len()] };
-    let mut decider = baseline(RANDOM, decision, SEED, LANES)?;
-    let observe = &mut |step: &Step<'_>| {
-        seen.steps += 1;
+    let mut rules = vec![unseen; variables.len()];
+    let steps = random_play::random_play(decision, "constraints", steps, &mut |step| {
         let active = constraints.active(step.state.observation, step.state.signals);
-        for ((range, variable), active) in seen.rules.iter_mut().zip(variables).zip(active) {
+        for ((range, variable), active) in rules.iter_mut().zip(variables).zip(active) {
             let value = value(step, *variable);
             range.active += u64::from(active);
             (range.low, range.high) = (range.low.min(value), range.high.max(value));
         }
-        (step.count as usize) < steps
-    };
-    let mut player = Player::new(decision, LANES, SEED, "constraints").ok()?;
-    let _ = player.play(&mut decider, observe);
-    (seen.steps > 0).then_some(seen)
+    });
+    (steps > 0).then_some(Seen { steps, rules })
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train;
-use setpoint_policy::Policy;
 use setpoint_statistics::Summary;
 
 /// All seeds of one training: `evidence/seeds.json`.
@@ -55,7 +54,7 @@ impl Seeds {
         let mut hashes = Hashes::of(&problem.decision, &problem.resolved())?;
         for run in &self.runs {
             let policy = folder.of_seed(run.seed).policy();
-            hashes = hashes.policy_file(&format!("seed-{}", run.seed), &policy)?;
+            hashes = hashes.policy_file(&name_of(run.seed), &policy)?;
         }
         evidence_file::write(&folder.evidence("seeds"), &hashes, self)
     }
@@ -65,12 +64,11 @@ impl Seeds {
         let path = folder.evidence("seeds");
         let Some(seeds) = evidence_file::read::<Self>(&path)? else { return Ok(Stored::Absent) };
         let hashes = evidence_file::hashes(&path)?.unwrap_or_default();
+        // The hash is of the file as it is stored: a damaged file has another one, and none has to be parsed.
         let is_measured = |run: &SeedRun| {
-            let policy = Policy::load(&folder.of_seed(run.seed).policy());
-            policy.is_ok_and(|policy| {
-                let hash = policy.hash();
-                hashes.policies.iter().any(|named| named.hash == hash)
-            })
+            let name = name_of(run.seed);
+            let found = Hashes::default().policy_file(&name, &folder.of_seed(run.seed).policy());
+            found.is_ok_and(|found| hashes.policies.contains(&found.policies[0]))
         };
         let is_own = seeds.runs.iter().all(is_measured);
         Ok(if is_own { Stored::Own(Box::new(seeds)) } else { Stored::OfOtherPolicies })
@@ -185,6 +183,11 @@ pub struct SeedRun {
     pub training: train::Summary,
     /// The evaluation of its policy.
     pub evaluation: Evaluation,
+}
+
+/// The name of a seed's policy in the evidence.
+fn name_of(seed: u64) -> String {
+    format!("seed-{seed}")
 }
 
 /// The figure of the headline.

@@ -6,9 +6,10 @@ use setpoint_decision::Project;
 use setpoint_evidence::faults::{Grid, fault_matrix, noise_scales};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::metrics::MetricsLine;
+use setpoint_learn::metrics::read_lines;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Progress, Start, TrainOptions, train};
-use setpoint_study::diagnose::{diagnose, read};
+use setpoint_study::diagnose::diagnose;
 
 const PROJECT: &str = "
 [process]
@@ -82,7 +83,7 @@ fn a_training_goes_through_its_levels_and_resumes_bit_for_bit() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [whole, halves] = [&folders[0], &folders[1]].map(|folder| RunFolder::at(folder.path()));
     run(&problem, &whole, false, None);
-    let lines = read(&whole).unwrap();
+    let lines = read_lines(&whole.metrics()).unwrap();
     let levels = levels(&lines);
     assert!(levels.is_sorted() && levels[0] == 0.0 && levels.last() == Some(&2.0), "{levels:?}");
     assert!(levels.contains(&1.0), "no level is jumped over: {levels:?}");
@@ -95,7 +96,7 @@ fn a_training_goes_through_its_levels_and_resumes_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(folder.path());
     run(&eager, &folder, false, None);
-    assert_eq!(self::levels(&read(&folder).unwrap()).last(), Some(&2.0));
+    assert_eq!(self::levels(&read_lines(&folder.metrics()).unwrap()).last(), Some(&2.0));
 
     // Stopped twice: on the second level and on the third.
     let steps_of = |level: f64| lines[levels.iter().position(|found| *found == level).unwrap()].steps;
@@ -113,7 +114,7 @@ fn a_harder_level_is_no_collapse_and_forgetting_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(folder.path());
     run(&problem, &folder, false, None);
-    let mut lines = read(&folder).unwrap();
+    let mut lines = read_lines(&folder.metrics()).unwrap();
     let names: Vec<_> = diagnose(&problem, &lines).unwrap().iter().map(|symptom| symptom.name).collect();
     assert!(!names.contains(&"collapse") && !names.contains(&"forgetting"), "{names:?}");
     // The training itself reports this figure (see the unit tests of `curriculum`).

@@ -4,9 +4,10 @@ use std::sync::atomic::AtomicBool;
 
 use setpoint_decision::Project;
 use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::metrics::read_lines;
 use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Start, TrainOptions, train};
-use setpoint_study::diagnose::{Symptom, diagnose, read};
+use setpoint_study::diagnose::{Symptom, diagnose};
 
 fn symptoms(text: &str) -> Vec<Symptom> {
     let problem =
@@ -23,7 +24,7 @@ fn symptoms(text: &str) -> Vec<Symptom> {
         progress: &mut |_| {},
     };
     train(&problem, options).unwrap();
-    diagnose(&problem, &read(&folder).unwrap()).unwrap()
+    diagnose(&problem, &read_lines(&folder.metrics()).unwrap()).unwrap()
 }
 
 /// A small training on a built-in process with its own reward.

@@ -61,7 +61,7 @@ fn carry_out(
     let seeds = settings.seeds as usize;
     let at_once = cores(arguments.threads);
     let mut pace = Pace::new(&settings.algorithms, seeds, settings.steps, at_once);
-    let mut begun: Vec<Option<Instant>> = vec![None; plan.trainings()];
+    let mut begun: Vec<Option<(Instant, u64)>> = vec![None; plan.trainings()];
     let how = SideBySide {
         at_once,
         start: Start::Part(run.marker.identity),
@@ -70,10 +70,12 @@ fn carry_out(
     };
     let result = plan.carry_out(run, &how, &mut |event| match event {
         Event::Progress { index, mut progress } => {
+            // The first news comes after the first update: its time was not measured, so its steps do not count either.
+            let (since, from) = *begun[index].get_or_insert_with(|| (Instant::now(), progress.steps));
             let training = Training {
                 steps: progress.steps,
-                steps_now: progress.steps.saturating_sub(progress.steps_before),
-                seconds: begun[index].get_or_insert_with(Instant::now).elapsed().as_secs_f64(),
+                steps_now: progress.steps.saturating_sub(from),
+                seconds: since.elapsed().as_secs_f64(),
             };
             if let Some(line) = pace.note(index / seeds, index % seeds, training) {
                 shown.note(&line);
@@ -88,6 +90,10 @@ fn carry_out(
             shown.update_with(&progress, &pace.left());
         }
         Event::Finished { index, training, episode_return } => {
+            steps[index] = settings.steps;
+            // A training that an earlier sitting ended has no other news.
+            let (steps, seconds) = (settings.steps, training.wall_seconds);
+            pace.note(index / seeds, index % seeds, Training { steps, steps_now: training.steps, seconds });
             let (algorithm, seed) = plan.member(index);
             shown.note(&format!(
                 "{algorithm} s{seed}: return {} after {} steps in {:.1} s",

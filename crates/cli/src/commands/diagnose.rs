@@ -1,7 +1,8 @@
 //! `setpoint diagnose`
 
 use serde_json::json;
-use setpoint_study::diagnose::{diagnose, read};
+use setpoint_learn::metrics::read_lines;
+use setpoint_study::diagnose::diagnose;
 
 use crate::arguments::Diagnose;
 use crate::output::{Failure, Output, Status};
@@ -15,7 +16,7 @@ const WIDTH: usize = 100;
 pub fn run(arguments: &Diagnose, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let Training { folder, seed } = training(&arguments.run, output)?;
     let problem = problem_of(&folder, registry, &[])?;
-    let lines = read(&folder)?;
+    let lines = read_lines(&folder.metrics())?;
     let Some(symptoms) = diagnose(&problem, &lines) else {
         return Err(Failure::Message(format!(
             "{} has {} log lines, too few to tell: train for longer, or set train.log_every_updates = 1",

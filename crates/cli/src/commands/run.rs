@@ -33,7 +33,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         let run = place.open(&problem, output)?;
         let folder = &run.folder;
         let Some(seeds) = train::seeds(&problem, arguments, &run, output)? else {
-            return Ok(interrupt::stopped("train", folder, output));
+            return Ok(interrupt::stopped("run", folder, output));
         };
         report::write(&problem, folder, output)?;
         let body =
@@ -44,14 +44,14 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     let folder = place.folder(&problem, output)?;
     let trained = train::one(&problem, arguments, (&folder, place.start()), output)?;
     if trained.summary.ending == Ending::Interrupted {
-        return Ok(interrupt::stopped("train", &folder, output));
+        return Ok(interrupt::stopped("run", &folder, output));
     }
     output.line("");
     let stop = Some(&interrupt::STOP);
     let evaluation =
         match evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder, stop, &[]) {
             // A resume does not train again, but evaluates again.
-            Err(PlayError::Interrupted) => return Ok(interrupt::stopped("train", &folder, output)),
+            Err(PlayError::Interrupted) => return Ok(interrupt::stopped("run", &folder, output)),
             evaluated => evaluated?.0,
         };
     let verdict = show(&evaluation, &problem.decision, output);

@@ -166,7 +166,7 @@ pub fn seeds(
     note_rounding(problem, output);
     let folder = &run.folder;
     let count = arguments.seeds as usize;
-    let total = problem.decision.project.train.total_steps * arguments.seeds;
+    let total = problem.options.steps_taken(problem.decision.project.train.total_steps) * arguments.seeds;
     let mut shown = ProgressDisplay::new(total, &format!("{} × {count} seeds", problem.options.name()));
     let mut steps = vec![0; count];
     let result =

@@ -14,7 +14,7 @@ use setpoint_study::validate::verdict::{Reason, Verdict};
 use setpoint_study::validate::{EVIDENCE, Validation, gap, hashes, keep, longer_than_episodes, validate};
 
 use crate::arguments::Validate;
-use crate::output::{Failure, Output, Status, number, table, thousands, wrapped};
+use crate::output::{Failure, Output, Status, number, table, thousands};
 use crate::preparing;
 use crate::screen;
 use crate::target::TRAININGS;
@@ -214,7 +214,7 @@ fn show(found: &Validation, output: &Output) {
     let rows: Vec<Vec<String>> = found.reward.iter().chain(&found.signals).map(gap).collect();
     output.line(format!("\n{}", table(&["mean per step", "log", "simulator", "gap in %"], &rows)));
     if let Some(note) = found.without_percent() {
-        wrapped(&note, WIDTH).into_iter().for_each(|part| output.line(format!("  {part}")));
+        output.marked("  ", &note, WIDTH);
     }
     let rows: Vec<Vec<String>> = found
         .distributions
@@ -239,7 +239,7 @@ fn show(found: &Validation, output: &Output) {
         output.marked(&format!("  {mark} "), sentence, WIDTH);
     }
     output.line("");
-    wrapped(&found.sentence, WIDTH + 4).into_iter().for_each(|part| output.line(part));
+    output.marked("", &found.sentence, WIDTH + 4);
 }
 
 /// The effects of actions: for each feature the action with the greatest difference.

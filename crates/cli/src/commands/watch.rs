@@ -1,10 +1,12 @@
 //! `setpoint watch`
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use setpoint_files::lock::holder_of;
+use setpoint_files::run::MARKER;
 use setpoint_files::run_folder::RunFolder;
 
 use crate::arguments::Watch;
@@ -31,16 +33,16 @@ pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<St
     let mut dashboard = dashboard(&shown, registry)?;
     interrupt::listen();
     dashboard.draw();
-    while !watched.has_ended() && !watched.has_stopped(&shown) && !interrupt::STOP.load(Ordering::Relaxed) {
+    // A seed that is asked for is all that is watched.
+    let is_alone = arguments.run.seed.is_some();
+    let has_ended = |shown: &RunFolder| watched.has_ended() || (is_alone && shown.summary().is_file());
+    let has_stopped = |shown: &RunFolder| !has_ended(shown) && watched.is_left(shown);
+    while !has_ended(&shown) && !has_stopped(&shown) && !interrupt::STOP.load(Ordering::Relaxed) {
         std::thread::sleep(EVERY);
         dashboard.update();
-        if arguments.run.seed.is_some() {
-            if shown.summary().is_file() {
-                break;
-            }
-        } else if watched.is_of_seeds && shown.summary().is_file() {
-            let next = watched.shown(output)?;
-            if next.path != shown.path {
+        if !is_alone && watched.is_of_seeds && shown.summary().is_file() {
+            // Another seed may have begun, or none is left and the evaluations end the run.
+            if let Some(next) = watched.trained()?.filter(|next| next.path != shown.path) {
                 dashboard.finish();
                 shown = next;
                 dashboard = self::dashboard(&shown, registry)?;
@@ -48,11 +50,11 @@ pub fn run(arguments: &Watch, registry: &Registry, output: &Output) -> Result<St
         }
     }
     dashboard.finish();
-    if watched.has_stopped(&shown) {
+    if has_stopped(&shown) {
         output.line("the training has stopped before its end; `setpoint train` with --resume continues it");
     }
     output.line(format!("run folder: {}", shown.path.display()));
-    let ended = watched.has_ended() || shown.summary().is_file();
+    let ended = has_ended(&shown);
     output.document("watch", Status::Done, json!({ "run": shown.path, "ended": ended }));
     Ok(Status::Done)
 }
@@ -81,32 +83,35 @@ impl Watched {
         last.is_file()
     }
 
-    /// Whether it was stopped or killed before its end.
-    fn has_stopped(&self, shown: &RunFolder) -> bool {
-        !self.has_ended() && holder_of(&self.run.path).is_none() && silence(shown) > SILENCE_MAX
+    /// Whether no process writes it any more: it ended, or it was stopped or killed.
+    fn is_left(&self, shown: &RunFolder) -> bool {
+        holder_of(&self.run.path).is_none() && silence(shown) > SILENCE_MAX
     }
 
-    /// The training to show: of several seeds the one that is trained now, or the median when all have ended.
+    /// The training to show first: of several seeds the one that is trained now, or the median when all have ended.
     fn shown(&self, output: &Output) -> Result<RunFolder, Failure> {
         if !self.is_of_seeds || self.has_ended() {
             return Ok(training_of(self.run.clone(), None, output)?.folder);
         }
-        let seeds = seeds_of(&self.run)?.unwrap_or_default();
-        let begun: Vec<RunFolder> = seeds
-            .into_iter()
-            .map(|seed| self.run.of_seed(seed))
-            .filter(|folder| folder.metrics().is_file())
-            .collect();
-        let running = begun.iter().filter(|folder| !folder.summary().is_file()).min_by_key(|f| silence(f));
-        running.or(begun.last()).cloned().ok_or_else(|| {
+        self.trained()?.ok_or_else(|| {
             Failure::Message(format!("no seed of {} has begun to write yet", self.run.path.display()))
         })
     }
+
+    /// The seed that is trained now, or the last one that was; `None` before the first.
+    fn trained(&self) -> Result<Option<RunFolder>, Failure> {
+        let seeds = seeds_of(&self.run)?.unwrap_or_default();
+        let folders = seeds.into_iter().map(|seed| self.run.of_seed(seed));
+        let begun: Vec<RunFolder> = folders.filter(|folder| folder.metrics().is_file()).collect();
+        let running = begun.iter().filter(|folder| !folder.summary().is_file()).min_by_key(|f| silence(f));
+        Ok(running.or(begun.last()).cloned())
+    }
 }
 
-/// Time since the last line of a training's log.
+/// Time since the last line of a training's log, or since its beginning.
 fn silence(folder: &RunFolder) -> Duration {
-    let written = std::fs::metadata(folder.metrics()).and_then(|metadata| metadata.modified());
+    let of = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    let written = of(&folder.metrics()).or_else(|_| of(&folder.path.join(MARKER)));
     written.ok().and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! Where an evaluation is kept: the strongest one of the run's own project is the run's evidence, the others stand next to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
@@ -34,16 +34,20 @@ pub fn keep(
 ) -> Result<Kept, FileError> {
     let path = folder.evidence(QUOTED);
     let episodes = episodes(evaluation);
-    let own = own_evidence(&path, hashes)?;
-    let instead = match &own {
-        _ if !changed.is_empty() => {
-            Some((slug(changed), "the evaluation of the run's own project".to_owned()))
+    let own = own_evidence(&path, hashes);
+    let stronger = own.as_ref().map(self::episodes).filter(|own| *own > episodes);
+    let instead = match (changed, stronger) {
+        ([], None) => None,
+        ([], Some(own)) => {
+            Some((format!("{episodes}-episodes"), format!("the evaluation over {own} episodes")))
         }
-        Some(own) if self::episodes(own) > episodes => {
-            let words = format!("the evaluation over {} episodes", self::episodes(own));
-            Some((format!("{episodes}-episodes"), words))
+        _ => {
+            let words = match own {
+                Some(_) => "the evaluation of the run's own project",
+                None => "no evaluation: the run's own project was not evaluated yet",
+            };
+            Some((slug(changed), words.to_owned()))
         }
-        _ => None,
     };
     let (path, instead) = match instead {
         None => (path, None),
@@ -58,10 +62,9 @@ fn episodes(evaluation: &Evaluation) -> u64 {
 }
 
 /// The run's evidence, if it was measured on the same policy. A file that cannot be read is no evidence, and is replaced.
-fn own_evidence(path: &std::path::Path, hashes: &Hashes) -> Result<Option<Evaluation>, FileError> {
-    let is_own =
-        evidence_file::hashes(path).ok().flatten().is_some_and(|found| found.policies == hashes.policies);
-    Ok(if is_own { evidence_file::read(path).ok().flatten() } else { None })
+fn own_evidence(path: &Path, hashes: &Hashes) -> Option<Evaluation> {
+    let found = evidence_file::hashes(path).ok().flatten()?;
+    if found.policies == hashes.policies { evidence_file::read(path).ok().flatten() } else { None }
 }
 
 /// `evaluate.disturbed=false` as `disturbed-false`, for the name of a file.

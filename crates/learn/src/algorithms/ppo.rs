@@ -386,17 +386,18 @@ impl Algorithm for Ppo {
     fn adopt(&mut self, policy: &Policy, saved: Option<&[u8]>) -> Result<Critics, StateError> {
         let parameters = [policy.parameters.as_slice(), &policy.log_std].concat();
         self.actor.network.adopt(parameters).map_err(StateError::new)?;
-        let of_policy = |normalizer| ObservationNormalizer::of_policy(normalizer, policy.manifest.steps);
-        self.state.observation_normalizer = policy.normalizer.as_ref().map(of_policy);
+        let saved: Option<(Trained, Trained, State)> = saved.map(from_bytes).transpose()?;
+        let seen = saved.as_ref().and_then(|(_, _, state)| state.observation_normalizer.as_ref());
+        self.state.observation_normalizer = ObservationNormalizer::of_policy(policy, seen);
         self.adopted = true;
-        let Some(saved) = saved else { return Ok(Critics::Random) };
-        let (_, critic, state): (Trained, Trained, State) = from_bytes(saved)?;
-        if self.critic.network.adopt(critic.parameters).is_err() {
+        let Some((_, critic, state)) = saved else { return Ok(Critics::Random) };
+        // The critic's values are in units of the scale of rewards: without it, or in another one, they would be wrong.
+        let scales = (&mut self.state.reward_normalizer, state.reward_normalizer);
+        if scales.0.is_some() != scales.1.is_some() || self.critic.network.adopt(critic.parameters).is_err() {
             return Ok(Critics::Random);
         }
-        // The critic's values are in units of this scale.
-        if let (Some(own), Some(saved)) = (&mut self.state.reward_normalizer, &state.reward_normalizer) {
-            *own = own.with_scale_of(saved);
+        if let (Some(own), Some(saved)) = scales {
+            own.take_scale_of(saved);
         }
         Ok(Critics::Kept)
     }

@@ -63,6 +63,17 @@ struct Trained {
     adam: Option<Adam<f32>>,
 }
 
+impl Trained {
+    /// Takes over parameters of another network; refuses other sizes.
+    fn adopt(&mut self, parameters: Vec<f32>) -> Result<(), StateError> {
+        if parameters.len() != self.parameters.len() {
+            return Err(StateError::new("its network has different sizes than this project's network"));
+        }
+        self.parameters = parameters;
+        Ok(())
+    }
+}
+
 /// Everything else that changes during the training.
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -322,24 +333,15 @@ impl Algorithm for Reinforce {
     }
 
     fn adopt(&mut self, policy: &Policy, saved: Option<&[u8]>) -> Result<Critics, StateError> {
-        if policy.parameters.len() != self.trained.parameters.len() {
-            return Err(StateError::new("its network has different sizes than this project's network"));
-        }
-        self.trained.parameters.clone_from(&policy.parameters);
-        let of_policy = |normalizer| ObservationNormalizer::of_policy(normalizer, policy.manifest.steps);
-        self.state.normalizer = policy.normalizer.as_ref().map(of_policy);
+        self.trained.adopt(policy.parameters.clone())?;
+        let saved: Option<(Trained, Option<Trained>, State)> = saved.map(from_bytes).transpose()?;
+        let seen = saved.as_ref().and_then(|(_, _, state)| state.normalizer.as_ref());
+        self.state.normalizer = ObservationNormalizer::of_policy(policy, seen);
         self.adopted = true;
         let Some(own) = &mut self.baseline else { return Ok(Critics::Absent) };
-        let Some(saved) = saved else { return Ok(Critics::Random) };
-        let (_, baseline, _): (Trained, Option<Trained>, State) = from_bytes(saved)?;
-        let size = own.trained.parameters.len();
-        match baseline.filter(|saved| saved.parameters.len() == size) {
-            None => Ok(Critics::Random),
-            Some(saved) => {
-                own.trained.parameters = saved.parameters;
-                Ok(Critics::Kept)
-            }
-        }
+        let baseline = saved.and_then(|(_, baseline, _)| baseline);
+        let kept = baseline.is_some_and(|saved| own.trained.adopt(saved.parameters).is_ok());
+        Ok(if kept { Critics::Kept } else { Critics::Random })
     }
 
     fn begin(&mut self, environments: &Environments) {

@@ -16,7 +16,7 @@ use crate::selection::{Selection, SelectionState};
 impl Trainer {
     /// A first policy is a candidate too.
     pub(super) fn evaluate_first_policy(&mut self, stop: &AtomicBool) -> Result<(), TrainError> {
-        if self.updates > 0 || self.problem.first_policy.is_none() {
+        if self.updates > 0 || self.beginning().is_none() {
             return Ok(());
         }
         let Some(selection) = &mut self.selection else { return Ok(()) };

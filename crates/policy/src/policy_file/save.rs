@@ -34,7 +34,7 @@ impl Policy {
     pub fn to_bytes_with(&self, extras: &[(&str, &[u8])]) -> Vec<u8> {
         let manifest = StoredManifest::from(&self.manifest);
         if let Some(number) = check::wrong_number(&manifest) {
-            panic!("a policy file contains only finite numbers; {number}");
+            panic!("a policy file cannot contain this number: {number}");
         }
         let header = Header { blake3: digest::PLACE, manifest };
         let header = serde_json::to_string(&header).expect("a manifest has only string keys");

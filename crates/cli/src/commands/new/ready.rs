@@ -5,6 +5,8 @@ use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::recipes::Recipes;
 use toml::{Table, Value};
 
+use crate::output::thousands;
+
 /// The ready project of each built-in process. Its parameters and its training are the start of every project with that
 /// process, so that there is one place for options that are measured (`cargo xtask proofs`).
 const READY: [(&str, &str); 12] = [
@@ -60,7 +62,8 @@ seed        = 0
 
 [train.{algorithm}]                    # names of Stable-Baselines3; an option in a comment has its default"#,
         space = " ".repeat(15_usize.saturating_sub(algorithm.len())),
-        steps = grouped(steps),
+        // TOML groups digits by underscores.
+        steps = thousands(steps as f64).replace(',', "_"),
     );
     let none = Table::new();
     let given = train.get(algorithm).and_then(Value::as_table).unwrap_or(&none);
@@ -81,19 +84,6 @@ fn defaults(algorithm: &str) -> Vec<(String, Value)> {
     options.filter_map(|option| Some((option.name.to_owned(), option.default?))).collect()
 }
 
-/// 300000 as `300_000`.
-fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push('_');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,10 +97,5 @@ mod tests {
             let project: Table = text.parse().unwrap();
             assert_eq!(project["process"]["kind"].as_str(), Some(kind));
         }
-    }
-
-    #[test]
-    fn steps_are_grouped_by_thousands() {
-        assert_eq!([7, 50_000, 4_000_000].map(grouped), ["7", "50_000", "4_000_000"]);
     }
 }
