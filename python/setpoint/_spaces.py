@@ -100,8 +100,7 @@ class Observations:
     def mask(self, observation: Any) -> Any:
         """The mask of the choices in an observation, if :attr:`masked`."""
         if not isinstance(observation, dict) or MASK not in observation:
-            found = f"a dict of {sorted(map(str, observation))}" if isinstance(observation, dict) else _a(observation)
-            raise Unexpected(f"the observation was {found}; expected a dict with `{MASK}`, as in its space")
+            raise Unexpected(f"the observation was {_dict_found(observation)}; expected a dict with `{MASK}`, as in its space")
         return observation[MASK]
 
     def features(self) -> list[dict[str, Any]]:
@@ -233,6 +232,7 @@ class _Several:
 
     def __init__(self, name: str, keys: Sequence[Any], leaves: Sequence[Any], of_keys: bool):
         self.name, self._keys, self._leaves, self._of_keys = name, list(keys), list(leaves), of_keys
+        self._key_set = set(self._keys)
         self.size = sum(leaf.size for leaf in self._leaves)
 
     def parts(self) -> list[Any]:
@@ -240,9 +240,7 @@ class _Several:
 
     def write(self, observation: Any, row: np.ndarray) -> None:
         if self._of_keys:
-            if not isinstance(observation, dict) or set(observation) != set(self._keys):
-                found = f"a dict of {sorted(map(str, observation))}" if isinstance(observation, dict) else _a(observation)
-                raise Unexpected(f"{_called(self.name)} was {found}; expected a dict of {sorted(map(str, self._keys))}")
+            _check_keys(observation, self._key_set, self.name)
         elif not isinstance(observation, (tuple, list)) or len(observation) != len(self._keys):
             found = f"{_a(observation)} of {len(observation)}" if hasattr(observation, "__len__") else _a(observation)
             raise Unexpected(f"{_called(self.name)} was {found}; expected a tuple of {len(self._keys)}")
@@ -270,9 +268,7 @@ class _NextToMask:
         return parts
 
     def write(self, observation: Any, row: np.ndarray) -> None:
-        if not isinstance(observation, dict) or set(observation) != self._keys:
-            found = f"a dict of {sorted(map(str, observation))}" if isinstance(observation, dict) else _a(observation)
-            raise Unexpected(f"the observation was {found}; expected a dict of {sorted(map(str, self._keys))}")
+        _check_keys(observation, self._keys, "observation")
         if self._key is None:
             self._leaf.write({key: value for key, value in observation.items() if key != MASK}, row)
         else:
@@ -463,6 +459,18 @@ def _snake(name: str) -> str:
 
 def _called(name: str) -> str:
     return "the observation" if name == "observation" else f"`{name}` of the observation"
+
+
+def _check_keys(observation: Any, keys: set[Any], name: str) -> None:
+    """Raises `Unexpected` unless an observation is a dict of exactly these keys."""
+    if not isinstance(observation, dict) or set(observation) != keys:
+        expected = sorted(map(str, keys))
+        raise Unexpected(f"{_called(name)} was {_dict_found(observation)}; expected a dict of {expected}")
+
+
+def _dict_found(observation: Any) -> str:
+    """A description of what was found in place of a dict, with the keys if it is one."""
+    return f"a dict of {sorted(map(str, observation))}" if isinstance(observation, dict) else _a(observation)
 
 
 def _a(value: Any) -> str:
