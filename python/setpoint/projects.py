@@ -286,7 +286,8 @@ class Project:
         :param run_dir: the run's folder; by default a new folder under ``runs``
         :param resume: continue a training that was stopped or killed, or, with more ``steps``, one that has ended
         :param force: delete the run in ``run_dir`` first; with ``resume``, continue although lines of its logs are lost
-        :param from_run: a run or a policy file, with whose policy the training begins instead of random weights
+        :param from_run: a run or a policy file, with whose policy the training begins instead of random weights; of a
+            training over several seeds, the folder of one seed
         :param callback: called with the figures after each update; ``False`` stops the training after a checkpoint
         :raises ValueError: if the project file is wrong; the message names the error, its place and a remedy
         """
@@ -296,7 +297,7 @@ class Project:
         if seed is not None:
             overrides.append(f"train.seed={whole(seed, 'seed')}")
         if force and run_dir is None:
-            raise ValueError("force deletes the run in run_dir: name the run_dir")
+            raise ValueError("force is about the run in run_dir: name the run_dir")
         cores = whole(threads, "threads")
         first = from_run.path if isinstance(from_run, Run) else from_run
         folder, _ = _native.train(self.path, overrides, self.runs, run_dir, resume, force, first, cores, callback)

@@ -56,8 +56,9 @@ def test_a_training_begins_with_the_policy_of_a_run_and_goes_on_with_more_steps(
         assert run.summary["from"]["policy"] == first.policy.hash
     with pytest.raises(ValueError, match="cannot begin with"):
         project.train(from_run=first, settings={"train.algorithm": "dqn"}, run_dir=tmp_path / "other")
-    with pytest.raises(ValueError, match="name the run_dir"):
-        project.train(force=True)
+    for resume in (False, True):
+        with pytest.raises(ValueError, match="force is about the run in run_dir: name the run_dir"):
+            project.train(resume=resume, force=True)
     # The project's learning rate falls with the steps; only a constant one is the same in both.
     constant = {"train.ppo.learning_rate": 1e-3}
     project.train(steps=16_384, settings=constant, run_dir=tmp_path / "longer")
