@@ -68,12 +68,7 @@ pub fn train(
             .map_err(|error| PyOSError::new_err(error.to_string()))?,
     };
     let threads = cores((threads > 0).then_some(threads));
-    let start = match (resume, force) {
-        (false, false) => Start::New,
-        (false, true) => Start::Cleared,
-        (true, false) => Start::Resume,
-        (true, true) => Start::ResumeWithoutLogs,
-    };
+    let start = Start::of(resume, force);
     let stop = AtomicBool::new(false);
     let work = |reporter: Reporter<Progress>| -> Result<Trained, TrainError> {
         let progress = &mut |progress: &Progress| reporter.report(*progress);

@@ -51,12 +51,7 @@ impl<'a> Place<'a> {
 
     /// How the run is opened.
     pub fn start(&self) -> Start {
-        match (self.resume, self.force) {
-            (false, false) => Start::New,
-            (false, true) => Start::Cleared,
-            (true, false) => Start::Resume,
-            (true, true) => Start::ResumeWithoutLogs,
-        }
+        Start::of(self.resume, self.force)
     }
 
     /// The folder of the run: the given one, the one to resume, or a new one. What `--force` deletes is named here.

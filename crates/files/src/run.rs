@@ -179,6 +179,16 @@ pub enum Start {
 }
 
 impl Start {
+    /// By the two options that every command of a run has.
+    pub fn of(resume: bool, force: bool) -> Self {
+        match (resume, force) {
+            (false, false) => Self::New,
+            (false, true) => Self::Cleared,
+            (true, false) => Self::Resume,
+            (true, true) => Self::ResumeWithoutLogs,
+        }
+    }
+
     /// Whether the run may continue beyond the goals that it had: as part of another run it may not.
     pub fn may_grow(self) -> bool {
         matches!(self, Self::Resume | Self::ResumeWithoutLogs)
