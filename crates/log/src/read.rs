@@ -135,6 +135,7 @@ pub fn read(
     let excluded = Exclusions::new(&data.cleaning.exclude, mapping.time.map(|_| forms.form()))
         .map_err(|found| LogError::of(path, found, "\"rows 12-18\" names lines of the file"))?;
     let mut reader = Reader::new(&table, mapping, data, excluded, spec, &forms);
+    reader.leave_out_without_episode(table.without_episode());
     let mut record = ByteRecord::new();
     let mut rows = 0_u64;
     while table.next(&mut record)? {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cell::{Cell, cell};
 use self::marks::Marks;
+use crate::audit::Times;
 use crate::error::LogError;
 
 pub mod cell;
@@ -94,6 +95,7 @@ enum Rows {
         rows: Arc<Vec<ByteRecord>>,
         next: usize,
         notes: Vec<Note>,
+        without_episode: Times,
     },
 }
 
@@ -180,12 +182,25 @@ impl Table {
         matches!(self.rows, Rows::Wide { .. })
     }
 
+    /// Rows of a long table that state no episode: they are left out. Elsewhere the reader of the rows finds them.
+    pub fn without_episode(&self) -> Times {
+        match &self.rows {
+            Rows::Wide { without_episode, .. } => *without_episode,
+            Rows::Delimited(_) | Rows::Parquet(_) => Times::default(),
+        }
+    }
+
     /// The same table before its first row.
     pub fn again(&self) -> Result<Self, LogError> {
         let rows = match &self.rows {
             Rows::Delimited(rows) => Rows::Delimited(Box::new(rows.again(&self.path)?)),
             Rows::Parquet(_) => return open(&self.path),
-            Rows::Wide { rows, .. } => Rows::Wide { rows: Arc::clone(rows), next: 0, notes: Vec::new() },
+            Rows::Wide { rows, .. } => Rows::Wide {
+                rows: Arc::clone(rows),
+                next: 0,
+                notes: Vec::new(),
+                without_episode: Times::default(),
+            },
         };
         let (header, units) = (self.header.clone(), self.units.clone());
         Ok(Self {

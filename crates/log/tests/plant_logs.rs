@@ -264,6 +264,33 @@ fn values_of_two_episodes_are_never_in_one_row_of_a_table_of_tags() {
     assert!(reading.audit.findings.iter().all(|finding| finding.kind != "repeated-time"));
 }
 
+/// The value could be of either lot, and the action is of none that is known.
+#[test]
+fn rows_without_an_episode_are_left_out_of_a_table_of_tags() {
+    let text = "lot,time,tag,value\nB7,0,pressure,5.5\n,0,level,640\nB7,0,action,keep\n \t,30,action,slower\nA3,0,pressure,2.5\n\
+                A3,0,level,700\nA3,0,action,faster\nnull,60,pressure,9.5\nB7,60,level,820\nB7,60,action,slower\n";
+    let reading = good(text, &["data.episode=lot", "data.hold_seconds=90"]);
+    let log = &reading.log;
+    assert_eq!((log.lines.as_slice(), log.actions.as_slice()), (&[4, 11, 8][..], &[1.0, 0.0, 2.0][..]));
+    let pieces: Vec<_> =
+        log.episodes.iter().map(|episode| (episode.rows.clone(), episode.continued, episode.cut)).collect();
+    assert_eq!(pieces, [(0..2, false, false), (2..3, false, false)]);
+    assert!(features(&reading, 1)[0].is_nan() && features(&reading, 1)[1..] == [820.0, 700.0], "{log:?}");
+    let missing = finding(&reading, "missing-episode");
+    assert_eq!((missing.severity, missing.line, missing.count), (Severity::Warning, Some(3), 3));
+    let columns: Vec<_> =
+        log.left_out.columns.iter().map(|holes| (holes.column.as_str(), holes.missing, holes.line)).collect();
+    assert_eq!((log.left_out.rows, columns), (4, vec![("lot", 3, 3), ("level", 1, 4)]));
+    // The lines of B7 stand apart, and its rows are one episode.
+    let note = &finding(&reading, "long-table").sentence;
+    assert!(
+        note.ends_with("rows with one name of an episode are taken together wherever they stand"),
+        "{note}"
+    );
+    let none = read_text(&text.replace("B7", "").replace("A3", ""), &["data.episode=lot"]).unwrap_err();
+    assert!(none.to_string().contains("line 2: no row states its episode: `lot` is blank"), "{none}");
+}
+
 #[test]
 fn a_row_left_out_after_the_end_of_an_episode_does_not_cut_it() {
     let text = "time,pressure,level,action,end\n0,4.1,900,keep,0\n1,4.2,901,keep,1\n2,4.3,902\n3,4.4,903,keep,0\n4,4.5\n5,4.6,905,keep,0\n";

@@ -3,6 +3,7 @@
 use csv::ByteRecord;
 
 use super::Reader;
+use crate::audit::Times;
 use crate::audit::clock::Advance;
 use crate::audit::column::Column;
 use crate::log::LoggedEpisode;
@@ -28,6 +29,14 @@ impl Reader<'_> {
             self.interleaved.note(line);
         }
         Some(true)
+    }
+
+    /// Counts the rows of a table of tags that state no episode.
+    pub(super) fn leave_out_without_episode(&mut self, rows: Times) {
+        if rows.count > 0 {
+            self.log.left_out.of(&self.episode_column, rows.line).missing += rows.count;
+            self.log.left_out.rows += rows.count;
+        }
     }
 
     /// Leaves out a row: its episode ends before it, and what follows is a piece of the same episode. An episode that the process

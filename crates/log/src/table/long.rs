@@ -75,6 +75,8 @@ const VALUES: &[&str] = &[
     "result",
 ];
 
+const EPISODE_ADVICE: &str = "write its episode in every row, or name another column of episodes in [data]";
+
 /// What the project says about a long table.
 pub struct Wanted<'a> {
     /// The column of time.
@@ -202,6 +204,8 @@ struct Counts {
     unknown: Times,
     unreadable: Times,
     twice: Times,
+    /// Rows without an episode, in a table with a column of episodes.
+    without_episode: Times,
 }
 
 /// Makes a long table wide; a wide table stays as it is.
@@ -224,14 +228,20 @@ pub fn widen(mut table: Table, wanted: &Wanted<'_>) -> Result<Table, LogError> {
     // A stable sort: of two values of a tag at a time, the later line counts.
     entries.sort_by(|a, b| a.episode.cmp(&b.episode).then(a.moment.total_cmp(&b.moment)));
     let rows = rows(&entries, &tags, wanted, &mut counts);
+    let without_episode = counts.without_episode;
+    if entries.is_empty() && without_episode.count > 0 {
+        let found = format!("no row states its episode: `{}` is blank", wanted.episode.unwrap_or_default());
+        return Err(LogError::at(&table.path, without_episode.line, found, EPISODE_ADVICE));
+    }
     let mut notes = table.notes();
-    notes.extend(counts.notes(&table, wanted, tags.len()));
+    notes.extend(counts.notes(&table, wanted, tags.len(), columns.episode.is_some()));
     let header = std::iter::once(table.header[columns.time].clone())
         .chain(columns.others.iter().map(|index| table.header[*index].clone()))
         .chain(tags.into_iter().map(|tag| tag.name));
     let header: Vec<String> = header.collect();
     let units = vec![String::new(); header.len()];
-    Ok(Table { header, units, rows: Rows::Wide { rows: Arc::new(rows), next: 0, notes }, ..table })
+    let rows = Rows::Wide { rows: Arc::new(rows), next: 0, notes, without_episode };
+    Ok(Table { header, units, rows, ..table })
 }
 
 /// Different names, numbered in the order of their first line.
@@ -274,20 +284,29 @@ fn entries(
         }
         counts.entries += 1;
         cells.take(&time, line);
+        let tag = tags.number(tag);
+        let episode = columns.episode.map(text);
+        if episode.as_ref().is_some_and(|name| is_missing(name)) {
+            counts.without_episode.note(line);
+            continue;
+        }
+        let episode = episode.map_or(0, |name| episodes.number(name));
         let quality = columns.quality.map(text);
         let judged = quality.as_ref().map_or(Some(true), |word| is_good(word, wanted.good_too));
         let is_bad = judged != Some(true);
         if is_bad {
             (if judged.is_none() { &mut counts.unknown } else { &mut counts.bad }).note(line);
         }
-        let tag = tags.number(tag);
-        let episode = columns.episode.map_or(0, |index| episodes.number(text(index)));
         let value = if is_bad { "Bad".to_owned() } else { text(columns.value) };
         let others = columns.others.iter().map(|index| text(*index)).collect();
         entries.push(Entry { episode, moment: 0.0, line, tag, time, value, others });
     }
     let tags = tags.in_order().into_iter().map(|name| wanted.tag(name)).collect();
     Ok((tags, entries, cells))
+}
+
+fn is_missing(text: &str) -> bool {
+    matches!(cell(text, Marks::default()), Cell::Missing)
 }
 
 fn has_value(entry: &Entry) -> bool {
@@ -360,7 +379,7 @@ fn row(
 }
 
 impl Counts {
-    fn notes(&self, table: &Table, wanted: &Wanted<'_>, tags: usize) -> Vec<Note> {
+    fn notes(&self, table: &Table, wanted: &Wanted<'_>, tags: usize, has_episodes: bool) -> Vec<Note> {
         let first = table.header_line + 1;
         let mut sentence = format!(
             "the table is long: {} values of {tags} tags became {} rows, each at a time of the action",
@@ -368,6 +387,9 @@ impl Counts {
         );
         if self.other_times > 0 {
             sentence += &format!("; {} other times are no decisions", self.other_times);
+        }
+        if has_episodes {
+            sentence += "; rows with one name of an episode are taken together wherever they stand";
         }
         let mut notes = vec![Note::new("long-table", first, self.entries, sentence)];
         if self.held > 0 {
@@ -388,6 +410,7 @@ impl Counts {
         let faults = [
             (self.bad, "bad-quality", "values of bad quality count as missing"),
             (self.unknown, "unknown-quality", "values whose quality is an unknown word count as missing"),
+            (self.without_episode, "missing-episode", "values whose episode is missing are left out"),
             (self.unreadable, "unreadable-time", "values whose time cannot be read are left out"),
             (self.twice, "repeated-time", "a tag has several values at a time: the last line counts"),
         ];
@@ -396,6 +419,7 @@ impl Counts {
         {
             let is_fault = kind != "bad-quality";
             let advice = match kind {
+                "missing-episode" => EPISODE_ADVICE,
                 "unreadable-time" => "write time_format in [data]",
                 "unknown-quality" => "write the words of good quality in quality_good of [data]",
                 _ => "nothing, if that is right",
