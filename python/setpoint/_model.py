@@ -19,7 +19,7 @@ from setpoint import _native
 from setpoint._host import EnvironmentHost
 from setpoint._numbers import plain, seed_of, whole
 from setpoint._progress import Bar, Lines
-from setpoint._spaces import allowed_choices
+from setpoint._spaces import Unexpected, allowed_choices
 from setpoint._vectors import single_environments
 from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
@@ -346,7 +346,8 @@ class Model:
         seed: int | None = None,
         signals: Mapping[str, Any] | None = None,
     ) -> tuple[Any, None]:
-        """As :meth:`Policy.predict`, for observations and actions of the model's environment."""
+        """As :meth:`Policy.predict`, for observations and actions of the model's environment. A mask in an observation
+        is obeyed; ``action_masks`` goes first."""
         host = None if self._source is None else self._source.host
         keywords: dict[str, Any] = {
             "deterministic": deterministic,
@@ -358,7 +359,7 @@ class Model:
             return self.policy.predict(observation, **keywords)
         rows, single = _rows(host, observation)
         if action_masks is None and host.observations.masked:
-            keywords["action_masks"] = _masks(host, observation)
+            keywords["action_masks"] = _masks(host, [observation] if single else observation)
         chosen, _ = self.policy.predict(rows, **keywords)
         actions = host.actions.read(chosen)
         return (actions[0] if single else np.array(actions)), None
@@ -449,13 +450,15 @@ def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32],
     return rows, single
 
 
-def _masks(host: EnvironmentHost, observation: Any) -> NDArray[np.bool_]:
-    """The masks in one observation, or in a list of several."""
-    several = observation if isinstance(observation, list) else [observation]
-    masks = np.zeros((len(several), len(host.actions.choices)), np.uint8)
-    for row, given in zip(masks, several):
-        allowed_choices(host.observations.mask(given), host.actions, row)
-    return masks.astype(np.bool_)
+def _masks(host: EnvironmentHost, observations: list[Any]) -> NDArray[np.bool_]:
+    """The masks in observations; refuses one that is no mask or allows no choice."""
+    masks = np.zeros((len(observations), len(host.actions.choices)), np.bool_)
+    for row, given in zip(masks, observations):
+        try:
+            allowed_choices(host.observations.mask(given), host.actions, row)
+        except Unexpected as error:
+            raise ValueError(str(error)) from None
+    return masks
 
 
 def _model_from_bytes(cls: type[Model], content: bytes) -> Model:
