@@ -16,6 +16,12 @@ use setpoint_learn::trainer::Trainer;
 
 static GO_ON: AtomicBool = AtomicBool::new(false);
 
+/// Small options of an algorithm with a replay buffer.
+const OFF_POLICY: &str = "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200";
+/// The same with normalized observations.
+const NORMALIZED: &str =
+    "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200\nnormalize_observation = true";
+
 /// Each algorithm that can begin with a policy, with its process and small options, and whether its critics are kept.
 const ALGORITHMS: [(&str, &str, &str, Critics); 9] = [
     (
@@ -26,21 +32,11 @@ const ALGORITHMS: [(&str, &str, &str, Critics); 9] = [
     ),
     ("ppo", "pendulum", "n_envs = 2\nn_steps = 64", Critics::Kept),
     ("reinforce", "cart-pole", "normalize_observation = true\nbaseline = true", Critics::Kept),
-    (
-        "dqn",
-        "cart-pole",
-        "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200\nnormalize_observation = true",
-        Critics::Absent,
-    ),
-    ("sac", "cart-pole", "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200", Critics::Kept),
-    (
-        "sac",
-        "pendulum",
-        "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200\nnormalize_observation = true",
-        Critics::Kept,
-    ),
-    ("td3", "pendulum", "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200", Critics::Kept),
-    ("ddpg", "pendulum", "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200", Critics::Kept),
+    ("dqn", "cart-pole", NORMALIZED, Critics::Absent),
+    ("sac", "cart-pole", OFF_POLICY, Critics::Kept),
+    ("sac", "pendulum", NORMALIZED, Critics::Kept),
+    ("td3", "pendulum", OFF_POLICY, Critics::Kept),
+    ("ddpg", "pendulum", OFF_POLICY, Critics::Kept),
     ("q-learning", "cart-pole", "bins = [4]\nrange_steps = 100", Critics::Absent),
 ];
 
@@ -95,8 +91,8 @@ fn until_the_first_update_it_is_the_given_policy() {
 /// The weights that a dueling network takes from a policy give the values of the policy, but for rounding.
 #[test]
 fn a_dueling_network_takes_over_values() {
-    let options = "net_arch = [16]\nbatch_size = 16\nlearning_starts = 200\ndueling = true";
-    let source = problem("dqn", "cart-pole", options, &[]);
+    let options = format!("{OFF_POLICY}\ndueling = true");
+    let source = problem("dqn", "cart-pole", &options, &[]);
     let folder = tempfile::tempdir().unwrap();
     let trained = train_in(&source, folder.path(), Start::New, u64::MAX).unwrap();
     let first = FirstPolicy::of_run(&RunFolder::at(folder.path())).unwrap();

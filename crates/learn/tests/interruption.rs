@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,15 @@ use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Ending, Start, TrainOptions, Trained, train, train_until};
+use setpoint_learn::train::{Ending, TrainOptions, Trained, train, train_until};
 use setpoint_learn::trainer::{Round, Trainer};
 use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
 
-static STEPS: AtomicU64 = AtomicU64::new(0);
-/// The step of all environments together at which the process requests the stop.
-static STOPS_AT: AtomicU64 = AtomicU64::new(u64::MAX);
-static STOP: AtomicBool = AtomicBool::new(false);
+use small::{STOP, count_step, new_or_resumed, stop_at};
+
+mod small;
 
 /// A drifting level that the action pushes; the process itself requests the stop at a given step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,19 +30,13 @@ struct Drift {
 
 impl Process for Drift {
     fn spec(&self) -> Spec {
-        Spec {
-            kind: "drift".into(),
-            observation: vec![Feature::new("level", "1", -3.0, 3.0, "")],
-            action: if self.settings {
-                ActionSpace::Continuous { axes: vec![Axis::new("push", "1", -1.0, 1.0, "")] }
-            } else {
-                ActionSpace::choices(&[("down", ""), ("none", ""), ("up", "")])
-            },
-            signals: vec![Signal::new("miss", "1", 0.0, 9.0, "")],
-            max_steps: Some(37),
-            reward: vec![("miss".into(), -1.0)],
-            ..Spec::default()
-        }
+        let level = Feature::new("level", "1", -3.0, 3.0, "");
+        let action = if self.settings {
+            ActionSpace::Continuous { axes: vec![Axis::new("push", "1", -1.0, 1.0, "")] }
+        } else {
+            ActionSpace::choices(&[("down", ""), ("none", ""), ("up", "")])
+        };
+        small::spec("drift", level, action, Signal::new("miss", "1", 0.0, 9.0, ""), -1.0, 37)
     }
 
     fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
@@ -66,9 +59,7 @@ impl Process for Drift {
         self.level = (self.level + push + 0.3 * random.normal()).clamp(-3.0, 3.0);
         observation[0] = self.level;
         signals[0] = self.level * self.level;
-        if STEPS.fetch_add(1, Ordering::Relaxed) + 1 == STOPS_AT.load(Ordering::Relaxed) {
-            STOP.store(true, Ordering::Relaxed);
-        }
+        count_step();
         if self.level.abs() > 2.9 { Outcome::Terminated } else { Outcome::Running }
     }
 }
@@ -83,14 +74,8 @@ fn problem(algorithm: &str, settings: bool, options: &str) -> Problem {
     Problem::with(project, Arc::new(factory)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn new_or_resumed(folder: &Path) -> Start {
-    if folder.join("run.json").is_file() { Start::Resume } else { Start::New }
-}
-
 fn run(problem: &Problem, folder: &Path, threads: usize, stops_at: u64) -> Trained {
-    STEPS.store(0, Ordering::Relaxed);
-    STOP.store(false, Ordering::Relaxed);
-    STOPS_AT.store(stops_at, Ordering::Relaxed);
+    stop_at(stops_at);
     let options = TrainOptions {
         folder: Some(RunFolder::at(folder)),
         start: new_or_resumed(folder),

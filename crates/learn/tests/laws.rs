@@ -16,6 +16,8 @@ use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
 
+mod small;
+
 /// An algorithm with a process that it can learn, options that make a training short, and steps of three updates or more.
 struct Row {
     algorithm: &'static str,
@@ -226,15 +228,9 @@ struct Constant {
 
 impl Process for Constant {
     fn spec(&self) -> Spec {
-        Spec {
-            kind: "constant".into(),
-            observation: vec![Feature::new("nothing", "1", -1.0, 1.0, "")],
-            action: ActionSpace::choices(&[("wait", ""), ("stay", "")]),
-            signals: vec![Signal::new("one", "1", 0.0, 1.0, "")],
-            max_steps: Some(1),
-            reward: vec![("one".into(), 1.0)],
-            ..Spec::default()
-        }
+        let nothing = Feature::new("nothing", "1", -1.0, 1.0, "");
+        let action = ActionSpace::choices(&[("wait", ""), ("stay", "")]);
+        small::spec("constant", nothing, action, Signal::new("one", "1", 0.0, 1.0, ""), 1.0, 1)
     }
 
     fn reset(&mut self, _random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {

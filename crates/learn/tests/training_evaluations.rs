@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -17,14 +17,16 @@ use setpoint_learn::problem::Problem;
 use setpoint_learn::train::{Ending, Start, TrainOptions, Trained, new_run, train, train_until};
 use setpoint_learn::trainer::Trainer;
 use setpoint_learn::verify;
+use setpoint_policy::Policy;
 use setpoint_process::factory::Simulator;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_random::Stream;
+use setpoint_statistics::mean;
 
-static STEPS: AtomicU64 = AtomicU64::new(0);
-/// The step of all processes together, those of evaluations too, at which the stop is requested.
-static STOPS_AT: AtomicU64 = AtomicU64::new(u64::MAX);
-static STOP: AtomicBool = AtomicBool::new(false);
+use small::{STOP, count_step, new_or_resumed, stop_at};
+
+mod small;
+
 /// The first draw of each episode.
 static BEGINNINGS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// Tests share these.
@@ -38,15 +40,9 @@ struct Follow {
 
 impl Process for Follow {
     fn spec(&self) -> Spec {
-        Spec {
-            kind: "follow".into(),
-            observation: vec![Feature::new("wanted", "1", -1.0, 1.0, "")],
-            action: ActionSpace::choices(&[("down", ""), ("up", "")]),
-            signals: vec![Signal::new("right", "1", 0.0, 1.0, "")],
-            max_steps: Some(25),
-            reward: vec![("right".into(), 1.0)],
-            ..Spec::default()
-        }
+        let wanted = Feature::new("wanted", "1", -1.0, 1.0, "");
+        let action = ActionSpace::choices(&[("down", ""), ("up", "")]);
+        small::spec("follow", wanted, action, Signal::new("right", "1", 0.0, 1.0, ""), 1.0, 25)
     }
 
     fn reset(&mut self, random: &mut Stream, observation: &mut [f32], signals: &mut [f32]) {
@@ -66,9 +62,7 @@ impl Process for Follow {
         signals[0] = f32::from(u8::from((self.wanted > 0.0) == (choice == 1)));
         self.wanted = 2.0 * random.unit() - 1.0;
         observation[0] = self.wanted;
-        if STEPS.fetch_add(1, Ordering::Relaxed) + 1 == STOPS_AT.load(Ordering::Relaxed) {
-            STOP.store(true, Ordering::Relaxed);
-        }
+        count_step();
         Outcome::Running
     }
 }
@@ -91,10 +85,8 @@ const DQN: &str = "net_arch = [8]\nbatch_size = 8\nlearning_starts = 300\ntarget
 const BEST: &str = "every_steps = 400\nkeep = \"best\"";
 
 fn run(problem: &Problem, folder: &Path, until: u64, stops_at: u64) -> Trained {
-    STEPS.store(0, Ordering::Relaxed);
-    STOP.store(false, Ordering::Relaxed);
-    STOPS_AT.store(stops_at, Ordering::Relaxed);
-    let start = if folder.join("run.json").is_file() { Start::Resume } else { Start::New };
+    stop_at(stops_at);
+    let start = new_or_resumed(folder);
     let folder = Some(RunFolder::at(folder));
     let options = TrainOptions { folder, start, threads: 1, stop: &STOP, progress: &mut |_| {} };
     train_until(problem, until, options).unwrap_or_else(|error| panic!("{error}"))
@@ -104,8 +96,8 @@ fn evaluations(folder: &Path) -> Vec<TrainingEvaluation> {
     read_evaluations(&RunFolder::at(folder).metrics()).unwrap()
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+fn mean_in_training(problem: &Problem, policy: &Policy) -> f64 {
+    mean(returns_in_training(&problem.decision, policy, None).unwrap().into_iter())
 }
 
 #[test]
@@ -139,13 +131,13 @@ fn evaluations_change_no_policy_and_the_best_one_is_kept() {
             (best.steps, best.steps, best.return_mean)
         );
         assert_eq!(kept.evaluations, found.len() as u64);
-        let decision = problem(algorithm, options, BEST, &[]).decision;
-        assert_eq!(mean(&returns_in_training(&decision, policy, None).unwrap()), best.return_mean);
-        let last = mean(&returns_in_training(&decision, &trained[1].policy, None).unwrap());
+        let problem_of_best = problem(algorithm, options, BEST, &[]);
+        assert_eq!(mean_in_training(&problem_of_best, policy), best.return_mean);
+        let last = mean_in_training(&problem_of_best, &trained[1].policy);
         assert_eq!(last, found.last().unwrap().return_mean, "{algorithm}");
         let folder = RunFolder::at(folders[2].path());
         let marker = Marker::of(&folder.path).unwrap();
-        let open = &|_: &RunFolder, _: &[String]| Ok(problem(algorithm, options, BEST, &[]));
+        let open = &|_: &RunFolder, _: &[String]| Ok(problem_of_best.clone());
         let files =
             verify::Training { folder: &folder, marker: marker.as_ref(), in_use: false, open }.verify();
         let unreliable = files.findings.iter().filter(|finding| finding.level == verify::Level::Unreliable);
@@ -166,10 +158,12 @@ fn a_resumed_training_evaluates_and_keeps_the_same() {
             assert_eq!(trained.summary.kept, expected.summary.kept, "{algorithm} {how}");
             assert_eq!(evaluations(folder), evaluations(whole.path()), "{algorithm} {how}");
         };
+        let mut interruptions = 0;
         for stops_at in (50..5_000).step_by(237) {
             let folder = tempfile::tempdir().unwrap();
             let stopped = run(&problem, folder.path(), u64::MAX, stops_at);
             if stopped.summary.ending == Ending::Interrupted {
+                interruptions += 1;
                 same(
                     &run(&problem, folder.path(), u64::MAX, u64::MAX),
                     folder.path(),
@@ -177,6 +171,7 @@ fn a_resumed_training_evaluates_and_keeps_the_same() {
                 );
             }
         }
+        assert!(interruptions > 5, "{algorithm}: {interruptions}");
         for kill_after in 1..12 {
             let folder = tempfile::tempdir().unwrap();
             let new = new_run(&problem, Kind::Training);
@@ -212,10 +207,7 @@ fn a_first_policy_that_is_never_surpassed_is_kept() {
     let ended = run(&spoiled, folder.path(), u64::MAX, u64::MAX);
     let found = evaluations(folder.path());
     assert_eq!(found[0].steps, 0);
-    assert_eq!(
-        found[0].return_mean,
-        mean(&returns_in_training(&spoiled.decision, &trained.policy, None).unwrap())
-    );
+    assert_eq!(found[0].return_mean, mean_in_training(&spoiled, &trained.policy));
     let kept = ended.summary.kept.unwrap();
     assert_eq!(kept.return_mean, found.iter().map(|found| found.return_mean).fold(f64::MIN, f64::max));
     assert_eq!((kept.steps, kept.evaluations), (0, found.len() as u64));
@@ -237,8 +229,7 @@ fn evaluations_during_the_training_have_episodes_of_their_own() {
     let trained = |problem: &Problem| {
         let options =
             TrainOptions { folder: None, start: Start::New, threads: 1, stop: &STOP, progress: &mut |_| {} };
-        STOP.store(false, Ordering::Relaxed);
-        STOPS_AT.store(u64::MAX, Ordering::Relaxed);
+        stop_at(u64::MAX);
         train(problem, options).unwrap().policy
     };
     let policy = trained(&quiet);
