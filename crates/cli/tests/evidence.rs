@@ -4,14 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use binary::setpoint_in as setpoint;
+use binary::{done_in as done, refused_in as refused, setpoint_in as setpoint, stderr};
 
 mod binary;
-
-fn done(folder: &Path, arguments: &[&str]) {
-    let output = setpoint(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
 
 fn project() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../projects/assembly-setup");
@@ -63,10 +58,7 @@ fn an_evaluation_names_the_hashes_of_its_policy_and_its_project() {
     let mut newer = other;
     newer["format"] = 3.into();
     std::fs::write(&evidence, newer.to_string()).unwrap();
-    let output = setpoint(root.path(), &["report", "run"]);
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{words}");
-    assert!(words.contains("evaluation.json") && words.contains("format 3"), "{words}");
+    refused(root.path(), &["report", "run"], &["evaluation.json", "format 3"]);
 }
 
 /// An instance in a file, on which the figures depend.
@@ -126,10 +118,8 @@ fn a_policy_of_a_newer_format_is_refused_and_left_as_it_is() {
         [&["eval", "run"][..], &[&["train", &project(), "--run-dir", "run", "--resume"][..], &SMALL].concat()]
     {
         let output = setpoint(root.path(), arguments);
-        let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {words}");
-        assert!(words.contains("it has format 3") && words.contains("or newer, which reads it"), "{words}");
-        assert!(!words.contains("--resume"), "{words}");
+        binary::refused(&output, &["it has format 3", "or newer, which reads it"]);
+        assert!(!stderr(&output).contains("--resume"), "{}", stderr(&output));
         assert!(std::fs::read(&path).unwrap() == bytes, "{arguments:?}");
     }
 }

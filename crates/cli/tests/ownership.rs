@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use binary::{json, projects, setpoint, setpoint_in, stderr, text};
+use binary::{done, json, projects, refused, setpoint, setpoint_in, stderr, text};
 
 mod binary;
 
@@ -15,19 +15,9 @@ fn train(root: &Path, project: &Path, extra: &[&str]) -> Output {
     setpoint_in(root, &[&["train", text(project)], &SMALL[..], extra].concat())
 }
 
-fn done(output: &Output) {
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
-}
-
 /// Ended, whether a gate was passed or not.
 fn ran(output: &Output) {
     assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(output));
-}
-
-fn refused(output: &Output, words: &[&str]) {
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(output));
-    let message = stderr(output);
-    assert!(words.iter().all(|word| message.contains(word)), "{message}");
 }
 
 /// Every file below a folder, with its content; the lock file says who asked last.

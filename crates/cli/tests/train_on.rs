@@ -1,9 +1,12 @@
 //! Training on: from the policy of another run or of a file, and with more steps after the end.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
+
+use binary::{done_in as done, refused_in as refused};
+
+mod binary;
 
 const PROJECT: &str = "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1.0\n[train]\ntotal_steps = 2048\nseed = 4\n\
                        [train.ppo]\nn_envs = 4\nn_steps = 128\n[evaluate]\nepisodes = 10\nbaselines = [\"random\"]\n";
@@ -15,28 +18,14 @@ fn folder() -> tempfile::TempDir {
     root
 }
 
-/// Status, standard output and standard error of a command in a folder.
-fn setpoint(root: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_setpoint")).args(arguments).current_dir(root).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-fn done(root: &Path, arguments: &[&str]) -> String {
-    let (status, output, error) = setpoint(root, arguments);
-    assert_eq!(status, 0, "{output}{error}");
-    output
-}
-
-fn refused(root: &Path, arguments: &[&str]) -> String {
-    let (status, output, error) = setpoint(root, arguments);
-    assert_eq!(status, 2, "{output}{error}");
-    error
-}
-
 fn json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A training with another seed and another reward that begins with a policy.
+fn begun<'a>(from: &'a str, run: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let arguments = ["train", "cart", "--plain", "--seed", "9", "--from", from, "--run-dir", run];
+    [&arguments[..], &["--set", "reward.on_terminated=-5.0"], more].concat()
 }
 
 #[test]
@@ -51,8 +40,7 @@ fn a_training_begins_with_a_run_a_project_or_a_policy_file() {
         ("cart", "with the critics of its newest checkpoint", "of-project"),
         ("runs/cart/first/policy.safetensors", "with critics of random weights", "of-file"),
     ] {
-        let arguments = ["train", "cart", "--plain", "--seed", "9", "--from", from, "--run-dir", name];
-        let output = done(root, &[&arguments[..], &["--set", "reward.on_terminated=-5.0"]].concat());
+        let output = done(root, &begun(from, name, &[]));
         assert!(output.contains(&sentence) && output.contains(critics), "{output}");
         for file in ["run.json", "summary.json"] {
             assert_eq!(json(&root.join(name).join(file))["from"]["policy"], hash.as_str(), "{name} {file}");
@@ -61,43 +49,8 @@ fn a_training_begins_with_a_run_a_project_or_a_policy_file() {
         done(root, &["verify", name]);
     }
     // The command that resumes it may name the same policy, and another one is refused.
-    done(
-        root,
-        &[
-            "train",
-            "cart",
-            "--plain",
-            "--seed",
-            "9",
-            "--from",
-            "runs/cart/first",
-            "--run-dir",
-            "of-run",
-            "--resume",
-            "--set",
-            "reward.on_terminated=-5.0",
-        ],
-    );
-    let error = refused(
-        root,
-        &[
-            "train",
-            "cart",
-            "--plain",
-            "--seed",
-            "9",
-            "--from",
-            "of-file",
-            "--run-dir",
-            "of-run",
-            "--resume",
-            "--steps",
-            "4096",
-            "--set",
-            "reward.on_terminated=-5.0",
-        ],
-    );
-    assert!(error.contains("began with policy"), "{error}");
+    done(root, &begun("runs/cart/first", "of-run", &["--resume"]));
+    refused(root, &begun("of-file", "of-run", &["--resume", "--steps", "4096"]), &["began with policy"]);
 }
 
 #[test]
@@ -116,19 +69,20 @@ fn seeds_begin_with_one_policy_and_what_does_not_fit_is_refused_before_a_folder_
     ] {
         let all =
             [&["train", "cart", "--plain", "--from", "first", "--run-dir", "refused"], arguments].concat();
-        let error = refused(root, &all);
-        assert!(error.contains(expected), "{error}");
+        refused(root, &all, &[expected]);
         assert!(!root.join("refused").exists());
     }
     let other = PROJECT.replace("cart-pole", "acrobot").replace("upright = 1.0", "time = -1.0");
     std::fs::write(root.join("other.toml"), other).unwrap();
-    let error = refused(root, &["train", "other.toml", "--from", "first", "--run-dir", "refused"]);
-    assert!(error.contains("was trained for process with kind cart-pole"), "{error}");
+    refused(
+        root,
+        &["train", "other.toml", "--from", "first", "--run-dir", "refused"],
+        &["was trained for process with kind cart-pole"],
+    );
     // Of several seeds the median is taken, and named.
     let output = done(root, &["train", "cart", "--plain", "--from", "seeds", "--run-dir", "median"]);
     assert!(output.contains("of 4, 5 in seeds: the median"), "{output}");
-    let error = refused(root, &["train", "cart", "--from", "nothing", "--run-dir", "refused"]);
-    assert!(error.contains("nothing"), "{error}");
+    refused(root, &["train", "cart", "--from", "nothing", "--run-dir", "refused"], &["nothing"]);
 }
 
 #[test]
@@ -148,8 +102,7 @@ fn a_finished_run_goes_on_with_more_steps_named_as_the_project() {
     // Without --steps the run is what it is now.
     done(root, &["train", "--plain", "--resume", "run"]);
     assert!(policy("run") == policy("whole"));
-    let error = refused(root, &["train", "run", "--plain", "--resume", "--steps", "1024"]);
-    assert!(error.contains("total_steps = 5120"), "{error}");
+    refused(root, &["train", "run", "--plain", "--resume", "--steps", "1024"], &["total_steps = 5120"]);
 }
 
 #[test]
@@ -167,6 +120,9 @@ fn the_best_policy_is_kept_and_the_report_says_so() {
     assert!(page.contains("The policy is the best of 3 evaluations during the training"));
     assert_eq!(page.matches("class=\"evaluation\"").count(), 3);
     done(root, &["verify", "run"]);
-    let error = refused(root, &["train", "cart", "--run-dir", "b", "--set", "evaluate.keep=\"best\""]);
-    assert!(error.contains("the training must evaluate its policies"), "{error}");
+    refused(
+        root,
+        &["train", "cart", "--run-dir", "b", "--set", "evaluate.keep=\"best\""],
+        &["the training must evaluate its policies"],
+    );
 }
