@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+import setpoint
 from gymnasium import spaces
 from setpoint._host import EnvironmentFailed, EnvironmentHost
 from setpoint._spaces import UNBOUNDED, Actions, Observations, Unexpected, UnsupportedSpace, allowed_choices
@@ -176,6 +177,48 @@ def test_a_mask_in_the_observation_is_checked_in_every_step():
             return {"observations": features} if self.steps == 1 else super().seen(features)
 
     assert "was a dict of ['observations']; expected a dict with `action_mask`" in failure(Forgets())
+
+
+def gated(mask):
+    return {"action_mask": np.array(mask, np.int8), "observations": np.full(2, 0.5, np.float32)}
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_a_prediction_obeys_the_mask_in_its_observation(deterministic):
+    model = setpoint.PPO("MlpPolicy", Gated(), n_steps=64)
+    one_allowed = [gated(row) for row in np.eye(3)]
+    for choice, observation in enumerate(one_allowed):
+        assert model.predict(observation, deterministic=deterministic)[0] == choice
+        # A mask that is given goes first.
+        other = np.roll(observation["action_mask"], 1)
+        assert model.predict(observation, deterministic=deterministic, action_masks=other)[0] == (choice + 1) % 3
+    found = model.predict(one_allowed * 20, deterministic=deterministic)[0]
+    assert found.tolist() == [0, 1, 2] * 20
+    # Two choices: the third is never drawn.
+    found = model.predict([gated([1, 0, 1])] * 60, deterministic=deterministic)[0]
+    assert set(found.tolist()) <= {0, 2}
+
+
+def test_a_prediction_refuses_an_observation_that_allows_nothing():
+    model = setpoint.PPO("MlpPolicy", Gated(), n_steps=64)
+    for observation in (gated([0, 0, 0]), [gated([0, 1, 0]), gated([0, 0, 0])]):
+        with pytest.raises(ValueError, match="allows no choice"):
+            model.predict(observation)
+    with pytest.raises(ValueError, match="zeros and ones"):
+        model.predict(gated([0, 2, 1]))
+
+
+def test_a_prediction_obeys_a_mask_with_the_kinds_of_each_number():
+    class Combined(Gated):
+        def __init__(self):
+            super().__init__(mask_space=spaces.MultiBinary(5), masks=[np.ones(5, np.int8)] * 5)
+            self.action_space = spaces.MultiDiscrete([2, 3])
+
+    model = setpoint.PPO("MlpPolicy", Combined(), n_steps=64)
+    # The second kind of the first number, and the third of the second.
+    assert model.predict(gated([0, 1, 0, 0, 1]))[0].tolist() == [1, 2]
+    found = model.predict([gated([0, 1, 0, 0, 1]), gated([1, 0, 1, 0, 0])] * 30)[0]
+    assert found.tolist() == [[1, 2], [0, 0]] * 30
 
 
 def test_a_mask_method_that_fails_is_named():
