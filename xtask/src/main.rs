@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod lines;
 mod machine;
 mod peers;
 mod policies;

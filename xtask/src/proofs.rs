@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use self::results::{Outcome, Who};
 use self::rows::{QUICK, ROWS, Row, Target};
+use crate::lines;
 use crate::{Failure, machine, peers};
 
 mod page;
@@ -81,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask lies in the workspace")?.to_owned();
     let store = root.join("docs/proofs.jsonl");
     if arguments.page_only {
-        return page::write(&root, &results::read(&store));
+        return page::write(&root, &lines::read(&store));
     }
     let built = Command::new("cargo")
         .args(["build", "--release", "--quiet", "--package", "setpoint"])
@@ -98,7 +99,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .iter()
         .filter(|row| arguments.rows.is_empty() || arguments.rows.iter().any(|name| name == row.name))
         .collect();
-    let there = results::read(&store);
+    let there: Vec<Outcome> = lines::read(&store);
     let mut tasks = VecDeque::new();
     // All of our trainings first: they are shorter, and they judge a change of ours.
     for who in [Who::Ours, Who::Peer] {
@@ -117,11 +118,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         with_python |= task.who == Who::Peer || task.row.is_on_gymnasium(&root)?;
     }
     let workshop = Workshop::new(root, with_python)?;
-    let file = Mutex::new(results::open(&store)?);
+    let file = Mutex::new(lines::open(&store)?);
     let failed = workshop.work(tasks, &|outcome| {
-        results::add(&mut file.lock().unwrap_or_else(PoisonError::into_inner), outcome)
+        lines::add(&mut file.lock().unwrap_or_else(PoisonError::into_inner), outcome)
     })?;
-    page::write(&workshop.root, &results::read(&store))?;
+    page::write(&workshop.root, &lines::read(&store))?;
     if failed == 0 { Ok(()) } else { Err(format!("{failed} trainings failed; see above").into()) }
 }
 

@@ -1,8 +1,4 @@
-//! Single results, one JSON line each: written at once, so that a stopped command can continue.
-
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::path::Path;
+//! Single results, and what makes them valid.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,40 +42,6 @@ pub struct Outcome {
     pub processor: String,
     /// Versions.
     pub with: String,
-}
-
-/// The existing results; broken lines (an interrupted write) are reported and left out.
-pub fn read(path: &Path) -> Vec<Outcome> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let mut outcomes = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
-        match serde_json::from_str(line) {
-            Ok(outcome) => outcomes.push(outcome),
-            Err(error) => eprintln!("{}:{}: left out: {error}", path.display(), index + 1),
-        }
-    }
-    outcomes
-}
-
-/// Opens the file to add to it, also after an interrupted line.
-pub fn open(path: &Path) -> Result<File, Failure> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let cut_off = fs::read(path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    if cut_off {
-        file.write_all(b"\n")?;
-    }
-    Ok(file)
-}
-
-/// Adds one line.
-pub fn add(file: &mut File, outcome: &Outcome) -> Result<(), Failure> {
-    let mut line = serde_json::to_vec(outcome)?;
-    line.push(b'\n');
-    file.write_all(&line)?;
-    Ok(())
 }
 
 /// Everything in a project file that changes the result of a row's training or evaluation, as one short name: a result counts
@@ -127,32 +89,5 @@ mod tests {
             PROJECT.replace("seed = 3", "target_return = 3.0"),
         ];
         other.iter().for_each(|text| assert_ne!(of(text), of(PROJECT), "{text}"));
-    }
-
-    #[test]
-    fn a_line_that_was_cut_off_costs_that_line_alone() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp");
-        let path = folder.join(format!("proofs-results-{}.jsonl", std::process::id()));
-        let _ = fs::remove_file(&path);
-        let outcome = |seed| Outcome {
-            row: "cart-pole-ppo".to_owned(),
-            who: Who::Ours,
-            seed,
-            settings: "0".to_owned(),
-            figure: 500.0,
-            bar: Some(475.0),
-            seconds: 1.0,
-            steps: 100,
-            date: "2026-11-21".to_owned(),
-            processor: "one".to_owned(),
-            with: "this".to_owned(),
-        };
-        let mut file = open(&path).unwrap();
-        add(&mut file, &outcome(0)).unwrap();
-        file.write_all(b"{\"row\":\"cart-p").unwrap();
-        drop(file);
-        add(&mut open(&path).unwrap(), &outcome(1)).unwrap();
-        assert_eq!(read(&path), [outcome(0), outcome(1)]);
-        fs::remove_file(&path).unwrap();
     }
 }

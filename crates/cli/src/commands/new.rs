@@ -196,6 +196,8 @@ fn evaluation(spec: &Spec) -> String {
         "[evaluate]
 episodes  = 100                # the same episodes for the policy and the baselines
 baselines = {baselines}
-# required_lift_percent = 10   # a gate: by so much must the return be better, with its whole 95 % interval"
+{during}
+# required_lift_percent = 10   # a gate: by so much must the return be better, with its whole 95 % interval",
+        during = ready::evaluations(spec)
     )
 }

@@ -32,6 +32,26 @@ const READY: [(&str, &str); 12] = [
 const ANY: &str = "[train]\nalgorithm = \"ppo\"\ntotal_steps = 200_000\n\
                    [train.ppo]\nnormalize_observation = true\nnormalize_reward = true\n";
 
+/// Processes whose training can lose what it found before its last step, and the steps between two evaluations that keep the best
+/// policy. The ready projects keep the last one, as the published results that they are compared with do.
+const UNSTEADY: [(&str, u64); 2] = [("mountain-car", 5_000), ("mountain-car-continuous", 2_500)];
+
+/// The lines of `[evaluate]` about evaluations during the training; comments where the last policy is known to do.
+pub fn evaluations(spec: &Spec) -> String {
+    let unsteady = UNSTEADY.iter().find(|(kind, _)| *kind == spec.kind);
+    let (comment, steps) = unsteady.map_or(("# ", 20_000), |(_, steps)| ("", *steps));
+    let line = |text: String, meaning: &str| {
+        format!("{comment}{text:width$}# {meaning}", width = 31 - comment.len())
+    };
+    // TOML groups digits by underscores.
+    let steps = thousands(steps as f64).replace(',', "_");
+    [
+        line(format!("every_steps = {steps}"), "evaluates the policy during the training too"),
+        line("keep = \"best\"".to_owned(), "keeps the best of these policies, not the last one"),
+    ]
+    .join("\n")
+}
+
 fn ready(spec: &Spec) -> Table {
     let text = READY.iter().find(|(kind, _)| *kind == spec.kind).map_or(ANY, |(_, text)| text);
     text.parse().expect("a ready project is TOML")
