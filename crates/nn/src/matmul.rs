@@ -198,8 +198,8 @@ impl<T: Real> Problem<'_, T> {
     #[inline(always)]
     fn run<V: Vector<T>>(&self, c: &mut [T]) {
         match (self.path.unwrap_or_else(|| self.faster(V::LANES)), V::LANES >= 16) {
-            (Path::Packed, true) => self.packed::<V, 4, 6, { 2 * PACKED }>(c),
-            (Path::Packed, false) => self.packed::<V, 2, 6, PACKED>(c),
+            (Path::Packed, true) => self.packed::<V, 4, 6, 2, 12, { 2 * PACKED }>(c),
+            (Path::Packed, false) => self.packed::<V, 2, 6, 1, 8, PACKED>(c),
             (Path::Plain, true) => self.plain::<V, 4, 6, 2, 8, 1, 8>(c),
             (Path::Plain, false) => self.plain::<V, 2, 6, 2, 6, 1, 8>(c),
         }
@@ -245,35 +245,61 @@ impl<T: Real> Problem<'_, T> {
         }
     }
 
-    /// Panels of one width, for a stretch of the inner dimension at a time; each panel is copied into one block before all
-    /// rows use it. Sums continue from the values in C, so every element adds up in the same order as without packing.
+    /// Panels for a stretch of the inner dimension at a time; each panel is copied into one block before all rows use it, the last
+    /// one into a narrow block if it fits. Sums continue from the values in C, so every element adds up in the same order as
+    /// without packing.
     #[inline(always)]
-    fn packed<V: Vector<T>, const WIDE: usize, const ROWS: usize, const NUMBERS: usize>(&self, c: &mut [T]) {
-        let mut buffer = [const { MaybeUninit::<T>::uninit() }; NUMBERS];
+    fn packed<
+        V: Vector<T>,
+        const WIDE: usize,
+        const WIDE_ROWS: usize,
+        const NARROW: usize,
+        const NARROW_ROWS: usize,
+        const NUMBERS: usize,
+    >(
+        &self,
+        c: &mut [T],
+    ) {
+        let mut block = [const { MaybeUninit::<T>::uninit() }; NUMBERS];
         let width = WIDE * V::LANES;
-        let depth = NUMBERS / width;
         for column in (0..self.n).step_by(width) {
-            let columns = (self.n - column).min(width);
-            for first in (0..self.k).step_by(depth) {
-                let last = (first + depth).min(self.k);
-                for (row, to) in (first..last).zip(buffer.chunks_exact_mut(width)) {
-                    let from = &self.b[row * self.n + column..][..columns];
-                    for wide in 0..WIDE {
-                        let count = columns.saturating_sub(wide * V::LANES).min(V::LANES);
-                        // SAFETY: `count` numbers lie in the row from `wide` vectors on (none is read where it is 0), and
-                        // the chunk holds WIDE vectors. The vector type is that of the machine's level.
-                        unsafe {
-                            let vector = V::load(from.as_ptr().wrapping_add(wide * V::LANES), count);
-                            vector.store(to.as_mut_ptr().cast::<T>().add(wide * V::LANES), V::LANES);
-                        }
+            if self.n - column > NARROW * V::LANES {
+                self.panel::<V, WIDE, WIDE_ROWS>(column, &mut block, c);
+            } else {
+                self.panel::<V, NARROW, NARROW_ROWS>(column, &mut block, c);
+            }
+        }
+    }
+
+    /// The result's columns `column..`, through packed blocks of B.
+    #[inline(always)]
+    fn panel<V: Vector<T>, const WIDE: usize, const ROWS: usize>(
+        &self,
+        column: usize,
+        block: &mut [MaybeUninit<T>],
+        c: &mut [T],
+    ) {
+        let width = WIDE * V::LANES;
+        let columns = (self.n - column).min(width);
+        let depth = block.len() / width;
+        for first in (0..self.k).step_by(depth) {
+            let last = (first + depth).min(self.k);
+            for (row, to) in (first..last).zip(block.chunks_exact_mut(width)) {
+                let from = &self.b[row * self.n + column..][..columns];
+                for wide in 0..WIDE {
+                    let count = columns.saturating_sub(wide * V::LANES).min(V::LANES);
+                    // SAFETY: `count` numbers lie in the row from `wide` vectors on (none is read where it is 0), and the
+                    // chunk holds WIDE vectors. The vector type is that of the machine's level.
+                    unsafe {
+                        let vector = V::load(from.as_ptr().wrapping_add(wide * V::LANES), count);
+                        vector.store(to.as_mut_ptr().cast::<T>().add(wide * V::LANES), V::LANES);
                     }
                 }
-                let begin = if first == 0 { Begin::Start } else { Begin::Present };
-                let (depth, b) = ((first, last), buffer.as_ptr().cast());
-                let panel =
-                    Panel { column, depth, b, stride: width, padded: true, begin, ends: last == self.k };
-                self.rows::<V, WIDE, ROWS>(panel, c);
             }
+            let begin = if first == 0 { Begin::Start } else { Begin::Present };
+            let (depth, b) = ((first, last), block.as_ptr().cast());
+            let panel = Panel { column, depth, b, stride: width, padded: true, begin, ends: last == self.k };
+            self.rows::<V, WIDE, ROWS>(panel, c);
         }
     }
 

@@ -21,10 +21,25 @@ impl<T: Real> Problem<'_, T> {
         panel: Panel<T>,
         c: &mut [T],
     ) {
+        // Nearly all tiles are whole: their loads and stores need no masks, and their loops are unrolled.
+        if self.n - panel.column >= WIDE * V::LANES {
+            self.tile_at::<V, WIDE, ROWS>(row, panel, [V::LANES; WIDE], c);
+        } else {
+            let inside = |wide| (self.n - panel.column).saturating_sub(wide * V::LANES).min(V::LANES);
+            self.tile_at::<V, WIDE, ROWS>(row, panel, std::array::from_fn(inside), c);
+        }
+    }
+
+    /// The tile with so many numbers of each vector inside of the matrix.
+    #[inline(always)]
+    fn tile_at<V: Vector<T>, const WIDE: usize, const ROWS: usize>(
+        &self,
+        row: usize,
+        panel: Panel<T>,
+        counts: [usize; WIDE],
+        c: &mut [T],
+    ) {
         let Panel { column, begin, ends, .. } = panel;
-        // Numbers of each vector that lie in the matrix: all but in the last vectors of the last panel.
-        let counts: [usize; WIDE] =
-            std::array::from_fn(|wide| (self.n - column).saturating_sub(wide * V::LANES).min(V::LANES));
         let place = Place { row, column, counts };
         let mut sums = [[V::splat(T::ZERO); WIDE]; ROWS];
         // SAFETY: `matmul` has checked that A, B, C, the start and the activations hold m × k, k × n, m × n, n (or no)
@@ -36,6 +51,9 @@ impl<T: Real> Problem<'_, T> {
                 self.load(place, c, &mut sums);
             } else if !self.sums.start.is_empty() {
                 self.start(place, &mut sums);
+            }
+            if begin == Begin::Present {
+                self.fetch_ahead::<V, WIDE, ROWS>(place, c);
             }
             self.multiply(place, panel, &mut sums);
             let finish = if ends { self.sums.finish } else { Finish::Plain };
@@ -63,6 +81,21 @@ impl<T: Real> Problem<'_, T> {
                         *sum = V::load(from.wrapping_add(wide * V::LANES), counts[wide]);
                     }
                 }
+            }
+        }
+    }
+
+    /// Requests the numbers of the tile below, which that tile will begin with.
+    #[inline(always)]
+    fn fetch_ahead<V: Vector<T>, const WIDE: usize, const ROWS: usize>(
+        &self,
+        Place { row, column, .. }: Place<WIDE>,
+        c: &[T],
+    ) {
+        let from = c.as_ptr().wrapping_add((row + ROWS) * self.n + column);
+        for index in 0..ROWS {
+            for wide in 0..WIDE {
+                fetch(from.wrapping_add(index * self.n + wide * V::LANES));
             }
         }
     }
@@ -109,15 +142,29 @@ impl<T: Real> Problem<'_, T> {
                 std::array::from_fn(|index| a.as_ptr().add((row + index) * row_stride));
             let mut offset = first * column_stride;
             let mut from = b;
-            // The caller's sums lie in memory, where a loop over tiles of one shape reads and writes them; a copy of this
-            // function's own stays in registers.
+            // The caller's sums may lie in memory; a copy of this function's own stays in registers.
             let mut own = *sums;
             let whole = padded || counts[WIDE - 1] == V::LANES;
             if whole {
-                for _ in first..last {
-                    let b: [V; WIDE] =
-                        std::array::from_fn(|wide| V::load(from.add(wide * V::LANES), V::LANES));
-                    add_products(&mut own, rows, offset, b);
+                let whole_row = |from: *const T| -> [V; WIDE] {
+                    std::array::from_fn(|wide| V::load(from.add(wide * V::LANES), V::LANES))
+                };
+                let mut left = last - first;
+                // With the numbers of a row of A side by side, four rounds share their steps of addresses.
+                if column_stride == 1 {
+                    let mut at = rows.map(|row| row.wrapping_add(offset));
+                    while left >= 4 {
+                        for round in 0..4 {
+                            add_products(&mut own, at, round, whole_row(from.wrapping_add(round * stride)));
+                        }
+                        from = from.wrapping_add(4 * stride);
+                        at = at.map(|row| row.wrapping_add(4));
+                        offset += 4;
+                        left -= 4;
+                    }
+                }
+                for _ in 0..left {
+                    add_products(&mut own, rows, offset, whole_row(from));
                     from = from.wrapping_add(stride);
                     offset += column_stride;
                 }
@@ -191,4 +238,17 @@ unsafe fn add_products<T: Real, V: Vector<T>, const WIDE: usize, const ROWS: usi
             }
         }
     }
+}
+
+/// Asks the memory for what will be read soon. Any address is allowed.
+#[inline(always)]
+fn fetch<T>(from: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing that the program can see, and faults nowhere; every x86-64 machine has it.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(from.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = from;
 }
