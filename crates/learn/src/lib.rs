@@ -24,6 +24,7 @@ pub mod algorithm;
 pub mod algorithms;
 pub mod bounds;
 pub mod checkpoint;
+pub mod cores;
 pub mod critics;
 pub mod episodes;
 pub mod error;

@@ -20,6 +20,7 @@ use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::cores::CoresChoice;
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
 use crate::figures::Figures;
@@ -84,7 +85,7 @@ pub struct Ppo {
     options: Options,
     axes: Vec<Axis>,
     masked: bool,
-    threads: usize,
+    cores: CoresChoice,
     actor: MinibatchNetwork,
     critic: MinibatchNetwork,
     state: State,
@@ -161,7 +162,7 @@ impl Ppo {
             critic,
             axes,
             masked,
-            threads,
+            cores: CoresChoice::new(threads, 8),
             options,
         }
     }
@@ -332,8 +333,8 @@ impl Ppo {
             clip_range: options.clip_range_vf.map(|range| range.at(progress_remaining) as f32),
         };
         let critic = CriticHalf::new(&mut self.critic, loss, &self.rollout, size);
-        let minibatches = Minibatches { order: &self.order, samples, batch_size: options.batch_size };
-        let sums = update(actor, critic, minibatches, self.threads > 1);
+        let minibatches = Minibatches::all(&self.order, samples, options.batch_size);
+        let sums = update(actor, critic, minibatches, &mut self.cores);
         horizon.check_stop()?;
         // Gradients that are not finite are reported at the end: both halves continue until then.
         if sums.gradient_norm.is_finite() && sums.value_loss.is_finite() {

@@ -1,12 +1,16 @@
 //! The gradient steps of an update. Actor and critic share only the norm of their joint gradient: they process the
 //! minibatches in turn on one core, or in parallel on two cores, with the same result.
 
+use std::time::Instant;
+
 use setpoint_nn::gradient;
+use setpoint_nn::network::Cores;
 
 use super::MinibatchNetwork;
 use super::losses::{ActorFigures, ActorLoss, CriticLoss};
 use crate::actor_critic_exchange::{Exchange, Side};
 use crate::algorithm::Horizon;
+use crate::cores::CoresChoice;
 use crate::rollout::Rollout;
 
 /// The actor's half gives this instead of a squared norm after the target KL is passed, and after a request to stop.
@@ -44,6 +48,10 @@ pub(super) struct Minibatches<'a> {
     pub order: &'a [u32],
     pub samples: usize,
     pub batch_size: usize,
+    /// The first of the minibatches, counted from 0.
+    pub first: usize,
+    /// Their number.
+    pub count: usize,
 }
 
 /// Samples of one gradient step.
@@ -56,12 +64,19 @@ struct Minibatch<'a> {
 }
 
 impl<'a> Minibatches<'a> {
+    /// All minibatches of an update.
+    pub fn all(order: &'a [u32], samples: usize, batch_size: usize) -> Self {
+        let count = order.chunks(samples).map(|epoch| epoch.len().div_ceil(batch_size)).sum();
+        Self { order, samples, batch_size, first: 0, count }
+    }
+
     fn each(self) -> impl Iterator<Item = Minibatch<'a>> {
         let epochs = self.order.chunks(self.samples).enumerate();
         let minibatches = epochs.flat_map(move |(epoch, order)| {
             order.chunks(self.batch_size).map(move |indices| (epoch, indices))
         });
-        minibatches.zip(1..).map(|((epoch, indices), round)| Minibatch { epoch, round, indices })
+        let numbered = minibatches.zip(1..).skip(self.first).take(self.count);
+        numbered.map(|((epoch, indices), round)| Minibatch { epoch, round, indices })
     }
 }
 
@@ -75,20 +90,21 @@ trait Half {
 }
 
 /// Runs a half through the minibatches. `meet` returns the other half's squared norm for this half's; `None` if the other
-/// half stopped.
+/// half stopped. Returns whether no half stopped.
 fn descend(
     half: &mut impl Half,
     minibatches: Minibatches<'_>,
     mut meet: impl FnMut(Minibatch<'_>, f64) -> Option<f64>,
-) {
+) -> bool {
     for minibatch in minibatches.each() {
         let own = half.find_gradient(minibatch.indices);
-        let Some(other) = meet(minibatch, own) else { break };
+        let Some(other) = meet(minibatch, own) else { return false };
         if own == STOP || other == STOP {
-            break;
+            return false;
         }
         half.step(minibatch.epoch, own + other);
     }
+    true
 }
 
 /// The reasons to end the minibatches early. The actor's half finds them and tells the critic's half, so that both end at
@@ -184,50 +200,63 @@ impl Half for CriticHalf<'_> {
     }
 }
 
-/// Runs both halves through the minibatches.
+/// Runs both halves through the minibatches, on the cores that `choice` finds the faster ones.
 pub(super) fn update(
     mut actor: ActorHalf<'_>,
     mut critic: CriticHalf<'_>,
     minibatches: Minibatches<'_>,
-    two_cores: bool,
+    choice: &mut CoresChoice,
 ) -> Sums {
-    // Without a second thread (a system may refuse one) the halves run in turn, with the same result.
-    if !(two_cores && side_by_side(&mut actor, &mut critic, minibatches)) {
-        // The critic takes its whole step when the actor passes its norm.
-        descend(&mut actor, minibatches, |Minibatch { epoch, indices, .. }, norm| {
-            if norm == STOP {
-                return None;
-            }
-            let own = critic.find_gradient(indices);
-            critic.step(epoch, norm + own);
-            Some(own)
-        });
+    choice.set_trial_units((minibatches.count as u64 / 4).max(8));
+    let mut first = 0;
+    while first < minibatches.count {
+        let (cores, count) = choice.next((minibatches.count - first) as u64);
+        let part = Minibatches { first, count: count as usize, ..minibatches };
+        let started = Instant::now();
+        // Without a second thread (a system may refuse one) the halves run in turn, with the same result.
+        let together = (cores == Cores::Two).then(|| side_by_side(&mut actor, &mut critic, part)).flatten();
+        if !together.unwrap_or_else(|| in_turn(&mut actor, &mut critic, part)) {
+            break;
+        }
+        choice.took(count, started.elapsed());
+        first += part.count;
     }
     Sums { value_loss: critic.sum, ..actor.sums }
 }
 
-/// `false`, with nothing done, if the system gives no thread.
+/// The critic takes its whole step when the actor passes its norm.
+fn in_turn(actor: &mut ActorHalf<'_>, critic: &mut CriticHalf<'_>, minibatches: Minibatches<'_>) -> bool {
+    descend(actor, minibatches, |Minibatch { epoch, indices, .. }, norm| {
+        if norm == STOP {
+            return None;
+        }
+        let own = critic.find_gradient(indices);
+        critic.step(epoch, norm + own);
+        Some(own)
+    })
+}
+
+/// `None`, with nothing done, if the system gives no thread.
 fn side_by_side(
     actor: &mut ActorHalf<'_>,
     critic: &mut CriticHalf<'_>,
     minibatches: Minibatches<'_>,
-) -> bool {
+) -> Option<bool> {
     let exchange = Exchange::default();
     std::thread::scope(|scope| {
         let critic_side = std::thread::Builder::new().spawn_scoped(scope, || {
             let _guard = exchange.guard();
-            descend(critic, minibatches, |minibatch, norm| {
-                exchange.meet(Side::Critic, minibatch.round, norm)
-            });
+            descend(critic, minibatches, |minibatch, norm| exchange.meet(Side::Critic, minibatch.round, norm))
         });
-        let Ok(critic_side) = critic_side else { return false };
-        {
+        let critic_side = critic_side.ok()?;
+        let goes_on = {
             let _guard = exchange.guard();
-            descend(actor, minibatches, |minibatch, norm| exchange.meet(Side::Actor, minibatch.round, norm));
+            descend(actor, minibatches, |minibatch, norm| exchange.meet(Side::Actor, minibatch.round, norm))
+        };
+        match critic_side.join() {
+            // Both stop at the same minibatch.
+            Ok(_) => Some(goes_on),
+            Err(panic) => std::panic::resume_unwind(panic),
         }
-        if let Err(panic) = critic_side.join() {
-            std::panic::resume_unwind(panic);
-        }
-        true
     })
 }
