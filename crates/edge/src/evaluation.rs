@@ -79,7 +79,7 @@ pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Ve
 fn show_tables(evaluation: &Evaluation, decision: &Decision, output: &Output) {
     let columns = Columns { subjects: gate::subjects(evaluation, decision) };
     output.line(format!(
-        "{} episodes × {} seed(s), the same for all; 95 % bootstrap intervals",
+        "{} episodes × {} seed(s), the same for all; 95 % intervals: bootstraps over episodes, of shares of episodes score intervals",
         evaluation.episodes_per_seed,
         evaluation.seeds.len()
     ));
@@ -124,7 +124,10 @@ impl<'e> Columns<'e> {
             self.row("reward per step", |s| mean(&s.reward_per_step)),
             self.row(SPREAD, |s| spread(&s.reward_per_step)),
             self.row("steps per episode", |s| number(s.episode_steps.mean)),
-            self.row("terminated (% of episodes)", |s| number(s.terminated_percent)),
+            self.row("terminated (% of episodes)", |s| {
+                let Estimate { mean, interval } = s.terminated();
+                with_interval(mean, interval)
+            }),
         ];
         for index in gate::signals(evaluation, decision) {
             let signal = &evaluation.policy.signals[index];

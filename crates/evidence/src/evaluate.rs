@@ -11,6 +11,8 @@ use crate::decision::Decision;
 use crate::error::PlayError;
 use crate::evidence_file::Hashes;
 use setpoint_files::run_folder::RunFolder;
+use setpoint_statistics::shares::share;
+use setpoint_statistics::versus::Estimate;
 use setpoint_statistics::{Interval, Summary};
 
 mod comparison;
@@ -72,6 +74,16 @@ pub struct Subject {
     pub reward_per_step_by_seed: Vec<f64>,
 }
 
+impl Subject {
+    /// The episodes that terminated, in percent, with Wilson's interval of a share.
+    pub fn terminated(&self) -> Estimate {
+        let episodes = self.episode_return.n;
+        let count = (0.01 * self.terminated_percent * episodes as f64).round();
+        let Estimate { interval, .. } = share(count as u64, episodes).scaled(100.0);
+        Estimate { mean: self.terminated_percent, interval }
+    }
+}
+
 /// A signal over all steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SignalSummary {
@@ -84,7 +96,7 @@ pub struct SignalSummary {
     /// Mean over steps (for shares, in percent of steps; for totals, over episodes).
     #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub mean: f64,
-    /// 95 % interval; whole episodes are resampled.
+    /// 95 % interval: whole episodes are resampled, or, of a total that is 0 or 1 in every episode, Wilson's interval of a share.
     pub interval: Interval,
 }
 

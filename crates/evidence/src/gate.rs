@@ -100,7 +100,7 @@ fn unmeasured(reason: &str) -> Finding {
     Finding { name: "lift".to_owned(), passed: false, sentence: format!("not judged: {reason}") }
 }
 
-fn findings(found: &Comparison, decision: &Decision) -> Vec<Finding> {
+pub(crate) fn findings(found: &Comparison, decision: &Decision) -> Vec<Finding> {
     let headline = &decision.project.evaluate.headline;
     let Some(compared) = found.headline.as_ref().filter(|compared| is_of(compared, headline)) else {
         let reason = format!(

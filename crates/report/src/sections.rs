@@ -91,7 +91,10 @@ pub fn comparison(report: &Report) -> String {
         }));
     }
     rows.push(row("steps per episode", "", &|s| number(s.episode_steps.mean)));
-    rows.push(row("episodes that terminated", "%", &|s| number(s.terminated_percent)));
+    rows.push(row("episodes that terminated", "%", &|s| {
+        let Estimate { mean, interval } = s.terminated();
+        with_interval(mean, interval)
+    }));
     for (index, constraint) in evaluation.policy.constraints.iter().enumerate() {
         rows.push(row(&constraint.constraint, "% of decisions", &|s| {
             number(s.constraints[index].decisions_percent)
@@ -103,7 +106,8 @@ pub fn comparison(report: &Report) -> String {
         }
     }
     let mut body = format!(
-        "<p>{} episodes{}, the same for all; small figures are 95 % bootstrap intervals over whole episodes.</p>\n",
+        "<p>{} episodes{}, the same for all; small figures are 95 % intervals: bootstraps over whole episodes, of shares of episodes \
+         score intervals.</p>\n",
         evaluation.episodes_per_seed,
         if evaluation.seeds.len() > 1 {
             format!(" × {} seeds", evaluation.seeds.len())
