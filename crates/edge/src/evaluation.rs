@@ -66,8 +66,13 @@ impl Verdict {
 
     /// The exit status of the command.
     pub fn status(&self) -> Status {
-        if self.gate.as_ref().is_none_or(|gate| gate.passed) { Status::Done } else { Status::GateFailed }
+        status_of(self.gate.as_ref())
     }
+}
+
+/// The exit status of a command that judges a gate.
+pub fn status_of(gate: Option<&Gate>) -> Status {
+    if gate.is_none_or(|gate| gate.passed) { Status::Done } else { Status::GateFailed }
 }
 
 /// Prints the tables of an evaluation, then its headline and its gate.
