@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
+use setpoint_decision::evaluate::Headline;
 use setpoint_decision::spec::Aggregate;
 use setpoint_policy::Policy;
 
@@ -217,18 +218,33 @@ pub fn evaluate_unless_stopped(
 /// Seeds of evaluations during a training begin here: a project file can state no such seed.
 const TRAINING_SEEDS: u64 = 1 << 60;
 
-/// Returns of the policy in an evaluation during its training: the project's number of episodes, the same ones each time. No
-/// training and no other evaluation plays these episodes.
-pub fn returns_in_training(
+/// An evaluation during a training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InTraining {
+    /// The return of each episode.
+    pub returns: Vec<f64>,
+    /// The figure of the headline over all episodes, where that is a signal; `None` too if the figure is no finite number.
+    pub headline: Option<f64>,
+}
+
+/// The policy in an evaluation during its training: the project's number of episodes, the same ones each time. No training and no
+/// other evaluation plays these episodes.
+pub fn evaluate_in_training(
     decision: &Decision,
     policy: &Policy,
     stop: Option<&AtomicBool>,
-) -> Result<Vec<f64>, PlayError> {
+) -> Result<InTraining, PlayError> {
     let settings = &decision.project.evaluate;
     let mut episodes = Episodes::new(decision, stop).of_purpose("evaluation during the training");
     let seed = TRAINING_SEEDS + settings.seed;
     episodes.play(decision, (POLICY, policy), settings.episodes as usize, seed)?;
-    Ok(episodes.returns)
+    let headline = match &settings.headline {
+        Headline::Return => None,
+        Headline::Signal { name, .. } => {
+            episodes.signal(decision.spec(), name).filter(|mean| mean.is_finite())
+        }
+    };
+    Ok(InTraining { returns: episodes.returns, headline })
 }
 
 /// Returns of one episode in each of `lanes` environments. After a request to stop it ends within one step of the

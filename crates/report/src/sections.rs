@@ -218,11 +218,11 @@ fn origins(report: &Report) -> String {
     });
     let kept = training.kept.as_ref().map(|kept| {
         format!(
-            "<p>The policy is the best of {} evaluations during the training: that after {} steps, with a mean return of {}. The \
+            "<p>The policy is the best of {} evaluations during the training: that after {} steps, with {}. The \
              best of several numbers flatters; the evaluation in this report plays fresh episodes, which chose nothing.</p>",
             kept.evaluations,
             grouped(kept.steps as f64),
-            number(kept.return_mean)
+            escape(&kept.figures())
         )
     });
     from.into_iter().chain(kept).collect()

@@ -105,11 +105,11 @@ fn show(trained: &Trained, problem: &Problem, label: &str, output: &Output) {
     }
     if let Some(kept) = &summary.kept {
         output.line(format!(
-            "kept the best of {} evaluations during the training: after {} steps, return {}; `setpoint eval` measures it on fresh \
+            "kept the best of {} evaluations during the training: after {} steps, with {}; `setpoint eval` measures it on fresh \
              episodes",
             kept.evaluations,
             thousands(kept.steps as f64),
-            number(kept.return_mean)
+            kept.figures()
         ));
     }
     // An algorithm that improves on its log does not need to decide like the log.

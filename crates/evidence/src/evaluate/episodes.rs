@@ -55,6 +55,11 @@ pub(super) struct Figure {
 }
 
 impl Figure {
+    /// Over all episodes.
+    pub fn mean(&self) -> f64 {
+        self.scale * self.sums.iter().sum::<f64>() / self.weights.iter().sum::<f64>()
+    }
+
     /// The answer of each episode, if the signal's total is 0 or 1 in every episode: then its mean is a share of episodes.
     pub fn answers(&self) -> Option<Vec<bool>> {
         let is_answer = |sum: &f64| *sum == 0.0 || *sum == 1.0;
@@ -119,6 +124,12 @@ impl<'a> Episodes<'a> {
         if self.is_interrupted { Err(PlayError::Interrupted) } else { Ok(true) }
     }
 
+    /// The figure of a signal over all episodes; `None` if the process has no such signal.
+    pub(super) fn signal(&self, spec: &Spec, name: &str) -> Option<f64> {
+        let index = spec.signals.iter().position(|signal| signal.name == name)?;
+        Some(self.figure(spec, index).mean())
+    }
+
     /// A signal of the episodes, by its index.
     pub(super) fn figure(&self, spec: &Spec, index: usize) -> Figure {
         let aggregate = spec.signals[index].aggregate;
@@ -148,17 +159,16 @@ impl<'a> Episodes<'a> {
         let per_step = bootstrap(n, &mut random, |indices| ratio(&self.returns, &self.steps, indices));
         let signals = spec.signals.iter().enumerate().map(|(index, signal)| {
             let figure = self.figure(spec, index);
-            let answers = figure.answers();
-            let Figure { sums, weights, scale, .. } = figure;
-            let interval = match answers {
+            let Figure { sums, weights, scale, .. } = &figure;
+            let interval = match figure.answers() {
                 Some(answers) => share_of(&answers).interval,
-                None => bootstrap(n, &mut random, |indices| scale * ratio(&sums, &weights, indices)),
+                None => bootstrap(n, &mut random, |indices| scale * ratio(sums, weights, indices)),
             };
             SignalSummary {
                 name: signal.name.clone(),
                 unit: signal.summary_unit().to_owned(),
                 aggregate: signal.aggregate,
-                mean: scale * sums.iter().sum::<f64>() / weights.iter().sum::<f64>(),
+                mean: figure.mean(),
                 interval,
             }
         });
