@@ -170,7 +170,7 @@ impl Trainer {
         if self.beginnings == 1 {
             self.problem.begin(self.learner.as_mut(), &environments)?;
         } else {
-            self.learner.begin(&environments);
+            self.learner.begin(&environments, false);
         }
         self.environments = Some(environments);
         Ok(())
