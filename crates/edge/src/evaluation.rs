@@ -84,7 +84,7 @@ pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Ve
 fn show_tables(evaluation: &Evaluation, decision: &Decision, output: &Output) {
     let columns = Columns { subjects: gate::subjects(evaluation, decision) };
     output.line(format!(
-        "{} episodes × {} seed(s), the same for all; 95 % intervals: bootstraps over episodes, of shares of episodes score intervals",
+        "{} episodes × {} seed(s), the same for all; 95 % intervals: score intervals for shares of episodes, otherwise bootstraps",
         evaluation.episodes_per_seed,
         evaluation.seeds.len()
     ));

@@ -106,8 +106,8 @@ pub fn comparison(report: &Report) -> String {
         }
     }
     let mut body = format!(
-        "<p>{} episodes{}, the same for all; small figures are 95 % intervals: bootstraps over whole episodes, of shares of episodes \
-         score intervals.</p>\n",
+        "<p>{} episodes{}, the same for all; small figures are 95 % intervals: score intervals for shares of episodes, otherwise \
+         bootstraps over whole episodes.</p>\n",
         evaluation.episodes_per_seed,
         if evaluation.seeds.len() > 1 {
             format!(" × {} seeds", evaluation.seeds.len())

@@ -112,7 +112,7 @@ fn above(share: Estimate) -> f64 {
     share.interval.high - share.mean
 }
 
-/// The distance of a difference to its end, from the distances of its two shares to theirs.
+/// The distance of a difference to its end, from the distances of its two shares to the ends of their own intervals.
 fn distance(own: f64, other: f64, phi: f64) -> f64 {
     // Rounding makes a square below 0 where the two distances cancel each other.
     (own * own + other * other - 2.0 * phi * own * other).max(0.0).sqrt()

@@ -168,7 +168,7 @@ impl Seeds {
     }
 }
 
-/// The gate of the median seed, and how many seeds pass theirs.
+/// The gate of the median seed, and how many seeds pass their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateOfMedian {
     /// The median seed.
