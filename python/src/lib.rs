@@ -11,6 +11,7 @@
 //!
 //! The module is private to the package: names and signatures follow the needs of the Python side.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use setpoint_process::Registry;
 
@@ -51,6 +52,7 @@ macro_rules! native_module {
 /// Adds the classes and functions to a module that [`native_module!`] defines.
 #[doc(hidden)]
 pub fn fill(module: &Bound<'_, PyModule>, registry: Registry) -> PyResult<()> {
+    setpoint_policy::level::check().map_err(|error| PyValueError::new_err(error.to_string()))?;
     registry::set(registry);
     module.add_class::<environments::Environments>()?;
     module.add_class::<learner::Learner>()?;

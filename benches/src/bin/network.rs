@@ -1,14 +1,12 @@
-//! The parts of an update: matrix products and element-wise loops, on one core.
+//! The parts of an update, on one core. `products` measures the matrix products.
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_nn::categorical;
-use setpoint_nn::matmul::{Sums, View, matmul};
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::optimizer::Adam;
 use setpoint_nn::transpose::transpose;
 
 fn main() {
-    products();
     loops();
     actor_and_value();
     off_policy_critic();
@@ -17,36 +15,6 @@ fn main() {
 fn repeat(name: &str, work: &mut dyn FnMut()) {
     let seconds = median_seconds(31, || (0..1000).for_each(|_| work()));
     print(name, seconds * 1e3, "us");
-}
-
-fn products() {
-    for (m, n, k) in [
-        (64, 64, 64),
-        (64, 64, 8),
-        (64, 15, 64),
-        (64, 1, 64),
-        (4, 64, 64),
-        (128, 128, 128),
-        (128, 256, 256),
-        (256, 256, 256),
-    ] {
-        let (a, b, mut c) = (vec![0.5_f32; m * k], vec![0.25_f32; k * n], vec![0.0_f32; m * n]);
-        let calls = 20_000_000 / (m * n * k) + 1;
-        let mut time = |view: View<'_, f32>| {
-            let seconds = median_seconds(31, || {
-                for _ in 0..calls {
-                    matmul(m, n, k, view, &b, Sums::PLAIN, std::hint::black_box(&mut c));
-                }
-            });
-            seconds / calls as f64
-        };
-        let plain = time(View::rows(&a, k));
-        let flops = (2 * m * n * k) as f64;
-        print(&format!("matmul {m}x{n}x{k}"), flops / plain * 1e-9, "GFLOP/s");
-        print(&format!("matmul {m}x{n}x{k}"), plain * 1e6, "us");
-        let transposed = time(View::transposed(&a, m));
-        print(&format!("matmul transposed {m}x{n}x{k}"), flops / transposed * 1e-9, "GFLOP/s");
-    }
 }
 
 /// Element-wise work of an update.

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use setpoint_edge::output;
+use setpoint_policy::level;
 use setpoint_process::Registry;
 
 mod arguments;
@@ -23,7 +24,7 @@ mod study_file;
 mod target;
 
 use arguments::Arguments;
-use output::Output;
+use output::{Failure, Output};
 
 /// Everything that your own process needs: `use setpoint::process::*`.
 pub mod process {
@@ -52,5 +53,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -
         Err(status) => return status,
     };
     let output = Output::new(arguments.json);
-    output.exit_status(commands::run(&arguments.command, registry, &output))
+    let checked = level::check().map_err(Failure::from);
+    output.exit_status(checked.and_then(|()| commands::run(&arguments.command, registry, &output)))
 }

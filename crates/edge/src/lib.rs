@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::evaluate;
-use setpoint_policy::Policy;
+use setpoint_policy::{Policy, level};
 use setpoint_process::Registry;
 
 mod arguments;
@@ -35,11 +35,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, registry: &Registry) -
         Err(status) => return status,
     };
     let output = Output::new(arguments.json);
-    let result = match &arguments.command {
+    let checked = level::check().map_err(Failure::from);
+    output.exit_status(checked.and_then(|()| match &arguments.command {
         Command::Eval(arguments) => eval(arguments, registry, &output),
         Command::Recommend(arguments) => recommend(arguments, registry, &output),
-    };
-    output.exit_status(result)
+    }))
 }
 
 fn eval(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Status, Failure> {

@@ -1,7 +1,8 @@
-//! The faults of a log: one finding per fault, with its column, its first line, and the remedy.
+//! The audit of a log: every fault, and whether its reward follows from its signals.
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::{Finding, Severity};
 use crate::left_out::LeftOut;
 use crate::table::Format;
 
@@ -14,51 +15,6 @@ pub mod rows;
 pub mod swapped;
 pub mod units;
 pub mod words;
-
-/// The severity of a finding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// For information.
-    #[default]
-    Note,
-    /// Figures from the log are less certain.
-    Warning,
-    /// Figures from the log are wrong.
-    Error,
-}
-
-/// A fault of a log.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Its severity.
-    pub severity: Severity,
-    /// Its name, in kebab case.
-    pub kind: String,
-    /// The column, if it belongs to one column.
-    pub column: Option<String>,
-    /// The first line of the file that shows it, from 1 with the header; in a Parquet file the row.
-    pub line: Option<u64>,
-    /// Number of rows that show it.
-    pub count: u64,
-    /// The finding, in a sentence.
-    pub sentence: String,
-    /// The remedy.
-    pub advice: String,
-    /// Whether `[data] accept` names it; it is a note then.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub accepted: bool,
-}
-
-impl Finding {
-    /// `kind`, or `kind:column`: the entry of `[data] accept` that accepts it.
-    pub fn name(&self) -> String {
-        match &self.column {
-            Some(column) => format!("{}:{column}", self.kind),
-            None => self.kind.clone(),
-        }
-    }
-}
 
 /// Whether the project's reward follows from the logged signals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,46 +68,6 @@ impl Audit {
     /// Findings that make figures wrong.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error)
-    }
-}
-
-/// The number of occurrences, and the first line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// The number of occurrences.
-    pub count: u64,
-    /// The first line.
-    pub line: u64,
-}
-
-impl Times {
-    /// Counts one more occurrence.
-    pub fn note(&mut self, line: u64) {
-        if self.count == 0 {
-            self.line = line;
-        }
-        self.count += 1;
-    }
-
-    /// As a finding, if it occurred.
-    pub fn finding(
-        self,
-        severity: Severity,
-        kind: &str,
-        column: Option<&str>,
-        sentence: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Option<Finding> {
-        (self.count > 0).then(|| Finding {
-            severity,
-            kind: kind.to_owned(),
-            column: column.map(str::to_owned),
-            line: Some(self.line),
-            count: self.count,
-            sentence: sentence.into(),
-            advice: advice.into(),
-            accepted: false,
-        })
     }
 }
 

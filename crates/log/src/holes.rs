@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use setpoint_decision::data::cleaning::{Age, Missing};
 
-use crate::audit::{Finding, Severity, Times};
+use crate::finding::{Finding, Severity, Times};
 use crate::log::Log;
 
 /// The columns of a log by name; a signal, a reward or a probability without a column has no holes.

@@ -5,11 +5,13 @@
 //!   comma), [`encoding`], [`time`] – its pieces
 //! * [`mapping`] – the meaning of columns, and a proposal if the project has none
 //! * [`holes`] – rows with missing cells: the one place that leaves them out, or holds the last value
-//! * [`audit`] – the faults of a log: one finding per fault, with its column, first line and remedy
+//! * [`finding`] – one fault of a log: its column, first line and remedy
+//! * [`audit`] – all faults of a log, and whether its reward follows from its signals
 
 pub mod audit;
 pub mod encoding;
 pub mod error;
+pub mod finding;
 pub mod holes;
 pub mod left_out;
 pub mod log;

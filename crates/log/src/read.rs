@@ -10,12 +10,13 @@ use setpoint_decision::data::{ActionColumns, Data, Values};
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionSpace, Spec};
 
+use crate::audit::Audit;
 use crate::audit::clock::Clock;
 use crate::audit::column::Column;
 use crate::audit::expected::Expected;
 use crate::audit::rows::Duplicates;
-use crate::audit::{Audit, Times};
 use crate::error::LogError;
+use crate::finding::Times;
 use crate::log::{Log, Resolution};
 use crate::mapping::{Mapping, Unmapped, map, names};
 use crate::table::long::{Wanted, widen};

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use self::cell::{Cell, cell};
 use self::marks::Marks;
-use crate::audit::Times;
 use crate::error::LogError;
+use crate::finding::Times;
 
 pub mod cell;
 mod delimited;

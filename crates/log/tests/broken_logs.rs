@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
-use setpoint_log::audit::Severity;
+use setpoint_log::finding::Severity;
 use setpoint_log::read;
 use setpoint_log::read::{ReadError, Reading};
 

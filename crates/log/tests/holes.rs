@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
-use setpoint_log::audit::Severity;
+use setpoint_log::finding::Severity;
 use setpoint_log::read::{ReadError, Reading};
 use setpoint_log::{Log, read};
 
@@ -235,7 +235,7 @@ fn two_meanings_of_one_column_are_refused() {
     assert!(read_rows(&rows, &["data.signals.output=\"heat\""]).is_ok());
 }
 
-fn finding(reading: &Reading, kind: &str) -> Option<setpoint_log::audit::Finding> {
+fn finding(reading: &Reading, kind: &str) -> Option<setpoint_log::finding::Finding> {
     reading.audit.findings.iter().find(|finding| finding.kind == kind).cloned()
 }
 

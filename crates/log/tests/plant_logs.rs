@@ -2,7 +2,7 @@
 
 use setpoint_decision::Project;
 use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
-use setpoint_log::audit::{Finding, Severity};
+use setpoint_log::finding::{Finding, Severity};
 use setpoint_log::read;
 use setpoint_log::read::{ReadError, Reading};
 

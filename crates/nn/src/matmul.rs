@@ -64,11 +64,53 @@ impl<T> Sums<'_, T> {
     pub const PLAIN: Self = Self { start: &[], finish: Finish::Plain };
 }
 
+/// How a product reads B. The result is the same to the bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// As it lies.
+    Plain,
+    /// A panel at a time, copied into one block before all rows use it.
+    Packed,
+}
+
 /// `C[m, n] = finish(start + A[m, k] · B[k, n])`, B and C stored row by row.
 ///
 /// # Panics
 /// If a slice is too short for its matrix.
 pub fn matmul<T: Real>(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: View<'_, T>,
+    b: &[T],
+    sums: Sums<'_, T>,
+    c: &mut [T],
+) {
+    product(None, m, n, k, a, b, sums, c);
+}
+
+/// [`matmul`] on a path of one's choice, to measure it.
+///
+/// # Panics
+/// If a slice is too short for its matrix.
+#[expect(clippy::too_many_arguments, reason = "matmul's, and the path")]
+pub fn matmul_on<T: Real>(
+    path: Path,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: View<'_, T>,
+    b: &[T],
+    sums: Sums<'_, T>,
+    c: &mut [T],
+) {
+    product(Some(path), m, n, k, a, b, sums, c);
+}
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "those of matmul_on")]
+fn product<T: Real>(
+    path: Option<Path>,
     m: usize,
     n: usize,
     k: usize,
@@ -101,18 +143,20 @@ pub fn matmul<T: Real>(
         }
         match level() {
             // SAFETY: `level` has found every feature that the function is compiled for.
-            Level::Avx512 => return unsafe { avx512(Problem { m, n, k, a, b, sums }, c) },
+            Level::Avx512 => return unsafe { avx512(Problem { path, m, n, k, a, b, sums }, c) },
             // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(Problem { m, n, k, a, b, sums }, c) },
+            Level::Avx2 => return unsafe { avx2(Problem { path, m, n, k, a, b, sums }, c) },
             Level::Baseline => {}
         }
     }
-    Problem { m, n, k, a, b, sums }.run::<T::Narrow>(c);
+    Problem { path, m, n, k, a, b, sums }.run::<T::Narrow>(c);
 }
 
 /// One product; the bounds are checked before it is made.
 #[derive(Clone, Copy)]
 struct Problem<'a, T> {
+    /// `None`: the faster one at this level and size.
+    path: Option<Path>,
     m: usize,
     n: usize,
     k: usize,
@@ -153,19 +197,19 @@ impl<T: Real> Problem<'_, T> {
     /// Tiles are as many rows and vectors as the level's registers hold: 32 with AVX-512, 16 elsewhere.
     #[inline(always)]
     fn run<V: Vector<T>>(&self, c: &mut [T]) {
-        // The farther apart B's rows lie, the fewer places of the first-level cache a panel's lines compete for.
-        let packs = |n, k| self.n >= n && self.k >= k && self.m >= 16;
-        if V::LANES >= 16 {
-            if packs(96, 64) {
-                self.packed::<V, 4, 6, { 2 * PACKED }>(c);
-            } else {
-                self.plain::<V, 4, 6, 2, 8, 1, 8>(c);
-            }
-        } else if packs(48, 32) {
-            self.packed::<V, 2, 6, PACKED>(c);
-        } else {
-            self.plain::<V, 2, 6, 2, 6, 1, 8>(c);
+        match (self.path.unwrap_or_else(|| self.faster(V::LANES)), V::LANES >= 16) {
+            (Path::Packed, true) => self.packed::<V, 4, 6, { 2 * PACKED }>(c),
+            (Path::Packed, false) => self.packed::<V, 2, 6, PACKED>(c),
+            (Path::Plain, true) => self.plain::<V, 4, 6, 2, 8, 1, 8>(c),
+            (Path::Plain, false) => self.plain::<V, 2, 6, 2, 6, 1, 8>(c),
         }
+    }
+
+    /// The faster path. The farther apart B's rows lie, the fewer places of the first-level cache a panel's lines compete for.
+    #[inline(always)]
+    fn faster(&self, lanes: usize) -> Path {
+        let (n, k) = if lanes >= 16 { (96, 64) } else { (48, 32) };
+        if self.n >= n && self.k >= k && self.m >= 16 { Path::Packed } else { Path::Plain }
     }
 
     /// Panels of three widths from left to right, read from B as it lies.
@@ -310,6 +354,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn paths_agree_to_the_bit() {
+        let cast = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<f32>>();
+        for (m, n, k) in [(1, 1, 1), (16, 96, 64), (19, 131, 77), (33, 259, 600), (64, 48, 257)] {
+            let (a, b, start) = (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)), cast(pseudo(n, 0.3)));
+            let product = |path| {
+                let (mut c, sums) = (vec![f32::NAN; m * n], Sums { start: &start, finish: Finish::Relu });
+                matmul_on(path, m, n, k, View::rows(&a, k), &b, sums, &mut c);
+                c
+            };
+            assert_eq!(product(Path::Plain), product(Path::Packed), "{m} × {n} × {k}");
+        }
+    }
+
     /// The bits of a row do not depend on the other rows.
     #[test]
     fn a_row_is_the_same_alone_and_in_any_batch() {
@@ -376,7 +434,7 @@ mod tests {
         let (a, b) = (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)));
         let (mut best, mut plain) = (vec![0.0; m * n], vec![0.0; m * n]);
         matmul(m, n, k, View::rows(&a, k), &b, Sums::PLAIN, &mut best);
-        let problem = Problem { m, n, k, a: View::rows(&a, k), b: &b, sums: Sums::PLAIN };
+        let problem = Problem { path: None, m, n, k, a: View::rows(&a, k), b: &b, sums: Sums::PLAIN };
         problem.run::<<f32 as Real>::Narrow>(&mut plain);
         for (best, plain) in best.iter().zip(&plain) {
             assert!((best - plain).abs() < 1e-4);

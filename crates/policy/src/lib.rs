@@ -21,3 +21,5 @@ pub mod policy_file;
 pub mod stored_spaces;
 
 pub use policy::Policy;
+/// The machine level at which networks run.
+pub use setpoint_nn::level;

@@ -2,7 +2,7 @@
 
 use setpoint_decision::diagnostic::nearest;
 
-use super::{Finding, Severity};
+use crate::finding::{Finding, Severity};
 
 /// Makes the named findings notes that say so. An entry is `kind` or `kind:column`; an entry without a finding is a
 /// warning of its own.

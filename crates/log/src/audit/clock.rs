@@ -1,6 +1,7 @@
 //! The column of time: order, gaps, zones and the hour of summer time.
 
-use super::{Finding, Severity, Times, shown};
+use super::shown;
+use crate::finding::{Finding, Severity, Times};
 use crate::time::calendar::civil;
 use crate::time::{Form, Moment};
 

@@ -2,7 +2,8 @@
 
 use super::expected::Expected;
 use super::words::Words;
-use super::{Finding, Severity, Times, shown, units};
+use super::{shown, units};
+use crate::finding::{Finding, Severity, Times};
 use crate::table::cell::{Cell, cell};
 use crate::table::marks::Marks;
 

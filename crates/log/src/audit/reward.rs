@@ -5,7 +5,8 @@ use std::ops::Range;
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::Spec;
 
-use super::{Finding, RewardCheck, Severity, Times, shown};
+use super::{RewardCheck, shown};
+use crate::finding::{Finding, Severity, Times};
 use crate::log::{Log, Resolution};
 
 /// The name of the finding.

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use csv::ByteRecord;
 
-use super::{Finding, Severity, Times};
+use crate::finding::{Finding, Severity, Times};
 
 /// Rows by their hash: 64 bits confuse two of 10 million rows once in 400,000 logs.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,8 @@
 //! Two swapped columns, found by their ranges.
 
 use super::column::Column;
-use super::{Finding, Severity, Times, median};
+use super::median;
+use crate::finding::{Finding, Severity, Times};
 
 /// A column is a candidate if more than this share of it lies beyond its range.
 const BEYOND: f64 = 0.05;

@@ -7,7 +7,7 @@ use setpoint_decision::diagnostic::nearest;
 use super::Reader;
 use crate::audit::column::{Column, MISSING_SHARE};
 use crate::audit::swapped::swapped;
-use crate::audit::{Finding, Severity, Times};
+use crate::finding::{Finding, Severity, Times};
 
 impl Reader<'_> {
     /// Findings about whole rows.

@@ -3,7 +3,7 @@
 use csv::ByteRecord;
 
 use crate::audit::words::Words;
-use crate::audit::{Finding, Severity, Times};
+use crate::finding::{Finding, Severity, Times};
 use crate::table::quality::is_good;
 
 /// The columns of quality.

@@ -3,9 +3,9 @@
 use csv::ByteRecord;
 
 use super::Reader;
-use crate::audit::Times;
 use crate::audit::clock::Advance;
 use crate::audit::column::Column;
+use crate::finding::Times;
 use crate::log::LoggedEpisode;
 use crate::table::cell::{Cell, boolean, cell};
 use crate::table::marks::Marks;

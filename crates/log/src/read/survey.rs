@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use csv::ByteRecord;
 use setpoint_decision::data::Data;
 
-use crate::audit::{Finding, Severity, Times};
 use crate::error::LogError;
+use crate::finding::{Finding, Severity, Times};
 use crate::table::Table;
 use crate::table::marks::{Decided, Evidence, Marks, Thousands, decide};
 use crate::time::recognise::{Cells, Reason, Recognised};

@@ -109,12 +109,15 @@ impl<T: Real> Problem<'_, T> {
                 std::array::from_fn(|index| a.as_ptr().add((row + index) * row_stride));
             let mut offset = first * column_stride;
             let mut from = b;
+            // The caller's sums lie in memory, where a loop over tiles of one shape reads and writes them; a copy of this
+            // function's own stays in registers.
+            let mut own = *sums;
             let whole = padded || counts[WIDE - 1] == V::LANES;
             if whole {
                 for _ in first..last {
                     let b: [V; WIDE] =
                         std::array::from_fn(|wide| V::load(from.add(wide * V::LANES), V::LANES));
-                    add_products(sums, rows, offset, b);
+                    add_products(&mut own, rows, offset, b);
                     from = from.wrapping_add(stride);
                     offset += column_stride;
                 }
@@ -122,11 +125,12 @@ impl<T: Real> Problem<'_, T> {
                 for _ in first..last {
                     let b: [V; WIDE] =
                         std::array::from_fn(|wide| V::load(from.wrapping_add(wide * V::LANES), counts[wide]));
-                    add_products(sums, rows, offset, b);
+                    add_products(&mut own, rows, offset, b);
                     from = from.wrapping_add(stride);
                     offset += column_stride;
                 }
             }
+            *sums = own;
         }
     }
 

@@ -2,7 +2,7 @@
 //! become serious because it is certain.
 
 use serde::{Deserialize, Serialize};
-use setpoint_log::audit::Severity;
+use setpoint_log::finding::Severity;
 
 use super::Validation;
 use setpoint_statistics::{Interval, number};
@@ -89,7 +89,7 @@ pub fn add(validation: &mut Validation, reason: Reason) {
 fn about_the_log(validation: &Validation) -> Vec<Reason> {
     let rows = validation.audit.rows as f64;
     let errors = validation.audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let reason = |finding: &setpoint_log::audit::Finding| Reason {
+    let reason = |finding: &setpoint_log::finding::Finding| Reason {
         verdict: if finding.count as f64 > FAULTY_SHARE * rows {
             Verdict::Inconsistent
         } else {
