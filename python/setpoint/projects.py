@@ -19,7 +19,7 @@ from setpoint.models import Policy
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % bootstrap interval."""
+    """A figure with its 95 % interval: a score interval for a share of episodes, otherwise a bootstrap."""
 
     mean: float
     low: float

@@ -29,7 +29,7 @@ fn main() {
             Environments::new(&problem.decision.project, &problem.decision.factory, 4, 0, "benchmark")
                 .expect("a ready project");
         let mut learner = Ppo::new(options, problem.spec(), false, 0, threads);
-        learner.begin(&environments);
+        learner.begin(&environments, false);
         learner.collect(&mut environments, horizon).expect("a ready project");
         learner.value(horizon).expect("nothing stops it");
         let seconds = median_seconds(31, || {

@@ -15,6 +15,42 @@ use crate::screen::{self, duration};
 /// Time between two lines without a terminal.
 pub const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// Several trainings side by side as one progress. A training that continues, or that has ended in an earlier sitting, begins with
+/// the steps that it had: they count, but not for the rate.
+pub struct Together {
+    /// Steps of each training.
+    steps: Vec<u64>,
+    /// Steps of each training before this sitting; `None` before its first news.
+    before: Vec<Option<u64>>,
+    total_steps: u64,
+}
+
+impl Together {
+    /// Of so many trainings, with the steps of all.
+    pub fn new(trainings: usize, total_steps: u64) -> Self {
+        Self { steps: vec![0; trainings], before: vec![None; trainings], total_steps }
+    }
+
+    /// The progress of all, after news of one; the other figures are those of that one.
+    pub fn progress(&mut self, index: usize, progress: Progress) -> Progress {
+        self.steps[index] = progress.steps;
+        self.before[index].get_or_insert(progress.steps_before);
+        Progress {
+            steps: self.steps.iter().sum(),
+            total_steps: self.total_steps,
+            steps_before: self.before.iter().flatten().sum(),
+            ..progress
+        }
+    }
+
+    /// A training has ended and counts as so many steps.
+    pub fn finished(&mut self, index: usize, steps: u64) {
+        self.steps[index] = steps;
+        // Without news it took no step in this sitting.
+        self.before[index].get_or_insert(steps);
+    }
+}
+
 /// One training's progress on standard error.
 pub struct ProgressDisplay {
     dashboard: Option<Dashboard>,
@@ -47,9 +83,13 @@ impl ProgressDisplay {
     }
 
     pub fn update(&mut self, progress: &Progress) {
-        let rate = self.rate(progress);
-        let left = progress.total_steps.saturating_sub(progress.steps) as f64 / rate.max(1e-9);
-        let left = if progress.steps < progress.total_steps { duration(left) } else { String::new() };
+        let to_take = progress.total_steps.saturating_sub(progress.steps) as f64;
+        let left = match (to_take > 0.0, self.rate(progress)) {
+            (false, _) => String::new(),
+            // A training that continues has taken no step yet.
+            (true, 0.0) => "–".to_owned(),
+            (true, rate) => duration(to_take / rate.max(1e-9)),
+        };
         self.update_with(progress, &left);
     }
 
@@ -112,5 +152,43 @@ impl ProgressDisplay {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(steps: u64, steps_before: u64) -> Progress {
+        Progress {
+            steps,
+            total_steps: 1_000,
+            updates: 0,
+            episodes: 0,
+            moving_return: Some(1.5),
+            best_return: None,
+            steps_before,
+            level: None,
+            evaluation: None,
+        }
+    }
+
+    /// Four trainings of 1,000 steps after a resume: one had 600 steps, one had ended, two begin.
+    #[test]
+    fn several_trainings_begin_with_the_steps_that_they_had() {
+        let mut all = Together::new(4, 4_000);
+        let figures = |progress: &Progress| (progress.steps, progress.steps_before, progress.total_steps);
+        assert_eq!(figures(&all.progress(0, news(600, 600))), (600, 600, 4_000));
+        all.finished(1, 1_000);
+        assert_eq!(figures(&all.progress(2, news(100, 0))), (1_700, 1_600, 4_000));
+        let found = all.progress(0, news(900, 600));
+        assert_eq!((figures(&found), found.moving_return), ((2_000, 1_600, 4_000), Some(1.5)));
+        // The end of one that took steps in this sitting does not change where it began.
+        all.finished(0, 1_000);
+        assert_eq!(figures(&all.progress(2, news(200, 0))), (2_200, 1_600, 4_000));
+        // Sums of all never run backwards, and never below the beginning.
+        let mut shown = ProgressDisplay::new(4_000, "four");
+        assert_eq!(shown.rate(&news(600, 600)), 0.0);
+        shown.update(&news(600, 600));
     }
 }

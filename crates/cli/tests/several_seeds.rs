@@ -71,6 +71,46 @@ fn commands_take_the_median_seed_or_the_one_that_is_asked_for() {
     assert!(page.contains(&format!("seed {middle} (the median)")), "the page names the seed it shows");
 }
 
+/// The gate of several seeds is that of the median seed: its exit status, its words and its JSON.
+#[test]
+fn a_run_over_several_seeds_ends_as_the_gate_of_its_median_seed() {
+    let root = tempfile::tempdir().unwrap();
+    let project = root.path().join("cart");
+    fs::create_dir(&project).unwrap();
+    let file = fs::read_to_string(projects().join("cart-pole/setpoint.toml")).unwrap();
+    fs::write(project.join("setpoint.toml"), file).unwrap();
+    let run = |lift: Option<f64>| {
+        let mut command = vec!["run", "cart", "--seeds", "3", "--steps", "1024", "--plain", "--json"];
+        let lift = lift.map(|lift| format!("evaluate.required_lift={lift:?}"));
+        let settings = ["episodes=20", "baselines=[\"random\"]", "allow_more_failures=true"];
+        let settings = settings.map(|setting| format!("evaluate.{setting}"));
+        command.extend(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
+        command.extend(lift.iter().flat_map(|lift| ["--set", lift.as_str()]));
+        let output = setpoint_in(root.path(), &command);
+        (output.status.code(), json(&output), stderr(&output))
+    };
+    let (status, found, said) = run(None);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(found["gate"].is_null() && !said.contains("the gate;"), "no requirement, no gate: {said}");
+    let middle = median(&root.path().join(found["run"].as_str().unwrap()));
+    assert_eq!(found["median_seed"], middle);
+    // The proven lift of each seed: the lower end of its interval.
+    let proven = |seed: u64| {
+        let of = &found["seeds"]["runs"][seed as usize]["evaluation"]["comparisons"];
+        let against = of.as_array().unwrap().iter().find(|of| of["baseline"] == "random").unwrap();
+        against["headline"]["difference"]["interval"]["low"].as_f64().unwrap()
+    };
+    for (lift, passes) in [(proven(middle), true), (proven(middle) + 1e-6, false)] {
+        let passed = (0..3).filter(|seed| proven(*seed) >= lift).count();
+        let (status, found, said) = run(Some(lift));
+        assert_eq!(status, Some(i32::from(!passes)), "{said}");
+        assert_eq!((&found["gate"]["passed"], &found["median_seed"]), (&passes.into(), &middle.into()));
+        let verdict = if passes { "passes" } else { "fails" };
+        let words = format!("the median seed ({middle}) {verdict} the gate; {passed} of 3 seeds pass");
+        assert!(said.contains(&words), "{said}");
+    }
+}
+
 #[test]
 fn without_evidence_over_all_seeds_none_is_the_median() {
     let root = tempfile::tempdir().unwrap();

@@ -55,7 +55,7 @@ pub enum MoreFailures {
 pub enum Keep {
     /// That of the last update.
     Last,
-    /// The best by the evaluations during the training.
+    /// The best by the figure of the headline in the evaluations during the training.
     Best,
 }
 
@@ -248,7 +248,13 @@ pub(crate) fn read(
             Range::between(1.0, 1e15),
             "environment steps between evaluations during the training",
         )?,
-        keep: section.one_of("keep", KEEPS, "the policy that the training keeps")?.unwrap_or(Keep::Last),
+        keep: section
+            .one_of(
+                "keep",
+                KEEPS,
+                "the policy that the training keeps: the last, or the best by the headline's figure",
+            )?
+            .unwrap_or(Keep::Last),
         baselines,
     };
     if evaluate.keep == Keep::Best && evaluate.every_steps.is_none() {

@@ -66,8 +66,13 @@ impl Verdict {
 
     /// The exit status of the command.
     pub fn status(&self) -> Status {
-        if self.gate.as_ref().is_none_or(|gate| gate.passed) { Status::Done } else { Status::GateFailed }
+        status_of(self.gate.as_ref())
     }
+}
+
+/// The exit status of a command that judges a gate.
+pub fn status_of(gate: Option<&Gate>) -> Status {
+    if gate.is_none_or(|gate| gate.passed) { Status::Done } else { Status::GateFailed }
 }
 
 /// Prints the tables of an evaluation, then its headline and its gate.
@@ -79,7 +84,7 @@ pub fn show(evaluation: &Evaluation, decision: &Decision, output: &Output) -> Ve
 fn show_tables(evaluation: &Evaluation, decision: &Decision, output: &Output) {
     let columns = Columns { subjects: gate::subjects(evaluation, decision) };
     output.line(format!(
-        "{} episodes × {} seed(s), the same for all; 95 % bootstrap intervals",
+        "{} episodes × {} seed(s), the same for all; 95 % intervals: score intervals for shares of episodes, otherwise bootstraps",
         evaluation.episodes_per_seed,
         evaluation.seeds.len()
     ));
@@ -124,7 +129,10 @@ impl<'e> Columns<'e> {
             self.row("reward per step", |s| mean(&s.reward_per_step)),
             self.row(SPREAD, |s| spread(&s.reward_per_step)),
             self.row("steps per episode", |s| number(s.episode_steps.mean)),
-            self.row("terminated (% of episodes)", |s| number(s.terminated_percent)),
+            self.row("terminated (% of episodes)", |s| {
+                let Estimate { mean, interval } = s.terminated();
+                with_interval(mean, interval)
+            }),
         ];
         for index in gate::signals(evaluation, decision) {
             let signal = &evaluation.policy.signals[index];

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
+use setpoint_decision::evaluate::Headline;
 use setpoint_decision::spec::Aggregate;
 use setpoint_policy::Policy;
 
@@ -11,6 +12,8 @@ use crate::decision::Decision;
 use crate::error::PlayError;
 use crate::evidence_file::Hashes;
 use setpoint_files::run_folder::RunFolder;
+use setpoint_statistics::shares::share;
+use setpoint_statistics::versus::Estimate;
 use setpoint_statistics::{Interval, Summary};
 
 mod comparison;
@@ -72,6 +75,16 @@ pub struct Subject {
     pub reward_per_step_by_seed: Vec<f64>,
 }
 
+impl Subject {
+    /// The episodes that terminated, in percent, with Wilson's interval of a share.
+    pub fn terminated(&self) -> Estimate {
+        let episodes = self.episode_return.n;
+        let count = (0.01 * self.terminated_percent * episodes as f64).round();
+        let Estimate { interval, .. } = share(count as u64, episodes).scaled(100.0);
+        Estimate { mean: self.terminated_percent, interval }
+    }
+}
+
 /// A signal over all steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SignalSummary {
@@ -84,7 +97,7 @@ pub struct SignalSummary {
     /// Mean over steps (for shares, in percent of steps; for totals, over episodes).
     #[serde(deserialize_with = "setpoint_statistics::stored::figures")]
     pub mean: f64,
-    /// 95 % interval; whole episodes are resampled.
+    /// 95 % interval: whole episodes are resampled, or, of a total that is 0 or 1 in every episode, Wilson's interval of a share.
     pub interval: Interval,
 }
 
@@ -205,18 +218,33 @@ pub fn evaluate_unless_stopped(
 /// Seeds of evaluations during a training begin here: a project file can state no such seed.
 const TRAINING_SEEDS: u64 = 1 << 60;
 
-/// Returns of the policy in an evaluation during its training: the project's number of episodes, the same ones each time. No
-/// training and no other evaluation plays these episodes.
-pub fn returns_in_training(
+/// An evaluation during a training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InTraining {
+    /// The return of each episode.
+    pub returns: Vec<f64>,
+    /// The figure of the headline over all episodes, where that is a signal; `None` too if the figure is no finite number.
+    pub headline: Option<f64>,
+}
+
+/// The policy in an evaluation during its training: the project's number of episodes, the same ones each time. No training and no
+/// other evaluation plays these episodes.
+pub fn evaluate_in_training(
     decision: &Decision,
     policy: &Policy,
     stop: Option<&AtomicBool>,
-) -> Result<Vec<f64>, PlayError> {
+) -> Result<InTraining, PlayError> {
     let settings = &decision.project.evaluate;
     let mut episodes = Episodes::new(decision, stop).of_purpose("evaluation during the training");
     let seed = TRAINING_SEEDS + settings.seed;
     episodes.play(decision, (POLICY, policy), settings.episodes as usize, seed)?;
-    Ok(episodes.returns)
+    let headline = match &settings.headline {
+        Headline::Return => None,
+        Headline::Signal { name, .. } => {
+            episodes.signal(decision.spec(), name).filter(|mean| mean.is_finite())
+        }
+    };
+    Ok(InTraining { returns: episodes.returns, headline })
 }
 
 /// Returns of one episode in each of `lanes` environments. After a request to stop it ends within one step of the

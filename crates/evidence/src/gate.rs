@@ -100,7 +100,7 @@ fn unmeasured(reason: &str) -> Finding {
     Finding { name: "lift".to_owned(), passed: false, sentence: format!("not judged: {reason}") }
 }
 
-fn findings(found: &Comparison, decision: &Decision) -> Vec<Finding> {
+pub(crate) fn findings(found: &Comparison, decision: &Decision) -> Vec<Finding> {
     let headline = &decision.project.evaluate.headline;
     let Some(compared) = found.headline.as_ref().filter(|compared| is_of(compared, headline)) else {
         let reason = format!(
@@ -242,15 +242,16 @@ fn safety(signal: &SafetySignal, compared: Option<&Compared>, name: &str) -> Fin
 }
 
 /// The stored comparison of a signal of `[safety]`, if it was judged in the direction that the project states.
-pub(crate) fn of_signal<'c>(found: &'c Comparison, signal: &SafetySignal) -> Option<&'c Compared> {
+pub fn of_signal<'c>(found: &'c Comparison, signal: &SafetySignal) -> Option<&'c Compared> {
     found
         .safety
         .iter()
         .find(|compared| compared.name == signal.name && compared.better == Some(signal.better))
 }
 
-/// Whether the whole interval of the deterioration lies above the margin; a signal without figures is violated.
-pub(crate) fn is_violated(signal: &SafetySignal, compared: &Compared) -> bool {
+/// Whether the signal is worse by more than its margin: the whole interval of the deterioration, on the same episodes, lies above
+/// it. A signal without figures is violated. Gate, headline and probes of the reward use this one rule.
+pub fn is_violated(signal: &SafetySignal, compared: &Compared) -> bool {
     compared.improvement().is_none_or(|better| -better.interval.high > signal.margin)
 }
 

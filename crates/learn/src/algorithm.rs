@@ -40,8 +40,9 @@ pub trait Algorithm: Send {
         Err(StateError::new("it cannot begin with a policy"))
     }
 
-    /// Called once before the first update of a new training (not after a resume).
-    fn begin(&mut self, environments: &Environments);
+    /// Called once before the first update of a new training (not after a resume). `adopted`: after [`Algorithm::adopt`], so that the
+    /// statistics of observations are those of the policy.
+    fn begin(&mut self, environments: &Environments, adopted: bool);
 
     /// Called after a resume whose environments could not continue their episodes: all of them have begun new episodes.
     fn begin_new_episodes(&mut self, environments: &Environments) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::episodes::{EpisodeStatistics, StoredEpisodes};
 use crate::error::TrainError;
-use crate::selection::SelectionState;
+use crate::selection::{SelectionState, SignalFigures};
 use setpoint_files::append::Extent;
 use setpoint_files::identity::Identity;
 use setpoint_files::run::Marker;
@@ -18,6 +18,8 @@ const FORMAT: u32 = 3;
 /// Number of the layout with evaluations during the training. A training without them writes the other one, which older versions
 /// read.
 const FORMAT_WITH_EVALUATIONS: u32 = 4;
+/// Number of the layout with evaluations during the training of which a signal chooses the best.
+const FORMAT_WITH_SIGNAL: u32 = 5;
 /// Number of the oldest layout.
 const OLDEST_FORMAT: u32 = 2;
 /// Every checkpoint begins with this, the number of its layout, and an end of line.
@@ -76,6 +78,9 @@ struct Stored {
 
 /// The payload of format 4: that of format 3, then the evaluations.
 type Stored4 = (Stored, SelectionState);
+
+/// The payload of format 5: that of format 4, then the figures of the signal.
+type Stored5 = (Stored, SelectionState, SignalFigures);
 
 /// The payload of format 2.
 #[derive(Deserialize)]
@@ -166,7 +171,10 @@ impl Checkpoint {
         let stored = Stored::from(self);
         let (format, payload) = match &self.selection {
             None => (FORMAT, postcard::to_stdvec(&stored)),
-            Some(selection) => (FORMAT_WITH_EVALUATIONS, postcard::to_stdvec(&(stored, selection))),
+            Some(selection) => match selection.signal() {
+                None => (FORMAT_WITH_EVALUATIONS, postcard::to_stdvec(&(stored, selection))),
+                Some(signal) => (FORMAT_WITH_SIGNAL, postcard::to_stdvec(&(stored, selection, signal))),
+            },
         };
         let payload = payload.expect("plain data of known length serialises");
         let first_line = [MAGIC, format.to_string().as_bytes(), b"\n"].concat();
@@ -179,11 +187,11 @@ impl Checkpoint {
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let (format, rest) = first_line(bytes).ok_or("it does not begin like a checkpoint")?;
-        if !(OLDEST_FORMAT..=FORMAT_WITH_EVALUATIONS).contains(&format) {
-            let age = if format > FORMAT_WITH_EVALUATIONS { "newer" } else { "older" };
+        if !(OLDEST_FORMAT..=FORMAT_WITH_SIGNAL).contains(&format) {
+            let age = if format > FORMAT_WITH_SIGNAL { "newer" } else { "older" };
             return Err(format!(
-                "it has format {format}; this Setpoint ({}) reads formats {OLDEST_FORMAT} to {FORMAT_WITH_EVALUATIONS}. Resume it \
-                 with the {age} Setpoint that wrote it",
+                "it has format {format}; this Setpoint ({}) reads formats {OLDEST_FORMAT} to {FORMAT_WITH_SIGNAL}. Resume it with the \
+                 {age} Setpoint that wrote it",
                 env!("CARGO_PKG_VERSION"),
             ));
         }
@@ -197,6 +205,12 @@ impl Checkpoint {
                 let selection = Some(selection);
                 Self { selection, ..stored.into() }
             }),
+            FORMAT_WITH_SIGNAL => {
+                postcard::from_bytes(payload).map(|(stored, selection, signal): Stored5| {
+                    let selection = Some(selection.with_signal(signal));
+                    Self { selection, ..stored.into() }
+                })
+            }
             _ => postcard::from_bytes(payload).map(|stored: Stored| stored.into()),
         };
         parsed.map_err(|error| format!("it does not parse: {error}"))
@@ -341,7 +355,7 @@ pub(crate) mod tests {
     fn another_format_is_refused_by_its_number() {
         let bytes = checkpoint(1).to_bytes();
         assert!(bytes.starts_with(b"setpoint checkpoint v3\n"));
-        for (format, age) in [("5", "newer"), ("1", "older"), ("4294967295", "newer")] {
+        for (format, age) in [("6", "newer"), ("1", "older"), ("4294967295", "newer")] {
             let mut other = [MAGIC, format.as_bytes()].concat();
             other.extend_from_slice(&bytes[MAGIC.len() + 1..]);
             let reason = Checkpoint::from_bytes(&other).unwrap_err();
@@ -355,6 +369,10 @@ pub(crate) mod tests {
         let with = Checkpoint { selection: Some(SelectionState::default()), ..checkpoint(2) };
         assert!(with.to_bytes().starts_with(b"setpoint checkpoint v4\n"));
         assert_eq!(Checkpoint::from_bytes(&with.to_bytes()).unwrap(), with);
+        let selection = Some(SelectionState::default().with_signal(SignalFigures::default()));
+        let by_signal = Checkpoint { selection, ..checkpoint(2) };
+        assert!(by_signal.to_bytes().starts_with(b"setpoint checkpoint v5\n"));
+        assert_eq!(Checkpoint::from_bytes(&by_signal.to_bytes()).unwrap(), by_signal);
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct TrainingEvaluation {
     pub return_mean: f64,
     /// 95 % interval of the mean.
     pub interval: Interval,
+    /// The figure of the headline, where that is a signal; `None` too if the figure is no finite number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<f64>,
 }
 
 /// One line of `metrics.jsonl`: a training after one update (or several, see `train.log_every_updates`).

@@ -228,8 +228,6 @@ pub struct OffPolicy<L> {
     /// The content of the buffer according to a checkpoint, until the buffer is read.
     promised: Option<ReplayState>,
     state: State,
-    /// Whether the statistics are those of a policy, until the training begins.
-    adopted: bool,
     observations: Vec<f32>,
     choices: Vec<u32>,
     controls: Vec<f32>,
@@ -270,7 +268,6 @@ impl<L: Learner> OffPolicy<L> {
             pool: if cores == Cores::Two { pool() } else { None },
             replay,
             promised: None,
-            adopted: false,
             observations: vec![0.0; lanes * features],
             choices: vec![0; if axes.is_empty() { lanes } else { 0 }],
             controls: vec![0.0; lanes * axes.len()],
@@ -402,13 +399,11 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         let critics = self.learner.adopt(policy.parameters.clone(), learner)?;
         let seen = saved.as_ref().and_then(|(_, _, state)| state.normalizer.as_ref());
         self.state.normalizer = ObservationNormalizer::of_policy(policy, seen);
-        self.adopted = true;
         Ok(critics)
     }
 
-    fn begin(&mut self, environments: &Environments) {
+    fn begin(&mut self, environments: &Environments, adopted: bool) {
         let observations = &environments.transition().observations;
-        let adopted = std::mem::take(&mut self.adopted);
         if let Some(normalizer) = self.state.normalizer.as_mut().filter(|_| !adopted) {
             normalizer.update(observations);
         }

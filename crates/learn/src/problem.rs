@@ -161,7 +161,7 @@ impl Problem {
         if let Some(first) = &self.first_policy {
             first.hand_to(learner, self.options.name())?;
         }
-        learner.begin(environments);
+        learner.begin(environments, self.first_policy.is_some());
         Ok(())
     }
 

@@ -73,13 +73,13 @@ impl RunFiles {
         match &checkpoint {
             None => problem.begin(learner, environments)?,
             Some((path, saved)) => {
-                let refuse = |error: setpoint_process::StateError| TrainError::Checkpoint {
-                    path: path.clone(),
-                    reason: error.to_string(),
-                    last_good: None,
-                };
-                environments.load(&saved.environments).map_err(refuse)?;
-                learner.load(&saved.learner).map_err(refuse)?;
+                let refuse =
+                    |reason: String| TrainError::Checkpoint { path: path.clone(), reason, last_good: None };
+                environments.load(&saved.environments).map_err(|error| refuse(error.to_string()))?;
+                learner.load(&saved.learner).map_err(|error| refuse(error.to_string()))?;
+                if let Some(Err(refusal)) = saved.selection.as_ref().map(SelectionState::check) {
+                    return Err(refuse(format!("the best policy in it cannot be read: {refusal}")));
+                }
             }
         }
         let checkpoint = checkpoint.map(|(_, checkpoint)| checkpoint);

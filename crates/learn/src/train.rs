@@ -25,7 +25,7 @@ pub struct TrainOptions<'a> {
     /// Set to stop. The training ends within an environment step or a gradient step, with a checkpoint from which a resume
     /// repeats the update that was interrupted.
     pub stop: &'a AtomicBool,
-    /// Called after every update.
+    /// Called after every update, and before the first one if the training continues: with the steps that it had.
     pub progress: &'a mut dyn FnMut(&Progress),
 }
 
@@ -52,6 +52,9 @@ pub fn train_until(problem: &Problem, steps: u64, options: TrainOptions<'_>) -> 
         None => Trainer::without_files(problem, options.threads)?,
     };
     trainer.pause_at(steps);
+    if trainer.steps() > 0 {
+        (options.progress)(&trainer.progress());
+    }
     loop {
         match trainer.round(options.stop)? {
             Round::Updated => (options.progress)(&trainer.progress()),

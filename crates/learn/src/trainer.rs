@@ -170,7 +170,7 @@ impl Trainer {
         if self.beginnings == 1 {
             self.problem.begin(self.learner.as_mut(), &environments)?;
         } else {
-            self.learner.begin(&environments);
+            self.learner.begin(&environments, false);
         }
         self.environments = Some(environments);
         Ok(())
@@ -367,7 +367,7 @@ impl Trainer {
         if self.files.is_none() {
             return Ok(());
         }
-        let policy = *blake3::hash(&self.kept_policy().to_bytes()).as_bytes();
+        let policy = *blake3::hash(&self.kept_file()).as_bytes();
         let selection = self.selection.as_ref().map(|selection| selection.state.clone());
         let (Some(environments), Some(files)) = (&self.environments, &mut self.files) else { return Ok(()) };
         files.checkpoint(
@@ -457,7 +457,7 @@ impl Trainer {
         if self.updates > self.sitting.updates_at_checkpoint || continues {
             self.checkpoint()?;
         }
-        let policy = self.kept_policy();
+        let policy = self.kept_policy()?;
         let summary = Summary {
             ending,
             seed: self.problem.decision.project.train.seed,
@@ -468,13 +468,16 @@ impl Trainer {
             return_best: self.statistics.best,
             wall_seconds: self.sitting.wall_seconds(),
             from: self.beginning(),
-            kept: self.selection.as_ref().and_then(|selection| selection.kept(self.steps())),
+            kept: self
+                .selection
+                .as_ref()
+                .and_then(|selection| selection.kept(policy.manifest.steps, self.problem.spec())),
             setpoint_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let folder = self.files.as_ref().map(|files| files.folder().clone());
         if let Some(files) = &self.files {
             // The policy first: the summary guarantees that all files exist.
-            let (folder, bytes) = (files.folder(), policy.to_bytes());
+            let (folder, bytes) = (files.folder(), self.kept_file());
             atomic::replace(&folder.policy(), &bytes)?;
             if continues {
                 atomic::remove_file(&folder.summary())?;

@@ -90,7 +90,14 @@ fn a_run_of_format_3_continues() {
 fn a_run_of_format_4_keeps_the_policy_that_it_kept() {
     let text = std::fs::read_to_string(golden("q-learning.toml")).unwrap();
     let text = text + "[evaluate]\nepisodes = 5\nevery_steps = 700\nkeep = \"best\"\n";
-    let project = Project::from_text("q-learning", &text, &[]).unwrap();
+    // That version judged by the return, whatever the headline: its trainings go on so.
+    for headline in ["", "headline = \"upright\"\nheadline_better = \"lower\"\n"] {
+        goes_on_by_the_return(&(text.clone() + headline));
+    }
+}
+
+fn goes_on_by_the_return(text: &str) {
+    let project = Project::from_text("q-learning", text, &[]).unwrap();
     let problem = Problem::new(project, &setpoint_processes::registry()).unwrap();
     let root = tempfile::tempdir().unwrap();
     copy(&golden("run-v4-q-learning"), root.path());
@@ -103,7 +110,8 @@ fn a_run_of_format_4_keeps_the_policy_that_it_kept() {
     let trained = train(&problem, options).unwrap();
     let before = Policy::load(&golden("policy-v4-q-learning.safetensors")).unwrap();
     assert_eq!(without_descriptions(trained.policy), without_descriptions(before));
-    assert_eq!(trained.summary.kept.unwrap().evaluations, 4);
+    let kept = trained.summary.kept.unwrap();
+    assert_eq!((kept.evaluations, kept.headline), (4, None));
 }
 
 fn copy(from: &Path, to: &Path) {

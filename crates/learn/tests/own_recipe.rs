@@ -71,7 +71,7 @@ impl Algorithm for BestChoice {
         1
     }
 
-    fn begin(&mut self, _environments: &Environments) {}
+    fn begin(&mut self, _environments: &Environments, _adopted: bool) {}
 
     fn update(
         &mut self,

@@ -50,7 +50,7 @@ fn the_ratio_is_exactly_one_on_the_first_minibatch() {
         let mut environments =
             Environments::new(&problem.decision.project, &problem.decision.factory, 5, 0, "test").unwrap();
         let mut learner = Ppo::new(options, problem.spec(), masked, 3, 1);
-        learner.begin(&environments);
+        learner.begin(&environments, false);
         learner.collect(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
         learner.value(Horizon::without_stop(1.0, 1_000_000)).unwrap();
         assert_eq!(learner.first_ratio_deviation(), 0.0);
@@ -175,7 +175,7 @@ fn continuous_actions_are_learnt() {
     let mut environments =
         Environments::new(&problem.decision.project, &problem.decision.factory, 8, 0, "test").unwrap();
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 2);
-    learner.begin(&environments);
+    learner.begin(&environments, false);
     for _ in 0..30 {
         learner.update(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
     }
@@ -250,7 +250,7 @@ fn a_cut_off_future_is_bootstrapped() {
     let mut environments =
         Environments::new(&problem.decision.project, &problem.decision.factory, 8, 0, "test").unwrap();
     let mut learner = Ppo::new(options, problem.spec(), false, 1, 1);
-    learner.begin(&environments);
+    learner.begin(&environments, false);
     for _ in 0..25 {
         learner.update(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
     }

@@ -170,6 +170,28 @@ fn a_resume_may_change_the_intervals_of_checkpoints_and_nothing_else() {
     assert!(again.policy.to_bytes() == whole.policy.to_bytes());
 }
 
+/// A training that continues reports the steps that it had before its first update; a new one reports its first update first.
+#[test]
+fn a_resumed_training_reports_first_where_it_begins() {
+    let problem = problem("ppo");
+    let folder = tempfile::tempdir().unwrap();
+    let reported = |start: Start, until: u64| {
+        let mut all = Vec::new();
+        let progress = &mut |progress: &Progress| all.push((progress.steps, progress.steps_before));
+        let folder = Some(RunFolder::at(folder.path()));
+        let options = TrainOptions { folder, start, threads: 1, stop: &GO_ON, progress };
+        train_until(&problem, until, options).unwrap();
+        all
+    };
+    let first = reported(Start::New, 1_000);
+    assert_eq!(first, [(256, 0), (512, 0), (768, 0), (1_024, 0)]);
+    let second = reported(Start::Resume, u64::MAX);
+    assert_eq!(second[..2], [(1_024, 1_024), (1_280, 1_024)]);
+    assert_eq!(second.last(), Some(&(4_096, 1_024)));
+    // It has ended: no training, no news.
+    assert_eq!(reported(Start::Resume, u64::MAX), []);
+}
+
 /// A finished training continues with more steps: where no option follows its progress, to the bytes of a longer training.
 #[test]
 fn a_finished_training_goes_on_with_more_steps() {

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Project;
+use setpoint_decision::safety::Better;
 use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
-use setpoint_evidence::evaluate::{evaluate, returns, returns_in_training};
+use setpoint_evidence::evaluate::{evaluate, evaluate_in_training, returns};
 use setpoint_files::run::{Kind, Marker, Run};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_learn::checkpoint;
 use setpoint_learn::first_policy::FirstPolicy;
 use setpoint_learn::metrics::{TrainingEvaluation, read_evaluations};
 use setpoint_learn::problem::Problem;
@@ -83,6 +85,8 @@ fn problem(algorithm: &str, options: &str, evaluate: &str, overrides: &[&str]) -
 const PPO: &str = "n_envs = 2\nn_steps = 100\nbatch_size = 50\nnet_arch = [8]\nlearning_rate = 0.03\nnormalize_observation = true";
 const DQN: &str = "net_arch = [8]\nbatch_size = 8\nlearning_starts = 300\ntarget_update_interval = 100\nlearning_rate = 0.02";
 const BEST: &str = "every_steps = 400\nkeep = \"best\"";
+/// The headline wants the opposite of the reward, so the two never choose the same.
+const FEWEST: &str = "every_steps = 400\nkeep = \"best\"\nheadline = \"right\"\nheadline_better = \"lower\"";
 
 fn run(problem: &Problem, folder: &Path, until: u64, stops_at: u64) -> Trained {
     stop_at(stops_at);
@@ -97,7 +101,7 @@ fn evaluations(folder: &Path) -> Vec<TrainingEvaluation> {
 }
 
 fn mean_in_training(problem: &Problem, policy: &Policy) -> f64 {
-    mean(returns_in_training(&problem.decision, policy, None).unwrap().into_iter())
+    mean(evaluate_in_training(&problem.decision, policy, None).unwrap().returns.into_iter())
 }
 
 #[test]
@@ -145,12 +149,61 @@ fn evaluations_change_no_policy_and_the_best_one_is_kept() {
     }
 }
 
+/// Where the headline is a signal, its figure chooses the policy, in its direction; the summary says so.
+#[test]
+fn the_signal_of_the_headline_chooses_the_best() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let fewest = problem("ppo", PPO, FEWEST, &[]);
+    let trained = run(&fewest, folder.path(), u64::MAX, u64::MAX);
+    let found = evaluations(folder.path());
+    let figures: Vec<f64> = found.iter().map(|found| found.headline.unwrap()).collect();
+    // A step is right or not: the mean of the signal is the return of a step.
+    for (evaluation, figure) in found.iter().zip(&figures) {
+        assert!((evaluation.return_mean - 25.0 * figure).abs() < 1e-9, "{evaluation:?}");
+    }
+    let least = figures.iter().copied().reduce(f64::min).unwrap();
+    let best = &found[figures.iter().position(|figure| *figure == least).unwrap()];
+    let kept = trained.summary.kept.unwrap();
+    let signal = kept.headline.unwrap();
+    assert_eq!((kept.steps, kept.return_mean, signal.figure), (best.steps, best.return_mean, least));
+    assert_eq!((signal.name.as_str(), signal.better), ("right", Better::Lower));
+    assert!(found.iter().any(|other| other.return_mean > best.return_mean), "the return chooses another");
+    let again = evaluate_in_training(&fewest.decision, &trained.policy, None).unwrap();
+    assert_eq!(again.headline, Some(least));
+}
+
+/// A checkpoint whose best policy a newer version wrote is refused by its name, and nothing is changed.
+#[test]
+fn a_checkpoint_with_a_best_policy_of_a_newer_format_is_refused() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let best = problem("ppo", PPO, BEST, &[]);
+    run(&best, folder.path(), 1_300, u64::MAX);
+    let path = checkpoint::list(&RunFolder::at(folder.path()).checkpoints()).unwrap().pop().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let line = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let mut payload = bytes[line + 32..].to_vec();
+    let format = br#"format\":2"#;
+    let place = payload.windows(format.len()).position(|part| part == format).unwrap() + format.len() - 1;
+    payload[place] = b'9';
+    let newer = [&bytes[..line], blake3::hash(&payload).as_bytes(), &payload].concat();
+    std::fs::write(&path, &newer).unwrap();
+    stop_at(u64::MAX);
+    let folder = Some(RunFolder::at(folder.path()));
+    let options =
+        TrainOptions { folder, start: Start::Resume, threads: 1, stop: &STOP, progress: &mut |_| {} };
+    let said = train(&best, options).unwrap_err().to_string();
+    assert!(said.contains(path.to_str().unwrap()) && said.contains("it has format 9"), "{said}");
+    assert_eq!(std::fs::read(&path).unwrap(), newer);
+}
+
 /// Stopped in updates and in evaluations, paused, or killed: the same bytes, and the same evaluations.
 #[test]
 fn a_resumed_training_evaluates_and_keeps_the_same() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    for (algorithm, options) in [("ppo", PPO), ("dqn", DQN)] {
-        let problem = problem(algorithm, options, BEST, &[]);
+    for (algorithm, options, keys) in [("ppo", PPO, BEST), ("dqn", DQN, BEST), ("ppo", PPO, FEWEST)] {
+        let problem = problem(algorithm, options, keys, &[]);
         let whole = tempfile::tempdir().unwrap();
         let expected = run(&problem, whole.path(), u64::MAX, u64::MAX);
         let same = |trained: &Trained, folder: &Path, how: &str| {
@@ -235,7 +288,7 @@ fn evaluations_during_the_training_have_episodes_of_their_own() {
     let policy = trained(&quiet);
     let training = begun(&|| drop(trained(&quiet)));
     let both = begun(&|| drop(trained(&problem("ppo", PPO, BEST, &seeds))));
-    let own = begun(&|| drop(returns_in_training(&quiet.decision, &policy, None).unwrap()));
+    let own = begun(&|| drop(evaluate_in_training(&quiet.decision, &policy, None).unwrap()));
     let last = begun(&|| drop(evaluate(&quiet.decision, &policy, 5).unwrap()));
     let search = begun(&|| drop(returns(&quiet.decision, &policy, 12, 8, None).unwrap()));
     assert!(own.len() >= 8 && last.len() >= 40);

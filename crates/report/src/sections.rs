@@ -91,7 +91,10 @@ pub fn comparison(report: &Report) -> String {
         }));
     }
     rows.push(row("steps per episode", "", &|s| number(s.episode_steps.mean)));
-    rows.push(row("episodes that terminated", "%", &|s| number(s.terminated_percent)));
+    rows.push(row("episodes that terminated", "%", &|s| {
+        let Estimate { mean, interval } = s.terminated();
+        with_interval(mean, interval)
+    }));
     for (index, constraint) in evaluation.policy.constraints.iter().enumerate() {
         rows.push(row(&constraint.constraint, "% of decisions", &|s| {
             number(s.constraints[index].decisions_percent)
@@ -103,7 +106,8 @@ pub fn comparison(report: &Report) -> String {
         }
     }
     let mut body = format!(
-        "<p>{} episodes{}, the same for all; small figures are 95 % bootstrap intervals over whole episodes.</p>\n",
+        "<p>{} episodes{}, the same for all; small figures are 95 % intervals: score intervals for shares of episodes, otherwise \
+         bootstraps over whole episodes.</p>\n",
         evaluation.episodes_per_seed,
         if evaluation.seeds.len() > 1 {
             format!(" × {} seeds", evaluation.seeds.len())
@@ -214,11 +218,11 @@ fn origins(report: &Report) -> String {
     });
     let kept = training.kept.as_ref().map(|kept| {
         format!(
-            "<p>The policy is the best of {} evaluations during the training: that after {} steps, with a mean return of {}. The \
+            "<p>The policy is the best of {} evaluations during the training: that after {} steps, with {}. The \
              best of several numbers flatters; the evaluation in this report plays fresh episodes, which chose nothing.</p>",
             kept.evaluations,
             grouped(kept.steps as f64),
-            number(kept.return_mean)
+            escape(&kept.figures())
         )
     });
     from.into_iter().chain(kept).collect()

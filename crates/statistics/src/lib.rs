@@ -2,7 +2,8 @@
 //!
 //! Intervals are percentile bootstraps (Efron & Tibshirani 1993, chapter 13) of 2,000 resamples; the interquartile mean
 //! and the probability of improvement are those of Agarwal et al. 2021, "Deep RL at the edge of the statistical
-//! precipice" (arXiv 2108.13264). Steps of one episode depend on each other, so whole episodes are resampled.
+//! precipice" (arXiv 2108.13264). Steps of one episode depend on each other, so whole episodes are resampled. Shares of episodes
+//! have the intervals of [`shares`].
 
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
@@ -11,6 +12,7 @@ pub mod figure;
 pub mod moments;
 pub mod paired;
 pub mod sequential;
+pub mod shares;
 pub mod stored;
 pub mod versus;
 

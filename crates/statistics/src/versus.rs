@@ -12,7 +12,8 @@ pub struct Estimate {
     /// The figure over all things.
     #[serde(deserialize_with = "stored::figures")]
     pub mean: f64,
-    /// Its 95 % bootstrap interval; the same things are resampled on both sides.
+    /// Its 95 % interval: a bootstrap that resamples the same things on both sides, or, of shares, that of
+    /// [`shares`](crate::shares).
     pub interval: Interval,
 }
 
@@ -25,6 +26,12 @@ impl Estimate {
     /// The figure with the other sign.
     pub fn negated(self) -> Self {
         Self { mean: -self.mean, interval: Interval { low: -self.interval.high, high: -self.interval.low } }
+    }
+
+    /// The figure times a factor above 0: another unit.
+    pub fn scaled(self, factor: f64) -> Self {
+        let Self { mean, interval: Interval { low, high } } = self;
+        Self { mean: factor * mean, interval: Interval { low: factor * low, high: factor * high } }
     }
 }
 
@@ -40,6 +47,15 @@ pub struct Versus {
     /// The difference in percent of the second's magnitude. `None` where [`has_percent`] refuses, and where more than 2.5 % of
     /// the resamples have no finite lift.
     pub lift: Option<Estimate>,
+}
+
+impl Versus {
+    /// The figures times a factor above 0: another unit. The lift in percent stays.
+    pub fn scaled(self, factor: f64) -> Self {
+        let Self { own, other, difference, lift } = self;
+        let scaled = |estimate: Estimate| estimate.scaled(factor);
+        Self { own: scaled(own), other: scaled(other), difference: scaled(difference), lift }
+    }
 }
 
 /// Whether a difference from this figure can be stated in percent of it: its interval stays away from 0 on one side. A

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::project::{BASELINES, Project, Reward};
-use setpoint_decision::safety::{Better, SafetySignal};
+use setpoint_decision::safety::SafetySignal;
 use setpoint_decision::spec::behind_number;
 use setpoint_random::Stream;
 
 use setpoint_evidence::deciders::UniformRandom;
-use setpoint_evidence::evaluate::{Evaluation, Subject, evaluate};
+use setpoint_evidence::evaluate::{Comparison, Evaluation, Subject, evaluate};
 use setpoint_evidence::evidence_file::{self, Hashes};
+use setpoint_evidence::gate;
 use setpoint_evidence::player::{Player, Step};
 use setpoint_files::FileError;
 use setpoint_files::run::Start;
@@ -190,7 +191,7 @@ fn judge(problem: &Problem, found: &Evaluation, objective: &str, by_the_whole_re
     let comparison = &found.comparisons[index];
     let gets_more = comparison.difference_interval.low > 0.0;
     if gets_more || !by_the_whole_reward {
-        for sentence in worsened(problem, policy, baseline, objective) {
+        for sentence in worsened(problem, comparison, objective) {
             flag(SAFETY, sentence);
         }
     }
@@ -200,24 +201,21 @@ fn judge(problem: &Problem, found: &Evaluation, objective: &str, by_the_whole_re
     flags
 }
 
-/// Declared signals that are clearly worse than the baseline's: between their 95 % intervals lies more than the margin.
-fn worsened(problem: &Problem, policy: &Subject, baseline: &Subject, objective: &str) -> Vec<String> {
-    let look = |SafetySignal { name, better, margin }: &SafetySignal| {
-        let of = |subject: &Subject| subject.signals.iter().find(|signal| signal.name == *name).cloned();
-        let (own, other) = (of(policy)?, of(baseline)?);
-        let is_worse = match better {
-            Better::Lower => own.interval.low > other.interval.high + margin,
-            Better::Higher => own.interval.high < other.interval.low - margin,
-        };
-        is_worse.then(|| {
-            let unit = behind_number(&own.unit);
+/// The signals of `[safety]` that the gate would call worse by more than their margin. A signal without figures is no symptom.
+fn worsened(problem: &Problem, found: &Comparison, objective: &str) -> Vec<String> {
+    let look = |signal: &SafetySignal| {
+        let compared = gate::of_signal(found, signal)?;
+        let (own, other) = (compared.policy?, compared.baseline?);
+        gate::is_violated(signal, compared).then(|| {
+            let unit = behind_number(&compared.unit);
             format!(
-                "trained on {objective}, the policy has {name} at {:.4}{unit}, and {} has {:.4}; {} is better: the reward \
-                 does not punish it enough",
+                "trained on {objective}, the policy has {} at {:.4}{unit}, and {} has {:.4}; {} is better: the reward does not punish \
+                 it enough",
+                signal.name,
                 own.mean,
-                baseline.name,
+                found.baseline,
                 other.mean,
-                better.word()
+                signal.better.word()
             )
         })
     };

@@ -126,13 +126,29 @@ impl Seeds {
                 amount(figure(against, &decision.project.evaluate.headline), unit)
             );
         }
-        text + "." + &self.gates(decision)
+        text + "." + &self.gates_as_text(decision)
+    }
+
+    /// The gate of the [median](Self::median) seed: that of the whole training; `None` without a gate.
+    pub fn gate(&self, decision: &Decision) -> Option<GateOfMedian> {
+        let median = self.median(&decision.project.evaluate.headline);
+        let gates = self.gates(decision);
+        Some(GateOfMedian {
+            seed: median.seed,
+            gate: gate::gate(&median.evaluation, decision)?,
+            passed: gates.iter().filter(|gate| gate.passed).count(),
+            seeds: gates.len(),
+        })
+    }
+
+    /// The gate of each seed; empty if the project has none.
+    fn gates(&self, decision: &Decision) -> Vec<Gate> {
+        self.runs.iter().filter_map(|run| gate::gate(&run.evaluation, decision)).collect()
     }
 
     /// How many seeds pass the gate, and which requirements fail how often; empty without a gate.
-    fn gates(&self, decision: &Decision) -> String {
-        let gates: Vec<Gate> =
-            self.runs.iter().filter_map(|run| gate::gate(&run.evaluation, decision)).collect();
+    fn gates_as_text(&self, decision: &Decision) -> String {
+        let gates = self.gates(decision);
         if gates.is_empty() {
             return String::new();
         }
@@ -149,6 +165,28 @@ impl Seeds {
             text += &format!("{} {name} fails in {count}", if index == 0 { ":" } else { "," });
         }
         text + "."
+    }
+}
+
+/// The gate of the median seed, and how many seeds pass their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateOfMedian {
+    /// The median seed.
+    pub seed: u64,
+    /// Its gate.
+    pub gate: Gate,
+    /// How many seeds pass.
+    pub passed: usize,
+    /// How many seeds there are.
+    pub seeds: usize,
+}
+
+impl GateOfMedian {
+    /// The verdict in a sentence.
+    pub fn sentence(&self) -> String {
+        let Self { seed, gate, passed, seeds } = self;
+        let verdict = if gate.passed { "passes" } else { "fails" };
+        format!("the median seed ({seed}) {verdict} the gate; {passed} of {seeds} seeds pass")
     }
 }
 

@@ -95,6 +95,7 @@ pub const ROWS: &[Row] = &[
     classical("walker2d-ppo", "walker2d", "ppo", 500_000, Target::None, "2288 ± 572 after 1,000,000, CleanRL (v4)"),
     industrial("job-shop-ft06", Figure::Signal("makespan"), Target::Floor(55.0), "55, the proven optimum"),
     industrial("job-shop", Figure::Signal("makespan"), Target::Beats(RULES), "620.2, the optima's mean"),
+    industrial("flexible-job-shop", Figure::Signal("makespan"), Target::Floor(86.0), "–"),
     industrial("warehouse-picking", Figure::Return, Target::Beats(&["nearest-item-first", "s-shape"]), "–"),
     industrial("inventory", Figure::Return, Target::Within("base-stock", 5.0),
                "base-stock is optimal, Clark & Scarf 1960"),

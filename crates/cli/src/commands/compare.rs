@@ -15,7 +15,7 @@ use crate::arguments::Compare;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table, thousands};
 use crate::place::Place;
-use crate::progress::ProgressDisplay;
+use crate::progress::{ProgressDisplay, Together};
 use crate::target::problem_to_compare;
 use setpoint_process::Registry;
 
@@ -57,7 +57,7 @@ fn carry_out(
     ));
     let total = settings.steps * plan.trainings() as u64;
     let mut shown = ProgressDisplay::new(total, &format!("{} trainings", plan.trainings()));
-    let mut steps = vec![0; plan.trainings()];
+    let mut all = Together::new(plan.trainings(), total);
     let seeds = settings.seeds as usize;
     let at_once = cores(arguments.threads);
     let mut pace = Pace::new(&settings.algorithms, seeds, settings.steps, at_once);
@@ -69,7 +69,7 @@ fn carry_out(
         stops_all: |error| !error.is_divergence(),
     };
     let result = plan.carry_out(run, &how, &mut |event| match event {
-        Event::Progress { index, mut progress } => {
+        Event::Progress { index, progress } => {
             // The first news comes after the first update: its time was not measured, so its steps do not count either.
             let (since, from) = *begun[index].get_or_insert_with(|| (Instant::now(), progress.steps));
             let training = Training {
@@ -80,17 +80,14 @@ fn carry_out(
             if let Some(line) = pace.note(index / seeds, index % seeds, training) {
                 shown.note(&line);
             }
-            steps[index] = progress.steps;
-            progress.steps = steps.iter().sum();
-            progress.total_steps = total;
-            progress.steps_before = 0;
+            let mut progress = all.progress(index, progress);
             // The returns of several algorithms in one line would only jump.
             progress.moving_return = None;
             progress.best_return = None;
             shown.update_with(&progress, &pace.left());
         }
         Event::Finished { index, training, episode_return } => {
-            steps[index] = settings.steps;
+            all.finished(index, settings.steps);
             // A training that an earlier sitting ended has no other news.
             let (steps, seconds) = (settings.steps, training.wall_seconds);
             pace.note(index / seeds, index % seeds, Training { steps, steps_now: training.steps, seconds });

@@ -1,9 +1,12 @@
 //! `setpoint run`: check, train, evaluate and report.
 
 use serde_json::json;
-use setpoint_edge::evaluation::show;
+use setpoint_decision::charter::Finding;
+use setpoint_edge::evaluation::{show, status_of};
 use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::evaluate_into;
+use setpoint_files::run::Run;
+use setpoint_learn::problem::Problem;
 use setpoint_learn::train::Ending;
 
 use crate::arguments::Train;
@@ -31,15 +34,7 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     interrupt::listen();
     if arguments.seeds > 1 {
         let run = place.open(&problem, output)?;
-        let folder = &run.folder;
-        let Some(seeds) = train::seeds(&problem, arguments, &run, output)? else {
-            return Ok(interrupt::stopped("run", folder, output));
-        };
-        report::write(&problem, folder, output)?;
-        let body =
-            json!({ "run": folder.path, "findings": findings, "seeds": seeds, "report": folder.report() });
-        output.document("run", Status::Done, body);
-        return Ok(Status::Done);
+        return several(&problem, arguments, &run, &findings, output);
     }
     let folder = place.folder(&problem, output)?;
     let trained = train::one(&problem, arguments, (&folder, place.start()), output)?;
@@ -69,6 +64,41 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
             "headline": verdict.headline,
             "gate": verdict.gate,
             "evaluation": evaluation,
+        }),
+    );
+    Ok(status)
+}
+
+/// Several seeds: the gate is that of the median seed, which `eval`, `recommend` and `report` take.
+fn several(
+    problem: &Problem,
+    arguments: &Train,
+    run: &Run,
+    findings: &[Finding],
+    output: &Output,
+) -> Result<Status, Failure> {
+    let folder = &run.folder;
+    let Some(seeds) = train::seeds(problem, arguments, run, output)? else {
+        return Ok(interrupt::stopped("run", folder, output));
+    };
+    report::write(problem, folder, output)?;
+    let median = seeds.gate(&problem.decision);
+    let gate = median.as_ref().map(|median| &median.gate);
+    let status = status_of(gate);
+    if let Some(median) = &median {
+        let mark = if median.gate.passed { "✓" } else { "✗" };
+        output.line(format!("{mark} {}", median.sentence()));
+    }
+    output.document(
+        "run",
+        status,
+        json!({
+            "run": folder.path,
+            "findings": findings,
+            "median_seed": seeds.median(&problem.decision.project.evaluate.headline).seed,
+            "gate": gate,
+            "seeds": seeds,
+            "report": folder.report(),
         }),
     );
     Ok(status)

@@ -15,7 +15,7 @@ use crate::arguments::Train;
 use crate::interrupt;
 use crate::output::{Failure, Output, Status, number, table, thousands};
 use crate::place::Place;
-use crate::progress::ProgressDisplay;
+use crate::progress::{ProgressDisplay, Together};
 use crate::target::problem_to_train;
 use setpoint_process::Registry;
 
@@ -105,11 +105,11 @@ fn show(trained: &Trained, problem: &Problem, label: &str, output: &Output) {
     }
     if let Some(kept) = &summary.kept {
         output.line(format!(
-            "kept the best of {} evaluations during the training: after {} steps, return {}; `setpoint eval` measures it on fresh \
+            "kept the best of {} evaluations during the training: after {} steps, with {}; `setpoint eval` measures it on fresh \
              episodes",
             kept.evaluations,
             thousands(kept.steps as f64),
-            number(kept.return_mean)
+            kept.figures()
         ));
     }
     // An algorithm that improves on its log does not need to decide like the log.
@@ -168,16 +168,12 @@ pub fn seeds(
     let count = arguments.seeds as usize;
     let total = problem.options.steps_taken(problem.decision.project.train.total_steps) * arguments.seeds;
     let mut shown = ProgressDisplay::new(total, &format!("{} × {count} seeds", problem.options.name()));
-    let mut steps = vec![0; count];
+    let mut all = Together::new(count, total);
+    let at_once = cores(arguments.threads);
     let result =
-        train_seeds(problem, count, cores(arguments.threads), Some(run), &interrupt::STOP, &mut |event| {
-            if let Event::Progress { index, mut progress } = event {
-                steps[index] = progress.steps;
-                progress.steps = steps.iter().sum();
-                progress.total_steps = total;
-                progress.steps_before = 0;
-                shown.update(&progress);
-            }
+        train_seeds(problem, count, at_once, Some(run), &interrupt::STOP, &mut |event| match event {
+            Event::Progress { index, progress } => shown.update(&all.progress(index, progress)),
+            Event::Finished { index, training, .. } => all.finished(index, training.steps),
         });
     shown.finish();
     let Some(seeds) = result? else { return Ok(None) };

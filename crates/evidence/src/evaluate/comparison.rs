@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::evaluate::Headline;
 use setpoint_decision::safety::Better;
 use setpoint_random::Stream;
+use setpoint_statistics::shares::Pairs;
 use setpoint_statistics::versus::{Estimate, Versus, versus};
 use setpoint_statistics::{Interval, bootstrap, probability_of_improvement, ratio};
 
@@ -13,7 +14,8 @@ use crate::decision::Decision;
 /// The name of the return among the figures of a comparison.
 pub(crate) const RETURN: &str = "return";
 
-/// The policy against one baseline. The same seeds are resampled on both sides.
+/// The policy against one baseline on the same seeds. The figures of returns, steps and signals have bootstrap intervals; those of
+/// shares of episodes have the intervals of [`setpoint_statistics::shares`] (files of Setpoint before 2026-11-30: bootstraps too).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The baseline.
@@ -158,24 +160,91 @@ impl Pair<'_> {
         )
     }
 
-    fn terminated(&mut self) -> Compared {
-        let percent = |episodes: &Episodes<'_>| -> Vec<f64> {
-            episodes.terminated.iter().map(|over| if *over { 100.0 } else { 0.0 }).collect()
-        };
-        let ones = vec![1.0; self.own.returns.len()];
-        let found = self.ratios([&percent(self.own), &percent(self.other)], [&ones, &ones]);
-        Compared::of("terminated", "%", None, found)
+    fn terminated(&self) -> Compared {
+        let found = Pairs::count(&self.own.terminated, &self.other.terminated).versus();
+        Compared::of("terminated", "%", None, found.scaled(100.0))
     }
 
     /// `None` if the process has no such signal.
     fn signal(&mut self, name: &str, better: Better) -> Option<Compared> {
         let spec = self.decision.spec();
         let index = spec.signals.iter().position(|signal| signal.name == name)?;
-        let [own, other] = [self.own, self.other].map(|episodes| {
-            let Figure { sums, weights, scale } = episodes.figure(spec, index);
-            (sums.into_iter().map(|sum| scale * sum).collect::<Vec<f64>>(), weights)
-        });
-        let found = self.ratios([&own.0, &other.0], [&own.1, &other.1]);
+        let [own, other] = [self.own, self.other].map(|episodes| episodes.figure(spec, index));
+        let found = match (own.answers(), other.answers()) {
+            (Some(own), Some(other)) => Pairs::count(&own, &other).versus(),
+            _ => {
+                let scaled = |figure: &Figure| -> Vec<f64> {
+                    figure.sums.iter().map(|sum| figure.scale * sum).collect()
+                };
+                self.ratios([&scaled(&own), &scaled(&other)], [&own.weights, &other.weights])
+            }
+        };
         Some(Compared::of(name, spec.signals[index].summary_unit(), Some(better), found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use setpoint_decision::Project;
+    use setpoint_statistics::Interval;
+
+    use super::*;
+
+    /// A decision whose gate looks at failures and at one total.
+    fn decision() -> Decision {
+        let text = "[process]\nkind = \"mountain-car\"\n[reward]\ntime = -1.0\n[safety]\ntime = \"lower\"\n[evaluate]\n\
+                    episodes = 200\nbaselines = [\"random\"]\ntermination = \"failure\"\n";
+        let project = Project::from_text("test", text, &[]).unwrap();
+        Decision::open(project, &setpoint_processes::registry(), &mut |_| {}).unwrap()
+    }
+
+    /// 200 episodes of 10 steps, of which the first ones fail; each failure counts 1 in the total.
+    fn episodes(decision: &Decision, failures: usize) -> Episodes<'static> {
+        let mut episodes = Episodes::new(decision, None);
+        episodes.returns = (0..200).map(|index| -10.0 - f64::from(index % 3)).collect();
+        episodes.steps = vec![10.0; 200];
+        episodes.terminated = (0..200).map(|index| index < failures).collect();
+        episodes.signals = (0..200 * decision.spec().signals.len())
+            .map(|index| f64::from(index / decision.spec().signals.len() < failures))
+            .collect();
+        episodes
+    }
+
+    /// Of 200 episodes, 4 failures against 0 can be chance; 12 against 0 cannot. A total of yes or no is judged like the ends.
+    #[test]
+    fn rare_failures_are_no_certainty() {
+        let decision = decision();
+        let (index, signal) = decision
+            .spec()
+            .signals
+            .iter()
+            .enumerate()
+            .find(|(_, signal)| signal.aggregate == setpoint_decision::spec::Aggregate::Total)
+            .unwrap();
+        assert_eq!(signal.name, "time");
+        for (own, other, more, fewer) in
+            [(4, 0, false, false), (12, 0, true, false), (0, 4, false, false), (0, 12, false, true)]
+        {
+            let (own, other) = (episodes(&decision, own), episodes(&decision, other));
+            let found = compare(&decision, &own, &other, "random");
+            let of = |compared: &Compared| {
+                let Interval { low, high } = compared.difference.unwrap().interval;
+                (low > 0.0, high < 0.0)
+            };
+            let ends = found.terminated.as_ref().unwrap();
+            assert_eq!(of(ends), (more, fewer), "{ends:?}");
+            assert_eq!(of(&found.safety[0]), (more, fewer), "{:?}", found.safety);
+            assert!((ends.policy.unwrap().mean - 100.0 * found.safety[0].policy.unwrap().mean).abs() < 1e-9);
+            let summary = own.summarize(&decision, "policy", "", 1);
+            assert_eq!(summary.terminated().mean, ends.policy.unwrap().mean);
+            assert_eq!(summary.terminated().interval, ends.policy.unwrap().interval);
+            assert_eq!(summary.signals[index].interval, found.safety[0].policy.unwrap().interval);
+            let findings = crate::gate::findings(&found, &decision);
+            for finding in findings.iter().filter(|finding| finding.name != "lift") {
+                assert_eq!(finding.passed, !more, "{finding:?}");
+                assert_eq!(finding.sentence.contains("no clear difference"), !more && !fewer, "{finding:?}");
+            }
+            assert_eq!(findings.iter().filter(|finding| finding.name != "lift").count(), 2);
+        }
     }
 }

@@ -8,7 +8,9 @@ use setpoint_guard::constraints::{ConstraintSet, Standing, Taken};
 use setpoint_policy::Policy;
 use setpoint_process::process::{Action, Outcome};
 use setpoint_random::Stream;
-use setpoint_statistics::{Summary, bootstrap, mean, ratio};
+use setpoint_statistics::shares::share;
+use setpoint_statistics::versus::Estimate;
+use setpoint_statistics::{Summary, bootstrap, ratio};
 
 use super::{ActionShare, ConstraintHits, SignalSummary, Subject, TermSummary};
 use crate::deciders;
@@ -48,6 +50,22 @@ pub(super) struct Figure {
     pub weights: Vec<f64>,
     /// 100 for a share in percent.
     pub scale: f64,
+    /// Whether it is summed over an episode, so that it may be a yes or no for each episode.
+    is_total: bool,
+}
+
+impl Figure {
+    /// Over all episodes.
+    pub fn mean(&self) -> f64 {
+        self.scale * self.sums.iter().sum::<f64>() / self.weights.iter().sum::<f64>()
+    }
+
+    /// The answer of each episode, if the signal's total is 0 or 1 in every episode: then its mean is a share of episodes.
+    pub fn answers(&self) -> Option<Vec<bool>> {
+        let is_answer = |sum: &f64| *sum == 0.0 || *sum == 1.0;
+        let are_answers = self.is_total && self.sums.iter().all(is_answer);
+        are_answers.then(|| self.sums.iter().map(|sum| *sum == 1.0).collect())
+    }
 }
 
 impl<'a> Episodes<'a> {
@@ -106,6 +124,12 @@ impl<'a> Episodes<'a> {
         if self.is_interrupted { Err(PlayError::Interrupted) } else { Ok(true) }
     }
 
+    /// The figure of a signal over all episodes; `None` if the process has no such signal.
+    pub(super) fn signal(&self, spec: &Spec, name: &str) -> Option<f64> {
+        let index = spec.signals.iter().position(|signal| signal.name == name)?;
+        Some(self.figure(spec, index).mean())
+    }
+
     /// A signal of the episodes, by its index.
     pub(super) fn figure(&self, spec: &Spec, index: usize) -> Figure {
         let aggregate = spec.signals[index].aggregate;
@@ -117,6 +141,7 @@ impl<'a> Episodes<'a> {
                 Aggregate::Mean | Aggregate::Share => self.steps.clone(),
             },
             scale: if aggregate == Aggregate::Share { 100.0 } else { 1.0 },
+            is_total: aggregate == Aggregate::Total,
         }
     }
 
@@ -133,13 +158,17 @@ impl<'a> Episodes<'a> {
         let total_steps: f64 = self.steps.iter().sum();
         let per_step = bootstrap(n, &mut random, |indices| ratio(&self.returns, &self.steps, indices));
         let signals = spec.signals.iter().enumerate().map(|(index, signal)| {
-            let Figure { sums, weights, scale } = self.figure(spec, index);
-            let interval = bootstrap(n, &mut random, |indices| scale * ratio(&sums, &weights, indices));
+            let figure = self.figure(spec, index);
+            let Figure { sums, weights, scale, .. } = &figure;
+            let interval = match figure.answers() {
+                Some(answers) => share_of(&answers).interval,
+                None => bootstrap(n, &mut random, |indices| scale * ratio(sums, weights, indices)),
+            };
             SignalSummary {
                 name: signal.name.clone(),
                 unit: signal.summary_unit().to_owned(),
                 aggregate: signal.aggregate,
-                mean: scale * sums.iter().sum::<f64>() / weights.iter().sum::<f64>(),
+                mean: figure.mean(),
                 interval,
             }
         });
@@ -169,7 +198,7 @@ impl<'a> Episodes<'a> {
             reward_per_step: Summary::with_interval(&self.rewards, per_step),
             episode_return: Summary::of(&self.returns, &mut random),
             episode_steps: Summary::of(&self.steps, &mut random),
-            terminated_percent: 100.0 * mean(self.terminated.iter().map(|over| f64::from(u8::from(*over)))),
+            terminated_percent: 100.0 * share_of(&self.terminated).mean,
             signals,
             reward_terms: terms
                 .map(|((name, weight), sum)| TermSummary {
@@ -184,6 +213,11 @@ impl<'a> Episodes<'a> {
             reward_per_step_by_seed: (0..seeds).map(seed_mean).collect(),
         }
     }
+}
+
+/// The share of episodes whose answer is yes, in [0, 1].
+fn share_of(answers: &[bool]) -> Estimate {
+    share(answers.iter().filter(|answer| **answer).count() as u64, answers.len() as u64)
 }
 
 impl Observer for Episodes<'_> {

@@ -384,7 +384,7 @@ impl Algorithm for Bandit {
         1
     }
 
-    fn begin(&mut self, _environments: &Environments) {}
+    fn begin(&mut self, _environments: &Environments, _adopted: bool) {}
 
     fn update(
         &mut self,

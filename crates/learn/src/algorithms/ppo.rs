@@ -89,8 +89,6 @@ pub struct Ppo {
     actor: MinibatchNetwork,
     critic: MinibatchNetwork,
     state: State,
-    /// Whether the statistics are those of a policy, until the training begins.
-    adopted: bool,
     rollout: Rollout,
     controls: Vec<f32>,
     final_observations: Vec<f32>,
@@ -151,7 +149,6 @@ impl Ppo {
                 actions: Stream::new(seed, "ppo actions", 0),
                 shuffles: Stream::new(seed, "ppo minibatches", 0),
             },
-            adopted: false,
             controls: vec![0.0; lanes * axes.len()],
             final_observations: Vec::new(),
             cut_off: Vec::new(),
@@ -390,7 +387,6 @@ impl Algorithm for Ppo {
         let saved: Option<(Trained, Trained, State)> = saved.map(from_bytes).transpose()?;
         let seen = saved.as_ref().and_then(|(_, _, state)| state.observation_normalizer.as_ref());
         self.state.observation_normalizer = ObservationNormalizer::of_policy(policy, seen);
-        self.adopted = true;
         let Some((_, critic, state)) = saved else { return Ok(Critics::Random) };
         // The critic's values are in units of the scale of rewards: without it, or in another one, they would be wrong.
         let scales = (&mut self.state.reward_normalizer, state.reward_normalizer);
@@ -403,9 +399,8 @@ impl Algorithm for Ppo {
         Ok(Critics::Kept)
     }
 
-    fn begin(&mut self, environments: &Environments) {
+    fn begin(&mut self, environments: &Environments, adopted: bool) {
         let observations = &environments.transition().observations;
-        let adopted = std::mem::take(&mut self.adopted);
         let State { observation_normalizer, observations: seen, .. } = &mut self.state;
         match observation_normalizer.as_ref().filter(|_| adopted) {
             Some(normalizer) => normalizer.apply(observations, seen),

@@ -319,7 +319,7 @@ impl Algorithm for QLearning {
         Ok(Critics::Absent)
     }
 
-    fn begin(&mut self, _environments: &Environments) {}
+    fn begin(&mut self, _environments: &Environments, _adopted: bool) {}
 
     fn update(
         &mut self,

@@ -89,8 +89,6 @@ pub struct Reinforce {
     network: Mlp,
     trained: Trained,
     state: State,
-    /// Whether the statistics are those of a policy, until the training begins.
-    adopted: bool,
     baseline: Option<Baseline>,
     workspace: Workspace<f32>,
     probabilities: Vec<f32>,
@@ -160,7 +158,6 @@ impl Reinforce {
                 observation: vec![0.0; features],
                 actions: Stream::new(seed, "reinforce actions", 0),
             },
-            adopted: false,
             baseline,
             masked,
             network,
@@ -337,16 +334,14 @@ impl Algorithm for Reinforce {
         let saved: Option<(Trained, Option<Trained>, State)> = saved.map(from_bytes).transpose()?;
         let seen = saved.as_ref().and_then(|(_, _, state)| state.normalizer.as_ref());
         self.state.normalizer = ObservationNormalizer::of_policy(policy, seen);
-        self.adopted = true;
         let Some(own) = &mut self.baseline else { return Ok(Critics::Absent) };
         let baseline = saved.and_then(|(_, baseline, _)| baseline);
         let kept = baseline.is_some_and(|saved| own.trained.adopt(saved.parameters).is_ok());
         Ok(if kept { Critics::Kept } else { Critics::Random })
     }
 
-    fn begin(&mut self, environments: &Environments) {
+    fn begin(&mut self, environments: &Environments, adopted: bool) {
         let seen = &environments.transition().observations;
-        let adopted = std::mem::take(&mut self.adopted);
         let State { normalizer, observation, .. } = &mut self.state;
         match normalizer.as_ref().filter(|_| adopted) {
             Some(normalizer) => normalizer.apply(seen, observation),

@@ -290,7 +290,7 @@ impl<L: OfflineLearner> Algorithm for Offline<L> {
         1
     }
 
-    fn begin(&mut self, _environments: &Environments) {}
+    fn begin(&mut self, _environments: &Environments, _adopted: bool) {}
 
     fn update(
         &mut self,

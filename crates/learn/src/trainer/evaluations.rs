@@ -3,15 +3,16 @@
 use std::sync::atomic::AtomicBool;
 
 use setpoint_evidence::PlayError;
-use setpoint_evidence::evaluate::returns_in_training;
+use setpoint_evidence::evaluate::{InTraining, evaluate_in_training};
 use setpoint_policy::Policy;
+use setpoint_process::StateError;
 use setpoint_random::Stream;
 use setpoint_statistics::Summary;
 
 use super::Trainer;
 use crate::error::TrainError;
 use crate::metrics::TrainingEvaluation;
-use crate::selection::{Selection, SelectionState};
+use crate::selection::Selection;
 
 impl Trainer {
     /// A first policy is a candidate too.
@@ -21,7 +22,7 @@ impl Trainer {
         }
         let Some(selection) = &mut self.selection else { return Ok(()) };
         // A training that was stopped before its first update looks again.
-        (selection.state, selection.pending) = (SelectionState::default(), Vec::new());
+        selection.begin_again();
         let policy = self.policy();
         let found = self.evaluate(&policy, Some(stop))?;
         if let Some(selection) = &mut self.selection {
@@ -53,17 +54,27 @@ impl Trainer {
 
     fn evaluate(&self, policy: &Policy, stop: Option<&AtomicBool>) -> Result<TrainingEvaluation, TrainError> {
         let decision = &self.problem.decision;
-        let returns = match returns_in_training(decision, policy, stop) {
+        let InTraining { returns, headline } = match evaluate_in_training(decision, policy, stop) {
             Err(PlayError::Interrupted) => return Err(TrainError::Interrupted),
-            returns => returns?,
+            found => found?,
         };
         let mut random = Stream::new(decision.project.evaluate.seed, "bootstrap of a training evaluation", 0);
         let Summary { mean: return_mean, interval, .. } = Summary::of(&returns, &mut random);
-        Ok(TrainingEvaluation { steps: self.steps(), return_mean, interval })
+        Ok(TrainingEvaluation { steps: self.steps(), return_mean, interval, headline })
     }
 
-    /// The policy for the policy file: the present one, or the best so far.
-    pub(super) fn kept_policy(&self) -> Policy {
-        self.selection.as_ref().and_then(Selection::earlier_policy).unwrap_or_else(|| self.policy())
+    /// The bytes of the policy file: of the present policy, or of the best so far.
+    pub(super) fn kept_file(&self) -> Vec<u8> {
+        let earlier = self.selection.as_ref().and_then(Selection::earlier_file);
+        earlier.map_or_else(|| self.policy().to_bytes(), <[u8]>::to_vec)
+    }
+
+    /// The policy of [`Trainer::kept_file`].
+    pub(super) fn kept_policy(&self) -> Result<Policy, TrainError> {
+        let Some(file) = self.selection.as_ref().and_then(Selection::earlier_file) else {
+            return Ok(self.policy());
+        };
+        let unusable = |refusal| StateError::new(format!("the best policy cannot be read: {refusal}"));
+        Ok(Policy::from_bytes(file).map_err(unusable)?)
     }
 }
