@@ -31,7 +31,7 @@ pub struct ActorCritic<C> {
     pub actor: Network,
     /// Q, with their targets.
     pub critics: C,
-    /// One core or two.
+    /// The cores of the present gradient step.
     pub cores: Cores,
 }
 
@@ -46,7 +46,6 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
         (net_arch, activation): (&NetArch, Activation),
         rows: usize,
         (seed, purpose): (u64, &'static str),
-        cores: Cores,
         collect: impl FnOnce(&dyn Fn(usize) -> Critic) -> C,
     ) -> Self {
         let network = |index: usize, input, hidden: &[usize], output| {
@@ -60,7 +59,7 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
         Self {
             actor: network(0, widths.features, &net_arch.pi, widths.actor_outputs),
             critics: collect(&critic),
-            cores,
+            cores: Cores::One,
         }
     }
 

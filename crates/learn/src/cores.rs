@@ -2,20 +2,27 @@
 //!
 //! Where two cores do the work of a training, one core does it with the same result. On a quiet machine two are faster. If other
 //! work needs the second core, its half waits for that core and the first half waits for the second: two are then slower than
-//! one. So both are measured while the work goes on.
+//! one. So both are measured during the work.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use setpoint_nn::network::Cores;
 
 /// Trials of the slower way are at first so many times their length apart. The distance doubles with each trial that is lost.
-const APART_MIN: u64 = 8;
+const APART_MIN: u64 = 16;
 /// Their greatest distance: a trial that takes three times as long costs less than 2 % then.
 const APART_MAX: u64 = 128;
 /// The other way must be faster by this factor, so that equal ways do not alternate.
 const FASTER: f64 = 1.03;
-/// If work takes so many times as long as before, something else needs the cores: the other way is tried at once.
+/// If work takes so many times as long as usual, something else needs the cores: the other way is tried at once.
 const SLOWER: f64 = 1.3;
+/// Lengths of a trial before the first one. The first units find cold caches, and are no measure.
+const WARM_UP: u64 = 4;
+/// Lengths of a trial over which the usual time of a unit is averaged.
+const USUAL: f64 = 16.0;
+
+/// Gradient steps of a trial: so many that their mean is steady where steps of two kinds alternate.
+pub const TRIAL_UNITS: u64 = 8;
 
 /// Chooses the cores for work that consists of units of about the same size.
 #[derive(Clone, Debug)]
@@ -27,6 +34,8 @@ pub struct CoresChoice {
     present: Cores,
     /// Seconds per unit of the present way, of about the last [`Self::trial_units`] units; 0 before the first measurement.
     pace: f64,
+    /// The same, of many more units.
+    usual: f64,
     /// Units until the next trial.
     left: u64,
     /// Units between the last trial and the next.
@@ -49,9 +58,9 @@ impl CoresChoice {
             trial_units: trial_units.max(1),
             present: if threads > 1 { Cores::Two } else { Cores::One },
             pace: 0.0,
-            // The first trial follows the first measurement.
-            left: trial_units.max(1),
-            apart: trial_units.max(1),
+            usual: 0.0,
+            left: WARM_UP * trial_units.max(1),
+            apart: 0,
             trial: None,
         }
     }
@@ -90,15 +99,27 @@ impl CoresChoice {
         }
         let pace = seconds / units as f64;
         let share = (units as f64 / self.trial_units as f64).min(1.0);
-        let slowed = self.pace > 0.0 && pace > SLOWER * self.pace && share >= 0.5;
-        self.pace = if self.pace > 0.0 { self.pace + share * (pace - self.pace) } else { pace };
+        if self.pace > 0.0 {
+            self.pace += share * (pace - self.pace);
+            self.usual += share / USUAL * (self.pace - self.usual);
+        } else {
+            (self.pace, self.usual) = (pace, pace);
+        }
         self.left = self.left.saturating_sub(units);
-        if slowed {
-            (self.left, self.apart) = (0, APART_MIN * self.trial_units);
+        if self.pace > SLOWER * self.usual {
+            (self.left, self.apart) = (0, 0);
         }
         if self.left == 0 {
             self.trial = Some(Trial::default());
         }
+    }
+
+    /// Does one unit of work on the cores of [`Self::next`].
+    pub fn measured<R>(&mut self, work: impl FnOnce(Cores) -> R) -> R {
+        let (cores, started) = (self.next(1).0, Instant::now());
+        let result = work(cores);
+        self.took(1, started.elapsed());
+        result
     }
 
     /// Ends a trial whose units took so many seconds each.
@@ -111,6 +132,7 @@ impl CoresChoice {
             self.apart = (2 * self.apart).clamp(min, max);
         }
         self.left = self.apart;
+        self.usual = self.pace;
     }
 }
 

@@ -18,6 +18,7 @@ use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::bounds;
+use crate::cores::{CoresChoice, TRIAL_UNITS};
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
 use crate::figures::Figures;
@@ -197,8 +198,8 @@ pub trait Learner: Send {
         replay.sample(rows, n_steps, gamma, random, batch);
     }
 
-    /// One gradient step. `Err` names the value that is not finite.
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str>;
+    /// One gradient step; the result does not depend on the cores. `Err` names the value that is not finite.
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, cores: Cores) -> Result<(), &'static str>;
 
     /// Means since the last call.
     fn take_figures(&mut self, progress_remaining: f64) -> Figures;
@@ -224,6 +225,8 @@ pub struct OffPolicy<L> {
     axes: Vec<Axis>,
     choices_count: usize,
     pool: Option<rayon::ThreadPool>,
+    /// The cores of the gradient steps.
+    cores: CoresChoice,
     replay: Replay,
     /// The content of the buffer according to a checkpoint, until the buffer is read.
     promised: Option<ReplayState>,
@@ -246,10 +249,11 @@ struct State {
 
 impl<L: Learner> OffPolicy<L> {
     /// Wraps a learner.
-    pub fn new(learner: L, options: Collection, request: &Request<'_>, cores: Cores) -> Self {
+    pub fn new(learner: L, options: Collection, request: &Request<'_>, threads: usize) -> Self {
         let Request { spec, masked, seed, .. } = *request;
         // Without a second thread (a system may refuse one) everything runs in turn, with the same result.
-        let pool = || rayon::ThreadPoolBuilder::new().num_threads(2).build().ok();
+        let pool =
+            (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(2).build().ok()).flatten();
         let axes = match &spec.action {
             ActionSpace::Discrete { .. } => Vec::new(),
             ActionSpace::Continuous { axes } => axes.clone(),
@@ -265,7 +269,8 @@ impl<L: Learner> OffPolicy<L> {
                 draws: Stream::new(seed, "replay draws", 0),
                 gradient_steps: 0,
             },
-            pool: if cores == Cores::Two { pool() } else { None },
+            cores: CoresChoice::new(if pool.is_some() { 2 } else { 1 }, TRIAL_UNITS),
+            pool,
             replay,
             promised: None,
             observations: vec![0.0; lanes * features],
@@ -340,14 +345,16 @@ impl<L: Learner> OffPolicy<L> {
     }
 
     fn gradient_step(&mut self, progress_remaining: f64, steps: u64) -> Result<(), TrainError> {
-        let Self { learner, state, replay, batch, options, .. } = self;
+        let Self { learner, state, replay, batch, options, cores, .. } = self;
         learner.draw(replay, options.batch_size, options.n_steps, options.gamma, &mut state.draws, batch);
         if let Some(normalizer) = &state.normalizer {
             normalizer.apply_in_place(&mut batch.observations);
             normalizer.apply_in_place(&mut batch.next_observations);
         }
         state.gradient_steps += 1;
-        learner.learn(batch, progress_remaining).map_err(|what| TrainError::Diverged { what, steps })
+        cores
+            .measured(|cores| learner.learn(batch, progress_remaining, cores))
+            .map_err(|what| TrainError::Diverged { what, steps })
     }
 }
 

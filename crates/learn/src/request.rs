@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use setpoint_decision::spec::Spec;
-use setpoint_nn::network::Cores;
 
 use crate::offline::Transitions;
 
@@ -23,11 +22,6 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// One core or two.
-    pub fn cores(&self) -> Cores {
-        if self.threads < 2 { Cores::One } else { Cores::Two }
-    }
-
     /// The log of the learner.
     ///
     /// # Panics

@@ -12,7 +12,7 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp};
-use setpoint_nn::network::{Network, Trained};
+use setpoint_nn::network::{Cores, Network, Trained};
 use setpoint_nn::optimizer::Adam;
 use setpoint_nn::{categorical, gaussian};
 use setpoint_policy::head::Head;
@@ -305,7 +305,7 @@ impl Bc {
             weights: vec![1.0 / rows as f32; rows],
             means: Means::default(),
         };
-        crate::offline::Offline::new(learner, transitions, rows, 0.0, seed)
+        crate::offline::Offline::new(learner, transitions, rows, 0.0, seed, 1)
     }
 }
 
@@ -314,7 +314,7 @@ impl OfflineLearner for Bc {
         false
     }
 
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, _cores: Cores) -> Result<(), &'static str> {
         let learning_rate = self.learning_rate.at(progress_remaining);
         let loss = self.actor.imitate(batch, &self.weights[..batch.rows], learning_rate);
         self.means.add(&[loss]);

@@ -185,7 +185,7 @@ impl Options {
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         let learner = Dqn::new(self.clone(), request.spec, request.seed);
-        Box::new(OffPolicy::new(learner, self.collection.clone(), request, Cores::One))
+        Box::new(OffPolicy::new(learner, self.collection.clone(), request, 1))
     }
 
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
@@ -342,7 +342,7 @@ impl Learner for Dqn {
         replay.gather(n_steps, gamma, batch);
     }
 
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, _cores: Cores) -> Result<(), &'static str> {
         let Self { options, choices, network, target, .. } = self;
         let (rows, choices, dueling) = (batch.rows, *choices, options.dueling);
         let width = network.shape.output;

@@ -105,7 +105,7 @@ impl Options {
 
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
-        Box::new(Iql::on(self, request.spec, request.log(), request.seed, request.cores()))
+        Box::new(Iql::on(self, request.spec, request.log(), request.seed, request.threads))
     }
 
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
@@ -142,7 +142,6 @@ pub fn imitation_weight(advantage: f32, beta: f32, weight_max: f32) -> f32 {
 /// The learner.
 pub struct Iql {
     options: Options,
-    cores: Cores,
     /// 0 for choices.
     axes: usize,
     /// 1 / the standard deviation of the log's rewards.
@@ -165,7 +164,7 @@ impl Iql {
         spec: &Spec,
         transitions: Arc<Transitions>,
         seed: u64,
-        cores: Cores,
+        threads: usize,
     ) -> Offline<Self> {
         let rows = options.batch_size;
         let features = spec.observation.len();
@@ -193,10 +192,9 @@ impl Iql {
             inputs: vec![0.0; rows * (features + axes)],
             reward_scale: (1.0 / transitions.reward_deviation()) as f32,
             options: options.clone(),
-            cores,
             axes,
         };
-        Offline::new(learner, transitions, rows, options.gamma, seed)
+        Offline::new(learner, transitions, rows, options.gamma, seed, threads)
     }
 }
 
@@ -205,8 +203,8 @@ impl OfflineLearner for Iql {
         true
     }
 
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
-        let Self { options, axes, critics, value, cores, .. } = self;
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, cores: Cores) -> Result<(), &'static str> {
+        let Self { options, axes, critics, value, .. } = self;
         let (rows, learning_rate) = (batch.rows, options.learning_rate.at(progress_remaining));
         if *axes > 0 {
             beside(&batch.observations, &batch.controls, *axes, rows, &mut self.inputs);
@@ -215,7 +213,7 @@ impl OfflineLearner for Iql {
         let outputs = critics[0].network.shape.output;
 
         // V moves towards the expectile of the smaller target; its excess over V is the weight of the row in the imitation.
-        each(critics, *cores, |critic| critic.estimate_by_target(inputs, rows));
+        each(critics, cores, |critic| critic.estimate_by_target(inputs, rows));
         let values = value.forward(&batch.observations, rows);
         let (mut value_loss, mut advantage) = (0.0, 0.0);
         for (row, v) in values.iter().enumerate() {
@@ -238,7 +236,7 @@ impl OfflineLearner for Iql {
             *target = batch.rewards[row] * self.reward_scale + batch.discounts[row] * next;
         }
         let (targets, tau) = (&self.targets[..rows], options.tau);
-        each(critics, *cores, |critic| {
+        each(critics, cores, |critic| {
             critic.regress(inputs, &batch.choices, targets, 1.0, learning_rate);
             critic.follow(tau);
         });

@@ -63,14 +63,14 @@ pub const RECIPE: Recipe = Recipe {
 
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
-        let (Request { spec, seed, .. }, cores) = (request, request.cores());
+        let Request { spec, seed, threads, .. } = request;
         let collection = self.collection.clone();
         if spec.action.is_discrete() {
-            let learner = DiscreteSac::new(self.clone(), spec, *seed, cores);
-            Box::new(OffPolicy::new(learner, collection, request, cores))
+            let learner = DiscreteSac::new(self.clone(), spec, *seed);
+            Box::new(OffPolicy::new(learner, collection, request, *threads))
         } else {
-            let learner = Sac::new(self.clone(), spec, *seed, cores);
-            Box::new(OffPolicy::new(learner, collection, request, cores))
+            let learner = Sac::new(self.clone(), spec, *seed);
+            Box::new(OffPolicy::new(learner, collection, request, *threads))
         }
     }
 
@@ -140,15 +140,14 @@ struct State {
 
 impl Sac {
     /// A fresh learner whose weights and draws follow from `seed`.
-    pub fn new(options: Options, spec: &Spec, seed: u64, cores: Cores) -> Self {
+    pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
         let (features, axes) = (spec.observation.len(), spec.action.len());
         let rows = options.collection.batch_size.max(options.collection.n_envs);
         let widths =
             Widths { features, actor_outputs: 2 * axes, critic_inputs: features + axes, critic_outputs: 1 };
         let layers = (&options.net_arch, options.activation_fn);
-        let networks = ActorCritic::new(widths, layers, rows, (seed, "sac weights"), cores, |critic| {
-            [critic(0), critic(1)]
-        });
+        let networks =
+            ActorCritic::new(widths, layers, rows, (seed, "sac weights"), |critic| [critic(0), critic(1)]);
         let lesser =
             || Lesser { rows: Vec::with_capacity(rows), input_gradient: vec![0.0; rows * (features + axes)] };
         let draws = || Draws {
@@ -308,7 +307,8 @@ impl Learner for Sac {
         self.state.noise.reset(lane, self.axes);
     }
 
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, cores: Cores) -> Result<(), &'static str> {
+        self.networks.cores = cores;
         let rows = batch.rows;
         let learning_rate = self.options.learning_rate.at(progress_remaining);
         self.draw(batch);
@@ -368,7 +368,7 @@ mod tests {
         let net_arch = NetArch { pi: vec![8], vf: vec![8] };
         let options = Options { net_arch, activation_fn: Activation::Tanh, ..Options::default() };
         let process = setpoint_processes::open_kind("pendulum", None).unwrap();
-        let mut sac = Sac::new(options, process.spec(), 0, Cores::One);
+        let mut sac = Sac::new(options, process.spec(), 0);
         let batch = Batch::for_tests(7, process.spec());
         let alpha = 0.3;
         let draws = sac.state.learning.clone();

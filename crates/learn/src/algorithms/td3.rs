@@ -162,9 +162,8 @@ impl Options {
 
 impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
-        let cores = request.cores();
-        let learner = Td3::new(self.clone(), request.spec, request.seed, cores);
-        Box::new(OffPolicy::new(learner, self.collection.clone(), request, cores))
+        let learner = Td3::new(self.clone(), request.spec, request.seed);
+        Box::new(OffPolicy::new(learner, self.collection.clone(), request, request.threads))
     }
 
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
@@ -214,13 +213,13 @@ struct State {
 
 impl Td3 {
     /// A fresh learner whose weights and draws follow from `seed`.
-    pub fn new(options: Options, spec: &Spec, seed: u64, cores: Cores) -> Self {
+    pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
         let (features, axes) = (spec.observation.len(), spec.action.len());
         let rows = options.collection.batch_size.max(options.collection.n_envs);
         let widths =
             Widths { features, actor_outputs: axes, critic_inputs: features + axes, critic_outputs: 1 };
         let layers = (&options.net_arch, options.activation_fn);
-        let networks = ActorCritic::new(widths, layers, rows, (seed, "td3 weights"), cores, |critic| {
+        let networks = ActorCritic::new(widths, layers, rows, (seed, "td3 weights"), |critic| {
             (0..options.n_critics).map(critic).collect::<Vec<_>>()
         });
         Self {
@@ -333,7 +332,8 @@ impl Learner for Td3 {
         self.state.noise.reset(lane, self.axes);
     }
 
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, cores: Cores) -> Result<(), &'static str> {
+        self.networks.cores = cores;
         let learning_rate = self.options.learning_rate.at(progress_remaining);
         self.estimate_targets(batch);
         let loss = self.learn_critics(batch, learning_rate);
@@ -393,7 +393,7 @@ mod tests {
         let net_arch = NetArch { pi: vec![8], vf: vec![8] };
         let options = Options { net_arch, activation_fn: Activation::Tanh, ..Options::default() };
         let process = setpoint_processes::open_kind("pendulum", None).unwrap();
-        let mut td3 = Td3::new(options, process.spec(), 0, Cores::One);
+        let mut td3 = Td3::new(options, process.spec(), 0);
         let batch = Batch::for_tests(7, process.spec());
         td3.policy_gradient(&batch);
         let gradient = td3.actor_halves.gradient().to_vec();
@@ -416,7 +416,7 @@ mod tests {
     fn targets_are_the_lesser_critic_s_at_the_smoothed_target_action() {
         let options = Options { target_policy_noise: 0.0, ..Options::default() };
         let process = setpoint_processes::open_kind("pendulum", None).unwrap();
-        let mut td3 = Td3::new(options, process.spec(), 0, Cores::One);
+        let mut td3 = Td3::new(options, process.spec(), 0);
         let mut batch = Batch::for_tests(2, process.spec());
         batch.discounts = vec![0.9, 0.0];
         td3.estimate_targets(&batch);

@@ -16,12 +16,14 @@ use setpoint_evidence::action_distribution::ActionDistribution;
 use setpoint_evidence::environments::Environments;
 use setpoint_evidence::logs::{ended, load, place, record};
 use setpoint_log::log::Log;
+use setpoint_nn::network::Cores;
 use setpoint_policy::normalizer::Normalizer;
 use setpoint_process::StateError;
 use setpoint_process::preparation::OnProgress;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::cores::{CoresChoice, TRIAL_UNITS};
 use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::normalize::ObservationNormalizer;
@@ -252,8 +254,8 @@ impl Transitions {
 pub trait OfflineLearner: Send {
     /// Whether a row needs a known next state.
     fn needs_successors(&self) -> bool;
-    /// One gradient step. `Err` names the value that is not finite.
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str>;
+    /// One gradient step; the result does not depend on the cores. `Err` names the value that is not finite.
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, cores: Cores) -> Result<(), &'static str>;
     /// Means since the last call, and the figures of the held-out rows.
     fn take_figures(&mut self, held_out: &Batch) -> Figures;
     /// The present policy, without the normaliser.
@@ -273,15 +275,25 @@ pub struct Offline<L> {
     draws: Stream,
     batch: Batch,
     held_out: Batch,
+    /// The cores of the gradient steps.
+    cores: CoresChoice,
 }
 
 impl<L: OfflineLearner> Offline<L> {
     /// Wraps a learner; its draws follow from `seed`.
-    pub fn new(learner: L, transitions: Arc<Transitions>, batch_size: usize, gamma: f64, seed: u64) -> Self {
+    pub fn new(
+        learner: L,
+        transitions: Arc<Transitions>,
+        batch_size: usize,
+        gamma: f64,
+        seed: u64,
+        threads: usize,
+    ) -> Self {
         let mut held_out = Batch::default();
         transitions.held_out(&mut held_out);
         let draws = Stream::new(seed, "offline draws", 0);
-        Self { learner, transitions, batch_size, gamma, draws, batch: Batch::default(), held_out }
+        let cores = CoresChoice::new(threads, TRIAL_UNITS);
+        Self { learner, transitions, batch_size, gamma, draws, batch: Batch::default(), held_out, cores }
     }
 }
 
@@ -300,11 +312,11 @@ impl<L: OfflineLearner> Algorithm for Offline<L> {
         let end = environments.steps() + UPDATE_ROWS as u64;
         while environments.steps() < end.min(horizon.total_steps) {
             horizon.check_stop()?;
-            let Self { learner, transitions, draws, batch, .. } = self;
+            let Self { learner, transitions, draws, batch, cores, .. } = self;
             transitions.draw(self.batch_size, self.gamma, learner.needs_successors(), draws, batch);
             let steps = environments.steps();
-            learner
-                .learn(batch, horizon.remaining_at(steps))
+            cores
+                .measured(|cores| learner.learn(batch, horizon.remaining_at(steps), cores))
                 .map_err(|what| TrainError::Diverged { what, steps })?;
             environments.pass(self.batch_size as u64);
         }

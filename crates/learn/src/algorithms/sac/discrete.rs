@@ -42,16 +42,15 @@ struct State {
 
 impl DiscreteSac {
     /// A fresh learner whose weights and draws follow from `seed`.
-    pub fn new(options: Options, spec: &Spec, seed: u64, cores: Cores) -> Self {
+    pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
         let choices = spec.action.len();
         let rows = options.collection.batch_size.max(options.collection.n_envs);
         let features = spec.observation.len();
         let widths =
             Widths { features, actor_outputs: choices, critic_inputs: features, critic_outputs: choices };
         let layers = (&options.net_arch, options.activation_fn);
-        let networks = ActorCritic::new(widths, layers, rows, (seed, "sac weights"), cores, |critic| {
-            [critic(0), critic(1)]
-        });
+        let networks =
+            ActorCritic::new(widths, layers, rows, (seed, "sac weights"), |critic| [critic(0), critic(1)]);
         // 98 % of the greatest entropy of this number of choices (Christodoulou 2019, table 2).
         let target_entropy = options.target_entropy.unwrap_or(0.98 * (choices as f64).ln());
         Self {
@@ -148,7 +147,8 @@ impl Learner for DiscreteSac {
         }
     }
 
-    fn learn(&mut self, batch: &Batch, progress_remaining: f64) -> Result<(), &'static str> {
+    fn learn(&mut self, batch: &Batch, progress_remaining: f64, cores: Cores) -> Result<(), &'static str> {
+        self.networks.cores = cores;
         let (rows, choices) = (batch.rows, self.choices);
         let learning_rate = self.options.learning_rate.at(progress_remaining);
         let alpha = self.state.temperature.alpha() as f32;
