@@ -82,7 +82,10 @@ class Comparison:
     :ivar safety: the signals of ``[safety]``
     :ivar lift_percent: difference of reward per step, in percent of the baseline's; ``None`` if the baseline's interval does
         not stay away from 0
-    :ivar probability_of_improvement: probability that an episode of the policy returns more than one of the baseline
+    :ivar probability_of_improvement: probability that an episode of the policy returns more than one of the baseline, over all
+        pairs of episodes
+    :ivar better_share: share of the episodes that are better, by the figure of the headline, than the same episode with the
+        baseline, in [0, 1]; a tie counts half; ``None`` in evidence of Setpoint before 2026-11-30
     """
 
     baseline: str
@@ -92,6 +95,7 @@ class Comparison:
     difference_per_step: Estimate
     lift_percent: Estimate | None
     probability_of_improvement: Estimate
+    better_share: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ def _comparison(found: dict[str, Any]) -> Comparison:
         difference_per_step=_estimate(found["difference_per_step"], found["difference_interval"]),
         lift_percent=None if lift is None else _estimate(lift, found["lift_interval_percent"]),
         probability_of_improvement=_estimate(found["probability_of_improvement"], found["probability_interval"]),
+        better_share=_maybe(found.get("better_share")),
     )
 
 

@@ -202,11 +202,11 @@ fn comparisons(evaluation: &Evaluation, decision: &Decision) -> String {
                 estimate(headline.and_then(|found| found.difference), ""),
                 estimate(headline.and_then(|found| found.lift_percent), " %"),
                 with_interval(c.difference_per_step, c.difference_interval),
-                with_interval(c.probability_of_improvement, c.probability_interval),
+                estimate(c.better_share.map(|share| share.scaled(100.0)), " %"),
             ]
         })
         .collect();
-    table(&["", &format!("{name}, difference"), "lift", "reward per step", "P(improvement)"], &rows)
+    table(&["", &format!("{name}, difference"), "lift", "reward per step", "better episodes"], &rows)
 }
 
 fn mean(summary: &Summary) -> String {

@@ -137,7 +137,11 @@ fn lifts(compared: &Compared, name: &str, decision: &Decision) -> Vec<Finding> {
         all.push(Finding { name: "lift".to_owned(), passed, sentence });
     };
     if let Some(least) = settings.required_lift_percent {
-        lift(format!("{least}\u{a0}%"), compared.lift_percent, "%", least, no_percent(compared, name));
+        let required = match least < 0.0 {
+            true => format!("−{}\u{a0}%, a loss", -least),
+            false => format!("{least}\u{a0}%"),
+        };
+        lift(required, compared.lift_percent, "%", least, no_percent(compared, name));
     }
     if let Some(least) = &settings.required_lift {
         let unit = compared.unit.as_str();

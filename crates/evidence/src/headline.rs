@@ -2,9 +2,10 @@
 
 use setpoint_decision::evaluate::Headline;
 use setpoint_decision::safety::Better;
-use setpoint_decision::spec::Termination;
+use setpoint_decision::spec::{Aggregate, Termination};
 use setpoint_statistics::versus::Estimate;
 
+use crate::deciders::RANDOM;
 use crate::decision::Decision;
 use crate::evaluate::{Compared, Comparison, Evaluation, RETURN};
 use crate::gate::{against, failure_text, is_violated, of_signal, safety_text};
@@ -24,14 +25,49 @@ pub fn headline(evaluation: &Evaluation, decision: &Decision) -> Option<String> 
     let figures = match &settings.headline {
         Headline::Return => format!("{algorithm} returns {own} an episode, {name} {other}"),
         Headline::Signal { name: signal, .. } => {
-            format!("{signal} is {own} with {algorithm} and {other} with {name}")
+            let base = base(signal, decision);
+            format!("{signal} is {own}{base} with {algorithm} and {other} with {name}")
         }
     };
-    let mut text = format!("{figures}: {}.", difference(compared, found));
-    for sentence in ends_of_episodes(found, decision).into_iter().chain(safety(found, decision)) {
+    let mut text = format!("{figures}: {}.", difference(compared, found, decision));
+    for sentence in worse_than_random(found, evaluation)
+        .into_iter()
+        .chain(ends_of_episodes(found, decision))
+        .chain(safety(found, decision))
+    {
         text += &format!(" {sentence}.");
     }
     Some(text)
+}
+
+/// What a signal's figure is measured over.
+fn base(signal: &str, decision: &Decision) -> &'static str {
+    let found = decision.spec().signals.iter().find(|found| found.name == signal);
+    match found.map(|found| found.aggregate) {
+        Some(Aggregate::Total) => " an episode",
+        Some(Aggregate::Mean) => " a step",
+        Some(Aggregate::Share) => " of the steps",
+        None => "",
+    }
+}
+
+/// A baseline that random actions clearly beat is easy to beat; its lift flatters.
+fn worse_than_random(found: &Comparison, evaluation: &Evaluation) -> Option<String> {
+    let random = evaluation.comparisons.iter().find(|other| other.baseline == RANDOM)?.headline.as_ref()?;
+    let compared = found.headline.as_ref().filter(|compared| compared.name == random.name)?;
+    let (of_random, own) = (random.baseline?, compared.baseline?);
+    let is_better = match compared.better? {
+        Better::Higher => of_random.interval.low > own.interval.high,
+        Better::Lower => of_random.interval.high < own.interval.low,
+    };
+    (found.baseline != RANDOM && is_better).then(|| {
+        format!(
+            "Random actions are better than {}: {} against {}",
+            baseline(&found.baseline),
+            amount(of_random.mean, &compared.unit),
+            amount(own.mean, &compared.unit)
+        )
+    })
 }
 
 /// Evidence from before the headline: both returns, without a verdict.
@@ -48,7 +84,7 @@ fn of_an_older_file(evaluation: &Evaluation, found: &Comparison, algorithm: &str
 }
 
 /// `2.10 more, 12 % (95 % interval …)`, and whether that is better.
-fn difference(compared: &Compared, found: &Comparison) -> String {
+fn difference(compared: &Compared, found: &Comparison, decision: &Decision) -> String {
     let unit = compared.unit.as_str();
     let Some(difference) = compared.difference else {
         return "a figure of the difference is no finite number, so they cannot be compared".to_owned();
@@ -74,10 +110,10 @@ fn difference(compared: &Compared, found: &Comparison) -> String {
     };
     let verdict = match (is_return, is_better) {
         (true, true) => {
-            let pairs = percent(100.0 * found.probability_of_improvement);
-            format!(", and better in {pairs} of pairs of episodes")
+            let share = found.better_share.map(|share| percent(100.0 * share.mean));
+            share.map_or(String::new(), |share| format!(", and better in {share} of the episodes"))
         }
-        (true, false) => ": it is not better".to_owned(),
+        (true, false) => allowed_loss(compared, decision).unwrap_or_else(|| ": it is not better".to_owned()),
         (false, true) => ", which is better".to_owned(),
         (false, false) => ", which is worse".to_owned(),
     };
@@ -86,6 +122,13 @@ fn difference(compared: &Compared, found: &Comparison) -> String {
         amount(size.mean, unit),
         ends(size.interval, unit)
     )
+}
+
+/// A loss that the project allows.
+fn allowed_loss(compared: &Compared, decision: &Decision) -> Option<String> {
+    let least = decision.project.evaluate.required_lift_percent.filter(|least| *least < 0.0)?;
+    let lift = compared.lift_percent.filter(|lift| lift.interval.low >= least)?;
+    Some(format!(": {} of the baseline, and the project allows {}", percent(-lift.mean), percent(-least)))
 }
 
 /// The lift and its interval, where both figures are positive: of a loss, people read a percent in two ways.

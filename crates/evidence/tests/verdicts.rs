@@ -335,3 +335,43 @@ fn comparison_of(evaluation: &Evaluation) -> &Compared {
         .find_map(|found| found.headline.as_ref().filter(|_| found.baseline == "random"))
         .unwrap()
 }
+
+/// A baseline that random actions beat makes every lift look great; so the first lines say it, and only then.
+#[test]
+fn a_baseline_worse_than_random_actions_is_told() {
+    let text = format!(
+        "{LINE}[evaluate]\ndeterministic = false\nepisodes = 30\nbaselines = [\"random\", \"heuristic\"]\nagainst = \"heuristic\"\n"
+    );
+    let decision = decision(&text);
+    let mut evaluation = measured(&decision);
+    let mut told = |random: f64, heuristic: f64| {
+        for comparison in &mut evaluation.comparisons {
+            let figure = if comparison.baseline == "random" { random } else { heuristic };
+            let found = returns(90.0, 100.0, 110.0, figure);
+            comparison.headline =
+                Some(Compared { baseline: estimate(figure - 5.0, figure, figure + 5.0), ..found });
+        }
+        headline(&evaluation, &decision).unwrap()
+    };
+    let sentence = "Random actions are better than the heuristic: 520.0 against 500.0.";
+    assert!(told(520.0, 500.0).contains(sentence));
+    // The intervals touch, or the baseline is better.
+    assert!(!told(508.0, 500.0).contains("Random actions") && !told(400.0, 500.0).contains("Random actions"));
+}
+
+/// A loss that the project allows is no surprise, and no praise.
+#[test]
+fn a_loss_within_the_limit_of_the_project_says_both() {
+    let (allowed, strict) = (line("required_lift_percent = -5\n"), line("required_lift_percent = 5\n"));
+    let mut evaluation = measured(&allowed);
+    let comparison = evaluation.comparisons.iter_mut().find(|found| found.baseline == "random").unwrap();
+    comparison.headline = Some(returns(-27.0, -25.0, -23.0, -1_000.0));
+    comparison.terminated = None;
+    let told = headline(&evaluation, &allowed).unwrap();
+    assert!(told.contains(": 2.5\u{a0}% of the baseline, and the project allows 5.0\u{a0}%."), "{told}");
+    let found = gated(&evaluation, &allowed);
+    assert!(found.findings[0].passed);
+    let sentence = &found.findings[0].sentence;
+    assert!(sentence.contains("at least −5\u{a0}%, a loss; found: −2.5\u{a0}%"), "{sentence}");
+    assert!(headline(&evaluation, &strict).unwrap().contains("it is not better"));
+}

@@ -12,8 +12,8 @@ use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
 use setpoint_page::escape;
 use setpoint_page::{maybe_with_interval, section, table, with_interval};
+use setpoint_statistics::mean;
 use setpoint_statistics::versus::Estimate;
-use setpoint_statistics::{Interval, mean};
 use setpoint_statistics::{grouped, number};
 
 pub fn charter(report: &Report) -> String {
@@ -141,23 +141,19 @@ fn differences(evaluation: &Evaluation, decision: &Decision) -> String {
         .iter()
         .map(|c| {
             let [difference, lift] = of(c.headline.as_ref());
-            let probability = Interval {
-                low: 100.0 * c.probability_interval.low,
-                high: 100.0 * c.probability_interval.high,
-            };
             vec![
                 format!("against {}", escape(&c.baseline)),
                 estimate(difference),
                 estimate(lift),
                 with_interval(c.difference_per_step, c.difference_interval),
-                with_interval(100.0 * c.probability_of_improvement, probability),
+                estimate(c.better_share.map(|share| share.scaled(100.0))),
             ]
         })
         .collect();
     let Some(headline) = found.first().map(|first| first.headline.as_ref()) else { return String::new() };
     let name = headline.map_or("headline", |found| &found.name);
     let header = ["policy".to_owned(), format!("{}, difference", escape(name))].into_iter();
-    let rest = ["better by %", "reward per step", "better episode %"].map(str::to_owned);
+    let rest = ["better by %", "reward per step", "better episodes %"].map(str::to_owned);
     table(&header.chain(rest).collect::<Vec<_>>(), &rows)
 }
 

@@ -15,10 +15,20 @@ const UNKNOWN: Interval = Interval { low: f64::NAN, high: f64::NAN };
 /// The share of `count` in `n` things, in [0, 1], with the 95 % score interval of Wilson 1927 (Journal of the American Statistical
 /// Association 22:209); NaN without things.
 pub fn share(count: u64, n: u64) -> Estimate {
+    score(count as f64, n)
+}
+
+/// The share of `n` comparisons that the first side won, in [0, 1]; a tie counts half for each side. The interval is that of
+/// [`share`]: with ties it is wider than need be.
+pub fn share_of_wins(wins: u64, ties: u64, n: u64) -> Estimate {
+    score(wins as f64 + 0.5 * ties as f64, n)
+}
+
+fn score(count: f64, n: u64) -> Estimate {
     if n == 0 {
         return Estimate { mean: f64::NAN, interval: UNKNOWN };
     }
-    let (count, n) = (count as f64, n as f64);
+    let n = n as f64;
     let mean = count / n;
     let centre = 2.0 * count + Z * Z;
     let spread = Z * (Z * Z + 4.0 * count * (1.0 - mean)).sqrt();

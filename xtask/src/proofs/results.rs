@@ -51,6 +51,10 @@ pub fn settings(project_file: &str, row: &Row) -> Result<String, Failure> {
     for without_effect in ["decision", "safety", "scenario"] {
         table.remove(without_effect);
     }
+    // A row names its own figure.
+    if let Some(evaluate) = table.get_mut("evaluate").and_then(toml::Value::as_table_mut) {
+        evaluate.retain(|key, _| !["headline", "headline_better"].contains(&key));
+    }
     let train = table.get_mut("train").and_then(toml::Value::as_table_mut).ok_or("no [train] table")?;
     train.retain(|key, value| !value.is_table() || key == row.algorithm);
     for overridden in ["algorithm", "seed"] {
@@ -81,6 +85,7 @@ mod tests {
             PROJECT.replace("gamma = 0.9\nn_steps = 32", "n_steps = 32 # steps\ngamma = 0.90"),
             PROJECT.replace("gamma = 0.8", "gamma = 0.7"),
             PROJECT.replace("seed = 3", "seed = 4").replace("total_steps = 5", "total_steps = 6"),
+            format!("{PROJECT}[evaluate]\nheadline = \"time\"\nheadline_better = \"lower\"\n"),
         ];
         same.iter().for_each(|text| assert_eq!(of(text), of(PROJECT), "{text}"));
         let other = [

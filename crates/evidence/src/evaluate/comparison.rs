@@ -1,10 +1,12 @@
 //! The policy against one baseline: headline, ended episodes and signals of `[safety]`, each with the paired difference.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use setpoint_decision::evaluate::Headline;
 use setpoint_decision::safety::Better;
 use setpoint_random::Stream;
-use setpoint_statistics::shares::Pairs;
+use setpoint_statistics::shares::{Pairs, share_of_wins};
 use setpoint_statistics::versus::{Estimate, Versus, versus};
 use setpoint_statistics::{Interval, bootstrap, probability_of_improvement, ratio};
 
@@ -34,6 +36,10 @@ pub struct Comparison {
     pub probability_of_improvement: f64,
     /// Its 95 % interval.
     pub probability_interval: Interval,
+    /// The share of the episodes that are better with the policy than the same episode with the baseline, by the figure of the
+    /// headline, in [0, 1]; a tie counts half. Files of Setpoint before 2026-11-30 lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub better_share: Option<Estimate>,
     /// The figure of the headline. Files of Setpoint before 2026-11-29 lack it, and the two figures below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headline: Option<Compared>,
@@ -124,6 +130,7 @@ pub(super) fn compare(
         lift_interval_percent: per_step.lift.map(|lift| lift.interval),
         probability_of_improvement: probability_of_improvement(&own.returns, &other.returns),
         probability_interval,
+        better_share: pair.better_share(&settings.headline),
         headline,
         terminated: Some(pair.terminated()),
         safety: safety.iter().filter_map(|signal| pair.signal(&signal.name, signal.better)).collect(),
@@ -158,6 +165,32 @@ impl Pair<'_> {
             Some(Better::Higher),
             found,
         )
+    }
+
+    /// `None` if the process has no such signal, or if a figure is no finite number.
+    fn better_share(&self, headline: &Headline) -> Option<Estimate> {
+        let (own, other) = match headline {
+            Headline::Return => (self.own.returns.clone(), self.other.returns.clone()),
+            Headline::Signal { name, better } => {
+                let spec = self.decision.spec();
+                let index = spec.signals.iter().position(|signal| signal.name == *name)?;
+                let sign = if *better == Better::Lower { -1.0 } else { 1.0 };
+                let of = |episodes: &Episodes<'_>| -> Vec<f64> {
+                    let Figure { sums, weights, .. } = episodes.figure(spec, index);
+                    sums.iter().zip(&weights).map(|(sum, weight)| sign * sum / weight).collect()
+                };
+                (of(self.own), of(self.other))
+            }
+        };
+        let (mut wins, mut ties) = (0, 0);
+        for (own, other) in own.iter().zip(&other) {
+            match own.partial_cmp(other)? {
+                Ordering::Greater => wins += 1,
+                Ordering::Equal => ties += 1,
+                Ordering::Less => {}
+            }
+        }
+        Some(share_of_wins(wins, ties, own.len() as u64)).filter(Estimate::is_finite)
     }
 
     fn terminated(&self) -> Compared {
@@ -208,6 +241,21 @@ mod tests {
             .map(|index| f64::from(index / decision.spec().signals.len() < failures))
             .collect();
         episodes
+    }
+
+    /// Episodes differ more from each other than the two sides do in one episode: only the same episode tells who is better.
+    #[test]
+    fn an_episode_is_better_than_the_same_episode() {
+        let decision = decision();
+        let (mut own, other) = (episodes(&decision, 0), episodes(&decision, 0));
+        own.returns.iter_mut().for_each(|figure| *figure += 0.1);
+        own.returns[..10].copy_from_slice(&other.returns[..10]);
+        own.returns[10] -= 1.0;
+        let found = compare(&decision, &own, &other, "random");
+        let share = found.better_share.unwrap();
+        assert_eq!(share.mean, (189.0 + 0.5 * 10.0) / 200.0);
+        assert!(share.interval.low > 0.93 && share.interval.high < 1.0);
+        assert!(found.probability_of_improvement < 0.7);
     }
 
     /// Of 200 episodes, 4 failures against 0 can be chance; 12 against 0 cannot. A total of yes or no is judged like the ends.
