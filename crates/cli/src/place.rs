@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use setpoint_files::lock::holder_of;
 use setpoint_files::run::{Kind, Marker, Run, Start};
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
@@ -57,7 +58,9 @@ impl<'a> Place<'a> {
     /// The folder of the run: the given one, the one to resume, or a new one. What `--force` deletes is named here.
     pub fn folder(&self, problem: &Problem, output: &Output) -> Result<RunFolder, Failure> {
         if let Some(path) = self.run_dir {
+            // A folder in use is refused when its run is opened.
             if self.start() == Start::Cleared
+                && holder_of(path).is_none()
                 && let Some(Marker { kind, identity, begun, .. }) = Marker::of(path)?
             {
                 let (folder, what) = (path.display(), kind.words());

@@ -86,16 +86,22 @@ impl Source {
     }
 
     fn refuse_other_constraints(&self, folder: &RunFolder, arguments: &RunArguments) -> Result<(), Failure> {
-        let other: Vec<String> =
-            self.differs.iter().filter(|found| found.is_of_safety()).map(Difference::text).collect();
-        if other.is_empty() || arguments.as_trained {
+        let (constraints, others): (Vec<_>, Vec<_>) =
+            self.differs.iter().partition(|found| found.is_of_safety());
+        if constraints.is_empty() || arguments.as_trained {
             return Ok(());
         }
+        let texts = |found: &[&Difference]| -> String {
+            let shown: Vec<String> = found.iter().take(SHOWN).map(|found| found.text()).collect();
+            let rest = found.len().saturating_sub(SHOWN);
+            shown.join("; ") + &if rest > 0 { format!("; and {rest} more keys") } else { String::new() }
+        };
+        let others = if others.is_empty() { String::new() } else { format!(" Also, {}.", texts(&others)) };
         Err(Failure::Message(format!(
-            "the project file states other constraints today than {}: {}. Train again, or use the run as it was trained with \
-             --as-trained",
+            "the project file states other constraints today than {}: {}.{others} Train again, or use the run as it was trained \
+             with --as-trained",
             folder.path.display(),
-            other.join("; ")
+            texts(&constraints)
         )))
     }
 

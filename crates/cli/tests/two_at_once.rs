@@ -34,6 +34,34 @@ fn trainings_that_begin_together_have_folders_of_their_own() {
     assert!(policies.iter().all(|policy| *policy == policies[0]), "the same training, the same policy");
 }
 
+/// A folder in use is refused with the process that uses it, and `--force` announces no deletion that does not happen.
+#[test]
+fn a_folder_in_use_is_refused_with_its_process() {
+    let root = tempfile::tempdir().unwrap();
+    let project = projects().join("assembly-line");
+    let train = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
+        command.current_dir(root.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["train", text(&project), "--run-dir", "r", "--threads", "1", "--plain"]).args(more);
+        command
+    };
+    let mut first = train(&["--steps", "1000000000"]).spawn().unwrap();
+    while !root.path().join("r/run.json").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for more in [&["--steps", "2048"][..], &["--steps", "2048", "--force"], &["--resume"]] {
+        let second = train(more).output().unwrap();
+        let told = [second.stdout, second.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert_eq!(second.status.code(), Some(2), "{more:?}: {told}");
+        let holder = format!("r is in use by process {} on ", first.id());
+        assert!(told.contains(&holder) && !told.contains("deleting"), "{more:?}: {told}");
+    }
+    assert!(first.try_wait().unwrap().is_none(), "the first one was disturbed");
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
 /// The commands that may meet in one folder.
 const PAIRS: [&[&str]; 8] = [
     &["train", "p", "--run-dir", "r", "--plain"],

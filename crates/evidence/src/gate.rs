@@ -12,7 +12,7 @@ use setpoint_statistics::versus::Estimate;
 
 use crate::decision::Decision;
 use crate::evaluate::{Compared, Comparison, Evaluation, Subject};
-use crate::wording::{amount, baseline, ends, figure, is_of, measure, termination};
+use crate::wording::{amount, baseline, ends, figure, is_of, measure, termination, unit_of_difference};
 
 /// The result of a project's gate for an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ fn lifts(compared: &Compared, name: &str, decision: &Decision) -> Vec<Finding> {
         lift(required, compared.lift_percent, "%", least, no_percent(compared, name));
     }
     if let Some(least) = &settings.required_lift {
-        let unit = compared.unit.as_str();
+        let unit = unit_of_difference(&compared.unit);
         let refused = "a figure of the difference is no finite number".to_owned();
         let required = if unit == "reward" {
             format!("{} reward", number(least.value))
@@ -266,21 +266,21 @@ pub(crate) fn safety_text(
     better: Estimate,
     name: &str,
 ) -> String {
-    let unit = compared.unit.as_str();
+    let (unit, by) = (compared.unit.as_str(), unit_of_difference(&compared.unit));
     let worse = better.negated();
     let verdict = if better.interval.low > 0.0 {
-        format!("better by {}", ends(better.interval, unit))
+        format!("better by {}", ends(better.interval, by))
     } else if worse.interval.low > 0.0 {
-        format!("worse by {}", ends(worse.interval, unit))
+        format!("worse by {}", ends(worse.interval, by))
     } else {
-        format!("no clear difference, {} more", ends(compared.difference.unwrap_or(better).interval, unit))
+        format!("no clear difference, {} more", ends(compared.difference.unwrap_or(better).interval, by))
     };
     let margin = if worse.interval.low <= 0.0 {
         String::new()
     } else if is_violated(signal, compared) {
-        format!(", beyond its margin of {}", amount(signal.margin, unit))
+        format!(", beyond its margin of {}", amount(signal.margin, by))
     } else {
-        format!(", a trade within its margin of {}", amount(signal.margin, unit))
+        format!(", a trade within its margin of {}", amount(signal.margin, by))
     };
     format!(
         "{} ({} is better) is {}, {} has {}: {verdict}{margin}",

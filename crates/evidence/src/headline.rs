@@ -9,7 +9,7 @@ use crate::deciders::RANDOM;
 use crate::decision::Decision;
 use crate::evaluate::{Compared, Comparison, Evaluation, RETURN};
 use crate::gate::{against, failure_text, is_violated, of_signal, safety_text};
-use crate::wording::{amount, baseline, ends, figure, is_of, percent, termination};
+use crate::wording::{amount, baseline, ends, figure, is_of, percent, termination, unit_of_difference};
 
 /// The comparison with the baseline of the gate as sentences, for the page and for the terminal; `None` without a baseline.
 pub fn headline(evaluation: &Evaluation, decision: &Decision) -> Option<String> {
@@ -85,7 +85,7 @@ fn of_an_older_file(evaluation: &Evaluation, found: &Comparison, algorithm: &str
 
 /// `2.10 more, 12 % (95 % interval …)`, and whether that is better.
 fn difference(compared: &Compared, found: &Comparison, decision: &Decision) -> String {
-    let unit = compared.unit.as_str();
+    let unit = unit_of_difference(&compared.unit);
     let Some(difference) = compared.difference else {
         return "a figure of the difference is no finite number, so they cannot be compared".to_owned();
     };

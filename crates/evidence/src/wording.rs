@@ -20,6 +20,11 @@ pub fn baseline(name: &str) -> String {
     }
 }
 
+/// The unit of a difference of two figures: that of two shares has percentage points, since a percent of a share is its ratio.
+pub(crate) fn unit_of_difference(unit: &str) -> &str {
+    if unit == "%" { "percentage points" } else { unit }
+}
+
 /// A number with its unit; a return and a pure number have no unit behind the number.
 pub fn amount(value: f64, unit: &str) -> String {
     match unit {

@@ -375,3 +375,34 @@ fn a_loss_within_the_limit_of_the_project_says_both() {
     assert!(sentence.contains("at least −5\u{a0}%, a loss; found: −2.5\u{a0}%"), "{sentence}");
     assert!(headline(&evaluation, &strict).unwrap().contains("it is not better"));
 }
+
+/// Half as many again is 50 %, and from 20 % to 30 % it is 10 percentage points.
+#[test]
+fn a_difference_of_shares_has_percentage_points() {
+    let decision = decision(
+        "[process]\nkind = \"assembly-setup\"\n[reward]\nideal = 1\n[train]\nalgorithm = \"ppo\"\n[safety]\nideal = \"higher\"\n[evaluate]\n\
+         deterministic = false\nepisodes = 3\nbaselines = [\"random\"]\nheadline = \"ideal\"\nrequired_lift = 5\n",
+    );
+    let mut evaluation = measured(&decision);
+    let share = Compared {
+        name: "ideal".into(),
+        unit: "%".into(),
+        better: Some(Better::Higher),
+        policy: estimate(29.0, 30.0, 31.0),
+        baseline: estimate(19.0, 20.0, 21.0),
+        difference: estimate(9.0, 10.0, 11.0),
+        lift_percent: estimate(45.0, 50.0, 55.0),
+    };
+    let comparison = &mut evaluation.comparisons[0];
+    (comparison.headline, comparison.safety) = (Some(share.clone()), vec![share]);
+    let told = headline(&evaluation, &decision).unwrap();
+    let words = "ideal is 30\u{a0}% of the steps with PPO and 20\u{a0}% with uniform random: 10.00\u{a0}percentage points more, 50\u{a0}%";
+    assert!(told.contains(words), "{told}");
+    let found = gated(&evaluation, &decision).findings;
+    let texts: Vec<&str> = found.iter().map(|finding| finding.sentence.as_str()).collect();
+    assert!(
+        texts[0].contains("at least 5.00\u{a0}percentage points; found: 10.00\u{a0}percentage points"),
+        "{texts:?}"
+    );
+    assert!(texts.last().unwrap().contains("better by 9.00 to 11.00\u{a0}percentage points"), "{texts:?}");
+}

@@ -64,6 +64,14 @@ pub fn holder_of(folder: &Path) -> Option<String> {
     is_listed(&path).then(|| holder(&path))
 }
 
+/// Refuses a folder whose lock another process, or another training of this process, holds.
+pub fn refuse_held(folder: &Path) -> Result<(), LockError> {
+    match holder_of(folder) {
+        Some(holder) => Err(LockError::Held { folder: folder.to_owned(), holder }),
+        None => Ok(()),
+    }
+}
+
 /// Whether the system's list of locks has a file.
 #[cfg(target_os = "linux")]
 fn is_listed(path: &Path) -> bool {

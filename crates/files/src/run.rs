@@ -285,7 +285,8 @@ impl Run {
 
     fn begin(folder: &RunFolder, new: &NewRun<'_>) -> Result<Self, RunError> {
         let path = &folder.path;
-        // Looked at before anything is written, and again under the lock.
+        // Looked at before anything is written, and again under the lock. Who writes there at present tells more than what is there.
+        lock::refuse_held(path)?;
         refuse_used(path)?;
         atomic::create_folder(path)?;
         let lock = Lock::of(path, new.kind.command())?;
