@@ -286,7 +286,7 @@ fn what_the_project_file_says_today_is_told_and_other_constraints_are_refused() 
             .replace("above = 0.18", "above = 0.02")
             .replace("throughput_uph = 1.2", "throughput_uph = 7.5"),
     );
-    refused(&eval(&[]), &["above is", "Also, reward.throughput_uph is 1.2 in the run and 7.5"]);
+    refused(&eval(&[]), &["above is", " Also, ", "reward.throughput_uph is 1.2 in the run and 7.5"]);
     write(&text_of.replace("above = 0.18", "above = 0.02"));
     let accepted = eval(&["--as-trained", "--json"]);
     ran(&accepted);
