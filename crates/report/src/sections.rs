@@ -196,9 +196,11 @@ pub fn learning(report: &Report) -> String {
         true => caption.to_owned(),
         false => format!("{caption} Diamonds are evaluations during the training, on episodes of their own."),
     };
+    let chart = learning_curve(&report.curves, &baselines, &evaluations);
     let body = format!(
-        "<figure>{}<figcaption>{caption}</figcaption></figure>\n{}{}",
-        learning_curve(&report.curves, &baselines, &evaluations),
+        "<figure>{}<figcaption>{caption}{}</figcaption></figure>\n{}{}",
+        chart.html,
+        chart.outside,
         table(&["phase".to_owned(), "mean return".to_owned()], &rows),
         origins(report)
     );
