@@ -12,6 +12,7 @@ use setpoint_statistics::versus::Estimate;
 
 use crate::decision::Decision;
 use crate::evaluate::{Compared, Comparison, Evaluation, Subject};
+use crate::wording::without_repeated_unit;
 use crate::wording::{amount, baseline, ends, figure, is_of, measure, termination};
 
 /// The result of a project's gate for an evaluation.
@@ -239,7 +240,7 @@ fn safety(signal: &SafetySignal, compared: Option<&Compared>, name: &str) -> Fin
             format!("safety: {} cannot be judged, because a figure of it is no finite number", signal.name)
         }
         Some((compared, Some(better))) => {
-            format!("safety: {}", safety_text(signal, compared, better, name))
+            format!("safety: {}", safety_text(signal, &without_repeated_unit(compared), better, name))
         }
     };
     Finding { name: signal.name.clone(), passed, sentence }
