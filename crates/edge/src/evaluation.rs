@@ -89,7 +89,7 @@ fn show_tables(evaluation: &Evaluation, decision: &Decision, output: &Output) {
         evaluation.seeds.len()
     ));
     for subject in &columns.subjects {
-        output.line(format!("  {}: {}", subject.name, subject.description));
+        output.line(format!("  {}: {}", subject.name, subject.description_alone()));
     }
     for table in
         [columns.figures(evaluation, decision), columns.reward_terms(evaluation), columns.actions(evaluation)]
@@ -136,11 +136,14 @@ impl<'e> Columns<'e> {
         ];
         for index in gate::signals(evaluation, decision) {
             let signal = &evaluation.policy.signals[index];
-            let name = format!("{} ({})", signal.name, signal.unit);
+            let name = match signal.unit == signal.name {
+                true => signal.name.clone(),
+                false => format!("{} ({})", signal.name, signal.unit),
+            };
             rows.push(self.row(name, |s| with_interval(s.signals[index].mean, s.signals[index].interval)));
         }
         for (index, constraint) in evaluation.policy.constraints.iter().enumerate() {
-            let name = format!("{} (% of decisions)", constraint.constraint);
+            let name = format!("limited the choice: {} (% of decisions)", constraint.constraint);
             rows.push(self.row(name, |s| number(s.constraints[index].decisions_percent)));
             if breaks(evaluation, index) {
                 let broken = |s: &Subject| s.constraints[index].broken_percent.map_or("–".into(), number);

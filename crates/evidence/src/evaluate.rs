@@ -14,7 +14,7 @@ use crate::evidence_file::Hashes;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_statistics::shares::share;
 use setpoint_statistics::versus::Estimate;
-use setpoint_statistics::{Interval, Summary};
+use setpoint_statistics::{Interval, Summary, grouped};
 
 mod comparison;
 mod episodes;
@@ -76,6 +76,12 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// The description without the name, for a place where the name stands before it.
+    pub fn description_alone(&self) -> &str {
+        let after_name = self.description.strip_prefix(self.name.as_str());
+        after_name.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&self.description)
+    }
+
     /// The episodes that terminated, in percent, with Wilson's interval of a share.
     pub fn terminated(&self) -> Estimate {
         let episodes = self.episode_return.n;
@@ -192,7 +198,8 @@ pub fn evaluate_unless_stopped(
     let deterministic = settings.deterministic;
     let own = play(POLICY)?.expect("a policy always plays");
     let how = if deterministic { "its most probable action" } else { "actions drawn from its distribution" };
-    let description = format!("{} after {} steps, {how}", policy.manifest.algorithm, policy.manifest.steps);
+    let steps = grouped(policy.manifest.steps as f64);
+    let description = format!("{} after {steps} steps, {how}", policy.manifest.algorithm);
     let mut evaluation = Evaluation {
         project: decision.project.charter.name.clone(),
         process: decision.spec().kind.clone(),

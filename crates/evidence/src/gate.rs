@@ -12,7 +12,9 @@ use setpoint_statistics::versus::Estimate;
 
 use crate::decision::Decision;
 use crate::evaluate::{Compared, Comparison, Evaluation, Subject};
-use crate::wording::{amount, baseline, ends, figure, is_of, measure, termination, unit_of_difference};
+use crate::wording::{
+    amount, baseline, ends, figure, is_of, measure, termination, unit_of_difference, without_repeated_unit,
+};
 
 /// The result of a project's gate for an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,7 +241,7 @@ fn safety(signal: &SafetySignal, compared: Option<&Compared>, name: &str) -> Fin
             format!("safety: {} cannot be judged, because a figure of it is no finite number", signal.name)
         }
         Some((compared, Some(better))) => {
-            format!("safety: {}", safety_text(signal, compared, better, name))
+            format!("safety: {}", safety_text(signal, &without_repeated_unit(compared), better, name))
         }
     };
     Finding { name: signal.name.clone(), passed, sentence }

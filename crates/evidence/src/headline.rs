@@ -9,7 +9,10 @@ use crate::deciders::RANDOM;
 use crate::decision::Decision;
 use crate::evaluate::{Compared, Comparison, Evaluation, RETURN};
 use crate::gate::{against, failure_text, is_violated, of_signal, safety_text};
-use crate::wording::{amount, baseline, ends, figure, is_of, percent, termination, unit_of_difference};
+use crate::wording::{
+    amount, baseline, ends, figure, is_of, percent, subject, termination, unit_of_difference,
+    without_repeated_unit,
+};
 
 /// The comparison with the baseline of the gate as sentences, for the page and for the terminal; `None` without a baseline.
 pub fn headline(evaluation: &Evaluation, decision: &Decision) -> Option<String> {
@@ -20,12 +23,14 @@ pub fn headline(evaluation: &Evaluation, decision: &Decision) -> Option<String> 
     else {
         return Some(of_an_older_file(evaluation, found, &algorithm));
     };
+    let compared = &without_repeated_unit(compared);
     let name = baseline(&found.baseline);
     let (own, other) = (figure(compared.policy, &compared.unit), figure(compared.baseline, &compared.unit));
     let figures = match &settings.headline {
         Headline::Return => format!("{algorithm} returns {own} an episode, {name} {other}"),
         Headline::Signal { name: signal, .. } => {
             let base = base(signal, decision);
+            let signal = subject(signal);
             format!("{signal} is {own}{base} with {algorithm} and {other} with {name}")
         }
     };
@@ -177,7 +182,10 @@ fn safety(found: &Comparison, decision: &Decision) -> Vec<String> {
         let is_worse = |better: Estimate| better.interval.high < 0.0;
         if is_worse(better) {
             let word = if is_violated(signal, compared) { "But safety: " } else { "It trades safety: " };
-            sentences.push(word.to_owned() + &safety_text(signal, compared, better, &found.baseline));
+            sentences.push(
+                word.to_owned()
+                    + &safety_text(signal, &without_repeated_unit(compared), better, &found.baseline),
+            );
         }
     }
     sentences

@@ -61,6 +61,26 @@ pub(crate) fn figure(estimate: Option<Estimate>, unit: &str) -> String {
     estimate.map_or_else(|| number(f64::NAN), |estimate| amount(estimate.mean, unit))
 }
 
+/// The unit to write after the name of a signal: none for a pure number, and none where it is the name itself (`breakdowns`).
+pub fn unit_behind_name<'u>(name: &str, unit: &'u str) -> &'u str {
+    if unit == "1" || unit == name { "" } else { unit }
+}
+
+/// The same comparison without its unit, where the name of the signal says the unit already.
+pub(crate) fn without_repeated_unit(compared: &Compared) -> Compared {
+    let unit = if compared.unit == compared.name { "" } else { compared.unit.as_str() };
+    Compared { unit: unit.to_owned(), ..compared.clone() }
+}
+
+/// A signal as the subject at the beginning of a sentence. A name of several words keeps its letters as the project writes them.
+pub(crate) fn subject(signal: &str) -> String {
+    let mut letters = signal.chars();
+    match letters.next() {
+        Some(first) if !signal.contains('_') => first.to_uppercase().chain(letters).collect(),
+        _ => format!("The signal {signal}"),
+    }
+}
+
 /// What a figure is called: `return`, or the name of the signal.
 pub(crate) fn measure(headline: &Headline) -> &str {
     match headline {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use setpoint_decision::Project;
 use setpoint_decision::safety::Better;
 use setpoint_evidence::Decision;
-use setpoint_evidence::evaluate::{Compared, Evaluation, evaluate};
+use setpoint_evidence::evaluate::{Compared, Evaluation, Subject, evaluate};
 use setpoint_evidence::gate::{Gate, gate, subjects};
 use setpoint_evidence::headline::headline;
 use setpoint_random::Stream;
@@ -233,9 +233,8 @@ fn a_signal_can_be_the_headline() {
         shop("headline = \"makespan\"\nheadline_better = \"lower\"\nrequired_lift = \"-500 time\"\n");
     let evaluation = measured(&makespan);
     let found = evaluation.comparisons[0].headline.as_ref().unwrap();
-    let of = |subject: &setpoint_evidence::evaluate::Subject| {
-        subject.signals.iter().find(|signal| signal.name == "makespan").unwrap().mean
-    };
+    let of =
+        |subject: &Subject| subject.signals.iter().find(|signal| signal.name == "makespan").unwrap().mean;
     let [policy, random] = [of(&evaluation.policy), of(&evaluation.baselines[0])];
     assert!((found.policy.unwrap().mean - policy).abs() < 1e-9 * policy);
     assert!((found.improvement().unwrap().mean - (random - policy)).abs() < 1e-9 * policy);
@@ -243,7 +242,7 @@ fn a_signal_can_be_the_headline() {
     assert!((found.lift_percent.unwrap().mean - lift).abs() < 1e-9 * policy);
     let told = headline(&evaluation, &makespan).unwrap();
     assert!(
-        told.starts_with("makespan is ") && told.contains("\u{a0}units of time with uniform random"),
+        told.starts_with("Makespan is ") && told.contains("\u{a0}units of time with uniform random"),
         "{told}"
     );
     assert!(gated(&evaluation, &makespan).passed);
@@ -257,6 +256,52 @@ fn a_signal_can_be_the_headline() {
         assert!(!found.passed && found.findings[0].sentence.contains("evaluate again"), "{found:?}");
         assert!(headline(&evaluation, &other).unwrap().contains("evaluate again"));
     }
+}
+
+/// The unit of `breakdowns` is its name, so it stands once; a name of several words is never changed.
+#[test]
+fn no_sentence_says_a_name_twice() {
+    let bearing = |headline: &str| {
+        decision(&format!(
+            "[process]\nkind = \"condition-monitoring\"\n[reward]\ndowntime = -1.0\n[safety]\nbreakdowns = \"lower\"\n\
+             [evaluate]\ndeterministic = false\nepisodes = 4\nbaselines = [\"heuristic\"]\nheadline = \"{headline}\"\n\
+             headline_better = \"lower\"\n"
+        ))
+    };
+    let breakdowns = bearing("breakdowns");
+    let mut evaluation = measured(&breakdowns);
+    let found = Compared {
+        name: "breakdowns".into(),
+        unit: "breakdowns".into(),
+        better: Some(Better::Lower),
+        policy: estimate(0.2, 0.25, 0.3),
+        baseline: estimate(0.0, 0.0, 0.0),
+        difference: estimate(0.2, 0.25, 0.3),
+        lift_percent: None,
+    };
+    evaluation.comparisons[0].headline = Some(found.clone());
+    evaluation.comparisons[0].safety = vec![found.clone()];
+    let told = headline(&evaluation, &breakdowns).unwrap();
+    assert!(told.starts_with("Breakdowns is 0.250 an episode with "), "{told}");
+    assert!(!told.to_lowercase().contains("0 breakdowns"), "{told}");
+    assert!(
+        told.contains(
+            "breakdowns (lower is better) is 0.250, the heuristic has 0.000: worse by 0.200 to 0.300, "
+        ),
+        "{told}"
+    );
+    let heuristic = &evaluation.baselines[0];
+    assert!(heuristic.description.starts_with("vibration-limit: raises"), "{}", heuristic.description);
+    let named = Subject { name: "vibration-limit".into(), ..heuristic.clone() };
+    assert!(named.description_alone().starts_with("raises an alarm"), "{}", named.description_alone());
+    assert_eq!(heuristic.description_alone(), heuristic.description);
+
+    let alarms = bearing("false_alarms");
+    let mut evaluation = measured(&alarms);
+    evaluation.comparisons[0].headline =
+        Some(Compared { name: "false_alarms".into(), unit: "alarms".into(), ..found });
+    let told = headline(&evaluation, &alarms).unwrap();
+    assert!(told.starts_with("The signal false_alarms is 0.250\u{a0}alarms an episode with "), "{told}");
 }
 
 /// Files from before these figures are read, and say what they lack.
@@ -396,7 +441,7 @@ fn a_difference_of_shares_has_percentage_points() {
     let comparison = &mut evaluation.comparisons[0];
     (comparison.headline, comparison.safety) = (Some(share.clone()), vec![share]);
     let told = headline(&evaluation, &decision).unwrap();
-    let words = "ideal is 30\u{a0}% of the steps with PPO and 20\u{a0}% with uniform random: 10.00\u{a0}percentage points more, 50\u{a0}%";
+    let words = "Ideal is 30\u{a0}% of the steps with PPO and 20\u{a0}% with uniform random: 10.00\u{a0}percentage points more, 50\u{a0}%";
     assert!(told.contains(words), "{told}");
     let found = gated(&evaluation, &decision).findings;
     let texts: Vec<&str> = found.iter().map(|finding| finding.sentence.as_str()).collect();

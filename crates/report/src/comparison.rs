@@ -84,12 +84,13 @@ fn learning(comparison: &AlgorithmComparison) -> String {
         bands.push(Band { series, points: points.collect() });
         let _ = write!(legend, "<li>{}</li>", named(series, result));
     }
+    let chart = learning_bands(&bands, &baselines);
     let body = format!(
         "<figure><ul class=\"legend\">{legend}</ul>{}<figcaption>Mean return of the last 100 training episodes at equal \
          environment steps: the line is the mean over seeds, the band its 95 % bootstrap interval, dashed lines are the \
-         baselines. Algorithms explore while they train, so their policies usually return more in the evaluation.\
+         baselines. Algorithms explore while they train, so their policies usually return more in the evaluation.{}\
          </figcaption></figure>\n",
-        learning_bands(&bands, &baselines)
+        chart.html, chart.outside
     );
     section("Learning", &body)
 }

@@ -82,7 +82,8 @@ fn time(value: f64) -> String {
 const WIDTH: f64 = 720.0;
 /// Room for the rows' names at the size that letters have on a phone.
 const LEFT: f64 = 126.0;
-const RIGHT: f64 = 14.0;
+/// Room for half of the last number of the axis.
+const RIGHT: f64 = 36.0;
 const ROW: f64 = 40.0;
 const AXIS: f64 = 28.0;
 /// Width of a digit on a phone, in the chart's units.
@@ -168,9 +169,9 @@ mod tests {
             bar("machine_9", "job_0", 0.0, 1.0),
         ];
         let svg = gantt("policy", &bars, 100.0);
-        // The axis has 720 − 126 − 14 = 580 units; machine 9 is the first row.
-        assert!(svg.contains("<rect x=\"126.0\" y=\"43\" width=\"290.0\" height=\"34\"/>"), "{svg}");
-        assert!(svg.contains("<rect x=\"416.0\" y=\"3\" width=\"290.0\" height=\"34\"/>"), "{svg}");
+        // The axis has 720 − 126 − 36 = 558 units; machine 9 is the first row.
+        assert!(svg.contains("<rect x=\"126.0\" y=\"43\" width=\"279.0\" height=\"34\"/>"), "{svg}");
+        assert!(svg.contains("<rect x=\"405.0\" y=\"3\" width=\"279.0\" height=\"34\"/>"), "{svg}");
         assert!(!svg.contains("<b>") && svg.contains(">machine 10</text>"));
         assert_eq!(svg.matches("class=\"job\"").count(), 3);
         // The shortest bar has no room for its number.

@@ -26,6 +26,7 @@ use setpoint_study::probes::Probed;
 use setpoint_study::seeds::{Seeds, Stored};
 use setpoint_study::validate::{EVIDENCE, Validation};
 
+mod actions;
 mod comparison;
 mod faults;
 mod gantt;

@@ -3,7 +3,7 @@
 use crate::faults::faults;
 use crate::reward_tests::{probes, reward_tests};
 use crate::validation::validation;
-use crate::{Report, gantt, sections};
+use crate::{Report, actions, gantt, sections};
 use setpoint_evidence::gate::{Gate, gate};
 use setpoint_evidence::headline::headline;
 use setpoint_page::{document, escape};
@@ -22,7 +22,7 @@ pub fn render(report: &Report) -> String {
         reward_tests(report),
         probes(report),
         faults(report),
-        sections::actions(report),
+        actions::section(report),
         sections::weights(report),
         sections::scenarios(report),
         sections::notes(report),

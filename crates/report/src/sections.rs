@@ -7,6 +7,7 @@ use setpoint_decision::spec::behind_number;
 use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Compared, Evaluation, Subject, breaks};
 use setpoint_evidence::gate;
+use setpoint_evidence::wording::unit_behind_name;
 use setpoint_guard::recommendation::Recommendation;
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
@@ -32,6 +33,7 @@ pub fn charter(report: &Report) -> String {
 pub fn seeds(report: &Report) -> String {
     let Some(seeds) = &report.seeds else { return String::new() };
     let (measure, unit, over_seeds) = seeds.measure(&report.problem.decision);
+    let unit = if unit == measure { "1" } else { unit };
     let values = seeds.values(&report.problem.decision);
     let mut rows = vec![
         ("return per episode".to_owned(), &seeds.episode_return),
@@ -39,7 +41,11 @@ pub fn seeds(report: &Report) -> String {
     ];
     rows.extend(seeds.signals.iter().map(|signal| {
         (
-            format!("{} <span class=\"unit\">{}</span>", escape(&signal.name), escape(&signal.unit)),
+            format!(
+                "{} <span class=\"unit\">{}</span>",
+                escape(&signal.name),
+                escape(unit_behind_name(&signal.name, &signal.unit))
+            ),
             &signal.over_seeds,
         )
     }));
@@ -79,14 +85,13 @@ pub fn comparison(report: &Report) -> String {
         let name = format!("{} <span class=\"unit\">{}</span>", escape(name), escape(unit));
         std::iter::once(name).chain(subjects.iter().map(|s| cell(s))).collect::<Vec<String>>()
     };
-    let unit = |unit: &str| if unit == "1" { String::new() } else { unit.to_owned() };
     let mut rows = vec![
         row("return per episode", "", &|s| with_interval(s.episode_return.mean, s.episode_return.interval)),
         row("reward per step", "", &|s| with_interval(s.reward_per_step.mean, s.reward_per_step.interval)),
     ];
     for index in gate::signals(evaluation, decision) {
         let signal = &evaluation.policy.signals[index];
-        rows.push(row(&signal.name, &unit(&signal.unit), &|s| {
+        rows.push(row(&signal.name, unit_behind_name(&signal.name, &signal.unit), &|s| {
             with_interval(s.signals[index].mean, s.signals[index].interval)
         }));
     }
@@ -96,7 +101,7 @@ pub fn comparison(report: &Report) -> String {
         with_interval(mean, interval)
     }));
     for (index, constraint) in evaluation.policy.constraints.iter().enumerate() {
-        rows.push(row(&constraint.constraint, "% of decisions", &|s| {
+        rows.push(row(&format!("limited the choice: {}", constraint.constraint), "% of decisions", &|s| {
             number(s.constraints[index].decisions_percent)
         }));
         if breaks(evaluation, index) {
@@ -118,7 +123,12 @@ pub fn comparison(report: &Report) -> String {
     body += &table(&header, &rows);
     body += "<ul class=\"quiet\">\n";
     for subject in &subjects {
-        let _ = writeln!(body, "<li><b>{}</b>: {}</li>", escape(&subject.name), escape(&subject.description));
+        let _ = writeln!(
+            body,
+            "<li><b>{}</b>: {}</li>",
+            escape(&subject.name),
+            escape(subject.description_alone())
+        );
     }
     body += "</ul>\n";
     body += &differences(evaluation, decision);
@@ -196,9 +206,11 @@ pub fn learning(report: &Report) -> String {
         true => caption.to_owned(),
         false => format!("{caption} Diamonds are evaluations during the training, on episodes of their own."),
     };
+    let chart = learning_curve(&report.curves, &baselines, &evaluations);
     let body = format!(
-        "<figure>{}<figcaption>{caption}</figcaption></figure>\n{}{}",
-        learning_curve(&report.curves, &baselines, &evaluations),
+        "<figure>{}<figcaption>{caption}{}</figcaption></figure>\n{}{}",
+        chart.html,
+        chart.outside,
         table(&["phase".to_owned(), "mean return".to_owned()], &rows),
         origins(report)
     );
@@ -248,34 +260,6 @@ pub fn reward_terms(report: &Report) -> String {
     }
     let header = ["term", "", "per step", ""].map(str::to_owned);
     section("Reward by term", &table(&header, &rows))
-}
-
-pub fn actions(report: &Report) -> String {
-    let Some((before, after)) = &report.probabilities else { return String::new() };
-    let names = report.problem.spec().action.names();
-    let taken = report.evaluation.as_ref().map(|evaluation| &evaluation.policy.actions);
-    let share = |value: f64| format!("{:.1}\u{a0}%", 100.0 * value);
-    let rows: Vec<Vec<String>> = names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let used = taken.and_then(|taken| taken[index].percent);
-            vec![
-                escape(name),
-                share(before[index]),
-                share(after[index]),
-                format!("{}{}", bar(before[index], "before"), bar(after[index], "after")),
-                used.map_or("–".to_owned(), |percent| format!("{percent:.1}\u{a0}%")),
-            ]
-        })
-        .collect();
-    let header = ["action", "before", "after", "", "taken in evaluation"].map(str::to_owned);
-    let body = format!(
-        "<p>Mean probability over 500 initial states, before and after training; and the share of the \
-         action in whole evaluation episodes.</p>\n{}",
-        table(&header, &rows)
-    );
-    section("Action probabilities", &body)
 }
 
 pub fn weights(report: &Report) -> String {
@@ -383,8 +367,10 @@ fn remarks(recommendation: &Recommendation) -> String {
     let active = recommendation.active_constraints.iter().map(|text| format!("Active: {}", escape(text)));
     let broken = recommendation.broken_constraints.iter().map(|text| format!("Broken: {}", escape(text)));
     let rivals = recommendation.about_as_probable.join(", ");
-    let undecided =
-        (!rivals.is_empty()).then(|| format!("No clear preference: as probable are {}", escape(&rivals)));
+    let first = recommendation.actions.first().filter(|_| !rivals.is_empty());
+    let undecided = first.map(|first| {
+        format!("No clear preference: {} and {} are about as probable", escape(&first.name), escape(&rivals))
+    });
     let unlike = recommendation.unlike_training.iter().map(|unlike| {
         let unit = behind_number(&unlike.unit);
         let (value, mean, deviation) = (number(unlike.value), number(unlike.mean), number(unlike.deviation));

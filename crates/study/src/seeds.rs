@@ -9,7 +9,7 @@ use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Evaluation, Subject};
 use setpoint_evidence::evidence_file::{self, Hashes};
 use setpoint_evidence::gate::{self, Gate};
-use setpoint_evidence::wording::{amount, baseline, ends};
+use setpoint_evidence::wording::{amount, baseline, ends, unit_behind_name};
 use setpoint_files::FileError;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
@@ -110,6 +110,7 @@ impl Seeds {
     /// Policies and gate's baseline in sentences, with the seeds that fail each requirement of the gate.
     pub fn headline(&self, decision: &Decision) -> String {
         let (name, unit, found) = self.measure(decision);
+        let unit = unit_behind_name(name, unit);
         let mut text = format!(
             "Over {} seeds, {} has a mean {name} of {} (standard deviation {}, 95\u{a0}% interval of the mean {})",
             self.runs.len(),
