@@ -73,7 +73,7 @@ impl Pairs {
 
     /// Both shares with Wilson's interval; their difference with the interval of Newcombe 1998 (Statistics in Medicine 17:2635,
     /// method 10): the distances of both shares to the ends of their own intervals, added as squares, with the
-    /// [correlation](Self::phi) of the pairs; and the lift in percent of the second share.
+    /// correlation of the pairs (with the correction of that paper); and the lift in percent of the second share.
     ///
     /// The lift's interval is that of the ratio R for which the same interval of (first share − R × second share) holds 0 (Tang, Li
     /// & Tang 2012, Statistics in Medicine 31:85), so lift and difference never contradict each other. There is no lift over a
