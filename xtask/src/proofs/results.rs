@@ -55,6 +55,7 @@ pub fn settings(project_file: &str, row: &Row) -> Result<String, Failure> {
     if let Some(evaluate) = table.get_mut("evaluate").and_then(toml::Value::as_table_mut) {
         evaluate.retain(|key, _| !["headline", "headline_better"].contains(&key));
     }
+    table.retain(|_, value| value.as_table().is_none_or(|table| !table.is_empty()));
     let train = table.get_mut("train").and_then(toml::Value::as_table_mut).ok_or("no [train] table")?;
     train.retain(|key, value| !value.is_table() || key == row.algorithm);
     for overridden in ["algorithm", "seed"] {
