@@ -107,7 +107,7 @@ fn rows(arguments: &Arguments, binary: &Path, folder: &Path, store: &Path) -> Re
         let project: toml::Table = fs::read_to_string(folder.join(kind).join("setpoint.toml"))?.parse()?;
         let name = settings(&project)?;
         let latest = there.iter().rposition(|row| row.kind == kind && row.project == name);
-        let row = match latest.map(|place| there.swap_remove(place)) {
+        let row = match latest.map(|place| there.remove(place)) {
             Some(row) if !asked(kind) => row,
             None if !asked(kind) && !arguments.processes.is_empty() => continue,
             _ => {

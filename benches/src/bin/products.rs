@@ -1,6 +1,6 @@
 //! Products of matrices in f32 on one core: each path, the crate `matrixmultiply`, and the peak of independent fused
-//! multiply-adds at this level. `SETPOINT_LEVEL=avx2` measures a lower one of ours; `matrixmultiply` always takes
-//! the machine's best.
+//! multiply-adds at this level. With `SETPOINT_LEVEL=avx2` ours use AVX2; `matrixmultiply` always takes the best
+//! level of the machine.
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_nn::level;
@@ -32,8 +32,8 @@ fn product(m: usize, n: usize, k: usize) {
     let before = peak();
     let chosen = rate(&mut |c| matmul(m, n, k, rows, &b, Sums::PLAIN, c));
     let transposed = rate(&mut |c| matmul(m, n, k, columns, &b, Sums::PLAIN, c));
-    let plain = rate(&mut |c| matmul_on(Path::Plain, m, n, k, rows, &b, Sums::PLAIN, c));
-    let packed = rate(&mut |c| matmul_on(Path::Packed, m, n, k, rows, &b, Sums::PLAIN, c));
+    let plain = rate(&mut |c| matmul_on(Some(Path::Plain), m, n, k, rows, &b, Sums::PLAIN, c));
+    let packed = rate(&mut |c| matmul_on(Some(Path::Packed), m, n, k, rows, &b, Sums::PLAIN, c));
     let peer = rate(&mut |c| peer(m, n, k, &a, &b, c));
     let peak = f64::midpoint(before, peak());
     let name = |what: &str| format!("matmul{what} {m}x{n}x{k}");

@@ -91,17 +91,17 @@ impl Source {
         if constraints.is_empty() || arguments.as_trained {
             return Ok(());
         }
-        let texts = |found: &[&Difference]| -> String {
-            let shown: Vec<String> = found.iter().take(SHOWN).map(|found| found.text()).collect();
-            let rest = found.len().saturating_sub(SHOWN);
-            shown.join("; ") + &if rest > 0 { format!("; and {rest} more keys") } else { String::new() }
+        // Every constraint: which of them may be ignored is for a person to judge.
+        let constraints: Vec<String> = constraints.into_iter().map(Difference::text).collect();
+        let others = match listed(others.into_iter()).join("; ") {
+            none if none.is_empty() => none,
+            others => format!(" Also, {others}."),
         };
-        let others = if others.is_empty() { String::new() } else { format!(" Also, {}.", texts(&others)) };
         Err(Failure::Message(format!(
             "the project file states other constraints today than {}: {}.{others} Train again, or use the run as it was trained \
              with --as-trained",
             folder.path.display(),
-            texts(&constraints)
+            constraints.join("; ")
         )))
     }
 
@@ -111,13 +111,17 @@ impl Source {
         let policy =
             self.policy.as_ref().map_or(String::new(), |_| format!(", policy {}", short(&self.policy)));
         output.line(format!("run {} in {}{policy}", short(&self.run), folder.path.display()));
-        for difference in self.differs.iter().take(SHOWN) {
-            output.line(format!("  ! {}", difference.text()));
-        }
-        if self.differs.len() > SHOWN {
-            output.line(format!("  ! and {} more keys that differ today", self.differs.len() - SHOWN));
-        }
+        listed(self.differs.iter()).into_iter().for_each(|text| output.line(format!("  ! {text}")));
     }
+}
+
+/// The first differences, and the number of the others.
+fn listed<'d>(mut found: impl ExactSizeIterator<Item = &'d Difference>) -> Vec<String> {
+    let mut texts: Vec<String> = found.by_ref().take(SHOWN).map(Difference::text).collect();
+    if found.len() > 0 {
+        texts.push(format!("and {} more keys that differ today", found.len()));
+    }
+    texts
 }
 
 impl Difference {

@@ -118,9 +118,12 @@ fn difference(compared: &Compared, found: &Comparison, decision: &Decision) -> S
             let share = found.better_share.map(|share| percent(100.0 * share.mean));
             share.map_or(String::new(), |share| format!(", and better in {share} of the episodes"))
         }
-        (true, false) => allowed_loss(compared, decision).unwrap_or_else(|| ": it is not better".to_owned()),
         (false, true) => ", which is better".to_owned(),
-        (false, false) => ", which is worse".to_owned(),
+        (_, false) => match (allowed_loss(compared, decision), is_return) {
+            (Some(allowed), _) => allowed,
+            (None, true) => ": it is not better".to_owned(),
+            (None, false) => ", which is worse".to_owned(),
+        },
     };
     format!(
         "{} {word}{in_percent} (95\u{a0}% interval {}{ends_in_percent}){verdict}",
@@ -133,7 +136,11 @@ fn difference(compared: &Compared, found: &Comparison, decision: &Decision) -> S
 fn allowed_loss(compared: &Compared, decision: &Decision) -> Option<String> {
     let least = decision.project.evaluate.required_lift_percent.filter(|least| *least < 0.0)?;
     let lift = compared.lift_percent.filter(|lift| lift.interval.low >= least)?;
-    Some(format!(": {} of the baseline, and the project allows {}", percent(-lift.mean), percent(-least)))
+    let allowed = percent(-least);
+    Some(match lift_text(compared) {
+        Some(_) => format!(": the project allows {allowed}"),
+        None => format!(": {} of the baseline, and the project allows {allowed}", percent(-lift.mean)),
+    })
 }
 
 /// The lift and its interval, where both figures are positive: of a loss, people read a percent in two ways.

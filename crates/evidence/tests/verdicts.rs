@@ -419,6 +419,16 @@ fn a_loss_within_the_limit_of_the_project_says_both() {
     let sentence = &found.findings[0].sentence;
     assert!(sentence.contains("at least −5\u{a0}%, a loss; found: −2.5\u{a0}%"), "{sentence}");
     assert!(headline(&evaluation, &strict).unwrap().contains("it is not better"));
+    // Of a positive figure the percent stands before.
+    evaluation
+        .comparisons
+        .iter_mut()
+        .for_each(|found| found.headline = Some(returns(-27.0, -25.0, -23.0, 1_000.0)));
+    let told = headline(&evaluation, &allowed).unwrap();
+    assert!(
+        told.contains("25.00 less, 2.5\u{a0}%") && told.contains(": the project allows 5.0\u{a0}%."),
+        "{told}"
+    );
 }
 
 /// Half as many again is 50 %, and from 20 % to 30 % it is 10 percentage points.

@@ -21,8 +21,8 @@ const WARM_UP: u64 = 4;
 /// Lengths of a trial over which the usual time of a unit is averaged.
 const USUAL: f64 = 16.0;
 
-/// Gradient steps of a trial: so many that their mean is steady where steps of two kinds alternate.
-pub const TRIAL_UNITS: u64 = 8;
+/// Gradient steps of a trial, if nothing else is set: so many that their mean is steady where steps of two kinds alternate.
+const TRIAL_UNITS: u64 = 8;
 
 /// Chooses the cores for work that consists of units of about the same size.
 #[derive(Clone, Debug)]
@@ -51,23 +51,26 @@ struct Trial {
 }
 
 impl CoresChoice {
-    /// For so many threads; a trial takes `trial_units` units.
-    pub fn new(threads: usize, trial_units: u64) -> Self {
+    /// For so many threads.
+    pub fn new(threads: usize) -> Self {
         Self {
             allowed: threads > 1,
-            trial_units: trial_units.max(1),
+            trial_units: TRIAL_UNITS,
             present: if threads > 1 { Cores::Two } else { Cores::One },
             pace: 0.0,
             usual: 0.0,
-            left: WARM_UP * trial_units.max(1),
+            left: WARM_UP * TRIAL_UNITS,
             apart: 0,
             trial: None,
         }
     }
 
-    /// Changes the length of the trials to come.
+    /// Sets the units that a trial takes.
     pub fn set_trial_units(&mut self, units: u64) {
         self.trial_units = units.max(1);
+        if self.pace == 0.0 {
+            self.left = WARM_UP * self.trial_units;
+        }
     }
 
     /// The cores for the next units, and for how many of the `available` ones (at least 1).
@@ -163,22 +166,28 @@ mod tests {
         (time, with_two)
     }
 
+    fn choice(trial_units: u64) -> CoresChoice {
+        let mut choice = CoresChoice::new(2);
+        choice.set_trial_units(trial_units);
+        choice
+    }
+
     #[test]
     fn the_faster_way_does_nearly_all_of_the_work() {
         for trial in [1, 4, 16, 100] {
             let units = 1_000 * trial;
-            let (time, with_two) = work(&mut CoresChoice::new(2, trial), units, 1_500, 1_000);
+            let (time, with_two) = work(&mut choice(trial), units, 1_500, 1_000);
             assert!(with_two > units * 95 / 100, "{trial}: {with_two} of {units}");
             assert!(time < units * 1_000 * 102 / 100);
             // A second core that is never there: at most 10 % slower than one.
-            let (time, _) = work(&mut CoresChoice::new(2, trial), units, 1_000, 3_000);
+            let (time, _) = work(&mut choice(trial), units, 1_000, 3_000);
             assert!(time < units * 1_000 * 105 / 100, "{trial}: {time}");
         }
     }
 
     #[test]
     fn work_of_others_that_begins_and_ends_is_followed() {
-        let mut choice = CoresChoice::new(2, 8);
+        let mut choice = choice(8);
         work(&mut choice, 4_000, 1_500, 1_000);
         let (time, _) = work(&mut choice, 4_000, 1_600, 4_000);
         assert!(time < 4_000 * 1_600 * 110 / 100, "{time}");
@@ -188,13 +197,13 @@ mod tests {
 
     #[test]
     fn one_thread_leaves_no_choice() {
-        let (time, with_two) = work(&mut CoresChoice::new(1, 8), 1_000, 1_000, 1);
+        let (time, with_two) = work(&mut CoresChoice::new(1), 1_000, 1_000, 1);
         assert_eq!((time, with_two), (1_000_000, 0));
     }
 
     #[test]
     fn ways_of_one_speed_do_not_alternate() {
-        let mut choice = CoresChoice::new(2, 8);
+        let mut choice = choice(8);
         let (_, with_two) = work(&mut choice, 10_000, 1_000, 1_000);
         assert!(with_two > 9_500, "{with_two}");
     }

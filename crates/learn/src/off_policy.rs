@@ -18,7 +18,7 @@ use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::bounds;
-use crate::cores::{CoresChoice, TRIAL_UNITS};
+use crate::cores::CoresChoice;
 use crate::error::TrainError;
 use crate::exploration::any_allowed;
 use crate::figures::Figures;
@@ -269,7 +269,7 @@ impl<L: Learner> OffPolicy<L> {
                 draws: Stream::new(seed, "replay draws", 0),
                 gradient_steps: 0,
             },
-            cores: CoresChoice::new(if pool.is_some() { 2 } else { 1 }, TRIAL_UNITS),
+            cores: CoresChoice::new(if pool.is_some() { 2 } else { 1 }),
             pool,
             replay,
             promised: None,

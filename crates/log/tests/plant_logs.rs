@@ -264,7 +264,7 @@ fn values_of_two_episodes_are_never_in_one_row_of_a_table_of_tags() {
     assert!(reading.audit.findings.iter().all(|finding| finding.kind != "repeated-time"));
 }
 
-/// The value could be of either lot, and the action is of none that is known.
+/// The value could be of either lot, and no known lot has the action.
 #[test]
 fn rows_without_an_episode_are_left_out_of_a_table_of_tags() {
     let text = "lot,time,tag,value\nB7,0,pressure,5.5\n,0,level,640\nB7,0,action,keep\n \t,30,action,slower\nA3,0,pressure,2.5\n\

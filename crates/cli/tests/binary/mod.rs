@@ -1,6 +1,5 @@
 //! The binary as people and programs run it.
-// Each test file compiles this module and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file compiles this module and uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -159,7 +159,7 @@ impl Ppo {
             critic,
             axes,
             masked,
-            cores: CoresChoice::new(threads, 8),
+            cores: CoresChoice::new(threads),
             options,
         }
     }

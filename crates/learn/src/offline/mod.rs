@@ -23,7 +23,7 @@ use setpoint_process::preparation::OnProgress;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
-use crate::cores::{CoresChoice, TRIAL_UNITS};
+use crate::cores::CoresChoice;
 use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::normalize::ObservationNormalizer;
@@ -292,7 +292,7 @@ impl<L: OfflineLearner> Offline<L> {
         let mut held_out = Batch::default();
         transitions.held_out(&mut held_out);
         let draws = Stream::new(seed, "offline draws", 0);
-        let cores = CoresChoice::new(threads, TRIAL_UNITS);
+        let cores = CoresChoice::new(threads);
         Self { learner, transitions, batch_size, gamma, draws, batch: Batch::default(), held_out, cores }
     }
 }

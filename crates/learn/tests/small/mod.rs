@@ -1,6 +1,5 @@
 //! Small processes: their description, and a stop that a process itself requests at a step.
-// Each test file compiles this module and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file compiles this module and uses a part of it")]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

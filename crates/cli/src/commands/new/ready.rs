@@ -43,10 +43,8 @@ pub fn evaluations(spec: &Spec) -> String {
     let line = |text: String, meaning: &str| {
         format!("{comment}{text:width$}# {meaning}", width = 31 - comment.len())
     };
-    // TOML groups digits by underscores.
-    let steps = thousands(steps as f64).replace(',', "_");
     [
-        line(format!("every_steps = {steps}"), "evaluates the policy during the training too"),
+        line(format!("every_steps = {}", grouped(steps)), "evaluates the policy during the training too"),
         line("keep = \"best\"".to_owned(), "keeps the best of these policies, not the last one"),
     ]
     .join("\n")
@@ -82,8 +80,7 @@ seed        = 0
 
 [train.{algorithm}]                    # names of Stable-Baselines3; an option in a comment has its default"#,
         space = " ".repeat(15_usize.saturating_sub(algorithm.len())),
-        // TOML groups digits by underscores.
-        steps = thousands(steps as f64).replace(',', "_"),
+        steps = grouped(steps as u64),
     );
     let none = Table::new();
     let given = train.get(algorithm).and_then(Value::as_table).unwrap_or(&none);
@@ -94,6 +91,11 @@ seed        = 0
         text += &format!("\n# {key} = {value}");
     }
     text
+}
+
+/// 300000 as TOML groups it: `300_000`.
+fn grouped(steps: u64) -> String {
+    thousands(steps as f64).replace(',', "_")
 }
 
 /// The options of an algorithm with a default, in their order.
