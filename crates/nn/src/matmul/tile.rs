@@ -170,8 +170,11 @@ impl<T: Real> Problem<'_, T> {
                 }
             } else {
                 for _ in first..last {
-                    let b: [V; WIDE] =
-                        std::array::from_fn(|wide| V::load(from.wrapping_add(wide * V::LANES), counts[wide]));
+                    // No closure: it would be called through memory in every round.
+                    let mut b = [V::splat(T::ZERO); WIDE];
+                    for (wide, b) in b.iter_mut().enumerate() {
+                        *b = V::load(from.wrapping_add(wide * V::LANES), counts[wide]);
+                    }
                     add_products(&mut own, rows, offset, b);
                     from = from.wrapping_add(stride);
                     offset += column_stride;
