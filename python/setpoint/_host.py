@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 
-from ._spaces import Actions, Observations, Unexpected, _a, allowed_choices
+from ._actions import Actions, allowed_choices
+from ._spaces import Observations, Unexpected, _a
 
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 
@@ -134,8 +135,11 @@ class EnvironmentHost:
         description["summary"] = named["summary"]
         for generic, own in zip(description["observation"], named["observation"]):
             generic.update(own)
-        kind = "choices" if "choices" in description["action"] else "axes"
-        for generic, own in zip(description["action"][kind], named[kind]):
+        for generic, own in zip(self.actions.choices, named.get("choices", ())):
+            generic.update(own)
+        for generic, own in zip(self.actions.groups, named.get("groups", ())):
+            generic.update(own)
+        for generic, own in zip(self.actions.axes, named.get("axes", ())):
             generic.update(own)
         own_signals = {signal["name"]: signal for signal in named["signals"]}
         for signal in description["signals"]:
@@ -156,9 +160,8 @@ class EnvironmentHost:
         """Arrays in one block: first the values from a caller, then the results of every step, then the results at
         the end of an episode or after an environment stopped answering."""
         lanes, features, signals = self.lanes, self.observations.size, 1 + len(self._signals)
-        axes, choices = len(self.actions.axes), len(self.actions.choices)
         wanted = [
-            ("actions", "uint32", [lanes]) if choices else ("actions", "float32", [lanes, axes]),
+            ("actions", *self.actions.layout(lanes)),
             ("stepping", "uint8", [lanes]),
             ("observations", "float32", [lanes, features]),
             ("signals", "float32", [lanes, signals]),
@@ -166,7 +169,7 @@ class EnvironmentHost:
             ("outcomes", "uint8", [lanes]),
         ]
         if self._masked:
-            wanted.append(("allowed", "uint8", [lanes, choices]))
+            wanted.append(("allowed", "uint8", [lanes, len(self.actions.choices)]))
         wanted += [("final_observations", "float32", [lanes, features]), ("lane", "int32", [1])]
         arrays, offset = [], 0
         for name, dtype, shape in wanted:

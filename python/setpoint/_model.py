@@ -19,7 +19,8 @@ from setpoint import _native
 from setpoint._host import EnvironmentHost
 from setpoint._numbers import plain, seed_of, whole
 from setpoint._progress import Bar, Lines
-from setpoint._spaces import Unexpected, allowed_choices
+from setpoint._actions import allowed_choices
+from setpoint._spaces import Unexpected
 from setpoint._vectors import single_environments
 from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
@@ -106,7 +107,7 @@ class Policy:
         self._native = native
         self._draws = np.random.default_rng()
         self.manifest: dict[str, Any] = json.loads(native.manifest())
-        self.discrete: bool = self.manifest["action"]["type"] == "discrete"
+        self.kind: str = self.manifest["action"]["type"]
         self.features = len(self.manifest["observation"])
 
     @classmethod
@@ -146,10 +147,12 @@ class Policy:
         constraint that reads a signal which is neither in the observation nor given is active.
 
         :param deterministic: the most probable choice (the centre of the axes) instead of a draw
-        :param action_masks: the allowed choices, of shape ``(choices,)`` or ``(rows, choices)``
+        :param action_masks: the allowed choices of all groups, of shape ``(choices,)`` or ``(rows, choices)``
         :param seed: of the draws
         :param signals: signals by name, as in an environment's ``info["signals"]``: numbers, or arrays of shape ``(rows,)``
-        :return: an index (or an array of them), or the axes' values in their units; and ``None``, because there is no state
+        :return: an index (or an array of them), or the axes' values in their units; of several parts a dict with the index of
+            a choice of each group, and the value of each axis in an array of shape ``(1,)`` or ``(rows, 1)``; and ``None``, because
+            there is no state
         :raises ValueError: if mask and constraints leave no choice
         """
         rows = np.ascontiguousarray(observation, np.float32)
@@ -161,12 +164,26 @@ class Policy:
             draws = int(self._draws.integers(2**63)) if seed is None else seed_of(seed)
         flat = rows.reshape(-1)
         known = None if signals is None else self._known(signals, flat.size // self.features)
-        if self.discrete:
-            allowed = None if action_masks is None else np.asarray(action_masks, np.bool_).reshape(-1).tolist()
+        allowed = None if action_masks is None else np.asarray(action_masks, np.bool_).reshape(-1).tolist()
+        if self.kind == "discrete":
             choices = self._native.choose(flat, allowed, draws, known)
             return (int(choices[0]) if single else choices), None
+        if self.kind == "several":
+            return self._parts(*self._native.act(flat, allowed, draws, known), single), None
         values = self._native.control(flat, draws, known).reshape(-1, len(self.manifest["action"]["axes"]))
         return (values[0] if single else values), None
+
+    def _parts(self, choices: NDArray[np.int64], values: NDArray[np.float32], single: bool) -> dict[str, Any]:
+        """The parts of actions by name, of choices ``(rows × groups,)`` and values ``(rows × axes,)``."""
+        action = self.manifest["action"]
+        groups, axes = action["groups"], action["axes"]
+        by_group, by_axis = choices.reshape(-1, len(groups)) if groups else choices, values.reshape(-1, max(len(axes), 1))
+        parts: dict[str, Any] = {}
+        for index, group in enumerate(groups):
+            parts[group["name"]] = int(by_group[0, index]) if single else by_group[:, index]
+        for index, axis in enumerate(axes):
+            parts[axis["name"]] = by_axis[0, index : index + 1] if single else by_axis[:, index : index + 1]
+        return parts
 
     def _known(self, signals: Mapping[str, Any], rows: int) -> NDArray[np.float32]:
         """Signals in the order of the policy, ``(rows × signals,)``, NaN where unknown."""
@@ -361,8 +378,15 @@ class Model:
         if action_masks is None and host.observations.masked:
             keywords["action_masks"] = _masks(host, [observation] if single else observation)
         chosen, _ = self.policy.predict(rows, **keywords)
+        if isinstance(chosen, dict):
+            groups, axes = ([part["name"] for part in parts] for parts in (host.actions.groups, host.actions.axes))
+            stacked = [[chosen[name].reshape(len(rows)) for name in names] for names in (groups, axes)]
+            chosen = host.actions.packed(*(np.stack(part, axis=1) if part else np.zeros((len(rows), 0)) for part in stacked))
         actions = host.actions.read(chosen)
-        return (actions[0] if single else np.array(actions)), None
+        if single:
+            return actions[0], None
+        is_one_array = not isinstance(actions[0], (dict, tuple))
+        return (np.array(actions) if is_one_array else actions), None
 
     def save(self, path: str | PathLike[str]) -> None:
         """Writes a policy file, which the command line also reads, with the state that :meth:`load` needs to

@@ -60,6 +60,10 @@ class State:
         space = self.spec["action"]
         if space["type"] == "discrete":
             words = str(space["choices"][int(action)]["name"])
+        elif space["type"] == "several":
+            taken = [str(group["choices"][int(action[group["name"]])]["name"]) for group in space["groups"]]
+            values = [(axis, float(np.ravel(action[axis["name"]])[0])) for axis in space["axes"]]
+            words = ", ".join(taken + [f"{axis['name']} {value:.3g} {axis['unit']}" for axis, value in values])
         else:
             axes = zip(space["axes"], np.asarray(action, np.float64).reshape(-1).tolist())
             words = ", ".join(f"{axis['name']} {value:.3g} {axis['unit']}" for axis, value in axes)

@@ -1,9 +1,8 @@
-"""Gymnasium's spaces as named numbers: the form of an observation, and the meaning of a choice or an axis for the
-environment.
+"""Gymnasium's observation spaces as named numbers.
 
 Observations of every space that consists of numbers become one row of float32. A number that is one of a few kinds
-becomes one feature per kind, because its size has no meaning. Actions become choices or bounded axes. Other spaces
-are refused with a message that proposes a solution.
+becomes one feature per kind, because its size has no meaning. Other spaces are refused with a message that proposes a
+solution.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import itertools
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,6 @@ TOLERANCE = 1e-4
 IMAGE_ENTRIES = 1_000
 # More features than this are a map or an image, whatever their type.
 FEATURES_MAX = 20_000
-# More combinations than this are too many choices to learn.
-CHOICES_MAX = 256
-
 
 # The key of the choices' mask in a dict of an observation, as RLlib's environments have it.
 MASK = "action_mask"
@@ -277,16 +273,14 @@ class _NextToMask:
 
 def _check_mask_space(space: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
     """Refuses the space of a mask that has not one number for each choice."""
-    kinds = np.ravel(getattr(actions, "nvec", getattr(actions, "n", 0)))
-    # The mask of a MultiDiscrete: one number a combination, or one a kind of each number.
-    sizes = {int(np.prod(kinds, dtype=np.float64)), int(kinds.sum())}
+    # Of a MultiDiscrete one after another: the masks of its numbers.
+    size = int(np.sum(getattr(actions, "nvec", getattr(actions, "n", 0))))
     numbers = isinstance(space, (spaces.Box, spaces.MultiBinary, spaces.MultiDiscrete))
-    if not numbers or len(space.shape or ()) != 1 or (space.shape or ())[0] not in sizes:
+    if not numbers or len(space.shape or ()) != 1 or (space.shape or ())[0] != size:
         found = f"a {type(space).__name__}" + (f" of shape {space.shape}" if numbers else "")
-        wanted = " or ".join(f"({size},)" for size in sorted(sizes))
         raise UnsupportedSpace(
-            f"`{MASK}` of the observation is {found}; the mask of this action space has the shape {wanted}, one number for each "
-            f"choice, for example gymnasium.spaces.MultiBinary({max(sizes)}). If it is no mask, give it another name"
+            f"`{MASK}` of the observation is {found}; the mask of this action space has the shape ({size},), one number for each "
+            f"choice, for example gymnasium.spaces.MultiBinary({size}). If it is no mask, give it another name"
         )
 
 
@@ -314,128 +308,6 @@ def _leaf(space: spaces.Space[Any], name: str, within: str = "") -> Any:
         "MultiDiscrete, MultiBinary, and Tuple and Dict of these work. Wrap the environment so that it observes numbers, "
         "for example with gymnasium.wrappers.TransformObservation"
     )
-
-
-class Actions:
-    """The conversion of an array to actions of a space: `[lanes]` choices of uint32, or `[lanes, axes]` of float32."""
-
-    def __init__(self, space: spaces.Space[Any]):
-        #: Names and descriptions of choices; None without choices.
-        self.choices: list[dict[str, str]] = []
-        #: Names, bounds and descriptions of axes; None without axes.
-        self.axes: list[dict[str, Any]] = []
-        #: Number of kinds of each number that one choice sets; None if a choice is one number.
-        self.counts: list[int] = []
-        #: Converts a copy of the array to a list with the environment's action for every lane.
-        self.read: Callable[[np.ndarray], list[Any]]
-        if isinstance(space, spaces.Discrete):
-            self._one_of(space)
-        elif isinstance(space, spaces.MultiDiscrete):
-            self._combinations(space)
-        elif isinstance(space, spaces.Box):
-            self._numbers(space)
-        else:
-            raise UnsupportedSpace(
-                f"the action space is a {type(space).__name__}: Discrete, MultiDiscrete and bounded Box work. Wrap the "
-                "environment, for example with gymnasium.wrappers.TransformAction"
-            )
-
-    def description(self) -> dict[str, Any]:
-        """The space as the project sees it."""
-        if self.choices:
-            return {"type": "discrete", "choices": self.choices}
-        return {"type": "continuous", "axes": self.axes}
-
-    def _one_of(self, space: spaces.Discrete) -> None:
-        start = int(space.start)
-        called = [str(start + choice) if start + choice >= 0 else f"minus_{-start - choice}" for choice in range(space.n)]
-        self.choices = [
-            {"name": f"action_{name}", "description": f"the environment's action {start + choice}"}
-            for choice, name in enumerate(called)
-        ]
-        # Python's own integers: they are the fastest in an environment's `action_space.contains`.
-        if start == 0:
-            self.read = lambda actions: actions.tolist()
-        else:
-            self.read = lambda actions: [start + choice for choice in actions.tolist()]
-
-    def _combinations(self, space: spaces.MultiDiscrete) -> None:
-        counts = [int(count) for count in space.nvec.ravel()]
-        product = int(np.prod(counts, dtype=np.float64))
-        if product > CHOICES_MAX:
-            raise UnsupportedSpace(
-                f"the action space is a MultiDiscrete of {product:,} combinations, more than {CHOICES_MAX}: wrap the "
-                "environment so that it takes fewer, or bounded numbers (Box) that it rounds itself"
-            )
-        starts = np.ravel(getattr(space, "start", np.zeros_like(space.nvec))).tolist()
-        combinations = list(itertools.product(*(range(start, start + n) for start, n in zip(starts, counts))))
-        table = np.array(combinations, dtype=space.dtype).reshape(product, *space.nvec.shape)
-        self.counts = counts
-        self.choices = [
-            {
-                "name": "action_" + "_".join(str(n) if n >= 0 else f"minus_{-n}" for n in combination),
-                "description": f"the environment's action {list(combination)}",
-            }
-            for combination in combinations
-        ]
-        self.read = lambda actions: list(table[actions])
-
-    def _numbers(self, space: spaces.Box) -> None:
-        low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
-        bounded = np.isfinite(low) & np.isfinite(high) & (low > -UNBOUNDED_FROM) & (high < UNBOUNDED_FROM)
-        if not bounded.all():
-            axis = int(np.argmin(bounded))
-            raise UnsupportedSpace(
-                f"the action space has no bounds: number {axis} of it goes from {low[axis]:g} to {high[axis]:g}, and a policy "
-                "needs bounds for its numbers. Give it bounds, for example with gymnasium.wrappers.RescaleAction or ClipAction "
-                "around your own bounds"
-            )
-        if space.shape == () or 0 in space.shape:
-            raise UnsupportedSpace(f"the action space has shape {space.shape}: expected at least one number, as (1,)")
-        indices = list(itertools.product(*(range(extent) for extent in space.shape)))
-        self.axes = [
-            {
-                "name": "_".join(["action", *map(str, index)]),
-                "low": float(np.float32(low[axis])),
-                "high": float(np.float32(high[axis])),
-                "description": "a number of the environment's action",
-                # Whole numbers: the nearest one is taken.
-                **({"step": 1.0} if np.issubdtype(space.dtype, np.integer) else {}),
-            }
-            for axis, index in enumerate(indices)
-        ]
-        shape, dtype = space.shape, space.dtype
-        if dtype == np.float32 and len(shape) == 1:
-            self.read = list
-        elif np.issubdtype(dtype, np.integer):
-            # Whole numbers: the nearest one.
-            self.read = lambda actions: list(
-                np.clip(np.rint(actions.reshape(-1, *shape)), space.low, space.high).astype(dtype)
-            )
-        else:
-            # A bound may be slightly outside of the range after its conversion to float32.
-            self.read = lambda actions: list(np.clip(actions.reshape(-1, *shape).astype(dtype), space.low, space.high))
-
-
-def allowed_choices(mask: Any, actions: Actions, row: np.ndarray) -> None:
-    """Writes an environment's action mask; raises `Unexpected` if it is not a mask."""
-    found = np.asarray(mask)
-    if found.dtype.kind in "iuf" and not np.isin(found, (0, 1)).all():
-        wrong = found[~np.isin(found, (0, 1))].ravel()[0]
-        raise Unexpected(f"the action mask held {wrong}; expected zeros and ones")
-    # sb3-contrib's masks of a MultiDiscrete: the masks of its numbers in their order.
-    if actions.counts and found.shape == (sum(actions.counts),) and found.dtype.kind in "biuf":
-        parts = np.split(found != 0, np.cumsum(actions.counts)[:-1])
-        row[:] = [all(combination) for combination in itertools.product(*parts)]
-    elif found.shape == row.shape and found.dtype.kind in "biuf":
-        np.not_equal(found, 0, out=row, casting="unsafe")
-    else:
-        raise Unexpected(
-            f"the action mask was {_a(mask)} of shape {found.shape} and type {found.dtype}; expected {row.shape[0]} zeros "
-            "and ones"
-        )
-    if not row.any():
-        raise Unexpected("the action mask allows no choice; expected at least one until the episode ends")
 
 
 def _whole_numbers(value: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:

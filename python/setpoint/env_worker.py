@@ -1,6 +1,6 @@
 """A worker: environments of Gymnasium in a separate process, for a training that runs outside of Python.
 
-The training starts it with the texts of this file, `_spaces` and `_host`, so that any Python with gymnasium and
+The training starts it with the texts of this file, `_spaces`, `_actions` and `_host`, so that any Python with gymnasium and
 numpy is enough. It sends one line of JSON with the request; the worker answers with the description of the
 environments. Then the training names a file in shared memory for actions and results. Every batch of steps is one
 word on a line and one word back.
@@ -174,7 +174,7 @@ def _host_of(request: dict):
     package = types.ModuleType(PACKAGE)
     package.__path__ = []
     sys.modules[PACKAGE] = package
-    spaces, host = (_load(name, request["sources"][name]) for name in ("_spaces", "_host"))
+    spaces, _, host = (_load(name, request["sources"][name]) for name in ("_spaces", "_actions", "_host"))
     about, make = ("entry", _of_entry(request)) if request["entry"] else ("id", _of_id(request))
     name = request["entry"] or request["id"]
     lanes, asked = request["lanes"], {"signals": request["signals"], "name": name}

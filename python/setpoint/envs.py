@@ -84,22 +84,42 @@ class _Processes:
             np.array([feature["high"] for feature in features], np.float32),
         )
         action = self.spec["action"]
-        self.discrete = action["type"] == "discrete"
-        self.action_space: gym.spaces.Discrete | gym.spaces.Box
-        if self.discrete:
-            self.choices = len(action["choices"])
+        self.kind: str = action["type"]
+        groups, axes = action.get("groups", ()), action.get("axes", ())
+        #: Number of choices of all groups.
+        self.choices = len(action.get("choices", ())) + sum(len(group["choices"]) for group in groups)
+        self.action_space: gym.spaces.Discrete | gym.spaces.Box | gym.spaces.Dict
+        low = np.array([axis["low"] for axis in axes], np.float32)
+        high = np.array([axis["high"] for axis in axes], np.float32)
+        if self.kind == "discrete":
             self.action_space = gym.spaces.Discrete(self.choices)
-        else:
-            low = np.array([axis["low"] for axis in action["axes"]], np.float32)
-            high = np.array([axis["high"] for axis in action["axes"]], np.float32)
-            self.choices = 0
+        elif self.kind == "continuous":
             self.action_space = gym.spaces.Box(low, high)
+        else:
+            parts: dict[str, gym.spaces.Space[Any]] = {
+                group["name"]: gym.spaces.Discrete(len(group["choices"])) for group in groups
+            }
+            bounds = zip(axes, low, high)
+            parts |= {axis["name"]: gym.spaces.Box(least, most, (1,)) for axis, least, most in bounds}
+            self.action_space = gym.spaces.Dict(parts)
+        self._groups, self._axes = [group["name"] for group in groups], [axis["name"] for axis in axes]
 
     def step(self, actions: Any, steps: NDArray[np.bool_] | None = None) -> Any:
         """One native step of the lanes for which ``steps`` is true."""
-        if self.discrete:
+        if self.kind == "discrete":
             return self.native.choose(np.asarray(actions, np.int64).reshape(-1), steps)
-        return self.native.control(np.ascontiguousarray(actions, np.float32).reshape(-1), steps)
+        if self.kind == "continuous":
+            return self.native.control(np.ascontiguousarray(actions, np.float32).reshape(-1), steps)
+        choices = self._column(actions, self._groups, np.dtype(np.int64))
+        return self.native.act(choices, self._column(actions, self._axes, np.dtype(np.float32)), steps)
+
+    def _column(self, actions: Any, names: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Some parts of the actions of every environment, ``(lanes × parts,)``."""
+        missing = [name for name in names if name not in actions]
+        if missing:
+            raise ValueError(f"the action names no {', '.join(missing)}; expected a dict as in the action space")
+        columns = [np.asarray(actions[name], dtype).reshape(self.lanes) for name in names]
+        return np.ascontiguousarray(np.stack(columns, axis=1)).reshape(-1) if columns else np.zeros(0, dtype)
 
     def mask(self) -> NDArray[np.int8] | None:
         """The choices that the process allows, ``(lanes, choices)``, for Gymnasium's ``Discrete.sample``."""
@@ -111,9 +131,10 @@ class ProcessEnv(gym.Env[Observation, Any]):
     """A built-in process as a Gymnasium environment.
 
     Observations are ``float32`` of shape ``(features,)`` within the space's bounds; actions an index, or ``float32`` of
-    shape ``(axes,)`` in the axes' own units (values beyond the bounds are clipped). ``info`` holds every signal of the step
+    shape ``(axes,)`` in the axes' own units (values beyond the bounds are clipped). An action of several parts is a dict: an
+    index for each group of choices, and ``float32`` of shape ``(1,)`` for each setting. ``info`` holds every signal of the step
     by name under ``signals``, every reward term under ``reward_terms`` and, where the process forbids choices,
-    ``action_mask`` of shape ``(choices,)``; the first allowed choice replaces a forbidden choice.
+    ``action_mask`` of shape ``(choices,)``, the choices of all groups; the first allowed choice replaces a forbidden choice.
 
     :param kind: the process, a name of ``setpoint list processes``
     :param max_steps: steps after which an episode is truncated; by default the process's own limit

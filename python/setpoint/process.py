@@ -63,6 +63,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """A group of choices, of which an action takes one: for processes whose actions have several parts."""
+
+    name: str
+    choices: Sequence[Choice]
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class Signal:
     """A measurement of every step. ``aggregate`` is its summary: its mean over steps, the share of steps at 1, or
     the total of an episode. A bound ``None`` is unknown."""
@@ -79,14 +88,14 @@ class Process(gym.Env[Observation, Any]):
     """A base class: describe the process in the class variables, and implement :meth:`begin` and :meth:`act`.
 
     :cvar features: the features that the policy sees, in order
-    :cvar actions: choices, or axes
+    :cvar actions: choices, or axes, or for actions of several parts groups of choices and axes
     :cvar signals: the measurements of every step
     :cvar max_steps: steps after which an episode is truncated
     :cvar reward: weights of signals, for its use as a Gymnasium environment; projects have their own
     """
 
     features: ClassVar[Sequence[Feature]] = ()
-    actions: ClassVar[Sequence[Choice] | Sequence[Axis]] = ()
+    actions: ClassVar[Sequence[Choice] | Sequence[Axis] | Sequence[Choices | Axis]] = ()
     signals: ClassVar[Sequence[Signal]] = ()
     max_steps: ClassVar[int | None] = None
     reward: ClassVar[Mapping[str, float]] = {}
@@ -103,11 +112,21 @@ class Process(gym.Env[Observation, Any]):
         if unknown:
             raise TypeError(f"{cls.__name__} has no signal {', '.join(sorted(unknown))}, which its reward uses")
         self.observation_space = gym.spaces.Box(_column(cls.features, "low"), _column(cls.features, "high"))
-        self.action_space: gym.spaces.Discrete | gym.spaces.Box
-        if isinstance(cls.actions[0], Choice):
+        self.action_space: gym.spaces.Discrete | gym.spaces.Box | gym.spaces.Dict
+        kinds = {type(part) for part in cls.actions}
+        if kinds == {Choice}:
             self.action_space = gym.spaces.Discrete(len(cls.actions))
-        else:
+        elif kinds == {Axis}:
             self.action_space = gym.spaces.Box(_column(cls.actions, "low"), _column(cls.actions, "high"))
+        elif kinds <= {Choices, Axis}:
+            self.action_space = gym.spaces.Dict([(part.name, _space(part)) for part in cls.actions])
+            names = [choice.name for part in cls.actions if isinstance(part, Choices) for choice in part.choices]
+            names += [part.name for part in cls.actions if isinstance(part, Axis)]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise TypeError(f"{cls.__name__} uses a name of a choice or an axis twice: {', '.join(twice)}")
+        else:
+            raise TypeError(f"{cls.__name__}: several choices at once need groups of them: Choices(\"name\", [Choice(…), …])")
         if cls.allowed is not Process.allowed:
             self.action_masks = lambda: np.asarray(self.allowed(), np.bool_)
         self._taken = 0
@@ -120,7 +139,8 @@ class Process(gym.Env[Observation, Any]):
         raise NotImplementedError
 
     def act(self, action: Any, random: np.random.Generator) -> tuple[Sequence[float], Mapping[str, float], bool]:
-        """Takes one action: the index of a choice, or ``float32`` of shape ``(axes,)``.
+        """Takes one action: the index of a choice, ``float32`` of shape ``(axes,)``, or a dict with the index of a choice of each
+        group and ``float32`` of shape ``(1,)`` of each axis.
 
         :return: the next observation, the signals of this step, and whether the process ended the episode
         """
@@ -138,11 +158,15 @@ class Process(gym.Env[Observation, Any]):
             return [{key: value for key, value in asdict(part).items() if key in keys} for part in parts]
 
         numbers = ("name", "unit", "description")
-        kind = "choices" if isinstance(cls.actions[0], Choice) else "axes"
+        groups = [part for part in cls.actions if isinstance(part, Choices)]
+        choices = [part for part in cls.actions if isinstance(part, Choice)]
+        choices += [choice for group in groups for choice in group.choices]
         return {
             "summary": " ".join((cls.__doc__ or cls.__name__).split()),
             "observation": named(cls.features, *numbers),
-            kind: named(cls.actions, "name", "description") if kind == "choices" else named(cls.actions, *numbers),
+            "groups": [{"name": group.name, "description": group.description} for group in groups],
+            "choices": named(choices, "name", "description"),
+            "axes": named([part for part in cls.actions if isinstance(part, Axis)], *numbers),
             "signals": [asdict(signal) for signal in cls.signals],
         }
 
@@ -168,6 +192,12 @@ class Process(gym.Env[Observation, Any]):
         if missing:
             raise KeyError(f"{type(self).__name__} did not measure {', '.join(missing)}")
         return info
+
+
+def _space(part: Choices | Axis) -> gym.spaces.Space[Any]:
+    if isinstance(part, Choices):
+        return gym.spaces.Discrete(len(part.choices))
+    return gym.spaces.Box(np.float32(part.low), np.float32(part.high), (1,))
 
 
 def _column(parts: Sequence[Any], name: str) -> NDArray[np.float32]:

@@ -43,8 +43,6 @@ pub struct Environments {
 
 struct Inner {
     batch: Box<dyn Batch>,
-    choices: Vec<u32>,
-    controls: Vec<f32>,
 }
 
 /// Everything of a step that goes back, made while the interpreter is free for others.
@@ -73,12 +71,7 @@ impl Environments {
         project.bind(factory.spec()).map_err(|error| refused(&error))?;
         let reward = RewardFunction::new(&project.reward, factory.spec());
         let batch = py.detach(|| factory.batch(lanes, 0, PURPOSE)).map_err(|error| failed(&error))?;
-        Ok(Self {
-            factory,
-            reward,
-            lanes,
-            inner: Mutex::new(Inner { batch, choices: Vec::new(), controls: Vec::new() }),
-        })
+        Ok(Self { factory, reward, lanes, inner: Mutex::new(Inner { batch }) })
     }
 
     /// The process's spaces and signals, as JSON.
@@ -125,20 +118,26 @@ impl Environments {
         steps: Option<PyReadonlyArray1<'py, bool>>,
     ) -> PyResult<Stepped<'py>> {
         let steps = steps.map(|steps| steps.as_slice().map(<[bool]>::to_vec)).transpose()?;
-        let ActionSpace::Discrete { choices: names } = &self.factory.spec().action else {
+        if !self.factory.spec().action.is_discrete() {
             return Err(PyValueError::new_err("this process takes numbers, not choices"));
-        };
-        let choices = choices.as_slice()?;
-        self.check_length(choices.len(), self.lanes, steps.as_deref())?;
-        if let Some(lane) = choices.iter().position(|choice| !(0..names.len() as i64).contains(choice)) {
-            let (choice, count) = (choices[lane], names.len());
-            return Err(PyValueError::new_err(format!(
-                "environment {lane} was given the action {choice}; its actions are 0 to {}",
-                count - 1
-            )));
         }
-        let choices: Vec<u32> = choices.iter().map(|choice| *choice as u32).collect();
-        self.step(py, move |inner| inner.choices = choices, steps)
+        let choices = self.choices(choices.as_slice()?)?;
+        self.step(py, (choices, Vec::new()), steps)
+    }
+
+    /// One step of every lane whose `steps` is true (of all, where it is absent) with an index of a choice of each group,
+    /// `[lanes, groups]` flat, and one number an axis, `[lanes, axes]` flat.
+    #[pyo3(signature = (choices, controls, steps=None))]
+    fn act<'py>(
+        &self,
+        py: Python<'py>,
+        choices: PyReadonlyArray1<'py, i64>,
+        controls: PyReadonlyArray1<'py, f32>,
+        steps: Option<PyReadonlyArray1<'py, bool>>,
+    ) -> PyResult<Stepped<'py>> {
+        let steps = steps.map(|steps| steps.as_slice().map(<[bool]>::to_vec)).transpose()?;
+        let (choices, controls) = (self.choices(choices.as_slice()?)?, self.controls(controls.as_slice()?)?);
+        self.step(py, (choices, controls), steps)
     }
 
     /// One step of every lane whose `steps` is true (of all, where it is absent) with one number an axis.
@@ -150,24 +149,11 @@ impl Environments {
         steps: Option<PyReadonlyArray1<'py, bool>>,
     ) -> PyResult<Stepped<'py>> {
         let steps = steps.map(|steps| steps.as_slice().map(<[bool]>::to_vec)).transpose()?;
-        let ActionSpace::Continuous { axes } = &self.factory.spec().action else {
+        if !self.factory.spec().action.groups.is_empty() {
             return Err(PyValueError::new_err("this process takes choices, not numbers"));
-        };
-        let controls = controls.as_slice()?;
-        self.check_length(controls.len(), self.lanes * axes.len(), steps.as_deref())?;
-        let mut clipped = Vec::with_capacity(controls.len());
-        for (index, control) in controls.iter().enumerate() {
-            let axis = &axes[index % axes.len()];
-            if !control.is_finite() {
-                let lane = index / axes.len();
-                return Err(PyValueError::new_err(format!(
-                    "environment {lane} was given {control} for {}; it must be a finite number",
-                    axis.name
-                )));
-            }
-            clipped.push(control.clamp(axis.low, axis.high));
         }
-        self.step(py, move |inner| inner.controls = clipped, steps)
+        let controls = self.controls(controls.as_slice()?)?;
+        self.step(py, (Vec::new(), controls), steps)
     }
 
     /// What the process allows the next decisions, `[lanes, choices]` flat; `None` where it never forbids any.
@@ -179,44 +165,73 @@ impl Environments {
 }
 
 impl Environments {
-    fn check_length(&self, found: usize, expected: usize, steps: Option<&[bool]>) -> PyResult<()> {
-        if found != expected {
-            return Err(PyValueError::new_err(format!(
-                "{found} action numbers were given for {} environments, expected {expected}",
-                self.lanes
-            )));
-        }
-        match steps {
-            Some(steps) if steps.len() != self.lanes => {
-                Err(PyValueError::new_err(format!("{} flags for {} environments", steps.len(), self.lanes)))
+    /// Checks choices, `[lanes, groups]`.
+    fn choices(&self, given: &[i64]) -> PyResult<Vec<u32>> {
+        let groups = &self.factory.spec().action.groups;
+        self.check_length(given.len(), groups.len())?;
+        for (index, choice) in given.iter().enumerate() {
+            let count = groups[index % groups.len()].choices.len();
+            if !(0..count as i64).contains(choice) {
+                let lane = index / groups.len();
+                let of_group = if groups.len() > 1 {
+                    format!(" of {}", groups[index % groups.len()].name)
+                } else {
+                    String::new()
+                };
+                return Err(PyValueError::new_err(format!(
+                    "environment {lane} was given the action {choice}{of_group}; its actions are 0 to {}",
+                    count - 1
+                )));
             }
-            _ => Ok(()),
         }
+        Ok(given.iter().map(|choice| *choice as u32).collect())
+    }
+
+    /// Checks settings, `[lanes, axes]`, and clips them to their bounds.
+    fn controls(&self, given: &[f32]) -> PyResult<Vec<f32>> {
+        let axes = &self.factory.spec().action.axes;
+        self.check_length(given.len(), axes.len())?;
+        let clipped = |(index, control): (usize, &f32)| {
+            let axis = &axes[index % axes.len()];
+            if !control.is_finite() {
+                let lane = index / axes.len();
+                return Err(PyValueError::new_err(format!(
+                    "environment {lane} was given {control} for {}; it must be a finite number",
+                    axis.name
+                )));
+            }
+            Ok(control.clamp(axis.low, axis.high))
+        };
+        given.iter().enumerate().map(clipped).collect()
+    }
+
+    /// `width` are the numbers of a lane.
+    fn check_length(&self, found: usize, width: usize) -> PyResult<()> {
+        let expected = self.lanes * width;
+        if found == expected {
+            return Ok(());
+        }
+        Err(PyValueError::new_err(format!(
+            "{found} action numbers were given for {} environments, expected {expected}",
+            self.lanes
+        )))
     }
 
     fn step<'py>(
         &self,
         py: Python<'py>,
-        take: impl FnOnce(&mut Inner) + Send,
+        (mut choices, controls): (Vec<u32>, Vec<f32>),
         steps: Option<Vec<bool>>,
     ) -> PyResult<Stepped<'py>> {
+        if let Some(steps) = steps.as_deref().filter(|steps| steps.len() != self.lanes) {
+            let what = format!("{} flags for {} environments", steps.len(), self.lanes);
+            return Err(PyValueError::new_err(what));
+        }
         let given = py.detach(|| {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            take(&mut inner);
-            let Inner { batch, choices, controls } = &mut *inner;
-            let allowed = &batch.transition().allowed;
-            if !allowed.is_empty() {
-                // What may be chosen at random by who knows nothing of masks (Gymnasium's checker) must be something.
-                for (choice, allowed) in
-                    choices.iter_mut().zip(allowed.chunks_exact(allowed.len() / self.lanes))
-                {
-                    if !allowed[*choice as usize] {
-                        *choice = allowed.iter().position(|allowed| *allowed).unwrap_or(0) as u32;
-                    }
-                }
-            }
-            let actions =
-                if controls.is_empty() { Actions::Discrete(choices) } else { Actions::Continuous(controls) };
+            let Inner { batch } = &mut *inner;
+            possible(&self.factory.spec().action, &batch.transition().allowed, &mut choices);
+            let actions = Actions { choices: &choices, settings: &controls };
             batch.step_where(actions, steps.as_deref().unwrap_or_default())?;
             Ok(self.given(&**batch, steps.as_deref()))
         });
@@ -267,6 +282,20 @@ impl Environments {
             }),
             rewards,
             terms,
+        }
+    }
+}
+
+/// Replaces choices that the process forbids by the first allowed one of their group: what is drawn at random by who knows
+/// nothing of masks (Gymnasium's checker) must be possible. `allowed` is `[lanes, choices]`, or empty.
+fn possible(space: &ActionSpace, allowed: &[bool], choices: &mut [u32]) {
+    let masks = allowed.chunks_exact(space.choice_count().max(1));
+    for (chosen, mask) in choices.chunks_exact_mut(space.groups.len().max(1)).zip(masks) {
+        for ((choice, group), offset) in chosen.iter_mut().zip(&space.groups).zip(space.offsets()) {
+            let mask = &mask[offset..offset + group.choices.len()];
+            if !mask[*choice as usize] {
+                *choice = mask.iter().position(|allowed| *allowed).unwrap_or(0) as u32;
+            }
         }
     }
 }

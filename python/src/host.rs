@@ -148,9 +148,16 @@ impl HostBatch {
     fn act(&mut self, py: Python<'_>, actions: Actions<'_>, steps: &[bool]) -> PyResult<()> {
         let host = self.host.bind(py);
         let arrays = host.getattr("arrays")?.cast_into::<PyDict>()?;
-        match actions {
-            Actions::Discrete(choices) => write(&arrays, "actions", choices)?,
-            Actions::Continuous(controls) => write(&arrays, "actions", controls)?,
+        let Actions { choices, settings } = actions;
+        if settings.is_empty() {
+            write(&arrays, "actions", choices)?;
+        } else if choices.is_empty() {
+            write(&arrays, "actions", settings)?;
+        } else {
+            // One array has one type: the numbers come as their bits.
+            let bits = settings.iter().map(|value| value.to_bits());
+            let numbers: Vec<u32> = choices.iter().copied().chain(bits).collect();
+            write(&arrays, "actions", &numbers)?;
         }
         let steps = (!steps.is_empty()).then(|| PyArray1::from_slice(py, steps));
         host.call_method1("step", (steps,))?;

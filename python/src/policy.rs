@@ -84,22 +84,27 @@ impl Policy {
         seed: Option<u64>,
         signals: Option<PyReadonlyArray1<'py, f32>>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let manifest = &self.policy.manifest;
-        if !manifest.action.is_discrete() {
+        if !self.policy.manifest.action.is_discrete() {
             return Err(PyValueError::new_err("this policy gives numbers, not choices"));
         }
-        let rows = self.rows(observations.as_slice()?)?;
-        let allowed = allowed.unwrap_or_default();
-        if !allowed.is_empty() && allowed.len() != rows * manifest.action.len() {
-            return Err(PyValueError::new_err(format!(
-                "the mask has {} entries, expected {rows} × {}",
-                allowed.len(),
-                manifest.action.len()
-            )));
-        }
-        let signals = self.signals(signals.as_ref(), rows)?;
-        let actions = self.decide(observations.as_slice()?, &allowed, signals, seed)?;
+        let actions = self.masked(&observations, allowed, seed, signals.as_ref())?;
         Ok(actions.choices.into_iter().map(i64::from).collect::<Vec<_>>().into_pyarray(py))
+    }
+
+    /// A choice of each group `[rows, groups]`, flat, and the axes' values `[rows, axes]`, flat; otherwise as [`Policy::choose`]
+    /// and [`Policy::control`].
+    #[pyo3(signature = (observations, allowed=None, seed=None, signals=None))]
+    fn act<'py>(
+        &self,
+        py: Python<'py>,
+        observations: PyReadonlyArray1<'py, f32>,
+        allowed: Option<Vec<bool>>,
+        seed: Option<u64>,
+        signals: Option<PyReadonlyArray1<'py, f32>>,
+    ) -> PyResult<Acted<'py>> {
+        let actions = self.masked(&observations, allowed, seed, signals.as_ref())?;
+        let choices: Vec<i64> = actions.choices.into_iter().map(i64::from).collect();
+        Ok((choices.into_pyarray(py), actions.settings.into_pyarray(py)))
     }
 
     /// The axes' values `[rows, axes]`, flat, for each of the flat observations, within the constraints of the policy: the
@@ -112,7 +117,7 @@ impl Policy {
         seed: Option<u64>,
         signals: Option<PyReadonlyArray1<'py, f32>>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
-        if self.policy.manifest.action.is_discrete() {
+        if !self.policy.manifest.action.groups.is_empty() {
             return Err(PyValueError::new_err("this policy gives choices, not numbers"));
         }
         let rows = self.rows(observations.as_slice()?)?;
@@ -122,7 +127,30 @@ impl Policy {
     }
 }
 
+/// Choices `[rows, groups]` and settings `[rows, axes]`, both flat.
+type Acted<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
+
 impl Policy {
+    /// Decisions under a mask `[rows, choices]`, the choices of all groups.
+    fn masked(
+        &self,
+        observations: &PyReadonlyArray1<'_, f32>,
+        allowed: Option<Vec<bool>>,
+        seed: Option<u64>,
+        signals: Option<&PyReadonlyArray1<'_, f32>>,
+    ) -> PyResult<ActionBuffer> {
+        let rows = self.rows(observations.as_slice()?)?;
+        let (allowed, choices) = (allowed.unwrap_or_default(), self.policy.manifest.action.choice_count());
+        if !allowed.is_empty() && allowed.len() != rows * choices {
+            return Err(PyValueError::new_err(format!(
+                "the mask has {} entries, expected {rows} × {choices}",
+                allowed.len()
+            )));
+        }
+        let signals = self.signals(signals, rows)?;
+        self.decide(observations.as_slice()?, &allowed, signals, seed)
+    }
+
     fn decide(
         &self,
         observations: &[f32],

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use setpoint_benches::print;
 use setpoint_decision::Project;
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::ActionForm;
 use setpoint_process::vectorized::Actions;
 use setpoint_processes::registry;
 use setpoint_random::Stream;
@@ -32,13 +32,15 @@ fn main() {
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let begin = Instant::now();
-        match &factory.spec().action {
-            ActionSpace::Discrete { choices } => {
+        match factory.spec().action.form() {
+            ActionForm::Choices(choices) => {
                 let count = choices.len() as u32;
                 let chosen: Vec<u32> = actions.iter().map(|action| action % count).collect();
-                chosen.chunks_exact(lanes).for_each(|chosen| batch.step(Actions::Discrete(chosen)).unwrap());
+                chosen
+                    .chunks_exact(lanes)
+                    .for_each(|chosen| batch.step(Actions::of_choices(chosen)).unwrap());
             }
-            ActionSpace::Continuous { axes } => {
+            ActionForm::Settings(axes) => {
                 let value = |action: &u32, low: f32, high: f32| {
                     low + (high - low) * *action as f32 / (1 << 20) as f32
                 };
@@ -49,8 +51,9 @@ fn main() {
                     })
                     .collect();
                 let rows = values.chunks_exact(lanes * axes.len());
-                rows.for_each(|values| batch.step(Actions::Continuous(values)).unwrap());
+                rows.for_each(|values| batch.step(Actions::of_settings(values)).unwrap());
             }
+            ActionForm::Several => panic!("{id} has several actions at once"),
         }
         rounds.push(begin.elapsed().as_secs_f64() / STEPS as f64 * 1e6);
     }

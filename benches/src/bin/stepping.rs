@@ -1,7 +1,7 @@
 //! A built-in process through the vectorised interface, on one core: `stepping [KIND]`, `assembly-line` by default.
 
 use setpoint_benches::{median_seconds, print};
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::ActionForm;
 use setpoint_process::vectorized::Actions;
 use setpoint_processes::open_kind;
 use setpoint_random::Stream;
@@ -16,26 +16,27 @@ fn main() {
     let factory = open_kind(&kind, None).unwrap_or_else(|| panic!("there is no process `{kind}`"));
     let mut batch = factory.batch(LANES, 0, "benchmark").unwrap();
     let mut random = Stream::new(0, "benchmark actions", 0);
-    let seconds = match &factory.spec().action {
-        ActionSpace::Discrete { choices } => {
+    let seconds = match factory.spec().action.form() {
+        ActionForm::Choices(choices) => {
             let choices = choices.len() as u32;
             let actions: Vec<u32> = (0..LANES * DRAWN).map(|_| random.below(choices)).collect();
             median_seconds(9, || {
                 for actions in actions.chunks_exact(LANES).cycle().take(STEPS) {
-                    batch.step(Actions::Discrete(actions)).unwrap();
+                    batch.step(Actions::of_choices(actions)).unwrap();
                 }
             })
         }
-        ActionSpace::Continuous { axes } => {
+        ActionForm::Settings(axes) => {
             let actions: Vec<f32> = (0..LANES * DRAWN)
                 .flat_map(|_| axes.iter().map(|axis| random.uniform(axis.low, axis.high)).collect::<Vec<_>>())
                 .collect();
             median_seconds(9, || {
                 for actions in actions.chunks_exact(LANES * axes.len()).cycle().take(STEPS) {
-                    batch.step(Actions::Continuous(actions)).unwrap();
+                    batch.step(Actions::of_settings(actions)).unwrap();
                 }
             })
         }
+        ActionForm::Several => panic!("{kind} has choices and settings at once"),
     };
     print(&format!("{kind}-stepping"), (LANES * STEPS) as f64 / seconds, "steps/s");
 }

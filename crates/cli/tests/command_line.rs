@@ -70,6 +70,7 @@ fn ready_projects_pass_their_checks() {
         "job-shop",
         "job-shop-ft06",
         "flexible-job-shop",
+        "filler",
     ];
     for name in names {
         let output = setpoint(&["check", text(&projects().join(name))]);

@@ -32,7 +32,7 @@ fn write_log(path: &Path, lag: usize) {
             let action = random.below(6);
             actions.push(action);
             batch.transition().observations.iter().for_each(|value| write!(text, "{value:.2},").unwrap());
-            batch.step(Actions::Discrete(&[actions[step]])).unwrap();
+            batch.step(Actions::of_choices(&[actions[step]])).unwrap();
             let (signals, over) = (&batch.transition().signals, batch.transition().outcomes[0].is_over());
             let mut reward = 1.2 * signals[0] - 4.0 * signals[1] - 1.5 * signals[2] - 10.0 * signals[3];
             reward -= if over { 200.0 } else { 0.0 };

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use crate::Diagnostic;
 use crate::diagnostic::suggestion;
 use crate::section::{Range, Section};
-use crate::spec::{ActionSpace, Axis, Feature, Signal, Spec};
+use crate::spec::{Feature, Signal, Spec};
 use crate::table::{names, table, text};
 
 pub mod contradiction;
@@ -88,9 +88,9 @@ pub enum Variable {
 pub enum Effect {
     /// Forbids these choices.
     Forbid(Vec<String>),
-    /// Clips one axis of a continuous action to limits, in the axis' unit.
+    /// Clips one setting to limits, in its unit.
     Clip {
-        /// Name of the axis.
+        /// Name of the setting.
         action: String,
         /// Least value.
         low: Option<f64>,
@@ -209,14 +209,14 @@ pub(crate) fn bind(
 ) -> Result<(), Box<Diagnostic>> {
     for (section, constraint) in sections.iter().zip(constraints) {
         bind_subject(&constraint.when.subject, &section.table("when")?, spec)?;
-        match (&constraint.effect, &spec.action) {
-            (Effect::Forbid(actions), ActionSpace::Discrete { .. }) => {
+        match &constraint.effect {
+            Effect::Forbid(actions) if !spec.action.groups.is_empty() => {
                 bind_choices(actions, section, spec)?;
             }
-            (Effect::Clip { action, low, high }, ActionSpace::Continuous { axes }) => {
-                bind_limits(action, [*low, *high], axes, &section.table("clip")?, spec)?;
+            Effect::Clip { action, low, high } if !spec.action.axes.is_empty() => {
+                bind_limits(action, [*low, *high], &section.table("clip")?, spec)?;
             }
-            (Effect::Forbid(_), ActionSpace::Continuous { .. }) => {
+            Effect::Forbid(_) => {
                 let title = format!(
                     "the actions of {} are continuous: they can be clipped, not forbidden",
                     spec.kind
@@ -224,7 +224,7 @@ pub(crate) fn bind(
                 let help = "for example: clip = { action = \"dose\", high = 0.5 }";
                 return Err(section.error_at_key("forbid", &title, "expected clip = { … }", help));
             }
-            (Effect::Clip { .. }, ActionSpace::Discrete { .. }) => {
+            Effect::Clip { .. } => {
                 let title =
                     format!("the actions of {} are choices: they can be forbidden, not clipped", spec.kind);
                 let help = format!("for example: forbid = [\"{}\"]", spec.action.names()[0]);
@@ -232,28 +232,27 @@ pub(crate) fn bind(
             }
         }
     }
-    contradiction(constraints, spec).map_or(Ok(()), |found| Err(refusal(&found, constraints, sections, spec)))
+    contradiction(constraints, spec).map_or(Ok(()), |found| Err(refusal(&found, constraints, sections)))
 }
 
 /// The error about constraints that leave no action, at the last of them.
-fn refusal(
-    found: &Contradiction,
-    constraints: &[Constraint],
-    sections: &[Section<'_>],
-    spec: &Spec,
-) -> Box<Diagnostic> {
+fn refusal(found: &Contradiction, constraints: &[Constraint], sections: &[Section<'_>]) -> Box<Diagnostic> {
     let numbers: Vec<String> = found.rules.iter().map(|rule| (rule + 1).to_string()).collect();
     let rules: Vec<String> =
         found.rules.iter().map(|rule| format!("constraint {}: {}", rule + 1, constraints[*rule])).collect();
     let (state, last) = (found.state_text(), found.rules[found.rules.len() - 1]);
+    let every = match &found.group {
+        Some(group) => format!("every choice of `{group}`"),
+        None => "every action".to_owned(),
+    };
     let (title, label, fix) = match (&constraints[last].effect, numbers.as_slice()) {
         (Effect::Forbid(_), [number]) => (
-            format!("constraint {number} forbids every action, for example at {state}"),
+            format!("constraint {number} forbids {every}, for example at {state}"),
             "no action would be possible",
             "leave at least one action",
         ),
         (Effect::Forbid(_), numbers) => (
-            format!("constraints {} together forbid every action, for example at {state}", listed(numbers)),
+            format!("constraints {} together forbid {every}, for example at {state}", listed(numbers)),
             "no action would be possible",
             "leave at least one action that none of them forbids, or let one end where another begins",
         ),
@@ -271,7 +270,7 @@ fn refusal(
             "let their limits overlap, or let one end where the other begins",
         ),
     };
-    let key = if spec.action.is_discrete() { "forbid" } else { "clip" };
+    let key = if matches!(constraints[last].effect, Effect::Forbid(_)) { "forbid" } else { "clip" };
     sections[last].error_at_key(key, &title, label, &format!("{}; {fix}", rules.join("; ")))
 }
 
@@ -298,7 +297,7 @@ fn bind_subject(subject: &Subject, when: &Section<'_>, spec: &Spec) -> Result<()
 }
 
 fn bind_choices(actions: &[String], section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
-    let names = spec.action.names();
+    let names = spec.action.choice_names();
     let Some(index) = actions.iter().position(|action| !names.contains(&action.as_str())) else {
         return Ok(());
     };
@@ -311,12 +310,11 @@ fn bind_choices(actions: &[String], section: &Section<'_>, spec: &Spec) -> Resul
 fn bind_limits(
     action: &str,
     [low, high]: [Option<f64>; 2],
-    axes: &[Axis],
     clip: &Section<'_>,
     spec: &Spec,
 ) -> Result<(), Box<Diagnostic>> {
-    let Some(axis) = axes.iter().find(|axis| axis.name == *action) else {
-        let names = spec.action.names();
+    let Some(axis) = spec.action.axes.iter().find(|axis| axis.name == *action) else {
+        let names = spec.action.axis_names();
         let title = format!("process {} has no action `{action}`", spec.kind);
         let label = suggestion(action, &names, "actions");
         return Err(clip.error("action", &title, &label, &format!("actions: {}", names.join(", "))));

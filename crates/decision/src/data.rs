@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use crate::Diagnostic;
 use crate::diagnostic::suggestion;
 use crate::section::{Range, Section};
-use crate::spec::{ActionSpace, Spec};
+use crate::spec::{ActionForm, ActionSpace, Spec};
 
 pub mod cleaning;
 
@@ -372,7 +372,7 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
     }
     if let Some(QualityColumns::Each(each)) = &data.quality {
         // A choice has no column of its own.
-        let settings = if spec.action.is_discrete() { Vec::new() } else { spec.action.names() };
+        let settings = spec.action.axis_names();
         let mut known = Vec::new();
         for name in [features, signals, settings, vec!["action", "reward"]].concat() {
             if !known.contains(&name) {
@@ -384,36 +384,46 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
         }
     }
     bind_words(data, section, spec)?;
-    match (&data.action, &spec.action) {
-        (Some(ActionColumns::Axes(named)), ActionSpace::Continuous { .. }) => {
-            let known = spec.action.names();
+    match (&data.action, spec.action.form()) {
+        (Some(ActionColumns::Axes(named)), ActionForm::Settings(_) | ActionForm::Several) => {
+            let known = action_parts(&spec.action);
             match named.iter().find(|(name, _)| !known.contains(&name.as_str())) {
                 Some((name, _)) => Err(refuse(&section.table("action")?, name, &known, "action")),
                 None => Ok(()),
             }
         }
-        (Some(ActionColumns::Axes(_)), ActionSpace::Discrete { .. }) => {
+        (Some(ActionColumns::Axes(_)), ActionForm::Choices(_)) => {
             let title = format!("the actions of {} are choices: they need one column", spec.kind);
             let help = "action = \"action\": the column with the index or the name of the choice";
             Err(section.error("action", &title, "expected the name of a column", help))
         }
-        (Some(ActionColumns::One(_)), ActionSpace::Continuous { axes }) if axes.len() > 1 => {
+        (Some(ActionColumns::One(_)), ActionForm::Settings(axes)) if axes.len() > 1 => {
             let title = format!("the actions of {} are {} settings", spec.kind, axes.len());
             let help = format!("action = {{ {} = \"…\", … }}", axes[0].name);
+            Err(section.error("action", &title, "expected a column for each", &help))
+        }
+        (Some(ActionColumns::One(_)), ActionForm::Several) => {
+            let title = format!("an action of {} is more than one choice or setting", spec.kind);
+            let help = format!("action = {{ {} = \"…\", … }}", spec.action.groups[0].name);
             Err(section.error("action", &title, "expected a column for each", &help))
         }
         _ => Ok(()),
     }
 }
 
+/// The parts of an action of which each has its own column: the groups of choices, then the settings.
+pub fn action_parts(space: &ActionSpace) -> Vec<&str> {
+    space.groups.iter().map(|group| group.name.as_str()).chain(space.axis_names()).collect()
+}
+
 fn bind_words(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
-    let known = spec.action.names();
-    let is_unknown = |choice: &str| !spec.action.is_discrete() || !known.contains(&choice);
+    let known = spec.action.choice_names();
+    let is_unknown = |choice: &str| !known.contains(&choice);
     let Some((word, choice)) = data.actions.iter().find(|(_, choice)| is_unknown(choice)) else {
         return Ok(());
     };
     let section = section.table("actions")?;
-    if !spec.action.is_discrete() {
+    if known.is_empty() {
         let title = format!("the actions of {} are settings, not choices", spec.kind);
         return Err(section.error(word, &title, "not for settings", "delete [data.actions]"));
     }

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use crate::Diagnostic;
 use crate::section::{Range, Section};
-use crate::spec::{ActionSpace, Feature};
+use crate::spec::{ActionSpace, ChoiceGroup, Feature};
 
 mod bind;
 
@@ -86,8 +86,8 @@ pub enum Disturbance {
     ActuationDelay {
         /// Whole steps.
         steps: Levels,
-        /// The action until the first action arrives; by default a choice such as `no_action`.
-        idle: Option<String>,
+        /// The choice until the first action arrives, of each group; by default one such as `no_action`.
+        idle: Vec<String>,
     },
     /// `dropout`: samples are lost; the policy sees the last sample that arrived instead.
     Dropout {
@@ -122,7 +122,7 @@ pub enum Disturbance {
         /// Whether actions have no effect during the event; the idle choice acts instead.
         actions_lost: bool,
         /// See [`Disturbance::ActuationDelay`].
-        idle: Option<String>,
+        idle: Vec<String>,
     },
 }
 
@@ -271,8 +271,14 @@ fn mean_steps(section: &Section<'_>, default: f64) -> Checked<f64> {
     Ok(section.number("mean_steps", range, "mean length in steps")?.unwrap_or(default))
 }
 
-fn idle(section: &Section<'_>) -> Checked<Option<String>> {
-    section.string("idle", "the choice that acts while no other choice arrives")
+/// One name, or a list of them where the process has several groups of choices.
+fn idle(section: &Section<'_>) -> Checked<Vec<String>> {
+    let meaning = "the choice that acts while no other choice arrives";
+    Ok(if section.is_list("idle") {
+        section.strings("idle", meaning)?.unwrap_or_default()
+    } else {
+        section.string("idle", meaning)?.into_iter().collect()
+    })
 }
 
 fn read_event(section: &Section<'_>, need: &Need<'_>) -> Checked<Disturbance> {
@@ -338,12 +344,28 @@ pub fn span(feature: &Feature) -> Option<f32> {
     (span.is_finite() && span < SPAN_MAX).then_some(span)
 }
 
-/// The choice that does nothing, if one has a usual name.
-pub fn idle_choice(space: &ActionSpace) -> Option<usize> {
+/// For each group the index of the choice that acts while no other choice arrives: one that is named, or one with a usual
+/// name.
+///
+/// # Errors
+/// The first group that has neither.
+pub fn idle_choices<'s>(space: &'s ActionSpace, named: &[String]) -> Result<Vec<u32>, &'s ChoiceGroup> {
     let usual =
         ["no_action", "no_op", "noop", "wait", "idle", "none", "hold", "coast", "torque_none", "stay"];
-    let names = space.names();
-    usual.iter().find_map(|usual| names.iter().position(|name| name == usual))
+    let of_group = |group: &'s ChoiceGroup| {
+        let mut wanted = named.iter().map(String::as_str).chain(usual);
+        let place = |wanted: &str| group.choices.iter().position(|choice| choice.name == wanted);
+        wanted.find_map(place).map(|place| place as u32).ok_or(group)
+    };
+    space.groups.iter().map(of_group).collect()
+}
+
+fn insert_idle(insert: &mut impl FnMut(&str, Value), idle: &[String]) {
+    match idle {
+        [] => {}
+        [only] => insert("idle", only.clone().into()),
+        several => insert("idle", Value::Array(several.iter().cloned().map(Value::String).collect())),
+    }
 }
 
 pub(crate) fn to_toml(disturbance: &Disturbance) -> Table {
@@ -372,7 +394,7 @@ pub(crate) fn to_toml(disturbance: &Disturbance) -> Table {
         }
         Disturbance::ActuationDelay { steps, idle } => {
             insert("steps", steps.to_toml());
-            idle.iter().for_each(|idle| insert("idle", idle.clone().into()));
+            insert_idle(&mut insert, idle);
         }
         Disturbance::Dropout { probability, mean_steps, together, features } => {
             insert("probability", probability.to_toml());
@@ -403,7 +425,7 @@ pub(crate) fn to_toml(disturbance: &Disturbance) -> Table {
                 );
             }
             insert("actions_lost", (*actions_lost).into());
-            idle.iter().for_each(|idle| insert("idle", idle.clone().into()));
+            insert_idle(&mut insert, idle);
         }
     }
     table

@@ -6,7 +6,7 @@ use crate::Diagnostic;
 use crate::diagnostic::suggestion;
 use crate::evaluate::BASELINES;
 use crate::section::{Range, Section};
-use crate::spec::{ActionSpace, Spec};
+use crate::spec::{ActionForm, Spec};
 use crate::table::{integer, names, numbers, table, text};
 
 /// A reward test: from the same initial states, the first behaviour must get more reward than the second.
@@ -33,8 +33,16 @@ pub enum Behaviour {
     Baseline(String),
     /// `actions`: a sequence of choices; the last choice repeats to the end.
     Choices(Vec<String>),
-    /// `settings`: constant values of axes; the other axes have the middle of their range.
+    /// `settings`: constant values of settings; the others have the middle of their range.
     Settings(Vec<(String, f64)>),
+    /// `choices` and `settings`: a constant choice of groups, and constant values of settings. The other groups take their
+    /// first choice that is allowed, the other settings have the middle of their range.
+    Constant {
+        /// Group and choice.
+        choices: Vec<(String, String)>,
+        /// Setting and value, in its unit.
+        settings: Vec<(String, f64)>,
+    },
 }
 
 /// Initial states by default.
@@ -77,8 +85,8 @@ impl Preference {
 
 impl Behaviour {
     fn read(scenario: &Section<'_>, key: &'static str) -> Result<Self, Box<Diagnostic>> {
-        const HELP: &str = "policy = \"heuristic\", actions = [\"continue\"] (the last choice repeats to the end), or \
-                            settings = { axis = value }";
+        const HELP: &str = "policy = \"heuristic\", actions = [\"continue\"] (the last choice repeats to the end), \
+                            settings = { setting = value }, or choices = { group = \"choice\" }";
         let section = scenario.table(key)?;
         if !section.is_present() {
             let title = format!("a scenario that prefers something needs `{key}` too");
@@ -86,73 +94,64 @@ impl Behaviour {
         }
         let policy = section.string("policy", "a baseline, or random")?;
         let actions = section.strings("actions", "a sequence of choices")?;
-        let settings = section.table("settings")?.numbers(&[], "value in the axis' unit")?;
+        let settings = section.table("settings")?.numbers(&[], "value in the setting's unit")?;
+        let choices = section.table("choices")?.texts("name of a choice of the group")?;
         section.finish()?;
-        match (policy, actions, settings.is_empty()) {
-            (Some(policy), None, true) => Ok(Self::Baseline(policy)),
-            (None, Some(actions), true) if !actions.is_empty() => Ok(Self::Choices(actions)),
-            (None, None, false) => Ok(Self::Settings(settings)),
+        match (policy, actions, settings.is_empty(), choices.is_empty()) {
+            (Some(policy), None, true, true) => Ok(Self::Baseline(policy)),
+            (None, Some(actions), true, true) if !actions.is_empty() => Ok(Self::Choices(actions)),
+            (None, None, false, true) => Ok(Self::Settings(settings)),
+            (None, None, _, false) => Ok(Self::Constant { choices, settings }),
             _ => {
                 let title = format!("`{key}` must name one behaviour");
-                Err(scenario.error_at_key(key, &title, "expected one of policy, actions and settings", HELP))
+                let label = "expected policy, or actions, or choices and settings";
+                Err(scenario.error_at_key(key, &title, label, HELP))
             }
         }
     }
 
     fn bind(&self, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
-        let names = spec.action.names();
-        let unknown = |name: &str, known: &[&str], what: &str| {
-            (
-                format!("process {} has no {what} `{name}`", spec.kind),
-                suggestion(name, known, &format!("{what}s")),
-                format!("{what}s of {}: {}", spec.kind, known.join(", ")),
-            )
-        };
-        match (self, &spec.action) {
-            (Self::Baseline(name), _) => {
-                let mut known = BASELINES.to_vec();
-                // `heuristic` is the first heuristic of the process, if it has any.
-                known.retain(|name| *name != "heuristic" || !spec.heuristics.is_empty());
-                known.extend(spec.heuristics.iter().map(String::as_str));
-                if !known.contains(&name.as_str()) {
-                    let (title, label, help) = unknown(name, &known, "baseline");
-                    return Err(section.error("policy", &title, &label, &help));
-                }
+        match (self, spec.action.form()) {
+            (Self::Baseline(name), _) => bind_baseline(name, section, spec),
+            (Self::Choices(actions), ActionForm::Choices(_)) => {
+                let names = spec.action.names();
+                let Some(index) = actions.iter().position(|action| !names.contains(&action.as_str())) else {
+                    return Ok(());
+                };
+                let (title, label, help) = unknown(spec, &actions[index], &names, "action");
+                Err(section.error_in_list("actions", index, &title, &label, &help))
             }
-            (Self::Choices(actions), ActionSpace::Discrete { .. }) => {
-                for (index, action) in actions.iter().enumerate() {
-                    if !names.contains(&action.as_str()) {
-                        let (title, label, help) = unknown(action, &names, "action");
-                        return Err(section.error_in_list("actions", index, &title, &label, &help));
-                    }
-                }
-            }
-            (Self::Settings(settings), ActionSpace::Continuous { axes }) => {
-                let section = section.table("settings")?;
-                for (name, value) in settings {
-                    let Some(axis) = axes.iter().find(|axis| axis.name == *name) else {
-                        let (title, label, help) = unknown(name, &names, "action");
-                        return Err(section.error_at_key(name, &title, &label, &help));
-                    };
-                    if !(f64::from(axis.low)..=f64::from(axis.high)).contains(value) {
-                        let title = format!("{value} lies outside the range of `{name}`");
-                        let label = format!("expected {} to {} {}", axis.low, axis.high, axis.unit);
-                        return Err(section.error(name, &title, &label, ""));
-                    }
-                }
-            }
-            (Self::Choices(_), ActionSpace::Continuous { .. }) => {
+            (Self::Choices(_), ActionForm::Settings(axes)) => {
                 let title = format!("the actions of {} are settings, not choices", spec.kind);
-                let help = format!("for example: settings = {{ {} = … }}", names[0]);
-                return Err(section.error_at_key("actions", &title, "expected settings = { … }", &help));
+                let name = axes.first().map_or("setting", |axis| &axis.name);
+                let help = format!("for example: settings = {{ {name} = … }}");
+                Err(section.error_at_key("actions", &title, "expected settings = { … }", &help))
             }
-            (Self::Settings(_), ActionSpace::Discrete { .. }) => {
+            (Self::Choices(_), ActionForm::Several) => {
+                let title = format!("an action of {} is more than one choice", spec.kind);
+                let group = &spec.action.groups[0];
+                let help =
+                    format!("for example: choices = {{ {} = \"{}\" }}", group.name, group.choices[0].name);
+                Err(section.error_at_key(
+                    "actions",
+                    &title,
+                    "expected choices = { … }, settings = { … }",
+                    &help,
+                ))
+            }
+            (Self::Settings(_), ActionForm::Choices(choices)) => {
                 let title = format!("the actions of {} are choices, not settings", spec.kind);
-                let help = format!("for example: actions = [\"{}\"]", names[0]);
-                return Err(section.error_at_key("settings", &title, "expected actions = [names]", &help));
+                let help = format!("for example: actions = [\"{}\"]", choices[0].name);
+                Err(section.error_at_key("settings", &title, "expected actions = [names]", &help))
+            }
+            (Self::Settings(settings), ActionForm::Settings(_) | ActionForm::Several) => {
+                bind_settings(settings, &section.table("settings")?, spec)
+            }
+            (Self::Constant { choices, settings }, _) => {
+                bind_groups(choices, &section.table("choices")?, spec)?;
+                bind_settings(settings, &section.table("settings")?, spec)
             }
         }
-        Ok(())
     }
 
     /// As text: `heuristic`, `increase_speed, then continue`.
@@ -174,22 +173,95 @@ impl Behaviour {
                 };
                 runs.iter().enumerate().map(word).collect::<Vec<_>>().join(", then ")
             }
-            Self::Settings(settings) => {
-                let word = |(name, value): &(String, f64)| format!("{name} = {value}");
-                settings.iter().map(word).collect::<Vec<_>>().join(", ")
+            Self::Settings(settings) => settings.iter().map(setting_words).collect::<Vec<_>>().join(", "),
+            Self::Constant { choices, settings } => {
+                let choices = choices.iter().map(|(group, choice)| format!("{group} = {choice}"));
+                choices.chain(settings.iter().map(setting_words)).collect::<Vec<_>>().join(", ")
             }
         }
     }
 }
 
-pub(crate) fn to_toml(preference: &Preference) -> Table {
-    let behaviour = |behaviour: &Behaviour| {
-        let (key, value) = match behaviour {
-            Behaviour::Baseline(name) => ("policy", text(name)),
-            Behaviour::Choices(actions) => ("actions", names(actions)),
-            Behaviour::Settings(settings) => ("settings", Some(numbers(settings))),
+fn setting_words((name, value): &(String, f64)) -> String {
+    format!("{name} = {value}")
+}
+
+/// Title, label and help of the error about an unknown name.
+fn unknown(spec: &Spec, name: &str, known: &[&str], what: &str) -> (String, String, String) {
+    (
+        format!("process {} has no {what} `{name}`", spec.kind),
+        suggestion(name, known, &format!("{what}s")),
+        format!("{what}s of {}: {}", spec.kind, known.join(", ")),
+    )
+}
+
+fn bind_baseline(name: &str, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+    let mut known = BASELINES.to_vec();
+    // `heuristic` is the first heuristic of the process, if it has any.
+    known.retain(|name| *name != "heuristic" || !spec.heuristics.is_empty());
+    known.extend(spec.heuristics.iter().map(String::as_str));
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let (title, label, help) = unknown(spec, name, &known, "baseline");
+    Err(section.error("policy", &title, &label, &help))
+}
+
+fn bind_settings(
+    settings: &[(String, f64)],
+    section: &Section<'_>,
+    spec: &Spec,
+) -> Result<(), Box<Diagnostic>> {
+    for (name, value) in settings {
+        let Some(axis) = spec.action.axes.iter().find(|axis| axis.name == *name) else {
+            let (title, label, help) = unknown(spec, name, &spec.action.axis_names(), "action");
+            return Err(section.error_at_key(name, &title, &label, &help));
         };
-        Some(Value::Table(table([(key, value)])))
+        if !(f64::from(axis.low)..=f64::from(axis.high)).contains(value) {
+            let title = format!("{value} lies outside the range of `{name}`");
+            let label = format!("expected {} to {} {}", axis.low, axis.high, axis.unit);
+            return Err(section.error(name, &title, &label, ""));
+        }
+    }
+    Ok(())
+}
+
+fn bind_groups(
+    choices: &[(String, String)],
+    section: &Section<'_>,
+    spec: &Spec,
+) -> Result<(), Box<Diagnostic>> {
+    for (name, choice) in choices {
+        let Some(group) = spec.action.groups.iter().find(|group| group.name == *name) else {
+            let known: Vec<&str> = spec.action.groups.iter().map(|group| group.name.as_str()).collect();
+            let (title, label, help) = unknown(spec, name, &known, "group of choices");
+            return Err(section.error_at_key(name, &title, &label, &help));
+        };
+        let known: Vec<&str> = group.choices.iter().map(|choice| choice.name.as_str()).collect();
+        if !known.contains(&choice.as_str()) {
+            let title = format!("`{name}` has no choice `{choice}`");
+            let help = format!("choices of {name}: {}", known.join(", "));
+            return Err(section.error(name, &title, &suggestion(choice, &known, "choices"), &help));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn to_toml(preference: &Preference) -> Table {
+    let texts = |pairs: &[(String, String)]| {
+        let entry = |(name, value): &(String, String)| (name.clone(), Value::String(value.clone()));
+        Value::Table(pairs.iter().map(entry).collect())
+    };
+    let behaviour = |behaviour: &Behaviour| {
+        Some(Value::Table(match behaviour {
+            Behaviour::Baseline(name) => table([("policy", text(name))]),
+            Behaviour::Choices(actions) => table([("actions", names(actions))]),
+            Behaviour::Settings(settings) => table([("settings", Some(numbers(settings)))]),
+            Behaviour::Constant { choices, settings } => table([
+                ("choices", Some(texts(choices))),
+                ("settings", (!settings.is_empty()).then(|| numbers(settings))),
+            ]),
+        }))
     };
     table([
         ("name", text(&preference.name)),

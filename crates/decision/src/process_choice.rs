@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use crate::Diagnostic;
 use crate::section::{Range, Section};
-use crate::spec::{ActionSpace, Spec, is_bounded};
+use crate::spec::{Spec, is_bounded};
 
 /// The keys of `[process]` that every process has; the process reads its own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,9 @@ pub(crate) fn read(section: &Section<'_>) -> Result<ProcessChoice, Box<Diagnosti
 
 /// Checks that every setting of the process has bounds: a policy scales its numbers to them.
 pub(crate) fn bind(section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
-    let ActionSpace::Continuous { axes } = &spec.action else { return Ok(()) };
-    let Some(axis) = axes.iter().find(|axis| !is_bounded(axis.low, axis.high)) else { return Ok(()) };
+    let Some(axis) = spec.action.axes.iter().find(|axis| !is_bounded(axis.low, axis.high)) else {
+        return Ok(());
+    };
     let title = format!(
         "the setting `{}` of process {} has no bounds: it goes from {:e} to {:e}",
         axis.name, spec.kind, axis.low, axis.high

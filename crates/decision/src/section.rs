@@ -351,6 +351,16 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// All keys of the table with their texts.
+    pub fn texts(&self, meaning: &str) -> Result<Vec<(String, String)>, Box<Diagnostic>> {
+        let Some(Node { value: Value::Table(entries), .. }) = self.node else { return Ok(Vec::new()) };
+        let text = |(key, node): &(String, Node)| match &node.value {
+            Value::Text(text) => Ok((key.clone(), text.clone())),
+            _ => Err(self.wrong(node, key, "a text in quotes", meaning)),
+        };
+        entries.iter().map(text).collect()
+    }
+
     /// Everything in the table as plain TOML, for tables whose keys another program knows. Refuses dates and numbers that
     /// are not finite, because that program could not read them.
     pub fn contents(&self) -> Result<toml::Table, Box<Diagnostic>> {

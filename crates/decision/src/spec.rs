@@ -140,76 +140,195 @@ impl Feature {
     }
 }
 
-/// The actions of a policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum ActionSpace {
-    /// One of several named choices.
-    Discrete {
-        /// The choices, by index.
-        choices: Vec<Choice>,
-    },
-    /// Several bounded numbers at once.
-    Continuous {
-        /// One entry per number.
-        axes: Vec<Axis>,
-    },
+/// The actions of a policy: everything decided in one step. An action takes one choice of each group, and gives a value to
+/// each setting.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "TaggedActions", into = "TaggedActions")]
+pub struct ActionSpace {
+    /// The groups of choices; one choice of each is taken.
+    pub groups: Vec<ChoiceGroup>,
+    /// The settings.
+    pub axes: Vec<Axis>,
 }
 
-impl Default for ActionSpace {
-    /// No choices: the checks find a process without actions.
-    fn default() -> Self {
-        Self::Discrete { choices: Vec::new() }
-    }
+/// The name of the only group of choices, where a process gives it no other.
+const ONLY_GROUP: &str = "action";
+
+/// The kinds of actions that most decisions and learners have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ActionForm<'a> {
+    /// One of several choices.
+    Choices(&'a [Choice]),
+    /// Settings alone.
+    Settings(&'a [Axis]),
+    /// Several groups of choices, or choices and settings together.
+    Several,
 }
 
 impl ActionSpace {
-    /// Choices from names and effects.
+    /// One of several choices, from names and effects.
     pub fn choices(choices: &[(&str, &str)]) -> Self {
         let choice = |(name, description): &(&str, &str)| Choice {
             name: (*name).to_owned(),
             description: (*description).to_owned(),
         };
-        Self::Discrete { choices: choices.iter().map(choice).collect() }
+        Self::one_of(choices.iter().map(choice).collect())
     }
 
-    /// Choices of a discrete space, axes of a continuous one.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Discrete { choices } => choices.len(),
-            Self::Continuous { axes } => axes.len(),
+    /// One of several choices.
+    pub fn one_of(choices: Vec<Choice>) -> Self {
+        Self { groups: vec![ChoiceGroup::new(ONLY_GROUP, "", choices)], axes: Vec::new() }
+    }
+
+    /// Whether its only group is the one of [`ActionSpace::one_of`], which files do not describe.
+    pub fn has_usual_group(&self) -> bool {
+        matches!(self.groups.as_slice(), [group] if group.name == ONLY_GROUP && group.description.is_empty())
+    }
+
+    /// Settings alone.
+    pub fn settings(axes: Vec<Axis>) -> Self {
+        Self { groups: Vec::new(), axes }
+    }
+
+    /// The kind of its actions.
+    pub fn form(&self) -> ActionForm<'_> {
+        match (self.groups.as_slice(), self.axes.as_slice()) {
+            ([group], []) => ActionForm::Choices(&group.choices),
+            ([], axes) => ActionForm::Settings(axes),
+            _ => ActionForm::Several,
         }
     }
 
-    /// Whether there is no choice and no axis.
+    /// Number of choices of all groups: the width of a mask.
+    pub fn choice_count(&self) -> usize {
+        self.groups.iter().map(|group| group.choices.len()).sum()
+    }
+
+    /// Number of choices of all groups and of settings, see [`ActionSpace::names`].
+    pub fn len(&self) -> usize {
+        self.choice_count() + self.axes.len()
+    }
+
+    /// Numbers of an action: the index of a choice for each group, then the value of each setting.
+    pub fn width(&self) -> usize {
+        self.groups.len() + self.axes.len()
+    }
+
+    /// Whether there is no choice and no setting.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Names of choices or axes, in order.
+    /// Names of the choices, group by group, then of the settings. No two are equal.
     pub fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Discrete { choices } => choices.iter().map(|choice| choice.name.as_str()).collect(),
-            Self::Continuous { axes } => axes.iter().map(|axis| axis.name.as_str()).collect(),
-        }
+        let mut names = self.choice_names();
+        names.extend(self.axis_names());
+        names
     }
 
-    /// Whether the space is discrete.
+    /// Names of the choices, group by group.
+    pub fn choice_names(&self) -> Vec<&str> {
+        let choices = self.groups.iter().flat_map(|group| &group.choices);
+        choices.map(|choice| choice.name.as_str()).collect()
+    }
+
+    /// Names of the settings.
+    pub fn axis_names(&self) -> Vec<&str> {
+        self.axes.iter().map(|axis| axis.name.as_str()).collect()
+    }
+
+    /// For each group the place of its first choice among the choices of all groups.
+    pub fn offsets(&self) -> impl Iterator<Item = usize> + '_ {
+        self.groups.iter().scan(0, |next, group| {
+            let offset = *next;
+            *next += group.choices.len();
+            Some(offset)
+        })
+    }
+
+    /// Whether an action is one of several choices, and nothing else.
     pub fn is_discrete(&self) -> bool {
-        matches!(self, Self::Discrete { .. })
+        matches!(self.form(), ActionForm::Choices(_))
+    }
+
+    /// The reason why this is no space of actions: an empty group, or two names that are equal.
+    pub fn fault(&self) -> Option<String> {
+        if let Some(group) = self.groups.iter().find(|group| group.choices.is_empty()) {
+            return Some(format!("the group `{}` has no choices", group.name));
+        }
+        let mut names: Vec<&str> = self.names();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Some(format!("two choices or settings have the name `{}`", pair[0]));
+        }
+        let mut groups: Vec<&str> = self.groups.iter().map(|group| group.name.as_str()).collect();
+        groups.sort_unstable();
+        let pair = groups.windows(2).find(|pair| pair[0] == pair[1])?;
+        Some(format!("two groups of choices have the name `{}`", pair[0]))
     }
 }
 
-/// One action of a discrete space.
+/// An [`ActionSpace`] in JSON: the two forms that most processes have name their kind and nothing else.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum TaggedActions {
+    Discrete { choices: Vec<Choice> },
+    Continuous { axes: Vec<Axis> },
+    Several { groups: Vec<ChoiceGroup>, axes: Vec<Axis> },
+}
+
+impl From<ActionSpace> for TaggedActions {
+    fn from(space: ActionSpace) -> Self {
+        match space.form() {
+            ActionForm::Choices(choices) if space.has_usual_group() => {
+                Self::Discrete { choices: choices.to_vec() }
+            }
+            ActionForm::Settings(axes) => Self::Continuous { axes: axes.to_vec() },
+            ActionForm::Choices(_) | ActionForm::Several => {
+                Self::Several { groups: space.groups, axes: space.axes }
+            }
+        }
+    }
+}
+
+impl From<TaggedActions> for ActionSpace {
+    fn from(tagged: TaggedActions) -> Self {
+        match tagged {
+            TaggedActions::Discrete { choices } => Self::one_of(choices),
+            TaggedActions::Continuous { axes } => Self::settings(axes),
+            TaggedActions::Several { groups, axes } => Self { groups, axes },
+        }
+    }
+}
+
+/// Choices of which an action takes one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceGroup {
+    /// Name in snake case, such as `nozzle`; `action` where it is the only group.
+    pub name: String,
+    /// Its meaning, in a few words.
+    pub description: String,
+    /// The choices, by index.
+    pub choices: Vec<Choice>,
+}
+
+impl ChoiceGroup {
+    /// A group with its choices.
+    pub fn new(name: &str, description: &str, choices: Vec<Choice>) -> Self {
+        Self { name: name.to_owned(), description: description.to_owned(), choices }
+    }
+}
+
+/// One of the choices of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Name in snake case.
+    /// Name in snake case; no other choice and no setting of the process has it.
     pub name: String,
     /// Its effect, in a few words.
     pub description: String,
 }
 
-/// One number of a continuous action.
+/// A setting: one bounded number of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
     /// Name in snake case.

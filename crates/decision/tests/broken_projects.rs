@@ -51,8 +51,8 @@ fn spec() -> Spec {
         observation: features(),
         masked: false,
         deterministic: false,
-        action: ActionSpace::Discrete {
-            choices: [
+        action: ActionSpace::one_of(
+            [
                 "reassign_operator",
                 "increase_speed",
                 "decrease_speed",
@@ -62,7 +62,7 @@ fn spec() -> Spec {
             ]
             .map(choice)
             .to_vec(),
-        },
+        ),
         signals: [
             ("throughput_uph", "1/h"),
             ("micro_stops", "stops"),
@@ -148,7 +148,7 @@ fn settings_need_bounds_that_are_bounds() {
     let project = Project::from_text("setpoint.toml", text, &[]).unwrap();
     let with = |low: f32, high: f32| {
         let axes = vec![Axis::new("draft", "Pa", 0.0, 1.0, ""), Axis::new("heat", "W", low, high, "")];
-        project.bind(&Spec { action: ActionSpace::Continuous { axes }, ..spec() })
+        project.bind(&Spec { action: ActionSpace::settings(axes), ..spec() })
     };
     assert!(with(-9e29, 9e29).is_ok());
     for (low, high) in [(f32::MIN, f32::MAX), (0.0, 1e30), (f32::NEG_INFINITY, 0.0), (0.0, f32::NAN)] {

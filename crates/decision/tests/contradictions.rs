@@ -3,7 +3,7 @@
 use setpoint_decision::Project;
 use setpoint_decision::constraint::contradiction::{Activity, activities, contradiction};
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
-use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionForm, ActionSpace, Axis, Feature, Signal, Spec};
 
 /// Limits and bounds are multiples of a half, so a grid of quarters meets every range between two of them.
 const GRID: f64 = 0.25;
@@ -99,13 +99,14 @@ fn is_active(constraint: &Constraint, state: &dyn Fn(&str) -> f64) -> bool {
 
 /// Whether some action of the space keeps all active rules; an axis has multiples of its step, or of the grid.
 fn leaves_an_action(active: &[&Constraint], space: &ActionSpace) -> bool {
-    match space {
-        ActionSpace::Discrete { choices } => choices.iter().any(|choice| {
+    match space.form() {
+        ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
+        ActionForm::Choices(choices) => choices.iter().any(|choice| {
             active
                 .iter()
                 .all(|rule| !matches!(&rule.effect, Effect::Forbid(names) if names.contains(&choice.name)))
         }),
-        ActionSpace::Continuous { axes } => axes.iter().all(|axis| {
+        ActionForm::Settings(axes) => axes.iter().all(|axis| {
             let step = axis.step.map_or(GRID, f64::from);
             let values = (-100..=100).map(|count| f64::from(count) * step);
             let within = |value: &f64| (f64::from(axis.low)..=f64::from(axis.high)).contains(value);
@@ -178,12 +179,10 @@ fn what_is_refused_has_a_state_without_an_action_and_the_rest_has_none() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let spaces = [
         ActionSpace::choices(&[("open", ""), ("hold", ""), ("close", "")]),
-        ActionSpace::Continuous {
-            axes: vec![
-                Axis::new("fan", "1", -2.0, 2.0, ""),
-                Axis::new("damper", "notches", -2.0, 2.0, "").rounded_to(1.0),
-            ],
-        },
+        ActionSpace::settings(vec![
+            Axis::new("fan", "1", -2.0, 2.0, ""),
+            Axis::new("damper", "notches", -2.0, 2.0, "").rounded_to(1.0),
+        ]),
     ];
     let (mut refused, mut accepted) = ([0, 0], [0, 0]);
     for round in 0..4_000 {
@@ -228,7 +227,7 @@ fn a_refusal_says_which_rules_and_where() {
         effect: Effect::Clip { action: "fan".to_owned(), low, high },
     };
     let axes = vec![Axis::new("fan", "1", -2.0, 2.0, ""), Axis::new("damper", "1", -2.0, 2.0, "")];
-    let spec = spec(ActionSpace::Continuous { axes });
+    let spec = spec(ActionSpace::settings(axes));
     let constraints = [rule(-1.0, None, Some(0.5)), rule(0.0, Some(-1.5), None), rule(2.0, Some(1.5), None)];
     let project = Project::from_text("setpoint.toml", &as_text(&constraints), &[]).unwrap();
     let error = project.bind(&spec).unwrap_err();

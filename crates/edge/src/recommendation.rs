@@ -6,12 +6,13 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use setpoint_decision::diagnostic::suggestion;
 use setpoint_decision::project::Scenario;
-use setpoint_decision::spec::{ActionSpace, behind_number};
+use setpoint_decision::spec::behind_number;
 use setpoint_files::storage;
 use setpoint_guard::constraints::ConstraintSet;
+use setpoint_guard::drivers::{Driver, DriverKind};
 use setpoint_guard::given_state::GivenState;
 use setpoint_guard::recommend;
-use setpoint_guard::recommendation::Recommendation;
+use setpoint_guard::recommendation::{RankedAction, Recommendation, first_of_groups};
 use setpoint_policy::Policy;
 
 use crate::output::{Failure, Output, number, table};
@@ -156,10 +157,7 @@ fn without_value(policy: &Policy, features: &[usize]) -> Failure {
 
 /// Choices by name.
 fn impossible(names: &[String], policy: &Policy) -> Result<Vec<usize>, Failure> {
-    let choices: Vec<&str> = match &policy.manifest.action {
-        ActionSpace::Discrete { choices } => choices.iter().map(|choice| choice.name.as_str()).collect(),
-        ActionSpace::Continuous { .. } => Vec::new(),
-    };
+    let choices = policy.manifest.action.choice_names();
     let index = |name: &String| {
         choices.iter().position(|choice| choice == name).ok_or_else(|| {
             let what = suggestion(name, &choices, "choices");
@@ -210,18 +208,23 @@ fn show(
         })
         .collect();
     output.line(format!("{name}: {}", values.join(", ")));
-    if !recommendation.actions.is_empty() {
-        output.line(choices_table(recommendation));
+    for group in recommendation.actions.chunk_by(|a, b| a.group == b.group) {
+        output.line(choices_table(group));
     }
     if !recommendation.settings.is_empty() {
         output.line(settings_table(recommendation));
     }
     constraint_lines(recommendation).into_iter().for_each(|line| output.line(line));
-    if let Some(first) =
-        recommendation.actions.first().filter(|_| !recommendation.about_as_probable.is_empty())
-    {
-        let others = recommendation.about_as_probable.join(", ");
-        output.line(format!("  no clear preference: {} and {others} are about as probable", first.name));
+    for first in first_of_groups(&recommendation.actions) {
+        let is_rival = |other: &&RankedAction| {
+            other.group == first.group && recommendation.about_as_probable.contains(&other.name)
+        };
+        let others: Vec<&str> =
+            recommendation.actions.iter().filter(is_rival).map(|other| other.name.as_str()).collect();
+        if !others.is_empty() {
+            let others = others.join(", ");
+            output.line(format!("  no clear preference: {} and {others} are about as probable", first.name));
+        }
     }
     for unlike in &recommendation.unlike_training {
         let unit = behind_number(&unlike.unit);
@@ -247,10 +250,9 @@ fn states_table(rows: &[(String, Recommendation)]) -> String {
         let settings = found.settings.iter().map(|setting| {
             format!("{} {}{}", setting.name, number(setting.value), behind_number(&setting.unit))
         });
-        let what = match found.actions.first() {
-            Some(first) => format!("{} ({:.1} %)", first.name, 100.0 * first.probability),
-            None => settings.collect::<Vec<_>>().join(", "),
-        };
+        let choices = first_of_groups(&found.actions)
+            .map(|first| format!("{} ({:.1} %)", first.name, 100.0 * first.probability));
+        let what = choices.chain(settings).collect::<Vec<_>>().join(", ");
         let unlike: Vec<&str> = found.unlike_training.iter().map(|unlike| unlike.feature.as_str()).collect();
         let mut notes = Vec::new();
         if !found.broken_constraints.is_empty() {
@@ -281,10 +283,10 @@ fn constraint_lines(recommendation: &Recommendation) -> Vec<String> {
     kept.chain(broken).collect()
 }
 
-fn choices_table(recommendation: &Recommendation) -> String {
-    let has_values = recommendation.actions.iter().any(|action| action.value.is_some());
-    let rows: Vec<Vec<String>> = recommendation
-        .actions
+/// The choices of one group.
+fn choices_table(actions: &[RankedAction]) -> String {
+    let has_values = actions.iter().any(|action| action.value.is_some());
+    let rows: Vec<Vec<String>> = actions
         .iter()
         .enumerate()
         .map(|(index, action)| {
@@ -302,8 +304,8 @@ fn choices_table(recommendation: &Recommendation) -> String {
             row
         })
         .collect();
-    let head: &[&str] =
-        if has_values { &["action", "taken", "value", ""] } else { &["action", "probability", ""] };
+    let what = actions.first().and_then(|first| first.group.as_deref()).unwrap_or("action");
+    let head: &[&str] = if has_values { &[what, "taken", "value", ""] } else { &[what, "probability", ""] };
     table(head, &rows)
 }
 
@@ -331,20 +333,35 @@ fn show_drivers(recommendation: &Recommendation, drivers: usize, output: &Output
     if drivers == 0 {
         return;
     }
-    let Some(first) = recommendation.drivers.first().filter(|driver| driver.is_noticeable()) else {
+    if !recommendation.drivers.iter().any(Driver::is_noticeable) {
         return output.line("  no feature drives it: none of them changes it against its reference value");
-    };
-    let what = if recommendation.actions.is_empty() { "this setting" } else { "the first choice" };
+    }
+    let is_of_settings = |driver: &Driver| driver.kind == DriverKind::SettingChange;
+    for first in first_of_groups(&recommendation.actions) {
+        let what = if first.group.is_some() { first.name.as_str() } else { "the first choice" };
+        drivers_table(what, recommendation, drivers, output, |driver| {
+            driver.of == first.name && !is_of_settings(driver)
+        });
+    }
+    let what = if recommendation.settings.len() > 1 { "these settings" } else { "this setting" };
+    drivers_table(what, recommendation, drivers, output, is_of_settings);
+}
+
+/// The strongest drivers of a part of the recommendation, if it has noticeable ones.
+fn drivers_table(
+    what: &str,
+    recommendation: &Recommendation,
+    most: usize,
+    output: &Output,
+    is_of_part: impl Fn(&Driver) -> bool,
+) {
+    let own = || recommendation.drivers.iter().filter(|driver| driver.is_noticeable() && is_of_part(driver));
+    let Some(first) = own().next() else { return };
     output.line(format!("\n  what drives {what} ({}):", first.kind.meaning()));
-    let rows: Vec<Vec<String>> = recommendation
-        .drivers
-        .iter()
-        .filter(|driver| driver.is_noticeable())
-        .take(drivers)
-        .map(|driver| {
-            vec![driver.feature.clone(), number(driver.natural), driver.unit.clone(), driver.effect_text()]
-        })
-        .collect();
+    let row = |driver: &Driver| {
+        vec![driver.feature.clone(), number(driver.natural), driver.unit.clone(), driver.effect_text()]
+    };
+    let rows: Vec<Vec<String>> = own().take(most).map(row).collect();
     output.line(table(&["feature", "value", "unit", "effect"], &rows));
 }
 

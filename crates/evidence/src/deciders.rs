@@ -57,15 +57,13 @@ pub fn heuristic_named<'h>(heuristics: &'h [Heuristic], name: &str) -> Option<&'
 /// A hand-written policy as a decider.
 pub struct HeuristicDecider {
     heuristic: Heuristic,
-    discrete: bool,
     action: Vec<f32>,
 }
 
 impl HeuristicDecider {
     /// For any number of lanes.
     pub fn new(heuristic: Heuristic, space: &ActionSpace) -> Self {
-        let discrete = space.is_discrete();
-        Self { heuristic, discrete, action: vec![0.0; if discrete { 1 } else { space.len() }] }
+        Self { heuristic, action: vec![0.0; space.width()] }
     }
 
     fn ask(&mut self, states: &States<'_>, row: usize) -> &[f32] {
@@ -84,13 +82,7 @@ impl Decider for HeuristicDecider {
 
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         for row in 0..states.rows() {
-            let discrete = self.discrete;
-            let action = self.ask(states, row);
-            if discrete {
-                actions.choices[row] = action[0] as u32;
-            } else {
-                actions.settings_mut(row).copy_from_slice(action);
-            }
+            actions.set(row, self.ask(states, row));
         }
     }
 }
@@ -105,7 +97,7 @@ impl ChoiceProbabilities for HeuristicDecider {
     }
 }
 
-/// Draws uniformly from the allowed choices, or between the bounds of each setting.
+/// Draws uniformly from the allowed choices of each group, and between the bounds of each setting.
 pub struct UniformRandom {
     space: ActionSpace,
     draws: LaneDraws,
@@ -114,8 +106,7 @@ pub struct UniformRandom {
 impl UniformRandom {
     /// With the random numbers of `stream`, for this number of lanes.
     pub fn new(space: &ActionSpace, lanes: usize, stream: Stream) -> Self {
-        let numbers = if space.is_discrete() { 1 } else { space.len() };
-        Self { space: space.clone(), draws: LaneDraws::new(stream, lanes, numbers) }
+        Self { space: space.clone(), draws: LaneDraws::new(stream, lanes, space.width()) }
     }
 }
 
@@ -124,27 +115,65 @@ impl Decider for UniformRandom {
 
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         let mut round = self.draws.round(states.lanes);
-        match &self.space {
-            ActionSpace::Discrete { choices } => {
-                for (row, choice) in actions.choices.iter_mut().enumerate() {
-                    let allowed = states.allowed(row);
-                    // One draw per decision, whatever is forbidden, so that the draws of other lanes do not change.
-                    *choice = match allowed.iter().filter(|allowed| **allowed).count() {
-                        0 => round.stream(row).below(choices.len() as u32),
-                        count => {
-                            let place = round.stream(row).below(count as u32) as usize;
-                            let open = allowed.iter().enumerate().filter(|(_, allowed)| **allowed);
-                            open.map(|(choice, _)| choice as u32).nth(place).unwrap_or(0)
-                        }
-                    };
-                }
-            }
-            ActionSpace::Continuous { axes } => {
-                for row in 0..states.rows() {
-                    for (value, axis) in actions.settings_mut(row).iter_mut().zip(axes) {
-                        *value = round.stream(row).uniform(axis.low, axis.high);
+        let ActionSpace { groups, axes } = &self.space;
+        for row in 0..states.rows() {
+            let allowed = states.allowed(row);
+            let chosen = actions.choices_mut(row).iter_mut();
+            for ((choice, group), offset) in chosen.zip(groups).zip(self.space.offsets()) {
+                let count = group.choices.len();
+                let allowed = allowed.get(offset..offset + count).unwrap_or(&[]);
+                // One draw per group, whatever is forbidden, so that the draws of other lanes do not change.
+                *choice = match allowed.iter().filter(|allowed| **allowed).count() {
+                    0 => round.stream(row).below(count as u32),
+                    open_count => {
+                        let place = round.stream(row).below(open_count as u32) as usize;
+                        let open = allowed.iter().enumerate().filter(|(_, allowed)| **allowed);
+                        open.map(|(choice, _)| choice as u32).nth(place).unwrap_or(0)
                     }
-                }
+                };
+            }
+            for (value, axis) in actions.settings_mut(row).iter_mut().zip(axes) {
+                *value = round.stream(row).uniform(axis.low, axis.high);
+            }
+        }
+    }
+}
+
+/// A decider with a share of uniformly random decisions.
+pub struct Softened<D> {
+    decider: D,
+    random: UniformRandom,
+    even_share: f64,
+    draws: LaneDraws,
+    drawn: ActionBuffer,
+}
+
+impl<D: Decider> Softened<D> {
+    /// With the random numbers of `stream`, for this number of lanes; `even_share` is in [0, 1].
+    pub fn new(decider: D, space: &ActionSpace, even_share: f64, lanes: usize, stream: Stream) -> Self {
+        let mut of_random = stream.clone();
+        // Numbers of its own: which decisions are random does not tell what they are.
+        let stream = Stream::new(of_random.next_u64(), "softened", 0);
+        let random = UniformRandom::new(space, lanes, of_random);
+        let (draws, drawn) = (LaneDraws::new(stream, lanes, 1), ActionBuffer::new(space, lanes));
+        Self { decider, random, even_share, draws, drawn }
+    }
+}
+
+impl<D: Decider> Decider for Softened<D> {
+    fn begin(&mut self, lane: usize) {
+        self.decider.begin(lane);
+    }
+
+    fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
+        self.decider.decide(states, actions);
+        self.drawn.clear(states.rows());
+        self.random.decide(states, &mut self.drawn);
+        let mut round = self.draws.round(states.lanes);
+        for row in 0..states.rows() {
+            if f64::from(round.stream(row).unit()) < self.even_share {
+                actions.choices_mut(row).copy_from_slice(self.drawn.choices(row));
+                actions.settings_mut(row).copy_from_slice(self.drawn.settings(row));
             }
         }
     }

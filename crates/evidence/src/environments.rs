@@ -35,7 +35,7 @@ pub struct Tally {
     pub steps: u64,
     /// Sum of each reward term.
     pub terms: Vec<f64>,
-    /// Number of decisions for each choice; sums of each axis for continuous actions, rounded as the process does.
+    /// Number of decisions for each choice, then the sum of each setting, rounded as the process does.
     pub actions: Vec<f64>,
     /// Steps on which each constraint was active at the decision.
     pub constraints: Vec<u64>,
@@ -60,8 +60,11 @@ pub struct Environments {
     constraints: ConstraintSet,
     features: usize,
     signals: usize,
-    actions: usize,
-    discrete: bool,
+    /// Number of choices of all groups: the width of a mask.
+    choices: usize,
+    /// For each group the place of its first choice among all.
+    offsets: Vec<usize>,
+    axes: usize,
     allowed: Vec<bool>,
     rewards: Vec<f32>,
     terms: Vec<f64>,
@@ -124,11 +127,16 @@ impl Environments {
         let mut environments = Self {
             features: spec.observation.len(),
             signals: spec.signals.len(),
-            actions: spec.action.len(),
-            discrete: spec.action.is_discrete(),
+            choices: spec.action.choice_count(),
+            offsets: spec.action.offsets().collect(),
+            axes: spec.action.axes.len(),
             allowed: vec![
                 true;
-                if constraints.is_empty() && !spec.masked { 0 } else { lanes * spec.action.len() }
+                if constraints.is_empty() && !spec.masked {
+                    0
+                } else {
+                    lanes * spec.action.choice_count()
+                }
             ],
             rewards: vec![0.0; lanes],
             terms: vec![0.0; term_count],
@@ -170,18 +178,18 @@ impl Environments {
 
     /// The allowed choices of the next decisions, `[lanes, choices]`; empty if no choice is ever forbidden.
     pub fn allowed(&self) -> &[bool] {
-        if self.discrete { &self.allowed } else { &[] }
+        &self.allowed
     }
 
     /// The allowed choices of the next decision of one environment; empty if no choice is ever forbidden.
     pub fn allowed_in(&self, lane: usize) -> &[bool] {
         let allowed = self.allowed();
-        if allowed.is_empty() { allowed } else { &allowed[lane * self.actions..(lane + 1) * self.actions] }
+        if allowed.is_empty() { allowed } else { &allowed[lane * self.choices..(lane + 1) * self.choices] }
     }
 
     /// Whether the environments need masks.
     pub fn is_masked(&self) -> bool {
-        self.discrete && !self.allowed.is_empty()
+        !self.allowed.is_empty()
     }
 
     /// Rewards of the last step, one per lane.
@@ -232,36 +240,36 @@ impl Environments {
         self.tally.constraints.fill(0);
     }
 
-    /// Takes one action in every lane. Continuous actions are clipped by the constraints first.
+    /// Takes one action in every lane. Settings are limited by the constraints first.
     pub fn step(&mut self, actions: Actions<'_>) -> Result<(), PlayError> {
-        match actions {
-            Actions::Discrete(chosen) => {
-                for choice in chosen {
-                    self.tally.actions[*choice as usize] += 1.0;
-                }
-                self.batch.step(actions)?;
+        let Actions { choices, settings } = actions;
+        for chosen in choices.chunks_exact(self.offsets.len().max(1)) {
+            for (choice, offset) in chosen.iter().zip(&self.offsets) {
+                self.tally.actions[offset + *choice as usize] += 1.0;
             }
-            Actions::Continuous(values) if self.constraints.is_empty() => {
-                // The process rounds them itself.
-                let constraints = &self.constraints;
-                count(&mut self.tally.actions, values, |axis, value| constraints.rounded(axis, value));
-                self.batch.step(actions)?;
+        }
+        if self.axes == 0 {
+            self.batch.step(actions)?;
+        } else if self.constraints.is_empty() {
+            // The process rounds settings itself.
+            let constraints = &self.constraints;
+            let sums = &mut self.tally.actions[self.choices..];
+            count(sums, settings, |axis, value| constraints.rounded(axis, value));
+            self.batch.step(actions)?;
+        } else {
+            let mut controls = std::mem::take(&mut self.controls);
+            controls.clear();
+            controls.extend_from_slice(settings);
+            let transition = self.batch.transition();
+            let observations = transition.observations.chunks_exact(self.features);
+            let signals = transition.current_signals.chunks_exact(self.signals);
+            let rows = controls.chunks_exact_mut(self.axes);
+            for ((control, observation), signals) in rows.zip(observations).zip(signals) {
+                self.constraints.clip(observation, signals, control);
             }
-            Actions::Continuous(values) => {
-                let mut controls = std::mem::take(&mut self.controls);
-                controls.clear();
-                controls.extend_from_slice(values);
-                let transition = self.batch.transition();
-                let observations = transition.observations.chunks_exact(self.features);
-                let signals = transition.current_signals.chunks_exact(self.signals);
-                let rows = controls.chunks_exact_mut(self.actions);
-                for ((control, observation), signals) in rows.zip(observations).zip(signals) {
-                    self.constraints.clip(observation, signals, control);
-                }
-                count(&mut self.tally.actions, &controls, |_, value| value);
-                self.batch.step(Actions::Continuous(&controls))?;
-                self.controls = controls;
-            }
+            count(&mut self.tally.actions[self.choices..], &controls, |_, value| value);
+            self.batch.step(Actions { choices, settings: &controls })?;
+            self.controls = controls;
         }
         self.account()
     }
@@ -321,8 +329,8 @@ impl Environments {
         let observations = transition.observations.chunks_exact(self.features);
         let signals = transition.current_signals.chunks_exact(self.signals);
         for (lane, (observation, signals)) in observations.zip(signals).enumerate() {
-            if self.discrete {
-                let row = lane * self.actions..(lane + 1) * self.actions;
+            if self.choices > 0 {
+                let row = lane * self.choices..(lane + 1) * self.choices;
                 let allowed = &mut self.allowed[row.clone()];
                 let own = transition.allowed.get(row).unwrap_or(&[]);
                 if let Some(reason) = self.constraints.allow(observation, signals, own, allowed) {

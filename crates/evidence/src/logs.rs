@@ -18,7 +18,7 @@ use setpoint_process::preparation::{OnProgress, Preparation};
 
 mod record;
 
-pub use record::record;
+pub use record::{record, record_decider};
 
 /// Reads a log of a process by the project's `[data]`. Without `[data]` the columns must have the process's own names
 /// (`action`, `reward`, `episode` … for the rest). Refuses a log with faults that would make wrong figures.

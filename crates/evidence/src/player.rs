@@ -222,22 +222,17 @@ impl Player {
 
     /// Takes the actions in their lanes.
     fn step(&mut self, observer: &mut dyn Observer) -> Result<(), PlayError> {
-        let Self { asked, actions, all, open, batch, space, .. } = self;
+        let Self { asked, actions, all, open, batch, .. } = self;
         for (row, lane) in asked.lanes.iter().enumerate() {
             if actions.declined[row] {
                 open[*lane] = false;
                 observer.declined(*lane);
-            } else if space.is_discrete() {
-                all.choices[*lane] = actions.choices[row];
             } else {
+                all.choices_mut(*lane).copy_from_slice(actions.choices(row));
                 all.settings_mut(*lane).copy_from_slice(actions.settings(row));
             }
         }
-        let taken = if space.is_discrete() {
-            Actions::Discrete(&all.choices)
-        } else {
-            Actions::Continuous(&all.settings)
-        };
+        let taken = Actions { choices: &all.choices, settings: &all.settings };
         if open.contains(&true) {
             batch.step_where(taken, if open.contains(&false) { open } else { &[] })?;
         }
@@ -252,9 +247,8 @@ impl Player {
         round: u64,
     ) -> Result<(), PlayError> {
         let Self { asked, actions, open, counts, lengths, batch, reward, terms, .. } = self;
-        let (features, signals, space) = (self.features, self.signals, &self.space);
+        let (features, signals, axes) = (self.features, self.signals, self.space.axes.len());
         let transition = batch.transition();
-        let axes = if space.is_discrete() { 0 } else { space.len() };
         let states = asked.states();
         for (row, lane) in asked.lanes.iter().copied().enumerate() {
             if !open[lane] {
@@ -278,10 +272,7 @@ impl Player {
                     signals: states.signals(row),
                     allowed: states.allowed(row),
                 },
-                action: match axes {
-                    0 => Action::Discrete(actions.choices[row] as usize),
-                    _ => Action::Continuous(actions.settings(row)),
-                },
+                action: Action { choices: actions.choices(row), settings: actions.settings(row) },
                 wanted: &decider.wanted()[row * axes..(row + 1) * axes],
                 probability: actions.probabilities[row],
                 reward,

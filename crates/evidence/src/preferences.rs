@@ -2,7 +2,7 @@
 
 use setpoint_decision::charter::Finding;
 use setpoint_decision::preference::{Behaviour, Preference};
-use setpoint_decision::spec::{ActionSpace, Axis};
+use setpoint_decision::spec::{ActionSpace, Axis, ChoiceGroup};
 use setpoint_guard::decider::{ActionBuffer, Decider, States};
 use setpoint_random::Stream;
 
@@ -85,31 +85,52 @@ fn decider(behaviour: &Behaviour, decision: &Decision, lanes: usize, seed: u64) 
             baseline.expect("the project was bound to this process")
         }
         Behaviour::Choices(actions) => {
-            let names = space.names();
+            let names = space.choice_names();
             let index = |action: &String| names.iter().position(|name| name == action).unwrap_or(0) as u32;
-            let choices = actions.iter().map(index).collect();
-            Box::new(Script { choices, settings: Vec::new(), taken: vec![0; lanes] })
+            let rounds = actions.iter().map(|action| vec![index(action)]).collect();
+            Box::new(Script::new(space, rounds, Vec::new(), lanes))
         }
-        Behaviour::Settings(given) => {
-            let value = |axis: &Axis| {
-                let set = given.iter().find(|(name, _)| *name == axis.name);
-                set.map_or(0.5 * (axis.low + axis.high), |(_, value)| *value as f32)
-            };
-            let settings = match space {
-                ActionSpace::Continuous { axes } => axes.iter().map(value).collect(),
-                ActionSpace::Discrete { .. } => Vec::new(),
-            };
-            Box::new(Script { choices: Vec::new(), settings, taken: vec![0; lanes] })
-        }
+        Behaviour::Settings(settings) => Box::new(constant(space, &[], settings, lanes)),
+        Behaviour::Constant { choices, settings } => Box::new(constant(space, choices, settings, lanes)),
     }
 }
 
-/// Takes the same actions in every lane: a sequence of choices whose last choice repeats, or constant settings.
+/// The same action in every round. A group without a choice takes its first one, a setting without a value its middle.
+fn constant(
+    space: &ActionSpace,
+    choices: &[(String, String)],
+    settings: &[(String, f64)],
+    lanes: usize,
+) -> Script {
+    let choice = |group: &ChoiceGroup| {
+        let (_, named) = choices.iter().find(|(name, _)| *name == group.name)?;
+        group.choices.iter().position(|choice| choice.name == *named).map(|place| place as u32)
+    };
+    let value = |axis: &Axis| {
+        let set = settings.iter().find(|(name, _)| *name == axis.name);
+        set.map_or(0.5 * (axis.low + axis.high), |(_, value)| *value as f32)
+    };
+    let round = space.groups.iter().map(|group| choice(group).unwrap_or(0)).collect();
+    Script::new(space, vec![round], space.axes.iter().map(value).collect(), lanes)
+}
+
+/// Takes the same actions in every lane: rounds of choices whose last one repeats, and constant settings.
 struct Script {
-    choices: Vec<u32>,
+    /// `[rounds]` a choice of each group.
+    rounds: Vec<Vec<u32>>,
     settings: Vec<f32>,
+    /// The first and the last choice of each group among all choices.
+    groups: Vec<std::ops::Range<usize>>,
     /// Decisions of each lane's episode so far.
     taken: Vec<usize>,
+}
+
+impl Script {
+    fn new(space: &ActionSpace, rounds: Vec<Vec<u32>>, settings: Vec<f32>, lanes: usize) -> Self {
+        let groups = space.groups.iter().zip(space.offsets());
+        let groups = groups.map(|(group, offset)| offset..offset + group.choices.len()).collect();
+        Self { rounds, settings, groups, taken: vec![0; lanes] }
+    }
 }
 
 impl Decider for Script {
@@ -120,16 +141,17 @@ impl Decider for Script {
     /// A choice that the process forbids at the moment is replaced by the first allowed choice.
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         for (row, lane) in states.lanes.iter().enumerate() {
-            if self.choices.is_empty() {
-                actions.settings_mut(row).copy_from_slice(&self.settings);
-                continue;
-            }
-            let wanted = self.choices[self.taken[*lane].min(self.choices.len() - 1)];
+            actions.settings_mut(row).copy_from_slice(&self.settings);
+            let round = &self.rounds[self.taken[*lane].min(self.rounds.len() - 1)];
             self.taken[*lane] += 1;
             let allowed = states.allowed(row);
-            let possible = allowed.is_empty() || allowed[wanted as usize];
-            let first = || allowed.iter().position(|allowed| *allowed).unwrap_or(0) as u32;
-            actions.choices[row] = if possible { wanted } else { first() };
+            let chosen = actions.choices_mut(row).iter_mut();
+            for ((chosen, wanted), group) in chosen.zip(round).zip(&self.groups) {
+                let allowed = allowed.get(group.clone()).unwrap_or(&[]);
+                let possible = allowed.is_empty() || allowed[*wanted as usize];
+                let first = || allowed.iter().position(|allowed| *allowed).unwrap_or(0) as u32;
+                *chosen = if possible { *wanted } else { first() };
+            }
         }
     }
 }

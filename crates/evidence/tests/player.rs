@@ -8,7 +8,6 @@ use setpoint_evidence::player::{Observer, Player, Step, steps_max};
 use setpoint_guard::constrained::Constrained;
 use setpoint_guard::constraints::NothingLeft;
 use setpoint_guard::decider::{ActionBuffer, ChoiceProbabilities, Decider, States};
-use setpoint_process::process::Action;
 use setpoint_random::Stream;
 
 mod sample;
@@ -29,10 +28,7 @@ fn decision(text: &str) -> Decision {
 
 /// Every value of a step, bit by bit.
 fn bits(step: &Step<'_>) -> Vec<u64> {
-    let action: Vec<f32> = match step.action {
-        Action::Discrete(choice) => vec![choice as f32],
-        Action::Continuous(settings) => settings.to_vec(),
-    };
+    let action: Vec<f32> = step.action.row().collect();
     let floats = action.iter().chain(step.state.observation).chain(step.signals);
     floats.map(|value| u64::from(value.to_bits())).chain([step.reward.to_bits()]).collect()
 }
@@ -180,7 +176,7 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
     let (mut active, mut free) = (0, 0);
     let mut decider = baseline("random", &guarded, 1, 20).unwrap();
     let observe = &mut |step: &Step<'_>| {
-        let Action::Discrete(choice) = step.action else { panic!("the line takes choices") };
+        let choice = step.action.choice();
         // `wip` is a feature too: the guard reads it there, with the precision of an f32.
         if step.state.signals[wip] > 8.001 {
             active += 1;
@@ -216,7 +212,7 @@ fn settings_are_limited_and_the_wish_is_kept() {
     let mut decider = baseline("random", &decision, 1, 4).unwrap();
     let (mut greatest, mut wish) = (f32::MIN, f32::MIN);
     let observe = &mut |step: &Step<'_>| {
-        let Action::Continuous(settings) = step.action else { panic!("the pendulum takes settings") };
+        let settings = step.action.settings;
         assert_eq!(settings[0], step.wanted[0].min(0.5));
         (greatest, wish) = (greatest.max(settings[0]), wish.max(step.wanted[0]));
         !step.outcome.is_over()
@@ -237,7 +233,7 @@ fn settings_are_those_that_the_process_takes() {
     let mut sums = [0.0; 2];
     let mut decider = named(POLICY, &decision, &policy, 1_000_000, 4).unwrap();
     let observe = &mut |step: &Step<'_>| {
-        let Action::Continuous(orders) = step.action else { panic!("orders are settings") };
+        let orders = step.action.settings;
         assert!(
             orders.iter().chain(step.wanted).all(|order| order.fract() == 0.0),
             "{orders:?} {:?}",

@@ -10,8 +10,10 @@ use crate::decider::{ActionBuffer, Decider, States};
 pub struct Constrained<D> {
     decider: D,
     constraints: ConstraintSet,
-    /// Number of choices; 0 if actions are settings.
+    /// Number of choices of all groups.
     choices: usize,
+    /// Number of settings.
+    axes: usize,
     /// `[rows, choices]` the choices that process and constraints allow.
     allowed: Vec<bool>,
     /// `[rows, axes]` the settings before the limits of the constraints.
@@ -23,11 +25,12 @@ pub struct Constrained<D> {
 impl<D: Decider> Constrained<D> {
     /// Wraps a decider of up to `lanes` lanes with constraints.
     pub fn new(decider: D, constraints: ConstraintSet, space: &ActionSpace, lanes: usize) -> Self {
-        let (choices, axes) = if space.is_discrete() { (space.len(), 0) } else { (0, space.len()) };
+        let (choices, axes) = (space.choice_count(), space.axes.len());
         Self {
             decider,
             constraints,
             choices,
+            axes,
             allowed: Vec::with_capacity(lanes * choices),
             wanted: Vec::with_capacity(lanes * axes),
             stuck: Vec::with_capacity(lanes),
@@ -35,7 +38,7 @@ impl<D: Decider> Constrained<D> {
     }
 
     /// `[rows, axes]` the settings of the last decisions before the limits of the constraints, rounded as the process does;
-    /// empty for choices.
+    /// empty without settings.
     pub fn wanted(&self) -> &[f32] {
         &self.wanted
     }
@@ -73,7 +76,7 @@ impl<D: Decider> Decider for Constrained<D> {
         self.mask(states);
         self.decider.decide(&States { allowed: &self.allowed, ..*states }, actions);
         self.stuck.iter().for_each(|(row, _)| actions.declined[*row] = true);
-        let limits = self.choices == 0 && self.constraints.changes_settings();
+        let limits = self.axes > 0 && self.constraints.changes_settings();
         if limits {
             (0..states.rows()).for_each(|row| self.constraints.round(actions.settings_mut(row)));
         }

@@ -93,13 +93,13 @@ impl fmt::Display for NothingLeft {
     }
 }
 
-/// An action as a rule judges it.
+/// An action as rules judge it.
 #[derive(Clone, Copy, Debug)]
-pub enum Taken<'a> {
-    /// The index of a choice.
-    Choice(usize),
-    /// One value for each axis, in its unit.
-    Settings(&'a [f32]),
+pub struct Taken<'a> {
+    /// The index of a choice of each group.
+    pub choices: &'a [u32],
+    /// One value for each setting, in its unit.
+    pub settings: &'a [f32],
 }
 
 #[derive(Clone, Debug)]
@@ -111,11 +111,12 @@ struct Rule {
 }
 
 /// All constraints of a decision, resolved against its spaces.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ConstraintSet {
     rules: Vec<Rule>,
     descriptions: Vec<String>,
-    /// The axes of settings; empty for choices.
+    /// For each group the place of its first choice among all, then the number of all.
+    offsets: Vec<usize>,
     axes: Vec<Axis>,
 }
 
@@ -141,11 +142,13 @@ impl ConstraintSet {
         signals: &[Signal],
         actions: &ActionSpace,
     ) -> Result<Self, UnknownName> {
-        let names = actions.names();
-        let mut set = Self::default();
-        if let ActionSpace::Continuous { axes } = actions {
-            set.axes.clone_from(axes);
-        }
+        let (choices, axes) = (actions.choice_names(), actions.axis_names());
+        let mut set = Self {
+            rules: Vec::new(),
+            descriptions: Vec::new(),
+            offsets: actions.offsets().chain([choices.len()]).collect(),
+            axes: actions.axes.clone(),
+        };
         for constraint in constraints {
             let unknown =
                 |name: &str| UnknownName { constraint: constraint.to_string(), name: name.to_owned() };
@@ -158,18 +161,18 @@ impl ConstraintSet {
                 Some(Variable::Signal(index)) => Source::Signal(index),
                 None => return Err(unknown(subject.name())),
             };
-            let find =
-                |name: &String| names.iter().position(|known| known == name).ok_or_else(|| unknown(name));
+            let find = |names: &[&str], name: &String| {
+                names.iter().position(|known| known == name).ok_or_else(|| unknown(name))
+            };
             let action = match &constraint.effect {
-                Effect::Forbid(forbidden) => {
-                    Action::Forbid(forbidden.iter().map(find).collect::<Result<_, _>>()?)
-                }
+                Effect::Forbid(forbidden) => Action::Forbid(
+                    forbidden.iter().map(|name| find(&choices, name)).collect::<Result<_, _>>()?,
+                ),
                 Effect::Clip { action, low, high } => {
-                    let axis = find(action)?;
-                    let (low, high) = (low.map(|low| low as f32), high.map(|high| high as f32));
                     // A policy file of another program may clip a choice, which no clip changes.
-                    let of_axis = set.axes.get(axis).ok_or_else(|| unknown(action))?;
-                    let (low, high) = of_axis.limits(low, high);
+                    let axis = find(&axes, action)?;
+                    let (low, high) = (low.map(|low| low as f32), high.map(|high| high as f32));
+                    let (low, high) = set.axes[axis].limits(low, high);
                     Action::Clip { axis, low, high }
                 }
             };
@@ -227,12 +230,12 @@ impl ConstraintSet {
     ) -> impl Iterator<Item = Standing> {
         self.rules.iter().map(move |rule| match rule.condition(observation, signals) {
             Condition::Idle => Standing::Idle,
-            _ if rule.is_kept_by(taken) => Standing::Kept,
+            _ if rule.is_kept_by(taken, &self.offsets) => Standing::Kept,
             _ => Standing::Broken,
         })
     }
 
-    /// Writes the mask of a discrete space: `true` = allowed.
+    /// Writes the mask of the choices of all groups: `true` = allowed.
     pub fn mask(&self, observation: &[f32], signals: &[f32], allowed: &mut [bool]) {
         allowed.fill(true);
         for rule in &self.rules {
@@ -247,7 +250,7 @@ impl ConstraintSet {
     }
 
     /// Writes the choices that these rules and the process allow: `true` = allowed. `process` are the choices that the process
-    /// allows; empty: all of them. `None` if a choice is left, or else the reason why none is.
+    /// allows; empty: all of them. `None` if each group has a choice left, or else the reason why one has none.
     pub fn allow(
         &self,
         observation: &[f32],
@@ -256,7 +259,10 @@ impl ConstraintSet {
         allowed: &mut [bool],
     ) -> Option<NothingLeft> {
         self.mask(observation, signals, allowed);
-        let nothing_left = NothingLeft::of(process, allowed);
+        let nothing_left = self.offsets.windows(2).find_map(|ends| {
+            let group = ends[0]..ends[1];
+            NothingLeft::of(process.get(group.clone()).unwrap_or(&[]), &allowed[group])
+        });
         allowed.iter_mut().zip(process).for_each(|(both, process)| *both &= *process);
         nothing_left
     }
@@ -329,13 +335,14 @@ impl Rule {
         }
     }
 
-    fn is_kept_by(&self, taken: Taken<'_>) -> bool {
-        match (&self.action, taken) {
-            (Action::Forbid(forbidden), Taken::Choice(choice)) => !forbidden.contains(&choice),
-            (Action::Clip { axis, low, high }, Taken::Settings(settings)) => {
-                (*low..=*high).contains(&settings[*axis])
+    fn is_kept_by(&self, taken: Taken<'_>, offsets: &[usize]) -> bool {
+        match &self.action {
+            Action::Forbid(forbidden) => {
+                let mut chosen =
+                    taken.choices.iter().zip(offsets).map(|(choice, offset)| offset + *choice as usize);
+                chosen.all(|chosen| !forbidden.contains(&chosen))
             }
-            (Action::Forbid(_), Taken::Settings(_)) | (Action::Clip { .. }, Taken::Choice(_)) => true,
+            Action::Clip { axis, low, high } => (*low..=*high).contains(&taken.settings[*axis]),
         }
     }
 }
@@ -372,7 +379,7 @@ mod tests {
 
     fn choices(names: &[&str]) -> ActionSpace {
         let choice = |name: &&str| Choice { name: (*name).into(), description: String::new() };
-        ActionSpace::Discrete { choices: names.iter().map(choice).collect() }
+        ActionSpace::one_of(names.iter().map(choice).collect())
     }
 
     fn forbid(subject: Subject, above: Option<f64>, below: Option<f64>, what: &str) -> Constraint {
@@ -445,7 +452,7 @@ mod tests {
     }
 
     fn dose(step: Option<f32>) -> ActionSpace {
-        ActionSpace::Continuous { axes: vec![Axis { step, ..Axis::new("dose", "g", 0.0, 9.0, "") }] }
+        ActionSpace::settings(vec![Axis { step, ..Axis::new("dose", "g", 0.0, 9.0, "") }])
     }
 
     #[test]
@@ -461,7 +468,10 @@ mod tests {
         let standings = |signals: &[f32], dose: f32| {
             let mut action = [dose];
             set.clip(&[], signals, &mut action);
-            (action[0], set.standings(&[], signals, Taken::Settings(&action)).collect::<Vec<_>>())
+            (
+                action[0],
+                set.standings(&[], signals, Taken { choices: &[], settings: &action }).collect::<Vec<_>>(),
+            )
         };
         use Standing::{Broken, Idle, Kept};
         assert_eq!(standings(&[0.0, 0.7], 6.0), (3.0, vec![Idle, Kept, Broken, Idle]));

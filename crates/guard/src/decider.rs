@@ -47,7 +47,7 @@ pub struct States<'a> {
     pub observations: &'a [f32],
     /// `[rows, signals]` of the present state; empty if no signal is known.
     pub signals: &'a [f32],
-    /// `[rows, choices]` the allowed choices; empty if all are allowed.
+    /// `[rows, choices]` the allowed choices of all groups; empty if all are allowed.
     pub allowed: &'a [bool],
 }
 
@@ -86,15 +86,17 @@ impl<'a> States<'a> {
 /// The actions of some lanes, one row each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActionBuffer {
-    /// `[rows]` indices of choices; empty if actions are settings.
+    /// `[rows, groups]` the index of a choice in each group.
     pub choices: Vec<u32>,
-    /// `[rows, axes]` in the axes' units and within their bounds; empty if actions are choices.
+    /// `[rows, axes]` in the axes' units and within their bounds.
     pub settings: Vec<f32>,
-    /// `[rows]` the probability of the drawn choice; NaN if the decider does not give it.
+    /// `[rows]` the probability of the drawn choice, where an action is one choice; NaN if the decider does not give it.
     pub probabilities: Vec<f64>,
     /// `[rows]` whether the decider has no action for this state; the action of the row then has no meaning.
     pub declined: Vec<bool>,
-    /// Settings of a row; 0 if actions are choices.
+    /// Choices of a row.
+    groups: usize,
+    /// Settings of a row.
     axes: usize,
 }
 
@@ -106,7 +108,8 @@ impl ActionBuffer {
             settings: Vec::new(),
             probabilities: Vec::new(),
             declined: Vec::new(),
-            axes: if space.is_discrete() { 0 } else { space.len() },
+            groups: space.groups.len(),
+            axes: space.axes.len(),
         };
         buffer.clear(rows_max);
         buffer
@@ -114,7 +117,7 @@ impl ActionBuffer {
 
     /// Sets the number of rows and resets their contents.
     pub fn clear(&mut self, rows: usize) {
-        self.choices.resize(if self.axes == 0 { rows } else { 0 }, 0);
+        self.choices.resize(rows * self.groups, 0);
         self.settings.resize(rows * self.axes, 0.0);
         self.probabilities.clear();
         self.probabilities.resize(rows, f64::NAN);
@@ -122,7 +125,24 @@ impl ActionBuffer {
         self.declined.resize(rows, false);
     }
 
-    /// The settings of a row; empty if actions are choices.
+    /// The choices of a row, one of each group.
+    pub fn choices(&self, row: usize) -> &[u32] {
+        &self.choices[row * self.groups..(row + 1) * self.groups]
+    }
+
+    /// The choices of a row, for writing.
+    pub fn choices_mut(&mut self, row: usize) -> &mut [u32] {
+        &mut self.choices[row * self.groups..(row + 1) * self.groups]
+    }
+
+    /// Writes an action given by its numbers: the index of a choice of each group, then the settings.
+    pub fn set(&mut self, row: usize, numbers: &[f32]) {
+        let (choices, settings) = numbers.split_at(self.groups);
+        self.choices_mut(row).iter_mut().zip(choices).for_each(|(to, choice)| *to = *choice as u32);
+        self.settings_mut(row).copy_from_slice(settings);
+    }
+
+    /// The settings of a row.
     pub fn settings(&self, row: usize) -> &[f32] {
         &self.settings[row * self.axes..(row + 1) * self.axes]
     }

@@ -24,9 +24,7 @@ impl<P: Deref<Target = Policy>> PolicyDecider<P> {
 
     /// Draws its actions from the policy's distribution, with the random numbers of `stream`.
     pub fn stochastic(policy: P, lanes: usize, stream: Stream) -> Self {
-        let action = &policy.manifest.action;
-        let numbers = if action.is_discrete() { 1 } else { action.len() };
-        let draws = Some(LaneDraws::new(stream, lanes, numbers));
+        let draws = Some(LaneDraws::new(stream, lanes, policy.manifest.action.width()));
         Self { runner: Runner::new(policy, lanes), draws }
     }
 }
@@ -37,11 +35,8 @@ impl<P: Deref<Target = Policy> + Send> Decider for PolicyDecider<P> {
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         let mut round = self.draws.as_mut().map(|draws| draws.round(states.lanes));
         let draw = round.as_mut().map(|round| round as &mut dyn Draw);
-        if self.runner.policy().manifest.action.is_discrete() {
-            self.runner.choose(states.observations, states.allowed, draw, &mut actions.choices);
-        } else {
-            self.runner.control(states.observations, draw, &mut actions.settings);
-        }
+        let ActionBuffer { choices, settings, .. } = actions;
+        self.runner.decide(states.observations, states.allowed, draw, choices, settings);
     }
 }
 

@@ -1,9 +1,12 @@
 //! One recommendation: the actions in order with their probabilities, and the drivers of the choice.
 
+use std::ops::Range;
+
 use serde::Serialize;
-use setpoint_decision::spec::{ActionSpace, Axis, Feature};
+use setpoint_decision::spec::{Choice, Feature};
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
+use setpoint_policy::policy::Runner;
 
 use crate::constraints::{ConstraintSet, Standing, Taken, UnknownName};
 use crate::drivers::{Driver, DriverKind, logit_share};
@@ -16,18 +19,18 @@ const ABOUT_AS_PROBABLE: f64 = 0.95;
 /// A recommendation for one state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recommendation {
-    /// Every choice of a discrete decision, the most probable (or valuable) first; forbidden choices last, with probability
-    /// 0. Empty for a continuous decision.
+    /// The choices of each group, group by group: the most probable (or valuable) first, forbidden choices last with
+    /// probability 0. Empty for a decision of settings alone.
     pub actions: Vec<RankedAction>,
-    /// Every axis of a continuous decision. Empty for a discrete decision.
+    /// Every setting. Empty for a decision of choices alone.
     pub settings: Vec<Setting>,
-    /// Allowed choices that are about as probable as the first one: the policy has no clear preference among them.
+    /// Allowed choices that are about as probable as the first one of their group: the policy has no clear preference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub about_as_probable: Vec<String>,
     /// Features that are unlike the training: the policy has not learned such states.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unlike_training: Vec<Unlike>,
-    /// The drivers of the first action against its alternatives, strongest first.
+    /// The drivers of the first choice of each group against its alternatives, and of the settings, strongest first.
     pub drivers: Vec<Driver>,
     /// Constraints that are active in this state and kept by the recommendation, as text.
     pub active_constraints: Vec<String>,
@@ -65,7 +68,10 @@ fn unknown_text(unknown: &[String]) -> String {
 pub struct RankedAction {
     /// Name of the choice.
     pub name: String,
-    /// Index of the choice.
+    /// Its group, if an action is more than one choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Index of the choice in its group.
     pub index: usize,
     /// Its probability in the policy, in [0, 1].
     pub probability: f64,
@@ -75,7 +81,7 @@ pub struct RankedAction {
     pub allowed: bool,
 }
 
-/// One axis of a continuous decision.
+/// One setting.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Setting {
     /// Name of the axis.
@@ -97,9 +103,8 @@ pub struct Setting {
     pub clipped: bool,
 }
 
-/// Ranks the choices of a discrete decision, or gives the settings of a continuous one, for one state, under the policy's
-/// constraints. A constraint whose value is not given is active. `impossible` are choices that the process does not
-/// allow at present, by index.
+/// Ranks the choices of each group, and gives the settings, for one state, under the policy's constraints. A constraint whose value is not given is active. `impossible` are choices that the process does not
+/// allow at present, by their place among the choices of all groups.
 ///
 /// # Panics
 /// If the state does not have one value per feature, or an index is not the index of a choice.
@@ -117,25 +122,25 @@ pub fn recommend(
         named.filter(|(is_so, _)| *is_so).map(|(_, description)| description.clone()).collect()
     };
     let unknown = || chosen(constraints.unknown(&known, signals).collect());
-    let (actions, settings, mut drivers) = match &policy.manifest.action {
-        ActionSpace::Discrete { choices } => {
-            let mut possible = vec![true; choices.len()];
-            impossible.iter().for_each(|choice| possible[*choice] = false);
-            let mut allowed = vec![true; choices.len()];
-            if constraints.allow(&known, signals, &possible, &mut allowed).is_some() {
-                return Err(NoRecommendation::NothingLeft { unknown: unknown() });
-            }
-            let (actions, drivers) = rank(policy, observation, &allowed);
-            (actions, Vec::new(), drivers)
-        }
-        ActionSpace::Continuous { axes } => {
-            let (settings, drivers) = settings(policy, observation, axes, &constraints, (&known, signals));
-            (Vec::new(), settings, drivers)
-        }
+    let action = &policy.manifest.action;
+    let mut possible = vec![true; action.choice_count()];
+    impossible.iter().for_each(|choice| possible[*choice] = false);
+    let mut allowed = possible.clone();
+    if constraints.allow(&known, signals, &possible, &mut allowed).is_some() {
+        return Err(NoRecommendation::NothingLeft { unknown: unknown() });
+    }
+    let (actions, mut drivers) = rank(policy, observation, &allowed);
+    let settings = if action.axes.is_empty() {
+        Vec::new()
+    } else {
+        let (settings, their_drivers) = settings(policy, observation, &constraints, (&known, signals));
+        drivers.extend(their_drivers);
+        settings
     };
     drivers.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
     let values: Vec<f32> = settings.iter().map(|setting| setting.value as f32).collect();
-    let taken = actions.first().map_or(Taken::Settings(&values), |first| Taken::Choice(first.index));
+    let choices: Vec<u32> = first_of_groups(&actions).map(|first| first.index as u32).collect();
+    let taken = Taken { choices: &choices, settings: &values };
     let standings: Vec<Standing> = constraints.standings(&known, signals, taken).collect();
     let of = |wanted: Standing| chosen(standings.iter().map(|standing| *standing == wanted).collect());
     Ok(Recommendation {
@@ -150,70 +155,118 @@ pub fn recommend(
     })
 }
 
-fn about_as_probable(actions: &[RankedAction]) -> Vec<String> {
-    let Some((first, others)) = actions.split_first() else { return Vec::new() };
-    // A policy that chooses by values takes the best one, and probabilities say nothing about how close the others are.
-    let is_rival = |other: &&RankedAction| {
-        other.allowed && first.value.is_none() && other.probability >= ABOUT_AS_PROBABLE * first.probability
-    };
-    others.iter().filter(is_rival).map(|other| other.name.clone()).collect()
+/// The recommended choice of each group, in the order of the groups.
+pub fn first_of_groups(actions: &[RankedAction]) -> impl Iterator<Item = &RankedAction> {
+    let begins =
+        |(index, action): &(usize, &RankedAction)| *index == 0 || actions[index - 1].group != action.group;
+    actions.iter().enumerate().filter(begins).map(|(_, first)| first)
 }
 
+fn about_as_probable(actions: &[RankedAction]) -> Vec<String> {
+    let rivals = |first: &RankedAction| {
+        // A policy that chooses by values takes the best one, and probabilities say nothing about how close the others are.
+        let is_rival = |other: &&RankedAction| {
+            other.group == first.group
+                && other.name != first.name
+                && other.allowed
+                && first.value.is_none()
+                && other.probability >= ABOUT_AS_PROBABLE * first.probability
+        };
+        actions.iter().filter(is_rival).map(|other| other.name.clone()).collect::<Vec<_>>()
+    };
+    first_of_groups(actions).flat_map(rivals).collect()
+}
+
+/// The choices of each group, ranked, and the drivers of the first ones.
 fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAction>, Vec<Driver>) {
-    let manifest = &policy.manifest;
-    let is_values = manifest.head == Head::Values;
+    let action = &policy.manifest.action;
     let mut runner = policy.runner(1);
     let scores = runner.scores(observation, allowed).to_vec();
     let probabilities = runner.probabilities(observation, allowed).to_vec();
-    let ranked = |(index, name): (usize, &str)| RankedAction {
-        name: name.to_owned(),
-        index,
-        probability: if allowed[index] { f64::from(probabilities[index]) } else { 0.0 },
-        value: (is_values && allowed[index]).then(|| f64::from(scores[index])),
-        allowed: allowed[index],
-    };
-    let mut actions: Vec<RankedAction> =
-        manifest.action.names().into_iter().enumerate().map(ranked).collect();
-    actions.sort_by(|a, b| scores[b.index].total_cmp(&scores[a.index]).then(a.index.cmp(&b.index)));
-
-    let chosen = actions[0].index;
-    let of = actions[0].name.clone();
-    // The value of the choice above the other allowed choices.
-    let advantage = |values: &[f32]| {
-        let open = values.iter().zip(allowed).filter(|(_, allowed)| **allowed);
-        let (sum, n) = open.fold((0.0, 0.0), |(sum, n), (value, _)| (sum + f64::from(*value), n + 1.0));
-        f64::from(values[chosen]) - sum / n
-    };
-    let is_linear = manifest.network.hidden.is_empty() && manifest.discretization.is_none();
-    let driver = |(index, feature): (usize, &Feature)| {
-        let mut moved = observation.to_vec();
-        moved[index] = feature.reference;
-        let (effect, kind) = if is_linear {
-            (logit_share(policy, observation, index, chosen), DriverKind::Weight)
-        } else if is_values {
-            let without = advantage(runner.scores(&moved, allowed));
-            (advantage(&scores) - without, DriverKind::AdvantageChange)
-        } else {
-            let without = runner.probabilities(&moved, allowed)[chosen];
-            (f64::from(probabilities[chosen] - without), DriverKind::ProbabilityChange)
+    let is_values = policy.manifest.head == Head::Values;
+    let (mut ranking, mut drivers) = (Vec::new(), Vec::new());
+    for (group, offset) in action.groups.iter().zip(action.offsets()) {
+        let ranked = |(index, choice): (usize, &Choice)| {
+            let place = offset + index;
+            RankedAction {
+                name: choice.name.clone(),
+                group: (action.width() > 1).then(|| group.name.clone()),
+                index,
+                probability: if allowed[place] { f64::from(probabilities[place]) } else { 0.0 },
+                value: (is_values && allowed[place]).then(|| f64::from(scores[place])),
+                allowed: allowed[place],
+            }
         };
-        Driver::new(feature, observation[index], of.clone(), effect, kind)
-    };
-    let drivers = manifest.observation.iter().enumerate().map(driver).collect();
-    (actions, drivers)
+        let mut actions: Vec<RankedAction> = group.choices.iter().enumerate().map(ranked).collect();
+        let score = |action: &RankedAction| scores[offset + action.index];
+        actions.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.index.cmp(&b.index)));
+        let seen = Seen { policy, observation, allowed, scores: &scores, probabilities: &probabilities };
+        drivers.extend(seen.drivers(&mut runner, &actions[0], offset..offset + group.choices.len()));
+        ranking.extend(actions);
+    }
+    (ranking, drivers)
+}
+
+/// A policy's view of one state.
+struct Seen<'a> {
+    policy: &'a Policy,
+    observation: &'a [f32],
+    allowed: &'a [bool],
+    scores: &'a [f32],
+    probabilities: &'a [f32],
+}
+
+impl Seen<'_> {
+    /// The drivers of the first choice of a group, which has these places among all choices.
+    fn drivers(
+        &self,
+        runner: &mut Runner<&Policy>,
+        first: &RankedAction,
+        group: Range<usize>,
+    ) -> Vec<Driver> {
+        let Self { policy, observation, allowed, scores, probabilities } = *self;
+        let manifest = &policy.manifest;
+        let chosen = group.start + first.index;
+        // The value of the choice above the other allowed choices.
+        let advantage = |values: &[f32]| {
+            let open = group.clone().filter(|place| allowed[*place]);
+            let (sum, n) = open.fold((0.0, 0.0), |(sum, n), place| (sum + f64::from(values[place]), n + 1.0));
+            f64::from(values[chosen]) - sum / n
+        };
+        // The share of a logit is that among the logits of one group alone.
+        let is_linear = manifest.network.hidden.is_empty()
+            && manifest.discretization.is_none()
+            && group.len() == manifest.network.output;
+        let driver = |(index, feature): (usize, &Feature)| {
+            let mut moved = observation.to_vec();
+            moved[index] = feature.reference;
+            let (effect, kind) = if is_linear {
+                (logit_share(policy, observation, index, chosen), DriverKind::Weight)
+            } else if manifest.head == Head::Values {
+                let without = advantage(runner.scores(&moved, allowed));
+                (advantage(scores) - without, DriverKind::AdvantageChange)
+            } else {
+                let without = runner.probabilities(&moved, allowed)[chosen];
+                (f64::from(probabilities[chosen] - without), DriverKind::ProbabilityChange)
+            };
+            Driver::new(feature, observation[index], first.name.clone(), effect, kind)
+        };
+        manifest.observation.iter().enumerate().map(driver).collect()
+    }
 }
 
 fn settings(
     policy: &Policy,
     observation: &[f32],
-    axes: &[Axis],
     constraints: &ConstraintSet,
     (known, signals): (&[f32], &[f32]),
 ) -> (Vec<Setting>, Vec<Driver>) {
+    let axes = &policy.manifest.action.axes;
     let mut runner = policy.runner(1);
+    let mut choices = vec![0; policy.manifest.action.groups.len()];
     let mut at = |observation: &[f32]| {
         let mut values = vec![0.0; axes.len()];
-        runner.control(observation, None, &mut values);
+        runner.decide(observation, &[], None, &mut choices, &mut values);
         values
     };
     let wanted = at(observation);

@@ -101,6 +101,7 @@ fn other_form(policy: &Policy, algorithm: &str, learner: &Snapshot) -> Option<St
             Head::Categorical => "probabilities of choices",
             Head::Values => "values of choices",
             Head::Gaussian => "means to clip",
+            Head::CategoricalGaussian => "probabilities of choices, and means to clip",
             Head::SquashedGaussian => "means and deviations to squash",
             Head::Deterministic => "settings to squash",
         };

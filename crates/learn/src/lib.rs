@@ -35,6 +35,7 @@ pub mod hidden_layers;
 mod kept_state;
 pub mod learned;
 pub mod learning_rate;
+mod mask_bits;
 pub mod memory;
 pub mod metrics;
 pub mod normalize;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use setpoint_decision::spec::{ActionSpace, ChoiceGroup};
 use setpoint_evidence::environments::Episode;
 use setpoint_files::FileError;
 use setpoint_statistics::Interval;
@@ -97,4 +98,19 @@ pub fn read_episodes(path: &Path) -> Result<Vec<(u64, f64)>, FileError> {
     };
     // A last line that a kill cut short is no episode.
     Ok(text.lines().skip(1).filter_map(parse).collect())
+}
+
+/// −Σ p ln p of counts, in nats.
+fn entropy(counts: &[f64], total: f64) -> f64 {
+    let share = |count: &&f64| **count > 0.0;
+    -counts.iter().filter(share).map(|count| count / total * (count / total).ln()).sum::<f64>()
+}
+
+/// Entropy of the choices that were taken, in nats: the sum over the groups; `None` without choices.
+pub fn action_entropy(space: &ActionSpace, actions: &[f64], total: f64) -> Option<f64> {
+    let groups = space.groups.iter().zip(space.offsets());
+    let of_group = |(group, offset): (&ChoiceGroup, usize)| {
+        entropy(&actions[offset..offset + group.choices.len()], total)
+    };
+    (!space.groups.is_empty()).then(|| groups.map(of_group).sum())
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
-use setpoint_decision::spec::{ActionSpace, Axis, Spec};
+use setpoint_decision::spec::{Axis, Spec};
 use setpoint_evidence::environments::Environments;
 use setpoint_nn::gaussian;
 use setpoint_nn::network::Cores;
@@ -124,11 +124,8 @@ impl Collection {
 
     /// The shape of its replay buffer for a process.
     pub fn shape(&self, spec: &Spec, masked: bool) -> Shape {
-        let (axes, choices) = match &spec.action {
-            ActionSpace::Discrete { choices } => (0, choices.len()),
-            ActionSpace::Continuous { axes } => (axes.len(), 0),
-        };
-        let masked_choices = if masked { choices } else { 0 };
+        let masked_choices = if masked { spec.action.choice_count() } else { 0 };
+        let axes = spec.action.axes.len();
         Shape { lanes: self.n_envs, features: spec.observation.len(), axes, masked_choices }
     }
 
@@ -254,10 +251,7 @@ impl<L: Learner> OffPolicy<L> {
         // Without a second thread (a system may refuse one) everything runs in turn, with the same result.
         let pool =
             (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(2).build().ok()).flatten();
-        let axes = match &spec.action {
-            ActionSpace::Discrete { .. } => Vec::new(),
-            ActionSpace::Continuous { axes } => axes.clone(),
-        };
+        let axes = spec.action.axes.clone();
         let (lanes, features) = (options.n_envs, spec.observation.len());
         let replay = Replay::new(options.shape(spec, masked), options.buffer_size);
         Self {
@@ -310,14 +304,14 @@ impl<L: Learner> OffPolicy<L> {
             learner.act(observations, environments.allowed(), progress, Chosen { choices, controls });
         }
         if self.axes.is_empty() {
-            environments.step(Actions::Discrete(choices))?;
+            environments.step(Actions::of_choices(choices))?;
         } else {
             let width = self.axes.len();
             for (index, natural) in self.natural.iter_mut().enumerate() {
                 let axis = &self.axes[index % width];
                 *natural = gaussian::to_bounds(controls[index], axis.low, axis.high);
             }
-            environments.step(Actions::Continuous(&self.natural))?;
+            environments.step(Actions::of_settings(&self.natural))?;
         }
         let transition = environments.transition();
         if let Some(normalizer) = &mut state.normalizer {

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 use setpoint_decision::charter::Finding;
 use setpoint_decision::section::{Key, Section};
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::{ActionForm, ActionSpace, Spec};
 use setpoint_decision::tuning::Ranges;
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_evidence::Decision;
@@ -62,9 +62,11 @@ pub enum Learns {
     Choices,
     /// Settings.
     Settings,
-    /// Choices, of which constraints may forbid some, and settings.
+    /// Choices, of which constraints may forbid some, or settings.
     Both,
-    /// Choices and settings as a log contains them.
+    /// Several groups of choices, of which constraints may forbid some, and settings, all at once.
+    Together,
+    /// Choices and settings as a log contains them, alone or together.
     Logged,
 }
 
@@ -72,9 +74,10 @@ impl Learns {
     /// Whether it learns the actions of this space.
     pub fn include(self, space: &ActionSpace) -> bool {
         match self {
-            Self::Choices => space.is_discrete(),
-            Self::Settings => !space.is_discrete(),
-            Self::Both | Self::Logged => true,
+            Self::Choices => matches!(space.form(), ActionForm::Choices(_)),
+            Self::Settings => matches!(space.form(), ActionForm::Settings(_)),
+            Self::Both => space.form() != ActionForm::Several,
+            Self::Together | Self::Logged => true,
         }
     }
 }
@@ -85,7 +88,8 @@ impl fmt::Display for Learns {
             Self::Choices => "discrete, masked",
             Self::Settings => "continuous",
             Self::Both => "discrete, continuous, masked",
-            Self::Logged => "discrete, continuous",
+            Self::Together => "discrete, continuous, both together, masked",
+            Self::Logged => "discrete, continuous, both together",
         })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use setpoint_decision::diagnostic::nearest;
-use setpoint_decision::spec::Spec;
+use setpoint_decision::spec::{ActionForm, Spec};
 use setpoint_decision::{Diagnostic, Project};
 
 use crate::recipe::{LearnerOptions, Recipe};
@@ -100,10 +100,15 @@ impl Recipes {
             Some((last, first)) => format!(": use {} or {last}", first.join(", ")),
             None => String::new(),
         };
-        Some(if spec.action.is_discrete() {
-            format!("{name} learns settings; this process has choices{instead}")
-        } else {
-            format!("{name} learns choices; this process has settings{instead}")
+        Some(match spec.action.form() {
+            ActionForm::Choices(_) => format!("{name} learns settings; this process has choices{instead}"),
+            ActionForm::Settings(_) => format!("{name} learns choices; this process has settings{instead}"),
+            ActionForm::Several if spec.action.axes.is_empty() => {
+                format!("{name} learns one choice a step; this process has several at once{instead}")
+            }
+            ActionForm::Several => {
+                format!("{name} learns choices or settings; this process has both at once{instead}")
+            }
         })
     }
 }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use setpoint_process::process::Outcome;
 
+use crate::mask_bits::{self, pack};
+
 mod batch;
 mod block;
 mod mark;
@@ -39,7 +41,7 @@ impl Shape {
     }
 
     fn mask_bytes(&self) -> usize {
-        self.masked_choices.div_ceil(8)
+        mask_bits::bytes(self.masked_choices)
     }
 }
 
@@ -242,27 +244,6 @@ impl Replay {
 const RUNNING: u8 = Outcome::Running as u8;
 const TERMINATED: u8 = Outcome::Terminated as u8;
 const TRUNCATED: u8 = Outcome::Truncated as u8;
-
-/// Eight choices a byte, each row beginning a new one. An empty mask allows everything.
-fn pack(allowed: &[bool], choices: usize, bits: &mut [u8]) {
-    if choices == 0 {
-        return;
-    }
-    for (row, bits) in bits.chunks_exact_mut(choices.div_ceil(8)).enumerate() {
-        bits.fill(0);
-        for choice in 0..choices {
-            if allowed.is_empty() || allowed[row * choices + choice] {
-                bits[choice / 8] |= 1 << (choice % 8);
-            }
-        }
-    }
-}
-
-fn unpack(bits: &[u8], allowed: &mut [bool]) {
-    for (choice, allowed) in allowed.iter_mut().enumerate() {
-        *allowed = bits[choice / 8] >> (choice % 8) & 1 == 1;
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -290,12 +290,7 @@ impl Batch for Playing {
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
         let lanes = self.lanes();
         assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
-        match actions {
-            Actions::Discrete(choices) => assert_eq!(choices.len(), lanes, "one choice per lane"),
-            Actions::Continuous(values) => {
-                assert_eq!(values.len(), lanes * self.spec.action.len(), "one value per axis and lane");
-            }
-        }
+        actions.check(lanes, self.spec.action.groups.len(), self.spec.action.axes.len());
         for lane in 0..lanes {
             if steps.is_empty() || steps[lane] {
                 self.step_lane(lane);

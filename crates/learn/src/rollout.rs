@@ -1,5 +1,7 @@
 //! The rollout buffer of on-policy algorithms and generalised advantage estimation.
 
+use crate::mask_bits;
+
 /// `steps` steps of `lanes` environments; step-major, all buffers allocated once.
 pub struct Rollout {
     /// Environment steps per lane.
@@ -7,16 +9,17 @@ pub struct Rollout {
     /// Environments.
     pub lanes: usize,
     features: usize,
-    action_width: usize,
+    groups: usize,
+    axes: usize,
     mask_width: usize,
     /// `[steps, lanes, features]`, as the networks saw them.
     pub observations: Vec<f32>,
-    /// `[steps, lanes]` chosen indices, for discrete actions.
+    /// `[steps, lanes, groups]` the index of the choice in each group.
     pub choices: Vec<u32>,
-    /// `[steps, lanes, axes]` unclipped, for continuous actions.
+    /// `[steps, lanes, axes]` settings on [−1, 1], unclipped.
     pub controls: Vec<f32>,
-    /// `[steps, lanes, choices]`, true = allowed; empty without constraints.
-    pub allowed: Vec<bool>,
+    /// `[steps, lanes]` masks, packed; empty without constraints.
+    allowed: Vec<u8>,
     /// `[steps, lanes]` log π(a|s) at collection.
     pub log_probabilities: Vec<f32>,
     /// `[steps, lanes]` for the learner (normalised, with the value of truncated futures added).
@@ -32,19 +35,27 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Allocates for the given sizes; `axes` is 0 for discrete actions, `choices_masked` 0 without constraints.
-    pub fn new(steps: usize, lanes: usize, features: usize, axes: usize, choices_masked: usize) -> Self {
+    /// Allocates for the given sizes; an action has a choice of each of `groups`, and `axes` settings; `choices_masked` is 0
+    /// without constraints.
+    pub fn new(
+        steps: usize,
+        lanes: usize,
+        features: usize,
+        (groups, axes): (usize, usize),
+        choices_masked: usize,
+    ) -> Self {
         let n = steps * lanes;
         Self {
             steps,
             lanes,
             features,
-            action_width: axes,
+            groups,
+            axes,
             mask_width: choices_masked,
             observations: vec![0.0; n * features],
-            choices: vec![0; if axes == 0 { n } else { 0 }],
+            choices: vec![0; n * groups],
             controls: vec![0.0; n * axes],
-            allowed: vec![true; n * choices_masked],
+            allowed: vec![0; n * mask_bits::bytes(choices_masked)],
             log_probabilities: vec![0.0; n],
             rewards: vec![0.0; n],
             over: vec![0.0; n],
@@ -75,15 +86,46 @@ impl Rollout {
         step * self.lanes..(step + 1) * self.lanes
     }
 
-    /// Continuous actions of one step, `[lanes, axes]`.
-    pub fn control_range(&self, step: usize) -> std::ops::Range<usize> {
-        let width = self.lanes * self.action_width;
+    /// Choices of one step, `[lanes, groups]`.
+    pub fn choice_range(&self, step: usize) -> std::ops::Range<usize> {
+        let width = self.lanes * self.groups;
         step * width..(step + 1) * width
     }
 
-    /// Masks of one step, `[lanes, choices]`.
-    pub fn mask_range(&self, step: usize) -> std::ops::Range<usize> {
-        let width = self.lanes * self.mask_width;
+    /// The choices and the settings of a sample, for writing.
+    pub fn action_mut(&mut self, sample: usize) -> (&mut [u32], &mut [f32]) {
+        let Self { choices, controls, groups, axes, .. } = self;
+        (
+            &mut choices[sample * *groups..(sample + 1) * *groups],
+            &mut controls[sample * *axes..(sample + 1) * *axes],
+        )
+    }
+
+    /// The choices of a sample, one of each group.
+    pub fn choices_of(&self, sample: usize) -> &[u32] {
+        &self.choices[sample * self.groups..(sample + 1) * self.groups]
+    }
+
+    /// The settings of a sample.
+    pub fn controls_of(&self, sample: usize) -> &[f32] {
+        &self.controls[sample * self.axes..(sample + 1) * self.axes]
+    }
+
+    /// Stores the masks of one step, `[lanes, choices]`.
+    pub fn set_allowed(&mut self, step: usize, allowed: &[bool]) {
+        let width = self.lanes * mask_bits::bytes(self.mask_width);
+        mask_bits::pack(allowed, self.mask_width, &mut self.allowed[step * width..(step + 1) * width]);
+    }
+
+    /// Writes the mask of a sample, `[choices]`; nothing without constraints.
+    pub fn allowed_of(&self, sample: usize, allowed: &mut [bool]) {
+        let bytes = mask_bits::bytes(self.mask_width);
+        mask_bits::unpack(&self.allowed[sample * bytes..(sample + 1) * bytes], allowed);
+    }
+
+    /// Settings of one step, `[lanes, axes]`.
+    pub fn control_range(&self, step: usize) -> std::ops::Range<usize> {
+        let width = self.lanes * self.axes;
         step * width..(step + 1) * width
     }
 
@@ -147,7 +189,7 @@ mod tests {
     #[test]
     fn vector_and_scalar_code_agree_for_any_number_of_steps_and_lanes() {
         for (steps, lanes) in [(1, 1), (1, 7), (5, 3), (64, 8), (33, 17)] {
-            let mut rollout = Rollout::new(steps, lanes, 1, 0, 0);
+            let mut rollout = Rollout::new(steps, lanes, 1, (1, 0), 0);
             let pseudo = |i: usize, k: f32| ((i as f32 + 0.37) * k).sin() * 2.0;
             for i in 0..steps * lanes {
                 rollout.rewards[i] = pseudo(i, 1.7);

@@ -19,7 +19,7 @@ use crate::episodes::EpisodeStatistics;
 use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::kept_state::{KeptState, Records};
-use crate::metrics::MetricsLine;
+use crate::metrics::{self, MetricsLine};
 use crate::problem::Problem;
 use crate::run_files::RunFiles;
 use crate::selection::Selection;
@@ -65,12 +65,6 @@ pub struct Trainer {
     files: Option<RunFiles>,
     /// What the user should know about the start.
     notes: Vec<String>,
-}
-
-/// −Σ p ln p of counts, in nats.
-fn entropy(counts: &[f64], total: f64) -> f64 {
-    let share = |count: &&f64| **count > 0.0;
-    -counts.iter().filter(share).map(|count| count / total * (count / total).ln()).sum::<f64>()
 }
 
 impl Trainer {
@@ -348,7 +342,7 @@ impl Trainer {
             episode_steps_mean: stretch.map(|stretch| stretch.steps_mean),
             reward_terms: terms.map(|(name, sum)| (name.clone(), sum / n)).collect(),
             action_distribution: tally.actions.iter().map(|count| count / n).collect(),
-            action_entropy: self.problem.spec().action.is_discrete().then(|| entropy(&tally.actions, n)),
+            action_entropy: metrics::action_entropy(&self.problem.spec().action, &tally.actions, n),
             constraint_hits_percent: tally.constraints.iter().map(|hits| 100.0 * *hits as f64 / n).collect(),
             level_returns,
             evaluations,

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::ActionSpace;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::checkpoint::{self, Checkpoint};
 use setpoint_learn::problem::Problem;
@@ -56,10 +55,9 @@ fn without_descriptions(mut policy: Policy) -> Policy {
     let manifest = &mut policy.manifest;
     manifest.observation.iter_mut().for_each(|feature| feature.description.clear());
     manifest.signals.iter_mut().for_each(|signal| signal.description.clear());
-    match &mut manifest.action {
-        ActionSpace::Discrete { choices } => choices.iter_mut().for_each(|choice| choice.description.clear()),
-        ActionSpace::Continuous { axes } => axes.iter_mut().for_each(|axis| axis.description.clear()),
-    }
+    let choices = manifest.action.groups.iter_mut().flat_map(|group| &mut group.choices);
+    choices.for_each(|choice| choice.description.clear());
+    manifest.action.axes.iter_mut().for_each(|axis| axis.description.clear());
     policy
 }
 

@@ -32,7 +32,7 @@ impl Process for Drift {
     fn spec(&self) -> Spec {
         let level = Feature::new("level", "1", -3.0, 3.0, "");
         let action = if self.settings {
-            ActionSpace::Continuous { axes: vec![Axis::new("push", "1", -1.0, 1.0, "")] }
+            ActionSpace::settings(vec![Axis::new("push", "1", -1.0, 1.0, "")])
         } else {
             ActionSpace::choices(&[("down", ""), ("none", ""), ("up", "")])
         };
@@ -52,9 +52,10 @@ impl Process for Drift {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let push = match action {
-            Action::Discrete(choice) => 0.4 * (choice as f32 - 1.0),
-            Action::Continuous(axes) => 0.4 * axes[0],
+        let push = if action.settings.is_empty() {
+            0.4 * (action.choice() as f32 - 1.0)
+        } else {
+            0.4 * action.settings[0]
         };
         self.level = (self.level + push + 0.3 * random.normal()).clamp(-3.0, 3.0);
         observation[0] = self.level;

@@ -38,6 +38,11 @@ const fn logged(algorithm: &'static str, options: &'static str) -> Row {
 const ROWS: &[Row] = &[
     row("ppo", "cart-pole", "n_envs = 4\nn_steps = 64\nnet_arch = [16]\nn_epochs = 2"),
     row("ppo", "pendulum", "n_envs = 2\nn_steps = 128\nnet_arch = [16]\nn_epochs = 2"),
+    row(
+        "ppo",
+        "filler",
+        "n_envs = 2\nn_steps = 128\nnet_arch = [16]\nn_epochs = 2\nnormalize_observation = true",
+    ),
     row("reinforce", "cart-pole", ""),
     row("dqn", "cart-pole", "net_arch = [16, 16]\ntarget_update_interval = 100\nbuffer_size = 900"),
     row(
@@ -60,6 +65,14 @@ const ROWS: &[Row] = &[
     row("q-learning", "cart-pole", "bins = [4]"),
     logged("bc", "source = \"line-manager\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64"),
     logged("iql", "source = \"random\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64"),
+    Row {
+        process: "filler",
+        ..logged("bc", "source = \"recipe\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64")
+    },
+    Row {
+        process: "filler",
+        ..logged("iql", "source = \"random\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64")
+    },
     row("epsilon-greedy", "assembly-setup", ""),
     row("ucb1", "assembly-setup", ""),
     row("lin-ucb", "assembly-setup", ""),
@@ -173,7 +186,7 @@ impl Process for Masked {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(choice) = action else { unreachable!() };
+        let choice = action.choice();
         // The choice that is forbidden most often has the highest reward.
         signals[0] = choice as f32 / 4.0;
         signals[1] = f32::from(u8::from(!self.allowed[choice]));
@@ -318,7 +331,7 @@ impl Process for Arms {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(choice) = action else { unreachable!() };
+        let choice = action.choice();
         let chances = [0.4 + 0.4 * self.context, 0.3, 0.6 - 0.2 * self.context];
         signals[0] = f32::from(u8::from(random.unit() < chances[choice]));
         signals[1] = chances.into_iter().fold(0.0, f32::max) - chances[choice];
@@ -347,7 +360,7 @@ fn bandits_find_the_best_arm_and_their_regret_flattens() {
         let folder = tempfile::tempdir().unwrap();
         let trained = run(&problem, Some(folder.path()), false, 1, u64::MAX);
         let mut choices = [9; 2];
-        trained.policy.runner(2).choose(&[-0.8, 0.9], &[], None, &mut choices);
+        trained.policy.runner(2).decide(&[-0.8, 0.9], &[], None, &mut choices, &mut []);
         assert_eq!(choices, if contextual { [2, 0] } else { [2, 2] }, "{name} {options}");
         let text = std::fs::read_to_string(RunFolder::at(folder.path()).metrics()).unwrap();
         let regrets: Vec<f64> = text

@@ -265,7 +265,7 @@ fn a_stated_end_ends_episodes_and_nothing_else_does() {
     let mut batch = problem.decision.factory.batch(500, 3, "ends").unwrap();
     let mut ended = 0;
     for _ in 0..20 {
-        batch.step(setpoint_process::vectorized::Actions::Discrete(&vec![1; 500])).unwrap();
+        batch.step(setpoint_process::vectorized::Actions::of_choices(&vec![1; 500])).unwrap();
         let transition = batch.transition();
         for (signals, outcome) in transition.signals.chunks_exact(8).zip(&transition.outcomes) {
             assert_eq!(*outcome == Outcome::Terminated, signals[3] > 0.12);
@@ -284,7 +284,7 @@ fn what_is_drawn_scatters_as_in_the_simulator() {
     let deviations = |problem: &Problem| {
         let mut batch = problem.decision.factory.batch(4_000, 3, "spread").unwrap();
         let before = batch.transition().observations.clone();
-        batch.step(setpoint_process::vectorized::Actions::Discrete(&vec![4; 4_000])).unwrap();
+        batch.step(setpoint_process::vectorized::Actions::of_choices(&vec![4; 4_000])).unwrap();
         let after = &batch.transition().observations;
         let outcomes = &batch.transition().outcomes;
         [0, 6].map(|feature| {

@@ -83,7 +83,7 @@ impl Algorithm for BestChoice {
         let mut total = 0.0;
         loop {
             horizon.check_stop()?;
-            environments.step(Actions::Discrete(&[choice as u32]))?;
+            environments.step(Actions::of_choices(&[choice as u32]))?;
             total += environments.rewards()[0];
             if environments.transition().outcomes[0].is_over() {
                 break;

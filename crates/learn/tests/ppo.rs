@@ -124,7 +124,7 @@ impl Process for Point {
             summary: String::new(),
             source: String::new(),
             observation: vec![Feature::new("position", "m", -50.0, 50.0, "")],
-            action: ActionSpace::Continuous { axes: vec![Axis::new("velocity", "m/s", -2.0, 2.0, "")] },
+            action: ActionSpace::settings(vec![Axis::new("velocity", "m/s", -2.0, 2.0, "")]),
             signals: vec![Signal::new("distance", "m", 0.0, 50.0, "")],
             max_steps: Some(20),
             reward: vec![("distance".into(), -1.0)],
@@ -143,7 +143,7 @@ impl Process for Point {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Continuous([velocity]) = action else { panic!("continuous") };
+        let velocity = action.settings[0];
         assert!(velocity.abs() <= 2.0, "actions stay within their bounds");
         self.position += 0.5 * velocity + random.uniform(-0.05, 0.05);
         self.steps += 1;

@@ -68,7 +68,7 @@ fn rows_come_in_their_order_whatever_is_done() {
     let (mut ended, mut seen) = ([0, 0], std::collections::BTreeSet::new());
     for step in 0..200_u32 {
         let before: Vec<f32> = (0..4).map(|lane| batch.transition().observations[lane * 11 + 6]).collect();
-        batch.step(Actions::Discrete(&[step % 6, 0, 5, (step / 3) % 6])).unwrap();
+        batch.step(Actions::of_choices(&[step % 6, 0, 5, (step / 3) % 6])).unwrap();
         let transition = batch.transition();
         for (lane, before) in before.into_iter().enumerate() {
             let row = (before / 0.025).round() as u32;

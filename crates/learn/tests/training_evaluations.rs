@@ -60,7 +60,7 @@ impl Process for Follow {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(choice) = action else { panic!("choices") };
+        let choice = action.choice();
         signals[0] = f32::from(u8::from((self.wanted > 0.0) == (choice == 1)));
         self.wanted = 2.0 * random.unit() - 1.0;
         observation[0] = self.wanted;

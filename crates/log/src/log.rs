@@ -12,13 +12,15 @@ use crate::table::Format;
 pub struct Log {
     /// Numbers of an observation.
     pub features: usize,
-    /// Numbers of an action: 1 for a choice, one per axis for settings.
+    /// Groups of choices.
+    pub groups: usize,
+    /// Numbers of an action: one for each group of choices, then one for each setting.
     pub width: usize,
     /// Signals of the process, whether the log has them or not.
     pub signals_per_row: usize,
     /// `[rows, features]`: the observation before the decision, in the order and scale of the spec.
     pub observations: Vec<f32>,
-    /// `[rows, width]`: the index of the choice, or one value per axis in its unit.
+    /// `[rows, width]`: the index of the choice in each group, then the value of each setting in its unit.
     pub actions: Vec<f32>,
     /// `[rows]`: the reward of the action.
     pub rewards: Vec<f64>,
@@ -65,7 +67,8 @@ impl Log {
     pub fn new(spec: &Spec) -> Self {
         Self {
             features: spec.observation.len(),
-            width: if spec.action.is_discrete() { 1 } else { spec.action.len() },
+            groups: spec.action.groups.len(),
+            width: spec.action.width(),
             signals_per_row: spec.signals.len(),
             ..Self::default()
         }
@@ -86,7 +89,17 @@ impl Log {
         &self.actions[row * self.width..(row + 1) * self.width]
     }
 
-    /// The choice of a row, for a process with choices.
+    /// The choices of a row, one of each group.
+    pub fn choices(&self, row: usize) -> impl Iterator<Item = u32> + '_ {
+        self.action(row)[..self.groups].iter().map(|choice| *choice as u32)
+    }
+
+    /// The settings of a row, in their units.
+    pub fn settings(&self, row: usize) -> &[f32] {
+        &self.action(row)[self.groups..]
+    }
+
+    /// The choice of a row, for a process with one group of choices.
     pub fn choice(&self, row: usize) -> usize {
         self.actions[row * self.width] as usize
     }

@@ -1,8 +1,8 @@
 //! The meaning of the columns of a table, from `[data]`; and a proposal by similar names for the open parts.
 
-use setpoint_decision::data::{ActionColumns, Data, QualityColumns};
+use setpoint_decision::data::{ActionColumns, Data, QualityColumns, action_parts};
 use setpoint_decision::diagnostic::nearest;
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::{ActionForm, Spec};
 
 pub(crate) use self::headings::plain;
 use self::headings::{Headings, Named};
@@ -103,25 +103,24 @@ fn find(data: &Data, header: &[String], spec: &Spec) -> Result<Mapping, String> 
         Ok(column.filter(|index| written || !features.contains(index)))
     });
     let signals = signals.collect::<Result<Vec<_>, String>>()?;
-    let actions = match (&data.action, &spec.action) {
+    let actions = match (&data.action, spec.action.form()) {
         (Some(ActionColumns::One(column)), _) => {
             vec![named(&Some(column.clone()), "action")?.unwrap_or(0)]
         }
-        (axes, ActionSpace::Continuous { axes: all }) => {
-            let columns = match axes {
+        (_, ActionForm::Choices(_)) => return Err("[data] names no column for the action".to_owned()),
+        (parts, ActionForm::Settings(_) | ActionForm::Several) => {
+            let columns = match parts {
                 Some(ActionColumns::Axes(columns)) => columns.as_slice(),
                 _ => &[],
             };
+            let groups = spec.action.groups.len();
             let mut found = Vec::new();
-            for axis in all {
-                match of(&axis.name, columns)? {
-                    Some(index) => found.push(index),
-                    None => return Err(format!("the setting `{}` has no column", axis.name)),
-                }
+            for (index, part) in action_parts(&spec.action).into_iter().enumerate() {
+                let what = if index < groups { "group of choices" } else { "setting" };
+                found.push(of(part, columns)?.ok_or_else(|| format!("the {what} `{part}` has no column"))?);
             }
             found
         }
-        _ => return Err("[data] names no column for the action".to_owned()),
     };
     let mut mapping = Mapping {
         signals,
@@ -186,7 +185,8 @@ pub fn names<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Vec<&'a str> {
         .collect();
     match &data.action {
         Some(ActionColumns::One(column)) => names.push(column),
-        _ => names.extend(spec.action.names().into_iter().map(|axis| named(axes, axis))),
+        _ if spec.action.is_discrete() => names.extend(spec.action.names()),
+        _ => names.extend(action_parts(&spec.action).into_iter().map(|part| named(axes, part))),
     }
     names.extend(spec.observation.iter().map(|feature| named(&data.features, &feature.name)));
     names.extend(spec.signals.iter().map(|signal| named(&data.signals, &signal.name)));
@@ -226,20 +226,24 @@ fn unmapped(reason: String, data: Option<&Data>, headings: &Headings<'_>, spec: 
         taken.extend(column.clone());
     }
     let mut open = Vec::new();
-    let axes: Vec<Named<'_>> = match &spec.action {
-        ActionSpace::Continuous { axes } => {
-            axes.iter().map(|axis| (axis.name.as_str(), axis.unit.as_str())).collect()
-        }
-        ActionSpace::Discrete { .. } => Vec::new(),
+    let axes = spec.action.axes.iter().map(|axis| (axis.name.as_str(), axis.unit.as_str()));
+    let parts: Vec<Named<'_>> = match spec.action.form() {
+        ActionForm::Choices(_) => Vec::new(),
+        // A choice has no unit.
+        _ => spec.action.groups.iter().map(|group| (group.name.as_str(), "1")).chain(axes).collect(),
     };
-    let (columns, missing) = headings.propose(&axes, &[], &taken, &mut reasons);
-    proposal.action = match (&spec.action, proposal.action.take()) {
-        (_, Some(ActionColumns::One(column))) if has(&column) => Some(ActionColumns::One(column)),
-        (ActionSpace::Continuous { .. }, _) => {
+    let (columns, missing) = headings.propose(&parts, &[], &taken, &mut reasons);
+    proposal.action = match (spec.action.form(), proposal.action.take()) {
+        (ActionForm::Choices(_) | ActionForm::Settings(_), Some(ActionColumns::One(column)))
+            if has(&column) =>
+        {
+            Some(ActionColumns::One(column))
+        }
+        (ActionForm::Settings(_) | ActionForm::Several, _) => {
             open.extend(missing);
             (!columns.is_empty()).then_some(ActionColumns::Axes(columns))
         }
-        (ActionSpace::Discrete { .. }, _) => {
+        (ActionForm::Choices(_), _) => {
             let words = ["action", "action_id", "act", "choice", "decision"];
             let exact =
                 words.iter().find_map(|word| header.iter().find(|name| plain(name) == plain(word)).cloned());

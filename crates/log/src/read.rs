@@ -6,9 +6,9 @@ use std::path::Path;
 
 use csv::ByteRecord;
 use setpoint_decision::data::cleaning::{Cleaning, Missing};
-use setpoint_decision::data::{ActionColumns, Data, Values};
+use setpoint_decision::data::{ActionColumns, Data, Values, action_parts};
 use setpoint_decision::project::Reward;
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::{ActionForm, Spec};
 
 use crate::audit::Audit;
 use crate::audit::clock::Clock;
@@ -80,7 +80,8 @@ struct Reader<'a> {
     clock: Option<Clock>,
     duplicates: Duplicates,
     quality: Quality,
-    choices: Option<Choices>,
+    /// One for each group of choices.
+    choices: Vec<Choices>,
     /// Number of rows for each choice.
     taken: Vec<u64>,
     unknown: Times,
@@ -169,13 +170,13 @@ pub fn read(
 /// What a long table is searched for.
 fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
     let action = data.and_then(|data| data.action.as_ref());
-    let actions = match (action, &spec.action) {
+    let actions = match (action, spec.action.form()) {
         (Some(ActionColumns::One(column)), _) => vec![column.as_str()],
         (Some(ActionColumns::Axes(columns)), _) => {
             columns.iter().map(|(_, column)| column.as_str()).collect()
         }
-        (None, ActionSpace::Continuous { .. }) => spec.action.names(),
-        (None, ActionSpace::Discrete { .. }) => Vec::new(),
+        (None, ActionForm::Settings(_) | ActionForm::Several) => action_parts(&spec.action),
+        (None, ActionForm::Choices(_)) => Vec::new(),
     };
     Wanted {
         time: data.and_then(|data| data.time.as_deref()),
@@ -228,14 +229,8 @@ impl<'a> Reader<'a> {
         let plain = |index: Option<usize>| {
             index.map(|index| Column::new(name(index), Expected::default(), marks(index)))
         };
-        let axes = match &spec.action {
-            ActionSpace::Discrete { .. } => Vec::new(),
-            ActionSpace::Continuous { axes } => axes
-                .iter()
-                .zip(&mapping.actions)
-                .map(|(axis, index)| axis_column(name(*index), marks(*index), axis))
-                .collect(),
-        };
+        // The columns of the groups of choices come first.
+        let axes = spec.action.axes.iter().zip(mapping.actions.iter().skip(spec.action.groups.len()));
         let features = spec.observation.iter().zip(&mapping.features);
         let signals = spec.signals.iter().zip(&mapping.signals);
         Self {
@@ -250,17 +245,14 @@ impl<'a> Reader<'a> {
             signals: signals
                 .map(|(signal, index)| index.map(|index| signal_column(name(index), marks(index), signal)))
                 .collect(),
-            axes,
+            axes: axes.map(|(axis, index)| axis_column(name(*index), marks(*index), axis)).collect(),
             reward: plain(mapping.reward),
             probability: plain(mapping.probability),
             clock: mapping.time.map(|index| Clock::new(name(index), forms.form(), mapping.episode.is_none())),
             duplicates: Duplicates::new(mapping.time.is_none()),
             quality: Quality::new(&mapping.quality, &data.quality_good),
-            choices: match &spec.action {
-                ActionSpace::Discrete { choices } => Some(Choices::new(data, choices)),
-                ActionSpace::Continuous { .. } => None,
-            },
-            taken: vec![0; if spec.action.is_discrete() { spec.action.len() } else { 0 }],
+            choices: spec.action.groups.iter().map(|group| Choices::new(data, &group.choices)).collect(),
+            taken: vec![0; spec.action.choice_count()],
             unknown: Times::default(),
             unknown_example: String::new(),
             ragged: Times::default(),

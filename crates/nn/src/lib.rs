@@ -2,6 +2,7 @@
 //!
 //! * [`mlp`] – the multi-layer perceptron: shape, explicit forward and backward, workspace allocated once
 //! * [`categorical`], [`gaussian`] – log-probabilities, entropies and their gradients
+//! * [`joint`] – several choices and settings at once
 //! * [`optimizer`], [`gradient`] – Adam, plain descent, Polyak averages; norms and clipping
 //! * [`network`] – a network with its optimiser and buffers, its halves on two cores, its target
 //! * [`initialize`] – orthogonal and zero weights
@@ -16,6 +17,7 @@ mod elementwise;
 pub mod gaussian;
 pub mod gradient;
 pub mod initialize;
+pub mod joint;
 pub mod level;
 pub mod matmul;
 pub mod mlp;

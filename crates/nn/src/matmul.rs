@@ -93,7 +93,6 @@ pub fn matmul<T: Real>(
 ///
 /// # Panics
 /// If a slice is too short for its matrix.
-#[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "matmul's, and the path")]
 pub fn matmul_on<T: Real>(
     path: Option<Path>,
@@ -117,6 +116,32 @@ pub fn matmul_on<T: Real>(
     if let Finish::WherePositive(made) = sums.finish {
         assert!(made.len() >= m * n, "the activations have {} numbers, expected {m} × {n}", made.len());
     }
+    T::multiply(Problem { path, m, n, k, a, b, sums }, c);
+}
+
+/// The kernels of a number type. Its functions are compiled here alone: as generic functions each crate that multiplies would
+/// compile them again, for every level.
+pub trait Multiply: Sized {
+    /// Runs a product whose bounds are checked.
+    fn multiply(problem: Problem<'_, Self>, c: &mut [Self]);
+}
+
+impl Multiply for f32 {
+    #[inline(never)]
+    fn multiply(problem: Problem<'_, Self>, c: &mut [Self]) {
+        on_level(problem, c);
+    }
+}
+
+impl Multiply for f64 {
+    #[inline(never)]
+    fn multiply(problem: Problem<'_, Self>, c: &mut [Self]) {
+        on_level(problem, c);
+    }
+}
+
+#[inline(always)]
+fn on_level<T: Real>(problem: Problem<'_, T>, c: &mut [T]) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
@@ -129,18 +154,18 @@ pub fn matmul_on<T: Real>(
         }
         match level() {
             // SAFETY: `level` has found every feature that the function is compiled for.
-            Level::Avx512 => return unsafe { avx512(Problem { path, m, n, k, a, b, sums }, c) },
+            Level::Avx512 => return unsafe { avx512(problem, c) },
             // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(Problem { path, m, n, k, a, b, sums }, c) },
+            Level::Avx2 => return unsafe { avx2(problem, c) },
             Level::Baseline => {}
         }
     }
-    Problem { path, m, n, k, a, b, sums }.run::<T::Narrow>(c);
+    problem.run::<T::Narrow>(c);
 }
 
 /// One product; the bounds are checked before it is made.
 #[derive(Clone, Copy)]
-struct Problem<'a, T> {
+pub struct Problem<'a, T> {
     /// `None`: the faster one at this level and size.
     path: Option<Path>,
     m: usize,

@@ -1,11 +1,12 @@
 //! The two number types that networks are made of, and the vectors of each machine level: `f32` to train with, `f64` to
 //! check gradients on the very same code.
 
+use crate::matmul::Multiply;
 pub use crate::number::Number;
 use crate::vector::{Array, Square, Vector};
 
 /// A floating-point number that networks can be made of.
-pub trait Real: Number {
+pub trait Real: Number + Multiply {
     /// The widest vector of an AVX-512 machine.
     type Wide: Vector<Self>;
     /// The widest vector of an AVX2 machine: eight lanes.

@@ -1,18 +1,20 @@
 //! The meaning of a network's outputs: the step to an action.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::{ActionForm, ActionSpace};
 
 /// The step from outputs to an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
-    /// Logits of a categorical distribution over the choices.
+    /// Logits of a categorical distribution over the choices of each group.
     Categorical,
     /// The choices' values; the policy takes the greatest.
     Values,
     /// Means of a diagonal Gaussian on [−1, 1]^axes, clipped; its log standard deviations are not outputs of the network.
     Gaussian,
+    /// Logits as for [`Head::Categorical`], then means as for [`Head::Gaussian`]: choices and settings together.
+    CategoricalGaussian,
     /// Means, then log standard deviations, of a Gaussian whose draws go through tanh.
     SquashedGaussian,
     /// One number per axis, through tanh, without randomness.
@@ -24,15 +26,30 @@ impl Head {
     pub fn outputs(self, action: &ActionSpace) -> usize {
         match self {
             Self::SquashedGaussian => 2 * action.len(),
-            Self::Categorical | Self::Values | Self::Gaussian | Self::Deterministic => action.len(),
+            Self::Categorical
+            | Self::Values
+            | Self::Gaussian
+            | Self::CategoricalGaussian
+            | Self::Deterministic => action.len(),
+        }
+    }
+
+    /// Log standard deviations beside the network: one for each setting of a Gaussian.
+    pub fn log_stds(self, action: &ActionSpace) -> usize {
+        match self {
+            Self::Gaussian | Self::CategoricalGaussian => action.axes.len(),
+            Self::Categorical | Self::Values | Self::SquashedGaussian | Self::Deterministic => 0,
         }
     }
 
     /// Whether it fits the kind of actions.
     pub fn fits(self, action: &ActionSpace) -> bool {
-        match self {
-            Self::Categorical | Self::Values => action.is_discrete(),
-            Self::Gaussian | Self::SquashedGaussian | Self::Deterministic => !action.is_discrete(),
+        match (self, action.form()) {
+            (Self::Values, ActionForm::Choices(_)) => true,
+            (Self::Categorical, ActionForm::Choices(_) | ActionForm::Several) => action.axes.is_empty(),
+            (Self::Gaussian | Self::SquashedGaussian | Self::Deterministic, ActionForm::Settings(_)) => true,
+            (Self::CategoricalGaussian, ActionForm::Several) => !action.axes.is_empty(),
+            _ => false,
         }
     }
 }

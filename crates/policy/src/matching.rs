@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use setpoint_decision::spec::{ActionSpace, Axis, Choice, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionForm, ActionSpace, Feature, Signal, Spec};
 
 use crate::policy::Policy;
 
@@ -54,29 +54,35 @@ fn features(own: &[Feature], there: &[Feature]) -> Option<String> {
 }
 
 fn actions(own: &ActionSpace, there: &ActionSpace) -> Option<String> {
-    match (own, there) {
-        (ActionSpace::Discrete { choices: own }, ActionSpace::Discrete { choices: there }) => {
-            let names =
-                |choices: &[Choice]| choices.iter().map(|choice| choice.name.clone()).collect::<Vec<_>>();
-            in_order("choice", &names(own), &names(there))
+    match (own.form(), there.form()) {
+        (ActionForm::Choices(_), ActionForm::Settings(_)) => {
+            return Some("the policy takes choices, the process has settings".into());
         }
-        (ActionSpace::Continuous { axes: own }, ActionSpace::Continuous { axes: there }) => {
-            let names = |axes: &[Axis]| axes.iter().map(|axis| axis.name.clone()).collect::<Vec<_>>();
-            in_order("setting", &names(own), &names(there)).or_else(|| {
-                own.iter().zip(there).find_map(|(own, other)| {
-                    let what = format!("setting `{}`", own.name);
-                    differing(&what, "unit", &own.unit, &other.unit)
-                        .or_else(|| bounds(&what, (own.low, own.high), (other.low, other.high)))
-                })
-            })
+        (ActionForm::Settings(_), ActionForm::Choices(_)) => {
+            return Some("the policy gives settings, the process has choices".into());
         }
-        (ActionSpace::Discrete { .. }, ActionSpace::Continuous { .. }) => {
-            Some("the policy takes choices, the process has settings".into())
-        }
-        (ActionSpace::Continuous { .. }, ActionSpace::Discrete { .. }) => {
-            Some("the policy gives settings, the process has choices".into())
-        }
+        _ => {}
     }
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let groups =
+        |space: &ActionSpace| space.groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>();
+    in_order("group of choices", &groups(own), &groups(there))
+        .or_else(|| in_order("choice", &owned(own.choice_names()), &owned(there.choice_names())))
+        .or_else(|| {
+            // The same choices in the same order may still be divided into groups in another way.
+            own.groups.iter().zip(&there.groups).find_map(|(own, there)| {
+                let what = format!("group `{}`", own.name);
+                differing(&what, "number of choices", own.choices.len(), there.choices.len())
+            })
+        })
+        .or_else(|| in_order("setting", &owned(own.axis_names()), &owned(there.axis_names())))
+        .or_else(|| {
+            own.axes.iter().zip(&there.axes).find_map(|(own, other)| {
+                let what = format!("setting `{}`", own.name);
+                differing(&what, "unit", &own.unit, &other.unit)
+                    .or_else(|| bounds(&what, (own.low, own.high), (other.low, other.high)))
+            })
+        })
 }
 
 /// The first name that is missing, new, or at another position.

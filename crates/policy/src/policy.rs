@@ -18,7 +18,7 @@ pub struct Policy {
     pub manifest: Manifest,
     /// The network's flat parameter slice.
     pub parameters: Vec<f32>,
-    /// Logarithm of the standard deviation of each axis, for a [`Head::Gaussian`]; otherwise empty.
+    /// Logarithm of the standard deviation of each axis, for heads with [`Head::log_stds`]; otherwise empty.
     pub log_std: Vec<f32>,
     /// Statistics of the training's observations, if they are normalised.
     pub normalizer: Option<Normalizer>,
@@ -56,14 +56,14 @@ impl Policy {
         Self { manifest, parameters, log_std, normalizer, origin: None }
     }
 
-    /// Standard deviations of a continuous policy's draws in one state, in the axes' units; 0 without randomness.
+    /// Standard deviations of the settings that a policy draws in one state, in their units; 0 without randomness.
     pub fn deviations(&self, observation: &[f32]) -> Vec<f32> {
-        let ActionSpace::Continuous { axes } = &self.manifest.action else { return Vec::new() };
+        let axes = &self.manifest.action.axes;
         let (low, high) = gaussian::LOG_STD_RANGE;
         let mut runner = self.runner(1);
         let output = runner.outputs(observation);
         let unit = |index: usize| match self.manifest.head {
-            Head::Gaussian => self.log_std[index].exp(),
+            Head::Gaussian | Head::CategoricalGaussian => self.log_std[index].exp(),
             // Through tanh, to first order: σ (1 − tanh² μ).
             Head::SquashedGaussian => {
                 let slope = 1.0 - output[index].tanh().powi(2);
@@ -165,90 +165,113 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         output
     }
 
-    /// Log-probabilities `[rows, choices]`, or values, depending on the head, of a discrete policy. `allowed`, if not
-    /// empty, is `[rows, choices]`; a forbidden choice is never the greatest.
+    /// The network's outputs `[rows, outputs]`, in which the log-probabilities (or values, depending on the head) of the
+    /// choices of all groups come first. `allowed`, if not empty, is `[rows, choices]`; a forbidden choice is never the
+    /// greatest of its group.
     pub fn scores(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
-        let choices = self.policy.manifest.network.output;
-        let is_values = self.policy.manifest.head == Head::Values;
-        let output = self.outputs(observations);
-        if is_values {
-            for (value, allowed) in output.iter_mut().zip(allowed) {
-                *value = if *allowed { *value } else { FORBIDDEN };
+        let rows = self.outputs(observations).len();
+        let Manifest { head, action, network, .. } = &self.policy.manifest;
+        let output = &mut self.output[..rows];
+        match (head, action.groups.len(), action.axes.len()) {
+            (_, 0, _) => {}
+            (Head::Values, ..) => {
+                for (value, allowed) in output.iter_mut().zip(allowed) {
+                    *value = if *allowed { *value } else { FORBIDDEN };
+                }
             }
-        } else {
-            let mask = (!allowed.is_empty()).then_some(allowed);
-            categorical::log_probabilities(output, choices, mask);
+            (_, 1, 0) => {
+                let mask = (!allowed.is_empty()).then_some(allowed);
+                categorical::log_probabilities(output, network.output, mask);
+            }
+            _ => normalize_groups(action, output, network.output, allowed),
         }
         output
     }
 
-    /// Probabilities `[rows, choices]` with which the policy takes each choice; with values, 1 for the greatest.
+    /// The same with the probabilities with which the policy takes each choice; with values, 1 for the greatest.
     pub fn probabilities(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
-        let choices = self.policy.manifest.network.output;
-        let is_values = self.policy.manifest.head == Head::Values;
+        let Manifest { head, action, network, .. } = &self.policy.manifest;
+        let (width, choices, is_values) = (network.output, action.choice_count(), *head == Head::Values);
         let scores = self.scores(observations, allowed);
-        if is_values {
-            for row in scores.chunks_exact_mut(choices) {
+        for row in scores.chunks_exact_mut(width) {
+            if is_values {
                 let best = categorical::mode(row);
                 row.fill(0.0);
                 row[best] = 1.0;
+            } else {
+                row[..choices].iter_mut().for_each(|log| *log = log.exp());
             }
-        } else {
-            scores.iter_mut().for_each(|log| *log = log.exp());
         }
         scores
     }
 
-    /// Chooses an index for each row of a discrete decision: drawn from the distribution, or the most probable choice
-    /// without draws. With values it always takes the greatest.
-    pub fn choose(
+    /// Writes an action for each row: a choice of each group `[rows, groups]`, and the settings `[rows, axes]` in their units
+    /// and within their bounds. They are drawn from the distribution, or the most probable ones without draws. With values
+    /// it always takes the greatest.
+    pub fn decide(
         &mut self,
         observations: &[f32],
         allowed: &[bool],
         mut draw: Option<&mut dyn Draw>,
         chosen: &mut [u32],
+        settings: &mut [f32],
     ) {
-        let choices = self.policy.manifest.network.output;
-        let is_values = self.policy.manifest.head == Head::Values;
-        let scores = self.scores(observations, allowed);
-        for (row, (scores, chosen)) in scores.chunks_exact(choices).zip(chosen).enumerate() {
-            *chosen = match &mut draw {
-                Some(draw) if !is_values => categorical::sample(scores, draw.uniform(row)),
-                _ => categorical::mode(scores),
-            } as u32;
+        self.scores(observations, allowed);
+        let policy = &*self.policy;
+        let Manifest { head, action, network, observation, .. } = &policy.manifest;
+        let (groups, axes, width) = (action.groups.len(), action.axes.len(), network.output);
+        let output = &self.output[..observations.len() / observation.len() * width];
+        for (row, output) in output.chunks_exact(width).enumerate() {
+            let mut place = 0;
+            let chosen = &mut chosen[row * groups..(row + 1) * groups];
+            for (group, chosen) in action.groups.iter().zip(chosen) {
+                let scores = &output[place..place + group.choices.len()];
+                place += group.choices.len();
+                *chosen = match &mut draw {
+                    Some(draw) if *head != Head::Values => categorical::sample(scores, draw.uniform(row)),
+                    _ => categorical::mode(scores),
+                } as u32;
+            }
+            policy.write_settings(
+                &output[place..],
+                || draw.as_mut().map_or(0.0, |draw| draw.normal(row)),
+                &mut settings[row * axes..(row + 1) * axes],
+            );
         }
     }
+}
 
-    /// Writes the axes' values `[rows, axes]`, in their units and within their bounds, of a continuous decision: drawn
-    /// from the distribution, or its centre without draws.
-    ///
-    /// # Panics
-    /// If the policy's actions are choices.
-    pub fn control(&mut self, observations: &[f32], mut draw: Option<&mut dyn Draw>, values: &mut [f32]) {
-        self.outputs(observations);
-        let policy = &*self.policy;
-        let ActionSpace::Continuous { axes } = &policy.manifest.action else {
-            panic!("`control` is for settings; this policy has choices")
-        };
-        let outputs = self.output.chunks_exact(policy.manifest.network.output);
-        for (row, (values, output)) in values.chunks_exact_mut(axes.len()).zip(outputs).enumerate() {
-            for (index, (value, axis)) in values.iter_mut().zip(axes).enumerate() {
-                let mut noise = || draw.as_mut().map_or(0.0, |draw| draw.normal(row));
-                let center = output[index];
-                let unbounded = match policy.manifest.head {
-                    Head::Gaussian => center + policy.log_std[index].exp() * noise(),
-                    Head::SquashedGaussian => {
-                        let (low, high) = gaussian::LOG_STD_RANGE;
-                        let log_std = output[axes.len() + index].clamp(low as f32, high as f32);
-                        (center + log_std.exp() * noise()).tanh()
-                    }
-                    Head::Deterministic => center.tanh(),
-                    Head::Categorical | Head::Values => {
-                        panic!("a head of choices on a policy for settings: its reader checks `Head::fits`")
-                    }
-                };
-                *value = gaussian::to_bounds(unbounded, axis.low, axis.high);
-            }
+impl Policy {
+    /// The settings of one row, in their units, of the outputs behind the logits.
+    fn write_settings(&self, output: &[f32], mut noise: impl FnMut() -> f32, values: &mut [f32]) {
+        let axes = &self.manifest.action.axes;
+        for (index, (value, axis)) in values.iter_mut().zip(axes).enumerate() {
+            let center = output[index];
+            let unbounded = match self.manifest.head {
+                Head::Gaussian | Head::CategoricalGaussian => center + self.log_std[index].exp() * noise(),
+                Head::SquashedGaussian => {
+                    let (low, high) = gaussian::LOG_STD_RANGE;
+                    let log_std = output[axes.len() + index].clamp(low as f32, high as f32);
+                    (center + log_std.exp() * noise()).tanh()
+                }
+                Head::Deterministic => center.tanh(),
+                Head::Categorical | Head::Values => {
+                    panic!("a head of choices on a policy for settings: its reader checks `Head::fits`")
+                }
+            };
+            *value = gaussian::to_bounds(unbounded, axis.low, axis.high);
+        }
+    }
+}
+
+/// Turns the logits of each group, which are the first of every row of `width` numbers, into log-probabilities.
+fn normalize_groups(action: &ActionSpace, rows: &mut [f32], width: usize, allowed: &[bool]) {
+    let choices = action.choice_count();
+    for (row, output) in rows.chunks_exact_mut(width).enumerate() {
+        for (group, offset) in action.groups.iter().zip(action.offsets()) {
+            let count = group.choices.len();
+            let mask = (!allowed.is_empty()).then(|| &allowed[row * choices + offset..][..count]);
+            categorical::log_probabilities(&mut output[offset..offset + count], count, mask);
         }
     }
 }

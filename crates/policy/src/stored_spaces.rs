@@ -8,7 +8,9 @@
 #![allow(missing_docs)]
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal, wrong_step};
+use setpoint_decision::spec::{
+    ActionForm, ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal, wrong_step,
+};
 
 /// A number of the observation.
 #[derive(Serialize, Deserialize)]
@@ -23,10 +25,12 @@ pub struct StoredFeature {
     pub reference: f32,
 }
 
-/// `choices` if the type is `discrete`, `axes` if it is `continuous`.
+/// `choices` if the type is `discrete`, `axes` if it is `continuous`, `groups` and `axes` if it is `several`.
 #[derive(Serialize, Deserialize)]
 pub struct StoredAction {
     pub r#type: StoredActionType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<StoredGroup>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choices: Option<Vec<StoredChoice>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,9 +43,19 @@ pub struct StoredAction {
 pub enum StoredActionType {
     Discrete,
     Continuous,
+    /// Policy files from format 3 on have it.
+    Several,
 }
 
-/// An action of a discrete space.
+/// Choices of which an action takes one.
+#[derive(Serialize, Deserialize)]
+pub struct StoredGroup {
+    pub name: String,
+    pub description: String,
+    pub choices: Vec<StoredChoice>,
+}
+
+/// One of several choices.
 #[derive(Serialize, Deserialize)]
 pub struct StoredChoice {
     pub name: String,
@@ -97,23 +111,26 @@ impl From<StoredFeature> for Feature {
 
 impl From<&ActionSpace> for StoredAction {
     fn from(action: &ActionSpace) -> Self {
-        match action {
-            ActionSpace::Discrete { choices } => {
-                let choice = |Choice { name, description }: &Choice| StoredChoice {
-                    name: name.clone(),
-                    description: description.clone(),
-                };
-                let choices = Some(choices.iter().map(choice).collect());
-                Self { r#type: StoredActionType::Discrete, choices, axes: None }
-            }
-            ActionSpace::Continuous { axes } => {
-                let axis = |axis: &Axis| {
-                    let Axis { name, unit, description, low, high, step } = axis.clone();
-                    StoredAxis { name, unit, description, low, high, step }
-                };
-                let axes = Some(axes.iter().map(axis).collect());
-                Self { r#type: StoredActionType::Continuous, choices: None, axes }
-            }
+        let stored_axes = |axes: &[Axis]| Some(axes.iter().map(StoredAxis::from).collect());
+        match action.form() {
+            ActionForm::Choices(choices) if action.has_usual_group() => Self {
+                r#type: StoredActionType::Discrete,
+                groups: None,
+                choices: Some(choices.iter().map(StoredChoice::from).collect()),
+                axes: None,
+            },
+            ActionForm::Settings(axes) => Self {
+                r#type: StoredActionType::Continuous,
+                groups: None,
+                choices: None,
+                axes: stored_axes(axes),
+            },
+            ActionForm::Choices(_) | ActionForm::Several => Self {
+                r#type: StoredActionType::Several,
+                groups: Some(action.groups.iter().map(StoredGroup::from).collect()),
+                choices: None,
+                axes: stored_axes(&action.axes),
+            },
         }
     }
 }
@@ -122,17 +139,56 @@ impl TryFrom<StoredAction> for ActionSpace {
     type Error = String;
 
     fn try_from(stored: StoredAction) -> Result<Self, String> {
-        match (stored.r#type, stored.choices, stored.axes) {
-            (StoredActionType::Discrete, Some(choices), None) => {
-                let choice = |StoredChoice { name, description }| Choice { name, description };
-                Ok(Self::Discrete { choices: choices.into_iter().map(choice).collect() })
+        let StoredAction { r#type, groups, choices, axes } = stored;
+        let all = |axes: Vec<StoredAxis>| axes.into_iter().map(Axis::try_from).collect::<Result<_, _>>();
+        match (r#type, groups, choices, axes) {
+            (StoredActionType::Discrete, None, Some(choices), None) => {
+                Ok(Self::one_of(choices.into_iter().map(Into::into).collect()))
             }
-            (StoredActionType::Continuous, None, Some(axes)) => {
-                let axes = axes.into_iter().map(Axis::try_from).collect::<Result<_, _>>()?;
-                Ok(Self::Continuous { axes })
+            (StoredActionType::Continuous, None, None, Some(axes)) => Ok(Self::settings(all(axes)?)),
+            (StoredActionType::Several, Some(groups), None, Some(axes)) => {
+                let space = Self { groups: groups.into_iter().map(Into::into).collect(), axes: all(axes)? };
+                // A file's word is not enough: masks and draws rely on it.
+                space.fault().map_or(Ok(space), Err)
             }
             _ => Err("the action's type does not fit its choices or axes".to_owned()),
         }
+    }
+}
+
+impl From<&Choice> for StoredChoice {
+    fn from(choice: &Choice) -> Self {
+        let Choice { name, description } = choice.clone();
+        Self { name, description }
+    }
+}
+
+impl From<StoredChoice> for Choice {
+    fn from(stored: StoredChoice) -> Self {
+        let StoredChoice { name, description } = stored;
+        Self { name, description }
+    }
+}
+
+impl From<&ChoiceGroup> for StoredGroup {
+    fn from(group: &ChoiceGroup) -> Self {
+        let ChoiceGroup { name, description, choices } = group;
+        let choices = choices.iter().map(StoredChoice::from).collect();
+        Self { name: name.clone(), description: description.clone(), choices }
+    }
+}
+
+impl From<StoredGroup> for ChoiceGroup {
+    fn from(stored: StoredGroup) -> Self {
+        let StoredGroup { name, description, choices } = stored;
+        Self { name, description, choices: choices.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl From<&Axis> for StoredAxis {
+    fn from(axis: &Axis) -> Self {
+        let Axis { name, unit, description, low, high, step } = axis.clone();
+        Self { name, unit, description, low, high, step }
     }
 }
 

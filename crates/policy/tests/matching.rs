@@ -24,8 +24,7 @@ fn spec(policy: &Policy) -> Spec {
 }
 
 fn axes(spec: &mut Spec) -> &mut Vec<Axis> {
-    let ActionSpace::Continuous { axes } = &mut spec.action else { panic!("the sample has settings") };
-    axes
+    &mut spec.action.axes
 }
 
 #[test]
@@ -36,14 +35,9 @@ fn a_reworded_process_still_fits() {
         spec.summary = "reworded".into();
         spec.observation.iter_mut().for_each(|feature| feature.description = "reworded".into());
         spec.signals.iter_mut().for_each(|signal| signal.description = "reworded".into());
-        match &mut spec.action {
-            ActionSpace::Discrete { choices } => {
-                choices.iter_mut().for_each(|choice| choice.description = "reworded".into());
-            }
-            ActionSpace::Continuous { axes } => {
-                axes.iter_mut().for_each(|axis| axis.description = "reworded".into());
-            }
-        }
+        let choices = spec.action.groups.iter_mut().flat_map(|group| &mut group.choices);
+        choices.for_each(|choice| choice.description = "reworded".into());
+        spec.action.axes.iter_mut().for_each(|axis| axis.description = "reworded".into());
         // The ordinary value only affects the drivers of a choice.
         spec.observation.iter_mut().for_each(|feature| feature.reference = 0.5);
         assert_eq!(policy.mismatch(&spec), None);
@@ -84,7 +78,8 @@ fn every_difference_is_named() {
         (
             "categorical",
             |spec| {
-                let ActionSpace::Discrete { choices } = &mut spec.action else { return };
+                let [group] = spec.action.groups.as_mut_slice() else { return };
+                let choices = &mut group.choices;
                 choices[1].name = "fill".into();
             },
             &["no choice `refill`"],
@@ -92,7 +87,8 @@ fn every_difference_is_named() {
         (
             "table",
             |spec| {
-                let ActionSpace::Discrete { choices } = &mut spec.action else { return };
+                let [group] = spec.action.groups.as_mut_slice() else { return };
+                let choices = &mut group.choices;
                 choices.swap(1, 2);
             },
             &["choice 2", "`refill`", "`stop`"],
@@ -122,7 +118,7 @@ fn every_difference_is_named() {
 fn a_stored_axis_is_rounded_to_a_step_above_0_or_refused() {
     let read = |step: Option<f32>| {
         let axis = Axis { step, ..Axis::new("valve", "mm", -4.0, 4.0, "") };
-        ActionSpace::try_from(StoredAction::from(&ActionSpace::Continuous { axes: vec![axis] }))
+        ActionSpace::try_from(StoredAction::from(&ActionSpace::settings(vec![axis])))
     };
     for step in [0.0, -0.0, -0.25, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
         let reason = format!("action `valve`: step is {step}; a step is finite and above 0");

@@ -87,6 +87,28 @@ fn constraint(random: &mut Stream) -> Constraint {
     Constraint { when: Condition { subject, above: optional(random), below: optional(random) }, effect }
 }
 
+/// Draws every text and number of a space. Where it has several groups, names of choices and settings must differ.
+fn rename(space: &mut ActionSpace, random: &mut Stream) {
+    let is_one_group = space.has_usual_group();
+    let mut count = 0;
+    let mut name = |random: &mut Stream| {
+        count += 1;
+        if is_one_group { text(random) } else { format!("{}{count}", text(random)) }
+    };
+    for group in &mut space.groups {
+        if !is_one_group {
+            (group.name, group.description) = (name(random), text(random));
+        }
+        for choice in &mut group.choices {
+            *choice = Choice { name: name(random), description: text(random) };
+        }
+    }
+    for axis in &mut space.axes {
+        let name = if space.groups.is_empty() { text(random) } else { name(random) };
+        *axis = Axis::new(&name, &text(random), float32(random), float32(random), &text(random));
+    }
+}
+
 /// One of the sample policies with every number and every text drawn.
 fn policy(random: &mut Stream) -> Policy {
     let samples = sample::policies();
@@ -108,19 +130,7 @@ fn policy(random: &mut Stream) -> Policy {
             reference: float32(random),
         };
     }
-    match &mut manifest.action {
-        ActionSpace::Discrete { choices } => {
-            for choice in choices {
-                *choice = Choice { name: text(random), description: text(random) };
-            }
-        }
-        ActionSpace::Continuous { axes } => {
-            for axis in axes {
-                *axis =
-                    Axis::new(&text(random), &text(random), float32(random), float32(random), &text(random));
-            }
-        }
-    }
+    rename(&mut manifest.action, random);
     for signal in &mut manifest.signals {
         *signal = Signal::new(&text(random), &text(random), float32(random), float32(random), &text(random))
             .summarised_by(signal.aggregate);
@@ -211,7 +221,7 @@ fn a_newer_format_is_called_newer_and_names_the_version_that_reads_it() {
     let bytes = policy.to_bytes();
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     let header = metadata.metadata().as_ref().unwrap()["setpoint"].clone();
-    let header = header.replacen("\"format\":2", "\"format\":3", 1).replacen("0.1.0", "7.3.1", 1);
+    let header = header.replacen("\"format\":2", "\"format\":4", 1).replacen("0.1.0", "7.3.1", 1);
     let metadata = [("setpoint".to_owned(), header)].into();
     let tensor = TensorView::new(Dtype::U8, vec![1], &[0]).unwrap();
     let bytes = safetensors::serialize([("of format 3", tensor)], Some(metadata)).unwrap();

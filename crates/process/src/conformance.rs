@@ -118,7 +118,7 @@ struct RandomActions<'a> {
     space: &'a ActionSpace,
     random: Stream,
     choices: Vec<u32>,
-    values: Vec<f32>,
+    settings: Vec<f32>,
 }
 
 impl<'a> RandomActions<'a> {
@@ -127,37 +127,31 @@ impl<'a> RandomActions<'a> {
             space: &spec.action,
             random: Stream::new(0, "conformance actions", 0),
             choices: vec![],
-            values: vec![],
+            settings: vec![],
         }
     }
 
     /// One action per lane; `allowed` is `[lanes, choices]`, or empty if no choice is ever forbidden.
     fn draw(&mut self, allowed: &[bool]) {
-        let random = &mut self.random;
-        match self.space {
-            ActionSpace::Discrete { choices } => {
-                let n = choices.len();
-                let draw = |lane: usize| loop {
-                    let choice = random.below(n as u32);
-                    if allowed.is_empty() || allowed[lane * n + choice as usize] {
-                        return choice;
+        let Self { space, random, choices, settings } = self;
+        choices.clear();
+        settings.clear();
+        let width = space.choice_count();
+        for lane in 0..LANES {
+            for (group, offset) in space.groups.iter().zip(space.offsets()) {
+                choices.push(loop {
+                    let choice = random.below(group.choices.len() as u32);
+                    if allowed.is_empty() || allowed[lane * width + offset + choice as usize] {
+                        break choice;
                     }
-                };
-                self.choices = (0..LANES).map(draw).collect();
+                });
             }
-            ActionSpace::Continuous { axes } => {
-                let draw =
-                    |_| axes.iter().map(|axis| random.uniform(axis.low, axis.high)).collect::<Vec<_>>();
-                self.values = (0..LANES).flat_map(draw).collect();
-            }
+            settings.extend(space.axes.iter().map(|axis| random.uniform(axis.low, axis.high)));
         }
     }
 
     fn view(&self) -> Actions<'_> {
-        match self.space {
-            ActionSpace::Discrete { .. } => Actions::Discrete(&self.choices),
-            ActionSpace::Continuous { .. } => Actions::Continuous(&self.values),
-        }
+        Actions { choices: &self.choices, settings: &self.settings }
     }
 }
 

@@ -45,7 +45,9 @@ pub struct Disturbed {
     finished_levels: Vec<usize>,
     transition: Transition,
     choices: Vec<u32>,
-    values: Vec<f32>,
+    settings: Vec<f32>,
+    /// The action of one lane.
+    action: Vec<f32>,
     signals: usize,
 }
 
@@ -87,7 +89,6 @@ impl Disturbed {
     ) -> Self {
         let lanes = inner.lanes();
         let stream = |lane: usize| Stream::new(seed, &format!("{purpose} disturbances"), lane as u64);
-        let width = if spec.action.is_discrete() { 0 } else { spec.action.len() };
         Self {
             level: match difficulty {
                 Difficulty::Fixed(level) => level,
@@ -96,8 +97,9 @@ impl Disturbed {
             lanes: (0..lanes).map(|lane| SensorsAndActuators::new(&plan, stream(lane))).collect(),
             finished_levels: vec![0; lanes],
             transition: Transition::new(spec, lanes),
-            choices: vec![0; if width == 0 { lanes } else { 0 }],
-            values: vec![0.0; lanes * width],
+            choices: vec![0; lanes * spec.action.groups.len()],
+            settings: vec![0.0; lanes * spec.action.axes.len()],
+            action: vec![0.0; spec.action.width()],
             signals: spec.signals.len(),
             inner,
             plan,
@@ -179,28 +181,18 @@ impl Batch for Disturbed {
                     self.inner.set_parameter(index, parameter, value);
                 }
             }
-            match actions {
-                Actions::Discrete(choices) => {
-                    let mut chosen = [choices[index] as f32];
-                    if moves(index) {
-                        lane.act(&self.plan, &mut chosen);
-                    }
-                    self.choices[index] = chosen[0] as u32;
-                }
-                Actions::Continuous(values) => {
-                    let width = values.len() / self.finished_levels.len();
-                    let own = &mut self.values[index * width..(index + 1) * width];
-                    own.copy_from_slice(&values[index * width..(index + 1) * width]);
-                    if moves(index) {
-                        lane.act(&self.plan, own);
-                    }
-                }
+            let chosen = actions.of_lane(index, self.finished_levels.len());
+            self.action.iter_mut().zip(chosen.row()).for_each(|(number, chosen)| *number = chosen);
+            if moves(index) {
+                lane.act(&self.plan, &mut self.action);
             }
+            let (choices, settings) = self.action.split_at(chosen.choices.len());
+            let (groups, axes) = (choices.len(), settings.len());
+            let arriving = self.choices[index * groups..(index + 1) * groups].iter_mut();
+            arriving.zip(choices).for_each(|(arriving, choice)| *arriving = *choice as u32);
+            self.settings[index * axes..(index + 1) * axes].copy_from_slice(settings);
         }
-        let arriving = match actions {
-            Actions::Discrete(_) => Actions::Discrete(&self.choices),
-            Actions::Continuous(_) => Actions::Continuous(&self.values),
-        };
+        let arriving = Actions { choices: &self.choices, settings: &self.settings };
         self.inner.step_where(arriving, steps)?;
         self.transition.signals.copy_from_slice(&self.inner.transition().signals);
         self.transition.outcomes.copy_from_slice(&self.inner.transition().outcomes);

@@ -8,38 +8,40 @@ use crate::parameter::Parameter;
 use setpoint_decision::spec::Spec;
 use setpoint_random::Stream;
 
-/// The action of one step.
+/// The action of one step: one choice of each group, and a value of each setting.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Action<'a> {
-    /// Index of a choice of a discrete space.
-    Discrete(usize),
-    /// One value per axis of a continuous space, within its bounds.
-    Continuous(&'a [f32]),
+pub struct Action<'a> {
+    /// `[groups]` the index of a choice in each group.
+    pub choices: &'a [u32],
+    /// `[axes]` the values of the settings, within their bounds.
+    pub settings: &'a [f32],
 }
 
 impl<'a> Action<'a> {
-    /// The index of the choice, for a process whose spec has choices.
-    ///
-    /// # Panics
-    /// If the action is made of settings: the spec defines which kind of action a process gets.
+    /// Choices alone.
     #[inline(always)]
-    pub fn choice(self) -> usize {
-        match self {
-            Self::Discrete(choice) => choice,
-            Self::Continuous(_) => unreachable!("the spec has choices"),
-        }
+    pub fn of_choices(choices: &'a [u32]) -> Self {
+        Self { choices, settings: &[] }
     }
 
-    /// One value per axis, for a process whose spec has settings.
+    /// Settings alone.
+    #[inline(always)]
+    pub fn of_settings(settings: &'a [f32]) -> Self {
+        Self { choices: &[], settings }
+    }
+
+    /// The index of the choice, for a process with one group of choices.
     ///
     /// # Panics
-    /// If the action is a choice: the spec defines which kind of action a process gets.
+    /// If the process has no choices: its spec says which action it gets.
     #[inline(always)]
-    pub fn settings(self) -> &'a [f32] {
-        match self {
-            Self::Continuous(values) => values,
-            Self::Discrete(_) => unreachable!("the spec has settings"),
-        }
+    pub fn choice(self) -> usize {
+        self.choices[0] as usize
+    }
+
+    /// Its numbers: the indices of the choices, then the values of the settings.
+    pub fn row(self) -> impl Iterator<Item = f32> + 'a {
+        self.choices.iter().map(|choice| *choice as f32).chain(self.settings.iter().copied())
     }
 }
 

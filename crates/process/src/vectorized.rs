@@ -1,7 +1,7 @@
 //! Many environments of one process that step together: static dispatch inside, one dynamic call per batch.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::Spec;
 
 use crate::gantt::Bar;
 use crate::process::{Action, Outcome, Process};
@@ -9,11 +9,47 @@ use setpoint_random::Stream;
 
 /// One action for every lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Actions<'a> {
-    /// `[lanes]` indices of choices.
-    Discrete(&'a [u32]),
-    /// `[lanes, axes]` values within the axes' bounds.
-    Continuous(&'a [f32]),
+pub struct Actions<'a> {
+    /// `[lanes, groups]` the index of a choice in each group.
+    pub choices: &'a [u32],
+    /// `[lanes, axes]` the values of the settings, within their bounds.
+    pub settings: &'a [f32],
+}
+
+impl<'a> Actions<'a> {
+    /// Choices alone.
+    pub fn of_choices(choices: &'a [u32]) -> Self {
+        Self { choices, settings: &[] }
+    }
+
+    /// Settings alone.
+    pub fn of_settings(settings: &'a [f32]) -> Self {
+        Self { choices: &[], settings }
+    }
+
+    /// The action of one of `lanes` lanes.
+    pub fn of_lane(self, lane: usize, lanes: usize) -> Action<'a> {
+        let Actions { choices, settings } = self.of_lanes(lane..lane + 1, lanes);
+        Action { choices, settings }
+    }
+
+    /// The actions of some of `lanes` lanes.
+    pub fn of_lanes(self, some: std::ops::Range<usize>, lanes: usize) -> Self {
+        let (groups, axes) = (self.choices.len() / lanes.max(1), self.settings.len() / lanes.max(1));
+        Self {
+            choices: &self.choices[some.start * groups..some.end * groups],
+            settings: &self.settings[some.start * axes..some.end * axes],
+        }
+    }
+
+    /// Checks the number of choices and settings.
+    ///
+    /// # Panics
+    /// If they are not those of `lanes` lanes of a process with this number of groups and axes.
+    pub fn check(self, lanes: usize, groups: usize, axes: usize) {
+        assert_eq!(self.choices.len(), lanes * groups, "one choice per group and lane");
+        assert_eq!(self.settings.len(), lanes * axes, "one value per axis and lane");
+    }
 }
 
 /// The result of a step of all lanes.
@@ -37,7 +73,7 @@ impl Transition {
     /// For a number of lanes of a process, before their first episode.
     pub fn new(spec: &Spec, lanes: usize) -> Self {
         let (features, signals) = (spec.observation.len(), spec.signals.len());
-        let masked = if spec.masked { spec.action.len() } else { 0 };
+        let masked = if spec.masked { spec.action.choice_count() } else { 0 };
         Self {
             observations: vec![0.0; lanes * features],
             signals: vec![0.0; lanes * signals],
@@ -145,8 +181,9 @@ pub struct Vectorized<P> {
     transition: Transition,
     features: usize,
     signals: usize,
+    groups: usize,
     axes: usize,
-    /// Number of choices, if the process masks them; otherwise 0.
+    /// Number of choices of all groups, if the process masks them; otherwise 0.
     masked: usize,
     max_steps: u32,
     /// One per lane if schedules are kept; not part of the saved state.
@@ -171,17 +208,15 @@ impl<P: Process> Vectorized<P> {
             random: Stream::new(seed, purpose, index as u64),
             steps: 0,
         };
-        let masked = if spec.masked { spec.action.len() } else { 0 };
+        let masked = if spec.masked { spec.action.choice_count() } else { 0 };
         let mut batch = Self {
             lanes: (0..lanes).map(lane).collect(),
             transition: Transition::new(spec, lanes),
             masked,
             features,
             signals,
-            axes: match &spec.action {
-                ActionSpace::Discrete { .. } => 0,
-                ActionSpace::Continuous { axes } => axes.len(),
-            },
+            groups: spec.action.groups.len(),
+            axes: spec.action.axes.len(),
             max_steps: spec.max_steps.unwrap_or(u32::MAX),
             schedules: Vec::new(),
         };
@@ -276,27 +311,14 @@ impl<P: Process> Batch for Vectorized<P> {
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
         let lanes = self.lanes.len();
         assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
-        match actions {
-            Actions::Discrete(choices) => {
-                assert!(self.axes == 0, "this process takes continuous actions");
-                assert_eq!(choices.len(), lanes, "one choice per lane");
-                let action_of = |lane: usize| Action::Discrete(choices[lane] as usize);
-                // Distinguished here, so that a training's loop has no branch.
-                match steps {
-                    [] => self.step_with(action_of, |_| true),
-                    steps => self.step_with(action_of, |lane| steps[lane]),
-                }
-            }
-            Actions::Continuous(values) => {
-                let axes = self.axes;
-                assert!(axes > 0, "this process takes choices");
-                assert_eq!(values.len(), lanes * axes, "one value per axis and lane");
-                let action_of = |lane: usize| Action::Continuous(&values[lane * axes..(lane + 1) * axes]);
-                match steps {
-                    [] => self.step_with(action_of, |_| true),
-                    steps => self.step_with(action_of, |lane| steps[lane]),
-                }
-            }
+        actions.check(lanes, self.groups, self.axes);
+        let Actions { choices, settings } = actions;
+        // Distinguished here, so that a training's loop has no branch.
+        match (self.groups, self.axes, steps) {
+            (1, 0, []) => self.step_with(|lane| Action::of_choices(&choices[lane..=lane]), |_| true),
+            (0, 1, []) => self.step_with(|lane| Action::of_settings(&settings[lane..=lane]), |_| true),
+            (_, _, []) => self.step_with(|lane| actions.of_lane(lane, lanes), |_| true),
+            (_, _, steps) => self.step_with(|lane| actions.of_lane(lane, lanes), |lane| steps[lane]),
         }
         Ok(())
     }

@@ -324,7 +324,7 @@ mod tests {
         let mut random = Stream::new(0, "test", 0);
         let mut step = |state| {
             let outcome = Acrobot::at(state).step(
-                Action::Discrete(TORQUE_NONE),
+                Action::of_choices(&[TORQUE_NONE as u32]),
                 &mut random,
                 &mut [0.0; 6],
                 &mut signals,

@@ -234,16 +234,14 @@ impl Process for AssemblyLine {
             summary: "choose the next intervention on a 6-station line".to_owned(),
             source: "PolicyOpt_Assembly, \"REINFORCE decided\"".to_owned(),
             observation: features(),
-            action: ActionSpace::Discrete {
-                choices: vec![
+            action: ActionSpace::one_of(vec![
                     choice("reassign_operator", "raises efficiency, clears one micro-stop"),
                     choice("increase_speed", "faster line and shorter cycles, more failures"),
                     choice("decrease_speed", "slower line and longer cycles, fewer failures"),
                     choice("quick_maintenance", "clears three micro-stops, fewer failures, slightly longer cycles"),
                     choice("redirect_flow", "removes one to three parts from the line, slightly faster line"),
                     choice("no_action", "changes nothing"),
-                ],
-            },
+                ]),
             signals: signals(),
             termination: Termination::Failure,
             max_steps: Some(100),
@@ -406,7 +404,7 @@ mod tests {
             let mut seen = [(f32::INFINITY, f32::NEG_INFINITY); 6];
             for _ in 0..20_000 {
                 let mut after = line();
-                after.step(Action::Discrete(action), &mut random, &mut [0.0; 11], &mut [0.0; 7]);
+                after.step(Action::of_choices(&[action as u32]), &mut random, &mut [0.0; 11], &mut [0.0; 7]);
                 let before = line();
                 let changes = [
                     after.cycle_times_s[3] - before.cycle_times_s[3],
@@ -450,7 +448,7 @@ mod tests {
         let step = |line: AssemblyLine, action| {
             let mut line = line;
             line.step(
-                Action::Discrete(action),
+                Action::of_choices(&[action as u32]),
                 &mut Stream::new(2, "limits", 0),
                 &mut [0.0; 11],
                 &mut [0.0; 7],

@@ -121,7 +121,7 @@ impl Process for AssemblySetup {
             summary: "set up one station: choose the next of 5 tools and of 3 parameters".to_owned(),
             source: "tutorial \"RL in Industry 4.0\"".to_owned(),
             observation,
-            action: ActionSpace::Discrete { choices: (0..TOOLS * SETTINGS).map(choice).collect() },
+            action: ActionSpace::one_of((0..TOOLS * SETTINGS).map(choice).collect()),
             signals: vec![
                 signal("setup_time", "min", "time of this set-up", 0.0, setup_max, Aggregate::Mean),
                 signal("ideal", "1", "whether this was the ideal set-up", 0.0, 1.0, Aggregate::Share),
@@ -198,12 +198,12 @@ mod tests {
             AssemblySetup { observed: [0.4, 0.5], elapsed_minutes: 48.0, ..AssemblySetup::default() };
         let (mut observation, mut signals) = ([9.0; 8], [0.0; 2]);
         let mut random = Stream::new(0, "test", 0);
-        let outcome = process.step(Action::Discrete(7), &mut random, &mut observation, &mut signals);
+        let outcome = process.step(Action::of_choices(&[7]), &mut random, &mut observation, &mut signals);
         // tool 2, parameter 1: 1 + 0.5·1.6 + 0.3·0.5 = 1.95, ideal; 49.95 is not over 50.
         assert!((signals[0] - 1.95).abs() < 1e-6 && signals[1] == 1.0 && outcome == Outcome::Running);
         assert_eq!(observation[..2], [0.4, 1.0 / 3.0]);
         assert!(observation[2..].iter().all(|value| (0.0..1.0).contains(value)));
-        let outcome = process.step(Action::Discrete(0), &mut random, &mut observation, &mut signals);
+        let outcome = process.step(Action::of_choices(&[0]), &mut random, &mut observation, &mut signals);
         assert!((signals[0] - 1.3).abs() < 1e-6 && signals[1] == 0.0 && outcome == Outcome::Terminated);
     }
 }

@@ -247,7 +247,8 @@ mod tests {
     fn step(state: [f64; 4], action: usize) -> (CartPole, Outcome) {
         let mut process = CartPole::at(state);
         let mut random = Stream::new(0, "test", 0);
-        let outcome = process.step(Action::Discrete(action), &mut random, &mut [0.0; 4], &mut [0.0; 1]);
+        let outcome =
+            process.step(Action::of_choices(&[action as u32]), &mut random, &mut [0.0; 4], &mut [0.0; 1]);
         (process, outcome)
     }
 

@@ -261,7 +261,7 @@ mod tests {
         let mut machine = ConditionMonitoring { wear, ..ConditionMonitoring::default() };
         let mut signals = [9.0; 5];
         let mut random = Stream::new(3, "test", 0);
-        machine.step(Action::Discrete(action), &mut random, &mut [0.0; 4], &mut signals);
+        machine.step(Action::of_choices(&[action as u32]), &mut random, &mut [0.0; 4], &mut signals);
         (machine, signals)
     }
 

@@ -137,7 +137,7 @@ impl Process for FlexibleJobShop {
             source: "Brandimarte 1993; conflict sets after Giffler & Thompson 1960; random shops after Song et al. 2022"
                 .to_owned(),
             observation: self.layout.features(),
-            action: ActionSpace::Discrete { choices: self.choices() },
+            action: ActionSpace::one_of(self.choices()),
             masked: true,
             deterministic: self.generator.is_none() && self.instances.len() == 1,
             signals,

@@ -393,7 +393,7 @@ impl Process for Inventory {
             summary: format!("choose the orders of {} stages of a supply chain", self.stages.len()),
             source: "Clark & Scarf 1960; Snyder & Shen, Fundamentals of Supply Chain Theory".to_owned(),
             observation: self.features(),
-            action: ActionSpace::Continuous { axes: (1..=self.stages.len()).map(axis).collect() },
+            action: ActionSpace::settings((1..=self.stages.len()).map(axis).collect()),
             signals: self.signals(),
             max_steps: Some(100),
             reward: vec![("holding_cost".to_owned(), -1.0), ("shortage_cost".to_owned(), -1.0)],
@@ -415,7 +415,7 @@ impl Process for Inventory {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let orders = action.settings();
+        let orders = action.settings;
         let demand = self.demand.draw(random) as f32;
         let period = self.period(|_, stage| orders[stage], demand);
         self.observe(observation);

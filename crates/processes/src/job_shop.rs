@@ -92,7 +92,7 @@ impl Process for JobShop {
             source: "Giffler & Thompson 1960; instances of Fisher & Thompson 1963 and Lawrence 1984"
                 .to_owned(),
             observation: self.layout.features(),
-            action: ActionSpace::Discrete { choices: (0..jobs).map(choice).collect() },
+            action: ActionSpace::one_of((0..jobs).map(choice).collect()),
             masked: true,
             deterministic: self.instances.len() == 1,
             termination: Termination::Goal,

@@ -11,6 +11,7 @@ pub mod assembly_line;
 pub mod assembly_setup;
 pub mod cart_pole;
 pub mod condition_monitoring;
+pub mod filler;
 pub mod flexible_job_shop;
 pub mod gymnasium;
 mod instance_keys;
@@ -30,6 +31,7 @@ pub fn registry() -> Registry {
         Kind::of::<assembly_setup::AssemblySetup>(assembly_setup::KIND),
         Kind::of::<assembly_line::AssemblyLine>(assembly_line::KIND),
         Kind::of::<condition_monitoring::ConditionMonitoring>(condition_monitoring::KIND),
+        Kind::of::<filler::Filler>(filler::KIND),
         Kind::new(inventory::KIND, inventory::open),
         Kind::new(warehouse_picking::KIND, warehouse_picking::open),
         Kind::new(job_shop::KIND, job_shop::open),

@@ -174,7 +174,8 @@ mod tests {
     fn step(state: [f64; 2], action: usize) -> ([f64; 2], Outcome) {
         let mut process = MountainCar::at(state);
         let mut random = Stream::new(0, "test", 0);
-        let outcome = process.step(Action::Discrete(action), &mut random, &mut [0.0; 2], &mut [0.0; 1]);
+        let outcome =
+            process.step(Action::of_choices(&[action as u32]), &mut random, &mut [0.0; 2], &mut [0.0; 1]);
         (process.state(), outcome)
     }
 

@@ -103,15 +103,13 @@ impl Process for MountainCarContinuous {
                     "positive to the right; a step counts as a second",
                 ),
             ],
-            action: ActionSpace::Continuous {
-                axes: vec![Axis::new(
-                    "force",
-                    "1",
-                    -1.0,
-                    1.0,
-                    "share of the engine's force, positive to the right",
-                )],
-            },
+            action: ActionSpace::settings(vec![Axis::new(
+                "force",
+                "1",
+                -1.0,
+                1.0,
+                "share of the engine's force, positive to the right",
+            )]),
             signals: vec![
                 Signal::new("effort", "1", 0.0, 1.0, "square of the force's share")
                     .summarised_by(Aggregate::Total),
@@ -140,7 +138,7 @@ impl Process for MountainCarContinuous {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Continuous(&[force]) = action else { unreachable!("the spec has one axis") };
+        let force = action.settings[0];
         // Rounded to f32 where Gymnasium rounds: after 3x, the engine's and gravity's parts, and each sum.
         let (_, cos) = sin_cos(f64::from(3.0 * self.position));
         let acceleration = force * self.engine - (self.gravity * cos) as f32;
@@ -175,7 +173,7 @@ mod tests {
     fn step(state: [f32; 2], force: f32) -> ([f32; 2], f32, Outcome) {
         let mut process = MountainCarContinuous::at(state);
         let (mut random, mut signals) = (Stream::new(0, "test", 0), [9.0]);
-        let outcome = process.step(Action::Continuous(&[force]), &mut random, &mut [0.0; 2], &mut signals);
+        let outcome = process.step(Action::of_settings(&[force]), &mut random, &mut [0.0; 2], &mut signals);
         (process.state(), signals[0], outcome)
     }
 

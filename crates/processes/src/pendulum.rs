@@ -114,9 +114,13 @@ impl Process for Pendulum {
                 Feature::new("angle_sine", "1", -1.0, 1.0, "sine of the angle"),
                 Feature::new("angular_velocity", "rad/s", -velocity, velocity, "angular velocity"),
             ],
-            action: ActionSpace::Continuous {
-                axes: vec![Axis::new("torque", "N·m", -TORQUE_LIMIT, TORQUE_LIMIT, "the motor's torque")],
-            },
+            action: ActionSpace::settings(vec![Axis::new(
+                "torque",
+                "N·m",
+                -TORQUE_LIMIT,
+                TORQUE_LIMIT,
+                "the motor's torque",
+            )]),
             signals: vec![
                 Signal::new(
                     "cost",
@@ -157,7 +161,7 @@ impl Process for Pendulum {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Continuous(&[torque]) = action else { unreachable!("the spec has one axis") };
+        let torque = action.settings[0];
         let torque = torque.clamp(-TORQUE_LIMIT, TORQUE_LIMIT);
         let cost = self.deviation() + f64::from(0.001 * (torque * torque));
         let fall = 1.5 * self.gravity / self.length_m;
@@ -196,7 +200,7 @@ mod tests {
         let mut process = Pendulum::at([PI / 2.0, 1.0]);
         let (mut observation, mut signals) = ([0.0; 3], [0.0; 4]);
         let mut random = Stream::new(0, "test", 0);
-        let outcome = process.step(Action::Continuous(&[-2.0]), &mut random, &mut observation, &mut signals);
+        let outcome = process.step(Action::of_settings(&[-2.0]), &mut random, &mut observation, &mut signals);
         let velocity = 1.0 + 0.05 * (15.0 - 6.0);
         let angle = PI / 2.0 + 0.05 * velocity;
         assert!((process.angle - angle).abs() < 1e-15 && (process.angular_velocity - velocity).abs() < 1e-15);

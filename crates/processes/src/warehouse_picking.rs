@@ -227,7 +227,7 @@ impl Process for WarehousePicking {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(choice) = action else { unreachable!("the spec is discrete") };
+        let choice = action.choice();
         signals.fill(0.0);
         let before = self.picker;
         if let Some(direction) = DIRECTIONS.get(choice) {

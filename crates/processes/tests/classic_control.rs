@@ -1,6 +1,5 @@
 //! The classical control problems: how episodes begin and are cut off, and what their heuristics are worth.
 
-use setpoint_decision::spec::ActionSpace;
 use setpoint_process::process::{Outcome, Process};
 use setpoint_process::vectorized::Actions;
 use setpoint_process::{Factory, State};
@@ -98,9 +97,9 @@ fn play(
         }
         if spec.action.is_discrete() {
             let choices: Vec<u32> = actions.iter().map(|action| *action as u32).collect();
-            batch.step(Actions::Discrete(&choices)).unwrap();
+            batch.step(Actions::of_choices(&choices)).unwrap();
         } else {
-            batch.step(Actions::Continuous(&actions)).unwrap();
+            batch.step(Actions::of_settings(&actions)).unwrap();
         }
         let transition = batch.transition();
         for lane in (0..lanes).filter(|lane| open[*lane]).collect::<Vec<_>>() {
@@ -140,9 +139,7 @@ fn returns_of_random_and_of_the_heuristics() {
         assert_eq!(factory.spec().max_steps, Some(limit), "{kind}");
         let mut random = Stream::new(3, "test actions", 0);
         let mut bounds = Vec::new();
-        if let ActionSpace::Continuous { axes } = &factory.spec().action {
-            bounds.extend(axes.iter().map(|axis| (axis.low, axis.high)));
-        }
+        bounds.extend(factory.spec().action.axes.iter().map(|axis| (axis.low, axis.high)));
         let choices = factory.spec().action.len() as u32;
         let by_chance = summary(&play(factory.as_ref(), EPISODES, 3, |_, action| match bounds.first() {
             Some((low, high)) => action[0] = random.uniform(*low, *high),

@@ -72,8 +72,8 @@ fn side_by_side(tables: &str) -> Vec<Vec<Look>> {
             looks.push(Look { first, seen: row(with.as_ref()), truth: row(without.as_ref()) });
         }
         let drawn = choices.draw(LANES);
-        with.step(Actions::Discrete(&drawn)).unwrap();
-        without.step(Actions::Discrete(&drawn)).unwrap();
+        with.step(Actions::of_choices(&drawn)).unwrap();
+        without.step(Actions::of_choices(&drawn)).unwrap();
         assert_eq!(
             with.transition().signals,
             without.transition().signals,
@@ -222,7 +222,7 @@ fn constraints_see_what_sensors_say_and_nothing_else() {
     let mut batch = disturbed("[[disturbance]]\nkind = \"noise\"\nsd = 0.05\nfeatures = [\"wip\"]\n");
     let mut choices = Choices::new();
     for _ in 0..50 {
-        batch.step(Actions::Discrete(&choices.draw(LANES))).unwrap();
+        batch.step(Actions::of_choices(&choices.draw(LANES))).unwrap();
         let transition = batch.transition();
         for lane in 0..LANES {
             let seen = transition.observations[lane * FEATURES + WIP] * 40.0;
@@ -239,7 +239,7 @@ fn an_action_takes_effect_so_many_steps_later() {
     let mut queues = vec![std::collections::VecDeque::from([NO_ACTION, NO_ACTION]); LANES];
     for _ in 0..STEPS {
         let drawn = choices.draw(LANES);
-        late.step(Actions::Discrete(&drawn)).unwrap();
+        late.step(Actions::of_choices(&drawn)).unwrap();
         let arriving: Vec<u32> = queues
             .iter_mut()
             .zip(&drawn)
@@ -248,7 +248,7 @@ fn an_action_takes_effect_so_many_steps_later() {
                 queue.pop_front().unwrap()
             })
             .collect();
-        direct.step(Actions::Discrete(&arriving)).unwrap();
+        direct.step(Actions::of_choices(&arriving)).unwrap();
         assert_eq!(late.transition(), direct.transition());
         for (queue, outcome) in queues.iter_mut().zip(&direct.transition().outcomes) {
             if outcome.is_over() {
@@ -270,7 +270,7 @@ fn a_parameter_is_drawn_for_every_episode() {
     let mut before: Vec<f32> = (0..LANES).map(|lane| speed(batch.as_ref(), lane)).collect();
     let mut present = [None; LANES];
     for _ in 0..STEPS {
-        batch.step(Actions::Discrete(&INCREASE_SPEED)).unwrap();
+        batch.step(Actions::of_choices(&INCREASE_SPEED)).unwrap();
         for lane in 0..LANES {
             let after = speed(batch.as_ref(), lane);
             if batch.transition().outcomes[lane].is_over() {
@@ -302,8 +302,8 @@ fn an_event_takes_the_actions_away_and_gives_the_dynamics_back() {
     );
     let (mut idle, mut choices) = (clean(), Choices::new());
     for _ in 0..50 {
-        lost.step(Actions::Discrete(&choices.draw(LANES))).unwrap();
-        idle.step(Actions::Discrete(&[5; LANES])).unwrap();
+        lost.step(Actions::of_choices(&choices.draw(LANES))).unwrap();
+        idle.step(Actions::of_choices(&[5; LANES])).unwrap();
         assert_eq!(lost.transition().signals, idle.transition().signals);
     }
     // Micro-stops without end while it lasts, none outside of it: both phases must be there, in runs.
@@ -319,7 +319,7 @@ fn an_event_takes_the_actions_away_and_gives_the_dynamics_back() {
         let before = batch.transition().current_signals[1];
         // Clearing one at a time keeps them off both ends of their range.
         let choice = u32::from(before < 3.0) * 5;
-        batch.step(Actions::Discrete(&[choice])).unwrap();
+        batch.step(Actions::of_choices(&[choice])).unwrap();
         let cleared = if choice == 0 { 1.0 } else { 0.0 };
         if !batch.transition().outcomes[0].is_over() && before < 14.0 {
             stops.push(batch.transition().signals[1] - (before - cleared).max(0.0));
@@ -370,15 +370,15 @@ fn a_saved_state_goes_on_bit_for_bit() {
     let (mut original, mut choices) = (batch(EVERYTHING, LANES, RISING), Choices::new());
     original.set_level(2);
     for _ in 0..137 {
-        original.step(Actions::Discrete(&choices.draw(LANES))).unwrap();
+        original.step(Actions::of_choices(&choices.draw(LANES))).unwrap();
     }
     let state = original.save().unwrap();
     let mut restored = batch(EVERYTHING, LANES, RISING);
     restored.load(&state).unwrap();
     for _ in 0..STEPS {
         let drawn = choices.draw(LANES);
-        original.step(Actions::Discrete(&drawn)).unwrap();
-        restored.step(Actions::Discrete(&drawn)).unwrap();
+        original.step(Actions::of_choices(&drawn)).unwrap();
+        restored.step(Actions::of_choices(&drawn)).unwrap();
         assert_eq!(original.transition(), restored.transition());
     }
     let fewer = batch(EVERYTHING, LANES - 1, RISING).load(&state).unwrap_err().to_string();
@@ -394,8 +394,8 @@ fn an_environment_does_not_depend_on_its_neighbours() {
     let mut choices = Choices::new();
     for _ in 0..STEPS {
         let drawn = choices.draw(LANES);
-        few.step(Actions::Discrete(&drawn[..3])).unwrap();
-        many.step(Actions::Discrete(&drawn)).unwrap();
+        few.step(Actions::of_choices(&drawn[..3])).unwrap();
+        many.step(Actions::of_choices(&drawn)).unwrap();
         assert_eq!(few.transition().observations, many.transition().observations[..3 * FEATURES]);
     }
 }
@@ -407,7 +407,7 @@ fn a_share_of_the_episodes_stays_on_earlier_levels() {
     batch.set_level(2);
     let mut counts = [0.0_f64; 3];
     for step in 0..40 * STEPS {
-        batch.step(Actions::Discrete(&choices.draw(LANES))).unwrap();
+        batch.step(Actions::of_choices(&choices.draw(LANES))).unwrap();
         for lane in 0..LANES {
             // The first episodes had begun before.
             if batch.transition().outcomes[lane].is_over() && step > 100 {

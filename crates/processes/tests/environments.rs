@@ -57,7 +57,7 @@ fn broken(class: &str, more: &str) -> Arc<dyn Factory> {
 /// Takes always the same action until a batch fails or `steps` are done.
 fn run(batch: &mut dyn Batch, steps: usize) -> Result<(), Box<ProcessError>> {
     let actions = vec![0; batch.lanes()];
-    (0..steps).try_for_each(|_| batch.step(Actions::Discrete(&actions)))
+    (0..steps).try_for_each(|_| batch.step(Actions::of_choices(&actions)))
 }
 
 /// A seed as the batch draws them.
@@ -110,7 +110,7 @@ fn through_workers(factory: &dyn Factory, lanes: usize, steps: usize) -> (Vec<Ve
         let (choices, values, text) = draw(spec, lanes, &mut random);
         let discrete = spec.action.is_discrete();
         batch
-            .step(if discrete { Actions::Discrete(&choices) } else { Actions::Continuous(&values) })
+            .step(if discrete { Actions::of_choices(&choices) } else { Actions::of_settings(&values) })
             .unwrap();
         let transition = batch.transition();
         let mut row = Vec::new();
@@ -159,7 +159,7 @@ fn the_keys_reach_the_environment() {
     let mut batch = factory.batch(1, 0, "test").unwrap();
     let mut speeds = vec![batch.transition().observations[2]];
     for step in 1..=7 {
-        batch.step(Actions::Continuous(&[0.0])).unwrap();
+        batch.step(Actions::of_settings(&[0.0])).unwrap();
         let transition = batch.transition();
         let is_last = step == 7;
         assert_eq!(transition.outcomes[0], if is_last { Outcome::Truncated } else { Outcome::Running });
@@ -217,13 +217,13 @@ fn every_space_becomes_numbers_with_names() {
         batch.transition().observations[..12],
         [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, start, -start]
     );
-    batch.step(Actions::Continuous(&[-2.0, 0.5, 1.0, 2.0])).unwrap();
+    batch.step(Actions::of_settings(&[-2.0, 0.5, 1.0, 2.0])).unwrap();
     let transition = batch.transition();
     assert_eq!(transition.signals, [-1.5, 0.5, 3.0, 2.0]);
     assert_eq!(transition.observations[2..5], [0.0, 1.0, 0.0]);
     assert_eq!(transition.observations[9], 1.0);
-    batch.step(Actions::Continuous(&[0.0; 4])).unwrap();
-    batch.step(Actions::Continuous(&[0.0; 4])).unwrap();
+    batch.step(Actions::of_settings(&[0.0; 4])).unwrap();
+    batch.step(Actions::of_settings(&[0.0; 4])).unwrap();
     assert_eq!(batch.transition().outcomes, [Outcome::Truncated; 2]);
     assert_eq!(batch.transition().final_observations[9], 3.0);
 }
@@ -236,7 +236,7 @@ fn masks_of_methods_and_of_info_are_followed() {
     let factory = broken("Masked", "");
     assert_eq!(
         factory.spec().action.names(),
-        ["action_0_5", "action_0_6", "action_0_7", "action_1_5", "action_1_6", "action_1_7"]
+        ["action_0_0", "action_0_1", "action_1_5", "action_1_6", "action_1_7"]
     );
     assert!(factory.spec().masked);
     let mut batch = factory.batch(3, 0, "test").unwrap();
@@ -244,9 +244,10 @@ fn masks_of_methods_and_of_info_are_followed() {
     for _ in 0..30 {
         let allowed = batch.transition().allowed.clone();
         let first = |row: &[bool]| row.iter().position(|allowed| *allowed).unwrap() as u32;
-        let actions: Vec<u32> = allowed.chunks(6).map(first).collect();
-        assert_eq!(allowed.iter().filter(|allowed| **allowed).count(), 3);
-        batch.step(Actions::Discrete(&actions)).unwrap();
+        let actions: Vec<u32> =
+            allowed.chunks(5).flat_map(|row| [first(&row[..2]), first(&row[2..])]).collect();
+        assert_eq!(allowed.iter().filter(|allowed| **allowed).count(), 6);
+        batch.step(Actions::of_choices(&actions)).unwrap();
         assert_eq!(batch.transition().signals, [1.0; 3]);
         ends += usize::from(batch.transition().outcomes[0].is_over());
     }
@@ -254,9 +255,9 @@ fn masks_of_methods_and_of_info_are_followed() {
     let factory = broken("MaskInInfo", "");
     let mut batch = factory.batch(1, 0, "test").unwrap();
     assert_eq!(batch.transition().allowed, [true, false]);
-    batch.step(Actions::Discrete(&[0])).unwrap();
+    batch.step(Actions::of_choices(&[0])).unwrap();
     assert_eq!(batch.transition().allowed, [true, true]);
-    batch.step(Actions::Discrete(&[0])).unwrap();
+    batch.step(Actions::of_choices(&[0])).unwrap();
     assert_eq!(batch.transition().allowed, [false, true]);
 }
 
@@ -444,7 +445,7 @@ fn lanes_are_reset_and_stand_still_on_their_own() {
     // Nothing was done yet: the episodes are new already.
     batch.reset().unwrap();
     assert_eq!(starts(batch.as_ref()), first);
-    batch.step_where(Actions::Discrete(&[0; 3]), &[true, false, true]).unwrap();
+    batch.step_where(Actions::of_choices(&[0; 3]), &[true, false, true]).unwrap();
     assert_eq!(counts(batch.as_ref()), [1.0, 0.0, 1.0]);
     batch.reset_lane(0, Some(Stream::new(0, "test", 1))).unwrap();
     assert_eq!(counts(batch.as_ref()), [0.0, 0.0, 1.0]);

@@ -7,7 +7,7 @@
 //! `mountain-car-continuous` must agree bit for bit, because both keep its state in f32.
 
 use setpoint_decision::project::Reward;
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::Spec;
 use setpoint_process::process::{Action, Outcome, Process};
 use setpoint_process::reward::RewardFunction;
 use setpoint_processes::acrobot::Acrobot;
@@ -88,10 +88,9 @@ fn compare<P: Process, const N: usize>(
         for (index, pair) in episode.windows(2).enumerate() {
             let [before, after] = pair else { unreachable!("windows of two") };
             let step = after.step.as_ref().expect("only an episode's first state has no step");
-            let discrete = matches!(spec.action, ActionSpace::Discrete { .. });
-            let axes = [step.action];
-            let action =
-                if discrete { Action::Discrete(axes[0] as usize) } else { Action::Continuous(&axes) };
+            let discrete = spec.action.is_discrete();
+            let (choices, settings) = ([step.action as u32], [step.action]);
+            let action = if discrete { Action::of_choices(&choices) } else { Action::of_settings(&settings) };
             let expected_outcome = if step.terminated { Outcome::Terminated } else { Outcome::Running };
 
             let mut process = at(before.state);

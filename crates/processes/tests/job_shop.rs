@@ -218,7 +218,7 @@ fn a_schedule_outlives_the_reset_that_follows_it() {
         }
         for _ in 0..36 {
             let choices: Vec<u32> = batch.transition().allowed.chunks(6).map(first_allowed).collect();
-            batch.step(Actions::Discrete(&choices)).unwrap();
+            batch.step(Actions::of_choices(&choices)).unwrap();
         }
         assert_eq!(batch.transition().outcomes, [Outcome::Terminated; 2]);
         batch.schedule(1).to_vec()

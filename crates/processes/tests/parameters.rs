@@ -2,7 +2,7 @@
 //! makes another one, and the whole range of it runs.
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::{ActionSpace, Axis};
 use setpoint_process::Factory;
 use setpoint_process::vectorized::{Actions, Batch};
 use setpoint_processes::registry;
@@ -18,30 +18,22 @@ fn course(batch: &mut dyn Batch, action: &ActionSpace) -> Vec<u32> {
     let mut seen = Vec::new();
     batch.reset().unwrap();
     for _ in 0..STEPS {
-        match action {
-            ActionSpace::Discrete { choices } => {
-                let allowed = &batch.transition().allowed;
-                let draw = |lane: usize| {
-                    let first = random.below(choices.len() as u32) as usize;
-                    let candidates = (0..choices.len()).map(|offset| (first + offset) % choices.len());
-                    let is_allowed =
-                        |choice: &usize| allowed.is_empty() || allowed[lane * choices.len() + choice];
-                    candidates.into_iter().find(is_allowed).unwrap() as u32
-                };
-                let chosen: Vec<u32> = (0..LANES).map(draw).collect();
-                batch.step(Actions::Discrete(&chosen)).unwrap();
+        let allowed = batch.transition().allowed.clone();
+        let (mut chosen, mut set) = (Vec::new(), Vec::new());
+        for lane in 0..LANES {
+            for (group, offset) in action.groups.iter().zip(action.offsets()) {
+                let count = group.choices.len();
+                let first = random.below(count as u32) as usize;
+                let mut candidates = (0..count).map(|step| (first + step) % count);
+                let place = lane * action.choice_count() + offset;
+                let is_allowed = |choice: &usize| allowed.is_empty() || allowed[place + choice];
+                chosen.push(candidates.find(is_allowed).unwrap() as u32);
             }
-            ActionSpace::Continuous { axes } => {
-                // Rather little: who always orders much never runs out.
-                let draw = |_| {
-                    axes.iter()
-                        .map(|axis| random.uniform(axis.low, 0.4 * axis.low + 0.6 * axis.high))
-                        .collect::<Vec<_>>()
-                };
-                let set: Vec<f32> = (0..LANES).flat_map(draw).collect();
-                batch.step(Actions::Continuous(&set)).unwrap();
-            }
+            // Rather little: who always orders much never runs out.
+            let draw = |axis: &Axis| random.uniform(axis.low, 0.4 * axis.low + 0.6 * axis.high);
+            set.extend(action.axes.iter().map(draw));
         }
+        batch.step(Actions { choices: &chosen, settings: &set }).unwrap();
         let transition = batch.transition();
         let values = transition.observations.iter().chain(&transition.signals);
         for value in values {

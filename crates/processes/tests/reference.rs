@@ -41,7 +41,7 @@ fn play(
                 decide(&state, &mut random)
             })
             .collect();
-        batch.step(Actions::Discrete(&choices)).unwrap();
+        batch.step(Actions::of_choices(&choices)).unwrap();
         let transition = batch.transition();
         for (lane, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
             played.steps += 1.0;
@@ -144,7 +144,7 @@ fn one_step_changes_agree_with_the_sources_log() {
     for _ in 0..800 {
         let choices: Vec<u32> = (0..300).map(|_| random.below(6)).collect();
         let before = batch.transition().observations.clone();
-        batch.step(Actions::Discrete(&choices)).unwrap();
+        batch.step(Actions::of_choices(&choices)).unwrap();
         let transition = batch.transition();
         for lane in (0..300).filter(|lane| !transition.outcomes[*lane].is_over()) {
             for feature in 0..11 {

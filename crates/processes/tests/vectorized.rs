@@ -49,7 +49,7 @@ impl Process for Counter {
             summary: String::new(),
             source: String::new(),
             observation: vec![feature("count"), feature("noise")],
-            action: ActionSpace::Discrete { choices: vec![choice("wait"), choice("count")] },
+            action: ActionSpace::one_of(vec![choice("wait"), choice("count")]),
             signals: vec![Signal {
                 name: "count".into(),
                 unit: "1".into(),
@@ -82,7 +82,7 @@ impl Process for Counter {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        self.count += if action == Action::Discrete(1) { 1.0 } else { 0.0 };
+        self.count += if action == Action::of_choices(&[1]) { 1.0 } else { 0.0 };
         self.forgotten += 0.25;
         let mut noise = random.unit();
         match self.fault {
@@ -132,7 +132,7 @@ fn the_time_limit_truncates_unless_the_process_ends_in_that_very_step() {
     for (limit, expected) in [(9, Outcome::Truncated), (10, Outcome::Terminated), (11, Outcome::Terminated)] {
         let mut batch = counter(Fault::None, Some(limit)).batch(2, 0, "test").unwrap();
         for step in 1..=limit.min(10) {
-            batch.step(Actions::Discrete(&[1, 0])).unwrap();
+            batch.step(Actions::of_choices(&[1, 0])).unwrap();
             let outcome = batch.transition().outcomes[0];
             let at_end = step == limit.min(10);
             assert_eq!(
@@ -148,7 +148,7 @@ fn the_time_limit_truncates_unless_the_process_ends_in_that_very_step() {
 fn autoreset_keeps_the_finished_episodes_last_observation_and_signals() {
     let mut batch = counter(Fault::None, None).batch(1, 0, "test").unwrap();
     for _ in 0..10 {
-        batch.step(Actions::Discrete(&[1])).unwrap();
+        batch.step(Actions::of_choices(&[1])).unwrap();
     }
     let transition = batch.transition();
     assert_eq!(transition.outcomes, [Outcome::Terminated]);
@@ -162,8 +162,8 @@ fn a_lanes_trajectory_does_not_depend_on_how_many_lanes_there_are() {
     let (mut few, mut many) = (factory.batch(3, 7, "test").unwrap(), factory.batch(40, 7, "test").unwrap());
     for step in 0..300_u32 {
         let choices: Vec<u32> = (0..40).map(|lane| (step * 7 + lane * 3) % 6).collect();
-        few.step(Actions::Discrete(&choices[..3])).unwrap();
-        many.step(Actions::Discrete(&choices)).unwrap();
+        few.step(Actions::of_choices(&choices[..3])).unwrap();
+        many.step(Actions::of_choices(&choices)).unwrap();
         assert_eq!(few.transition().observations, many.transition().observations[..33]);
         assert_eq!(few.transition().signals, many.transition().signals[..21]);
     }

@@ -7,7 +7,7 @@ use crate::Report;
 
 pub fn section(report: &Report) -> String {
     let Some((before, after)) = &report.probabilities else { return String::new() };
-    let names = report.problem.spec().action.names();
+    let names = report.problem.spec().action.choice_names();
     let taken: Vec<Option<f64>> = match &report.evaluation {
         Some(evaluation) => evaluation.policy.actions.iter().map(|action| action.percent).collect(),
         None => vec![None; names.len()],

@@ -156,7 +156,7 @@ impl Report {
         let validation = evidence_file::read(&folder.evidence(EVIDENCE))?;
         let scenarios = policy.as_ref().map_or(Ok(Vec::new()), |policy| ask(problem, policy))?;
         let probabilities = match &policy {
-            Some(policy) if policy.manifest.action.is_discrete() => {
+            Some(policy) if !policy.manifest.action.groups.is_empty() => {
                 let untrained = problem.learner(policy.manifest.seed, 1).snapshot();
                 let untrained = problem.policy(untrained, policy.manifest.seed, 0);
                 Some((mean_probabilities(problem, &untrained)?, mean_probabilities(problem, policy)?))
@@ -218,9 +218,8 @@ fn mean_probabilities(problem: &Problem, policy: &Policy) -> Result<Vec<f64>, Tr
     )?;
     let mut runner = policy.runner(RESET_STATES);
     let rows = runner.probabilities(&environments.transition().observations, environments.allowed());
-    let choices = policy.manifest.action.len();
-    let mut means = vec![0.0; choices];
-    for row in rows.chunks_exact(choices) {
+    let mut means = vec![0.0; policy.manifest.action.choice_count()];
+    for row in rows.chunks_exact(policy.manifest.network.output) {
         means.iter_mut().zip(row).for_each(|(mean, share)| *mean += f64::from(*share) / RESET_STATES as f64);
     }
     Ok(means)

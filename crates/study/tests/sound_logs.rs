@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::ActionForm;
 use setpoint_learn::problem::Problem;
 use setpoint_log::Reading;
 use setpoint_process::State;
@@ -32,9 +32,10 @@ fn problem(kind: &str) -> Problem {
         factory.spec().signals.iter().take(2).map(|signal| format!("{} = 1.0\n", signal.name)).collect();
     let action =
         if factory.spec().action.is_discrete() { "action = \"the action\"\n" } else { "[data.action]\n" };
-    let axes: String = match &factory.spec().action {
-        ActionSpace::Discrete { .. } => String::new(),
-        ActionSpace::Continuous { axes } => {
+    let axes: String = match factory.spec().action.form() {
+        ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
+        ActionForm::Choices(_) => String::new(),
+        ActionForm::Settings(axes) => {
             axes.iter().map(|axis| format!("{0} = \"set {0}\"\n", axis.name)).collect()
         }
     };
@@ -61,15 +62,16 @@ fn decide(problem: &Problem, who: Who, before: &Transition, random: &mut Stream)
         (heuristic.decide)(&state, &mut action);
         return action;
     }
-    match &problem.spec().action {
-        ActionSpace::Discrete { choices } => {
+    match problem.spec().action.form() {
+        ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
+        ActionForm::Choices(choices) => {
             let allowed: Vec<usize> = (0..choices.len())
                 .filter(|choice| before.allowed.is_empty() || before.allowed[*choice])
                 .collect();
             let index = if who == Who::Idle { 0 } else { random.below(allowed.len() as u32) as usize };
             vec![allowed[index] as f32]
         }
-        ActionSpace::Continuous { axes } => {
+        ActionForm::Settings(axes) => {
             let value = |axis: &setpoint_decision::spec::Axis| match who {
                 Who::Idle => 0.5 * (axis.low + axis.high),
                 _ => axis.low + (axis.high - axis.low) * random.unit(),
@@ -85,11 +87,10 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
         .observation
         .iter()
         .map(|feature| feature.name.clone())
-        .chain(match &spec.action {
-            ActionSpace::Discrete { .. } => vec!["the action".to_owned()],
-            ActionSpace::Continuous { axes } => {
-                axes.iter().map(|axis| format!("set {}", axis.name)).collect()
-            }
+        .chain(match spec.action.form() {
+            ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
+            ActionForm::Choices(_) => vec!["the action".to_owned()],
+            ActionForm::Settings(axes) => axes.iter().map(|axis| format!("set {}", axis.name)).collect(),
         })
         .chain(spec.signals.iter().map(|signal| format!("got {}", signal.name)))
         .collect();
@@ -104,10 +105,10 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
             before.observations.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
             if spec.action.is_discrete() {
                 write!(text, "{},", action[0]).unwrap();
-                batch.step(Actions::Discrete(&[action[0] as u32])).unwrap();
+                batch.step(Actions::of_choices(&[action[0] as u32])).unwrap();
             } else {
                 action.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
-                batch.step(Actions::Continuous(&action)).unwrap();
+                batch.step(Actions::of_settings(&action)).unwrap();
             }
             let after = batch.transition();
             after.signals.iter().for_each(|value| write!(text, "{value:.4},").unwrap());

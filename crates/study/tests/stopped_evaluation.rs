@@ -60,7 +60,7 @@ impl Process for Valve {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let turn = if matches!(action, Action::Discrete(0)) { -0.3 } else { 0.3 };
+        let turn = if action.choice() == 0 { -0.3 } else { 0.3 };
         self.opening = (self.opening + turn + 0.2 * random.normal()).clamp(-2.0, 2.0);
         (observation[0], signals[0]) = (self.opening, self.opening.abs());
         if STEPS.fetch_add(1, Ordering::Relaxed) + 1 == STOPS_AT.load(Ordering::Relaxed) {

@@ -84,11 +84,11 @@ impl Process for Faulty {
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome {
-        let Action::Discrete(mut choice) = action else { unreachable!("the spec is discrete") };
+        let mut choice = action.choice();
         if self.fault == Fault::LateAction {
             std::mem::swap(&mut choice, &mut self.last_action);
         }
-        let outcome = self.line.step(Action::Discrete(choice), random, observation, signals);
+        let outcome = self.line.step(Action::of_choices(&[choice as u32]), random, observation, signals);
         self.disturb(observation, signals);
         outcome
     }
@@ -123,7 +123,8 @@ fn log_of(fault: Fault, episodes: u64, seed: u64) -> Reading {
         for step in 0..80 {
             observation.iter().for_each(|value| write!(text, "{value:.2},").unwrap());
             let action = random.below(6) as usize;
-            let outcome = line.step(Action::Discrete(action), &mut random, &mut observation, &mut signals);
+            let outcome =
+                line.step(Action::of_choices(&[action as u32]), &mut random, &mut observation, &mut signals);
             let mut reward = 1.2 * signals[0] - 4.0 * signals[1] - 1.5 * signals[2] - 10.0 * signals[3];
             reward -= if outcome == Outcome::Terminated { 200.0 } else { 0.0 };
             writeln!(text, "{action},{reward:.2},{:.2},{episode},{step}", signals[0]).unwrap();

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::{ActionSpace, Signal, Spec};
+use setpoint_decision::spec::{ActionForm, Signal, Spec};
 use setpoint_learn::problem::Problem;
 use setpoint_log::Reading;
 use setpoint_process::State;
@@ -53,9 +53,10 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
     let spec = problem.spec();
     let signals = signals_of_their_own(spec);
     let mut names: Vec<&str> = spec.observation.iter().map(|feature| feature.name.as_str()).collect();
-    match &spec.action {
-        ActionSpace::Discrete { .. } => names.push("action"),
-        ActionSpace::Continuous { axes } => names.extend(axes.iter().map(|axis| axis.name.as_str())),
+    match spec.action.form() {
+        ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
+        ActionForm::Choices(_) => names.push("action"),
+        ActionForm::Settings(axes) => names.extend(axes.iter().map(|axis| axis.name.as_str())),
     }
     names.extend(signals.iter().map(|signal| signal.name.as_str()));
     let mut text = format!("{},reward,episode,time\n", names.join(","));
@@ -66,8 +67,9 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
         for time in 0..spec.max_steps.unwrap_or(100).min(100) {
             let before = batch.transition();
             before.observations.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
-            match &spec.action {
-                ActionSpace::Discrete { choices } => {
+            match spec.action.form() {
+                ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
+                ActionForm::Choices(choices) => {
                     let mut choice = random.below(choices.len() as u32);
                     if who == Who::Controller {
                         let mut action = [0.0];
@@ -83,15 +85,15 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
                         choice = random.below(choices.len() as u32);
                     }
                     write!(text, "{choice},").unwrap();
-                    batch.step(Actions::Discrete(&[choice])).unwrap();
+                    batch.step(Actions::of_choices(&[choice])).unwrap();
                 }
-                ActionSpace::Continuous { axes } => {
+                ActionForm::Settings(axes) => {
                     let set: Vec<f32> = axes
                         .iter()
                         .map(|axis| random.uniform(axis.low, 0.5 * (axis.low + axis.high)))
                         .collect();
                     set.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
-                    batch.step(Actions::Continuous(&set)).unwrap();
+                    batch.step(Actions::of_settings(&set)).unwrap();
                 }
             }
             let after = batch.transition();

@@ -12,11 +12,12 @@ use crate::Failure;
 const TRIED: [&str; 3] = ["assembly-line", "cart-pole", "pendulum"];
 
 /// More pairs of a project and an algorithm: disturbances and masks under a replay buffer, other processes.
-const MORE: [(&str, &str); 9] = [
+const MORE: [(&str, &str); 10] = [
     ("acrobot", "dqn"),
     ("assembly-line-robust", "dqn"),
     ("assembly-line-robust", "sac"),
     ("condition-monitoring", "dqn"),
+    ("filler", "bc"),
     ("inventory", "td3"),
     ("job-shop-ft06", "dqn"),
     ("lunar-lander", "dqn"),

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::disturbance::Disturbance;
-use setpoint_decision::spec::ActionSpace;
+use setpoint_decision::spec::ActionForm;
 use setpoint_evidence::preferences::preferences;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
@@ -94,19 +94,24 @@ pub fn status_of(findings: &[Finding]) -> Status {
 
 fn spaces(problem: &Problem) -> Vec<Finding> {
     let spec = problem.spec();
-    let kind = match &spec.action {
-        ActionSpace::Discrete { .. } => "choices",
-        ActionSpace::Continuous { .. } => "continuous axes",
+    let counted = |count: usize, what: &str| {
+        if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    };
+    let space = &spec.action;
+    let actions = match space.form() {
+        ActionForm::Choices(choices) => format!("{} choices", choices.len()),
+        ActionForm::Settings(axes) => format!("{} continuous axes", axes.len()),
+        ActionForm::Several => format!(
+            "{} of {} choices and {}",
+            counted(space.groups.len(), "group"),
+            space.choice_count(),
+            counted(space.axes.len(), "setting")
+        ),
     };
     let mut findings = vec![
         Finding::pass(
             "spaces",
-            format!(
-                "{} features, {} {kind}, {} signals",
-                spec.observation.len(),
-                spec.action.len(),
-                spec.signals.len()
-            ),
+            format!("{} features, {actions}, {} signals", spec.observation.len(), spec.signals.len()),
         ),
         Finding::pass(
             "reward",

@@ -1,7 +1,7 @@
 //! `setpoint list`
 
 use serde_json::json;
-use setpoint_decision::spec::{ActionSpace, Feature, Parameter, Signal, Spec};
+use setpoint_decision::spec::{Feature, Parameter, Signal, Spec};
 use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::recipe::Recipe;
 use setpoint_learn::recipes::Recipes;
@@ -101,18 +101,20 @@ fn features(spec: &Spec) -> Vec<Vec<String>> {
 }
 
 fn actions(spec: &Spec) -> Vec<Vec<String>> {
-    match &spec.action {
-        ActionSpace::Discrete { choices } => {
-            choices.iter().map(|choice| vec![choice.name.clone(), choice.description.clone()]).collect()
-        }
-        ActionSpace::Continuous { axes } => axes
-            .iter()
-            .map(|axis| {
-                let meaning = format!("{} … {} {}: {}", axis.low, axis.high, axis.unit, axis.description);
-                vec![axis.name.clone(), meaning]
-            })
-            .collect(),
-    }
+    // Where an action is more than one choice, the group stands before its choices.
+    let is_alone = spec.action.width() == 1;
+    let choices = spec.action.groups.iter().flat_map(|group| {
+        group.choices.iter().map(move |choice| {
+            let name = &choice.name;
+            let name = if is_alone { name.clone() } else { format!("{}: {name}", group.name) };
+            vec![name, choice.description.clone()]
+        })
+    });
+    let settings = spec.action.axes.iter().map(|axis| {
+        let meaning = format!("{} … {} {}: {}", axis.low, axis.high, axis.unit, axis.description);
+        vec![axis.name.clone(), meaning]
+    });
+    choices.chain(settings).collect()
 }
 
 fn signals(spec: &Spec) -> Vec<Vec<String>> {

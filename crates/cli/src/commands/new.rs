@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use setpoint_decision::Project;
 use setpoint_decision::project::FILE_NAME;
-use setpoint_decision::spec::Spec;
+use setpoint_decision::spec::{ActionForm, Spec};
 use setpoint_files::atomic;
 use setpoint_process::Factory;
 
@@ -163,11 +163,16 @@ fn reward(spec: &Spec) -> String {
 /// A constraint and two scenarios as comments, with names of the process.
 fn rules(spec: &Spec) -> String {
     let (signal, action, feature) = (&spec.signals[0], spec.action.names()[0], &spec.observation[0]);
-    let (rule, over) = if spec.action.is_discrete() {
-        (format!("# forbid = [\"{action}\"]"), format!("actions = [\"{action}\"]"))
-    } else {
-        let rule = format!("# clip   = {{ action = \"{action}\", high = 0.0 }}");
-        (rule, format!("settings = {{ {action} = 0.0 }}"))
+    let forbid = format!("# forbid = [\"{action}\"]");
+    let (rule, over) = match spec.action.form() {
+        ActionForm::Choices(_) => (forbid, format!("actions = [\"{action}\"]")),
+        ActionForm::Settings(_) => (
+            format!("# clip   = {{ action = \"{action}\", high = 0.0 }}"),
+            format!("settings = {{ {action} = 0.0 }}"),
+        ),
+        ActionForm::Several => {
+            (forbid, format!("choices = {{ {} = \"{action}\" }}", spec.action.groups[0].name))
+        }
     };
     format!(
         r#"# [[constraint]]               # holds in training, in evaluation and at the plant

@@ -42,7 +42,8 @@ pub struct Panel {
     title: String,
     total_steps: u64,
     actions: Vec<String>,
-    discrete: bool,
+    /// Number of choices; the other actions are settings.
+    choices: usize,
     constraints: Vec<String>,
     levels: Vec<String>,
 }
@@ -64,7 +65,7 @@ impl Panel {
             title: shown(&title),
             total_steps: project.train.total_steps,
             actions: space.names().into_iter().map(shown).collect(),
-            discrete: space.is_discrete(),
+            choices: space.choice_count(),
             constraints: project
                 .constraints
                 .iter()
@@ -122,12 +123,19 @@ impl Panel {
             names.iter().map(String::as_str).zip(last.reward_terms.values().copied()).collect();
         let actions: Vec<(&str, f64)> =
             self.actions.iter().map(String::as_str).zip(last.action_distribution.iter().copied()).collect();
-        let title = if self.discrete { "actions, share of decisions" } else { "actions, mean" };
-        let show = |value: f64| if self.discrete { format!("{:.1} %", 100.0 * value) } else { number(value) };
+        let (choices, settings) = actions.split_at(self.choices.min(actions.len()));
+        let percent = |value: f64| format!("{:.1} %", 100.0 * value);
         let mut left = vec![style("reward terms, mean per step").dim().to_string()];
         left.extend(bar_rows(&terms, half, &number));
-        let mut right = vec![style(title).dim().to_string()];
-        right.extend(bar_rows(&actions, half, &show));
+        let mut right = Vec::new();
+        if !choices.is_empty() {
+            right.push(style("actions, share of decisions").dim().to_string());
+            right.extend(bar_rows(choices, half, &percent));
+        }
+        if !settings.is_empty() {
+            right.push(style("actions, mean").dim().to_string());
+            right.extend(bar_rows(settings, half, &number));
+        }
         (0..=BARS)
             .map(|row| {
                 let cell = |rows: &[String]| rows.get(row).cloned().unwrap_or_default();

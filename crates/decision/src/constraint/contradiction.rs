@@ -8,13 +8,15 @@
 //! leave none in a state, training, evaluation and `recommend` say so in that state, and take no action there.
 
 use crate::constraint::{Condition, Constraint, Effect, Variable};
-use crate::spec::{ActionSpace, Axis, Spec, behind_number};
+use crate::spec::{Axis, Spec, behind_number};
 
 /// Rules that are active together in a state and leave no action there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contradiction {
     /// Indices of the rules in the project file, ascending; at least one.
     pub rules: Vec<usize>,
+    /// The group whose choices they all forbid, where a process has several; `None` for settings.
+    pub group: Option<String>,
     /// A state in which all of them are active: name, value and unit of each variable that they read.
     pub state: Vec<(String, f32, String)>,
 }
@@ -66,12 +68,17 @@ pub fn contradiction(constraints: &[Constraint], spec: &Spec) -> Option<Contradi
             (!active.is_empty()).then_some(Rule { index, variable, active, effect: &constraint.effect })
         })
         .collect();
-    let mut found = match &spec.action {
-        ActionSpace::Continuous { axes } => clips(&rules, axes)?,
-        ActionSpace::Discrete { .. } => choices(&rules, &spec.action.names(), WORK_MAX)?,
-    };
+    let groups = &spec.action.groups;
+    let (mut found, group) = clips(&rules, &spec.action.axes).map(|found| (found, None)).or_else(|| {
+        groups.iter().find_map(|group| {
+            let names: Vec<&str> = group.choices.iter().map(|choice| choice.name.as_str()).collect();
+            let name = (groups.len() > 1).then(|| group.name.clone());
+            choices(&rules, &names, WORK_MAX).map(|found| (found, name))
+        })
+    })?;
     found.sort_by_key(|rule| rule.index);
-    Some(Contradiction { rules: found.iter().map(|rule| rule.index).collect(), state: state(&found, spec) })
+    let rules = found.iter().map(|rule| rule.index).collect();
+    Some(Contradiction { rules, group, state: state(&found, spec) })
 }
 
 /// The bounds of the value that a rule reads, in its natural unit.

@@ -1,7 +1,7 @@
 //! Checks the names and values of a disturbance against the process: features, parameters, and the choice that does
 //! nothing.
 
-use super::{Checked, Distribution, Disturbance, Levels, idle_choice, span};
+use super::{Checked, Distribution, Disturbance, Levels, idle_choices, span};
 use crate::diagnostic::suggestion;
 use crate::section::Section;
 use crate::spec::{Feature, Parameter, Spec, behind_number};
@@ -30,7 +30,7 @@ pub(crate) fn bind(disturbance: &Disturbance, section: &Section<'_>, spec: &Spec
         }
         Disturbance::Dropout { features, .. } => bind_features(features, section, spec),
         Disturbance::ObservationDelay { .. } => Ok(()),
-        Disturbance::ActuationDelay { idle, .. } => bind_idle(idle.as_deref(), section, spec),
+        Disturbance::ActuationDelay { idle, .. } => bind_idle(idle, section, spec),
         Disturbance::Randomisation { parameter, distribution, first, second } => {
             bind_randomisation(parameter, *distribution, [first, second], section, spec)
         }
@@ -44,7 +44,7 @@ pub(crate) fn bind(disturbance: &Disturbance, section: &Section<'_>, spec: &Spec
                     return Err(table.error(name, &title, &label, &parameter.description));
                 }
             }
-            if *actions_lost { bind_idle(idle.as_deref(), section, spec) } else { Ok(()) }
+            if *actions_lost { bind_idle(idle, section, spec) } else { Ok(()) }
         }
     }
 }
@@ -116,34 +116,35 @@ fn bind_parameter<'s>(
     })
 }
 
-fn bind_idle(idle: Option<&str>, section: &Section<'_>, spec: &Spec) -> Checked<()> {
+fn bind_idle(idle: &[String], section: &Section<'_>, spec: &Spec) -> Checked<()> {
     if spec.masked {
         let title = format!("{} allows different choices in every state", spec.kind);
         let help = "a choice that arrives late may no longer be possible";
         return Err(section.error("kind", &title, "actions of this process cannot be late or lost", help));
     }
-    if !spec.action.is_discrete() {
+    if spec.action.groups.is_empty() {
         return match idle {
-            None => Ok(()),
-            Some(_) => {
-                Err(section.error("idle", "settings need no idle choice", "leave it out: 0 is taken", ""))
-            }
+            [] => Ok(()),
+            _ => Err(section.error("idle", "settings need no idle choice", "leave it out: 0 is taken", "")),
         };
     }
-    let names = spec.action.names();
-    match idle {
-        Some(name) if !names.contains(&name) => {
-            let title = format!("process {} has no action `{name}`", spec.kind);
-            let help = format!("actions of {}: {}", spec.kind, names.join(", "));
-            Err(section.error("idle", &title, &suggestion(name, &names, "actions"), &help))
-        }
-        None if idle_choice(&spec.action).is_none() => {
-            let title = "the choice while no action arrives is not clear";
-            let help = format!("idle = \"{}\" or another of {}", names[0], names.join(", "));
-            Err(section.error("kind", title, "expected idle = \"…\" in the same table", &help))
-        }
-        _ => Ok(()),
+    let names = spec.action.choice_names();
+    if let Some((index, name)) = idle.iter().enumerate().find(|(_, name)| !names.contains(&name.as_str())) {
+        let title = format!("process {} has no action `{name}`", spec.kind);
+        let (label, help) =
+            (suggestion(name, &names, "actions"), format!("actions of {}: {}", spec.kind, names.join(", ")));
+        return Err(if section.is_list("idle") {
+            section.error_in_list("idle", index, &title, &label, &help)
+        } else {
+            section.error("idle", &title, &label, &help)
+        });
     }
+    let Err(group) = idle_choices(&spec.action, idle) else { return Ok(()) };
+    let names: Vec<&str> = group.choices.iter().map(|choice| choice.name.as_str()).collect();
+    let of_group = if spec.action.groups.len() > 1 { format!(" of `{}`", group.name) } else { String::new() };
+    let title = format!("the choice{of_group} while no action arrives is not clear");
+    let help = format!("idle = \"{}\" or another of {}", names[0], names.join(", "));
+    Err(section.error("kind", &title, "expected idle = \"…\" in the same table", &help))
 }
 
 fn expected(parameter: &Parameter) -> String {

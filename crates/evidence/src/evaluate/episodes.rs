@@ -36,7 +36,10 @@ pub(super) struct Episodes<'a> {
     /// `[episodes, signals]` sums.
     pub(super) signals: Vec<f64>,
     terms: Vec<f64>,
+    /// Decisions with each choice, then the sum of each setting.
     actions: Vec<f64>,
+    /// For each group of choices the place of its first choice.
+    offsets: Vec<usize>,
     constraints: Vec<u64>,
     broken: Vec<u64>,
     rewards: Vec<f64>,
@@ -82,6 +85,7 @@ impl<'a> Episodes<'a> {
             signals: Vec::new(),
             terms: Vec::new(),
             actions: vec![0.0; decision.spec().action.len()],
+            offsets: decision.spec().action.offsets().collect(),
             constraints: vec![0; active.len()],
             broken: vec![0; active.len()],
             rewards: Vec::new(),
@@ -175,11 +179,11 @@ impl<'a> Episodes<'a> {
         let signals = signals.collect();
         let reward = setpoint_process::reward::RewardFunction::new(&decision.project.reward, spec);
         let terms = reward.names().iter().zip(reward.weights()).zip(&self.terms);
-        let discrete = spec.action.is_discrete();
-        let action = |(name, sum): (&str, &f64)| ActionShare {
+        let choices = spec.action.choice_count();
+        let action = |(index, (name, sum)): (usize, (&str, &f64))| ActionShare {
             name: name.to_owned(),
-            percent: discrete.then_some(100.0 * sum / total_steps),
-            mean: (!discrete).then_some(sum / total_steps),
+            percent: (index < choices).then_some(100.0 * sum / total_steps),
+            mean: (index >= choices).then_some(sum / total_steps),
         };
         let constraint = |((constraint, hits), broken): ((&Constraint, &u64), &u64)| ConstraintHits {
             constraint: constraint.to_string(),
@@ -208,7 +212,7 @@ impl<'a> Episodes<'a> {
                     per_episode: sum / n as f64,
                 })
                 .collect(),
-            actions: spec.action.names().into_iter().zip(&self.actions).map(action).collect(),
+            actions: spec.action.names().into_iter().zip(&self.actions).enumerate().map(action).collect(),
             constraints: constraints.map(constraint).collect(),
             reward_per_step_by_seed: (0..seeds).map(seed_mean).collect(),
         }
@@ -223,10 +227,8 @@ fn share_of(answers: &[bool]) -> Estimate {
 impl Observer for Episodes<'_> {
     fn observe(&mut self, step: &Step<'_>) -> bool {
         let episode = self.first + step.lane;
-        let taken = match step.action {
-            Action::Discrete(choice) => Taken::Choice(choice),
-            Action::Continuous(settings) => Taken::Settings(settings),
-        };
+        let Action { choices, settings } = step.action;
+        let taken = Taken { choices, settings };
         let standings = self.active.standings(step.state.observation, step.state.signals, taken);
         for ((active, broken), standing) in self.constraints.iter_mut().zip(&mut self.broken).zip(standings) {
             *active += u64::from(standing != Standing::Idle);
@@ -238,13 +240,11 @@ impl Observer for Episodes<'_> {
         self.terms.iter_mut().zip(step.terms).for_each(|(sum, term)| *sum += term);
         let sums = &mut self.signals[episode * step.signals.len()..(episode + 1) * step.signals.len()];
         sums.iter_mut().zip(step.signals).for_each(|(sum, signal)| *sum += f64::from(*signal));
-        match step.action {
-            Action::Discrete(choice) => self.actions[choice] += 1.0,
-            Action::Continuous(settings) => {
-                let taken = self.actions.iter_mut().zip(settings);
-                taken.for_each(|(sum, value)| *sum += f64::from(*value));
-            }
+        for (choice, offset) in choices.iter().zip(&self.offsets) {
+            self.actions[offset + *choice as usize] += 1.0;
         }
+        let first = self.actions.len() - settings.len();
+        self.actions[first..].iter_mut().zip(settings).for_each(|(sum, value)| *sum += f64::from(*value));
         self.terminated[episode] = step.outcome == Outcome::Terminated;
         if step.outcome.is_over() {
             return false;

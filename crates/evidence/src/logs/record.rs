@@ -1,7 +1,8 @@
 //! A log made by playing, with a known decider and known probabilities.
 
+use setpoint_guard::decider::Decider;
 use setpoint_log::log::{Log, LoggedEpisode};
-use setpoint_process::process::{Action, Outcome};
+use setpoint_process::process::Outcome;
 use setpoint_random::Stream;
 
 use crate::action_distribution::{ActionDistribution, Drawn};
@@ -18,18 +19,27 @@ pub fn record(
     steps_max: usize,
     seed: u64,
 ) -> Result<Log, PlayError> {
+    let choices = decision.spec().action.len();
+    let mut decider = Drawn::new(distribution, choices, episodes, Stream::new(seed, "record", 0));
+    record_decider(decision, &mut decider, episodes, steps_max, seed)
+}
+
+/// The same of any decider, which serves this number of lanes. The log has the probabilities that the decider gives.
+pub fn record_decider(
+    decision: &Decision,
+    decider: &mut dyn Decider,
+    episodes: usize,
+    steps_max: usize,
+    seed: u64,
+) -> Result<Log, PlayError> {
     let spec = decision.spec();
     let mut player = Player::new(decision, episodes, seed, "record")?;
-    let mut decider = Drawn::new(distribution, spec.action.len(), episodes, Stream::new(seed, "record", 0));
     let mut parts = vec![Log::new(spec); episodes];
     let mut terminated = vec![false; episodes];
-    player.play(&mut decider, &mut |step: &Step<'_>| {
+    player.play(decider, &mut |step: &Step<'_>| {
         let part = &mut parts[step.lane];
         part.observations.extend_from_slice(step.state.observation);
-        match step.action {
-            Action::Discrete(choice) => part.actions.push(choice as f32),
-            Action::Continuous(settings) => part.actions.extend_from_slice(settings),
-        }
+        part.actions.extend(step.action.row());
         part.probabilities.push(step.probability);
         part.lines.push(0);
         part.rewards.push(step.reward);

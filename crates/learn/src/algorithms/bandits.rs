@@ -358,7 +358,7 @@ impl Bandit {
         let is_allowed = |choice: usize| allowed.is_empty() || allowed[choice];
         let best = greatest(self.expected.iter().map(|value| f64::from(*value)), is_allowed);
         let shortfall = f64::from(self.expected[best] - self.expected[choice]);
-        environments.step(Actions::Discrete(&[choice as u32]))?;
+        environments.step(Actions::of_choices(&[choice as u32]))?;
         let payoff = f64::from(environments.rewards()[0]);
         let regret = match self.regret_signal {
             Some(index) => f64::from(environments.transition().signals[index]),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
+use setpoint_nn::joint::Joint;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::network::{Cores, Network, Trained};
 use setpoint_nn::optimizer::Adam;
@@ -105,7 +106,7 @@ impl LearnerOptions for Options {
 /// A policy's network with the axes' deviations, and its steps towards the actions of a log.
 pub struct Actor {
     network: Network,
-    /// 0 for choices.
+    joint: Joint,
     axes: usize,
     trained: LogStd,
     outputs: Vec<f32>,
@@ -133,8 +134,9 @@ impl Actor {
     ) -> Self {
         let (features, output) = (spec.observation.len(), spec.action.len());
         let shape = Mlp { input: features, hidden: hidden.to_vec(), output, activation };
-        let axes = if spec.action.is_discrete() { 0 } else { output };
+        let axes = spec.action.axes.len();
         Self {
+            joint: Joint { groups: spec.action.groups.iter().map(|group| group.choices.len()).collect() },
             network: Network::new(shape, rows_max, random),
             axes,
             trained: LogStd { log_std: vec![-0.5; axes], optimizer: Adam::new(axes, 1e-8) },
@@ -150,10 +152,11 @@ impl Actor {
         outputs.copy_from_slice(self.network.forward(&batch.observations, rows));
         let gradient = &mut self.gradient[..rows * width];
         let mut to_log_std = vec![0.0; self.axes];
-        let loss = if self.axes == 0 {
-            choices_loss(outputs, width, &batch.choices, weights, gradient)
-        } else {
-            settings_loss(outputs, &self.trained.log_std, &batch.controls, weights, gradient, &mut to_log_std)
+        let log_std = &self.trained.log_std;
+        let loss = match (self.joint.groups.len(), self.axes) {
+            (1, 0) => choices_loss(outputs, width, &batch.choices, weights, gradient),
+            (0, _) => settings_loss(outputs, log_std, &batch.controls, weights, gradient, &mut to_log_std),
+            _ => joint_loss(&self.joint, outputs, log_std, batch, weights, gradient, &mut to_log_std),
         };
         self.network.learn(&batch.observations, rows, gradient, learning_rate, None);
         if self.axes > 0 {
@@ -165,7 +168,7 @@ impl Actor {
         loss
     }
 
-    /// For choices the share of rows whose most probable choice is the logged choice; for settings the root mean square
+    /// For choices the share of rows whose most probable choices are the logged ones; for settings alone the root mean square
     /// error on [−1, 1].
     pub fn held_out_figure(&mut self, held_out: &Batch) -> (&'static str, f64) {
         let width = self.network.shape.output;
@@ -177,8 +180,10 @@ impl Actor {
             let found =
                 self.network.forward(&held_out.observations[begin * features..end * features], end - begin);
             for (row, found) in (begin..end).zip(found.chunks_exact(width)) {
-                if self.axes == 0 {
-                    sum += f64::from(u8::from(categorical::mode(found) == held_out.choices[row] as usize));
+                let groups = self.joint.groups.len();
+                if groups > 0 {
+                    let logged = &held_out.choices[row * groups..(row + 1) * groups];
+                    sum += f64::from(u8::from(self.joint.modes(found).eq(logged.iter().copied())));
                 } else {
                     let done = &held_out.controls[row * width..(row + 1) * width];
                     let squares = found.iter().zip(done).map(|(a, b)| f64::from(a - b).powi(2));
@@ -187,7 +192,11 @@ impl Actor {
             }
         }
         let mean = sum / held_out.rows.max(1) as f64;
-        if self.axes == 0 { ("held_out_accuracy", mean) } else { ("held_out_error", mean.sqrt()) }
+        if self.joint.groups.is_empty() {
+            ("held_out_error", mean.sqrt())
+        } else {
+            ("held_out_accuracy", mean)
+        }
     }
 
     /// Log-probability (of settings on [−1, 1]: log-density) of each row's action.
@@ -200,18 +209,11 @@ impl Actor {
             let inputs = &batch.observations[begin * features..end * features];
             let outputs = &mut self.outputs[..(end - begin) * width];
             outputs.copy_from_slice(self.network.forward(inputs, end - begin));
-            if self.axes == 0 {
-                categorical::log_probabilities(outputs, width, None);
-                let choices = &batch.choices[begin..end];
-                let rows = outputs.chunks_exact(width).zip(choices);
-                logs.extend(rows.map(|(row, choice)| f64::from(row[*choice as usize])));
-            } else {
-                let done = batch.controls[begin * width..end * width].chunks_exact(width);
+            for (row, output) in (begin..end).zip(outputs.chunks_exact_mut(width)) {
+                self.joint.normalize(output, &[]);
+                let (choices, settings) = action_of(&self.joint, self.axes, batch, row);
                 let log_std = &self.trained.log_std;
-                let rows = outputs.chunks_exact(width).zip(done);
-                logs.extend(
-                    rows.map(|(means, done)| f64::from(gaussian::log_probability(means, log_std, done))),
-                );
+                logs.push(f64::from(self.joint.log_probability(output, log_std, choices, settings)));
             }
         }
         logs
@@ -222,7 +224,11 @@ impl Actor {
         Snapshot {
             network: self.network.shape.clone(),
             parameters: self.network.trained.parameters.clone(),
-            head: if self.axes == 0 { Head::Categorical } else { Head::Gaussian },
+            head: match (self.joint.groups.is_empty(), self.axes) {
+                (_, 0) => Head::Categorical,
+                (true, _) => Head::Gaussian,
+                (false, _) => Head::CategoricalGaussian,
+            },
             discretization: None,
             log_std: self.trained.log_std.clone(),
             normalizer: None,
@@ -277,6 +283,36 @@ fn settings_loss(
     for (((means, done), gradient), weight) in rows.zip(weights) {
         loss -= f64::from(*weight) * f64::from(gaussian::log_probability(means, log_std, done));
         gaussian::log_probability_gradient(means, log_std, done, -weight, gradient, to_log_std);
+    }
+    loss
+}
+
+/// The logged action of a row: a choice of each group, and the settings on [−1, 1].
+fn action_of<'b>(joint: &Joint, axes: usize, batch: &'b Batch, row: usize) -> (&'b [u32], &'b [f32]) {
+    let groups = joint.groups.len();
+    (&batch.choices[row * groups..(row + 1) * groups], &batch.controls[row * axes..(row + 1) * axes])
+}
+
+/// L = −Σ w log π(a) over rows of logits and means, whose logits become log-probabilities; dL/d outputs into `gradient`,
+/// dL/d log σ added to `to_log_std`.
+fn joint_loss(
+    joint: &Joint,
+    outputs: &mut [f32],
+    log_std: &[f32],
+    batch: &Batch,
+    weights: &[f32],
+    gradient: &mut [f32],
+    to_log_std: &mut [f32],
+) -> f64 {
+    let width = joint.choices() + log_std.len();
+    let rows = outputs.chunks_exact_mut(width).zip(gradient.chunks_exact_mut(width));
+    let mut loss = 0.0;
+    for (row, ((output, gradient), weight)) in rows.zip(weights).enumerate() {
+        let (choices, settings) = action_of(joint, log_std.len(), batch, row);
+        joint.normalize(output, &[]);
+        let log = joint.log_probability(output, log_std, choices, settings);
+        loss -= f64::from(*weight) * f64::from(log);
+        joint.gradient(output, log_std, choices, settings, (-weight, 0.0), gradient, to_log_std);
     }
     loss
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
-use setpoint_decision::spec::Spec;
+use setpoint_decision::spec::{ActionForm, Spec};
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::network::{Cores, Network, Trained};
 use setpoint_process::StateError;
@@ -143,7 +143,12 @@ pub fn imitation_weight(advantage: f32, beta: f32, weight_max: f32) -> f32 {
 pub struct Iql {
     options: Options,
     /// 0 for choices.
-    axes: usize,
+    /// Numbers of an action among the inputs of a critic; 0 where it gives the value of each choice.
+    given: usize,
+    /// For each group of choices the place of its first choice among all.
+    offsets: Vec<usize>,
+    /// Number of choices of all groups.
+    choices: usize,
     /// 1 / the standard deviation of the log's rewards.
     reward_scale: f32,
     actor: Actor,
@@ -153,7 +158,7 @@ pub struct Iql {
     targets: Vec<f32>,
     weights: Vec<f32>,
     value_gradient: Vec<f32>,
-    /// `[rows, features + axes]`, for settings.
+    /// `[rows, features + given]`
     inputs: Vec<f32>,
 }
 
@@ -168,8 +173,11 @@ impl Iql {
     ) -> Offline<Self> {
         let rows = options.batch_size;
         let features = spec.observation.len();
-        let (axes, outputs) =
-            if spec.action.is_discrete() { (0, spec.action.len()) } else { (spec.action.len(), 1) };
+        // A critic gives the value of each choice, or of the action that is among its inputs.
+        let (given, outputs) = match spec.action.form() {
+            ActionForm::Choices(choices) => (0, choices.len()),
+            ActionForm::Settings(_) | ActionForm::Several => (spec.action.len(), 1),
+        };
         let weights = |index| Stream::new(seed, "iql weights", index);
         let shape = |input, output| Mlp {
             input,
@@ -178,7 +186,8 @@ impl Iql {
             activation: options.activation_fn,
         };
         let critic = |index: usize| {
-            let network = Network::new(shape(features + axes, outputs), rows, &mut weights(2 + index as u64));
+            let network =
+                Network::new(shape(features + given, outputs), rows, &mut weights(2 + index as u64));
             Critic::new(network, rows)
         };
         let learner = Self {
@@ -189,12 +198,38 @@ impl Iql {
             targets: vec![0.0; rows],
             weights: vec![0.0; rows],
             value_gradient: vec![0.0; rows],
-            inputs: vec![0.0; rows * (features + axes)],
+            inputs: vec![0.0; rows * (features + given)],
             reward_scale: (1.0 / transitions.reward_deviation()) as f32,
             options: options.clone(),
-            axes,
+            offsets: spec.action.offsets().collect(),
+            choices: spec.action.choice_count(),
+            given,
         };
         Offline::new(learner, transitions, rows, options.gamma, seed, threads)
+    }
+}
+
+impl Iql {
+    /// Writes the inputs of the critics: observations, then a flag for each choice and the settings.
+    fn give_actions(&mut self, batch: &Batch) {
+        let Self { given, offsets, choices, inputs, .. } = self;
+        let (rows, groups, axes) = (batch.rows, offsets.len(), *given - (*choices).min(*given));
+        if *given == 0 {
+            return;
+        }
+        if groups == 0 {
+            return beside(&batch.observations, &batch.controls, axes, rows, inputs);
+        }
+        let features = batch.observations.len() / rows;
+        for (row, input) in inputs.chunks_exact_mut(features + *given).take(rows).enumerate() {
+            let (observation, action) = input.split_at_mut(features);
+            observation.copy_from_slice(&batch.observations[row * features..(row + 1) * features]);
+            let (flags, settings) = action.split_at_mut(*choices);
+            flags.fill(0.0);
+            let taken = &batch.choices[row * groups..(row + 1) * groups];
+            taken.iter().zip(&*offsets).for_each(|(choice, offset)| flags[offset + *choice as usize] = 1.0);
+            settings.copy_from_slice(&batch.controls[row * axes..(row + 1) * axes]);
+        }
     }
 }
 
@@ -204,12 +239,10 @@ impl OfflineLearner for Iql {
     }
 
     fn learn(&mut self, batch: &Batch, progress_remaining: f64, cores: Cores) -> Result<(), &'static str> {
-        let Self { options, axes, critics, value, .. } = self;
+        self.give_actions(batch);
+        let Self { options, given, critics, value, .. } = self;
         let (rows, learning_rate) = (batch.rows, options.learning_rate.at(progress_remaining));
-        if *axes > 0 {
-            beside(&batch.observations, &batch.controls, *axes, rows, &mut self.inputs);
-        }
-        let inputs = if *axes > 0 { &self.inputs[..] } else { &batch.observations[..] };
+        let inputs = if *given > 0 { &self.inputs[..] } else { &batch.observations[..] };
         let outputs = critics[0].network.shape.output;
 
         // V moves towards the expectile of the smaller target; its excess over V is the weight of the row in the imitation.
@@ -217,7 +250,8 @@ impl OfflineLearner for Iql {
         let values = value.forward(&batch.observations, rows);
         let (mut value_loss, mut advantage) = (0.0, 0.0);
         for (row, v) in values.iter().enumerate() {
-            let place = row * outputs + batch.choices.get(row).map_or(0, |choice| *choice as usize);
+            let choice = if outputs > 1 { batch.choices[row] as usize } else { 0 };
+            let place = row * outputs + choice;
             let q = least(critics, place);
             let (loss, slope) = expectile_loss(q, *v, options.expectile as f32);
             value_loss += f64::from(loss) / rows as f64;
@@ -236,8 +270,9 @@ impl OfflineLearner for Iql {
             *target = batch.rewards[row] * self.reward_scale + batch.discounts[row] * next;
         }
         let (targets, tau) = (&self.targets[..rows], options.tau);
+        let choices = if outputs > 1 { &batch.choices[..] } else { &[] };
         each(critics, cores, |critic| {
-            critic.regress(inputs, &batch.choices, targets, 1.0, learning_rate);
+            critic.regress(inputs, choices, targets, 1.0, learning_rate);
             critic.follow(tau);
         });
         let critic_loss: f64 = critics.iter().map(|critic| critic.loss).sum();

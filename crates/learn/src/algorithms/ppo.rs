@@ -7,28 +7,26 @@
 //! to the user).
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Axis, Spec};
+use setpoint_decision::spec::{Axis, Spec};
 use setpoint_evidence::environments::Environments;
+use setpoint_nn::joint::Joint;
 use setpoint_nn::mlp::Mlp;
 use setpoint_nn::network::{Network, Trained};
-use setpoint_nn::{categorical, gaussian};
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
-use setpoint_process::process::Outcome;
-use setpoint_process::vectorized::Actions;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
 use crate::cores::CoresChoice;
 use crate::error::TrainError;
-use crate::exploration::is_greedy;
 use crate::figures::Figures;
 use crate::normalize::{ObservationNormalizer, RewardNormalizer};
 use crate::recipe::{Learns, Recipe};
 use crate::rollout::Rollout;
 use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 
+mod collect;
 mod losses;
 mod minibatch_network;
 mod options;
@@ -46,7 +44,7 @@ pub const RECIPE: Recipe = Recipe {
     class: "PPO",
     summary: "proximal policy optimisation: careful policy-gradient steps on fresh data",
     on_policy: true,
-    actions: Learns::Both,
+    actions: Learns::Together,
     sample_efficiency: "low: it learns from each step about ten times, then forgets the step",
     pick_when: "there is a fast simulator; the first choice for most decisions",
     source: "Schulman et al. 2017, arXiv 1707.06347",
@@ -84,6 +82,7 @@ struct State {
 pub struct Ppo {
     options: Options,
     axes: Vec<Axis>,
+    joint: Joint,
     masked: bool,
     cores: CoresChoice,
     actor: MinibatchNetwork,
@@ -103,10 +102,8 @@ impl Ppo {
     /// A fresh learner whose weights and draws follow from `seed`.
     pub fn new(options: Options, spec: &Spec, masked: bool, seed: u64, threads: usize) -> Self {
         let features = spec.observation.len();
-        let (axes, choices) = match &spec.action {
-            ActionSpace::Discrete { choices } => (Vec::new(), choices.len()),
-            ActionSpace::Continuous { axes } => (axes.clone(), 0),
-        };
+        let (groups, axes) = (spec.action.groups.len(), spec.action.axes.len());
+        let choices = spec.action.choice_count();
         let shape = |hidden: &[usize], output| Mlp {
             input: features,
             hidden: hidden.to_vec(),
@@ -115,6 +112,7 @@ impl Ppo {
         };
         let lanes = options.n_envs;
         let rows = options.batch_size.max(lanes).max(VALUE_ROWS);
+        let choices_masked = if masked { choices } else { 0 };
         let network = |index: u64, shape: Mlp, beside: usize, output_gain: f64| {
             let mut network = Network::zeroed(shape, beside, rows, options.adam_epsilon);
             let mut weights = Stream::new(seed, "ppo weights", index);
@@ -128,16 +126,15 @@ impl Ppo {
             } else {
                 shape.initialize_uniform(parameters, &mut || f64::from(weights.unit()));
             }
-            MinibatchNetwork::new(network, rows)
+            MinibatchNetwork::new(network, rows, choices_masked)
         };
-        let mut actor = network(0, shape(&options.net_arch.pi, spec.action.len()), axes.len(), 0.01);
+        let mut actor = network(0, shape(&options.net_arch.pi, spec.action.len()), axes, 0.01);
         let critic = network(1, shape(&options.net_arch.vf, 1), 0, 1.0);
         actor.network.beside().0.fill(options.log_std_init as f32);
 
         let steps = options.n_steps;
-        let masked = masked && axes.is_empty();
         Self {
-            rollout: Rollout::new(steps, lanes, features, axes.len(), if masked { choices } else { 0 }),
+            rollout: Rollout::new(steps, lanes, features, (groups, axes), choices_masked),
             state: State {
                 observation_normalizer: options
                     .normalize_observation
@@ -149,7 +146,7 @@ impl Ppo {
                 actions: Stream::new(seed, "ppo actions", 0),
                 shuffles: Stream::new(seed, "ppo minibatches", 0),
             },
-            controls: vec![0.0; lanes * axes.len()],
+            controls: vec![0.0; lanes * axes],
             final_observations: Vec::new(),
             cut_off: Vec::new(),
             not_greedy: 0,
@@ -157,117 +154,11 @@ impl Ppo {
             advantages: vec![0.0; options.batch_size],
             actor,
             critic,
-            axes,
-            masked,
+            axes: spec.action.axes.clone(),
+            joint: Joint { groups: spec.action.groups.iter().map(|group| group.choices.len()).collect() },
+            masked: choices_masked > 0,
             cores: CoresChoice::new(threads),
             options,
-        }
-    }
-
-    /// Adds new observations: statistics first, then normalisation, as `VecNormalize` does.
-    fn observe(state: &mut State, observations: &[f32]) {
-        match &mut state.observation_normalizer {
-            None => state.observations.copy_from_slice(observations),
-            Some(normalizer) => {
-                normalizer.update(observations);
-                normalizer.apply(observations, &mut state.observations);
-            }
-        }
-    }
-
-    /// Fills the rollout with `n_steps` steps of every environment.
-    pub fn collect(
-        &mut self,
-        environments: &mut Environments,
-        horizon: Horizon<'_>,
-    ) -> Result<(), TrainError> {
-        self.cut_off.clear();
-        self.final_observations.clear();
-        self.not_greedy = 0;
-        for step in 0..self.rollout.steps {
-            horizon.check_stop()?;
-            self.rollout.observations_at(step).copy_from_slice(&self.state.observations);
-            let MinibatchNetwork { network, outputs, .. } = &mut self.actor;
-            let found = network.forward(&self.state.observations, self.rollout.lanes);
-            outputs[..found.len()].copy_from_slice(found);
-            if self.axes.is_empty() {
-                self.choose(step, environments)?;
-            } else {
-                self.control(step, environments)?;
-            }
-            self.record(step, environments);
-        }
-        Ok(())
-    }
-
-    /// Draws a choice for every environment from the actor's outputs and takes the step.
-    fn choose(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
-        let Self { rollout, state, actor, .. } = self;
-        let (range, choices) = (rollout.lane_range(step), actor.network.shape.output);
-        let logits = &mut actor.outputs[..rollout.lanes * choices];
-        let mask = if self.masked {
-            let range = rollout.mask_range(step);
-            rollout.allowed[range].copy_from_slice(environments.allowed());
-            Some(environments.allowed())
-        } else {
-            None
-        };
-        categorical::log_probabilities(logits, choices, mask);
-        for (row, index) in logits.chunks_exact(choices).zip(range.clone()) {
-            let choice = categorical::sample(row, state.actions.unit());
-            self.not_greedy += usize::from(!is_greedy(row, choice));
-            rollout.choices[index] = choice as u32;
-            rollout.log_probabilities[index] = row[choice];
-        }
-        environments.step(Actions::Discrete(&rollout.choices[range]))?;
-        Ok(())
-    }
-
-    /// Draws settings for every environment around the actor's outputs and takes the step.
-    fn control(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
-        let Self { rollout, state, actor, .. } = self;
-        let (range, width) = (rollout.lane_range(step), self.axes.len());
-        let (log_std, _) = actor.network.beside();
-        let control_range = rollout.control_range(step);
-        let drawn = &mut rollout.controls[control_range];
-        for (row, means) in actor.outputs[..range.len() * width].chunks_exact(width).enumerate() {
-            let drawn = &mut drawn[row * width..(row + 1) * width];
-            for ((drawn, mean), log_std) in drawn.iter_mut().zip(means).zip(&*log_std) {
-                *drawn = mean + log_std.exp() * state.actions.normal();
-            }
-            rollout.log_probabilities[range.start + row] = gaussian::log_probability(means, log_std, drawn);
-        }
-        for (index, control) in self.controls.iter_mut().enumerate() {
-            let axis = &self.axes[index % width];
-            *control = gaussian::to_bounds(drawn[index], axis.low, axis.high);
-        }
-        environments.step(Actions::Continuous(&self.controls))?;
-        Ok(())
-    }
-
-    /// Stores the results of a step: observations, rewards, ends, and the last observations of truncated episodes.
-    fn record(&mut self, step: usize, environments: &Environments) {
-        let Self { rollout, state, .. } = self;
-        let (range, transition) = (rollout.lane_range(step), environments.transition());
-        Self::observe(state, &transition.observations);
-        let rewards = &mut rollout.rewards[range.clone()];
-        rewards.copy_from_slice(environments.rewards());
-        let over = transition.outcomes.iter().map(|outcome| outcome.is_over());
-        if let Some(normalizer) = &mut state.reward_normalizer {
-            normalizer.scale(rewards, over);
-        }
-        let features = self.actor.network.shape.input;
-        for (lane, outcome) in transition.outcomes.iter().enumerate() {
-            rollout.over[range.start + lane] = f32::from(u8::from(outcome.is_over()));
-            if *outcome == Outcome::Truncated {
-                let last = &transition.final_observations[lane * features..(lane + 1) * features];
-                let start = self.final_observations.len();
-                self.final_observations.extend_from_slice(last);
-                if let Some(normalizer) = &state.observation_normalizer {
-                    normalizer.apply(last, &mut self.final_observations[start..]);
-                }
-                self.cut_off.push(range.start + lane);
-            }
         }
     }
 
@@ -317,6 +208,7 @@ impl Ppo {
             max_grad_norm: options.max_grad_norm,
         };
         let loss = ActorLoss {
+            joint: &self.joint,
             clip_range: options.clip_range.at(progress_remaining) as f32,
             entropy_coefficient: options.ent_coef as f32,
             normalize_advantage: options.normalize_advantage,
@@ -344,6 +236,7 @@ impl Ppo {
     /// Greatest |r − 1| on the first minibatch after a collection: 0 exactly, unless collecting and learning disagree.
     pub fn first_ratio_deviation(&mut self) -> f64 {
         let loss = ActorLoss {
+            joint: &self.joint,
             clip_range: 0.2,
             entropy_coefficient: 0.0,
             normalize_advantage: self.options.normalize_advantage,
@@ -431,10 +324,11 @@ impl Algorithm for Ppo {
             ("clip_range", self.options.clip_range.at(progress_remaining)),
             ("epochs", sums.epochs as f64),
         ]);
-        if self.axes.is_empty() {
+        if !self.joint.groups.is_empty() {
             let decisions = self.rollout.steps * self.rollout.lanes;
             figures.insert("not_greedy_percent", 100.0 * self.not_greedy as f64 / decisions as f64);
-        } else {
+        }
+        if !self.axes.is_empty() {
             let (log_std, _) = self.actor.network.beside();
             let mean =
                 log_std.iter().map(|log_std| f64::from(log_std.exp())).sum::<f64>() / log_std.len() as f64;
@@ -446,7 +340,11 @@ impl Algorithm for Ppo {
     fn snapshot(&self) -> Snapshot {
         let Network { shape, trained, .. } = &self.actor.network;
         let (parameters, log_std) = trained.parameters.split_at(shape.parameters());
-        let head = if log_std.is_empty() { Head::Categorical } else { Head::Gaussian };
+        let head = match (self.joint.groups.is_empty(), log_std.is_empty()) {
+            (_, true) => Head::Categorical,
+            (true, false) => Head::Gaussian,
+            (false, false) => Head::CategoricalGaussian,
+        };
         let normalizer = self.state.observation_normalizer.as_ref().map(ObservationNormalizer::freeze);
         Snapshot {
             log_std: log_std.to_vec(),

@@ -256,7 +256,7 @@ impl QLearning {
     /// Takes a uniform step and widens the open ranges to its observation.
     fn look(&mut self, environments: &mut Environments) -> Result<(), TrainError> {
         let choice = any_allowed(&mut self.state.random, self.choices, environments.allowed()) as u32;
-        environments.step(Actions::Discrete(&[choice]))?;
+        environments.step(Actions::of_choices(&[choice]))?;
         let Discretization { low, high, .. } = &mut self.state.grid;
         let seen = environments.transition().observations.iter().zip(&self.open);
         for ((value, open), (low, high)) in seen.zip(low.iter_mut().zip(high)) {
@@ -276,7 +276,7 @@ impl QLearning {
         let cell = self.state.grid.cell(&environments.transition().observations);
         let row = &self.values[cell * choices..(cell + 1) * choices];
         let choice = self.state.explorer.choose(row, environments.allowed(), progress_remaining);
-        environments.step(Actions::Discrete(&[choice as u32]))?;
+        environments.step(Actions::of_choices(&[choice as u32]))?;
         let transition = environments.transition();
         let next = match transition.outcomes[0] {
             Outcome::Running => &transition.observations,

@@ -196,7 +196,7 @@ impl Reinforce {
             let choice = categorical::sample_probability(&self.probabilities, state.actions.unit()) as u32;
             *not_greedy += usize::from(!is_greedy(&self.probabilities, choice as usize));
             choices.push(choice);
-            environments.step(Actions::Discrete(&[choice]))?;
+            environments.step(Actions::of_choices(&[choice]))?;
             rewards.push(environments.rewards()[0]);
             let transition = environments.transition();
             Self::observe(state, &transition.observations);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
-use setpoint_process::process::{Action, Outcome};
+use setpoint_process::process::Outcome;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{ProcessError, StateError};
 use setpoint_random::Stream;
@@ -19,6 +19,8 @@ pub struct LearnedBatch {
     state: State,
     max_steps: u32,
     ends: Ends,
+    /// `[lanes, width]` the numbers of the present actions.
+    numbers: Vec<f32>,
 }
 
 /// The part that a checkpoint holds. The present observations are the transition's.
@@ -41,6 +43,7 @@ impl LearnedBatch {
                 transition: Transition::new(spec, lanes),
             },
             max_steps: spec.max_steps.unwrap_or(u32::MAX),
+            numbers: Vec::new(),
             ends,
             model,
         };
@@ -72,8 +75,8 @@ impl LearnedBatch {
         state.steps[lane] = 0;
     }
 
-    fn step_lane(&mut self, lane: usize, action: Action<'_>) {
-        let Self { model, ensemble, state, max_steps, ends } = self;
+    fn step_lane(&mut self, lane: usize, action: &[f32]) {
+        let Self { model, ensemble, state, max_steps, ends, .. } = self;
         let (features, signals) = (model.layout.features, model.spec.signals.len());
         let random = &mut state.randoms[lane];
         let member = random.below(model.members.len() as u32) as usize;
@@ -154,20 +157,13 @@ impl Batch for LearnedBatch {
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Result<(), Box<ProcessError>> {
         let lanes = self.lanes();
         assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
-        let is_discrete = self.model.spec.action.is_discrete();
-        let width = self.model.layout.actions;
-        let action_of = |lane: usize| match actions {
-            Actions::Discrete(choices) => Action::Discrete(choices[lane] as usize),
-            Actions::Continuous(values) => Action::Continuous(&values[lane * width..(lane + 1) * width]),
-        };
-        match actions {
-            Actions::Discrete(choices) => {
-                assert!(is_discrete && choices.len() == lanes, "one choice per lane")
-            }
-            Actions::Continuous(values) => {
-                assert!(!is_discrete && values.len() == lanes * width, "one value per axis and lane");
-            }
-        }
+        let space = &self.model.spec.action;
+        actions.check(lanes, space.groups.len(), space.axes.len());
+        let width = space.width();
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.clear();
+        (0..lanes).for_each(|lane| numbers.extend(actions.of_lane(lane, lanes).row()));
+        let action_of = |lane: usize| &numbers[lane * width..(lane + 1) * width];
         let (features, inputs) = (self.model.layout.features, self.model.layout.inputs());
         let observations = self.state.transition.observations.chunks_exact(features);
         for (lane, (input, observation)) in
@@ -183,6 +179,7 @@ impl Batch for LearnedBatch {
                 self.state.transition.outcomes[lane] = Outcome::Running;
             }
         }
+        self.numbers = numbers;
         Ok(())
     }
 

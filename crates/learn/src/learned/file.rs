@@ -222,7 +222,7 @@ mod tests {
         let spec = Spec {
             kind: "x".into(),
             observation: vec![feature],
-            action: ActionSpace::Continuous { axes: vec![Axis::new("speed", "1/s", -0.3, 0.7, "")] },
+            action: ActionSpace::settings(vec![Axis::new("speed", "1/s", -0.3, 0.7, "")]),
             signals: vec![Signal::new("stopped \"\u{1}", "1", 0.0, 1.0, "")],
             ..Spec::default()
         };

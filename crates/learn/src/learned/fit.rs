@@ -4,9 +4,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::Spec;
 use setpoint_log::log::Log;
-use setpoint_process::process::Action;
 use setpoint_random::Stream;
 
 use super::ends;
@@ -140,10 +139,6 @@ fn changes_of(log: &Log, measured: &[usize], row: usize) -> impl Iterator<Item =
     changes.chain(measured.iter().map(move |place| log.signals(row)[*place]))
 }
 
-fn action_of<'a>(space: &ActionSpace, log: &'a Log, row: usize) -> Action<'a> {
-    if space.is_discrete() { Action::Discrete(log.choice(row)) } else { Action::Continuous(log.action(row)) }
-}
-
 fn gather(model: &Model, log: &Log, measured: &[usize], transitions: &[(usize, Shown)]) -> Rows {
     let (width, predicted) = (model.layout.inputs(), model.layout.predicted());
     let mut rows = Rows {
@@ -154,7 +149,7 @@ fn gather(model: &Model, log: &Log, measured: &[usize], transitions: &[(usize, S
     };
     for (index, (row, shown)) in transitions.iter().enumerate() {
         let input = &mut rows.inputs[index * width..(index + 1) * width];
-        model.input(log.observation(*row), action_of(&model.spec.action, log, *row), input);
+        model.input(log.observation(*row), log.action(*row), input);
         if *shown == Shown::Next {
             let targets = &mut rows.targets[index * predicted..(index + 1) * predicted];
             let scale = model.outputs.mean.iter().zip(&model.outputs.deviation);

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::Spec;
 use setpoint_nn::mlp::{Activation, Mlp, Workspace};
-use setpoint_process::process::Action;
 use setpoint_random::Stream;
 
 use super::UNCERTAINTY_MAX;
@@ -139,8 +138,9 @@ pub struct Ensemble {
 }
 
 impl Model {
-    /// Writes the inputs of a network for one state and action.
-    pub fn input(&self, observation: &[f32], action: Action<'_>, input: &mut [f32]) {
+    /// Writes the inputs of a network for one state and the numbers of an action: the index of a choice of each group, then the
+    /// settings.
+    pub fn input(&self, observation: &[f32], action: &[f32], input: &mut [f32]) {
         let (features, rest) = input.split_at_mut(self.layout.features);
         for (((to, value), mean), deviation) in
             features.iter_mut().zip(observation).zip(&self.inputs.mean).zip(&self.inputs.deviation)
@@ -148,14 +148,14 @@ impl Model {
             *to = (value - mean) / deviation;
         }
         rest.fill(0.0);
-        match (action, &self.spec.action) {
-            (Action::Continuous(values), ActionSpace::Continuous { axes }) => {
-                for ((to, value), axis) in rest.iter_mut().zip(values).zip(axes) {
-                    *to = 2.0 * (value - axis.low) / (axis.high - axis.low) - 1.0;
-                }
-            }
-            (Action::Discrete(choice), _) => rest[choice] = 1.0,
-            (Action::Continuous(_), ActionSpace::Discrete { .. }) => unreachable!("the spec has choices"),
+        let space = &self.spec.action;
+        let (choices, settings) = action.split_at(space.groups.len());
+        for (choice, offset) in choices.iter().zip(space.offsets()) {
+            rest[offset + *choice as usize] = 1.0;
+        }
+        let rest = rest[space.choice_count()..].iter_mut();
+        for ((to, value), axis) in rest.zip(settings).zip(&space.axes) {
+            *to = 2.0 * (value - axis.low) / (axis.high - axis.low) - 1.0;
         }
     }
 
@@ -176,12 +176,10 @@ impl Model {
         outputs.iter().zip(scale).map(|(output, (mean, deviation))| output * deviation + mean)
     }
 
-    /// A uniformly drawn error of a choice (or of any setting).
-    pub fn draw_error(&self, action: Action<'_>, random: &mut Stream) -> &[f32] {
-        let pool = match action {
-            Action::Discrete(choice) => &self.errors_by_choice[choice],
-            Action::Continuous(_) => &self.errors_by_choice[0],
-        };
+    /// A uniformly drawn error of a choice; of any action, where an action is more than one choice.
+    pub fn draw_error(&self, action: &[f32], random: &mut Stream) -> &[f32] {
+        let pool = if self.spec.action.is_discrete() { action[0] as usize } else { 0 };
+        let pool = &self.errors_by_choice[pool];
         if pool.is_empty() {
             return &[];
         }

@@ -43,7 +43,8 @@ impl Region {
     }
 }
 
-/// The agreement on the log's held-out episodes. `None` for settings, which are never exactly the same.
+/// The agreement on the log's held-out episodes. `None` for settings, which are never exactly the same, and for several
+/// choices at once.
 pub fn agreement(policy: &Policy, transitions: &Transitions) -> Option<Agreement> {
     if !policy.manifest.action.is_discrete() {
         return None;
@@ -52,7 +53,7 @@ pub fn agreement(policy: &Policy, transitions: &Transitions) -> Option<Agreement
     let rows: Vec<usize> = transitions.held_out_rows().collect();
     let observations: Vec<f32> = rows.iter().flat_map(|row| log.observation(*row)).copied().collect();
     let mut choices = vec![0; rows.len()];
-    policy.runner(rows.len()).choose(&observations, &[], None, &mut choices);
+    policy.runner(rows.len()).decide(&observations, &[], None, &mut choices, &mut []);
     let agrees: Vec<bool> =
         rows.iter().zip(&choices).map(|(row, choice)| log.choice(*row) == *choice as usize).collect();
     Some(by_region(&policy.manifest.observation, &observations, &agrees))

@@ -13,8 +13,9 @@ use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::ActionSpace;
 use setpoint_evidence::Decision;
 use setpoint_evidence::action_distribution::ActionDistribution;
+use setpoint_evidence::deciders::{self, Softened};
 use setpoint_evidence::environments::Environments;
-use setpoint_evidence::logs::{ended, load, place, record};
+use setpoint_evidence::logs::{ended, load, place, record, record_decider};
 use setpoint_log::log::Log;
 use setpoint_nn::network::Cores;
 use setpoint_policy::normalizer::Normalizer;
@@ -92,27 +93,7 @@ impl Source {
         let section = decision.project.section(&format!("train.{name}"));
         let log = match (&self.log, &self.source) {
             (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), progress)?,
-            (None, Some(source)) => {
-                if !decision.spec().action.is_discrete() {
-                    let title = format!("`source` records choices; {} has settings", decision.spec().kind);
-                    return Err(section.error(
-                        "source",
-                        &title,
-                        "not for settings",
-                        "record a log and give it as `log`",
-                    ));
-                }
-                let mut who = ActionDistribution::of_baseline(decision, source)
-                    .map_err(|refused| {
-                        let help = refused.help.unwrap_or_default();
-                        section.error("source", &refused.title, "not a baseline", &help)
-                    })?
-                    .softened(self.source_even_share);
-                let steps = decision.spec().max_steps.map_or(SOURCE_STEPS_MAX, |steps| steps as usize);
-                record(decision, &mut who, self.source_episodes as usize, steps, 0).map_err(|error| {
-                    Diagnostic::without_origin(error.to_string(), "`setpoint check` tries the process")
-                })?
-            }
+            (None, Some(source)) => self.recorded(decision, source, &section)?,
             _ => {
                 let title = format!("{name} learns from a log, and the project names no log");
                 let help = "log = \"line.csv\" for a file, or source = \"line-manager\" for the decisions of a baseline";
@@ -132,6 +113,37 @@ impl Source {
         }
         Ok(log)
     }
+
+    /// A log of a baseline's own decisions, a share of them uniformly random.
+    fn recorded(
+        &self,
+        decision: &Decision,
+        source: &str,
+        section: &Section<'_>,
+    ) -> Result<Log, Box<Diagnostic>> {
+        let (spec, episodes) = (decision.spec(), self.source_episodes as usize);
+        let steps = spec.max_steps.map_or(SOURCE_STEPS_MAX, |steps| steps as usize);
+        let unknown = |refused: Box<Diagnostic>| {
+            let help = refused.help.unwrap_or_default();
+            section.error("source", &refused.title, "not a baseline", &help)
+        };
+        // Of one choice the log has the probabilities too.
+        let mut who = ActionDistribution::of_baseline(decision, source)
+            .map_err(unknown)?
+            .softened(self.source_even_share);
+        let log = if spec.action.is_discrete() {
+            record(decision, &mut who, episodes, steps, 0)
+        } else {
+            let baseline =
+                deciders::baseline(source, decision, 0, episodes).expect("its distribution is known");
+            let stream = Stream::new(0, "record", 0);
+            let mut decider = Softened::new(baseline, &spec.action, self.source_even_share, episodes, stream);
+            record_decider(decision, &mut decider, episodes, steps, 0)
+        };
+        log.map_err(|error| {
+            Diagnostic::without_origin(error.to_string(), "`setpoint check` tries the process")
+        })
+    }
 }
 
 /// A log for learners, and its held-out episodes.
@@ -144,7 +156,7 @@ pub struct Transitions {
     seen: Vec<usize>,
     /// The rows of these whose next state is known, or that ended an episode.
     followed: Vec<usize>,
-    /// `[rows, axes]` settings on [−1, 1]; empty for choices.
+    /// `[rows, axes]` settings on [−1, 1].
     controls: Vec<f32>,
     /// `[rows]` whether the episode ends after the row.
     ends: Vec<bool>,
@@ -166,16 +178,12 @@ impl Transitions {
             seen: episodes.iter().flat_map(|episode| log.episodes[*episode].rows.clone()).collect(),
             followed: Vec::new(),
             ends: vec![false; log.rows()],
-            controls: match space {
-                ActionSpace::Discrete { .. } => Vec::new(),
-                ActionSpace::Continuous { axes } => {
-                    let axes = axes.iter().cycle();
-                    let scaled = |(value, axis): (&f32, &setpoint_decision::spec::Axis)| {
-                        (2.0 * (value - axis.low) / (axis.high - axis.low) - 1.0).clamp(-1.0, 1.0)
-                    };
-                    log.actions.iter().zip(axes).map(scaled).collect()
-                }
-            },
+            controls: (0..log.rows())
+                .flat_map(|row| log.settings(row).iter().zip(&space.axes))
+                .map(|(value, axis)| {
+                    (2.0 * (value - axis.low) / (axis.high - axis.low) - 1.0).clamp(-1.0, 1.0)
+                })
+                .collect(),
             held_out,
             normalizer,
             log,
@@ -227,11 +235,9 @@ impl Transitions {
             batch.next_observations.extend_from_slice(log.observation(next));
             batch.discounts.push(if ends[row] { 0.0 } else { gamma as f32 });
             batch.rewards.push(log.rewards[row] as f32);
-            if controls.is_empty() {
-                batch.choices.push(log.choice(row) as u32);
-            } else {
-                batch.controls.extend_from_slice(&controls[row * log.width..(row + 1) * log.width]);
-            }
+            let axes = log.width - log.groups;
+            batch.choices.extend(log.choices(row));
+            batch.controls.extend_from_slice(&controls[row * axes..(row + 1) * axes]);
         }
         batch.rows = batch.places.len();
         self.normalizer.apply_in_place(&mut batch.observations);

@@ -2,7 +2,8 @@
 
 use setpoint_random::Stream;
 
-use super::{RUNNING, Replay, Shape, TERMINATED, TRUNCATED, unpack};
+use super::{RUNNING, Replay, Shape, TERMINATED, TRUNCATED};
+use crate::mask_bits::unpack;
 
 /// Transitions drawn from a buffer, one a row; buffers are kept between draws.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -66,12 +66,17 @@ impl Reader<'_> {
         ));
         let idle = self.idle.count as f64 > MISSING_SHARE * rows as f64;
         // A setting's own column tells the same.
-        let idle_rows = if self.spec.action.is_discrete() { self.idle } else { Times::default() };
+        let idle_rows = if self.choices.is_empty() { Times::default() } else { self.idle };
+        let (column, what) = match self.spec.action.width() {
+            1 => (Some(self.action_column.as_str()), format!("`{}`", self.action_column)),
+            // Which of its columns has no value is not counted.
+            _ => (None, "the action".to_owned()),
+        };
         findings.extend(idle_rows.finding(
             if idle { Severity::Error } else { Severity::Warning },
             "missing-values",
-            Some(&self.action_column),
-            format!("`{}` has no value in {} rows", self.action_column, self.idle.count),
+            column,
+            format!("{what} has no value in {} rows", self.idle.count),
             "fill them from the historian; such rows are left out, and the episode is cut there",
         ));
         let never: Vec<&str> =
@@ -103,7 +108,7 @@ impl Reader<'_> {
     fn as_words(&self, names: &[&str]) -> String {
         let names = names.join(", ");
         match self.unknown_example.as_str() {
-            word if word.is_empty() || self.choices.is_none() => format!("actions are {names}"),
+            word if word.is_empty() || self.choices.is_empty() => format!("actions are {names}"),
             word => {
                 format!("give the words of the log in [data.actions]: \"{word}\" = \"…\", one of {names}")
             }
@@ -114,7 +119,7 @@ impl Reader<'_> {
     fn counted_from_one(&self) -> Option<Finding> {
         let choices = self.taken.len();
         let is_shifted = self.unknown.count == self.beyond_last.count && self.taken.first() == Some(&0);
-        if !is_shifted || self.cleaning.action_offset != 0 {
+        if self.choices.len() != 1 || !is_shifted || self.cleaning.action_offset != 0 {
             return None;
         }
         self.beyond_last.finding(
@@ -157,7 +162,7 @@ impl Reader<'_> {
                 findings.push(finding);
             }
         }
-        let settings = !self.spec.action.is_discrete();
+        let settings = self.choices.is_empty();
         let all = self.features.iter_mut().chain(self.signals.iter_mut().flatten());
         let all = all.chain(self.axes.iter_mut()).chain(self.reward.iter_mut());
         let mut with_commas: Vec<&str> = Vec::new();

@@ -116,7 +116,7 @@ impl Reader<'_> {
         self.log.rewards.push(number(&mut self.reward, self.mapping.reward));
         let probability = number(&mut self.probability, self.mapping.probability);
         // A density may exceed 1.
-        if probability <= 0.0 || (self.spec.action.is_discrete() && probability > 1.0) {
+        if probability <= 0.0 || (self.axes.is_empty() && probability > 1.0) {
             self.improbable.note(line);
         }
         self.log.probabilities.push(probability);
@@ -125,40 +125,43 @@ impl Reader<'_> {
 
     /// Reads the action; `false` if the process does not have it.
     fn action<'c>(&mut self, text: &impl Fn(usize) -> &'c str, line: u64) -> bool {
-        match &self.choices {
-            Some(choices) => {
-                let word = text(self.mapping.actions[0]).trim();
-                if let Some(number) = choices.number(word) {
-                    self.numbered += 1;
-                    if number == self.taken.len() as f64 {
-                        self.beyond_last.note(line);
-                    }
+        let start = self.log.actions.len();
+        let (groups, axes) = self.mapping.actions.split_at(self.choices.len());
+        let mut unreadable = None;
+        for ((choices, group), column) in self.choices.iter().zip(&self.spec.action.groups).zip(groups) {
+            let word = text(*column).trim();
+            if let Some(number) = choices.number(word) {
+                self.numbered += 1;
+                if number == group.choices.len() as f64 {
+                    self.beyond_last.note(line);
                 }
-                let Some(index) = choices.index(word) else {
-                    self.without_action(word, line);
-                    return false;
-                };
-                self.taken[index] += 1;
-                self.log.actions.push(index as f32);
             }
-            None => {
-                let start = self.log.actions.len();
-                let mut unreadable = None;
-                for (column, index) in self.axes.iter_mut().zip(&self.mapping.actions) {
-                    let value = column.take(text(*index), line);
-                    if !(value as f32).is_finite() {
-                        unreadable = Some(*index);
-                        break;
-                    }
-                    self.log.actions.push(value as f32);
-                }
-                if let Some(index) = unreadable {
-                    self.log.actions.truncate(start);
-                    self.without_action(text(index).trim(), line);
-                    return false;
+            match choices.index(word) {
+                Some(index) => self.log.actions.push(index as f32),
+                None => {
+                    unreadable = Some(*column);
+                    break;
                 }
             }
         }
+        for (column, index) in self.axes.iter_mut().zip(axes) {
+            if unreadable.is_some() {
+                break;
+            }
+            let value = column.take(text(*index), line) as f32;
+            if value.is_finite() {
+                self.log.actions.push(value);
+            } else {
+                unreadable = Some(*index);
+            }
+        }
+        if let Some(index) = unreadable {
+            self.log.actions.truncate(start);
+            self.without_action(text(index).trim(), line);
+            return false;
+        }
+        let taken = self.log.actions[start..].iter().zip(self.spec.action.offsets());
+        taken.for_each(|(choice, offset)| self.taken[offset + *choice as usize] += 1);
         true
     }
 

@@ -1,5 +1,6 @@
 //! Two meanings of one column: a figure would be taken for another.
 
+use setpoint_decision::data::action_parts;
 use setpoint_decision::spec::Spec;
 
 use crate::mapping::Mapping;
@@ -9,9 +10,10 @@ use crate::mapping::Mapping;
 pub fn shared(mapping: &Mapping, header: &[String], spec: &Spec) -> Option<String> {
     let features = spec.observation.iter().zip(&mapping.features);
     let features = features.map(|(feature, column)| (format!("feature `{}`", feature.name), *column));
-    let action = spec.action.names();
+    let (action, groups) = (action_parts(&spec.action), spec.action.groups.len());
     let actions = mapping.actions.iter().enumerate().map(|(index, column)| match mapping.actions.len() {
         1 => ("action".to_owned(), *column),
+        _ if index < groups => (format!("group of choices `{}`", action[index]), *column),
         _ => (format!("setting `{}`", action[index]), *column),
     });
     let single = [

@@ -10,7 +10,6 @@ use setpoint_files::storage;
 use super::stored::StoredManifest;
 use super::{BYTES_MAX, FORMAT, METADATA_KEY, PolicyFileError, Refusal, check, extra_name, format_1};
 use crate::digest;
-use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
 use crate::policy::{Origin, Policy};
@@ -64,7 +63,7 @@ impl Policy {
             "its checksum does not match its content: it was changed or damaged after it was written"
                 .to_owned()
         };
-        if format == 2 && !digest::holds(bytes, &blake3) {
+        if format >= 2 && !digest::holds(bytes, &blake3) {
             return Err(damaged().into());
         }
         let stored: StoredManifest = serde_json::from_str(text.get()).map_err(unreadable)?;
@@ -104,9 +103,9 @@ impl<'a> File<'a> {
             parameters[bias.clone()]
                 .copy_from_slice(&self.float32(&format!("policy.{index}.bias"), bias.len())?);
         }
-        let log_std = match manifest.head {
-            Head::Gaussian => self.float32("policy.log_std", manifest.action.len())?,
-            Head::Categorical | Head::Values | Head::SquashedGaussian | Head::Deterministic => Vec::new(),
+        let log_std = match manifest.head.log_stds(&manifest.action) {
+            0 => Vec::new(),
+            axes => self.float32("policy.log_std", axes)?,
         };
         let features = manifest.observation.len();
         let normalizer = match manifest.clip_observation {
@@ -158,7 +157,7 @@ fn tensor_names(manifest: &Manifest) -> Vec<String> {
     let layers = 0..=manifest.network.hidden.len();
     let mut names: Vec<String> =
         layers.flat_map(|index| [format!("policy.{index}.weight"), format!("policy.{index}.bias")]).collect();
-    if manifest.head == Head::Gaussian {
+    if manifest.head.log_stds(&manifest.action) > 0 {
         names.push("policy.log_std".to_owned());
     }
     if manifest.clip_observation.is_some() {

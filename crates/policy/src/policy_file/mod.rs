@@ -2,12 +2,13 @@
 //!
 //! | format | written by | the digest covers |
 //! |---|---|---|
-//! | 2 | this version | every byte of the file, with zeros in place of the digest's own 64 digits |
+//! | 3 | this version, for actions of several groups of choices, or of choices with settings | as format 2 |
+//! | 2 | this version, for all others | every byte of the file, with zeros in place of the digest's own 64 digits |
 //! | 1 | 0.1.0 before its release | the manifest's text and the policy's tensors |
 //!
 //! Both digests cover the stored bytes; no reader writes a manifest again to check it. The bytes depend only on the policy
 //! (not on time or path), so two trainings with equal results write identical files. Golden files in `tests/golden` contain
-//! both formats.
+//! all formats.
 //!
 //! * `save`, `load` – a policy to bytes and back
 //! * `stored` – the manifest in the file, with types separate from the program's types
@@ -26,8 +27,8 @@ use safetensors::tensor::Dtype;
 
 use crate::policy::Policy;
 
-/// Number of the layout that [`Policy::to_bytes`] writes; a reader refuses a greater one.
-pub const FORMAT: u32 = 2;
+/// Number of the latest layout that [`Policy::to_bytes`] writes; a reader refuses a greater one.
+pub const FORMAT: u32 = 3;
 /// A larger file is not a policy, and is refused without reading it.
 const BYTES_MAX: u64 = 1 << 30;
 /// The metadata's only key.

@@ -1,5 +1,5 @@
 //! The manifest of a policy file, in JSON, with its own types, so that a change of the program's types does not change
-//! files. Formats 1 and 2 have the same manifest.
+//! files. Formats 1 and 2 have the same manifest; format 3 has actions with several groups of choices, or with settings too.
 //!
 //! Names and order of the fields are the format. A change of them needs a higher [`super::FORMAT`] and a reader of the old
 //! one.
@@ -11,7 +11,15 @@ use setpoint_nn::mlp::{Activation, Mlp};
 use super::FORMAT;
 use crate::head::{Discretization, Head};
 use crate::manifest::Manifest;
-use crate::stored_spaces::{StoredAction, StoredFeature, StoredSignal};
+use crate::stored_spaces::{StoredAction, StoredActionType, StoredFeature, StoredSignal};
+
+/// The lowest format whose readers understand this manifest, so that older programs read all that they can.
+fn format(manifest: &Manifest) -> u32 {
+    match StoredAction::from(&manifest.action).r#type {
+        StoredActionType::Discrete | StoredActionType::Continuous => 2,
+        StoredActionType::Several => FORMAT,
+    }
+}
 
 /// Everything about a policy but its numbers.
 #[derive(Serialize, Deserialize)]
@@ -83,6 +91,8 @@ pub enum StoredHead {
     Categorical,
     Values,
     Gaussian,
+    /// Files from format 3 on have it.
+    CategoricalGaussian,
     SquashedGaussian,
     Deterministic,
 }
@@ -98,7 +108,7 @@ pub struct StoredTable {
 impl From<&Manifest> for StoredManifest {
     fn from(manifest: &Manifest) -> Self {
         Self {
-            format: FORMAT,
+            format: format(manifest),
             setpoint_version: manifest.setpoint_version.clone(),
             project: manifest.project.clone(),
             process: manifest.process.clone(),
@@ -213,6 +223,7 @@ impl From<Head> for StoredHead {
             Head::Categorical => Self::Categorical,
             Head::Values => Self::Values,
             Head::Gaussian => Self::Gaussian,
+            Head::CategoricalGaussian => Self::CategoricalGaussian,
             Head::SquashedGaussian => Self::SquashedGaussian,
             Head::Deterministic => Self::Deterministic,
         }
@@ -225,6 +236,7 @@ impl From<StoredHead> for Head {
             StoredHead::Categorical => Self::Categorical,
             StoredHead::Values => Self::Values,
             StoredHead::Gaussian => Self::Gaussian,
+            StoredHead::CategoricalGaussian => Self::CategoricalGaussian,
             StoredHead::SquashedGaussian => Self::SquashedGaussian,
             StoredHead::Deterministic => Self::Deterministic,
         }

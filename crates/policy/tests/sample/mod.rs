@@ -1,7 +1,7 @@
 //! Policies made by hand, one for each kind of head and table; the golden files of `tests/golden` contain them.
 
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal};
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_policy::Policy;
 use setpoint_policy::head::{Discretization, Head};
@@ -33,16 +33,24 @@ fn signals() -> Vec<Signal> {
 
 fn choices() -> ActionSpace {
     let choice = |name: &str| Choice { name: name.into(), description: format!("does {name}") };
-    ActionSpace::Discrete { choices: vec![choice("hold"), choice("refill"), choice("stop")] }
+    ActionSpace::one_of(vec![choice("hold"), choice("refill"), choice("stop")])
 }
 
 fn axes() -> ActionSpace {
-    ActionSpace::Continuous {
-        axes: vec![
-            Axis::new("feed", "mm/s", 0.1, 0.3, "speed of the feed"),
-            Axis::new("pressure", "bar", -3.4e38, 3.4e38, "pressure of the clamp"),
-        ],
-    }
+    ActionSpace::settings(vec![
+        Axis::new("feed", "mm/s", 0.1, 0.3, "speed of the feed"),
+        Axis::new("pressure", "bar", -3.4e38, 3.4e38, "pressure of the clamp"),
+    ])
+}
+
+/// Two groups of choices; with the settings of [`axes`], if asked.
+fn several(with_settings: bool) -> ActionSpace {
+    let choice = |name: &str| Choice { name: name.into(), description: format!("does {name}") };
+    let groups = vec![
+        ChoiceGroup::new("nozzle", "the \"nozzle\" set", vec![choice("small"), choice("wide")]),
+        ChoiceGroup::new("valve", "", vec![choice("refill"), choice("shut"), choice("ventiler é")]),
+    ];
+    ActionSpace { groups, axes: if with_settings { axes().axes } else { Vec::new() } }
 }
 
 fn forbids(above: f64) -> Constraint {
@@ -84,7 +92,7 @@ fn policy(parts: Parts) -> Policy {
         epsilon: 1e-8,
     });
     let parameters = (0..network.parameters() as u32).map(awkward).collect();
-    let log_std = if head == Head::Gaussian { vec![-0.7, 0.3] } else { Vec::new() };
+    let log_std = [-0.7, 0.3][..head.log_stds(&action)].to_vec();
     let manifest = Manifest {
         setpoint_version: "0.1.0".into(),
         project: "golden".into(),
@@ -135,11 +143,21 @@ pub fn policies() -> Vec<(&'static str, Policy)> {
         }),
         normalizer: false,
     };
+    let together = |with_settings: bool| Parts {
+        action: several(with_settings),
+        constraints: if with_settings { vec![forbids(0.1), clips()] } else { vec![forbids(0.1)] },
+        head: if with_settings { Head::CategoricalGaussian } else { Head::Categorical },
+        hidden: vec![3],
+        discretization: None,
+        normalizer: with_settings,
+    };
     vec![
         ("categorical", policy(discrete(0.300_000_000_000_000_04))),
         // The old reader refused its own file with this number.
         ("constraint", policy(discrete(0.192_371_686_846_861_62))),
         ("gaussian", policy(gaussian)),
         ("table", policy(table)),
+        ("groups", policy(together(false))),
+        ("together", policy(together(true))),
     ]
 }

@@ -1,7 +1,7 @@
 //! A project's disturbances with every name resolved to an index.
 
-use setpoint_decision::disturbance::{Distribution, Disturbance, Levels, SensorError, idle_choice, span};
-use setpoint_decision::spec::{ActionSpace, Feature, Spec};
+use setpoint_decision::disturbance::{Distribution, Disturbance, Levels, SensorError, idle_choices, span};
+use setpoint_decision::spec::{Feature, Spec};
 
 use crate::Factory;
 
@@ -71,7 +71,7 @@ impl Plan {
         let mut plan = Self {
             bounds: spec.observation.iter().map(|feature| (feature.low, feature.high)).collect(),
             parameters: spec.parameters.iter().map(value).collect(),
-            idle: idle(spec, None),
+            idle: idle(spec, &[]),
             ..Self::default()
         };
         for disturbance in disturbances {
@@ -108,7 +108,7 @@ impl Plan {
             Disturbance::ObservationDelay { steps } => self.observation_delay.push(steps.clone()),
             Disturbance::ActuationDelay { steps, idle: name } => {
                 self.actuation_delay.push(steps.clone());
-                self.idle = idle(spec, name.as_deref());
+                self.idle = idle(spec, name);
             }
             Disturbance::Dropout { probability, mean_steps, together, features } => {
                 self.dropouts.push(Dropout {
@@ -130,7 +130,7 @@ impl Plan {
             }
             Disturbance::Event { probability, mean_steps, set, actions_lost, idle: name } => {
                 if *actions_lost {
-                    self.idle = idle(spec, name.as_deref());
+                    self.idle = idle(spec, name);
                 }
                 self.events.push(Event {
                     probability: probability.clone(),
@@ -177,17 +177,11 @@ impl Plan {
     }
 }
 
-/// The action while no action arrives: a choice's index, or 0 on every axis that can be 0 (otherwise its middle).
-fn idle(spec: &Spec, name: Option<&str>) -> Vec<f32> {
-    match &spec.action {
-        ActionSpace::Discrete { .. } => {
-            let named = name.and_then(|name| spec.action.names().iter().position(|choice| *choice == name));
-            vec![named.or_else(|| idle_choice(&spec.action)).unwrap_or(0) as f32]
-        }
-        ActionSpace::Continuous { axes } => {
-            let rest =
-                |low: f32, high: f32| if low <= 0.0 && 0.0 <= high { 0.0 } else { 0.5 * low + 0.5 * high };
-            axes.iter().map(|axis| rest(axis.low, axis.high)).collect()
-        }
-    }
+/// The action while no action arrives: the idle choice of each group, and 0 on every axis that can be 0 (otherwise its middle).
+fn idle(spec: &Spec, named: &[String]) -> Vec<f32> {
+    // Where no choice is idle, reading the project has refused every disturbance that needs one.
+    let choices = idle_choices(&spec.action, named).unwrap_or_else(|_| vec![0; spec.action.groups.len()]);
+    let rest = |low: f32, high: f32| if low <= 0.0 && 0.0 <= high { 0.0 } else { 0.5 * low + 0.5 * high };
+    let settings = spec.action.axes.iter().map(|axis| rest(axis.low, axis.high));
+    choices.into_iter().map(|choice| choice as f32).chain(settings).collect()
 }

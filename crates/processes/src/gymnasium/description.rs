@@ -1,7 +1,9 @@
 //! The description of environments (`python/setpoint/_host.py`), and the process that follows from it.
 
 use serde::Deserialize;
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, Feature, Signal, Spec, wrong_step};
+use setpoint_decision::spec::{
+    ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal, Spec, wrong_step,
+};
 
 use super::KIND;
 
@@ -89,6 +91,34 @@ pub enum Action {
         /// One entry per number.
         axes: Vec<Number>,
     },
+    /// One choice of each group, and numbers.
+    Several {
+        /// The groups.
+        groups: Vec<Group>,
+        /// One entry per number.
+        axes: Vec<Number>,
+    },
+}
+
+impl Action {
+    /// Its numbers.
+    fn axes(&self) -> &[Number] {
+        match self {
+            Self::Discrete { .. } => &[],
+            Self::Continuous { axes } | Self::Several { axes, .. } => axes,
+        }
+    }
+}
+
+/// Choices of which an action takes one.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Group {
+    /// Its name in snake case.
+    pub name: String,
+    /// Its meaning.
+    pub description: String,
+    /// The choices, by index.
+    pub choices: Vec<Named>,
 }
 
 impl Description {
@@ -97,9 +127,7 @@ impl Description {
         let description: Self =
             serde_json::from_str(text).map_err(|error| format!("the description cannot be read: {error}"))?;
         let refused = |axis: &Number| wrong_step(axis.step).map(|reason| (axis.name.clone(), reason));
-        if let Action::Continuous { axes } = &description.action
-            && let Some((name, reason)) = axes.iter().find_map(refused)
-        {
+        if let Some((name, reason)) = description.action.axes().iter().find_map(refused) {
             return Err(format!("the description cannot be used: action `{name}`: {reason}"));
         }
         Ok(description)
@@ -115,6 +143,10 @@ pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
             .ordinarily(ordinary(number.low, number.high))
     };
     let choice = |named: &Named| Choice { name: named.name.clone(), description: named.description.clone() };
+    let group = |group: &Group| {
+        let choices = group.choices.iter().map(choice).collect();
+        ChoiceGroup::new(&group.name, &group.description, choices)
+    };
     let axis = |number: &Number| Axis {
         step: number.step,
         ..Axis::new(&number.name, &number.unit, number.low, number.high, &number.description)
@@ -132,10 +164,12 @@ pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
         source: format!("{name}, through Gymnasium"),
         observation: observation.iter().map(feature).collect(),
         action: match action {
-            Action::Discrete { choices } => {
-                ActionSpace::Discrete { choices: choices.iter().map(choice).collect() }
-            }
-            Action::Continuous { axes } => ActionSpace::Continuous { axes: axes.iter().map(axis).collect() },
+            Action::Discrete { choices } => ActionSpace::one_of(choices.iter().map(choice).collect()),
+            Action::Continuous { axes } => ActionSpace::settings(axes.iter().map(axis).collect()),
+            Action::Several { groups, axes } => ActionSpace {
+                groups: groups.iter().map(group).collect(),
+                axes: axes.iter().map(axis).collect(),
+            },
         },
         masked: *masked,
         signals: signals.iter().enumerate().map(signal).collect(),

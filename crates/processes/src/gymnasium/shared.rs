@@ -104,14 +104,8 @@ impl SharedArrays {
     /// Writes the actions of the worker's lanes.
     pub fn write_actions(&mut self, actions: Actions<'_>) -> io::Result<()> {
         self.bytes.clear();
-        match actions {
-            Actions::Discrete(choices) => {
-                self.bytes.extend(choices.iter().flat_map(|choice| choice.to_ne_bytes()));
-            }
-            Actions::Continuous(values) => {
-                self.bytes.extend(values.iter().flat_map(|value| value.to_ne_bytes()));
-            }
-        }
+        self.bytes.extend(actions.choices.iter().flat_map(|choice| choice.to_ne_bytes()));
+        self.bytes.extend(actions.settings.iter().flat_map(|value| value.to_ne_bytes()));
         self.file.write_all_at(&self.bytes, self.actions)
     }
 
@@ -242,7 +236,7 @@ mod tests {
         let worker = OpenOptions::new().read(true).write(true).open(shared.path().unwrap()).unwrap();
         shared.unlink();
         assert!(shared.path().is_none());
-        shared.write_actions(Actions::Discrete(&[7, 9])).unwrap();
+        shared.write_actions(Actions::of_choices(&[7, 9])).unwrap();
         let mut actions = [0; 8];
         worker.read_exact_at(&mut actions, 0).unwrap();
         assert_eq!(actions[4..], 9_u32.to_ne_bytes());

@@ -31,6 +31,7 @@ names["main"](request)"#;
 const WORKER: &str = include_str!("../../../../python/setpoint/env_worker.py");
 const HOST: &str = include_str!("../../../../python/setpoint/_host.py");
 const SPACES: &str = include_str!("../../../../python/setpoint/_spaces.py");
+const ACTIONS: &str = include_str!("../../../../python/setpoint/_actions.py");
 
 /// Least time limit of a start: imports are slow, and some simulators wait for a license server.
 const START: Duration = Duration::from_secs(120);
@@ -108,7 +109,7 @@ impl StartingWorker {
     pub fn new(settings: &Settings, lanes: Range<usize>, masked: Option<bool>) -> Result<Self, WorkerError> {
         let mut process = Process::start(settings)?;
         let request = json!({
-            "sources": { "env_worker": WORKER, "_host": HOST, "_spaces": SPACES },
+            "sources": { "env_worker": WORKER, "_host": HOST, "_spaces": SPACES, "_actions": ACTIONS },
             "path": settings.path,
             "id": settings.id,
             "entry": settings.entry,

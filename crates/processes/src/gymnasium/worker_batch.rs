@@ -30,6 +30,7 @@ pub struct WorkerBatch {
     signals: usize,
     /// Number of choices, if they are masked; otherwise 0.
     masked: usize,
+    groups: usize,
     axes: usize,
     /// Whether no environment has taken a step since all of them began their episodes.
     fresh: bool,
@@ -70,7 +71,7 @@ impl WorkerBatch {
     ) -> Result<Self, Box<ProcessError>> {
         let spec = super::description::spec(description, None);
         let (features, signals) = (spec.observation.len(), spec.signals.len());
-        let masked = if spec.masked { spec.action.len() } else { 0 };
+        let masked = if spec.masked { spec.action.choice_count() } else { 0 };
         let lane = |index: usize| SeededLane { random: Stream::new(seed, purpose, index as u64), steps: 0 };
         let mut batch = Self {
             settings: Arc::clone(settings),
@@ -81,7 +82,8 @@ impl WorkerBatch {
             features,
             signals,
             masked,
-            axes: if spec.action.is_discrete() { 0 } else { spec.action.len() },
+            groups: spec.action.groups.len(),
+            axes: spec.action.axes.len(),
             fresh: false,
             broken: None,
         };
@@ -212,12 +214,7 @@ impl WorkerBatch {
     fn ask(&mut self, index: usize, actions: Actions<'_>, steps: &[bool]) -> Result<(), WorkerError> {
         let WorkerWithDeaths { worker, .. } = &mut self.workers[index];
         let lanes = worker.lanes.clone();
-        let own = match actions {
-            Actions::Discrete(choices) => Actions::Discrete(&choices[lanes.clone()]),
-            Actions::Continuous(values) => {
-                Actions::Continuous(&values[lanes.start * self.axes..lanes.end * self.axes])
-            }
-        };
+        let own = actions.of_lanes(lanes.clone(), self.lanes.len());
         let unwritten = |error: std::io::Error| {
             let reason = format!("its actions cannot be written: {error}");
             WorkerError::Failed(Failure { lane: None, episode: None, reason })
@@ -272,16 +269,7 @@ impl Batch for WorkerBatch {
     fn step_where(&mut self, actions: Actions<'_>, steps: &[bool]) -> Done {
         let lanes = self.lanes.len();
         assert!(steps.is_empty() || steps.len() == lanes, "one flag per lane, or none");
-        match actions {
-            Actions::Discrete(choices) => {
-                assert!(self.axes == 0, "this process takes continuous actions");
-                assert_eq!(choices.len(), lanes, "one choice per lane");
-            }
-            Actions::Continuous(values) => {
-                assert!(self.axes > 0, "this process takes choices");
-                assert_eq!(values.len(), lanes * self.axes, "one value per axis and lane");
-            }
-        }
+        actions.check(lanes, self.groups, self.axes);
         self.is_whole()?;
         self.fresh = false;
         for index in 0..self.workers.len() {

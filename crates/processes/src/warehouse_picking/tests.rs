@@ -30,7 +30,7 @@ fn step(warehouse: &mut WarehousePicking, choice: usize) -> [f32; 5] {
     let mut observation = vec![0.0; warehouse.view().features().len()];
     let mut signals = [0.0; 5];
     let mut random = Stream::new(1, "test", 0);
-    warehouse.step(Action::Discrete(choice), &mut random, &mut observation, &mut signals);
+    warehouse.step(Action::of_choices(&[choice as u32]), &mut random, &mut observation, &mut signals);
     signals
 }
 
@@ -47,8 +47,8 @@ fn route(warehouse: &mut WarehousePicking, heuristic: &Heuristic) -> Vec<Cell> {
             &State { observation: &observation, signals: &signals, allowed: &[] },
             &mut action,
         );
-        let choice = Action::Discrete(action[0] as usize);
-        warehouse.step(choice, &mut random, &mut observation, &mut signals);
+        let choice = [action[0] as u32];
+        warehouse.step(Action::of_choices(&choice), &mut random, &mut observation, &mut signals);
         assert_eq!(signals[WAITING], 0.0, "no picker is in the way");
         route.push(warehouse.picker);
         assert!(route.len() < 100, "{route:?}");
@@ -207,7 +207,7 @@ fn heuristics_never_collide_and_get_on_with_their_orders() {
                     (heuristic.decide)(&State { observation, signals: &[], allowed }, &mut action);
                     *choice = action[0] as u32;
                 }
-                batch.step(Actions::Discrete(&choices)).unwrap();
+                batch.step(Actions::of_choices(&choices)).unwrap();
                 for signals in batch.transition().signals.chunks_exact(5) {
                     sums.iter_mut().zip(signals).for_each(|(sum, signal)| *sum += signal);
                 }

@@ -39,7 +39,7 @@ pub fn play(
         shop.mask(&mut allowed);
         let state = State { observation: &observation, signals: &signals, allowed: &allowed };
         let choice = choose(&state, random);
-        let outcome = shop.step(Action::Discrete(choice), random, &mut observation, &mut signals);
+        let outcome = shop.step(Action::of_choices(&[choice as u32]), random, &mut observation, &mut signals);
         for ((sum, signal), limits) in sums.iter_mut().zip(&signals).zip(&spec.signals) {
             assert!(*signal >= limits.low && *signal <= limits.high, "{} was {signal}", limits.name);
             *sum += f64::from(*signal);

@@ -162,7 +162,11 @@ pub fn changes(spec: &Spec, both: &Both) -> Vec<Change> {
 
 /// The group of a step: the choice, or for each axis the third of its logged values.
 struct Groups {
-    /// Two limits per axis; empty for choices.
+    /// For each group of choices the place of its first choice.
+    offsets: Vec<usize>,
+    /// Number of choices of all groups.
+    choices: usize,
+    /// Two limits per setting.
     thirds: Vec<[f32; 2]>,
 }
 
@@ -170,31 +174,30 @@ impl Groups {
     fn new(spec: &Spec, log: &Log) -> Self {
         let third = |axis: usize| {
             let mut values: Vec<f64> = (0..log.rows())
-                .map(|row| f64::from(log.action(row)[axis]))
+                .map(|row| f64::from(log.settings(row)[axis]))
                 .filter(|value| value.is_finite())
                 .collect();
             values.sort_by(f64::total_cmp);
             [quantile(&values, 1.0 / 3.0) as f32, quantile(&values, 2.0 / 3.0) as f32]
         };
-        let axes = if spec.action.is_discrete() { 0 } else { spec.action.len() };
-        Self { thirds: (0..axes).map(third).collect() }
+        Self {
+            offsets: spec.action.offsets().collect(),
+            choices: spec.action.choice_count(),
+            thirds: (0..spec.action.axes.len()).map(third).collect(),
+        }
     }
 
     fn names(&self, spec: &Spec) -> Vec<String> {
-        let names = spec.action.names();
-        if self.thirds.is_empty() {
-            return names.into_iter().map(str::to_owned).collect();
-        }
-        let parts = ["low", "middle", "high"];
-        names.iter().flat_map(|name| parts.map(|part| format!("{name} {part}"))).collect()
+        let choices = spec.action.choice_names().into_iter().map(str::to_owned);
+        let of_axis = |name: &str| ["low", "middle", "high"].map(|part| format!("{name} {part}"));
+        choices.chain(spec.action.axis_names().into_iter().flat_map(of_axis)).collect()
     }
 
     fn of(&self, action: &[f32], mut tell: impl FnMut(usize)) {
-        if self.thirds.is_empty() {
-            return tell(action[0] as usize);
-        }
-        for (axis, (value, [low, high])) in action.iter().zip(&self.thirds).enumerate() {
-            tell(3 * axis + usize::from(value > low) + usize::from(value > high));
+        let (choices, settings) = action.split_at(self.offsets.len());
+        choices.iter().zip(&self.offsets).for_each(|(choice, offset)| tell(offset + *choice as usize));
+        for (axis, (value, [low, high])) in settings.iter().zip(&self.thirds).enumerate() {
+            tell(self.choices + 3 * axis + usize::from(value > low) + usize::from(value > high));
         }
     }
 }

@@ -6,7 +6,7 @@ use setpoint_guard::policy_decider::PolicyDecider;
 use setpoint_log::log::Resolution;
 use setpoint_log::{Log, LoggedEpisode};
 use setpoint_policy::Policy;
-use setpoint_process::process::{Action, Outcome};
+use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
 use setpoint_random::Stream;
 
@@ -96,14 +96,12 @@ impl<'l> Recorder<'l> {
 impl Observer for Recorder<'_> {
     fn observe(&mut self, step: &Step<'_>) -> bool {
         let (lane, own) = (step.lane, &mut self.played[step.lane]);
-        match step.action {
+        if self.is_recorded {
             // The action as it was logged: the simulator may have had to limit a setting.
-            _ if self.is_recorded => {
-                own.actions
-                    .extend_from_slice(self.logged.action(self.episodes[lane].rows.start + own.rows()));
-            }
-            Action::Discrete(choice) => own.actions.push(choice as f32),
-            Action::Continuous(settings) => own.actions.extend_from_slice(settings),
+            let row = self.episodes[lane].rows.start + own.rows();
+            own.actions.extend_from_slice(self.logged.action(row));
+        } else {
+            own.actions.extend(step.action.row());
         }
         own.observations.extend_from_slice(step.state.observation);
         // The time limit comes from the end of the log, so it is no event.
@@ -155,17 +153,14 @@ impl Decider for Recorded<'_> {
             };
             self.taken[*lane] += 1;
             let action = self.logged.action(logged);
-            match self.space {
-                ActionSpace::Discrete { .. } => {
-                    let (choice, allowed) = (action[0] as usize, states.allowed(row));
-                    actions.choices[row] = choice as u32;
-                    actions.declined[row] = !(allowed.is_empty() || allowed[choice]);
-                }
-                ActionSpace::Continuous { axes } => {
-                    let settings = actions.settings_mut(row).iter_mut().zip(action).zip(axes);
-                    settings.for_each(|((value, logged), axis)| *value = logged.clamp(axis.low, axis.high));
-                }
-            }
+            actions.set(row, action);
+            let settings = actions.settings_mut(row).iter_mut().zip(&self.space.axes);
+            settings.for_each(|(value, axis)| *value = value.clamp(axis.low, axis.high));
+            let allowed = states.allowed(row);
+            let mut places = actions.choices(row).iter().zip(self.space.offsets());
+            let is_possible =
+                allowed.is_empty() || places.all(|(choice, offset)| allowed[offset + *choice as usize]);
+            actions.declined[row] = !is_possible;
         }
     }
 }
@@ -218,17 +213,13 @@ fn misses_last_rows(log: &Log, known: impl Fn(usize) -> bool) -> bool {
 /// Columns of a regression for an action: a choice is one of several flags (the last choice has no flag), a setting its
 /// position between the axis' bounds, in [−1, 1], and the square of that.
 pub fn design(spec: &Spec, action: &[f32], row: &mut Vec<f64>) {
-    match &spec.action {
-        ActionSpace::Discrete { choices } => {
-            row.extend(
-                (0..choices.len() - 1).map(|choice| f64::from(u8::from(action[0] as usize == choice))),
-            );
-        }
-        ActionSpace::Continuous { axes } => {
-            for (value, axis) in action.iter().zip(axes) {
-                let place = 2.0 * f64::from((value - axis.low) / (axis.high - axis.low)) - 1.0;
-                row.extend([place, place * place]);
-            }
-        }
+    let (choices, settings) = action.split_at(spec.action.groups.len());
+    for (chosen, group) in choices.iter().zip(&spec.action.groups) {
+        let flags = 0..group.choices.len() - 1;
+        row.extend(flags.map(|choice| f64::from(u8::from(*chosen as usize == choice))));
+    }
+    for (value, axis) in settings.iter().zip(&spec.action.axes) {
+        let place = 2.0 * f64::from((value - axis.low) / (axis.high - axis.low)) - 1.0;
+        row.extend([place, place * place]);
     }
 }

@@ -1,5 +1,6 @@
 //! The losses of proximal policy optimisation and their gradients, per sample as pure functions and per minibatch.
 
+use setpoint_nn::joint::Joint;
 use setpoint_nn::real::Real;
 use setpoint_nn::{categorical, gaussian};
 
@@ -76,14 +77,16 @@ impl ActorFigures {
 }
 
 /// The actor's part: surrogate and entropy bonus.
-pub(super) struct ActorLoss {
+pub(super) struct ActorLoss<'a> {
+    /// The choices of each group.
+    pub joint: &'a Joint,
     pub clip_range: f32,
     pub entropy_coefficient: f32,
     pub normalize_advantage: bool,
     pub masked: bool,
 }
 
-impl ActorLoss {
+impl ActorLoss<'_> {
     /// Runs the actor on a minibatch and leaves dL/d output in the learner (and dL/d log σ in its gradient).
     pub fn gradient(
         &self,
@@ -101,10 +104,10 @@ impl ActorLoss {
             normalize(advantages);
         }
         actor.forward(&rollout.observations, indices);
-        let mut figures = if rollout.controls.is_empty() {
-            self.categorical(actor, rollout, indices, advantages)
-        } else {
-            self.gaussian(actor, rollout, indices, advantages)
+        let mut figures = match (self.joint.groups.len(), rollout.controls.is_empty()) {
+            (1, true) => self.categorical(actor, rollout, indices, advantages),
+            (0, _) => self.gaussian(actor, rollout, indices, advantages),
+            _ => self.together(actor, rollout, indices, advantages),
         };
         let n = rows as f64;
         figures.policy_loss /= n;
@@ -128,8 +131,8 @@ impl ActorLoss {
             // Masks of a minibatch lie scattered in the rollout; masked decisions are the minority, so row by row is fast
             // enough.
             for (row, index) in outputs.chunks_exact_mut(choices).zip(indices) {
-                let allowed = &rollout.allowed[*index as usize * choices..][..choices];
-                categorical::log_probabilities(row, choices, Some(allowed));
+                rollout.allowed_of(*index as usize, &mut actor.mask);
+                categorical::log_probabilities(row, choices, Some(&actor.mask));
             }
         } else {
             categorical::log_probabilities(outputs, choices, None);
@@ -187,9 +190,44 @@ impl ActorLoss {
     }
 }
 
+impl ActorLoss<'_> {
+    /// Several choices, or choices and settings.
+    fn together(
+        &self,
+        actor: &mut MinibatchNetwork,
+        rollout: &Rollout,
+        indices: &[u32],
+        advantages: &[f32],
+    ) -> ActorFigures {
+        let width = actor.network.shape.output;
+        let share = 1.0 / indices.len() as f32;
+        let (log_std, log_std_gradient) = actor.network.beside();
+        let log_std = &*log_std;
+        // d H / d log σ = 1 for each axis, in every row.
+        log_std_gradient.fill(-self.entropy_coefficient);
+        let mut figures = ActorFigures::default();
+        let rows = actor.outputs.chunks_exact_mut(width).zip(actor.output_gradient.chunks_exact_mut(width));
+        for (((row, gradient), index), advantage) in rows.zip(indices).zip(advantages) {
+            let index = *index as usize;
+            rollout.allowed_of(index, &mut actor.mask);
+            self.joint.normalize(row, &actor.mask);
+            let (choices, settings) = (rollout.choices_of(index), rollout.controls_of(index));
+            let log_probability = self.joint.log_probability(row, log_std, choices, settings);
+            let weight =
+                share * figures.sample(log_probability, rollout.log_probabilities[index], *advantage, self);
+            let weights = (weight, -self.entropy_coefficient * share);
+            let entropy =
+                self.joint.gradient(row, log_std, choices, settings, weights, gradient, log_std_gradient);
+            figures.entropy += f64::from(entropy);
+        }
+        figures.entropy += f64::from(gaussian::entropy(log_std)) * indices.len() as f64;
+        figures
+    }
+}
+
 impl ActorFigures {
     /// Adds one sample; returns d loss / d log π before the mean over the minibatch.
-    fn sample(&mut self, log_probability: f32, old: f32, advantage: f32, loss: &ActorLoss) -> f32 {
+    fn sample(&mut self, log_probability: f32, old: f32, advantage: f32, loss: &ActorLoss<'_>) -> f32 {
         let surrogate = clipped_surrogate(log_probability, old, advantage, loss.clip_range);
         let deviation = f64::from(surrogate.ratio) - 1.0;
         self.policy_loss += f64::from(surrogate.loss);

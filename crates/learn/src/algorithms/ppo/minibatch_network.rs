@@ -10,15 +10,18 @@ pub(super) struct MinibatchNetwork {
     inputs: Vec<f32>,
     pub outputs: Vec<f32>,
     pub output_gradient: Vec<f32>,
+    /// The mask of one row; empty without constraints.
+    pub mask: Vec<bool>,
 }
 
 impl MinibatchNetwork {
-    pub fn new(network: Network, rows_max: usize) -> Self {
+    pub fn new(network: Network, rows_max: usize, choices_masked: usize) -> Self {
         let Mlp { input, output, .. } = network.shape;
         Self {
             inputs: vec![0.0; rows_max * input],
             outputs: vec![0.0; rows_max * output],
             output_gradient: vec![0.0; rows_max * output],
+            mask: vec![true; choices_masked],
             network,
         }
     }

@@ -224,8 +224,9 @@ impl LearnerOptions for Options {
     }
 
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
-        let actions = spec.action.len() as f64;
-        let mask = if masked { actions } else { 0.0 };
+        let actions = spec.action.width() as f64;
+        // One bit a choice.
+        let mask = if masked { spec.action.choice_count() as f64 / 8.0 } else { 0.0 };
         let features = spec.observation.len();
         // Observation, action, mask, and six numbers of each sample; its place in the order of every epoch.
         let Self { n_envs, n_steps, n_epochs, batch_size, .. } = self;

@@ -120,7 +120,7 @@ pub(super) struct ActorEnd<'a> {
 /// The policy's half.
 pub(super) struct ActorHalf<'a> {
     network: &'a mut MinibatchNetwork,
-    loss: ActorLoss,
+    loss: ActorLoss<'a>,
     end: ActorEnd<'a>,
     rollout: &'a Rollout,
     advantages: &'a mut [f32],
@@ -133,7 +133,7 @@ pub(super) struct ActorHalf<'a> {
 impl<'a> ActorHalf<'a> {
     pub fn new(
         network: &'a mut MinibatchNetwork,
-        loss: ActorLoss,
+        loss: ActorLoss<'a>,
         end: ActorEnd<'a>,
         rollout: &'a Rollout,
         advantages: &'a mut [f32],

@@ -1,0 +1,146 @@
+//! Collecting a rollout: a choice or settings (or both) of every environment, and what follows.
+
+use setpoint_evidence::environments::Environments;
+use setpoint_nn::{categorical, gaussian};
+use setpoint_process::process::Outcome;
+use setpoint_process::vectorized::Actions;
+
+use super::{MinibatchNetwork, Ppo, State};
+use crate::algorithm::Horizon;
+use crate::error::TrainError;
+use crate::exploration::is_greedy;
+
+impl Ppo {
+    /// Adds new observations: statistics first, then normalisation, as `VecNormalize` does.
+    pub(super) fn observe(state: &mut State, observations: &[f32]) {
+        match &mut state.observation_normalizer {
+            None => state.observations.copy_from_slice(observations),
+            Some(normalizer) => {
+                normalizer.update(observations);
+                normalizer.apply(observations, &mut state.observations);
+            }
+        }
+    }
+
+    /// Fills the rollout with `n_steps` steps of every environment.
+    pub fn collect(
+        &mut self,
+        environments: &mut Environments,
+        horizon: Horizon<'_>,
+    ) -> Result<(), TrainError> {
+        self.cut_off.clear();
+        self.final_observations.clear();
+        self.not_greedy = 0;
+        for step in 0..self.rollout.steps {
+            horizon.check_stop()?;
+            self.rollout.observations_at(step).copy_from_slice(&self.state.observations);
+            let MinibatchNetwork { network, outputs, .. } = &mut self.actor;
+            let found = network.forward(&self.state.observations, self.rollout.lanes);
+            outputs[..found.len()].copy_from_slice(found);
+            match (self.joint.groups.len(), self.axes.len()) {
+                (1, 0) => self.choose(step, environments)?,
+                (0, _) => self.control(step, environments)?,
+                _ => self.act_together(step, environments)?,
+            }
+            self.record(step, environments);
+        }
+        Ok(())
+    }
+
+    /// Draws a choice for every environment from the actor's outputs and takes the step.
+    fn choose(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
+        let Self { rollout, state, actor, .. } = self;
+        let (range, choices) = (rollout.lane_range(step), actor.network.shape.output);
+        let logits = &mut actor.outputs[..rollout.lanes * choices];
+        let mask = if self.masked {
+            rollout.set_allowed(step, environments.allowed());
+            Some(environments.allowed())
+        } else {
+            None
+        };
+        categorical::log_probabilities(logits, choices, mask);
+        for (row, index) in logits.chunks_exact(choices).zip(range.clone()) {
+            let choice = categorical::sample(row, state.actions.unit());
+            self.not_greedy += usize::from(!is_greedy(row, choice));
+            rollout.choices[index] = choice as u32;
+            rollout.log_probabilities[index] = row[choice];
+        }
+        environments.step(Actions::of_choices(&rollout.choices[range]))?;
+        Ok(())
+    }
+
+    /// Draws settings for every environment around the actor's outputs and takes the step.
+    fn control(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
+        let Self { rollout, state, actor, .. } = self;
+        let (range, width) = (rollout.lane_range(step), self.axes.len());
+        let (log_std, _) = actor.network.beside();
+        let control_range = rollout.control_range(step);
+        let drawn = &mut rollout.controls[control_range];
+        for (row, means) in actor.outputs[..range.len() * width].chunks_exact(width).enumerate() {
+            let drawn = &mut drawn[row * width..(row + 1) * width];
+            for ((drawn, mean), log_std) in drawn.iter_mut().zip(means).zip(&*log_std) {
+                *drawn = mean + log_std.exp() * state.actions.normal();
+            }
+            rollout.log_probabilities[range.start + row] = gaussian::log_probability(means, log_std, drawn);
+        }
+        for (index, control) in self.controls.iter_mut().enumerate() {
+            let axis = &self.axes[index % width];
+            *control = gaussian::to_bounds(drawn[index], axis.low, axis.high);
+        }
+        environments.step(Actions::of_settings(&self.controls))?;
+        Ok(())
+    }
+
+    /// Draws a choice of each group and the settings for every environment, and takes the step.
+    fn act_together(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
+        let Self { rollout, state, actor, joint, .. } = self;
+        let (range, width) = (rollout.lane_range(step), actor.network.shape.output);
+        if self.masked {
+            rollout.set_allowed(step, environments.allowed());
+        }
+        let masks = if self.masked { environments.allowed() } else { &[] };
+        let mut masks = masks.chunks_exact(joint.choices().max(1));
+        for (index, row) in range.zip(actor.outputs.chunks_exact_mut(width)) {
+            joint.normalize(row, masks.next().unwrap_or(&[]));
+            let (log_std, _) = actor.network.beside();
+            let (choices, controls) = rollout.action_mut(index);
+            joint.draw(row, log_std, &mut state.actions, choices, controls);
+            self.not_greedy += usize::from(!joint.is_greedy(row, choices));
+            rollout.log_probabilities[index] =
+                joint.log_probability(row, log_std, rollout.choices_of(index), rollout.controls_of(index));
+        }
+        let drawn = rollout.controls[rollout.control_range(step)].iter();
+        for ((control, drawn), axis) in self.controls.iter_mut().zip(drawn).zip(self.axes.iter().cycle()) {
+            *control = gaussian::to_bounds(*drawn, axis.low, axis.high);
+        }
+        let choices = &rollout.choices[rollout.choice_range(step)];
+        environments.step(Actions { choices, settings: &self.controls })?;
+        Ok(())
+    }
+
+    /// Stores the results of a step: observations, rewards, ends, and the last observations of truncated episodes.
+    fn record(&mut self, step: usize, environments: &Environments) {
+        let Self { rollout, state, .. } = self;
+        let (range, transition) = (rollout.lane_range(step), environments.transition());
+        Self::observe(state, &transition.observations);
+        let rewards = &mut rollout.rewards[range.clone()];
+        rewards.copy_from_slice(environments.rewards());
+        let over = transition.outcomes.iter().map(|outcome| outcome.is_over());
+        if let Some(normalizer) = &mut state.reward_normalizer {
+            normalizer.scale(rewards, over);
+        }
+        let features = self.actor.network.shape.input;
+        for (lane, outcome) in transition.outcomes.iter().enumerate() {
+            rollout.over[range.start + lane] = f32::from(u8::from(outcome.is_over()));
+            if *outcome == Outcome::Truncated {
+                let last = &transition.final_observations[lane * features..(lane + 1) * features];
+                let start = self.final_observations.len();
+                self.final_observations.extend_from_slice(last);
+                if let Some(normalizer) = &state.observation_normalizer {
+                    normalizer.apply(last, &mut self.final_observations[start..]);
+                }
+                self.cut_off.push(range.start + lane);
+            }
+        }
+    }
+}
