@@ -210,7 +210,7 @@ impl OfflineLearner for Iql {
             beside(&batch.observations, &batch.controls, *axes, rows, &mut self.inputs);
         }
         let inputs = if *axes > 0 { &self.inputs[..] } else { &batch.observations[..] };
-        let outputs = critics[0].network.shape.output;
+        let outputs = critics[0].network.shape.output();
 
         // V moves towards the expectile of the smaller target; its excess over V is the weight of the row in the imitation.
         each(critics, cores, |critic| critic.estimate_by_target(inputs, rows));

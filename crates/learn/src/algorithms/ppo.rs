@@ -203,7 +203,7 @@ impl Ppo {
     /// Draws a choice for every environment from the actor's outputs and takes the step.
     fn choose(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
         let Self { rollout, state, actor, .. } = self;
-        let (range, choices) = (rollout.lane_range(step), actor.network.shape.output);
+        let (range, choices) = (rollout.lane_range(step), actor.network.shape.output());
         let logits = &mut actor.outputs[..rollout.lanes * choices];
         let mask = if self.masked {
             let range = rollout.mask_range(step);
@@ -256,7 +256,7 @@ impl Ppo {
         if let Some(normalizer) = &mut state.reward_normalizer {
             normalizer.scale(rewards, over);
         }
-        let features = self.actor.network.shape.input;
+        let features = self.actor.network.shape.input();
         for (lane, outcome) in transition.outcomes.iter().enumerate() {
             rollout.over[range.start + lane] = f32::from(u8::from(outcome.is_over()));
             if *outcome == Outcome::Truncated {
@@ -274,7 +274,7 @@ impl Ppo {
     /// V of every state of the rollout, of the states after it, and of the final states of truncated episodes.
     pub fn value(&mut self, horizon: Horizon<'_>) -> Result<(), TrainError> {
         let Self { rollout, critic, state, .. } = self;
-        let width = critic.network.shape.input;
+        let width = critic.network.shape.input();
         let n = rollout.len();
         let mut value = |observations: &[f32], values: &mut [f32]| -> Result<(), TrainError> {
             for (rows, values) in observations.chunks(VALUE_ROWS * width).zip(values.chunks_mut(VALUE_ROWS)) {
@@ -451,7 +451,7 @@ impl Algorithm for Ppo {
         Snapshot {
             log_std: log_std.to_vec(),
             normalizer,
-            ..Snapshot::of_network(shape.clone(), parameters.to_vec(), head)
+            ..Snapshot::of_network(shape.mlp().clone(), parameters.to_vec(), head)
         }
     }
 

@@ -121,7 +121,7 @@ impl ActorLoss {
         indices: &[u32],
         advantages: &mut [f32],
     ) -> ActorFigures {
-        let choices = actor.network.shape.output;
+        let choices = actor.network.shape.output();
         let share = 1.0 / indices.len() as f32;
         let outputs = &mut actor.outputs[..indices.len() * choices];
         if self.masked {
@@ -159,7 +159,7 @@ impl ActorLoss {
         indices: &[u32],
         advantages: &[f32],
     ) -> ActorFigures {
-        let axes = actor.network.shape.output;
+        let axes = actor.network.shape.output();
         let share = 1.0 / indices.len() as f32;
         let (log_std, log_std_gradient) = actor.network.beside();
         let log_std = &*log_std;
