@@ -2,14 +2,21 @@
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_nn::categorical;
+use setpoint_nn::convolution::Convolution;
+use setpoint_nn::inputs::{Inputs, Tensor};
+use setpoint_nn::level;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::optimizer::Adam;
+use setpoint_nn::shape::Shape;
 use setpoint_nn::transpose::transpose;
 
-fn main() {
+fn main() -> Result<(), level::UnknownLevel> {
+    level::check()?;
     loops();
     actor_and_value();
     off_policy_critic();
+    convolution();
+    Ok(())
 }
 
 fn repeat(name: &str, work: &mut dyn FnMut()) {
@@ -77,4 +84,35 @@ fn off_policy_critic() {
     rate("input gradient", 1.0, &mut || {
         critic.input_gradient(&parameters, rows, &mut workspace, &output_gradient, &mut input_gradient);
     });
+}
+
+/// The encoder of Atari's images, alone: its first layer needs no gradient of its input.
+fn convolution() {
+    let encoder = Convolution::nature([84, 84, 4]).expect("the image is large enough");
+    let forward_pairs = encoder.multiply_adds() as f64;
+    let first_layer = (20 * 20 * 256 * 32) as f64;
+    let pixels = encoder.input();
+    let shape = Shape::new(0, vec![encoder.into()], None, vec![], 1, Activation::Linear);
+    let parameters: Vec<f32> = (0..shape.parameters()).map(|i| (i as f32 * 0.7).sin() * 0.05).collect();
+    let mut gradient = vec![0.0; parameters.len()];
+    for rows in [32, 256] {
+        let images: Vec<u8> = (0..rows * pixels).map(|i| (i * 31 % 251) as u8).collect();
+        let tensors = [Tensor::Bytes(&images)];
+        let inputs = Inputs::new(&[], &tensors);
+        let output_gradient = vec![0.01_f32; rows];
+        let mut workspace = shape.workspace(rows);
+        let rate = |name: &str, pairs: f64, work: &mut dyn FnMut()| {
+            let seconds = median_seconds(7, &mut *work);
+            print(&format!("{name} nature 84x84x4, {rows} rows"), rows as f64 / seconds, "images/s");
+            let flops = 2.0 * pairs * rows as f64;
+            print(&format!("{name} nature 84x84x4, {rows} rows"), flops / seconds * 1e-9, "GFLOP/s");
+        };
+        rate("forward", forward_pairs, &mut || {
+            std::hint::black_box(shape.forward(&parameters, inputs, rows, &mut workspace));
+        });
+        rate("forward and backward", 3.0 * forward_pairs - first_layer, &mut || {
+            shape.forward(&parameters, inputs, rows, &mut workspace);
+            shape.backward(&parameters, inputs, rows, &mut workspace, &output_gradient, &mut gradient);
+        });
+    }
 }

@@ -25,7 +25,7 @@ pub type Saved = (Trained, Vec<f32>);
 impl Critic {
     /// A critic with a copy as its target; for batches of up to `rows_max`.
     pub fn new(network: Network, rows_max: usize) -> Self {
-        let outputs = rows_max * network.shape.output;
+        let outputs = rows_max * network.shape.output();
         Self {
             target: Target::of(&network, rows_max),
             values: vec![0.0; outputs],
@@ -58,7 +58,7 @@ impl Critic {
         learning_rate: f64,
     ) {
         let rows = targets.len();
-        let outputs = self.network.shape.output;
+        let outputs = self.network.shape.output();
         let estimates = self.network.forward(inputs, rows);
         let gradient = &mut self.gradient[..rows * outputs];
         gradient.fill(0.0);

@@ -75,10 +75,42 @@ for_each_level! {
 #[inline(always)]
 fn column_sums_body<T: Real, const FUSED: bool>(matrix: &[T], sums: &mut [T]) {
     sums.fill(T::ZERO);
+    add_column_sums_body::<T, FUSED>(matrix, sums);
+}
+
+for_each_level! {
+    /// Adds the sum of each column of a matrix stored row by row.
+    pub(crate) fn add_column_sums<T: Real>(matrix: &[T], sums: &mut [T]) = add_column_sums_body
+}
+
+#[inline(always)]
+fn add_column_sums_body<T: Real, const FUSED: bool>(matrix: &[T], sums: &mut [T]) {
     for row in matrix.chunks_exact(sums.len()) {
         for (sum, value) in sums.iter_mut().zip(row) {
             *sum += *value;
         }
+    }
+}
+
+for_each_level! {
+    /// Adds one slice to another.
+    pub(crate) fn add<T: Real>(values: &[T], sums: &mut [T]) = add_body
+}
+
+#[inline(always)]
+fn add_body<T: Real, const FUSED: bool>(values: &[T], sums: &mut [T]) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += *value);
+}
+
+for_each_level! {
+    /// The gradient where `activations` are positive, else 0: backward through the ReLU that made them, in place.
+    pub(crate) fn relu_backward<T: Real>(activations: &[T], gradient: &mut [T]) = relu_backward_body
+}
+
+#[inline(always)]
+fn relu_backward_body<T: Real, const FUSED: bool>(activations: &[T], gradient: &mut [T]) {
+    for (y, gradient) in activations.iter().zip(gradient) {
+        *gradient = if *y > T::ZERO { *gradient } else { T::ZERO };
     }
 }
 

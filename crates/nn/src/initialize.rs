@@ -7,6 +7,13 @@ pub fn zero<T: Real>(values: &mut [T]) {
     values.fill(T::ZERO);
 }
 
+/// Uniform in ±`bound`. `unit` is uniform in [0, 1).
+pub fn uniform<T: Real>(values: &mut [T], bound: f64, unit: &mut impl FnMut() -> f64) {
+    for value in values {
+        *value = T::from_f64((2.0 * unit() - 1.0) * bound);
+    }
+}
+
 /// A matrix `[inputs, outputs]` whose rows or columns, whichever are fewer, are orthonormal, times `gain` (Saxe et al.
 /// 2014): the Q of a normal matrix, made by modified Gram–Schmidt, which keeps its distribution uniform (Haar).
 pub fn orthogonal<T: Real>(

@@ -1,26 +1,11 @@
 //! The multi-layer perceptron: a shape over a flat parameter slice, with explicit forward and backward passes.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
 use crate::elementwise;
-use crate::initialize;
-use crate::matmul::{Finish, Sums, View, matmul};
+pub use crate::layer::{Activation, Layer};
+use crate::matmul::Finish;
 use crate::real::Real;
-use crate::transpose::transpose;
-
-/// What follows a layer's linear map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// Nothing.
-    Linear,
-    /// tanh(x)
-    Tanh,
-    /// max(x, 0)
-    Relu,
-}
 
 /// The shape of a network; its numbers are a flat slice that the caller owns: for each layer the weights
 /// `[inputs, outputs]` row by row, then the bias `[outputs]`.
@@ -33,21 +18,6 @@ pub struct Mlp {
     /// Numbers of an output.
     pub output: usize,
     /// Activation of the hidden layers; the output layer is linear.
-    pub activation: Activation,
-}
-
-/// One layer's place in the parameter slice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
-    /// Numbers that come in.
-    pub inputs: usize,
-    /// Numbers that go out.
-    pub outputs: usize,
-    /// `[inputs, outputs]`, row by row.
-    pub weights: Range<usize>,
-    /// `[outputs]`
-    pub bias: Range<usize>,
-    /// What follows.
     pub activation: Activation,
 }
 
@@ -77,12 +47,11 @@ impl Mlp {
         let outputs = self.hidden.iter().copied().chain(std::iter::once(self.output));
         let mut start = 0;
         let layer = |(index, (inputs, outputs)): (usize, (usize, usize))| {
-            let weights = start..start + inputs * outputs;
-            let bias = weights.end..weights.end + outputs;
-            start = bias.end;
             let is_last = index == self.hidden.len();
             let activation = if is_last { Activation::Linear } else { self.activation };
-            Layer { inputs, outputs, weights, bias, activation }
+            let layer = Layer::at(start, inputs, outputs, activation);
+            start = layer.bias.end;
+            layer
         };
         inputs.zip(outputs).enumerate().map(layer).collect()
     }
@@ -115,18 +84,14 @@ impl Mlp {
         let last = layers.len() - 1;
         for (index, layer) in layers.into_iter().enumerate() {
             let gain = if index == last { output_gain } else { hidden_gain };
-            initialize::orthogonal(&mut parameters[layer.weights], layer.inputs, layer.outputs, gain, normal);
-            initialize::zero(&mut parameters[layer.bias]);
+            layer.initialize_orthogonal(parameters, gain, normal);
         }
     }
 
     /// Weights and bias uniform in ±1/√inputs (PyTorch's default of a linear layer). `unit` is uniform in [0, 1).
     pub fn initialize_uniform<T: Real>(&self, parameters: &mut [T], unit: &mut impl FnMut() -> f64) {
         for layer in self.layers() {
-            let bound = 1.0 / (layer.inputs as f64).sqrt();
-            for parameter in &mut parameters[layer.weights.start..layer.bias.end] {
-                *parameter = T::from_f64((2.0 * unit() - 1.0) * bound);
-            }
+            layer.initialize_uniform(parameters, unit);
         }
     }
 
@@ -148,14 +113,7 @@ impl Mlp {
         for (index, layer) in layers.iter().enumerate() {
             let (before, after) = activations.split_at_mut(index);
             let from = before.last().map_or(input, Vec::as_slice);
-            let to = &mut after[0][..rows * layer.outputs];
-            let (weights, bias) = (&parameters[layer.weights.clone()], &parameters[layer.bias.clone()]);
-            let finish = if layer.activation == Activation::Relu { Finish::Relu } else { Finish::Plain };
-            let sums = Sums { start: bias, finish };
-            matmul(rows, layer.outputs, layer.inputs, View::rows(from, layer.inputs), weights, sums, to);
-            if layer.activation == Activation::Tanh {
-                elementwise::tanh(to);
-            }
+            layer.forward(parameters, from, rows, &mut after[0][..rows * layer.outputs]);
         }
         &activations[layers.len() - 1][..rows * self.output]
     }
@@ -211,8 +169,9 @@ impl Mlp {
         }
     }
 
+    /// [`Mlp::backward`], [`Mlp::input_gradient`], or both in one pass.
     #[expect(clippy::too_many_arguments, reason = "the two public faces above have fewer")]
-    fn backward_to<T: Real>(
+    pub(crate) fn backward_to<T: Real>(
         &self,
         parameters: &[T],
         input: &[T],
@@ -235,27 +194,15 @@ impl Mlp {
                 if is_last { &output_gradient[..rows * outputs] } else { &delta[..rows * outputs] };
             let from = if index == 0 { input } else { activations[index - 1].as_slice() };
             if let Some(gradient) = &mut gradient {
-                // dW = Xᵀ · δ,  db = Σ rows of δ
-                let weight_gradient = &mut gradient[layer.weights.clone()];
-                let from = View::transposed(from, inputs);
-                matmul(inputs, outputs, rows, from, above, Sums::PLAIN, weight_gradient);
-                elementwise::column_sums(above, &mut gradient[layer.bias.clone()]);
+                layer.gradient(from, rows, above, gradient);
             }
             if index == 0 && input_gradient.is_none() {
                 break;
             }
             // dX = δ · Wᵀ, then backward through the activation that made X.
-            transpose(inputs, outputs, &parameters[layer.weights.clone()], transposed);
+            layer.transpose(parameters, transposed);
             if let Some(input_gradient) = input_gradient.as_mut().filter(|_| index == 0) {
-                matmul(
-                    rows,
-                    inputs,
-                    outputs,
-                    View::rows(above, outputs),
-                    transposed,
-                    Sums::PLAIN,
-                    input_gradient,
-                );
+                layer.below(transposed, rows, above, Finish::Plain, input_gradient);
                 break;
             }
             let below = &mut spare[..rows * inputs];
@@ -263,8 +210,7 @@ impl Mlp {
             let activation = layers[index - 1].activation;
             let is_relu = activation == Activation::Relu;
             let finish = if is_relu { Finish::WherePositive(made) } else { Finish::Plain };
-            let sums = Sums { start: &[], finish };
-            matmul(rows, inputs, outputs, View::rows(above, outputs), transposed, sums, below);
+            layer.below(transposed, rows, above, finish, below);
             if activation == Activation::Tanh {
                 elementwise::tanh_backward(made, below);
             }

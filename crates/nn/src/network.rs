@@ -4,8 +4,9 @@ use std::error::Error;
 use std::sync::OnceLock;
 
 use crate::gradient;
-use crate::mlp::{Mlp, Workspace};
+use crate::inputs::Inputs;
 use crate::optimizer::{Adam, polyak};
+use crate::shape::{Shape, Workspace};
 use serde::{Deserialize, Serialize};
 use setpoint_random::Stream;
 
@@ -33,7 +34,7 @@ pub struct Trained {
 /// example, which belong to no layer.
 pub struct Network {
     /// Its shape.
-    pub shape: Mlp,
+    pub shape: Shape,
     /// Its parameters and optimiser.
     pub trained: Trained,
     workspace: Workspace<f32>,
@@ -45,14 +46,15 @@ pub struct Network {
 impl Network {
     /// Weights and biases uniform in ±1/√inputs (PyTorch's default, which Stable-Baselines3's off-policy learners use);
     /// Adam with ε = 10⁻⁸.
-    pub fn new(shape: Mlp, rows_max: usize, weights: &mut Stream) -> Self {
+    pub fn new(shape: impl Into<Shape>, rows_max: usize, weights: &mut Stream) -> Self {
         let mut network = Self::zeroed(shape, 0, rows_max, 1e-8);
         network.shape.initialize_uniform(&mut network.trained.parameters, &mut || f64::from(weights.unit()));
         network
     }
 
     /// All parameters 0, with `additional` more parameters than the network; Adam with the given ε.
-    pub fn zeroed(shape: Mlp, additional: usize, rows_max: usize, epsilon: f64) -> Self {
+    pub fn zeroed(shape: impl Into<Shape>, additional: usize, rows_max: usize, epsilon: f64) -> Self {
+        let shape = shape.into();
         let own = shape.parameters();
         let n = own + additional;
         Self {
@@ -65,7 +67,7 @@ impl Network {
     }
 
     /// The shape and the network's own parameters, for initial weights.
-    pub fn own(&mut self) -> (&Mlp, &mut [f32]) {
+    pub fn own(&mut self) -> (&Shape, &mut [f32]) {
         (&self.shape, &mut self.trained.parameters[..self.own])
     }
 
@@ -74,21 +76,26 @@ impl Network {
         (&mut self.trained.parameters[self.own..], &mut self.gradient[self.own..])
     }
 
-    /// Outputs `[rows, output]` for inputs `[rows, input]`.
-    pub fn forward(&mut self, input: &[f32], rows: usize) -> &[f32] {
-        self.shape.forward(&self.trained.parameters, input, rows, &mut self.workspace)
+    /// Outputs `[rows, output]` for `rows` inputs.
+    pub fn forward<'a>(&mut self, inputs: impl Into<Inputs<'a, f32>>, rows: usize) -> &[f32] {
+        self.shape.forward(&self.trained.parameters, inputs, rows, &mut self.workspace)
+    }
+
+    /// The memory after the last [`Network::forward`], `[sequences, hidden]`; empty without a memory.
+    pub fn state(&self) -> &[f32] {
+        self.workspace.state()
     }
 
     /// One step of Adam down dL/d output of the last [`Network::forward`]; returns the gradient's norm before clipping.
-    pub fn learn(
+    pub fn learn<'a>(
         &mut self,
-        input: &[f32],
+        inputs: impl Into<Inputs<'a, f32>>,
         rows: usize,
         output_gradient: &[f32],
         learning_rate: f64,
         max_norm: Option<f64>,
     ) -> f64 {
-        let squared = self.find_gradient(input, rows, output_gradient);
+        let squared = self.find_gradient(inputs, rows, output_gradient);
         let scale = max_norm.map_or(1.0, |max_norm| gradient::clip_scale(squared, max_norm));
         self.step(learning_rate, scale);
         squared.sqrt()
@@ -96,10 +103,15 @@ impl Network {
 
     /// dL/d parameters from dL/d output of the last [`Network::forward`]; returns the gradient's squared norm, including
     /// the additional parameters.
-    pub fn find_gradient(&mut self, input: &[f32], rows: usize, output_gradient: &[f32]) -> f64 {
+    pub fn find_gradient<'a>(
+        &mut self,
+        inputs: impl Into<Inputs<'a, f32>>,
+        rows: usize,
+        output_gradient: &[f32],
+    ) -> f64 {
         let Self { shape, trained, workspace, gradient, own } = self;
         let own_gradient = &mut gradient[..*own];
-        shape.backward(&trained.parameters, input, rows, workspace, output_gradient, own_gradient);
+        shape.backward(&trained.parameters, inputs, rows, workspace, output_gradient, own_gradient);
         gradient::squared_norm(gradient)
     }
 
@@ -109,13 +121,13 @@ impl Network {
         optimizer.step(parameters, &self.gradient, learning_rate, scale as f32);
     }
 
-    /// dL/d input from dL/d output of the last [`Network::forward`].
+    /// dL / d features from dL/d output of the last [`Network::forward`].
     pub fn input_gradient(&mut self, rows: usize, output_gradient: &[f32], input_gradient: &mut [f32]) {
         let Self { shape, trained, workspace, .. } = self;
         shape.input_gradient(&trained.parameters, rows, workspace, output_gradient, input_gradient);
     }
 
-    /// dL/d input of some rows of the last [`Network::forward`], in their order; `output_gradient` has the same rows.
+    /// dL / d features of some rows of the last [`Network::forward`], in their order; `output_gradient` has the same rows.
     pub fn input_gradient_of(&mut self, kept: &[u32], output_gradient: &[f32], input_gradient: &mut [f32]) {
         self.shape.keep_rows(kept, &mut self.workspace);
         self.input_gradient(kept.len(), output_gradient, input_gradient);
@@ -158,7 +170,11 @@ pub struct Halves {
 
 impl Halves {
     /// Buffers for a network and batches of up to `rows_max`.
-    pub fn new(shape: &Mlp, rows_max: usize) -> Self {
+    ///
+    /// # Panics
+    /// If the network has a memory: the rows of its batch are sequences, which have no halves.
+    pub fn new(shape: &Shape, rows_max: usize) -> Self {
+        assert!(shape.memory().is_none(), "a batch of sequences has no halves");
         let workspace = || shape.workspace(rows_max.div_ceil(2));
         Self {
             workspaces: [workspace(), workspace()],
@@ -166,36 +182,43 @@ impl Halves {
         }
     }
 
-    /// Outputs `[rows, output]` for inputs `[rows, input]`, into `output`.
-    pub fn forward(
+    /// Outputs `[rows, output]` for `rows` inputs, into `output`.
+    pub fn forward<'a>(
         &mut self,
-        shape: &Mlp,
+        shape: &Shape,
         parameters: &[f32],
-        input: &[f32],
+        inputs: impl Into<Inputs<'a, f32>>,
         rows: usize,
         cores: Cores,
         output: &mut [f32],
     ) {
         let first = rows.div_ceil(2);
         let [upper, lower] = &mut self.workspaces;
-        let (upper_input, lower_input) = input[..rows * shape.input].split_at(first * shape.input);
-        let (upper_output, lower_output) = output[..rows * shape.output].split_at_mut(first * shape.output);
+        let inputs = inputs.into();
+        let (upper_inputs, lower_inputs) = (inputs, inputs.skip(first));
+        let (upper_output, lower_output) =
+            output[..rows * shape.output()].split_at_mut(first * shape.output());
         cores.join(
-            || upper_output.copy_from_slice(shape.forward(parameters, upper_input, first, upper)),
+            || upper_output.copy_from_slice(shape.forward(parameters, upper_inputs, first, upper)),
             || {
                 if rows > first {
-                    lower_output.copy_from_slice(shape.forward(parameters, lower_input, rows - first, lower));
+                    lower_output.copy_from_slice(shape.forward(
+                        parameters,
+                        lower_inputs,
+                        rows - first,
+                        lower,
+                    ));
                 }
             },
         );
     }
 
     /// Finds dL/d parameters of the last [`Halves::forward`]; see [`Halves::gradient`].
-    pub fn backward(
+    pub fn backward<'a>(
         &mut self,
-        shape: &Mlp,
+        shape: &Shape,
         parameters: &[f32],
-        input: &[f32],
+        inputs: impl Into<Inputs<'a, f32>>,
         rows: usize,
         cores: Cores,
         output_gradient: &[f32],
@@ -203,11 +226,12 @@ impl Halves {
         let first = rows.div_ceil(2);
         let [upper, lower] = &mut self.workspaces;
         let [upper_gradient, lower_gradient] = &mut self.gradients;
-        let (upper_input, lower_input) = input[..rows * shape.input].split_at(first * shape.input);
-        let (above, below) = output_gradient[..rows * shape.output].split_at(first * shape.output);
+        let inputs = inputs.into();
+        let (upper_inputs, lower_inputs) = (inputs, inputs.skip(first));
+        let (above, below) = output_gradient[..rows * shape.output()].split_at(first * shape.output());
         cores.join(
-            || shape.backward(parameters, upper_input, first, upper, above, upper_gradient),
-            || shape.backward(parameters, lower_input, rows - first, lower, below, lower_gradient),
+            || shape.backward(parameters, upper_inputs, first, upper, above, upper_gradient),
+            || shape.backward(parameters, lower_inputs, rows - first, lower, below, lower_gradient),
         );
         if rows > first {
             upper_gradient.iter_mut().zip(lower_gradient).for_each(|(sum, part)| *sum += *part);
@@ -219,10 +243,10 @@ impl Halves {
         &self.gradients[0]
     }
 
-    /// dL/d input `[rows, input]` of the last [`Halves::forward`].
+    /// dL / d features `[rows, features]` of the last [`Halves::forward`].
     pub fn input_gradient(
         &mut self,
-        shape: &Mlp,
+        shape: &Shape,
         parameters: &[f32],
         rows: usize,
         cores: Cores,
@@ -231,8 +255,8 @@ impl Halves {
     ) {
         let first = rows.div_ceil(2);
         let [upper, lower] = &mut self.workspaces;
-        let (above, below) = output_gradient[..rows * shape.output].split_at(first * shape.output);
-        let (to_upper, to_lower) = input_gradient[..rows * shape.input].split_at_mut(first * shape.input);
+        let (above, below) = output_gradient[..rows * shape.output()].split_at(first * shape.output());
+        let (to_upper, to_lower) = input_gradient[..rows * shape.input()].split_at_mut(first * shape.input());
         cores.join(
             || shape.input_gradient(parameters, first, upper, above, to_upper),
             || shape.input_gradient(parameters, rows - first, lower, below, to_lower),
@@ -280,7 +304,7 @@ fn has_threads() -> bool {
 /// A copy that follows a network slowly, so that the targets of the learning change slowly.
 pub struct Target {
     /// Its shape.
-    pub shape: Mlp,
+    pub shape: Shape,
     /// Its flat parameter slice.
     pub parameters: Vec<f32>,
     workspace: Workspace<f32>,
@@ -296,9 +320,14 @@ impl Target {
         }
     }
 
-    /// Outputs `[rows, output]` for inputs `[rows, input]`.
-    pub fn forward(&mut self, input: &[f32], rows: usize) -> &[f32] {
-        self.shape.forward(&self.parameters, input, rows, &mut self.workspace)
+    /// Outputs `[rows, output]` for `rows` inputs.
+    pub fn forward<'a>(&mut self, inputs: impl Into<Inputs<'a, f32>>, rows: usize) -> &[f32] {
+        self.shape.forward(&self.parameters, inputs, rows, &mut self.workspace)
+    }
+
+    /// The memory after the last [`Target::forward`], `[sequences, hidden]`; empty without a memory.
+    pub fn state(&self) -> &[f32] {
+        self.workspace.state()
     }
 
     /// Moves by τ towards the network.
@@ -318,7 +347,7 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use crate::mlp::Activation;
+    use crate::mlp::{Activation, Mlp};
 
     use super::*;
 

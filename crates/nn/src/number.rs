@@ -28,6 +28,8 @@ pub trait Number:
 
     /// Rounded from f64.
     fn from_f64(value: f64) -> Self;
+    /// Exactly from a byte.
+    fn from_byte(value: u8) -> Self;
     /// Exactly as f64.
     fn to_f64(self) -> f64;
     /// `self × a + b`, in one rounding where `FUSED`, else in two. Never calls the mathematics library.
@@ -59,6 +61,10 @@ impl Number for f32 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as f32
+    }
+    #[inline(always)]
+    fn from_byte(value: u8) -> Self {
+        f32::from(value)
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {
@@ -105,6 +111,10 @@ impl Number for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
+    }
+    #[inline(always)]
+    fn from_byte(value: u8) -> Self {
+        f64::from(value)
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {

@@ -5,9 +5,15 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use setpoint_nn::convolution::{Convolution, Filters};
+use setpoint_nn::inputs::{Inputs, Sequences, Tensor};
 use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::network::Network;
 use setpoint_nn::optimizer::Adam;
+use setpoint_nn::point_set::PointSet;
+use setpoint_nn::shape::Shape;
 use setpoint_nn::{categorical, gradient};
+use setpoint_random::Stream;
 
 struct Counting;
 thread_local! {
@@ -55,6 +61,38 @@ fn a_training_step_allocates_nothing() {
     let before = ALLOCATIONS.get();
     assert_ne!(before, 0, "the allocator counts");
     for _ in 0..100 {
+        step();
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
+fn a_training_step_with_encoders_and_a_memory_allocates_nothing() {
+    let filters = vec![Filters::square(8, 4, 2), Filters::square(16, 3, 1)];
+    let images = Convolution::new([20, 20, 3], filters, Some(32)).unwrap();
+    let points = PointSet::new(30, 3, vec![16, 32]).unwrap();
+    let encoders = vec![images.into(), points.into()];
+    let shape = Shape::new(5, encoders, Some(24), vec![32], 2, Activation::Tanh);
+    let (rows, count) = (24, 4);
+    let mut network = Network::new(shape, rows, &mut Stream::new(1, "test", 0));
+    let (features, image) = (vec![0.3; rows * 5], vec![117; rows * 1200]);
+    let (numbers, counts) = (vec![0.7; rows * 90], vec![20; rows]);
+    let (starts, mut state) = ([false, true, false].repeat(rows / 3), vec![0.0; count * 24]);
+    let above = vec![0.1; rows * 2];
+    let mut to_features = vec![0.0; rows * 5];
+    let mut step = || {
+        let tensors = [Tensor::Bytes(&image), Tensor::Points { numbers: &numbers, counts: &counts }];
+        let sequences = Sequences { count, starts: &starts, state: &state };
+        let inputs = Inputs::new(&features, &tensors).in_sequences(sequences);
+        network.forward(inputs, rows);
+        network.learn(inputs, rows, &above, 1e-4, Some(0.5));
+        network.input_gradient(rows, &above, &mut to_features);
+        state.copy_from_slice(network.state());
+    };
+    step();
+    let before = ALLOCATIONS.get();
+    assert_ne!(before, 0, "the allocator counts");
+    for _ in 0..10 {
         step();
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);

@@ -147,7 +147,7 @@ impl Actor {
 
     /// One step of Adam down −Σ w log π(a|s), `weights` one a row; returns that sum.
     pub fn imitate(&mut self, batch: &Batch, weights: &[f32], learning_rate: f64) -> f64 {
-        let (rows, width) = (batch.rows, self.network.shape.output);
+        let (rows, width) = (batch.rows, self.network.shape.output());
         let outputs = &mut self.outputs[..rows * width];
         outputs.copy_from_slice(self.network.forward(&batch.observations, rows));
         let gradient = &mut self.gradient[..rows * width];
@@ -171,9 +171,9 @@ impl Actor {
     /// For choices the share of rows whose most probable choices are the logged ones; for settings alone the root mean square
     /// error on [−1, 1].
     pub fn held_out_figure(&mut self, held_out: &Batch) -> (&'static str, f64) {
-        let width = self.network.shape.output;
+        let width = self.network.shape.output();
         let rows_max = self.outputs.len() / width;
-        let features = self.network.shape.input;
+        let features = self.network.shape.input();
         let mut sum = 0.0;
         for begin in (0..held_out.rows).step_by(rows_max) {
             let end = held_out.rows.min(begin + rows_max);
@@ -201,7 +201,7 @@ impl Actor {
 
     /// Log-probability (of settings on [−1, 1]: log-density) of each row's action.
     pub fn log_probabilities(&mut self, batch: &Batch) -> Vec<f64> {
-        let (width, features) = (self.network.shape.output, self.network.shape.input);
+        let (width, features) = (self.network.shape.output(), self.network.shape.input());
         let rows_max = self.outputs.len() / width;
         let mut logs = Vec::with_capacity(batch.rows);
         for begin in (0..batch.rows).step_by(rows_max) {
@@ -222,7 +222,7 @@ impl Actor {
     /// The present policy.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            network: self.network.shape.clone(),
+            network: self.network.shape.mlp().clone(),
             parameters: self.network.trained.parameters.clone(),
             head: match (self.joint.groups.is_empty(), self.axes) {
                 (_, 0) => Head::Categorical,

@@ -280,7 +280,7 @@ impl Dqn {
             next_values: vec![0.0; choices],
             targets: Vec::new(),
             best_next: Vec::new(),
-            output_gradient: vec![0.0; rows * network.shape.output],
+            output_gradient: vec![0.0; rows * network.shape.output()],
             slots: Vec::new(),
             network,
             choices,
@@ -345,7 +345,7 @@ impl Learner for Dqn {
     fn learn(&mut self, batch: &Batch, progress_remaining: f64, _cores: Cores) -> Result<(), &'static str> {
         let Self { options, choices, network, target, .. } = self;
         let (rows, choices, dueling) = (batch.rows, *choices, options.dueling);
-        let width = network.shape.output;
+        let width = network.shape.output();
         let is_allowed = |row: usize, choice: usize| {
             batch.next_allowed.is_empty() || batch.next_allowed[row * choices + choice]
         };
@@ -414,16 +414,16 @@ impl Learner for Dqn {
 
     fn snapshot(&self) -> Snapshot {
         let Network { shape, trained, .. } = &self.network;
-        let mut network = shape.clone();
+        let mut network = shape.mlp().clone();
         let mut parameters = trained.parameters.clone();
         if self.options.dueling {
             // The combination is linear, so it folds into the last layer: a plain network with one output per choice.
             network.output = self.choices;
-            let last = shape.layers().pop().expect("a network has an output layer");
+            let last = shape.mlp().layers().pop().expect("a network has an output layer");
             let outputs = &trained.parameters[last.weights.start..last.bias.end];
             parameters.truncate(last.weights.start);
             let mut values = vec![0.0; self.choices];
-            for row in outputs.chunks_exact(shape.output) {
+            for row in outputs.chunks_exact(shape.output()) {
                 dueling_values(row, &mut values);
                 parameters.extend_from_slice(&values);
             }
@@ -441,7 +441,7 @@ impl Learner for Dqn {
     fn adopt(&mut self, mut parameters: Vec<f32>, _saved: Option<&[u8]>) -> Result<Critics, StateError> {
         if self.options.dueling {
             // The policy has values; V is their mean, and A are the values themselves: V + A − mean A is the value again.
-            let last = self.network.shape.layers().pop().expect("a network has an output layer");
+            let last = self.network.shape.mlp().layers().pop().expect("a network has an output layer");
             let values = parameters.split_off(last.weights.start);
             for row in values.chunks_exact(self.choices) {
                 parameters.push(row.iter().sum::<f32>() / self.choices as f32);

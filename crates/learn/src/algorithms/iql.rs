@@ -243,7 +243,7 @@ impl OfflineLearner for Iql {
         let Self { options, given, critics, value, .. } = self;
         let (rows, learning_rate) = (batch.rows, options.learning_rate.at(progress_remaining));
         let inputs = if *given > 0 { &self.inputs[..] } else { &batch.observations[..] };
-        let outputs = critics[0].network.shape.output;
+        let outputs = critics[0].network.shape.output();
 
         // V moves towards the expectile of the smaller target; its excess over V is the weight of the row in the imitation.
         each(critics, cores, |critic| critic.estimate_by_target(inputs, rows));

@@ -165,7 +165,7 @@ impl Ppo {
     /// V of every state of the rollout, of the states after it, and of the final states of truncated episodes.
     pub fn value(&mut self, horizon: Horizon<'_>) -> Result<(), TrainError> {
         let Self { rollout, critic, state, .. } = self;
-        let width = critic.network.shape.input;
+        let width = critic.network.shape.input();
         let n = rollout.len();
         let mut value = |observations: &[f32], values: &mut [f32]| -> Result<(), TrainError> {
             for (rows, values) in observations.chunks(VALUE_ROWS * width).zip(values.chunks_mut(VALUE_ROWS)) {
@@ -349,7 +349,7 @@ impl Algorithm for Ppo {
         Snapshot {
             log_std: log_std.to_vec(),
             normalizer,
-            ..Snapshot::of_network(shape.clone(), parameters.to_vec(), head)
+            ..Snapshot::of_network(shape.mlp().clone(), parameters.to_vec(), head)
         }
     }
 

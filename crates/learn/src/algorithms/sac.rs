@@ -254,7 +254,7 @@ impl Sac {
         }
         self.networks.cores.join(|| first_lesser.look(first, share), || second_lesser.look(second, share));
         for lesser in &self.lesser {
-            let width = first.network.shape.input;
+            let width = first.network.shape.input();
             for (gradient, row) in lesser.input_gradient.chunks_exact(width).zip(&lesser.rows) {
                 let row = *row as usize;
                 self.action_gradient[row * axes..(row + 1) * axes].copy_from_slice(&gradient[width - axes..]);

@@ -304,7 +304,7 @@ impl Td3 {
             gradient,
             &mut self.input_gradient,
         );
-        let width = critic_shape.input;
+        let width = critic_shape.input();
         for row in 0..rows {
             for axis in 0..axes {
                 let action = actions[row * axes + axis];

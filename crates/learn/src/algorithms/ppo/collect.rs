@@ -50,7 +50,7 @@ impl Ppo {
     /// Draws a choice for every environment from the actor's outputs and takes the step.
     fn choose(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
         let Self { rollout, state, actor, .. } = self;
-        let (range, choices) = (rollout.lane_range(step), actor.network.shape.output);
+        let (range, choices) = (rollout.lane_range(step), actor.network.shape.output());
         let logits = &mut actor.outputs[..rollout.lanes * choices];
         let mask = if self.masked {
             rollout.set_allowed(step, environments.allowed());
@@ -94,7 +94,7 @@ impl Ppo {
     /// Draws a choice of each group and the settings for every environment, and takes the step.
     fn act_together(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
         let Self { rollout, state, actor, joint, .. } = self;
-        let (range, width) = (rollout.lane_range(step), actor.network.shape.output);
+        let (range, width) = (rollout.lane_range(step), actor.network.shape.output());
         if self.masked {
             rollout.set_allowed(step, environments.allowed());
         }
@@ -129,7 +129,7 @@ impl Ppo {
         if let Some(normalizer) = &mut state.reward_normalizer {
             normalizer.scale(rewards, over);
         }
-        let features = self.actor.network.shape.input;
+        let features = self.actor.network.shape.input();
         for (lane, outcome) in transition.outcomes.iter().enumerate() {
             rollout.over[range.start + lane] = f32::from(u8::from(outcome.is_over()));
             if *outcome == Outcome::Truncated {

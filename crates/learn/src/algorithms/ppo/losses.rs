@@ -124,7 +124,7 @@ impl ActorLoss<'_> {
         indices: &[u32],
         advantages: &mut [f32],
     ) -> ActorFigures {
-        let choices = actor.network.shape.output;
+        let choices = actor.network.shape.output();
         let share = 1.0 / indices.len() as f32;
         let outputs = &mut actor.outputs[..indices.len() * choices];
         if self.masked {
@@ -162,7 +162,7 @@ impl ActorLoss<'_> {
         indices: &[u32],
         advantages: &[f32],
     ) -> ActorFigures {
-        let axes = actor.network.shape.output;
+        let axes = actor.network.shape.output();
         let share = 1.0 / indices.len() as f32;
         let (log_std, log_std_gradient) = actor.network.beside();
         let log_std = &*log_std;
@@ -199,7 +199,7 @@ impl ActorLoss<'_> {
         indices: &[u32],
         advantages: &[f32],
     ) -> ActorFigures {
-        let width = actor.network.shape.output;
+        let width = actor.network.shape.output();
         let share = 1.0 / indices.len() as f32;
         let (log_std, log_std_gradient) = actor.network.beside();
         let log_std = &*log_std;

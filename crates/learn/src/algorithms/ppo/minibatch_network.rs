@@ -1,6 +1,5 @@
 //! A network with the buffers of a minibatch.
 
-use setpoint_nn::mlp::Mlp;
 use setpoint_nn::network::Network;
 
 /// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
@@ -16,7 +15,7 @@ pub(super) struct MinibatchNetwork {
 
 impl MinibatchNetwork {
     pub fn new(network: Network, rows_max: usize, choices_masked: usize) -> Self {
-        let Mlp { input, output, .. } = network.shape;
+        let (input, output) = (network.shape.input(), network.shape.output());
         Self {
             inputs: vec![0.0; rows_max * input],
             outputs: vec![0.0; rows_max * output],
@@ -28,7 +27,7 @@ impl MinibatchNetwork {
 
     /// Copies the observations of a minibatch into one block and runs the network on them; its outputs are in `outputs`.
     pub fn forward(&mut self, observations: &[f32], indices: &[u32]) {
-        let Mlp { input: width, output, .. } = self.network.shape;
+        let (width, output) = (self.network.shape.input(), self.network.shape.output());
         for (row, index) in self.inputs.chunks_exact_mut(width).zip(indices) {
             row.copy_from_slice(&observations[*index as usize * width..][..width]);
         }
@@ -39,7 +38,7 @@ impl MinibatchNetwork {
 
     /// From `output_gradient` to the gradient of the parameters; returns its squared norm.
     pub fn backward(&mut self, rows: usize) -> f64 {
-        let Mlp { input, output, .. } = self.network.shape;
+        let (input, output) = (self.network.shape.input(), self.network.shape.output());
         let (inputs, gradient) = (&self.inputs[..rows * input], &self.output_gradient[..rows * output]);
         self.network.find_gradient(inputs, rows, gradient)
     }
