@@ -265,7 +265,8 @@ impl Convolution {
         output_gradient: &[T],
         gradient: &mut [T],
     ) {
-        gradient.fill(T::ZERO);
+        let of_stages = workspace.linear.as_ref().map_or(gradient.len(), |linear| linear.layer.weights.start);
+        gradient[..of_stages].fill(T::ZERO);
         self.last_delta(parameters, rows, workspace, output_gradient, gradient);
         let Workspace { stages, group, scratch, deltas, delta, .. } = workspace;
         stages.iter_mut().skip(1).for_each(|stage| stage.transpose(parameters));
