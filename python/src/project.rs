@@ -111,8 +111,9 @@ pub fn evaluate(py: Python<'_>, run: PathBuf, episodes: Option<u64>, seeds: u64)
     }
     let stop = AtomicBool::new(false);
     let work = |_: Reporter<()>| -> Result<String, TrainError> {
+        let decision = problem.decision.clone().with_threads(cores(None));
         let (_, kept) =
-            evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, Some(&stop), &[])?;
+            evaluate_into(&decision, &problem.resolved(), &policy, seeds, &folder, Some(&stop), &[])?;
         setpoint_report::write(&problem, &folder)?;
         Ok(RunFolder::read(&kept.path)?)
     };

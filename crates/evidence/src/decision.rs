@@ -17,6 +17,8 @@ pub struct Decision {
     pub project: Project,
     /// The process that it names.
     pub factory: Arc<dyn Factory>,
+    /// Threads with which its environments may step, at least 1. No result depends on it.
+    pub threads: usize,
 }
 
 impl Decision {
@@ -31,7 +33,7 @@ impl Decision {
         Self::open(Project::load(path, overrides)?, registry, progress)
     }
 
-    /// Opens the process of a project.
+    /// Opens the process of a project, on one thread.
     pub fn open(
         project: Project,
         registry: &Registry,
@@ -41,10 +43,15 @@ impl Decision {
         Self::new(project, factory)
     }
 
-    /// A project with an existing process, whatever the project's `kind`. Every name is checked.
+    /// A project with an existing process, whatever the project's `kind`, on one thread. Every name is checked.
     pub fn new(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
         project.bind(factory.spec())?;
-        Ok(Self { project, factory })
+        Ok(Self { project, factory, threads: 1 })
+    }
+
+    /// With so many threads for its environments.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The process's spaces and signals.

@@ -161,6 +161,11 @@ impl Environments {
         Ok(environments)
     }
 
+    /// Allows so many threads for a step, where they are faster. No result depends on it.
+    pub fn use_threads(&mut self, threads: usize) {
+        self.batch.use_threads(threads);
+    }
+
     /// Number of environments.
     pub fn lanes(&self) -> usize {
         self.rewards.len()

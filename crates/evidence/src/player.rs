@@ -132,8 +132,10 @@ impl Player {
     pub fn new(decision: &Decision, lanes: usize, seed: u64, purpose: &str) -> Result<Self, PlayError> {
         let spec = decision.spec();
         let reward = RewardFunction::new(&decision.project.reward, spec);
+        let mut batch = batch(&decision.project, decision.factory.as_ref(), lanes, seed, purpose)?;
+        batch.use_threads(decision.threads);
         Ok(Self {
-            batch: batch(&decision.project, decision.factory.as_ref(), lanes, seed, purpose)?,
+            batch,
             constraints: decision.constraints(),
             space: spec.action.clone(),
             features: spec.observation.len(),

@@ -78,9 +78,11 @@ impl Trainer {
             target_return: settings.target_return,
             pause_at: u64::MAX,
         };
+        let mut own = problem.clone();
+        own.decision.threads = threads;
         Self {
             learner: problem.learner(settings.seed, threads),
-            problem: problem.clone(),
+            problem: own,
             environments: None,
             statistics: EpisodeStatistics::default(),
             updates: 0,
@@ -177,7 +179,9 @@ impl Trainer {
         };
         let (project, factory) = (&self.problem.decision.project, &self.problem.decision.factory);
         let lanes = self.learner.lanes();
-        let environments = Environments::for_training(project, factory, lanes, project.train.seed, &purpose)?;
+        let mut environments =
+            Environments::for_training(project, factory, lanes, project.train.seed, &purpose)?;
+        environments.use_threads(self.problem.decision.threads);
         self.beginnings += 1;
         Ok(environments)
     }

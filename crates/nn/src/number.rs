@@ -52,6 +52,8 @@ pub trait Number:
     fn min(self, other: Self) -> Self;
     /// Whether it is neither infinite nor NaN.
     fn is_finite(self) -> bool;
+    /// 0 where it is subnormal, otherwise itself. Processors compute with subnormal numbers a hundred times more slowly.
+    fn without_subnormal(self) -> Self;
 }
 
 impl Number for f32 {
@@ -102,6 +104,10 @@ impl Number for f32 {
     fn is_finite(self) -> bool {
         self.is_finite()
     }
+    #[inline(always)]
+    fn without_subnormal(self) -> Self {
+        if self.abs() < f32::MIN_POSITIVE { 0.0 } else { self }
+    }
 }
 
 impl Number for f64 {
@@ -151,6 +157,10 @@ impl Number for f64 {
     #[inline(always)]
     fn is_finite(self) -> bool {
         self.is_finite()
+    }
+    #[inline(always)]
+    fn without_subnormal(self) -> Self {
+        if self.abs() < f64::MIN_POSITIVE { 0.0 } else { self }
     }
 }
 

@@ -82,8 +82,13 @@ fn adam_body<T: Real, const FUSED: bool>(
     let moments = first.iter_mut().zip(second.iter_mut());
     for ((parameter, gradient), (first, second)) in parameters.iter_mut().zip(gradient).zip(moments) {
         let gradient = *gradient * c.gradient_scale;
-        *first = c.beta1.multiply_add::<FUSED>(*first, c.one_minus_beta1 * gradient);
-        *second = c.beta2.multiply_add::<FUSED>(*second, c.one_minus_beta2 * gradient * gradient);
+        // The moments of a unit that learns nothing more shrink until they are subnormal, and would stay so: 0.9 of the smallest
+        // number is rounded to that number. Such moments move no parameter, but most of the time of a step went there.
+        *first = c.beta1.multiply_add::<FUSED>(*first, c.one_minus_beta1 * gradient).without_subnormal();
+        *second = c
+            .beta2
+            .multiply_add::<FUSED>(*second, c.one_minus_beta2 * gradient * gradient)
+            .without_subnormal();
         let root = second.sqrt().multiply_add::<FUSED>(c.root_scale, c.epsilon);
         *parameter += c.step_size * (*first / root);
     }
@@ -158,6 +163,32 @@ mod tests {
             adam.step(&mut parameters, &[*gradient], 0.01, 0.5);
             assert!((parameters[0] - expected).abs() < 1e-14, "step {t}");
         }
+    }
+
+    /// Units whose gradient stays 0: their parameters end as they would in exact arithmetic, and their moments at 0.
+    #[test]
+    fn moments_without_a_gradient_end_at_zero() {
+        let mut adam = Adam::<f32>::new(40, 1e-8);
+        let mut parameters = [0.5; 40];
+        let gradient: Vec<f32> = (0..40).map(|index| (index as f32 - 20.5) * 1e-3).collect();
+        adam.step(&mut parameters, &gradient, 1e-3, 1.0);
+        let mut before = parameters;
+        for step in 0..2_000 {
+            adam.step(&mut parameters, &[0.0; 40], 1e-3, 1.0);
+            assert!(adam.first.iter().all(|moment| *moment == 0.0 || moment.is_normal()), "step {step}");
+            if step == 400 {
+                before = parameters;
+            }
+        }
+        assert_eq!(adam.first, [0.0; 40]);
+        assert_eq!(parameters, before);
+        assert!(adam.second.iter().all(|moment| moment.is_normal()), "the second moment shrinks slowly");
+        adam.second.fill(2.0 * f32::MIN_POSITIVE);
+        (0..2_000).for_each(|_| adam.step(&mut parameters, &[0.0; 40], 1e-3, 1.0));
+        assert_eq!(adam.second, [0.0; 40]);
+        // What is no number stays none.
+        adam.step(&mut parameters, &[f32::NAN; 40], 1e-3, 1.0);
+        assert!(adam.first.iter().chain(&adam.second).all(|moment| moment.is_nan()));
     }
 
     #[test]

@@ -224,6 +224,10 @@ impl Batch for Disturbed {
         self.finished_levels[lane]
     }
 
+    fn use_threads(&mut self, threads: usize) {
+        self.inner.use_threads(threads);
+    }
+
     fn keep_schedules(&mut self) {
         self.inner.keep_schedules();
     }

@@ -4,6 +4,7 @@
 //! * [`vectorized`] – many environments that step together; [`registry`] – from a project's `kind` to a process
 //! * [`parameter`] – numbers of the dynamics that projects set, randomise and disturb; [`disturbed`] – noise, delays, loss
 //! * [`factory`], [`heuristic`] – environments and baselines of a process; [`preparation`] – the progress of slow preparations
+//! * [`ways`] – one core or several for some work: which is faster at present
 //! * [`gantt`] – the schedule, for processes that schedule
 //! * [`reward`] – signals × weights; [`conformance`] – the checks of every process
 //!
@@ -20,6 +21,7 @@ pub mod process;
 pub mod registry;
 pub mod reward;
 pub mod vectorized;
+pub mod ways;
 
 pub use factory::Factory;
 pub use heuristic::{Heuristic, State};

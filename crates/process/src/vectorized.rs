@@ -1,11 +1,22 @@
 //! Many environments of one process that step together: static dispatch inside, one dynamic call per batch.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
 
 use crate::gantt::Bar;
 use crate::process::{Action, Outcome, Process};
+use crate::ways::Way;
 use setpoint_random::Stream;
+
+mod chunk;
+#[cfg(test)]
+mod tests;
+mod threads;
+
+use chunk::{Chunk, Widths};
+use threads::Threads;
 
 /// One action for every lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -155,6 +166,9 @@ pub trait Batch: Send {
     fn set_parameter(&mut self, _lane: usize, index: usize, _value: f64) {
         unreachable!("this process has no parameter {index}")
     }
+    /// Allows so many threads for a step (at least 1, the caller's; before this call it is 1). They are used when a step is so
+    /// expensive that they are faster. No result depends on it. Processes outside of this program ignore it.
+    fn use_threads(&mut self, _threads: usize) {}
     /// Sets the level of difficulty of later episodes, if the batch has levels.
     fn set_level(&mut self, _level: usize) {}
     /// The level of a lane's last finished episode.
@@ -179,13 +193,10 @@ pub trait Batch: Send {
 pub struct Vectorized<P> {
     lanes: Vec<Environment<P>>,
     transition: Transition,
-    features: usize,
-    signals: usize,
+    widths: Widths,
     groups: usize,
     axes: usize,
-    /// Number of choices of all groups, if the process masks them; otherwise 0.
-    masked: usize,
-    max_steps: u32,
+    threads: Threads,
     /// One per lane if schedules are kept; not part of the saved state.
     schedules: Vec<Vec<Bar>>,
 }
@@ -202,86 +213,70 @@ impl<P: Process> Vectorized<P> {
     /// `lanes` copies of a process; lane `i` draws from the stream (seed, purpose, i).
     /// `max_steps` of the spec truncates episodes.
     pub fn new(prototype: &P, spec: &Spec, lanes: usize, seed: u64, purpose: &str) -> Self {
-        let (features, signals) = (spec.observation.len(), spec.signals.len());
         let lane = |index: usize| Environment {
             process: prototype.clone(),
             random: Stream::new(seed, purpose, index as u64),
             steps: 0,
         };
-        let masked = if spec.masked { spec.action.choice_count() } else { 0 };
         let mut batch = Self {
             lanes: (0..lanes).map(lane).collect(),
             transition: Transition::new(spec, lanes),
-            masked,
-            features,
-            signals,
+            widths: Widths {
+                features: spec.observation.len(),
+                signals: spec.signals.len(),
+                masked: if spec.masked { spec.action.choice_count() } else { 0 },
+                max_steps: spec.max_steps.unwrap_or(u32::MAX),
+            },
+            threads: Threads::one(),
             groups: spec.action.groups.len(),
             axes: spec.action.axes.len(),
-            max_steps: spec.max_steps.unwrap_or(u32::MAX),
             schedules: Vec::new(),
         };
         for lane in 0..lanes {
             batch.begin(lane);
         }
-        batch.refresh_masks();
         batch
     }
 
     /// Begins an episode in a lane.
     fn begin(&mut self, lane: usize) {
-        let Transition { observations, signals, current_signals, outcomes, .. } = &mut self.transition;
-        let observation = &mut observations[lane * self.features..(lane + 1) * self.features];
-        let own = lane * self.signals..(lane + 1) * self.signals;
+        let Widths { features, signals: signals_wide, masked, .. } = self.widths;
+        let Transition { observations, signals, current_signals, outcomes, allowed, .. } =
+            &mut self.transition;
+        let observation = &mut observations[lane * features..(lane + 1) * features];
+        let own = lane * signals_wide..(lane + 1) * signals_wide;
         let Environment { process, random, steps } = &mut self.lanes[lane];
         process.reset(random, observation, &mut current_signals[own.clone()]);
         *steps = 0;
         signals[own.clone()].copy_from_slice(&current_signals[own]);
         outcomes[lane] = Outcome::Running;
-    }
-
-    /// Steps every lane in `steps` with its action from `action_of`.
-    #[inline(always)]
-    fn step_with<'a>(&mut self, action_of: impl Fn(usize) -> Action<'a>, steps: impl Fn(usize) -> bool) {
-        let Transition { observations, signals, current_signals, outcomes, final_observations, .. } =
-            &mut self.transition;
-        let rows = observations
-            .chunks_exact_mut(self.features)
-            .zip(signals.chunks_exact_mut(self.signals))
-            .zip(current_signals.chunks_exact_mut(self.signals))
-            .zip(outcomes.iter_mut());
-        for (index, (lane, (((observation, signals), current), outcome))) in
-            self.lanes.iter_mut().zip(rows).enumerate()
-        {
-            if !steps(index) {
-                *outcome = Outcome::Running;
-                continue;
-            }
-            *outcome = lane.process.step(action_of(index), &mut lane.random, observation, signals);
-            lane.steps += 1;
-            if *outcome == Outcome::Running && lane.steps >= self.max_steps {
-                *outcome = Outcome::Truncated;
-            }
-            current.copy_from_slice(signals);
-            if outcome.is_over() {
-                final_observations[index * self.features..(index + 1) * self.features]
-                    .copy_from_slice(observation);
-                if let Some(kept) = self.schedules.get_mut(index) {
-                    *kept = lane.process.schedule();
-                }
-                lane.process.reset(&mut lane.random, observation, current);
-                lane.steps = 0;
-            }
+        if masked > 0 {
+            process.mask(&mut allowed[lane * masked..(lane + 1) * masked]);
         }
-        self.refresh_masks();
     }
 
-    fn refresh_masks(&mut self) {
-        if self.masked > 0 {
-            for (lane, allowed) in
-                self.lanes.iter().zip(self.transition.allowed.chunks_exact_mut(self.masked))
-            {
-                lane.process.mask(allowed);
-            }
+    /// Steps every lane in `steps` with its action from `action_of`, on one core or on several.
+    fn step_with<'a>(
+        &mut self,
+        action_of: impl Fn(usize) -> Action<'a> + Sync,
+        steps: impl Fn(usize) -> bool + Sync,
+    ) {
+        let Self { widths, lanes, transition, schedules, threads, .. } = self;
+        let count = lanes.len();
+        let whole = Chunk::whole(*widths, lanes, transition, schedules);
+        if !threads.are_several() {
+            whole.step(&action_of, &steps);
+            return;
+        }
+        let stepping = (0..count).filter(|lane| steps(*lane)).count();
+        let (way, is_measured) = threads.plan(stepping);
+        let started = is_measured.then(Instant::now);
+        match way {
+            Way::One => whole.step(&action_of, &steps),
+            Way::Several => threads.share(whole, count, |chunk| chunk.step(&action_of, &steps)),
+        }
+        if let Some(started) = started {
+            threads.took(way, stepping, started.elapsed());
         }
     }
 }
@@ -295,7 +290,6 @@ impl<P: Process> Batch for Vectorized<P> {
         for lane in 0..self.lanes.len() {
             self.begin(lane);
         }
-        self.refresh_masks();
         Ok(())
     }
 
@@ -304,7 +298,6 @@ impl<P: Process> Batch for Vectorized<P> {
             self.lanes[lane].random = random;
         }
         self.begin(lane);
-        self.refresh_masks();
         Ok(())
     }
 
@@ -325,6 +318,10 @@ impl<P: Process> Batch for Vectorized<P> {
 
     fn set_parameter(&mut self, lane: usize, index: usize, value: f64) {
         self.lanes[lane].process.set_parameter(index, value);
+    }
+
+    fn use_threads(&mut self, threads: usize) {
+        self.threads = Threads::new(threads, self.lanes.len());
     }
 
     fn keep_schedules(&mut self) {

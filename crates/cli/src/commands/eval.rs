@@ -3,6 +3,7 @@
 use serde_json::json;
 use setpoint_edge::evaluation::show;
 use setpoint_evidence::evaluate::evaluate_into;
+use setpoint_learn::train::cores;
 
 use crate::arguments::Eval;
 use crate::output::{Failure, Output, Status};
@@ -21,8 +22,8 @@ pub fn run(arguments: &Eval, registry: &Registry, output: &Output) -> Result<Sta
     let changed = arguments.evaluation.changed();
     let spinner = screen::spinner();
     spinner.set_message("evaluating the policy and its baselines");
-    let found =
-        evaluate_into(&problem.decision, &problem.resolved(), &policy, seeds, &folder, None, &changed);
+    let decision = problem.decision.clone().with_threads(cores(None));
+    let found = evaluate_into(&decision, &problem.resolved(), &policy, seeds, &folder, None, &changed);
     spinner.finish_and_clear();
     let (evaluation, kept) = found?;
     let verdict = show(&evaluation, &problem.decision, output);

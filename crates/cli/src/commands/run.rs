@@ -7,7 +7,7 @@ use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_files::run::Run;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::Ending;
+use setpoint_learn::train::{Ending, cores};
 
 use crate::arguments::Train;
 use crate::commands::{check, report, train};
@@ -43,8 +43,9 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
     }
     output.line("");
     let stop = Some(&interrupt::STOP);
+    let decision = problem.decision.clone().with_threads(cores(arguments.threads));
     let evaluation =
-        match evaluate_into(&problem.decision, &problem.resolved(), &trained.policy, 1, &folder, stop, &[]) {
+        match evaluate_into(&decision, &problem.resolved(), &trained.policy, 1, &folder, stop, &[]) {
             // A resume does not train again, but evaluates again.
             Err(PlayError::Interrupted) => return Ok(interrupt::stopped("run", &folder, output)),
             evaluated => evaluated?.0,

@@ -1,0 +1,140 @@
+//! Some neighbouring lanes of a batch with their rows of its transition.
+
+use std::mem;
+
+use super::{Environment, Transition};
+use crate::gantt::Bar;
+use crate::process::{Action, Outcome, Process};
+
+/// Numbers per lane, and the limit of steps.
+#[derive(Clone, Copy)]
+pub(super) struct Widths {
+    pub features: usize,
+    pub signals: usize,
+    /// Number of choices, if the process masks them; otherwise 0.
+    pub masked: usize,
+    pub max_steps: u32,
+}
+
+/// Lanes `first..`: everything that a step of them reads and writes. Each slice is one row per lane; there are no schedules if
+/// none are kept.
+pub(super) struct Chunk<'a, P> {
+    widths: Widths,
+    first: usize,
+    lanes: &'a mut [Environment<P>],
+    observations: &'a mut [f32],
+    signals: &'a mut [f32],
+    current_signals: &'a mut [f32],
+    outcomes: &'a mut [Outcome],
+    final_observations: &'a mut [f32],
+    allowed: &'a mut [bool],
+    schedules: &'a mut [Vec<Bar>],
+}
+
+impl<'a, P: Process> Chunk<'a, P> {
+    /// All lanes of a batch.
+    pub fn whole(
+        widths: Widths,
+        lanes: &'a mut [Environment<P>],
+        transition: &'a mut Transition,
+        schedules: &'a mut [Vec<Bar>],
+    ) -> Self {
+        Self {
+            widths,
+            first: 0,
+            lanes,
+            observations: &mut transition.observations,
+            signals: &mut transition.signals,
+            current_signals: &mut transition.current_signals,
+            outcomes: &mut transition.outcomes,
+            final_observations: &mut transition.final_observations,
+            allowed: &mut transition.allowed,
+            schedules,
+        }
+    }
+
+    /// Takes up to `lanes` lanes off the front; `None` if none is left.
+    pub fn take(&mut self, lanes: usize) -> Option<Self> {
+        let lanes = lanes.min(self.lanes.len());
+        if lanes == 0 {
+            return None;
+        }
+        let Widths { features, signals, masked, .. } = self.widths;
+        let first = self.first;
+        self.first += lanes;
+        Some(Self {
+            widths: self.widths,
+            first,
+            lanes: front(&mut self.lanes, lanes),
+            observations: front(&mut self.observations, lanes * features),
+            signals: front(&mut self.signals, lanes * signals),
+            current_signals: front(&mut self.current_signals, lanes * signals),
+            outcomes: front(&mut self.outcomes, lanes),
+            final_observations: front(&mut self.final_observations, lanes * features),
+            allowed: front(&mut self.allowed, lanes * masked),
+            schedules: front(&mut self.schedules, lanes),
+        })
+    }
+
+    /// Steps every lane in `steps` with its action from `action_of`; both count the batch's lanes. Then refreshes all masks: a
+    /// lane that does not step may have a new parameter.
+    ///
+    /// Not inlined: one copy of each process's loop serves one core and several.
+    #[inline(never)]
+    pub fn step<'b>(self, action_of: &impl Fn(usize) -> Action<'b>, steps: &impl Fn(usize) -> bool) {
+        let Self {
+            widths,
+            first,
+            lanes,
+            observations,
+            signals,
+            current_signals,
+            outcomes,
+            final_observations,
+            allowed,
+            schedules,
+        } = self;
+        let Widths { features, signals: signals_wide, masked, max_steps } = widths;
+        let rows = observations
+            .chunks_exact_mut(features)
+            .zip(signals.chunks_exact_mut(signals_wide))
+            .zip(current_signals.chunks_exact_mut(signals_wide))
+            .zip(outcomes.iter_mut());
+        for (row, (lane, (((observation, signals), current), outcome))) in
+            lanes.iter_mut().zip(rows).enumerate()
+        {
+            let index = first + row;
+            if !steps(index) {
+                *outcome = Outcome::Running;
+                continue;
+            }
+            *outcome = lane.process.step(action_of(index), &mut lane.random, observation, signals);
+            lane.steps += 1;
+            if *outcome == Outcome::Running && lane.steps >= max_steps {
+                *outcome = Outcome::Truncated;
+            }
+            current.copy_from_slice(signals);
+            if outcome.is_over() {
+                final_observations[row * features..(row + 1) * features].copy_from_slice(observation);
+                if let Some(kept) = schedules.get_mut(row) {
+                    *kept = lane.process.schedule();
+                }
+                lane.process.reset(&mut lane.random, observation, current);
+                lane.steps = 0;
+            }
+        }
+        if masked > 0 {
+            for (lane, allowed) in lanes.iter().zip(allowed.chunks_exact_mut(masked)) {
+                lane.process.mask(allowed);
+            }
+        }
+    }
+}
+
+/// Takes up to `count` values off the front of a slice.
+fn front<'a, T>(slice: &mut &'a mut [T], count: usize) -> &'a mut [T] {
+    let whole = mem::take(slice);
+    let (front, rest) = whole.split_at_mut(count.min(whole.len()));
+    *slice = rest;
+    front
+}
