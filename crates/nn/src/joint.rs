@@ -1,6 +1,6 @@
 //! The distribution of an action with several groups of choices, and with settings: a categorical distribution for each
 //! group and a diagonal Gaussian, all independent given the state (Stable-Baselines3's `MultiCategoricalDistribution`,
-//! with settings beside).
+//! with settings).
 //!
 //! A row of outputs has the logits of each group, one group after another, then the means of the settings.
 

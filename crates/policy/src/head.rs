@@ -34,7 +34,7 @@ impl Head {
         }
     }
 
-    /// Log standard deviations beside the network: one for each setting of a Gaussian.
+    /// Log standard deviations next to the network: one for each setting of a Gaussian.
     pub fn log_stds(self, action: &ActionSpace) -> usize {
         match self {
             Self::Gaussian | Self::CategoricalGaussian => action.axes.len(),
