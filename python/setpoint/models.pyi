@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from setpoint._model import Environment
 from setpoint._model import Model as Model
-from setpoint._model import Policy as Policy
+from setpoint._policy import Policy as Policy
 
 __all__ = [
     "BC",
