@@ -16,6 +16,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 use setpoint_decision::Diagnostic;
 use setpoint_decision::data::Data;
+use setpoint_decision::spec::{ActionForm, Spec};
 use setpoint_files::{atomic, storage};
 use setpoint_policy::digest;
 
@@ -23,8 +24,10 @@ use super::model::{MEMBERS, Model};
 use super::stored::{self, StoredHeader};
 
 const METADATA_KEY: &str = "setpoint learned process";
-/// Number of the layout that [`to_bytes`] writes.
-const FORMAT: u32 = 3;
+/// Number of the latest layout that [`to_bytes`] writes: for actions of several parts. All others have [`USUAL_FORMAT`], which
+/// older programs read.
+const FORMAT: u32 = 4;
+const USUAL_FORMAT: u32 = 3;
 /// Raise this number if a model of the same log would be different: the model is then learned again.
 const MODEL: u32 = 2;
 
@@ -76,12 +79,21 @@ fn tensors_digest<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> Str
     hasher.finalize().to_hex().to_string()
 }
 
+/// Whether its actions are one choice, or settings.
+fn is_usual(spec: &Spec) -> bool {
+    match spec.action.form() {
+        ActionForm::Choices(_) => spec.action.has_usual_group(),
+        ActionForm::Settings(_) => true,
+        ActionForm::Several => false,
+    }
+}
+
 /// The file's bytes; `learnt_from` is [`hash`]'s.
 pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
     let tensors = tensors(model);
     let header = StoredHeader {
         blake3: digest::PLACE.to_owned(),
-        format: FORMAT,
+        format: if is_usual(&model.spec) { USUAL_FORMAT } else { FORMAT },
         learnt_from: learnt_from.to_owned(),
         spec: (&model.spec).into(),
         layout: model.layout.clone().into(),
@@ -211,7 +223,7 @@ fn from_bytes(bytes: &[u8], header: &str, learnt_from: &str) -> Option<Model> {
 
 #[cfg(test)]
 mod tests {
-    use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
+    use setpoint_decision::spec::{ActionSpace, Axis, Choice, ChoiceGroup, Feature, Signal};
 
     use super::super::ends::Limit;
     use super::super::model::{Fit, Layout, Scale};
@@ -275,10 +287,31 @@ mod tests {
     /// The file of format 2 was written by the version before format 3.
     #[test]
     fn files_of_every_format_hold_the_model_that_was_written() {
-        for format in 2..=FORMAT {
-            assert_eq!(load(&golden(format), "abc").ok().unwrap(), Some(model()), "{format}");
+        let several = Model { spec: Spec { action: several(), ..model().spec }, ..model() };
+        let several = Model { layout: Layout::of(&several.spec), ..several };
+        for (formats, model) in [(2..=USUAL_FORMAT, model()), (FORMAT..=FORMAT, several)] {
+            let bytes = to_bytes(&model, "abc");
+            let latest = golden(*formats.end());
+            if !latest.exists() {
+                std::fs::write(&latest, bytes).unwrap();
+                panic!("{} was missing and was written; commit it", latest.display());
+            }
+            for format in formats {
+                assert_eq!(load(&golden(format), "abc").ok().unwrap().as_ref(), Some(&model), "{format}");
+            }
+            assert_eq!(std::fs::read(latest).unwrap(), bytes);
         }
-        assert_eq!(std::fs::read(golden(FORMAT)).unwrap(), to_bytes(&model(), "abc"));
+    }
+
+    fn several() -> ActionSpace {
+        let group = |name: &str, choices: [&str; 2]| {
+            let choice = |name: &str| Choice { name: name.into(), description: format!("does {name}") };
+            ChoiceGroup::new(name, "", choices.map(choice).to_vec())
+        };
+        ActionSpace {
+            groups: vec![group("valve", ["open", "shut"]), group("heat", ["on", "off"])],
+            axes: vec![Axis::new("speed", "1/s", -0.3, 0.7, "")],
+        }
     }
 
     /// A file that appears during the learning is not overwritten either.
@@ -304,10 +337,10 @@ mod tests {
         let mut bytes = to_bytes(&model(), "abc");
         let format = b"\\\"format\\\":3";
         let place = bytes.windows(format.len()).position(|window| window == format).unwrap();
-        bytes[place + format.len() - 1] = b'4';
+        bytes[place + format.len() - 1] = b'5';
         std::fs::write(&path, &bytes).unwrap();
         let refused = load(&path, "abc").err().unwrap().to_string();
-        assert!(refused.contains("format 4"), "{refused}");
+        assert!(refused.contains("format 5"), "{refused}");
         assert!(store(&path, &model(), "abc").is_err() && std::fs::read(&path).unwrap() == bytes);
     }
 }
