@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 
-from setpoint._model import Model, Policy
+from setpoint._model import Model
 from setpoint._numbers import whole
+from setpoint._policy import Policy
 
 
 class Predicts(Protocol):

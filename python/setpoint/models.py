@@ -16,7 +16,8 @@ import json
 from typing import Any
 
 from setpoint import _native
-from setpoint._model import Model, Policy
+from setpoint._model import Model
+from setpoint._policy import Policy
 
 __all__ = ["Model", "Policy"]
 

@@ -194,7 +194,7 @@ class Process(gym.Env[Observation, Any]):
         return info
 
 
-def _space(part: Choices | Axis) -> gym.spaces.Space[Any]:
+def _space(part: Any) -> gym.spaces.Space[Any]:
     if isinstance(part, Choices):
         return gym.spaces.Discrete(len(part.choices))
     return gym.spaces.Box(np.float32(part.low), np.float32(part.high), (1,))

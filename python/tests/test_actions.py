@@ -3,9 +3,8 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium import spaces
-
 import setpoint
+from gymnasium import spaces
 from setpoint._actions import Actions, allowed_choices
 from setpoint._host import EnvironmentHost
 from setpoint._spaces import Unexpected, UnsupportedSpace

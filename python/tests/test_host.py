@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import setpoint
 from gymnasium import spaces
-from setpoint._host import EnvironmentFailed, EnvironmentHost
 from setpoint._actions import Actions, allowed_choices
+from setpoint._host import EnvironmentFailed, EnvironmentHost
 from setpoint._spaces import UNBOUNDED, Observations, Unexpected, UnsupportedSpace
 
 GREATEST = float(np.finfo(np.float32).max)
