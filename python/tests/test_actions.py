@@ -108,8 +108,10 @@ class Arm(gym.Env):
     action_space = spaces.Dict({"gripper": spaces.Discrete(3), "force": spaces.Box(-2.0, 2.0, (1,))})
 
     def __init__(self, masked=False):
-        if masked:
-            self.action_masks = lambda: np.array([self.forbidden != kind for kind in range(3)])
+        self.masked = masked
+
+    def info(self):
+        return {"action_mask": np.array([self.forbidden != kind for kind in range(3)])} if self.masked else {}
 
     def observe(self):
         self.seen = self.np_random.uniform(-1, 1, 2).astype(np.float32)
@@ -120,14 +122,14 @@ class Arm(gym.Env):
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         self.left = 20
-        return self.observe(), {}
+        return self.observe(), self.info()
 
     def step(self, action):
         assert self.action_space.contains(action), action
-        assert not hasattr(self, "action_masks") or action["gripper"] != self.forbidden
+        assert not self.masked or action["gripper"] != self.forbidden
         reward = float(action["gripper"] == self.wanted) - abs(float(action["force"][0]) - 0.5 * float(self.seen[1]))
         self.left -= 1
-        return self.observe(), reward, False, self.left == 0, {}
+        return self.observe(), reward, False, self.left == 0, self.info()
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -44,7 +44,9 @@ episodes = 20
 fn a_decision_of_two_choices_and_a_setting_runs_from_new_to_the_report() {
     let root = tempfile::tempdir().unwrap();
     new_project(root.path());
-    let checked = done(root.path(), &["check", "line"]);
+    // The charter of a new project is not answered, so the check as a whole does not pass.
+    let checked = setpoint(root.path(), &["check", "line"]);
+    let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.contains("3 features, 2 groups of 4 choices and 1 setting, 5 signals"), "{checked}");
     assert!(checked.contains("the reward of recipe is"), "{checked}");
     done(root.path(), &[&["train", "line", "--run-dir", "run"][..], &SMALL].concat());
@@ -85,7 +87,7 @@ fn a_decision_of_two_choices_and_a_setting_runs_from_new_to_the_report() {
 
 /// Writes a log in which thick products are filled slowly with wide nozzles.
 fn log(path: &Path) {
-    let mut text = "Order,Step,Product,Soil,Wide,NozzleSet,CIP,Speed,Good,Bad\n".to_owned();
+    let mut text = "Order,Step,Product,Soil,Wide,NozzleSet,CIP,Speed,Good,Bad,Gain\n".to_owned();
     let mut state = 7_u64;
     let mut unit = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -100,8 +102,9 @@ fn log(path: &Path) {
             let good = (speed * if clean { 4.8 } else { 9.6 }).round();
             let cip = if clean { "yes" } else { "no" };
             text += &format!(
-                "{order},{step},{product:.4},{soil:.4},{wide},{nozzle},{cip},{speed:.1},{good},{:.0}\n",
-                good * 0.03
+                "{order},{step},{product:.4},{soil:.4},{wide},{nozzle},{cip},{speed:.1},{good},{:.0},{:.4}\n",
+                good * 0.03,
+                good * 0.0009
             );
             soil = if clean { 0.05 } else { soil + 0.04 };
             wide = i32::from(nozzle == "wide");
@@ -118,6 +121,7 @@ const DATA: &str = "
 file    = \"line.csv\"
 episode = \"Order\"
 time    = \"Step\"
+reward  = \"Gain\"
 
 [data.action]
 nozzle   = \"NozzleSet\"
@@ -226,5 +230,6 @@ fn a_log_and_a_scenario_say_which_part_is_missing() {
     }
     let delayed = "[[disturbance]]\nkind = \"actuation-delay\"\nsteps = 1\nidle = [\"narrow\", \"keep\"]\n";
     std::fs::write(line.join("setpoint.toml"), format!("{start}{delayed}")).unwrap();
-    done(root.path(), &["check", "line"]);
+    let checked = setpoint(root.path(), &["check", "line"]);
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("✓ disturbances: actuation-delay"));
 }

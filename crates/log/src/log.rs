@@ -128,6 +128,7 @@ impl Log {
     fn empty(&self) -> Self {
         Self {
             features: self.features,
+            groups: self.groups,
             width: self.width,
             signals_per_row: self.signals_per_row,
             format: self.format,

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::ActionForm;
+use setpoint_decision::data::action_parts;
 use setpoint_learn::problem::Problem;
 use setpoint_log::Reading;
 use setpoint_process::State;
@@ -30,15 +30,10 @@ fn problem(kind: &str) -> Problem {
     let factory = setpoint_processes::open_kind(kind, None).unwrap();
     let reward: String =
         factory.spec().signals.iter().take(2).map(|signal| format!("{} = 1.0\n", signal.name)).collect();
-    let action =
-        if factory.spec().action.is_discrete() { "action = \"the action\"\n" } else { "[data.action]\n" };
-    let axes: String = match factory.spec().action.form() {
-        ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
-        ActionForm::Choices(_) => String::new(),
-        ActionForm::Settings(axes) => {
-            axes.iter().map(|axis| format!("{0} = \"set {0}\"\n", axis.name)).collect()
-        }
-    };
+    let space = &factory.spec().action;
+    let action = if space.is_discrete() { "action = \"the action\"\n" } else { "[data.action]\n" };
+    let parts = if space.is_discrete() { Vec::new() } else { action_parts(space) };
+    let axes: String = parts.iter().map(|part| format!("{part} = \"set {part}\"\n")).collect();
     let signals: String =
         factory.spec().signals.iter().map(|signal| format!("{0} = \"got {0}\"\n", signal.name)).collect();
     let text = format!(
@@ -49,11 +44,12 @@ fn problem(kind: &str) -> Problem {
     Problem::new(project, &setpoint_processes::registry()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The action of a state: a choice, or one value per axis.
+/// The action of a state: the index of a choice of each group, then a value of each setting.
 fn decide(problem: &Problem, who: Who, before: &Transition, random: &mut Stream) -> Vec<f32> {
+    let space = &problem.spec().action;
     let heuristic = problem.decision.factory.heuristics().first().filter(|_| who == Who::Controller);
     if let Some(heuristic) = heuristic {
-        let mut action = vec![0.0; problem.spec().action.len()];
+        let mut action = vec![0.0; space.width()];
         let state = State {
             observation: &before.observations,
             signals: &before.current_signals,
@@ -62,23 +58,18 @@ fn decide(problem: &Problem, who: Who, before: &Transition, random: &mut Stream)
         (heuristic.decide)(&state, &mut action);
         return action;
     }
-    match problem.spec().action.form() {
-        ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
-        ActionForm::Choices(choices) => {
-            let allowed: Vec<usize> = (0..choices.len())
-                .filter(|choice| before.allowed.is_empty() || before.allowed[*choice])
-                .collect();
-            let index = if who == Who::Idle { 0 } else { random.below(allowed.len() as u32) as usize };
-            vec![allowed[index] as f32]
-        }
-        ActionForm::Settings(axes) => {
-            let value = |axis: &setpoint_decision::spec::Axis| match who {
-                Who::Idle => 0.5 * (axis.low + axis.high),
-                _ => axis.low + (axis.high - axis.low) * random.unit(),
-            };
-            axes.iter().map(value).collect()
-        }
+    let mut action = Vec::new();
+    for (group, offset) in space.groups.iter().zip(space.offsets()) {
+        let is_allowed = |choice: &usize| before.allowed.get(offset + choice).is_none_or(|allowed| *allowed);
+        let allowed: Vec<usize> = (0..group.choices.len()).filter(is_allowed).collect();
+        let index = if who == Who::Idle { 0 } else { random.below(allowed.len() as u32) as usize };
+        action.push(allowed[index] as f32);
     }
+    action.extend(space.axes.iter().map(|axis| match who {
+        Who::Idle => 0.5 * (axis.low + axis.high),
+        _ => axis.low + (axis.high - axis.low) * random.unit(),
+    }));
+    action
 }
 
 fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
@@ -87,10 +78,10 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
         .observation
         .iter()
         .map(|feature| feature.name.clone())
-        .chain(match spec.action.form() {
-            ActionForm::Several => unreachable!("the processes here have one choice, or settings"),
-            ActionForm::Choices(_) => vec!["the action".to_owned()],
-            ActionForm::Settings(axes) => axes.iter().map(|axis| format!("set {}", axis.name)).collect(),
+        .chain(if spec.action.is_discrete() {
+            vec!["the action".to_owned()]
+        } else {
+            action_parts(&spec.action).into_iter().map(|part| format!("set {part}")).collect()
         })
         .chain(spec.signals.iter().map(|signal| format!("got {}", signal.name)))
         .collect();
@@ -103,13 +94,11 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
             let before = batch.transition();
             let action = decide(problem, who, before, &mut random);
             before.observations.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
-            if spec.action.is_discrete() {
-                write!(text, "{},", action[0]).unwrap();
-                batch.step(Actions::of_choices(&[action[0] as u32])).unwrap();
-            } else {
-                action.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
-                batch.step(Actions::of_settings(&action)).unwrap();
-            }
+            let (choices, settings) = action.split_at(spec.action.groups.len());
+            let choices: Vec<u32> = choices.iter().map(|choice| *choice as u32).collect();
+            choices.iter().for_each(|choice| write!(text, "{choice},").unwrap());
+            settings.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
+            batch.step(Actions { choices: &choices, settings }).unwrap();
             let after = batch.transition();
             after.signals.iter().for_each(|value| write!(text, "{value:.4},").unwrap());
             let earned: f32 = after.signals.iter().take(2).sum();

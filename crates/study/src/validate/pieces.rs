@@ -31,6 +31,7 @@ pub fn chosen(log: &Log, steps_max: Option<u32>) -> Log {
     let every = rows.div_ceil(ROWS_MAX).max(1);
     let mut chosen = Log {
         features: log.features,
+        groups: log.groups,
         width: log.width,
         signals_per_row: log.signals_per_row,
         ..Log::default()
