@@ -1,5 +1,6 @@
 //! The section "Action probabilities": what the policy prefers before and after its training, and what it takes.
 
+use setpoint_decision::spec::ChoiceGroup;
 use setpoint_page::chart::bar;
 use setpoint_page::{escape, table};
 
@@ -7,7 +8,14 @@ use crate::Report;
 
 pub fn section(report: &Report) -> String {
     let Some((before, after)) = &report.probabilities else { return String::new() };
-    let names = report.problem.spec().action.choice_names();
+    let space = &report.problem.spec().action;
+    let named = |group: &ChoiceGroup| {
+        // Where an action is more than one choice, the group stands before its choices.
+        let prefix = if space.width() > 1 { format!("{}: ", group.name) } else { String::new() };
+        group.choices.iter().map(|choice| format!("{prefix}{}", choice.name)).collect::<Vec<_>>()
+    };
+    let names: Vec<String> = space.groups.iter().flat_map(named).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let taken: Vec<Option<f64>> = match &report.evaluation {
         Some(evaluation) => evaluation.policy.actions.iter().map(|action| action.percent).collect(),
         None => vec![None; names.len()],

@@ -8,7 +8,8 @@ use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Compared, Evaluation, Subject, breaks};
 use setpoint_evidence::gate;
 use setpoint_evidence::wording::unit_behind_name;
-use setpoint_guard::recommendation::Recommendation;
+use setpoint_guard::drivers::DriverKind;
+use setpoint_guard::recommendation::{RankedAction, Recommendation, first_of_groups};
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
 use setpoint_page::escape;
@@ -324,18 +325,8 @@ pub fn scenarios(report: &Report) -> String {
                 )
             })
             .collect();
-        let actions: Vec<Vec<String>> = recommendation
-            .actions
-            .iter()
-            .map(|action| {
-                let share = if action.allowed {
-                    format!("{:.1} %", 100.0 * action.probability)
-                } else {
-                    "forbidden".to_owned()
-                };
-                vec![under(&action.name, action.probability), share]
-            })
-            .collect();
+        // A table for each group of choices.
+        let groups = recommendation.actions.chunk_by(|a, b| a.group == b.group).map(choices);
         let settings: Vec<Vec<String>> = recommendation
             .settings
             .iter()
@@ -347,11 +338,10 @@ pub fn scenarios(report: &Report) -> String {
                 vec![under(&setting.name, share), escape(&value)]
             })
             .collect();
-        let answer = if settings.is_empty() {
-            table(&["action", "probability"].map(str::to_owned), &actions)
-        } else {
-            table(&["set", "to"].map(str::to_owned), &settings)
-        };
+        let mut answer: String = groups.collect();
+        if !settings.is_empty() {
+            answer += &table(&["set", "to"].map(str::to_owned), &settings);
+        }
         let remarks = remarks(recommendation);
         let _ = write!(
             body,
@@ -362,15 +352,40 @@ pub fn scenarios(report: &Report) -> String {
     if body.is_empty() { body } else { section("Scenarios", &format!("<div class=\"cards\">{body}</div>\n")) }
 }
 
+/// The choices of one group with their probabilities.
+fn choices(actions: &[RankedAction]) -> String {
+    let row = |action: &RankedAction| {
+        let share = if action.allowed {
+            format!("{:.1} %", 100.0 * action.probability)
+        } else {
+            "forbidden".to_owned()
+        };
+        vec![under(&action.name, action.probability), share]
+    };
+    let what = actions[0].group.as_deref().unwrap_or("action");
+    table(&[escape(what), "probability".to_owned()], &actions.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The choices of a group that are about as probable as its first one.
+fn undecided(first: &RankedAction, recommendation: &Recommendation) -> Option<String> {
+    let is_rival = |other: &&RankedAction| {
+        other.group == first.group && recommendation.about_as_probable.contains(&other.name)
+    };
+    let rivals: Vec<&str> =
+        recommendation.actions.iter().filter(is_rival).map(|other| other.name.as_str()).collect();
+    (!rivals.is_empty()).then(|| {
+        let rivals = rivals.join(", ");
+        format!("No clear preference: {} and {} are about as probable", escape(&first.name), escape(&rivals))
+    })
+}
+
 /// What a person should know about a recommendation, a paragraph each.
 fn remarks(recommendation: &Recommendation) -> String {
     let active = recommendation.active_constraints.iter().map(|text| format!("Active: {}", escape(text)));
     let broken = recommendation.broken_constraints.iter().map(|text| format!("Broken: {}", escape(text)));
-    let rivals = recommendation.about_as_probable.join(", ");
-    let first = recommendation.actions.first().filter(|_| !rivals.is_empty());
-    let undecided = first.map(|first| {
-        format!("No clear preference: {} and {} are about as probable", escape(&first.name), escape(&rivals))
-    });
+    let undecided =
+        first_of_groups(&recommendation.actions).filter_map(|first| undecided(first, recommendation));
+    let has_groups = recommendation.actions.iter().any(|action| action.group.is_some());
     let unlike = recommendation.unlike_training.iter().map(|unlike| {
         let unit = behind_number(&unlike.unit);
         let (value, mean, deviation) = (number(unlike.value), number(unlike.mean), number(unlike.deviation));
@@ -384,7 +399,12 @@ fn remarks(recommendation: &Recommendation) -> String {
         .iter()
         .filter(|driver| driver.is_noticeable())
         .take(3)
-        .map(|driver| format!("{} <b>{}</b>", escape(&driver.feature), escape(&driver.effect_text())))
+        .map(|driver| {
+            // Of several parts the choice is named; a setting is named in any case.
+            let is_choice = has_groups && driver.kind != DriverKind::SettingChange;
+            let of = if is_choice { format!(" {}", driver.of) } else { String::new() };
+            format!("{} <b>{}{}</b>", escape(&driver.feature), escape(&driver.effect_text()), escape(&of))
+        })
         .collect();
     let drivers = (!drivers.is_empty()).then(|| format!("Strongest drivers: {}", drivers.join(", ")));
     let quiet = |text: String| format!("<p class=\"quiet\">{text}</p>\n");
@@ -392,7 +412,7 @@ fn remarks(recommendation: &Recommendation) -> String {
     active
         .map(quiet)
         .chain(broken.chain(unlike).map(plain))
-        .chain(undecided.into_iter().chain(drivers).map(quiet))
+        .chain(undecided.chain(drivers).map(quiet))
         .collect()
 }
 
