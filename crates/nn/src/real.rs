@@ -1,7 +1,7 @@
 //! The two number types that networks are made of, and the vectors of each machine level: `f32` to train with, `f64` to
 //! check gradients on the very same code.
 
-use crate::matmul::Multiply;
+use crate::matmul::operands::Multiply;
 pub use crate::number::Number;
 use crate::vector::{Array, Square, Vector};
 
