@@ -140,7 +140,9 @@ def test_ppo_learns_a_dict_of_a_choice_and_a_number(masked):
     # 20 steps of at most 1; random grippers with no force have 20 / 3 − 20 / 4.
     assert mean > 16
     several = np.array([[-0.9, 0.8], [0.9, -0.8]], np.float32)
-    actions, _ = model.predict(several, deterministic=True, action_masks=np.ones((2, 3), bool))
+    # The mask of the first state forbids the second gripper, that of the second state the first one.
+    mask = np.array([[True, False, True], [False, True, True]])
+    actions, _ = model.predict(several, deterministic=True, action_masks=mask)
     assert [action["gripper"] for action in actions] == [0, 2]
     assert actions[0]["force"][0] > 0.2 > -0.2 > actions[1]["force"][0]
 
