@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use crate::Diagnostic;
 use crate::diagnostic::suggestion;
 use crate::section::{Range, Section};
-use crate::spec::{ActionForm, ActionSpace, Spec};
+use crate::spec::{ActionForm, Spec};
 
 pub mod cleaning;
 
@@ -386,7 +386,7 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
     bind_words(data, section, spec)?;
     match (&data.action, spec.action.form()) {
         (Some(ActionColumns::Axes(named)), ActionForm::Settings(_) | ActionForm::Several) => {
-            let known = action_parts(&spec.action);
+            let known = spec.action.part_names();
             match named.iter().find(|(name, _)| !known.contains(&name.as_str())) {
                 Some((name, _)) => Err(refuse(&section.table("action")?, name, &known, "action")),
                 None => Ok(()),
@@ -409,11 +409,6 @@ pub(crate) fn bind(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<()
         }
         _ => Ok(()),
     }
-}
-
-/// The parts of an action of which each has its own column: the groups of choices, then the settings.
-pub fn action_parts(space: &ActionSpace) -> Vec<&str> {
-    space.groups.iter().map(|group| group.name.as_str()).chain(space.axis_names()).collect()
 }
 
 fn bind_words(data: &Data, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {

@@ -115,13 +115,12 @@ impl Decider for UniformRandom {
 
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         let mut round = self.draws.round(states.lanes);
-        let ActionSpace { groups, axes } = &self.space;
         for row in 0..states.rows() {
             let allowed = states.allowed(row);
             let chosen = actions.choices_mut(row).iter_mut();
-            for ((choice, group), offset) in chosen.zip(groups).zip(self.space.offsets()) {
-                let count = group.choices.len();
-                let allowed = allowed.get(offset..offset + count).unwrap_or(&[]);
+            for (choice, (_, places)) in chosen.zip(self.space.placed_groups()) {
+                let count = places.len();
+                let allowed = allowed.get(places).unwrap_or(&[]);
                 // One draw per group, whatever is forbidden, so that the draws of other lanes do not change.
                 *choice = match allowed.iter().filter(|allowed| **allowed).count() {
                     0 => round.stream(row).below(count as u32),
@@ -132,7 +131,7 @@ impl Decider for UniformRandom {
                     }
                 };
             }
-            for (value, axis) in actions.settings_mut(row).iter_mut().zip(axes) {
+            for (value, axis) in actions.settings_mut(row).iter_mut().zip(&self.space.axes) {
                 *value = round.stream(row).uniform(axis.low, axis.high);
             }
         }

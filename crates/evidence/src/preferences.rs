@@ -119,7 +119,7 @@ struct Script {
     /// `[rounds]` a choice of each group.
     rounds: Vec<Vec<u32>>,
     settings: Vec<f32>,
-    /// The first and the last choice of each group among all choices.
+    /// The places of each group's choices among all choices.
     groups: Vec<std::ops::Range<usize>>,
     /// Decisions of each lane's episode so far.
     taken: Vec<usize>,
@@ -127,8 +127,7 @@ struct Script {
 
 impl Script {
     fn new(space: &ActionSpace, rounds: Vec<Vec<u32>>, settings: Vec<f32>, lanes: usize) -> Self {
-        let groups = space.groups.iter().zip(space.offsets());
-        let groups = groups.map(|(group, offset)| offset..offset + group.choices.len()).collect();
+        let groups = space.placed_groups().map(|(_, places)| places).collect();
         Self { rounds, settings, groups, taken: vec![0; lanes] }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use setpoint_decision::spec::{ActionSpace, ChoiceGroup};
+use setpoint_decision::spec::ActionSpace;
 use setpoint_evidence::environments::Episode;
 use setpoint_files::FileError;
 use setpoint_statistics::Interval;
@@ -108,9 +108,6 @@ fn entropy(counts: &[f64], total: f64) -> f64 {
 
 /// Entropy of the choices that were taken, in nats: the sum over the groups; `None` without choices.
 pub fn action_entropy(space: &ActionSpace, actions: &[f64], total: f64) -> Option<f64> {
-    let groups = space.groups.iter().zip(space.offsets());
-    let of_group = |(group, offset): (&ChoiceGroup, usize)| {
-        entropy(&actions[offset..offset + group.choices.len()], total)
-    };
-    (!space.groups.is_empty()).then(|| groups.map(of_group).sum())
+    let groups = space.placed_groups().map(|(_, places)| entropy(&actions[places], total));
+    (!space.groups.is_empty()).then(|| groups.sum())
 }

@@ -1,6 +1,6 @@
 //! The meaning of the columns of a table, from `[data]`; and a proposal by similar names for the open parts.
 
-use setpoint_decision::data::{ActionColumns, Data, QualityColumns, action_parts};
+use setpoint_decision::data::{ActionColumns, Data, QualityColumns};
 use setpoint_decision::diagnostic::nearest;
 use setpoint_decision::spec::{ActionForm, Spec};
 
@@ -115,7 +115,7 @@ fn find(data: &Data, header: &[String], spec: &Spec) -> Result<Mapping, String> 
             };
             let groups = spec.action.groups.len();
             let mut found = Vec::new();
-            for (index, part) in action_parts(&spec.action).into_iter().enumerate() {
+            for (index, part) in spec.action.part_names().into_iter().enumerate() {
                 let what = if index < groups { "group of choices" } else { "setting" };
                 found.push(of(part, columns)?.ok_or_else(|| format!("the {what} `{part}` has no column"))?);
             }
@@ -186,7 +186,7 @@ pub fn names<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Vec<&'a str> {
     match &data.action {
         Some(ActionColumns::One(column)) => names.push(column),
         _ if spec.action.is_discrete() => names.extend(spec.action.names()),
-        _ => names.extend(action_parts(&spec.action).into_iter().map(|part| named(axes, part))),
+        _ => names.extend(spec.action.part_names().into_iter().map(|part| named(axes, part))),
     }
     names.extend(spec.observation.iter().map(|feature| named(&data.features, &feature.name)));
     names.extend(spec.signals.iter().map(|signal| named(&data.signals, &signal.name)));

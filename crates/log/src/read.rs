@@ -6,7 +6,7 @@ use std::path::Path;
 
 use csv::ByteRecord;
 use setpoint_decision::data::cleaning::{Cleaning, Missing};
-use setpoint_decision::data::{ActionColumns, Data, Values, action_parts};
+use setpoint_decision::data::{ActionColumns, Data, Values};
 use setpoint_decision::project::Reward;
 use setpoint_decision::spec::{ActionForm, Spec};
 
@@ -175,7 +175,7 @@ fn wanted<'a>(data: Option<&'a Data>, spec: &'a Spec) -> Wanted<'a> {
         (Some(ActionColumns::Axes(columns)), _) => {
             columns.iter().map(|(_, column)| column.as_str()).collect()
         }
-        (None, ActionForm::Settings(_) | ActionForm::Several) => action_parts(&spec.action),
+        (None, ActionForm::Settings(_) | ActionForm::Several) => spec.action.part_names(),
         (None, ActionForm::Choices(_)) => Vec::new(),
     };
     Wanted {

@@ -268,10 +268,10 @@ impl Policy {
 fn normalize_groups(action: &ActionSpace, rows: &mut [f32], width: usize, allowed: &[bool]) {
     let choices = action.choice_count();
     for (row, output) in rows.chunks_exact_mut(width).enumerate() {
-        for (group, offset) in action.groups.iter().zip(action.offsets()) {
-            let count = group.choices.len();
-            let mask = (!allowed.is_empty()).then(|| &allowed[row * choices + offset..][..count]);
-            categorical::log_probabilities(&mut output[offset..offset + count], count, mask);
+        let allowed = allowed.get(row * choices..(row + 1) * choices);
+        for (_, places) in action.placed_groups() {
+            let (count, mask) = (places.len(), allowed.map(|allowed| &allowed[places.clone()]));
+            categorical::log_probabilities(&mut output[places], count, mask);
         }
     }
 }

@@ -112,8 +112,8 @@ impl From<StoredFeature> for Feature {
 impl From<&ActionSpace> for StoredAction {
     fn from(action: &ActionSpace) -> Self {
         let stored_axes = |axes: &[Axis]| Some(axes.iter().map(StoredAxis::from).collect());
-        match action.form() {
-            ActionForm::Choices(choices) if action.has_usual_group() => Self {
+        match action.stored_form() {
+            ActionForm::Choices(choices) => Self {
                 r#type: StoredActionType::Discrete,
                 groups: None,
                 choices: Some(choices.iter().map(StoredChoice::from).collect()),
@@ -125,7 +125,7 @@ impl From<&ActionSpace> for StoredAction {
                 choices: None,
                 axes: stored_axes(axes),
             },
-            ActionForm::Choices(_) | ActionForm::Several => Self {
+            ActionForm::Several => Self {
                 r#type: StoredActionType::Several,
                 groups: Some(action.groups.iter().map(StoredGroup::from).collect()),
                 choices: None,

@@ -4,7 +4,7 @@ mod sample;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
-use setpoint_decision::spec::{ActionSpace, Axis, Choice, Feature, Signal};
+use setpoint_decision::spec::{ActionForm, ActionSpace, Axis, Choice, Feature, Signal};
 use setpoint_policy::Policy;
 use setpoint_policy::policy_file::Refusal;
 use setpoint_random::Stream;
@@ -89,7 +89,7 @@ fn constraint(random: &mut Stream) -> Constraint {
 
 /// Draws every text and number of a space. Where it has several groups, names of choices and settings must differ.
 fn rename(space: &mut ActionSpace, random: &mut Stream) {
-    let is_one_group = space.has_usual_group();
+    let is_one_group = matches!(space.stored_form(), ActionForm::Choices(_));
     let mut count = 0;
     let mut name = |random: &mut Stream| {
         count += 1;

@@ -138,10 +138,10 @@ impl<'a> RandomActions<'a> {
         settings.clear();
         let width = space.choice_count();
         for lane in 0..LANES {
-            for (group, offset) in space.groups.iter().zip(space.offsets()) {
+            for (_, places) in space.placed_groups() {
                 choices.push(loop {
-                    let choice = random.below(group.choices.len() as u32);
-                    if allowed.is_empty() || allowed[lane * width + offset + choice as usize] {
+                    let choice = random.below(places.len() as u32);
+                    if allowed.is_empty() || allowed[lane * width + places.start + choice as usize] {
                         break choice;
                     }
                 });

@@ -21,11 +21,11 @@ fn course(batch: &mut dyn Batch, action: &ActionSpace) -> Vec<u32> {
         let allowed = batch.transition().allowed.clone();
         let (mut chosen, mut set) = (Vec::new(), Vec::new());
         for lane in 0..LANES {
-            for (group, offset) in action.groups.iter().zip(action.offsets()) {
-                let count = group.choices.len();
+            for (_, places) in action.placed_groups() {
+                let count = places.len();
                 let first = random.below(count as u32) as usize;
                 let mut candidates = (0..count).map(|step| (first + step) % count);
-                let place = lane * action.choice_count() + offset;
+                let place = lane * action.choice_count() + places.start;
                 let is_allowed = |choice: &usize| allowed.is_empty() || allowed[place + choice];
                 chosen.push(candidates.find(is_allowed).unwrap() as u32);
             }

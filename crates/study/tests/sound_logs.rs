@@ -4,7 +4,6 @@
 use std::fmt::Write;
 
 use setpoint_decision::Project;
-use setpoint_decision::data::action_parts;
 use setpoint_learn::problem::Problem;
 use setpoint_log::Reading;
 use setpoint_process::State;
@@ -32,7 +31,7 @@ fn problem(kind: &str) -> Problem {
         factory.spec().signals.iter().take(2).map(|signal| format!("{} = 1.0\n", signal.name)).collect();
     let space = &factory.spec().action;
     let action = if space.is_discrete() { "action = \"the action\"\n" } else { "[data.action]\n" };
-    let parts = if space.is_discrete() { Vec::new() } else { action_parts(space) };
+    let parts = if space.is_discrete() { Vec::new() } else { space.part_names() };
     let axes: String = parts.iter().map(|part| format!("{part} = \"set {part}\"\n")).collect();
     let signals: String =
         factory.spec().signals.iter().map(|signal| format!("{0} = \"got {0}\"\n", signal.name)).collect();
@@ -59,9 +58,10 @@ fn decide(problem: &Problem, who: Who, before: &Transition, random: &mut Stream)
         return action;
     }
     let mut action = Vec::new();
-    for (group, offset) in space.groups.iter().zip(space.offsets()) {
-        let is_allowed = |choice: &usize| before.allowed.get(offset + choice).is_none_or(|allowed| *allowed);
-        let allowed: Vec<usize> = (0..group.choices.len()).filter(is_allowed).collect();
+    for (_, places) in space.placed_groups() {
+        let is_allowed =
+            |choice: &usize| before.allowed.get(places.start + choice).is_none_or(|allowed| *allowed);
+        let allowed: Vec<usize> = (0..places.len()).filter(is_allowed).collect();
         let index = if who == Who::Idle { 0 } else { random.below(allowed.len() as u32) as usize };
         action.push(allowed[index] as f32);
     }
@@ -81,7 +81,7 @@ fn log_of(problem: &Problem, who: Who, episodes: u64, seed: u64) -> Reading {
         .chain(if spec.action.is_discrete() {
             vec!["the action".to_owned()]
         } else {
-            action_parts(&spec.action).into_iter().map(|part| format!("set {part}")).collect()
+            spec.action.part_names().into_iter().map(|part| format!("set {part}")).collect()
         })
         .chain(spec.signals.iter().map(|signal| format!("got {}", signal.name)))
         .collect();

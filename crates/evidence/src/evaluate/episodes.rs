@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use setpoint_decision::constraint::Constraint;
-use setpoint_decision::spec::{Aggregate, Spec};
+use setpoint_decision::spec::{ActionSpace, Aggregate, Spec};
 use setpoint_guard::constraints::{ConstraintSet, Standing, Taken};
 use setpoint_policy::Policy;
 use setpoint_process::process::{Action, Outcome};
@@ -38,8 +38,7 @@ pub(super) struct Episodes<'a> {
     terms: Vec<f64>,
     /// Decisions with each choice, then the sum of each setting.
     actions: Vec<f64>,
-    /// For each group of choices the place of its first choice.
-    offsets: Vec<usize>,
+    action_space: ActionSpace,
     constraints: Vec<u64>,
     broken: Vec<u64>,
     rewards: Vec<f64>,
@@ -85,7 +84,7 @@ impl<'a> Episodes<'a> {
             signals: Vec::new(),
             terms: Vec::new(),
             actions: vec![0.0; decision.spec().action.len()],
-            offsets: decision.spec().action.offsets().collect(),
+            action_space: decision.spec().action.clone(),
             constraints: vec![0; active.len()],
             broken: vec![0; active.len()],
             rewards: Vec::new(),
@@ -240,9 +239,7 @@ impl Observer for Episodes<'_> {
         self.terms.iter_mut().zip(step.terms).for_each(|(sum, term)| *sum += term);
         let sums = &mut self.signals[episode * step.signals.len()..(episode + 1) * step.signals.len()];
         sums.iter_mut().zip(step.signals).for_each(|(sum, signal)| *sum += f64::from(*signal));
-        for (choice, offset) in choices.iter().zip(&self.offsets) {
-            self.actions[offset + *choice as usize] += 1.0;
-        }
+        self.action_space.places(choices).for_each(|place| self.actions[place] += 1.0);
         let first = self.actions.len() - settings.len();
         self.actions[first..].iter_mut().zip(settings).for_each(|(sum, value)| *sum += f64::from(*value));
         self.terminated[episode] = step.outcome == Outcome::Terminated;

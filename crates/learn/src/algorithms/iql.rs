@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
-use setpoint_decision::spec::{ActionForm, Spec};
+use setpoint_decision::spec::{ActionForm, ActionSpace, Spec};
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::network::{Cores, Network, Trained};
 use setpoint_process::StateError;
@@ -142,13 +142,9 @@ pub fn imitation_weight(advantage: f32, beta: f32, weight_max: f32) -> f32 {
 /// The learner.
 pub struct Iql {
     options: Options,
-    /// 0 for choices.
     /// Numbers of an action among the inputs of a critic; 0 where it gives the value of each choice.
     given: usize,
-    /// For each group of choices the place of its first choice among all.
-    offsets: Vec<usize>,
-    /// Number of choices of all groups.
-    choices: usize,
+    actions: ActionSpace,
     /// 1 / the standard deviation of the log's rewards.
     reward_scale: f32,
     actor: Actor,
@@ -201,8 +197,7 @@ impl Iql {
             inputs: vec![0.0; rows * (features + given)],
             reward_scale: (1.0 / transitions.reward_deviation()) as f32,
             options: options.clone(),
-            offsets: spec.action.offsets().collect(),
-            choices: spec.action.choice_count(),
+            actions: spec.action.clone(),
             given,
         };
         Offline::new(learner, transitions, rows, options.gamma, seed, threads)
@@ -212,11 +207,11 @@ impl Iql {
 impl Iql {
     /// Writes the inputs of the critics: observations, then a flag for each choice and the settings.
     fn give_actions(&mut self, batch: &Batch) {
-        let Self { given, offsets, choices, inputs, .. } = self;
-        let (rows, groups, axes) = (batch.rows, offsets.len(), *given - (*choices).min(*given));
+        let Self { given, actions, inputs, .. } = self;
         if *given == 0 {
             return;
         }
+        let (rows, groups, axes) = (batch.rows, actions.groups.len(), actions.axes.len());
         if groups == 0 {
             return beside(&batch.observations, &batch.controls, axes, rows, inputs);
         }
@@ -224,10 +219,10 @@ impl Iql {
         for (row, input) in inputs.chunks_exact_mut(features + *given).take(rows).enumerate() {
             let (observation, action) = input.split_at_mut(features);
             observation.copy_from_slice(&batch.observations[row * features..(row + 1) * features]);
-            let (flags, settings) = action.split_at_mut(*choices);
+            let (flags, settings) = action.split_at_mut(actions.choice_count());
             flags.fill(0.0);
             let taken = &batch.choices[row * groups..(row + 1) * groups];
-            taken.iter().zip(&*offsets).for_each(|(choice, offset)| flags[offset + *choice as usize] = 1.0);
+            actions.places(taken).for_each(|place| flags[place] = 1.0);
             settings.copy_from_slice(&batch.controls[row * axes..(row + 1) * axes]);
         }
     }

@@ -16,7 +16,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 use setpoint_decision::Diagnostic;
 use setpoint_decision::data::Data;
-use setpoint_decision::spec::{ActionForm, Spec};
+use setpoint_decision::spec::ActionForm;
 use setpoint_files::{atomic, storage};
 use setpoint_policy::digest;
 
@@ -79,21 +79,13 @@ fn tensors_digest<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> Str
     hasher.finalize().to_hex().to_string()
 }
 
-/// Whether its actions are one choice, or settings.
-fn is_usual(spec: &Spec) -> bool {
-    match spec.action.form() {
-        ActionForm::Choices(_) => spec.action.has_usual_group(),
-        ActionForm::Settings(_) => true,
-        ActionForm::Several => false,
-    }
-}
-
 /// The file's bytes; `learnt_from` is [`hash`]'s.
 pub fn to_bytes(model: &Model, learnt_from: &str) -> Vec<u8> {
     let tensors = tensors(model);
+    let is_several = model.spec.action.stored_form() == ActionForm::Several;
     let header = StoredHeader {
         blake3: digest::PLACE.to_owned(),
-        format: if is_usual(&model.spec) { USUAL_FORMAT } else { FORMAT },
+        format: if is_several { FORMAT } else { USUAL_FORMAT },
         learnt_from: learnt_from.to_owned(),
         spec: (&model.spec).into(),
         layout: model.layout.clone().into(),
@@ -223,7 +215,7 @@ fn from_bytes(bytes: &[u8], header: &str, learnt_from: &str) -> Option<Model> {
 
 #[cfg(test)]
 mod tests {
-    use setpoint_decision::spec::{ActionSpace, Axis, Choice, ChoiceGroup, Feature, Signal};
+    use setpoint_decision::spec::{ActionSpace, Axis, Choice, ChoiceGroup, Feature, Signal, Spec};
 
     use super::super::ends::Limit;
     use super::super::model::{Fit, Layout, Scale};

@@ -1,6 +1,5 @@
 //! Two meanings of one column: a figure would be taken for another.
 
-use setpoint_decision::data::action_parts;
 use setpoint_decision::spec::Spec;
 
 use crate::mapping::Mapping;
@@ -10,7 +9,7 @@ use crate::mapping::Mapping;
 pub fn shared(mapping: &Mapping, header: &[String], spec: &Spec) -> Option<String> {
     let features = spec.observation.iter().zip(&mapping.features);
     let features = features.map(|(feature, column)| (format!("feature `{}`", feature.name), *column));
-    let (action, groups) = (action_parts(&spec.action), spec.action.groups.len());
+    let (action, groups) = (spec.action.part_names(), spec.action.groups.len());
     let actions = mapping.actions.iter().enumerate().map(|(index, column)| match mapping.actions.len() {
         1 => ("action".to_owned(), *column),
         _ if index < groups => (format!("group of choices `{}`", action[index]), *column),

@@ -157,9 +157,8 @@ impl Decider for Recorded<'_> {
             let settings = actions.settings_mut(row).iter_mut().zip(&self.space.axes);
             settings.for_each(|(value, axis)| *value = value.clamp(axis.low, axis.high));
             let allowed = states.allowed(row);
-            let mut places = actions.choices(row).iter().zip(self.space.offsets());
-            let is_possible =
-                allowed.is_empty() || places.all(|(choice, offset)| allowed[offset + *choice as usize]);
+            let is_possible = |place: usize| allowed.get(place).is_none_or(|allowed| *allowed);
+            let is_possible = self.space.places(actions.choices(row)).all(is_possible);
             actions.declined[row] = !is_possible;
         }
     }
