@@ -22,6 +22,15 @@ pub enum Head {
 }
 
 impl Head {
+    /// The head of a policy that draws each choice from logits, and the settings around means.
+    pub fn stochastic(action: &ActionSpace) -> Self {
+        match (action.groups.is_empty(), action.axes.is_empty()) {
+            (_, true) => Self::Categorical,
+            (true, false) => Self::Gaussian,
+            (false, false) => Self::CategoricalGaussian,
+        }
+    }
+
     /// Outputs that the network must have for an action space.
     pub fn outputs(self, action: &ActionSpace) -> usize {
         match self {

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
+use setpoint_nn::categorical;
 use setpoint_nn::joint::Joint;
 use setpoint_nn::mlp::{Activation, Mlp};
 use setpoint_nn::network::{Cores, Network, Trained};
 use setpoint_nn::optimizer::Adam;
-use setpoint_nn::{categorical, gaussian};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
@@ -107,6 +107,7 @@ impl LearnerOptions for Options {
 pub struct Actor {
     network: Network,
     joint: Joint,
+    head: Head,
     axes: usize,
     trained: LogStd,
     outputs: Vec<f32>,
@@ -136,7 +137,8 @@ impl Actor {
         let shape = Mlp { input: features, hidden: hidden.to_vec(), output, activation };
         let axes = spec.action.axes.len();
         Self {
-            joint: Joint { groups: spec.action.groups.iter().map(|group| group.choices.len()).collect() },
+            joint: Joint { groups: spec.action.group_sizes() },
+            head: Head::stochastic(&spec.action),
             network: Network::new(shape, rows_max, random),
             axes,
             trained: LogStd { log_std: vec![-0.5; axes], optimizer: Adam::new(axes, 1e-8) },
@@ -155,7 +157,6 @@ impl Actor {
         let log_std = &self.trained.log_std;
         let loss = match (self.joint.groups.len(), self.axes) {
             (1, 0) => choices_loss(outputs, width, &batch.choices, weights, gradient),
-            (0, _) => settings_loss(outputs, log_std, &batch.controls, weights, gradient, &mut to_log_std),
             _ => joint_loss(&self.joint, outputs, log_std, batch, weights, gradient, &mut to_log_std),
         };
         self.network.learn(&batch.observations, rows, gradient, learning_rate, None);
@@ -224,11 +225,7 @@ impl Actor {
         Snapshot {
             network: self.network.shape.mlp().clone(),
             parameters: self.network.trained.parameters.clone(),
-            head: match (self.joint.groups.is_empty(), self.axes) {
-                (_, 0) => Head::Categorical,
-                (true, _) => Head::Gaussian,
-                (false, _) => Head::CategoricalGaussian,
-            },
+            head: self.head,
             discretization: None,
             log_std: self.trained.log_std.clone(),
             normalizer: None,
@@ -266,25 +263,6 @@ fn choices_loss(
     let log = |(row, choice): (&[f32], usize)| f64::from(row[choice]);
     let logs = logits.chunks_exact(choices).zip(indices()).map(log);
     logs.zip(weights).map(|(log, weight)| -log * f64::from(*weight)).sum()
-}
-
-/// L = −Σ w log N(a; μ, σ) over rows `[rows, axes]`; dL/dμ into `gradient`, dL/d log σ added to `to_log_std`.
-fn settings_loss(
-    means: &[f32],
-    log_std: &[f32],
-    done: &[f32],
-    weights: &[f32],
-    gradient: &mut [f32],
-    to_log_std: &mut [f32],
-) -> f64 {
-    let axes = log_std.len();
-    let rows = means.chunks_exact(axes).zip(done.chunks_exact(axes)).zip(gradient.chunks_exact_mut(axes));
-    let mut loss = 0.0;
-    for (((means, done), gradient), weight) in rows.zip(weights) {
-        loss -= f64::from(*weight) * f64::from(gaussian::log_probability(means, log_std, done));
-        gaussian::log_probability_gradient(means, log_std, done, -weight, gradient, to_log_std);
-    }
-    loss
 }
 
 /// The logged action of a row: a choice of each group, and the settings on [−1, 1].
@@ -402,12 +380,14 @@ mod tests {
             assert!((numeric - f64::from(*gradient)).abs() < 1e-3, "{index}: {numeric}");
         }
 
-        let (means, log_std, done) = ([0.3, -0.2, 0.5, 0.9], [-0.5, 0.2], [0.1, 0.4, 0.6, -0.3]);
+        let (means, log_std, done) = ([0.3, -0.2, 0.5, 0.9], [-0.5, 0.2], vec![0.1, 0.4, 0.6, -0.3]);
+        let (joint, batch) =
+            (Joint { groups: vec![] }, Batch { rows: 2, controls: done, ..Batch::default() });
         let loss = |means: &[f32], log_std: &[f32]| {
-            settings_loss(means, log_std, &done, &weights, &mut [0.0; 4], &mut [0.0; 2])
+            joint_loss(&joint, &mut means.to_vec(), log_std, &batch, &weights, &mut [0.0; 4], &mut [0.0; 2])
         };
         let (mut to_means, mut to_log_std) = ([9.0; 4], [0.0; 2]);
-        settings_loss(&means, &log_std, &done, &weights, &mut to_means, &mut to_log_std);
+        joint_loss(&joint, &mut means.to_vec(), &log_std, &batch, &weights, &mut to_means, &mut to_log_std);
         for (index, gradient) in to_means.iter().enumerate() {
             let at = |by| loss(&shifted(&means, index, by), &log_std);
             let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;

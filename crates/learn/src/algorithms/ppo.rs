@@ -83,6 +83,7 @@ pub struct Ppo {
     options: Options,
     axes: Vec<Axis>,
     joint: Joint,
+    head: Head,
     masked: bool,
     cores: CoresChoice,
     actor: MinibatchNetwork,
@@ -155,7 +156,8 @@ impl Ppo {
             actor,
             critic,
             axes: spec.action.axes.clone(),
-            joint: Joint { groups: spec.action.groups.iter().map(|group| group.choices.len()).collect() },
+            joint: Joint { groups: spec.action.group_sizes() },
+            head: Head::stochastic(&spec.action),
             masked: choices_masked > 0,
             cores: CoresChoice::new(threads),
             options,
@@ -340,16 +342,11 @@ impl Algorithm for Ppo {
     fn snapshot(&self) -> Snapshot {
         let Network { shape, trained, .. } = &self.actor.network;
         let (parameters, log_std) = trained.parameters.split_at(shape.parameters());
-        let head = match (self.joint.groups.is_empty(), log_std.is_empty()) {
-            (_, true) => Head::Categorical,
-            (true, false) => Head::Gaussian,
-            (false, false) => Head::CategoricalGaussian,
-        };
         let normalizer = self.state.observation_normalizer.as_ref().map(ObservationNormalizer::freeze);
         Snapshot {
             log_std: log_std.to_vec(),
             normalizer,
-            ..Snapshot::of_network(shape.mlp().clone(), parameters.to_vec(), head)
+            ..Snapshot::of_network(shape.mlp().clone(), parameters.to_vec(), self.head)
         }
     }
 

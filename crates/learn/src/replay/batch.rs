@@ -14,9 +14,9 @@ pub struct Batch {
     pub places: Vec<u64>,
     /// `[rows, features]`
     pub observations: Vec<f32>,
-    /// `[rows]`, for discrete actions.
+    /// `[rows, groups]` a choice of each group.
     pub choices: Vec<u32>,
-    /// `[rows, axes]` on [−1, 1], for continuous ones.
+    /// `[rows, axes]` settings on [−1, 1].
     pub controls: Vec<f32>,
     /// `[rows]` Σ γᵏ r over up to n steps.
     pub rewards: Vec<f32>,

@@ -39,15 +39,14 @@ impl Ppo {
             outputs[..found.len()].copy_from_slice(found);
             match (self.joint.groups.len(), self.axes.len()) {
                 (1, 0) => self.choose(step, environments)?,
-                (0, _) => self.control(step, environments)?,
-                _ => self.act_together(step, environments)?,
+                _ => self.act(step, environments)?,
             }
             self.record(step, environments);
         }
         Ok(())
     }
 
-    /// Draws a choice for every environment from the actor's outputs and takes the step.
+    /// Draws a choice for every environment, where an action is one choice and nothing else: all rows at once.
     fn choose(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
         let Self { rollout, state, actor, .. } = self;
         let (range, choices) = (rollout.lane_range(step), actor.network.shape.output());
@@ -69,30 +68,8 @@ impl Ppo {
         Ok(())
     }
 
-    /// Draws settings for every environment around the actor's outputs and takes the step.
-    fn control(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
-        let Self { rollout, state, actor, .. } = self;
-        let (range, width) = (rollout.lane_range(step), self.axes.len());
-        let (log_std, _) = actor.network.beside();
-        let control_range = rollout.control_range(step);
-        let drawn = &mut rollout.controls[control_range];
-        for (row, means) in actor.outputs[..range.len() * width].chunks_exact(width).enumerate() {
-            let drawn = &mut drawn[row * width..(row + 1) * width];
-            for ((drawn, mean), log_std) in drawn.iter_mut().zip(means).zip(&*log_std) {
-                *drawn = mean + log_std.exp() * state.actions.normal();
-            }
-            rollout.log_probabilities[range.start + row] = gaussian::log_probability(means, log_std, drawn);
-        }
-        for (index, control) in self.controls.iter_mut().enumerate() {
-            let axis = &self.axes[index % width];
-            *control = gaussian::to_bounds(drawn[index], axis.low, axis.high);
-        }
-        environments.step(Actions::of_settings(&self.controls))?;
-        Ok(())
-    }
-
-    /// Draws a choice of each group and the settings for every environment, and takes the step.
-    fn act_together(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
+    /// Draws the choices and the settings (one of them may be absent) for every environment, and takes the step.
+    fn act(&mut self, step: usize, environments: &mut Environments) -> Result<(), TrainError> {
         let Self { rollout, state, actor, joint, .. } = self;
         let (range, width) = (rollout.lane_range(step), actor.network.shape.output());
         if self.masked {

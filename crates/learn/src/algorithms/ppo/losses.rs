@@ -106,8 +106,7 @@ impl ActorLoss<'_> {
         actor.forward(&rollout.observations, indices);
         let mut figures = match (self.joint.groups.len(), rollout.controls.is_empty()) {
             (1, true) => self.categorical(actor, rollout, indices, advantages),
-            (0, _) => self.gaussian(actor, rollout, indices, advantages),
-            _ => self.together(actor, rollout, indices, advantages),
+            _ => self.joint(actor, rollout, indices, advantages),
         };
         let n = rows as f64;
         figures.policy_loss /= n;
@@ -117,6 +116,7 @@ impl ActorLoss<'_> {
         figures
     }
 
+    /// One choice and nothing else: all rows at once.
     fn categorical(
         &self,
         actor: &mut MinibatchNetwork,
@@ -155,44 +155,8 @@ impl ActorLoss<'_> {
         figures
     }
 
-    fn gaussian(
-        &self,
-        actor: &mut MinibatchNetwork,
-        rollout: &Rollout,
-        indices: &[u32],
-        advantages: &[f32],
-    ) -> ActorFigures {
-        let axes = actor.network.shape.output();
-        let share = 1.0 / indices.len() as f32;
-        let (log_std, log_std_gradient) = actor.network.beside();
-        let log_std = &*log_std;
-        // d H / d log σ = 1 for each axis, in every row.
-        log_std_gradient.fill(-self.entropy_coefficient);
-        let mut figures = ActorFigures::default();
-        let rows = actor.outputs.chunks_exact(axes).zip(actor.output_gradient.chunks_exact_mut(axes));
-        for (((mean, gradient), index), advantage) in rows.zip(indices).zip(advantages) {
-            let index = *index as usize;
-            let control = &rollout.controls[index * axes..(index + 1) * axes];
-            let log_probability = gaussian::log_probability(mean, log_std, control);
-            let surrogate =
-                figures.sample(log_probability, rollout.log_probabilities[index], *advantage, self);
-            gaussian::log_probability_gradient(
-                mean,
-                log_std,
-                control,
-                surrogate * share,
-                gradient,
-                log_std_gradient,
-            );
-        }
-        figures.entropy = f64::from(gaussian::entropy(log_std)) * indices.len() as f64;
-        figures
-    }
-}
-
-impl ActorLoss<'_> {
-    /// Several choices, or choices and settings.
-    fn together(
+    /// Choices and settings, of which one may be absent.
+    fn joint(
         &self,
         actor: &mut MinibatchNetwork,
         rollout: &Rollout,
