@@ -215,16 +215,9 @@ fn show(
         output.line(settings_table(recommendation));
     }
     constraint_lines(recommendation).into_iter().for_each(|line| output.line(line));
-    for first in first_of_groups(&recommendation.actions) {
-        let is_rival = |other: &&RankedAction| {
-            other.group == first.group && recommendation.about_as_probable.contains(&other.name)
-        };
-        let others: Vec<&str> =
-            recommendation.actions.iter().filter(is_rival).map(|other| other.name.as_str()).collect();
-        if !others.is_empty() {
-            let others = others.join(", ");
-            output.line(format!("  no clear preference: {} and {others} are about as probable", first.name));
-        }
+    for (first, others) in recommendation.undecided() {
+        let others = others.join(", ");
+        output.line(format!("  no clear preference: {first} and {others} are about as probable"));
     }
     for unlike in &recommendation.unlike_training {
         let unit = behind_number(&unlike.unit);

@@ -42,6 +42,20 @@ pub struct Recommendation {
     pub broken_constraints: Vec<String>,
 }
 
+impl Recommendation {
+    /// Each first choice of a group that has others about as probable, and their names.
+    pub fn undecided(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        first_of_groups(&self.actions).filter_map(|first| {
+            let is_rival = |other: &&RankedAction| {
+                other.group == first.group && self.about_as_probable.contains(&other.name)
+            };
+            let rivals = self.actions.iter().filter(is_rival);
+            let rivals: Vec<&str> = rivals.map(|other| other.name.as_str()).collect();
+            (!rivals.is_empty()).then_some((first.name.as_str(), rivals))
+        })
+    }
+}
+
 /// The reason why there is no recommendation.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NoRecommendation {
@@ -185,9 +199,9 @@ fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAc
     let probabilities = runner.probabilities(observation, allowed).to_vec();
     let is_values = policy.manifest.head == Head::Values;
     let (mut ranking, mut drivers) = (Vec::new(), Vec::new());
-    for (group, offset) in action.groups.iter().zip(action.offsets()) {
+    for (group, places) in action.placed_groups() {
         let ranked = |(index, choice): (usize, &Choice)| {
-            let place = offset + index;
+            let place = places.start + index;
             RankedAction {
                 name: choice.name.clone(),
                 group: (action.width() > 1).then(|| group.name.clone()),
@@ -198,10 +212,10 @@ fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAc
             }
         };
         let mut actions: Vec<RankedAction> = group.choices.iter().enumerate().map(ranked).collect();
-        let score = |action: &RankedAction| scores[offset + action.index];
+        let score = |action: &RankedAction| scores[places.start + action.index];
         actions.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.index.cmp(&b.index)));
         let seen = Seen { policy, observation, allowed, scores: &scores, probabilities: &probabilities };
-        drivers.extend(seen.drivers(&mut runner, &actions[0], offset..offset + group.choices.len()));
+        drivers.extend(seen.drivers(&mut runner, &actions[0], places));
         ranking.extend(actions);
     }
     (ranking, drivers)

@@ -9,7 +9,7 @@ use setpoint_evidence::evaluate::{Compared, Evaluation, Subject, breaks};
 use setpoint_evidence::gate;
 use setpoint_evidence::wording::unit_behind_name;
 use setpoint_guard::drivers::DriverKind;
-use setpoint_guard::recommendation::{RankedAction, Recommendation, first_of_groups};
+use setpoint_guard::recommendation::{RankedAction, Recommendation};
 use setpoint_learn::train::Ending;
 use setpoint_page::chart::{bar, diverging, dots, learning_curve};
 use setpoint_page::escape;
@@ -366,25 +366,14 @@ fn choices(actions: &[RankedAction]) -> String {
     table(&[escape(what), "probability".to_owned()], &actions.iter().map(row).collect::<Vec<_>>())
 }
 
-/// The choices of a group that are about as probable as its first one.
-fn undecided(first: &RankedAction, recommendation: &Recommendation) -> Option<String> {
-    let is_rival = |other: &&RankedAction| {
-        other.group == first.group && recommendation.about_as_probable.contains(&other.name)
-    };
-    let rivals: Vec<&str> =
-        recommendation.actions.iter().filter(is_rival).map(|other| other.name.as_str()).collect();
-    (!rivals.is_empty()).then(|| {
-        let rivals = rivals.join(", ");
-        format!("No clear preference: {} and {} are about as probable", escape(&first.name), escape(&rivals))
-    })
-}
-
 /// What a person should know about a recommendation, a paragraph each.
 fn remarks(recommendation: &Recommendation) -> String {
     let active = recommendation.active_constraints.iter().map(|text| format!("Active: {}", escape(text)));
     let broken = recommendation.broken_constraints.iter().map(|text| format!("Broken: {}", escape(text)));
-    let undecided =
-        first_of_groups(&recommendation.actions).filter_map(|first| undecided(first, recommendation));
+    let undecided = recommendation.undecided().map(|(first, rivals)| {
+        let (first, rivals) = (escape(first), escape(&rivals.join(", ")));
+        format!("No clear preference: {first} and {rivals} are about as probable")
+    });
     let has_groups = recommendation.actions.iter().any(|action| action.group.is_some());
     let unlike = recommendation.unlike_training.iter().map(|unlike| {
         let unit = behind_number(&unlike.unit);
