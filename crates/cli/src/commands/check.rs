@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use serde_json::json;
 use setpoint_decision::charter::Finding;
 use setpoint_decision::disturbance::Disturbance;
-use setpoint_decision::spec::ActionForm;
+use setpoint_decision::spec::{ActionForm, ActionSpace};
 use setpoint_evidence::preferences::preferences;
 use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
@@ -92,13 +92,11 @@ pub fn status_of(findings: &[Finding]) -> Status {
     if findings.iter().all(|finding| finding.passed) { Status::Done } else { Status::GateFailed }
 }
 
-fn spaces(problem: &Problem) -> Vec<Finding> {
-    let spec = problem.spec();
+fn actions_text(space: &ActionSpace) -> String {
     let counted = |count: usize, what: &str| {
         if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
     };
-    let space = &spec.action;
-    let actions = match space.form() {
+    match space.form() {
         ActionForm::Choices(choices) => format!("{} choices", choices.len()),
         ActionForm::Settings(axes) => format!("{} continuous axes", axes.len()),
         ActionForm::Several => format!(
@@ -107,7 +105,12 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
             space.choice_count(),
             counted(space.axes.len(), "setting")
         ),
-    };
+    }
+}
+
+fn spaces(problem: &Problem) -> Vec<Finding> {
+    let spec = problem.spec();
+    let actions = actions_text(&spec.action);
     let mut findings = vec![
         Finding::pass(
             "spaces",
