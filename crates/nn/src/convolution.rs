@@ -176,10 +176,15 @@ impl Convolution {
         self.linear.unwrap_or_else(|| self.flattened())
     }
 
+    /// Inputs and outputs of each layer: of a convolution a patch and its filters.
+    fn widths(&self) -> impl Iterator<Item = (usize, usize)> {
+        let convolutions = self.grids().map(|(grid, filters)| (grid.patch(), filters));
+        convolutions.chain(self.linear.map(|outputs| (self.flattened(), outputs)))
+    }
+
     /// Length of its part of the parameter slice.
     pub fn parameters(&self) -> usize {
-        let convolutions: usize = self.grids().map(|(grid, filters)| (grid.patch() + 1) * filters).sum();
-        convolutions + self.linear.map_or(0, |outputs| (self.flattened() + 1) * outputs)
+        self.widths().map(|(inputs, outputs)| (inputs + 1) * outputs).sum()
     }
 
     /// Multiplications and additions of a forward pass of one image, counted as pairs.
@@ -193,14 +198,7 @@ impl Convolution {
 
     /// The layers in order, the linear one last.
     pub(crate) fn layers(&self) -> Vec<Layer> {
-        let mut start = 0;
-        let mut layers = Vec::new();
-        let shapes = self.grids().map(|(grid, filters)| (grid.patch(), filters));
-        for (inputs, outputs) in shapes.chain(self.linear.map(|outputs| (self.flattened(), outputs))) {
-            layers.push(Layer::at(start, inputs, outputs, Activation::Relu));
-            start += (inputs + 1) * outputs;
-        }
-        layers
+        Layer::in_order(self.widths(), Activation::Relu)
     }
 
     /// Buffers for up to `rows_max` rows.

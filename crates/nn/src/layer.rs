@@ -45,6 +45,20 @@ impl Layer {
         Self { inputs, outputs, weights, bias, activation }
     }
 
+    /// Layers of these inputs and outputs, one after another from the beginning of the slice.
+    pub(crate) fn in_order(
+        widths: impl Iterator<Item = (usize, usize)>,
+        activation: Activation,
+    ) -> Vec<Self> {
+        let mut start = 0;
+        let layer = |(inputs, outputs)| {
+            let layer = Self::at(start, inputs, outputs, activation);
+            start = layer.bias.end;
+            layer
+        };
+        widths.map(layer).collect()
+    }
+
     /// Orthogonal weights with a gain; bias 0.
     pub(crate) fn initialize_orthogonal<T: Real>(
         &self,

@@ -34,26 +34,22 @@ pub struct Workspace<T> {
 }
 
 impl Mlp {
+    /// Inputs and outputs of each layer.
+    fn widths(&self) -> impl Iterator<Item = (usize, usize)> {
+        let inputs = std::iter::once(self.input).chain(self.hidden.iter().copied());
+        inputs.zip(self.hidden.iter().copied().chain(std::iter::once(self.output)))
+    }
+
     /// Length of the parameter slice.
     pub fn parameters(&self) -> usize {
-        let inputs = std::iter::once(self.input).chain(self.hidden.iter().copied());
-        let outputs = self.hidden.iter().copied().chain(std::iter::once(self.output));
-        inputs.zip(outputs).map(|(inputs, outputs)| (inputs + 1) * outputs).sum()
+        self.widths().map(|(inputs, outputs)| (inputs + 1) * outputs).sum()
     }
 
     /// The layers in order.
     pub fn layers(&self) -> Vec<Layer> {
-        let inputs = std::iter::once(self.input).chain(self.hidden.iter().copied());
-        let outputs = self.hidden.iter().copied().chain(std::iter::once(self.output));
-        let mut start = 0;
-        let layer = |(index, (inputs, outputs)): (usize, (usize, usize))| {
-            let is_last = index == self.hidden.len();
-            let activation = if is_last { Activation::Linear } else { self.activation };
-            let layer = Layer::at(start, inputs, outputs, activation);
-            start = layer.bias.end;
-            layer
-        };
-        inputs.zip(outputs).enumerate().map(layer).collect()
+        let mut layers = Layer::in_order(self.widths(), self.activation);
+        layers[self.hidden.len()].activation = Activation::Linear;
+        layers
     }
 
     /// Buffers for up to `rows_max` rows.

@@ -120,13 +120,7 @@ impl PointSet {
 
     /// The layers in order.
     pub(crate) fn layers(&self) -> Vec<Layer> {
-        let mut start = 0;
-        let layer = |(inputs, outputs)| {
-            let layer = Layer::at(start, inputs, outputs, Activation::Relu);
-            start = layer.bias.end;
-            layer
-        };
-        self.widths().map(layer).collect()
+        Layer::in_order(self.widths(), Activation::Relu)
     }
 
     /// Buffers for up to `rows_max` rows.

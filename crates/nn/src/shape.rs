@@ -128,6 +128,24 @@ impl Shape {
         [encoders, memory, trunk]
     }
 
+    /// The part of each encoder in the part of them all.
+    fn of_encoders<'a, T>(&'a self, mut part: &'a [T]) -> impl Iterator<Item = &'a [T]> {
+        self.encoders.iter().map(move |encoder| {
+            let (own, rest) = part.split_at(encoder.parameters());
+            part = rest;
+            own
+        })
+    }
+
+    /// [`Shape::of_encoders`] to write.
+    fn encoders_mut<'a, T>(&'a self, mut part: &'a mut [T]) -> impl Iterator<Item = &'a mut [T]> {
+        self.encoders.iter().map(move |encoder| {
+            let (own, rest) = std::mem::take(&mut part).split_at_mut(encoder.parameters());
+            part = rest;
+            own
+        })
+    }
+
     /// Length of the parameter slice.
     pub fn parameters(&self) -> usize {
         self.lengths().iter().sum::<usize>() + self.trunk.parameters()
@@ -158,11 +176,9 @@ impl Shape {
         output_gain: f64,
         normal: &mut impl FnMut() -> f64,
     ) {
-        let [mut encoders, memory, trunk] = self.split_mut(parameters);
-        for encoder in &self.encoders {
-            let (own, rest) = encoders.split_at_mut(encoder.parameters());
+        let [encoders, memory, trunk] = self.split_mut(parameters);
+        for (encoder, own) in self.encoders.iter().zip(self.encoders_mut(encoders)) {
             encoder.layers().iter().for_each(|layer| layer.initialize_orthogonal(own, hidden_gain, normal));
-            encoders = rest;
         }
         if let Some(gru) = &self.memory {
             gru.initialize_orthogonal(memory, hidden_gain, normal);
@@ -173,11 +189,9 @@ impl Shape {
     /// Weights and biases as PyTorch's defaults: uniform in ±1/√inputs, of a memory in ±1/√hidden. `unit` is uniform in
     /// [0, 1).
     pub fn initialize_uniform<T: Real>(&self, parameters: &mut [T], unit: &mut impl FnMut() -> f64) {
-        let [mut encoders, memory, trunk] = self.split_mut(parameters);
-        for encoder in &self.encoders {
-            let (own, rest) = encoders.split_at_mut(encoder.parameters());
+        let [encoders, memory, trunk] = self.split_mut(parameters);
+        for (encoder, own) in self.encoders.iter().zip(self.encoders_mut(encoders)) {
             encoder.layers().iter().for_each(|layer| layer.initialize_uniform(own, unit));
-            encoders = rest;
         }
         if let Some(gru) = &self.memory {
             gru.initialize_uniform(memory, unit);
@@ -205,23 +219,17 @@ impl Shape {
         if self.is_mlp() {
             return self.trunk.forward(parameters, features, rows, trunk);
         }
-        let [mut of_encoders, of_memory, of_trunk] = self.split(parameters);
+        let [of_encoders, of_memory, of_trunk] = self.split(parameters);
         let width = self.joined();
         let joined = &mut joined[..rows * width];
         put_columns(features, self.features, joined, width, 0);
         let mut column = self.features;
-        for (index, (encoder, workspace)) in self.encoders.iter().zip(encoders).enumerate() {
-            let (own, rest) = of_encoders.split_at(encoder.parameters());
+        let parts = self.encoders.iter().zip(self.of_encoders(of_encoders));
+        for (index, ((encoder, own), workspace)) in parts.zip(encoders).enumerate() {
             let tensor = inputs.tensor(index, rows, encoder.input());
-            put_columns(
-                encoder.forward(own, tensor, rows, workspace),
-                encoder.output(),
-                joined,
-                width,
-                column,
-            );
+            let found = encoder.forward(own, tensor, rows, workspace);
+            put_columns(found, encoder.output(), joined, width, column);
             column += encoder.output();
-            of_encoders = rest;
         }
         let input = match (&self.memory, memory) {
             (Some(gru), Some(workspace)) => {
@@ -255,19 +263,17 @@ impl Shape {
             return self.trunk.backward(parameters, features, rows, trunk, output_gradient, gradient);
         }
         self.to_joined(parameters, rows, workspace, output_gradient, Some(&mut *gradient));
-        let [mut of_encoders, ..] = self.split(parameters);
-        let [mut gradients, ..] = self.split_mut(gradient);
+        let ([of_encoders, ..], [gradients, ..]) = (self.split(parameters), self.split_mut(gradient));
+        let parts = self.of_encoders(of_encoders).zip(self.encoders_mut(gradients));
         let Workspace { encoders, joined_gradient, encoder_gradient, .. } = workspace;
         let (width, mut column) = (self.joined(), self.features);
-        for (index, (encoder, workspace)) in self.encoders.iter().zip(encoders).enumerate() {
-            let (own, rest) = of_encoders.split_at(encoder.parameters());
-            let (own_gradient, other_gradients) = gradients.split_at_mut(encoder.parameters());
+        let encoders = self.encoders.iter().zip(encoders).zip(parts);
+        for (index, ((encoder, workspace), (own, own_gradient))) in encoders.enumerate() {
             let output_gradient = &mut encoder_gradient[..rows * encoder.output()];
             take_columns(joined_gradient, width, column, output_gradient, encoder.output());
             let tensor = inputs.tensor(index, rows, encoder.input());
             encoder.backward(own, tensor, rows, workspace, output_gradient, own_gradient);
             column += encoder.output();
-            (of_encoders, gradients) = (rest, other_gradients);
         }
     }
 
