@@ -124,13 +124,14 @@ impl HostBatch {
     /// Lays the host's arrays into the transition.
     fn read(&mut self, py: Python<'_>) -> PyResult<()> {
         let arrays = self.host.bind(py).getattr("arrays")?.cast_into::<PyDict>()?;
-        let Transition { observations, signals, current_signals, final_observations, outcomes, allowed } =
+        let Transition { observations, signals, current_signals, final_observations, .. } =
             &mut self.transition;
         copy(&arrays, "observations", observations)?;
         copy(&arrays, "final_observations", final_observations)?;
         copy(&arrays, "signals", signals)?;
         copy(&arrays, "current_signals", current_signals)?;
         copy(&arrays, "outcomes", &mut self.outcomes)?;
+        let Transition { outcomes, allowed, .. } = &mut self.transition;
         for (outcome, code) in outcomes.iter_mut().zip(&self.outcomes) {
             *outcome = match code {
                 0 => Outcome::Running,

@@ -168,7 +168,7 @@ impl Policy {
         };
         let mut decider = Constrained::new(decider, self.constraints.clone(), space, lanes.len());
         let mut actions = ActionBuffer::new(space, lanes.len());
-        decider.decide(&States { lanes: &lanes, observations, signals, allowed }, &mut actions);
+        decider.decide(&States { lanes: &lanes, observations, tensors: &[], signals, allowed }, &mut actions);
         match actions.declined.iter().position(|declined| *declined) {
             None => Ok(actions),
             Some(row) => Err(PyValueError::new_err(format!(

@@ -67,6 +67,12 @@ pub(crate) fn read(sections: Vec<Section<'_>>) -> Result<(Vec<Scenario>, Vec<Pre
 /// Checks the values of a state against the features' bounds.
 pub(crate) fn bind(scenario: &Scenario, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
     let set = section.table("set")?;
+    if let Some(part) = spec.tensors.first() {
+        let title = format!("a state of {} is more than named values", spec.kind);
+        let help =
+            format!("it also has `{}` ({}); keep scenarios with prefer and over alone", part.name, part.form);
+        return Err(section.error("set", &title, "not enough for a recommendation", &help));
+    }
     scenario.values.iter().try_for_each(|(name, value)| bind_value(&set, name, *value, spec))
 }
 

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 mod actions;
+mod tensors;
 
 pub use actions::{ActionForm, ActionSpace, Axis, Choice, ChoiceGroup, wrong_step};
+pub use tensors::{TENSORS_MAX, TensorForm, TensorPart};
 
 /// Everything that learners, checks and readers need to know about a process before the first step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub struct Spec {
     pub source: String,
     /// The features, in order.
     pub observation: Vec<Feature>,
+    /// Images and sets of points that the policy sees too, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tensors: Vec<TensorPart>,
     /// The actions of the policy.
     pub action: ActionSpace,
     /// Whether the process itself forbids choices in some states (jobs that cannot run, empty shelves).

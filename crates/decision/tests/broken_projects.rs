@@ -49,6 +49,7 @@ fn spec() -> Spec {
         summary: String::new(),
         source: String::new(),
         observation: features(),
+        tensors: Vec::new(),
         masked: false,
         deterministic: false,
         action: ActionSpace::one_of(

@@ -10,12 +10,14 @@ use setpoint_guard::constraints::ConstraintSet;
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::process::Outcome;
 use setpoint_process::reward::RewardFunction;
+use setpoint_process::rows::rows;
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, StateError};
 
 use crate::error::PlayError;
 use crate::player;
 use crate::progression::{Progression, Standing};
+use crate::tensor_views::TensorViews;
 
 /// A finished episode.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,6 +183,11 @@ impl Environments {
         self.batch.transition()
     }
 
+    /// The tensor parts of the present observations, as a network reads them.
+    pub fn tensors(&self) -> TensorViews<'_> {
+        TensorViews::of(&self.batch.transition().tensors)
+    }
+
     /// The allowed choices of the next decisions, `[lanes, choices]`; empty if no choice is ever forbidden.
     pub fn allowed(&self) -> &[bool] {
         &self.allowed
@@ -266,7 +273,7 @@ impl Environments {
             controls.clear();
             controls.extend_from_slice(settings);
             let transition = self.batch.transition();
-            let observations = transition.observations.chunks_exact(self.features);
+            let observations = rows(&transition.observations, self.features, self.rewards.len());
             let signals = transition.current_signals.chunks_exact(self.signals);
             let rows = controls.chunks_exact_mut(self.axes);
             for ((control, observation), signals) in rows.zip(observations).zip(signals) {
@@ -331,7 +338,7 @@ impl Environments {
             return Ok(());
         }
         let transition = self.batch.transition();
-        let observations = transition.observations.chunks_exact(self.features);
+        let observations = rows(&transition.observations, self.features, self.rewards.len());
         let signals = transition.current_signals.chunks_exact(self.signals);
         for (lane, (observation, signals)) in observations.zip(signals).enumerate() {
             if self.choices > 0 {

@@ -3,6 +3,7 @@
 //! * [`decision`] – a project with its process; start here
 //! * [`player`] – the one loop in which a decider plays; its observers measure. [`deciders`] – deciders by name
 //! * [`environments`] – processes for learning, with reward, constraints and the sums for logs
+//! * [`tensor_views`] – images and points of a batch as a network reads them
 //! * [`progression`] – the levels of a curriculum during a training
 //! * [`mod@evaluate`] – the policy against its baselines, [`mod@headline`] – the comparison as sentences,
 //!   [`mod@gate`] – whether the evaluation proves what the project requires;
@@ -28,6 +29,7 @@ pub mod off_policy_evaluation;
 pub mod player;
 pub mod preferences;
 pub mod progression;
+pub mod tensor_views;
 pub mod wording;
 
 pub use decision::Decision;

@@ -12,12 +12,14 @@ use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome};
 use setpoint_process::reward::RewardFunction;
+use setpoint_process::tensors::TensorRows;
 use setpoint_process::vectorized::{Actions, Batch};
 use setpoint_process::{Factory, State};
 use setpoint_random::Stream;
 
 use crate::decision::Decision;
 use crate::error::PlayError;
+use crate::tensor_views::TensorViews;
 
 /// One step of one lane.
 #[derive(Clone, Copy, Debug)]
@@ -90,12 +92,13 @@ struct Asked {
     observations: Vec<f32>,
     signals: Vec<f32>,
     allowed: Vec<bool>,
+    tensors: Vec<TensorRows>,
 }
 
 impl Asked {
-    fn states(&self) -> States<'_> {
-        let Self { lanes, observations, signals, allowed } = self;
-        States { lanes, observations, signals, allowed }
+    fn states<'a>(&'a self, tensors: &'a TensorViews<'a>) -> States<'a> {
+        let Self { lanes, observations, signals, allowed, .. } = self;
+        States { lanes, observations, tensors: tensors.as_slice(), signals, allowed }
     }
 }
 
@@ -144,7 +147,7 @@ impl Player {
             counts: vec![0; lanes],
             lengths: vec![0; lanes],
             steps_max: steps_max(decision),
-            asked: Asked::default(),
+            asked: Asked { tensors: TensorRows::of_parts(&spec.tensors, lanes), ..Asked::default() },
             actions: ActionBuffer::new(&spec.action, lanes),
             all: ActionBuffer::new(&spec.action, lanes),
             terms: vec![0.0; reward.names().len()],
@@ -194,7 +197,8 @@ impl Player {
                 break;
             }
             self.actions.clear(self.asked.lanes.len());
-            decider.decide(&self.asked.states(), &mut self.actions);
+            let tensors = TensorViews::of(&self.asked.tensors);
+            decider.decide(&self.asked.states(&tensors), &mut self.actions);
             if let Some((row, reason)) = decider.stuck().first().copied() {
                 return Err(PlayError::NothingAllowed { lane: self.asked.lanes[row], step: round, reason });
             }
@@ -215,6 +219,9 @@ impl Player {
         asked.allowed.clear();
         for lane in (0..open.len()).filter(|lane| open[*lane]) {
             let row = |width: usize| lane * width..(lane + 1) * width;
+            for (asked_rows, rows) in asked.tensors.iter_mut().zip(&transition.tensors) {
+                asked_rows.copy_rows(asked.lanes.len(), rows, lane, 1);
+            }
             asked.lanes.push(lane);
             asked.observations.extend_from_slice(&transition.observations[row(*features)]);
             asked.signals.extend_from_slice(&transition.current_signals[row(*signals)]);
@@ -251,7 +258,8 @@ impl Player {
         let Self { asked, actions, open, counts, lengths, batch, reward, terms, .. } = self;
         let (features, signals, axes) = (self.features, self.signals, self.space.axes.len());
         let transition = batch.transition();
-        let states = asked.states();
+        let tensors = TensorViews::of(&asked.tensors);
+        let states = asked.states(&tensors);
         for (row, lane) in asked.lanes.iter().copied().enumerate() {
             if !open[lane] {
                 continue;

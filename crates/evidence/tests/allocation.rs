@@ -57,6 +57,7 @@ fn assert_no_allocation(name: &str, decision: &Decision, decider: &mut dyn Decid
         let states = States {
             lanes: &lanes[LANES - rows..],
             observations: &observations[..rows * spec.observation.len()],
+            tensors: &[],
             signals: &signals[..rows * spec.signals.len()],
             allowed: &[],
         };

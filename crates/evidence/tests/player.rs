@@ -312,7 +312,8 @@ fn uniform_random_takes_every_allowed_choice_equally_often() {
     let space = decision(LINE).spec().action.clone();
     let allowed = [true, false, true, false, false, true].repeat(3);
     let (lanes, observations) = ([0, 2, 3], [0.0; 3]);
-    let states = States { lanes: &lanes, observations: &observations, signals: &[], allowed: &allowed };
+    let states =
+        States { lanes: &lanes, observations: &observations, tensors: &[], signals: &[], allowed: &allowed };
     let mut random = UniformRandom::new(&space, 5, Stream::new(2, "test", 0));
     let mut actions = ActionBuffer::new(&space, 5);
     let mut counts = [0.0; 6];
@@ -338,7 +339,8 @@ fn a_constrained_decider_declines_where_no_choice_is_left() {
     let mut allowed = vec![false; 12];
     allowed[10] = true;
     let observations = vec![0.0; 2 * decision.spec().observation.len()];
-    let states = States { lanes: &[0, 1], observations: &observations, signals: &[], allowed: &allowed };
+    let states =
+        States { lanes: &[0, 1], observations: &observations, tensors: &[], signals: &[], allowed: &allowed };
     let mut actions = ActionBuffer::new(space, 2);
     actions.clear(2);
     decider.decide(&states, &mut actions);

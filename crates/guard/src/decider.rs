@@ -1,6 +1,7 @@
 //! The trait of deciders, the states for their decisions, and the buffer for their actions.
 
 use setpoint_decision::spec::ActionSpace;
+use setpoint_nn::inputs::{Inputs, Tensor};
 
 /// A decider: a policy, a heuristic, uniform random, a recorded controller, a policy with constraints.
 ///
@@ -45,6 +46,8 @@ pub struct States<'a> {
     pub lanes: &'a [usize],
     /// `[rows, features]` as a policy sees them.
     pub observations: &'a [f32],
+    /// The images and sets of points of all rows; empty if the observation has features alone.
+    pub tensors: &'a [Tensor<'a, f32>],
     /// `[rows, signals]` of the present state; empty if no signal is known.
     pub signals: &'a [f32],
     /// `[rows, choices]` the allowed choices of all groups; empty if all are allowed.
@@ -54,7 +57,12 @@ pub struct States<'a> {
 impl<'a> States<'a> {
     /// One state of one lane.
     pub fn single(observation: &'a [f32], signals: &'a [f32], allowed: &'a [bool]) -> Self {
-        Self { lanes: &[0], observations: observation, signals, allowed }
+        Self { lanes: &[0], observations: observation, tensors: &[], signals, allowed }
+    }
+
+    /// The observations as a network reads them.
+    pub fn inputs(&self) -> Inputs<'a, f32> {
+        Inputs::new(self.observations, self.tensors)
     }
 
     /// Number of states.

@@ -85,7 +85,7 @@ impl Driver {
 
 /// `(w_a − w̄)·x` of one feature: logits matter only against each other.
 pub(crate) fn logit_share(policy: &Policy, observation: &[f32], feature: usize, chosen: usize) -> f64 {
-    let choices = policy.manifest.network.output;
+    let choices = policy.manifest.network.output();
     let row = &policy.parameters[feature * choices..(feature + 1) * choices];
     let mean = row.iter().map(|weight| f64::from(*weight)).sum::<f64>() / choices as f64;
     let mut seen = observation.to_vec();

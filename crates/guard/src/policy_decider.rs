@@ -36,7 +36,7 @@ impl<P: Deref<Target = Policy> + Send> Decider for PolicyDecider<P> {
         let mut round = self.draws.as_mut().map(|draws| draws.round(states.lanes));
         let draw = round.as_mut().map(|round| round as &mut dyn Draw);
         let ActionBuffer { choices, settings, .. } = actions;
-        self.runner.decide(states.observations, states.allowed, draw, choices, settings);
+        self.runner.decide(states.inputs(), states.rows(), states.allowed, draw, choices, settings);
     }
 }
 
@@ -45,9 +45,9 @@ impl<P: Deref<Target = Policy> + Send> ChoiceProbabilities for PolicyDecider<P> 
         let choices = self.runner.policy().manifest.action.len();
         let is_drawn = self.draws.is_some();
         let own = if is_drawn {
-            self.runner.probabilities(states.observations, states.allowed)
+            self.runner.probabilities(states.inputs(), states.rows(), states.allowed)
         } else {
-            self.runner.scores(states.observations, states.allowed)
+            self.runner.scores(states.inputs(), states.rows(), states.allowed)
         };
         for (probabilities, own) in probabilities.chunks_exact_mut(choices).zip(own.chunks_exact(choices)) {
             if is_drawn {

@@ -62,6 +62,16 @@ pub enum NoRecommendation {
     /// A constraint refers to an unknown name.
     #[error(transparent)]
     Constraint(#[from] UnknownName),
+    /// The policy sees more than features.
+    #[error(
+        "the policy also sees {}, which a state of named values does not have; ask it in a simulation (`setpoint eval`) or \
+         from Python",
+        .parts.join(", ")
+    )]
+    Tensors {
+        /// The images and sets of points.
+        parts: Vec<String>,
+    },
     /// Every choice is forbidden.
     #[error("no choice is left in this state: each choice is impossible or forbidden by a constraint{}", unknown_text(.unknown))]
     NothingLeft {
@@ -117,8 +127,9 @@ pub struct Setting {
     pub clipped: bool,
 }
 
-/// Ranks the choices of each group, and gives the settings, for one state, under the policy's constraints. A constraint whose value is not given is active. `impossible` are choices that the process does not
-/// allow at present, by their place among the choices of all groups.
+/// Ranks the choices of each group, and gives the settings, for one state, under the policy's constraints. A constraint
+/// whose value is not given is active. `impossible` are choices that the process does not allow at present, by their place
+/// among the choices of all groups.
 ///
 /// # Panics
 /// If the state does not have one value per feature, or an index is not the index of a choice.
@@ -129,6 +140,11 @@ pub fn recommend(
 ) -> Result<Recommendation, NoRecommendation> {
     let observation = state.observation.as_slice();
     assert_eq!(observation.len(), policy.manifest.observation.len(), "one value per feature");
+    let parts = policy.manifest.tensors.iter().map(|part| format!("`{}` ({})", part.name, part.form));
+    let parts: Vec<String> = parts.collect();
+    if !parts.is_empty() {
+        return Err(NoRecommendation::Tensors { parts });
+    }
     let constraints = ConstraintSet::of(policy)?;
     let (known, signals) = (state.known(), state.signals.as_slice());
     let chosen = |rules: Vec<bool>| -> Vec<String> {
@@ -195,8 +211,8 @@ fn about_as_probable(actions: &[RankedAction]) -> Vec<String> {
 fn rank(policy: &Policy, observation: &[f32], allowed: &[bool]) -> (Vec<RankedAction>, Vec<Driver>) {
     let action = &policy.manifest.action;
     let mut runner = policy.runner(1);
-    let scores = runner.scores(observation, allowed).to_vec();
-    let probabilities = runner.probabilities(observation, allowed).to_vec();
+    let scores = runner.scores(observation, 1, allowed).to_vec();
+    let probabilities = runner.probabilities(observation, 1, allowed).to_vec();
     let is_values = policy.manifest.head == Head::Values;
     let (mut ranking, mut drivers) = (Vec::new(), Vec::new());
     for (group, places) in action.placed_groups() {
@@ -248,19 +264,19 @@ impl Seen<'_> {
             f64::from(values[chosen]) - sum / n
         };
         // The share of a logit is that among the logits of one group alone.
-        let is_linear = manifest.network.hidden.is_empty()
+        let is_linear = manifest.network.is_linear()
             && manifest.discretization.is_none()
-            && group.len() == manifest.network.output;
+            && group.len() == manifest.network.output();
         let driver = |(index, feature): (usize, &Feature)| {
             let mut moved = observation.to_vec();
             moved[index] = feature.reference;
             let (effect, kind) = if is_linear {
                 (logit_share(policy, observation, index, chosen), DriverKind::Weight)
             } else if manifest.head == Head::Values {
-                let without = advantage(runner.scores(&moved, allowed));
+                let without = advantage(runner.scores(&moved, 1, allowed));
                 (advantage(scores) - without, DriverKind::AdvantageChange)
             } else {
-                let without = runner.probabilities(&moved, allowed)[chosen];
+                let without = runner.probabilities(&moved, 1, allowed)[chosen];
                 (f64::from(probabilities[chosen] - without), DriverKind::ProbabilityChange)
             };
             Driver::new(feature, observation[index], first.name.clone(), effect, kind)
@@ -280,7 +296,7 @@ fn settings(
     let mut choices = vec![0; policy.manifest.action.groups.len()];
     let mut at = |observation: &[f32]| {
         let mut values = vec![0.0; axes.len()];
-        runner.decide(observation, &[], None, &mut choices, &mut values);
+        runner.decide(observation, 1, &[], None, &mut choices, &mut values);
         values
     };
     let wanted = at(observation);

@@ -96,7 +96,7 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
 
     /// The actor as a policy.
     pub fn snapshot(&self, head: Head) -> Snapshot {
-        Snapshot::of_network(self.actor.shape.mlp().clone(), self.actor.trained.parameters.clone(), head)
+        Snapshot::of_network(self.actor.shape.clone(), self.actor.trained.parameters.clone(), head)
     }
 
     /// Takes over a policy's parameters, and the critics of the checkpoint of a learner with the state `S`.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use setpoint_evidence::environments::Environments;
-use setpoint_nn::mlp::Mlp;
+use setpoint_nn::shape::Shape;
 use setpoint_policy::Policy;
 use setpoint_policy::head::{Discretization, Head};
 use setpoint_policy::normalizer::Normalizer;
@@ -122,7 +122,7 @@ impl Horizon<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// Shape from observation to logits or means.
-    pub network: Mlp,
+    pub network: Shape,
     /// Its flat parameters.
     pub parameters: Vec<f32>,
     /// The meaning of its outputs.
@@ -137,7 +137,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A snapshot of a network alone.
-    pub fn of_network(network: Mlp, parameters: Vec<f32>, head: Head) -> Self {
+    pub fn of_network(network: impl Into<Shape>, parameters: Vec<f32>, head: Head) -> Self {
+        let network = network.into();
         Self { network, parameters, head, discretization: None, log_std: Vec::new(), normalizer: None }
     }
 }

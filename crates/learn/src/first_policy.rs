@@ -113,7 +113,12 @@ fn other_form(policy: &Policy, algorithm: &str, learner: &Snapshot) -> Option<St
             manifest.algorithm
         ));
     }
-    let (own, here) = (&manifest.network, &learner.network);
+    if manifest.network.encoders() != learner.network.encoders() {
+        return Some(format!(
+            "its encoders of images and points are others than those of [train.{algorithm}]: set encoder"
+        ));
+    }
+    let (own, here) = (manifest.network.trunk(), learner.network.trunk());
     if learner.discretization.is_none() && (&own.hidden, own.activation) != (&here.hidden, here.activation) {
         return Some(format!(
             "its hidden layers are {:?} with {:?}, those of [train.{algorithm}] are {:?} with {:?}: set net_arch and activation_fn",

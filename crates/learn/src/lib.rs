@@ -26,6 +26,7 @@ pub mod bounds;
 pub mod checkpoint;
 pub mod cores;
 pub mod critics;
+pub mod encoders;
 pub mod episodes;
 pub mod error;
 pub mod exploration;

@@ -1,6 +1,7 @@
 //! The memory that a training takes, before it takes it: buffers that do not fit are refused with their sizes.
 
 use setpoint_decision::spec::Spec;
+use setpoint_nn::encoder::Encoder;
 
 /// Numbers of a network for each parameter: parameter, gradient, two moments of Adam, transposed weights.
 const NUMBERS_PER_PARAMETER: f64 = 5.0;
@@ -19,16 +20,20 @@ pub struct Need {
 }
 
 impl Need {
-    /// Networks of these hidden layers from the observation to the action, with their buffers for batches of `rows`.
-    pub fn networks(spec: &Spec, hidden: &[&[usize]], rows: usize) -> Self {
+    /// Networks of these hidden layers from the observation to the action, with their buffers for batches of `rows`; each has
+    /// these encoders.
+    pub fn networks(spec: &Spec, hidden: &[&[usize]], encoders: &[Encoder], rows: usize) -> Self {
+        let sum = |of: fn(&Encoder) -> usize| encoders.iter().map(of).sum::<usize>() as f64;
+        let of_row = sum(Encoder::kept) + sum(Encoder::input);
         let mut numbers = 0.0;
         for widths in hidden {
-            let ends = [spec.observation.len() as f64, spec.action.len() as f64];
+            let ends = [spec.observation.len() as f64 + sum(Encoder::output), spec.action.len() as f64];
             let widths: Vec<f64> =
                 [&ends[..1], &widths.iter().map(|width| *width as f64).collect::<Vec<_>>(), &ends[1..]]
                     .concat();
-            let parameters: f64 = widths.windows(2).map(|pair| (pair[0] + 1.0) * pair[1]).sum();
-            numbers += NUMBERS_PER_PARAMETER * parameters + rows as f64 * widths.iter().sum::<f64>();
+            let trunk: f64 = widths.windows(2).map(|pair| (pair[0] + 1.0) * pair[1]).sum();
+            numbers += NUMBERS_PER_PARAMETER * (trunk + sum(Encoder::parameters));
+            numbers += rows as f64 * (widths.iter().sum::<f64>() + of_row);
         }
         let count = hidden.len();
         let what = format!("{count} network(s) with the hidden layers {:?} and batches of {rows}", hidden[0]);

@@ -155,7 +155,7 @@ impl Collection {
     /// The memory of the buffer and of networks with these hidden layers.
     pub fn needs(&self, spec: &Spec, masked: bool, hidden: &[&[usize]]) -> Vec<Need> {
         let rows = self.batch_size.max(self.n_envs);
-        vec![self.need(spec, masked), Need::networks(spec, hidden, rows)]
+        vec![self.need(spec, masked), Need::networks(spec, hidden, &[], rows)]
     }
 }
 

@@ -103,8 +103,8 @@ impl Problem {
             return Err(section.error(
                 "algorithm",
                 &reason,
-                "this algorithm cannot learn this process's actions",
-                "`setpoint list algorithms` shows the actions of each algorithm",
+                "this algorithm cannot learn this decision",
+                "`setpoint list algorithms` shows what each algorithm learns",
             ));
         }
         let needs = options.needs(spec, decision.is_masked());
@@ -206,6 +206,7 @@ impl Problem {
             seed,
             steps,
             observation: spec.observation.clone(),
+            tensors: spec.tensors.clone(),
             action: spec.action.clone(),
             signals: spec.signals.clone(),
             constraints: self.decision.project.constraints.clone(),

@@ -34,6 +34,8 @@ pub struct Recipe {
     pub on_policy: bool,
     /// Actions that it learns.
     pub actions: Learns,
+    /// Whether it reads images and sets of points, not features alone.
+    pub reads_tensors: bool,
     /// How much it learns from each step of the process.
     pub sample_efficiency: &'static str,
     /// When to use it, as the rest of a sentence "use it if …".

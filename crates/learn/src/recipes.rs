@@ -88,7 +88,18 @@ impl Recipes {
 
     /// The reason why an algorithm cannot learn this decision, and the algorithms that can.
     pub fn mismatch(&self, chosen: &ChosenOptions, spec: &Spec) -> Option<String> {
-        let Recipe { name, actions, .. } = chosen.recipe;
+        let Recipe { name, actions, reads_tensors, .. } = chosen.recipe;
+        if let Some(part) = spec.tensors.first().filter(|_| !reads_tensors) {
+            let readers =
+                self.list.iter().filter(|other| other.reads_tensors && other.actions.include(&spec.action));
+            let readers: Vec<&str> = readers.map(|other| other.name).collect();
+            return Some(format!(
+                "{name} reads features alone; this process has `{}` ({}): use {}",
+                part.name,
+                part.form,
+                readers.join(" or ")
+            ));
+        }
         if actions.include(&spec.action) {
             return chosen.mismatch(spec);
         }

@@ -1,5 +1,8 @@
 //! The rollout buffer of on-policy algorithms and generalised advantage estimation.
 
+use setpoint_decision::spec::TensorPart;
+use setpoint_process::tensors::TensorRows;
+
 use crate::mask_bits;
 
 /// `steps` steps of `lanes` environments; step-major, all buffers allocated once.
@@ -14,6 +17,8 @@ pub struct Rollout {
     mask_width: usize,
     /// `[steps, lanes, features]`, as the networks saw them.
     pub observations: Vec<f32>,
+    /// `[steps · lanes]` rows of each tensor part of the observations.
+    pub tensors: Vec<TensorRows>,
     /// `[steps, lanes, groups]` the index of the choice in each group.
     pub choices: Vec<u32>,
     /// `[steps, lanes, axes]` settings on [−1, 1], unclipped.
@@ -53,6 +58,7 @@ impl Rollout {
             axes,
             mask_width: choices_masked,
             observations: vec![0.0; n * features],
+            tensors: Vec::new(),
             choices: vec![0; n * groups],
             controls: vec![0.0; n * axes],
             allowed: vec![0; n * mask_bits::bytes(choices_masked)],
@@ -63,6 +69,12 @@ impl Rollout {
             advantages: vec![0.0; n],
             returns: vec![0.0; n],
         }
+    }
+
+    /// With the tensor parts of an observation.
+    #[must_use]
+    pub fn with_tensors(self, parts: &[TensorPart]) -> Self {
+        Self { tensors: TensorRows::of_parts(parts, self.len()), ..self }
     }
 
     /// Number of transitions.
@@ -79,6 +91,13 @@ impl Rollout {
     pub fn observations_at(&mut self, step: usize) -> &mut [f32] {
         let width = self.lanes * self.features;
         &mut self.observations[step * width..(step + 1) * width]
+    }
+
+    /// Stores the tensor parts of the observations of one step, a row per lane.
+    pub fn set_tensors(&mut self, step: usize, tensors: &[TensorRows]) {
+        for (kept, rows) in self.tensors.iter_mut().zip(tensors) {
+            kept.copy_rows(step * self.lanes, rows, 0, self.lanes);
+        }
     }
 
     /// One value per lane, of one step.

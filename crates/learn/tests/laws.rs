@@ -43,6 +43,12 @@ const ROWS: &[Row] = &[
         "filler",
         "n_envs = 2\nn_steps = 128\nnet_arch = [16]\nn_epochs = 2\nnormalize_observation = true",
     ),
+    row(
+        "ppo",
+        "catch",
+        "n_envs = 2\nn_steps = 128\nnet_arch = [8]\nn_epochs = 2\nnormalize_observation = true\nfeatures_dim = 8\n\
+         cnn_filters = [4, 4]\ncnn_kernels = [6, 3]\ncnn_strides = [3, 2]",
+    ),
     row("reinforce", "cart-pole", ""),
     row("dqn", "cart-pole", "net_arch = [16, 16]\ntarget_update_interval = 100\nbuffer_size = 900"),
     row(
@@ -288,7 +294,7 @@ fn a_truncation_has_a_future_and_a_termination_has_none() {
             problem.decision.project = Project::from_text("constant", &text, &[]).unwrap();
             problem.decision.factory = Arc::new(Simulator::new(Constant { terminates }, None, Vec::new()));
             let trained = run(&problem, None, false, 1, u64::MAX);
-            let values = trained.policy.runner(1).scores(&[0.5], &[]).to_vec();
+            let values = trained.policy.runner(1).scores(&[0.5], 1, &[]).to_vec();
             for value in values {
                 assert!(
                     (value - expected).abs() < 0.05,
@@ -360,7 +366,7 @@ fn bandits_find_the_best_arm_and_their_regret_flattens() {
         let folder = tempfile::tempdir().unwrap();
         let trained = run(&problem, Some(folder.path()), false, 1, u64::MAX);
         let mut choices = [9; 2];
-        trained.policy.runner(2).decide(&[-0.8, 0.9], &[], None, &mut choices, &mut []);
+        trained.policy.runner(2).decide(&[-0.8, 0.9], 2, &[], None, &mut choices, &mut []);
         assert_eq!(choices, if contextual { [2, 0] } else { [2, 2] }, "{name} {options}");
         let text = std::fs::read_to_string(RunFolder::at(folder.path()).metrics()).unwrap();
         let regrets: Vec<f64> = text

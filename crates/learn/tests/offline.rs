@@ -151,7 +151,7 @@ fn settings_error(algorithm: &str, options: &str, log: Log) -> f64 {
         let x = random.uniform(-1.0, 1.0);
         let mut u = [0.0];
         let observation = [x, random.uniform(-1.0, 1.0), random.uniform(-8.0, 8.0)];
-        trained.policy.runner(1).decide(&observation, &[], None, &mut [], &mut u);
+        trained.policy.runner(1).decide(&observation, 1, &[], None, &mut [], &mut u);
         squares += f64::from(u[0] / 2.0 - x).powi(2) / 1_000.0;
     }
     squares.sqrt()

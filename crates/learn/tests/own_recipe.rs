@@ -32,6 +32,7 @@ const RECIPE: Recipe = Recipe {
     summary: "always the choice whose last episode returned most",
     on_policy: true,
     actions: Learns::Choices,
+    reads_tensors: false,
     sample_efficiency: "low",
     pick_when: "never, but in tests",
     source: "this file",
@@ -97,19 +98,13 @@ impl Algorithm for BestChoice {
         // No weights; the values are the biases.
         let mut parameters = vec![0.0; self.features * self.values.len()];
         parameters.extend_from_slice(&self.values);
-        Snapshot {
-            network: Mlp {
-                input: self.features,
-                hidden: Vec::new(),
-                output: self.values.len(),
-                activation: Activation::Linear,
-            },
-            parameters,
-            head: Head::Values,
-            discretization: None,
-            log_std: Vec::new(),
-            normalizer: None,
-        }
+        let network = Mlp {
+            input: self.features,
+            hidden: Vec::new(),
+            output: self.values.len(),
+            activation: Activation::Linear,
+        };
+        Snapshot::of_network(network, parameters, Head::Values)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

@@ -63,7 +63,7 @@ fn the_ratio_is_exactly_one_on_the_first_minibatch() {
 fn hidden_layers_begin_with_gain_root_two_and_the_policy_s_head_with_a_hundredth() {
     let problem = problem(SETUP, &[]);
     let first = problem.learner(0, 1).snapshot();
-    let layers = first.network.layers();
+    let layers: Vec<_> = first.network.layers().into_iter().map(|(_, layer)| layer).collect();
     for (index, layer) in layers.iter().enumerate() {
         let gain = if index + 1 == layers.len() { 0.01_f32 } else { std::f32::consts::SQRT_2 };
         let squared: f32 = first.parameters[layer.weights.clone()].iter().map(|weight| weight * weight).sum();

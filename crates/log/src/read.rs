@@ -119,6 +119,16 @@ pub fn read(
     paid: &Reward,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Reading, ReadError> {
+    if let Some(part) = spec.tensors.first() {
+        let found =
+            format!("{} also observes `{}` ({}), which no log contains", spec.kind, part.name, part.form);
+        return Err(LogError::of(
+            path,
+            found,
+            "a log has features alone: it fits processes without images and points",
+        )
+        .into());
+    }
     let mut table = widen(table::open(path)?, &wanted(data, spec))?;
     let judged = data.cloned().map(|data| match table.was_long() {
         // A long table's values were judged one by one.

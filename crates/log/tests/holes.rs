@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use setpoint_decision::Project;
-use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Feature, Signal, Spec, TensorForm, TensorPart};
 use setpoint_log::finding::Severity;
 use setpoint_log::read::{ReadError, Reading};
 use setpoint_log::{Log, read};
@@ -83,6 +83,20 @@ fn read_rows(rows: &[Vec<String>], overrides: &[&str]) -> Result<Reading, ReadEr
     let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
     let project = Project::from_text("setpoint.toml", PROJECT, &overrides).unwrap();
     read(&path, project.data.as_ref(), &spec(), &project.reward, &mut |_| {})
+}
+
+/// A log has columns for features; the policies of a process with a camera see more.
+#[test]
+fn a_process_with_an_image_reads_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    std::fs::write(&path, "batch,minute,heat,load,action,reward,p,output\n1,1,50,5,wait,2,0.5,20\n").unwrap();
+    let form = TensorForm::Image { height: 8, width: 9, channels: 3 };
+    let spec = Spec { tensors: vec![TensorPart::new("camera", form, "")], ..spec() };
+    let project = Project::from_text("setpoint.toml", PROJECT, &[]).unwrap();
+    let refused = read(&path, project.data.as_ref(), &spec, &project.reward, &mut |_| {}).unwrap_err();
+    let text = refused.to_string();
+    assert!(text.contains("`camera` (image of 8 × 9 × 3 bytes)") && text.contains("log.csv"), "{text}");
 }
 
 /// Every value of every piece is a number, and the rows of a piece are neighbours in the file.

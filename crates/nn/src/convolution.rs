@@ -166,6 +166,21 @@ impl Convolution {
         self.grids().last().map_or(0, |(grid, filters)| grid.places().iter().product::<usize>() * filters)
     }
 
+    /// Height, width and channels of an image.
+    pub fn image(&self) -> [usize; 3] {
+        self.image
+    }
+
+    /// The convolutions in order.
+    pub fn filters(&self) -> &[Filters] {
+        &self.filters
+    }
+
+    /// Numbers of the linear layer behind them, if there is one.
+    pub fn linear(&self) -> Option<usize> {
+        self.linear
+    }
+
     /// Numbers of an image.
     pub fn input(&self) -> usize {
         self.image.iter().product()
@@ -185,6 +200,13 @@ impl Convolution {
     /// Length of its part of the parameter slice.
     pub fn parameters(&self) -> usize {
         self.widths().map(|(inputs, outputs)| (inputs + 1) * outputs).sum()
+    }
+
+    /// Numbers that its workspace keeps of each image.
+    pub fn kept(&self) -> usize {
+        let activations =
+            self.grids().map(|(grid, filters)| grid.places().iter().product::<usize>() * filters);
+        activations.sum::<usize>() + self.flattened() + self.output()
     }
 
     /// Multiplications and additions of a forward pass of one image, counted as pairs.

@@ -49,6 +49,15 @@ impl Encoder {
         }
     }
 
+    /// Numbers that its workspace keeps of each row.
+    pub fn kept(&self) -> usize {
+        match self {
+            Self::Convolution(encoder) => encoder.kept(),
+            // The output and its winners.
+            Self::PointSet(encoder) => 2 * encoder.output(),
+        }
+    }
+
     /// Its layers in its part of the parameter slice.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         match self {

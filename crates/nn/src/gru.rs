@@ -78,7 +78,7 @@ impl Gru {
     }
 
     /// The maps from the input and from the memory to the sums of the gates.
-    fn layers(&self) -> [Layer; 2] {
+    pub(crate) fn layers(&self) -> [Layer; 2] {
         let input = Layer::at(0, self.inputs, 3 * self.hidden, Activation::Linear);
         let recurrent = Layer::at(input.bias.end, self.hidden, 3 * self.hidden, Activation::Linear);
         [input, recurrent]

@@ -43,6 +43,12 @@ impl<'a, T: Copy> Inputs<'a, T> {
         Self { features, tensors, sequences: None, first: 0 }
     }
 
+    /// The same inputs with other features.
+    #[must_use]
+    pub fn with_features(self, features: &'a [T]) -> Self {
+        Self { features, ..self }
+    }
+
     /// The same inputs in sequences, for a network with a memory.
     pub fn in_sequences(self, sequences: Sequences<'a, T>) -> Self {
         Self { sequences: Some(sequences), ..self }
@@ -58,7 +64,7 @@ impl<'a, T: Copy> Inputs<'a, T> {
     ///
     /// # Panics
     /// If there are fewer.
-    pub(crate) fn features(&self, rows: usize, width: usize) -> &'a [T] {
+    pub fn features(&self, rows: usize, width: usize) -> &'a [T] {
         part(self.features, self.first, rows, width)
     }
 

@@ -45,6 +45,12 @@ impl Layer {
         Self { inputs, outputs, weights, bias, activation }
     }
 
+    /// The same layer in a slice with `numbers` other numbers before it.
+    pub(crate) fn behind(self, numbers: usize) -> Self {
+        let moved = |range: Range<usize>| range.start + numbers..range.end + numbers;
+        Self { weights: moved(self.weights), bias: moved(self.bias), ..self }
+    }
+
     /// Layers of these inputs and outputs, one after another from the beginning of the slice.
     pub(crate) fn in_order(
         widths: impl Iterator<Item = (usize, usize)>,

@@ -103,6 +103,16 @@ impl PointSet {
         std::iter::once(self.dimensions).chain(outputs.clone()).zip(outputs)
     }
 
+    /// Greatest number of points, and numbers of a point.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.points, self.dimensions]
+    }
+
+    /// Outputs of each layer in order.
+    pub fn outputs(&self) -> &[usize] {
+        &self.layers
+    }
+
     /// Numbers of a row, padding included.
     pub fn input(&self) -> usize {
         self.points * self.dimensions

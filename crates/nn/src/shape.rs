@@ -4,6 +4,7 @@
 use crate::encoder::{self, Encoder};
 use crate::gru::{self, Gru};
 use crate::inputs::Inputs;
+use crate::layer::Layer;
 use crate::mlp::{self, Activation, Mlp};
 use crate::real::Real;
 
@@ -32,6 +33,27 @@ pub struct Workspace<T> {
     memory_gradient: Vec<T>,
     /// dL / d (an encoder's output), `[rows, output]`.
     encoder_gradient: Vec<T>,
+}
+
+/// The owner of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerOf {
+    /// A layer of an encoder.
+    Encoder {
+        /// The encoder's place.
+        encoder: usize,
+        /// The layer's place in it.
+        index: usize,
+    },
+    /// The map from the memory's input to its gates.
+    MemoryOfInput,
+    /// The map from the memory to its gates.
+    MemoryOfState,
+    /// A layer of the trunk.
+    Trunk {
+        /// Its place.
+        index: usize,
+    },
 }
 
 impl<T> Workspace<T> {
@@ -88,17 +110,46 @@ impl Shape {
         self.memory.as_ref()
     }
 
-    /// The multi-layer perceptron that this shape is.
-    ///
-    /// # Panics
-    /// If it has encoders or a memory.
-    pub fn mlp(&self) -> &Mlp {
-        assert!(self.is_mlp(), "the network has encoders or a memory");
+    /// The layers behind the features, the encoders and the memory.
+    pub fn trunk(&self) -> &Mlp {
         &self.trunk
+    }
+
+    /// Whether an output is a sum of weight × feature and a bias, and nothing else.
+    pub fn is_linear(&self) -> bool {
+        self.is_mlp() && self.trunk.hidden.is_empty()
     }
 
     fn is_mlp(&self) -> bool {
         self.encoders.is_empty() && self.memory.is_none()
+    }
+
+    /// The same network with another number of outputs.
+    #[must_use]
+    pub fn with_output(self, output: usize) -> Self {
+        Self { trunk: Mlp { output, ..self.trunk }, ..self }
+    }
+
+    /// Every layer with its owner, in the order of the parameter slice.
+    pub fn layers(&self) -> Vec<(LayerOf, Layer)> {
+        let [encoders, memory] = self.lengths();
+        let mut start = 0;
+        let mut layers = Vec::new();
+        for (encoder, shape) in self.encoders.iter().enumerate() {
+            let own = shape.layers().into_iter().enumerate();
+            layers
+                .extend(own.map(|(index, layer)| (LayerOf::Encoder { encoder, index }, layer.behind(start))));
+            start += shape.parameters();
+        }
+        if let Some(gru) = &self.memory {
+            let owners = [LayerOf::MemoryOfInput, LayerOf::MemoryOfState];
+            layers.extend(owners.into_iter().zip(gru.layers().map(|layer| layer.behind(encoders))));
+        }
+        let of_trunk = self.trunk.layers().into_iter().enumerate();
+        layers.extend(
+            of_trunk.map(|(index, layer)| (LayerOf::Trunk { index }, layer.behind(encoders + memory))),
+        );
+        layers
     }
 
     /// Numbers of the features and the encoders' outputs together.

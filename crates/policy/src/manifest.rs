@@ -1,8 +1,8 @@
 //! The description in a policy file: enough to run the policy without its project.
 
 use setpoint_decision::constraint::Constraint;
-use setpoint_decision::spec::{ActionSpace, Feature, Signal};
-use setpoint_nn::mlp::Mlp;
+use setpoint_decision::spec::{ActionSpace, Feature, Signal, TensorPart};
+use setpoint_nn::shape::Shape;
 
 use crate::head::{Discretization, Head};
 
@@ -23,6 +23,8 @@ pub struct Manifest {
     pub steps: u64,
     /// The features, in order.
     pub observation: Vec<Feature>,
+    /// The images and sets of points that it sees too, in order; the network has an encoder for each.
+    pub tensors: Vec<TensorPart>,
     /// The actions.
     pub action: ActionSpace,
     /// The signals of the process; constraints may refer to them.
@@ -30,7 +32,7 @@ pub struct Manifest {
     /// The constraints of the training, which also apply to its use.
     pub constraints: Vec<Constraint>,
     /// Shape of the network from (normalised) observation, or from a cell's indicator, to the head.
-    pub network: Mlp,
+    pub network: Shape,
     /// The meaning of the network's outputs.
     pub head: Head,
     /// The map from observations to cells, for tables: the network is then one layer without activation, with one row per cell.

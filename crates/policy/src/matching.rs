@@ -2,21 +2,22 @@
 
 use std::fmt::Display;
 
-use setpoint_decision::spec::{ActionForm, ActionSpace, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionForm, ActionSpace, Feature, Signal, Spec, TensorPart};
 
 use crate::policy::Policy;
 
 impl Policy {
     /// The first difference between a process and the process of the policy's training; `None` if it fits.
     ///
-    /// A policy fits if the process has the same kind, the same features in the same order (name, unit, bounds, scale) and
-    /// the same choices or settings in the same order (name; unit and bounds of a setting). Signals are found by their names:
+    /// A policy fits if the process has the same kind, the same features in the same order (name, unit, bounds, scale), the
+    /// same images and sets of points (name, type, shape) and the same choices or settings in the same order (name; unit and bounds of a setting). Signals are found by their names:
     /// both may have signals that the other does not have, such as `model_uncertainty` of a learned process. A signal that both
     /// have must have the same unit and bounds, and the process must have every signal that a constraint of the policy reads.
     pub fn mismatch(&self, spec: &Spec) -> Option<String> {
         let manifest = &self.manifest;
         let differs = differing("process", "kind", &manifest.process, &spec.kind)
             .or_else(|| features(&manifest.observation, &spec.observation))
+            .or_else(|| tensors(&manifest.tensors, &spec.tensors))
             .or_else(|| actions(&manifest.action, &spec.action))
             .or_else(|| self.signals(&spec.signals))?;
         Some(format!("the policy does not fit the project's process: {differs}"))
@@ -49,6 +50,15 @@ fn features(own: &[Feature], there: &[Feature]) -> Option<String> {
                 .or_else(|| bounds(&what, (own.low, own.high), (other.low, other.high)))
                 .or_else(|| differing(&what, "scale", own.scale, other.scale))
                 .or_else(|| differing(&what, "offset", own.offset, other.offset))
+        })
+    })
+}
+
+fn tensors(own: &[TensorPart], there: &[TensorPart]) -> Option<String> {
+    let names = |parts: &[TensorPart]| parts.iter().map(|part| part.name.clone()).collect::<Vec<_>>();
+    in_order("tensor part", &names(own), &names(there)).or_else(|| {
+        own.iter().zip(there).find_map(|(own, other)| {
+            differing(&format!("tensor part `{}`", own.name), "type", own.form, other.form)
         })
     })
 }

@@ -3,7 +3,8 @@
 use std::ops::Deref;
 
 use setpoint_decision::spec::ActionSpace;
-use setpoint_nn::mlp::Workspace;
+use setpoint_nn::inputs::Inputs;
+use setpoint_nn::shape::Workspace;
 use setpoint_nn::{categorical, gaussian};
 use setpoint_random::Stream;
 
@@ -57,11 +58,11 @@ impl Policy {
     }
 
     /// Standard deviations of the settings that a policy draws in one state, in their units; 0 without randomness.
-    pub fn deviations(&self, observation: &[f32]) -> Vec<f32> {
+    pub fn deviations<'a>(&self, observation: impl Into<Inputs<'a, f32>>) -> Vec<f32> {
         let axes = &self.manifest.action.axes;
         let (low, high) = gaussian::LOG_STD_RANGE;
         let mut runner = self.runner(1);
-        let output = runner.outputs(observation);
+        let output = runner.outputs(observation.into(), 1);
         let unit = |index: usize| match self.manifest.head {
             Head::Gaussian | Head::CategoricalGaussian => self.log_std[index].exp(),
             // Through tanh, to first order: σ (1 − tanh² μ).
@@ -124,8 +125,8 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         let Manifest { network, discretization, .. } = &policy.manifest;
         // A table is looked up, not multiplied: it needs no buffers.
         let workspace = discretization.is_none().then(|| network.workspace(rows_max));
-        let normalized = if policy.normalizer.is_some() { rows_max * network.input } else { 0 };
-        let output = vec![0.0; rows_max * network.output];
+        let normalized = if policy.normalizer.is_some() { rows_max * network.input() } else { 0 };
+        let output = vec![0.0; rows_max * network.output()];
         Self { normalized: vec![0.0; normalized], output, workspace, policy }
     }
 
@@ -134,19 +135,19 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         &self.policy
     }
 
-    /// The network's outputs `[rows, outputs]` for observations `[rows, features]`; see [`Head`] for their meaning.
-    fn outputs(&mut self, observations: &[f32]) -> &mut [f32] {
+    /// The network's outputs `[rows, outputs]` for so many observations; see [`Head`] for their meaning.
+    fn outputs(&mut self, observations: Inputs<'_, f32>, rows: usize) -> &mut [f32] {
         let Manifest { network, discretization, observation, .. } = &self.policy.manifest;
-        let rows = observations.len() / observation.len();
+        let features = observations.features(rows, observation.len());
         let input = match &self.policy.normalizer {
             None => observations,
             Some(normalizer) => {
-                let normalized = &mut self.normalized[..observations.len()];
-                normalizer.apply(observations, normalized);
-                normalized
+                let normalized = &mut self.normalized[..features.len()];
+                normalizer.apply(features, normalized);
+                observations.with_features(normalized)
             }
         };
-        let output = &mut self.output[..rows * network.output];
+        let output = &mut self.output[..rows * network.output()];
         let parameters = &self.policy.parameters;
         match (discretization, &mut self.workspace) {
             (None, Some(workspace)) => {
@@ -154,8 +155,8 @@ impl<P: Deref<Target = Policy>> Runner<P> {
             }
             (discretization, _) => {
                 let grid = discretization.as_ref().expect("only tables go without a workspace");
-                let width = network.output;
-                let observations = input.chunks_exact(observation.len());
+                let width = network.output();
+                let observations = input.features(rows, observation.len()).chunks_exact(observation.len());
                 for (row, observation) in output.chunks_exact_mut(width).zip(observations) {
                     let cell = grid.cell(observation);
                     row.copy_from_slice(&parameters[cell * width..(cell + 1) * width]);
@@ -166,12 +167,17 @@ impl<P: Deref<Target = Policy>> Runner<P> {
     }
 
     /// The network's outputs `[rows, outputs]`, in which the log-probabilities (or values, depending on the head) of the
-    /// choices of all groups come first. `allowed`, if not empty, is `[rows, choices]`; a forbidden choice is never the
-    /// greatest of its group.
-    pub fn scores(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
-        let rows = self.outputs(observations).len();
+    /// choices of all groups come first. Observations have `rows` rows. `allowed`, if not empty, is `[rows, choices]`; a
+    /// forbidden choice is never the greatest of its group.
+    pub fn scores<'a>(
+        &mut self,
+        observations: impl Into<Inputs<'a, f32>>,
+        rows: usize,
+        allowed: &[bool],
+    ) -> &mut [f32] {
+        let numbers = self.outputs(observations.into(), rows).len();
         let Manifest { head, action, network, .. } = &self.policy.manifest;
-        let output = &mut self.output[..rows];
+        let output = &mut self.output[..numbers];
         match (head, action.groups.len(), action.axes.len()) {
             (_, 0, _) => {}
             (Head::Values, ..) => {
@@ -181,18 +187,23 @@ impl<P: Deref<Target = Policy>> Runner<P> {
             }
             (_, 1, 0) => {
                 let mask = (!allowed.is_empty()).then_some(allowed);
-                categorical::log_probabilities(output, network.output, mask);
+                categorical::log_probabilities(output, network.output(), mask);
             }
-            _ => normalize_groups(action, output, network.output, allowed),
+            _ => normalize_groups(action, output, network.output(), allowed),
         }
         output
     }
 
     /// The same with the probabilities with which the policy takes each choice; with values, 1 for the greatest.
-    pub fn probabilities(&mut self, observations: &[f32], allowed: &[bool]) -> &mut [f32] {
+    pub fn probabilities<'a>(
+        &mut self,
+        observations: impl Into<Inputs<'a, f32>>,
+        rows: usize,
+        allowed: &[bool],
+    ) -> &mut [f32] {
         let Manifest { head, action, network, .. } = &self.policy.manifest;
-        let (width, choices, is_values) = (network.output, action.choice_count(), *head == Head::Values);
-        let scores = self.scores(observations, allowed);
+        let (width, choices, is_values) = (network.output(), action.choice_count(), *head == Head::Values);
+        let scores = self.scores(observations, rows, allowed);
         for row in scores.chunks_exact_mut(width) {
             if is_values {
                 let best = categorical::mode(row);
@@ -205,22 +216,23 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         scores
     }
 
-    /// Writes an action for each row: a choice of each group `[rows, groups]`, and the settings `[rows, axes]` in their units
-    /// and within their bounds. They are drawn from the distribution, or the most probable ones without draws. With values
+    /// Writes an action for each of `rows` rows: a choice of each group `[rows, groups]`, and the settings `[rows, axes]` in
+    /// their units and within their bounds. They are drawn from the distribution, or the most probable ones without draws. With values
     /// it always takes the greatest.
-    pub fn decide(
+    pub fn decide<'a>(
         &mut self,
-        observations: &[f32],
+        observations: impl Into<Inputs<'a, f32>>,
+        rows: usize,
         allowed: &[bool],
         mut draw: Option<&mut dyn Draw>,
         chosen: &mut [u32],
         settings: &mut [f32],
     ) {
-        self.scores(observations, allowed);
+        self.scores(observations, rows, allowed);
         let policy = &*self.policy;
-        let Manifest { head, action, network, observation, .. } = &policy.manifest;
-        let (groups, axes, width) = (action.groups.len(), action.axes.len(), network.output);
-        let output = &self.output[..observations.len() / observation.len() * width];
+        let Manifest { head, action, network, .. } = &policy.manifest;
+        let (groups, axes, width) = (action.groups.len(), action.axes.len(), network.output());
+        let output = &self.output[..rows * width];
         for (row, output) in output.chunks_exact(width).enumerate() {
             let mut place = 0;
             let chosen = &mut chosen[row * groups..(row + 1) * groups];

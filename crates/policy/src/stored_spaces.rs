@@ -9,7 +9,8 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{
-    ActionForm, ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal, wrong_step,
+    ActionForm, ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal, TensorForm, TensorPart,
+    wrong_step,
 };
 
 /// A number of the observation.
@@ -23,6 +24,27 @@ pub struct StoredFeature {
     pub scale: f32,
     pub offset: f32,
     pub reference: f32,
+}
+
+/// An image or a set of points of the observation. Files of policies from format 4 on have it.
+#[derive(Serialize, Deserialize)]
+pub struct StoredTensor {
+    pub name: String,
+    pub description: String,
+    pub r#type: StoredTensorType,
+    pub shape: Vec<usize>,
+}
+
+/// The kind of a tensor.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredTensorType {
+    /// `[height, width, channels]` bytes.
+    Image,
+    /// `[height, width, channels]` numbers.
+    NumberImage,
+    /// `[points, dimensions]`
+    Points,
 }
 
 /// `choices` if the type is `discrete`, `axes` if it is `continuous`, `groups` and `axes` if it is `several`.
@@ -99,6 +121,37 @@ impl From<&Feature> for StoredFeature {
     fn from(feature: &Feature) -> Self {
         let Feature { name, unit, description, low, high, scale, offset, reference } = feature.clone();
         Self { name, unit, description, low, high, scale, offset, reference }
+    }
+}
+
+impl From<&TensorPart> for StoredTensor {
+    fn from(part: &TensorPart) -> Self {
+        let TensorPart { name, description, form } = part.clone();
+        let r#type = match form {
+            TensorForm::Image { .. } => StoredTensorType::Image,
+            TensorForm::NumberImage { .. } => StoredTensorType::NumberImage,
+            TensorForm::Points { .. } => StoredTensorType::Points,
+        };
+        Self { name, description, r#type, shape: form.shape() }
+    }
+}
+
+impl TryFrom<StoredTensor> for TensorPart {
+    type Error = String;
+
+    fn try_from(stored: StoredTensor) -> Result<Self, String> {
+        let StoredTensor { name, description, r#type, shape } = stored;
+        let form = match (r#type, shape.as_slice()) {
+            (StoredTensorType::Image, &[height, width, channels]) => {
+                TensorForm::Image { height, width, channels }
+            }
+            (StoredTensorType::NumberImage, &[height, width, channels]) => {
+                TensorForm::NumberImage { height, width, channels }
+            }
+            (StoredTensorType::Points, &[points, dimensions]) => TensorForm::Points { points, dimensions },
+            _ => return Err(format!("the type of the tensor `{name}` does not fit its shape")),
+        };
+        Ok(Self { name, description, form })
     }
 }
 

@@ -7,6 +7,7 @@ mod sample;
 
 use std::path::PathBuf;
 
+use setpoint_nn::inputs::{Inputs, Tensor};
 use setpoint_policy::Policy;
 use setpoint_policy::policy::Runner;
 use setpoint_policy::policy_file::FORMAT;
@@ -19,15 +20,21 @@ fn golden(format: u32, name: &str) -> PathBuf {
 /// Every output of a policy over a grid of observations, as bits.
 fn decisions(policy: &Policy) -> Vec<u32> {
     let observations: Vec<f32> = (0..60).map(|index| sample::awkward(index) * 3.0).collect();
+    let features = policy.manifest.observation.len();
+    let bytes: Vec<u8> = (0..20 * 60).map(|index| (index * 7 % 256) as u8).collect();
+    let points: Vec<f32> = (0..20 * 6).map(|index| sample::awkward(index + 60)).collect();
+    let counts: Vec<u32> = (0..20).map(|row| row % 4).collect();
+    let tensors = [Tensor::Bytes(&bytes), Tensor::Points { numbers: &points, counts: &counts }];
+    let observations = Inputs::new(&observations[..20 * features], &tensors[..policy.manifest.tensors.len()]);
     let mut runner: Runner<&Policy> = policy.runner(20);
     let mut found = Vec::new();
     let action = &policy.manifest.action;
     if !action.groups.is_empty() {
-        found.extend(runner.scores(&observations, &[]).iter().map(|score| score.to_bits()));
+        found.extend(runner.scores(observations, 20, &[]).iter().map(|score| score.to_bits()));
     }
     let mut chosen = vec![0; 20 * action.groups.len()];
     let mut values = vec![0.0_f32; 20 * action.axes.len()];
-    runner.decide(&observations, &[], None, &mut chosen, &mut values);
+    runner.decide(observations, 20, &[], None, &mut chosen, &mut values);
     found.extend(chosen);
     found.extend(values.iter().map(|value| value.to_bits()));
     found
@@ -35,8 +42,10 @@ fn decisions(policy: &Policy) -> Vec<u32> {
 
 /// The formats in which a policy has been written.
 fn formats(policy: &Policy) -> std::ops::RangeInclusive<u32> {
-    if policy.manifest.action.width() > 1 && !policy.manifest.action.groups.is_empty() {
-        3..=FORMAT
+    if !policy.manifest.tensors.is_empty() {
+        4..=FORMAT
+    } else if policy.manifest.action.width() > 1 && !policy.manifest.action.groups.is_empty() {
+        3..=3
     } else {
         1..=2
     }

@@ -3,7 +3,7 @@
 mod sample;
 
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
-use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec};
+use setpoint_decision::spec::{ActionSpace, Axis, Feature, Signal, Spec, TensorForm};
 use setpoint_policy::Policy;
 use setpoint_policy::stored_spaces::StoredAction;
 
@@ -17,6 +17,7 @@ fn spec(policy: &Policy) -> Spec {
     Spec {
         kind: manifest.process.clone(),
         observation: manifest.observation.clone(),
+        tensors: manifest.tensors.clone(),
         action: manifest.action.clone(),
         signals: manifest.signals.clone(),
         ..Spec::default()
@@ -35,6 +36,7 @@ fn a_reworded_process_still_fits() {
         spec.summary = "reworded".into();
         spec.observation.iter_mut().for_each(|feature| feature.description = "reworded".into());
         spec.signals.iter_mut().for_each(|signal| signal.description = "reworded".into());
+        spec.tensors.iter_mut().for_each(|part| part.description = "reworded".into());
         let choices = spec.action.groups.iter_mut().flat_map(|group| &mut group.choices);
         choices.for_each(|choice| choice.description = "reworded".into());
         spec.action.axes.iter_mut().for_each(|axis| axis.description = "reworded".into());
@@ -61,7 +63,14 @@ fn other_signals_are_no_matter_unless_a_constraint_reads_them() {
 #[test]
 fn every_difference_is_named() {
     type Change = fn(&mut Spec);
-    let cases: [(&str, Change, &[&str]); 16] = [
+    let cases: [(&str, Change, &[&str]); 19] = [
+        ("tensors", |spec| spec.tensors.truncate(1), &["no tensor part `scan`"]),
+        ("tensors", |spec| spec.tensors.swap(0, 1), &["tensor part 1", "`camera`", "`scan`"]),
+        (
+            "tensors",
+            |spec| spec.tensors[0].form = TensorForm::NumberImage { height: 6, width: 5, channels: 2 },
+            &["`camera`", "6 × 5 × 2 bytes", "6 × 5 × 2 numbers"],
+        ),
         ("categorical", |spec| spec.kind = "press".into(), &["press", "golden-process"]),
         ("categorical", |spec| spec.observation[0].unit = "K".into(), &["`temperature`", "unit °C", "K"]),
         ("categorical", |spec| spec.observation[1].high = 5.0, &["`torque`", "upper bound", "5"]),

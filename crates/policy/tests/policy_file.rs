@@ -221,12 +221,12 @@ fn a_newer_format_is_called_newer_and_names_the_version_that_reads_it() {
     let bytes = policy.to_bytes();
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     let header = metadata.metadata().as_ref().unwrap()["setpoint"].clone();
-    let header = header.replacen("\"format\":2", "\"format\":4", 1).replacen("0.1.0", "7.3.1", 1);
+    let header = header.replacen("\"format\":2", "\"format\":5", 1).replacen("0.1.0", "7.3.1", 1);
     let metadata = [("setpoint".to_owned(), header)].into();
     let tensor = TensorView::new(Dtype::U8, vec![1], &[0]).unwrap();
-    let bytes = safetensors::serialize([("of format 4", tensor)], Some(metadata)).unwrap();
+    let bytes = safetensors::serialize([("of format 5", tensor)], Some(metadata)).unwrap();
     let refusal = Policy::from_bytes(&bytes).unwrap_err();
-    assert_eq!(refusal, Refusal::Newer { format: 4, written_by: "7.3.1".into() });
+    assert_eq!(refusal, Refusal::Newer { format: 5, written_by: "7.3.1".into() });
     let sentence = refusal.to_string();
-    assert!(sentence.contains("format 4") && sentence.contains("Use Setpoint 7.3.1 or newer"), "{sentence}");
+    assert!(sentence.contains("format 5") && sentence.contains("Use Setpoint 7.3.1 or newer"), "{sentence}");
 }

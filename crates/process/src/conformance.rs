@@ -110,6 +110,7 @@ fn same(a: &Transition, b: &Transition) -> bool {
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     a.outcomes == b.outcomes
         && a.allowed == b.allowed
+        && a.tensors == b.tensors
         && bits(&a.observations) == bits(&b.observations)
         && bits(&a.signals) == bits(&b.signals)
 }

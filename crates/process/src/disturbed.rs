@@ -139,6 +139,9 @@ impl Disturbed {
         let observation = &truth.observations[lane * features..(lane + 1) * features];
         self.lanes[lane].measure(&self.plan, observation, first, seen);
         self.plan.show_in_signals(seen, current);
+        for (seen, truth) in self.transition.tensors.iter_mut().zip(&truth.tensors) {
+            seen.copy_rows(lane, truth, lane, 1);
+        }
     }
 
     fn copy_masks(&mut self) {
@@ -206,6 +209,10 @@ impl Batch for Disturbed {
                 let seen = &mut self.transition.final_observations[own.clone()];
                 let last = &self.inner.transition().final_observations[own];
                 self.lanes[lane].measure(&self.plan, last, false, seen);
+                let truth = self.inner.transition();
+                for (seen, truth) in self.transition.final_tensors.iter_mut().zip(&truth.final_tensors) {
+                    seen.copy_rows(lane, truth, lane, 1);
+                }
                 self.finished_levels[lane] = self.lanes[lane].level();
                 self.begin(lane)?;
             } else {
@@ -267,6 +274,8 @@ impl Batch for Disturbed {
         self.lanes = saved.lanes;
         self.finished_levels = saved.finished_levels;
         self.transition = saved.transition;
+        self.transition.tensors.clone_from(&self.inner.transition().tensors);
+        self.transition.final_tensors.clone_from(&self.inner.transition().final_tensors);
         // Environments outside of this program cannot be restored: they have begun new episodes.
         Ok(())
     }

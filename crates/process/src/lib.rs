@@ -2,6 +2,7 @@
 //!
 //! * [`process`] – the trait: `reset`, `step`, names and bounds; no reward
 //! * [`vectorized`] – many environments that step together; [`registry`] – from a project's `kind` to a process
+//! * [`tensors`] – images and sets of points of the observations; [`rows`] – rows of a matrix
 //! * [`parameter`] – numbers of the dynamics that projects set, randomise and disturb; [`disturbed`] – noise, delays, loss
 //! * [`factory`], [`heuristic`] – environments and baselines of a process; [`preparation`] – the progress of slow preparations
 //! * [`ways`] – one core or several for some work: which is faster at present
@@ -20,6 +21,8 @@ pub mod preparation;
 pub mod process;
 pub mod registry;
 pub mod reward;
+pub mod rows;
+pub mod tensors;
 pub mod vectorized;
 pub mod ways;
 

@@ -5,6 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::gantt::Bar;
 use crate::heuristic::Heuristic;
 use crate::parameter::Parameter;
+use crate::tensors::TensorMut;
 use setpoint_decision::spec::Spec;
 use setpoint_random::Stream;
 
@@ -102,6 +103,12 @@ pub trait Process: Clone + Send + Sync + Serialize + DeserializeOwned + 'static 
         observation: &mut [f32],
         signals: &mut [f32],
     ) -> Outcome;
+
+    /// Writes one tensor part of the present observation; `part` counts [`Spec::tensors`]. Called for each part after every
+    /// reset and step.
+    fn tensor(&self, part: usize, tensor: TensorMut<'_>) {
+        unreachable!("this process has no tensor part {part} for {tensor:?}")
+    }
 
     /// Writes which choices the present state allows, `true` = allowed, at least one of them. Called after every
     /// reset and step if [`Spec::masked`] is true.

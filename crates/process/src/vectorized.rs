@@ -1,5 +1,6 @@
 //! Many environments of one process that step together: static dispatch inside, one dynamic call per batch.
 
+use std::mem;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use setpoint_decision::spec::Spec;
 
 use crate::gantt::Bar;
 use crate::process::{Action, Outcome, Process};
+use crate::tensors::TensorRows;
 use crate::ways::Way;
 use setpoint_random::Stream;
 
@@ -78,6 +80,13 @@ pub struct Transition {
     pub final_observations: Vec<f32>,
     /// `[lanes, choices]`: the choices that the process allows next; empty if it never forbids any.
     pub allowed: Vec<bool>,
+    /// One row per lane of each tensor part of the next observation. A checkpoint does not hold them: a restored process
+    /// writes them again.
+    #[serde(skip)]
+    pub tensors: Vec<TensorRows>,
+    /// The same of `final_observations`.
+    #[serde(skip)]
+    pub final_tensors: Vec<TensorRows>,
 }
 
 impl Transition {
@@ -92,6 +101,8 @@ impl Transition {
             outcomes: vec![Outcome::Running; lanes],
             final_observations: vec![0.0; lanes * features],
             allowed: vec![true; lanes * masked],
+            tensors: TensorRows::of_parts(&spec.tensors, lanes),
+            final_tensors: TensorRows::of_parts(&spec.tensors, lanes),
         }
     }
 
@@ -253,6 +264,14 @@ impl<P: Process> Vectorized<P> {
         if masked > 0 {
             process.mask(&mut allowed[lane * masked..(lane + 1) * masked]);
         }
+        self.show_tensors(lane);
+    }
+
+    /// Writes the tensor parts of a lane's present observation.
+    fn show_tensors(&mut self, lane: usize) {
+        for (part, rows) in self.transition.tensors.iter_mut().enumerate() {
+            self.lanes[lane].process.tensor(part, rows.row_mut(lane));
+        }
     }
 
     /// Steps every lane in `steps` with its action from `action_of`, on one core or on several.
@@ -345,8 +364,8 @@ impl<P: Process> Batch for Vectorized<P> {
         let (lanes, transition): (Vec<Environment<P>>, Transition) =
             postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
         let sizes = |lanes: &Vec<Environment<P>>, transition: &Transition| {
-            let Transition { observations, signals, current_signals, outcomes, final_observations, allowed } =
-                transition;
+            let Transition { observations, signals, current_signals, outcomes, .. } = transition;
+            let Transition { final_observations, allowed, .. } = transition;
             [
                 lanes.len(),
                 observations.len(),
@@ -365,7 +384,10 @@ impl<P: Process> Batch for Vectorized<P> {
             )));
         }
         self.lanes = lanes;
-        self.transition = transition;
+        let own = mem::replace(&mut self.transition, transition);
+        self.transition.tensors = own.tensors;
+        self.transition.final_tensors = own.final_tensors;
+        (0..self.lanes.len()).for_each(|lane| self.show_tensors(lane));
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ pub mod acrobot;
 pub mod assembly_line;
 pub mod assembly_setup;
 pub mod cart_pole;
+pub mod catch;
 pub mod condition_monitoring;
 pub mod filler;
 pub mod flexible_job_shop;
@@ -38,6 +39,7 @@ pub fn registry() -> Registry {
         Kind::new(flexible_job_shop::KIND, flexible_job_shop::open),
         Kind::of::<cart_pole::CartPole>(cart_pole::KIND),
         Kind::of::<acrobot::Acrobot>(acrobot::KIND),
+        Kind::of::<catch::Catch>(catch::KIND),
         Kind::of::<mountain_car::MountainCar>(mountain_car::KIND),
         Kind::of::<mountain_car_continuous::MountainCarContinuous>(mountain_car_continuous::KIND),
         Kind::of::<pendulum::Pendulum>(pendulum::KIND),

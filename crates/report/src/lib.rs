@@ -217,9 +217,11 @@ fn mean_probabilities(problem: &Problem, policy: &Policy) -> Result<Vec<f64>, Tr
         "report",
     )?;
     let mut runner = policy.runner(RESET_STATES);
-    let rows = runner.probabilities(&environments.transition().observations, environments.allowed());
+    let tensors = environments.tensors();
+    let observations = tensors.with_features(&environments.transition().observations);
+    let rows = runner.probabilities(observations, RESET_STATES, environments.allowed());
     let mut means = vec![0.0; policy.manifest.action.choice_count()];
-    for row in rows.chunks_exact(policy.manifest.network.output) {
+    for row in rows.chunks_exact(policy.manifest.network.output()) {
         means.iter_mut().zip(row).for_each(|(mean, share)| *mean += f64::from(*share) / RESET_STATES as f64);
     }
     Ok(means)

@@ -264,8 +264,7 @@ pub fn reward_terms(report: &Report) -> String {
 }
 
 pub fn weights(report: &Report) -> String {
-    let Some(policy) = report.policy.as_ref().filter(|policy| policy.manifest.network.hidden.is_empty())
-    else {
+    let Some(policy) = report.policy.as_ref().filter(|policy| policy.manifest.network.is_linear()) else {
         return String::new();
     };
     let manifest = &policy.manifest;

@@ -118,6 +118,10 @@ fn episodes_of_every_process_pass_their_own_audit() {
     let mut logs = 0;
     for kind in registry.complete() {
         let problem = problem(kind);
+        if !problem.spec().tensors.is_empty() {
+            // No log contains images or points.
+            continue;
+        }
         for who in [Who::Chance, Who::Controller, Who::Idle] {
             for episodes in [1, 1, 1, 1, 1, 3] {
                 let seed = logs;

@@ -92,10 +92,11 @@ pub fn status_of(findings: &[Finding]) -> Status {
     if findings.iter().all(|finding| finding.passed) { Status::Done } else { Status::GateFailed }
 }
 
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 fn actions_text(space: &ActionSpace) -> String {
-    let counted = |count: usize, what: &str| {
-        if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-    };
     match space.form() {
         ActionForm::Choices(choices) => format!("{} choices", choices.len()),
         ActionForm::Settings(axes) => format!("{} continuous axes", axes.len()),
@@ -111,10 +112,16 @@ fn actions_text(space: &ActionSpace) -> String {
 fn spaces(problem: &Problem) -> Vec<Finding> {
     let spec = problem.spec();
     let actions = actions_text(&spec.action);
+    let tensors: String =
+        spec.tensors.iter().map(|part| format!("{} (`{}`), ", part.form, part.name)).collect();
     let mut findings = vec![
         Finding::pass(
             "spaces",
-            format!("{} features, {actions}, {} signals", spec.observation.len(), spec.signals.len()),
+            format!(
+                "{}, {tensors}{actions}, {}",
+                counted(spec.observation.len(), "feature"),
+                counted(spec.signals.len(), "signal")
+            ),
         ),
         Finding::pass(
             "reward",

@@ -24,6 +24,13 @@ pub fn run(arguments: &Faults, registry: &Registry, output: &Output) -> Result<S
     let Training { folder, seed } = training(&arguments.run, output)?;
     let problem = problem_of(&folder, registry, &[])?;
     let policy = policy_of(&folder, &problem)?;
+    if let Some(part) = problem.spec().tensors.first() {
+        return Err(Failure::Message(format!(
+            "noise, delay and loss are those of features, and the policy also sees `{}` ({}): its faults cannot be measured \
+             this way",
+            part.name, part.form
+        )));
+    }
     let source = Source::of(&folder, &problem, Some(&policy), &arguments.run, registry, output)?;
     let named = |hashes: Hashes, folder: &RunFolder, problem: &Problem, policy: &Policy| {
         let hashes = hashes.policy(&name_of(folder), policy);

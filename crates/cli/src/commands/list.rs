@@ -1,7 +1,7 @@
 //! `setpoint list`
 
 use serde_json::json;
-use setpoint_decision::spec::{Feature, Parameter, Signal, Spec};
+use setpoint_decision::spec::{Feature, Parameter, Signal, Spec, TensorPart};
 use setpoint_learn::algorithms::RECIPES;
 use setpoint_learn::recipe::Recipe;
 use setpoint_learn::recipes::Recipes;
@@ -67,8 +67,13 @@ fn processes(kind: Option<&str>, registry: &Registry, output: &Output) -> Result
 
 fn describe(spec: &Spec, output: &Output) {
     output.line(format!("{}: {}\nsource: {}\n", spec.kind, spec.summary, spec.source));
-    let features = table(&["feature", "policy sees", "is", "unit", "meaning"], &features(spec));
-    output.line(format!("{features}\n"));
+    if !spec.observation.is_empty() {
+        let features = table(&["feature", "policy sees", "is", "unit", "meaning"], &features(spec));
+        output.line(format!("{features}\n"));
+    }
+    if !spec.tensors.is_empty() {
+        output.line(format!("{}\n", table(&["tensor", "type", "meaning"], &tensors(spec))));
+    }
     output.line(format!("{}\n", table(&["action", "meaning"], &actions(spec))));
     output.line(table(&["signal", "unit", "source's weight", "meaning"], &signals(spec)));
     if !spec.parameters.is_empty() {
@@ -98,6 +103,11 @@ fn features(spec: &Spec) -> Vec<Vec<String>> {
         ]
     };
     spec.observation.iter().map(row).collect()
+}
+
+fn tensors(spec: &Spec) -> Vec<Vec<String>> {
+    let row = |part: &TensorPart| vec![part.name.clone(), part.form.to_string(), part.description.clone()];
+    spec.tensors.iter().map(row).collect()
 }
 
 fn actions(spec: &Spec) -> Vec<Vec<String>> {

@@ -162,7 +162,7 @@ fn reward(spec: &Spec) -> String {
 
 /// A constraint and two scenarios as comments, with names of the process.
 fn rules(spec: &Spec) -> String {
-    let (signal, action, feature) = (&spec.signals[0], spec.action.names()[0], &spec.observation[0]);
+    let (signal, action) = (&spec.signals[0], spec.action.names()[0]);
     let forbid = format!("# forbid = [\"{action}\"]");
     let (rule, over) = match spec.action.form() {
         ActionForm::Choices(_) => (forbid, format!("actions = [\"{action}\"]")),
@@ -174,24 +174,29 @@ fn rules(spec: &Spec) -> String {
             (forbid, format!("choices = {{ {} = \"{action}\" }}", spec.action.groups[0].name))
         }
     };
+    // A state of named values is enough for a recommendation only where a policy sees nothing else.
+    let state = spec.observation.first().filter(|_| spec.tensors.is_empty()).map(|feature| {
+        format!(
+            r#"# [[scenario]]                 # a state to ask `setpoint recommend` about, as the policy sees it
+# name = "an ordinary morning"
+# set  = {{ {} = {} }}           # {}; the other features have their reference values
+
+"#,
+            feature.name, feature.reference, feature.description
+        )
+    });
     format!(
         r#"# [[constraint]]               # holds in training, in evaluation and at the plant
 # when   = {{ signal = "{signal}", above = {high} }}
 {rule}
 
-# [[scenario]]                 # a state to ask `setpoint recommend` about, as the policy sees it
-# name = "an ordinary morning"
-# set  = {{ {feature} = {reference} }}           # {description}; the other features have their reference values
-
-# [[scenario]]                 # a behaviour that the reward must prefer: `setpoint check` tries both
+{state}# [[scenario]]                 # a behaviour that the reward must prefer: `setpoint check` tries both
 # name   = "acting is better than waiting"
 # prefer = {{ policy = "random" }}
 # over   = {{ {over} }}"#,
         signal = signal.name,
         high = signal.high,
-        feature = feature.name,
-        reference = feature.reference,
-        description = feature.description,
+        state = state.unwrap_or_default(),
     )
 }
 

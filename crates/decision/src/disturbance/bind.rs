@@ -29,7 +29,15 @@ pub(crate) fn bind(disturbance: &Disturbance, section: &Section<'_>, spec: &Spec
             Ok(())
         }
         Disturbance::Dropout { features, .. } => bind_features(features, section, spec),
-        Disturbance::ObservationDelay { .. } => Ok(()),
+        Disturbance::ObservationDelay { .. } => match spec.tensors.first() {
+            None => Ok(()),
+            Some(part) => {
+                let title = format!("an observation with the tensor part `{}` cannot be late", part.name);
+                let help =
+                    "the delay of this kind keeps features alone; delay the part inside of the process";
+                Err(section.error("kind", &title, "not for images and points", help))
+            }
+        },
         Disturbance::ActuationDelay { idle, .. } => bind_idle(idle, section, spec),
         Disturbance::Randomisation { parameter, distribution, first, second } => {
             bind_randomisation(parameter, *distribution, [first, second], section, spec)
@@ -77,6 +85,11 @@ fn bind_randomisation(
 
 fn bind_features(features: &[String], section: &Section<'_>, spec: &Spec) -> Checked<()> {
     let known: Vec<&str> = spec.observation.iter().map(|feature| feature.name.as_str()).collect();
+    if known.is_empty() {
+        let title = format!("process {} has no features", spec.kind);
+        let help = "disturb the tensor parts of its observation inside of the process";
+        return Err(section.error("kind", &title, "it disturbs features alone", help));
+    }
     match features.iter().position(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(index) => {

@@ -56,6 +56,7 @@ const fn recipe(
         summary,
         on_policy: false,
         actions: Learns::Choices,
+        reads_tensors: false,
         sample_efficiency: "very high, because it learns nothing about consequences",
         pick_when: "an action does not change the next state, or exploration is costly",
         source,
@@ -433,14 +434,7 @@ impl Algorithm for Bandit {
             output: self.choices,
             activation: Activation::Linear,
         };
-        Snapshot {
-            network,
-            parameters,
-            head: Head::Values,
-            discretization: None,
-            log_std: Vec::new(),
-            normalizer: None,
-        }
+        Snapshot::of_network(network, parameters, Head::Values)
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

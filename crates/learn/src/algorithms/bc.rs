@@ -38,6 +38,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "behaviour cloning: imitates the log's controller, or a hand-written rule",
     on_policy: false,
     actions: Learns::Logged,
+    reads_tensors: false,
     sample_efficiency: "needs a log and no steps",
     pick_when: "today's controller should become a policy, as a baseline or as a start",
     source: "Pomerleau 1989; Bain & Sammut 1995",
@@ -87,7 +88,7 @@ impl LearnerOptions for Options {
 
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
         let _ = masked;
-        vec![Need::networks(spec, &[&self.net_arch.pi], self.batch_size)]
+        vec![Need::networks(spec, &[&self.net_arch.pi], &[], self.batch_size)]
     }
 
     fn source(&self) -> Option<&Source> {
@@ -222,13 +223,10 @@ impl Actor {
 
     /// The present policy.
     pub fn snapshot(&self) -> Snapshot {
+        let Network { shape, trained, .. } = &self.network;
         Snapshot {
-            network: self.network.shape.mlp().clone(),
-            parameters: self.network.trained.parameters.clone(),
-            head: self.head,
-            discretization: None,
             log_std: self.trained.log_std.clone(),
-            normalizer: None,
+            ..Snapshot::of_network(shape.clone(), trained.parameters.clone(), self.head)
         }
     }
 

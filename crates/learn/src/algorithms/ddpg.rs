@@ -27,6 +27,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "deep deterministic policy gradient: a deterministic policy that maximises a learned value",
     on_policy: false,
     actions: Learns::Settings,
+    reads_tensors: false,
     sample_efficiency: "high: it learns from each step many times",
     pick_when: "to compare with published DDPG figures; td3 is the same algorithm without its known faults",
     source: "Lillicrap et al. 2016, arXiv 1509.02971",

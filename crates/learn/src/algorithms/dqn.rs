@@ -40,6 +40,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "deep Q-learning: learns the value of each choice from stored steps",
     on_policy: false,
     actions: Learns::Choices,
+    reads_tensors: false,
     sample_efficiency: "high: it learns from each step many times",
     pick_when: "the actions are choices, and steps of the process are slow or costly",
     source: "Mnih et al. 2015, doi 10.1038/nature14236",
@@ -414,12 +415,12 @@ impl Learner for Dqn {
 
     fn snapshot(&self) -> Snapshot {
         let Network { shape, trained, .. } = &self.network;
-        let mut network = shape.mlp().clone();
+        let mut network = shape.clone();
         let mut parameters = trained.parameters.clone();
         if self.options.dueling {
             // The combination is linear, so it folds into the last layer: a plain network with one output per choice.
-            network.output = self.choices;
-            let last = shape.mlp().layers().pop().expect("a network has an output layer");
+            network = network.with_output(self.choices);
+            let (_, last) = shape.layers().pop().expect("a network has an output layer");
             let outputs = &trained.parameters[last.weights.start..last.bias.end];
             parameters.truncate(last.weights.start);
             let mut values = vec![0.0; self.choices];
@@ -428,20 +429,13 @@ impl Learner for Dqn {
                 parameters.extend_from_slice(&values);
             }
         }
-        Snapshot {
-            network,
-            parameters,
-            head: Head::Values,
-            discretization: None,
-            log_std: Vec::new(),
-            normalizer: None,
-        }
+        Snapshot::of_network(network, parameters, Head::Values)
     }
 
     fn adopt(&mut self, mut parameters: Vec<f32>, _saved: Option<&[u8]>) -> Result<Critics, StateError> {
         if self.options.dueling {
             // The policy has values; V is their mean, and A are the values themselves: V + A − mean A is the value again.
-            let last = self.network.shape.mlp().layers().pop().expect("a network has an output layer");
+            let (_, last) = self.network.shape.layers().pop().expect("a network has an output layer");
             let values = parameters.split_off(last.weights.start);
             for row in values.chunks_exact(self.choices) {
                 parameters.push(row.iter().sum::<f32>() / self.choices as f32);

@@ -37,6 +37,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "implicit Q-learning: better than the log's controller, from its log alone",
     on_policy: false,
     actions: Learns::Logged,
+    reads_tensors: false,
     sample_efficiency: "needs a log and no steps",
     pick_when: "there is a log and no simulator, and the log contains different actions in similar states",
     source: "Kostrikov et al. 2021, arXiv 2110.06169",
@@ -111,7 +112,7 @@ impl LearnerOptions for Options {
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
         let _ = masked;
         let NetArch { pi, vf } = &self.net_arch;
-        vec![Need::networks(spec, &[pi, vf, vf, vf, vf, vf], self.batch_size)]
+        vec![Need::networks(spec, &[pi, vf, vf, vf, vf, vf], &[], self.batch_size)]
     }
 
     fn source(&self) -> Option<&Source> {

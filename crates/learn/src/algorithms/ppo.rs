@@ -9,12 +9,14 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{Axis, Spec};
 use setpoint_evidence::environments::Environments;
+use setpoint_evidence::tensor_views::TensorViews;
 use setpoint_nn::joint::Joint;
-use setpoint_nn::mlp::Mlp;
 use setpoint_nn::network::{Network, Trained};
+use setpoint_nn::shape::Shape;
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
+use setpoint_process::tensors::TensorRows;
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
@@ -45,6 +47,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "proximal policy optimisation: careful policy-gradient steps on fresh data",
     on_policy: true,
     actions: Learns::Together,
+    reads_tensors: true,
     sample_efficiency: "low: it learns from each step about ten times, then forgets the step",
     pick_when: "there is a fast simulator; the first choice for most decisions",
     source: "Schulman et al. 2017, arXiv 1707.06347",
@@ -92,6 +95,9 @@ pub struct Ppo {
     rollout: Rollout,
     controls: Vec<f32>,
     final_observations: Vec<f32>,
+    /// The tensor parts of `final_observations`, and those of the present observations after a collection.
+    final_tensors: Vec<TensorRows>,
+    present_tensors: Vec<TensorRows>,
     cut_off: Vec<usize>,
     /// Number of decisions of the rollout in which another choice was likelier than the drawn choice.
     not_greedy: usize,
@@ -105,16 +111,15 @@ impl Ppo {
         let features = spec.observation.len();
         let (groups, axes) = (spec.action.groups.len(), spec.action.axes.len());
         let choices = spec.action.choice_count();
-        let shape = |hidden: &[usize], output| Mlp {
-            input: features,
-            hidden: hidden.to_vec(),
-            output,
-            activation: options.activation_fn,
+        let encoders =
+            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
+        let shape = |hidden: &[usize], output| {
+            Shape::new(features, encoders.clone(), None, hidden.to_vec(), output, options.activation_fn)
         };
         let lanes = options.n_envs;
         let rows = options.batch_size.max(lanes).max(VALUE_ROWS);
         let choices_masked = if masked { choices } else { 0 };
-        let network = |index: u64, shape: Mlp, beside: usize, output_gain: f64| {
+        let network = |index: u64, shape: Shape, beside: usize, output_gain: f64| {
             let mut network = Network::zeroed(shape, beside, rows, options.adam_epsilon);
             let mut weights = Stream::new(seed, "ppo weights", index);
             let (shape, parameters) = network.own();
@@ -127,7 +132,7 @@ impl Ppo {
             } else {
                 shape.initialize_uniform(parameters, &mut || f64::from(weights.unit()));
             }
-            MinibatchNetwork::new(network, rows, choices_masked)
+            MinibatchNetwork::new(network, rows, &spec.tensors, choices_masked)
         };
         let mut actor = network(0, shape(&options.net_arch.pi, spec.action.len()), axes, 0.01);
         let critic = network(1, shape(&options.net_arch.vf, 1), 0, 1.0);
@@ -135,10 +140,10 @@ impl Ppo {
 
         let steps = options.n_steps;
         Self {
-            rollout: Rollout::new(steps, lanes, features, (groups, axes), choices_masked),
+            rollout: Rollout::new(steps, lanes, features, (groups, axes), choices_masked)
+                .with_tensors(&spec.tensors),
             state: State {
-                observation_normalizer: options
-                    .normalize_observation
+                observation_normalizer: (options.normalize_observation && features > 0)
                     .then(|| ObservationNormalizer::new(features, options.clip_observation)),
                 reward_normalizer: options
                     .normalize_reward
@@ -149,6 +154,8 @@ impl Ppo {
             },
             controls: vec![0.0; lanes * axes],
             final_observations: Vec::new(),
+            final_tensors: TensorRows::of_parts(&spec.tensors, 0),
+            present_tensors: TensorRows::of_parts(&spec.tensors, lanes),
             cut_off: Vec::new(),
             not_greedy: 0,
             order: Vec::new(),
@@ -167,20 +174,22 @@ impl Ppo {
     /// V of every state of the rollout, of the states after it, and of the final states of truncated episodes.
     pub fn value(&mut self, horizon: Horizon<'_>) -> Result<(), TrainError> {
         let Self { rollout, critic, state, .. } = self;
-        let width = critic.network.shape.input();
         let n = rollout.len();
-        let mut value = |observations: &[f32], values: &mut [f32]| -> Result<(), TrainError> {
-            for (rows, values) in observations.chunks(VALUE_ROWS * width).zip(values.chunks_mut(VALUE_ROWS)) {
+        let mut value = |features: &[f32], tensors: &[TensorRows], values: &mut [f32]| {
+            let tensors = TensorViews::of(tensors);
+            let mut inputs = tensors.with_features(features);
+            for values in values.chunks_mut(VALUE_ROWS) {
                 horizon.check_stop()?;
-                values.copy_from_slice(critic.network.forward(rows, values.len()));
+                values.copy_from_slice(critic.network.forward(inputs, values.len()));
+                inputs = inputs.skip(values.len());
             }
-            Ok(())
+            Ok::<_, TrainError>(())
         };
-        value(&rollout.observations, &mut rollout.values[..n])?;
-        value(&state.observations, &mut rollout.values[n..])?;
+        value(&rollout.observations, &rollout.tensors, &mut rollout.values[..n])?;
+        value(&state.observations, &self.present_tensors, &mut rollout.values[n..])?;
         // A truncated episode has a future: r + γ V(final observation) (Pardo et al. 2018, arXiv 1712.00378).
         let mut futures = vec![0.0; self.cut_off.len()];
-        value(&self.final_observations, &mut futures)?;
+        value(&self.final_observations, &self.final_tensors, &mut futures)?;
         for (index, future) in self.cut_off.iter().zip(futures) {
             rollout.rewards[*index] += self.options.gamma as f32 * future;
         }
@@ -346,7 +355,7 @@ impl Algorithm for Ppo {
         Snapshot {
             log_std: log_std.to_vec(),
             normalizer,
-            ..Snapshot::of_network(shape.mlp().clone(), parameters.to_vec(), self.head)
+            ..Snapshot::of_network(shape.clone(), parameters.to_vec(), self.head)
         }
     }
 

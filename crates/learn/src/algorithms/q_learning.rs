@@ -37,6 +37,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "tabular Q-learning on a grid over the observation",
     on_policy: false,
     actions: Learns::Choices,
+    reads_tensors: false,
     sample_efficiency: "low: every cell learns separately",
     pick_when: "there are few features, and people should read and check the table; as a reference",
     source: "Watkins 1989; Sutton & Barto 2018, section 6.5",
@@ -352,18 +353,11 @@ impl Algorithm for QLearning {
         // One row per cell, and no bias.
         let mut parameters = self.values.clone();
         parameters.resize((cells + 1) * self.choices, 0.0);
+        let network =
+            Mlp { input: cells, hidden: Vec::new(), output: self.choices, activation: Activation::Linear };
         Snapshot {
-            network: Mlp {
-                input: cells,
-                hidden: Vec::new(),
-                output: self.choices,
-                activation: Activation::Linear,
-            },
-            parameters,
-            head: Head::Values,
             discretization: Some(self.state.grid.clone()),
-            log_std: Vec::new(),
-            normalizer: None,
+            ..Snapshot::of_network(network, parameters, Head::Values)
         }
     }
 

@@ -36,6 +36,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "REINFORCE: Monte-Carlo policy gradient, by default with a linear policy whose weights people can read",
     on_policy: true,
     actions: Learns::Choices,
+    reads_tensors: false,
     sample_efficiency: "very low: it learns from each episode once",
     pick_when: "a readable linear policy matters more than the last percent of reward; for teaching; for a first look",
     source: "Williams 1992; Sutton & Barto 2018, section 13.3",
@@ -379,13 +380,10 @@ impl Algorithm for Reinforce {
     }
 
     fn snapshot(&self) -> Snapshot {
+        let parameters = self.trained.parameters.clone();
         Snapshot {
-            network: self.network.clone(),
-            parameters: self.trained.parameters.clone(),
-            head: Head::Categorical,
-            discretization: None,
-            log_std: Vec::new(),
             normalizer: self.state.normalizer.as_ref().map(ObservationNormalizer::freeze),
+            ..Snapshot::of_network(self.network.clone(), parameters, Head::Categorical)
         }
     }
 

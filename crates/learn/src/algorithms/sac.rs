@@ -45,6 +45,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "soft actor–critic: a stochastic policy that maximises learned values and its entropy",
     on_policy: false,
     actions: Learns::Both,
+    reads_tensors: false,
     sample_efficiency: "highest: it learns from each step many times, and its exploration needs no options",
     pick_when: "the actions are settings, and steps of the process are slow or costly",
     source: "Haarnoja et al. 2018, arXiv 1812.05905",

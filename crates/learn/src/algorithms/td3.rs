@@ -41,6 +41,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "twin delayed DDPG: a deterministic policy that maximises the smaller of two learned values",
     on_policy: false,
     actions: Learns::Settings,
+    reads_tensors: false,
     sample_efficiency: "high: it learns from each step many times",
     pick_when: "the actions are settings, steps are costly, and the policy should be deterministic",
     source: "Fujimoto et al. 2018, arXiv 1802.09477",

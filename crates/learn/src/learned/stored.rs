@@ -155,6 +155,8 @@ impl TryFrom<StoredSpec> for Spec {
             summary: stored.summary,
             source: stored.source,
             observation: stored.observation.into_iter().map(Into::into).collect(),
+            // A log has features alone.
+            tensors: Vec::new(),
             action: stored.action.try_into()?,
             masked: stored.masked,
             deterministic: stored.deterministic,

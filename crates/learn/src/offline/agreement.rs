@@ -53,7 +53,7 @@ pub fn agreement(policy: &Policy, transitions: &Transitions) -> Option<Agreement
     let rows: Vec<usize> = transitions.held_out_rows().collect();
     let observations: Vec<f32> = rows.iter().flat_map(|row| log.observation(*row)).copied().collect();
     let mut choices = vec![0; rows.len()];
-    policy.runner(rows.len()).decide(&observations, &[], None, &mut choices, &mut []);
+    policy.runner(rows.len()).decide(&observations, rows.len(), &[], None, &mut choices, &mut []);
     let agrees: Vec<bool> =
         rows.iter().zip(&choices).map(|(row, choice)| log.choice(*row) == *choice as usize).collect();
     Some(by_region(&policy.manifest.observation, &observations, &agrees))

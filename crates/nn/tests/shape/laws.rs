@@ -184,7 +184,7 @@ fn halves_and_targets_read_tensors_too() {
 fn features_alone_are_a_perceptron() {
     let mlp = Mlp { input: 5, hidden: vec![64, 16], output: 3, activation: Activation::Tanh };
     let shape = Shape::new(5, vec![], None, vec![64, 16], 3, Activation::Tanh);
-    assert_eq!((shape.clone(), shape.mlp()), (Shape::from(mlp.clone()), &mlp));
+    assert_eq!((shape.clone(), shape.trunk()), (Shape::from(mlp.clone()), &mlp));
     let (mut of_shape, mut of_mlp) = (vec![0.0_f32; shape.parameters()], vec![0.0; mlp.parameters()]);
     let normal = |weights: &mut Stream| f64::from(weights.normal());
     let (mut first, mut second) = (Stream::new(3, "test", 0), Stream::new(3, "test", 0));

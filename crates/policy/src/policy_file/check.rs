@@ -1,9 +1,9 @@
 //! The manifests that no policy file can contain, and the manifests that readers refuse.
 
 use setpoint_decision::constraint::Constraint;
-use setpoint_decision::spec::{Spec, wrong_step};
+use setpoint_decision::spec::{Spec, TensorForm, wrong_step};
+use setpoint_nn::encoder::Encoder;
 
-use super::BYTES_MAX;
 use super::stored::{StoredEffect, StoredManifest};
 use crate::head::Discretization;
 use crate::manifest::Manifest;
@@ -77,24 +77,17 @@ fn first<'a>(owner: &str, numbers: impl IntoIterator<Item = (&'a str, Option<f64
     Some(format!("{owner}{name} is {value}"))
 }
 
+fn reads(encoder: &Encoder, form: TensorForm) -> bool {
+    let shape = match encoder {
+        Encoder::Convolution(encoder) => encoder.image().to_vec(),
+        Encoder::PointSet(encoder) => encoder.shape().to_vec(),
+    };
+    shape == form.shape()
+}
+
 /// Refuses shapes that disagree with each other before anything is allocated from them.
 pub fn shape(manifest: &Manifest) -> Result<(), String> {
-    const WIDTH_MAX: usize = 1 << 24;
     let network = &manifest.network;
-    let widths = [network.input, network.output].into_iter().chain(network.hidden.iter().copied());
-    for width in widths.clone() {
-        if width == 0 || width > WIDTH_MAX {
-            return Err(format!("a layer is {width} wide; 1 to {WIDTH_MAX} is possible"));
-        }
-    }
-    let total = widths
-        .collect::<Vec<_>>()
-        .windows(2)
-        .map(|pair| pair[0].saturating_mul(pair[1]))
-        .fold(0_usize, usize::saturating_add);
-    if network.hidden.len() > 64 || total as u64 > BYTES_MAX / 4 {
-        return Err("its network is larger than the largest policy file".into());
-    }
     if !manifest.head.fits(&manifest.action) {
         return Err(format!("its head {:?} does not fit its kind of actions", manifest.head));
     }
@@ -104,18 +97,24 @@ pub fn shape(manifest: &Manifest) -> Result<(), String> {
         Some(Discretization { bins, low, high }) => {
             if [bins.len(), low.len(), high.len()] != [features; 3]
                 || bins.contains(&0)
-                || !network.hidden.is_empty()
+                || !network.is_linear()
             {
                 return Err("its table does not fit its features".into());
             }
             bins.iter().try_fold(1_usize, |cells, bins| cells.checked_mul(*bins as usize)).unwrap_or(0)
         }
     };
-    if network.input != inputs || network.output != manifest.head.outputs(&manifest.action) {
+    let (encoders, tensors) = (network.encoders(), &manifest.tensors);
+    if encoders.len() != tensors.len()
+        || !encoders.iter().zip(tensors).all(|(encoder, part)| reads(encoder, part.form))
+    {
+        return Err("its encoders do not fit the tensor parts of its observation".into());
+    }
+    if network.input() != inputs || network.output() != manifest.head.outputs(&manifest.action) {
         return Err(format!(
             "its network maps {} numbers to {}, its spaces have {} features and {} actions",
-            network.input,
-            network.output,
+            network.input(),
+            network.output(),
             manifest.observation.len(),
             manifest.action.len()
         ));

@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 use setpoint_files::storage;
 
 use super::stored::StoredManifest;
-use super::{BYTES_MAX, FORMAT, METADATA_KEY, PolicyFileError, Refusal, check, extra_name, format_1};
+use super::{
+    BYTES_MAX, FORMAT, METADATA_KEY, PolicyFileError, Refusal, check, extra_name, format_1, layer_names,
+};
 use crate::digest;
 use crate::manifest::Manifest;
 use crate::normalizer::Normalizer;
@@ -96,12 +98,10 @@ impl Policy {
 impl<'a> File<'a> {
     fn policy(&self, manifest: Manifest) -> Result<Policy, String> {
         let mut parameters = vec![0.0; manifest.network.parameters()];
-        for (index, layer) in manifest.network.layers().into_iter().enumerate() {
-            let (weights, bias) = (layer.weights.clone(), layer.bias.clone());
-            parameters[weights.clone()]
-                .copy_from_slice(&self.float32(&format!("policy.{index}.weight"), weights.len())?);
-            parameters[bias.clone()]
-                .copy_from_slice(&self.float32(&format!("policy.{index}.bias"), bias.len())?);
+        for (owner, layer) in manifest.network.layers() {
+            for (name, place) in layer_names(owner).into_iter().zip([layer.weights, layer.bias]) {
+                parameters[place.clone()].copy_from_slice(&self.float32(&name, place.len())?);
+            }
         }
         let log_std = match manifest.head.log_stds(&manifest.action) {
             0 => Vec::new(),
@@ -154,9 +154,8 @@ impl<'a> File<'a> {
 
 /// The names of a policy's tensors, in the order of the file.
 fn tensor_names(manifest: &Manifest) -> Vec<String> {
-    let layers = 0..=manifest.network.hidden.len();
-    let mut names: Vec<String> =
-        layers.flat_map(|index| [format!("policy.{index}.weight"), format!("policy.{index}.bias")]).collect();
+    let layers = manifest.network.layers().into_iter();
+    let mut names: Vec<String> = layers.flat_map(|(owner, _)| layer_names(owner)).collect();
     if manifest.head.log_stds(&manifest.action) > 0 {
         names.push("policy.log_std".to_owned());
     }

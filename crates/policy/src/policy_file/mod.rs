@@ -2,6 +2,7 @@
 //!
 //! | format | written by | the digest covers |
 //! |---|---|---|
+//! | 4 | this version, for observations with images or sets of points | as format 2 |
 //! | 3 | this version, for actions of several groups of choices, or of choices with settings | as format 2 |
 //! | 2 | this version, for all others | every byte of the file, with zeros in place of the digest's own 64 digits |
 //! | 1 | 0.1.0 before its release | the manifest's text and the policy's tensors |
@@ -11,7 +12,7 @@
 //! all formats.
 //!
 //! * `save`, `load` – a policy to bytes and back
-//! * `stored` – the manifest in the file, with types separate from the program's types
+//! * `stored` – the manifest in the file, with types separate from the program's types; `stored_network` – its network
 //! * [`crate::digest`] – the digest of format 2; `format_1` – the digest of format 1
 //! * `check` – the manifests that are refused
 
@@ -20,15 +21,17 @@ mod format_1;
 mod load;
 mod save;
 mod stored;
+mod stored_network;
 
 use std::path::PathBuf;
 
 use safetensors::tensor::Dtype;
+use setpoint_nn::shape::LayerOf;
 
 use crate::policy::Policy;
 
 /// Number of the latest layout that [`Policy::to_bytes`] writes; a reader refuses a greater one.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// A larger file is not a policy, and is refused without reading it.
 const BYTES_MAX: u64 = 1 << 30;
 /// The metadata's only key.
@@ -108,6 +111,17 @@ struct Tensor {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
+}
+
+/// The names of a layer's weights and bias.
+fn layer_names(owner: LayerOf) -> [String; 2] {
+    let name = match owner {
+        LayerOf::Encoder { encoder, index } => format!("encoder.{encoder}.{index}"),
+        LayerOf::MemoryOfInput => "memory.input".to_owned(),
+        LayerOf::MemoryOfState => "memory.state".to_owned(),
+        LayerOf::Trunk { index } => format!("policy.{index}"),
+    };
+    [format!("{name}.weight"), format!("{name}.bias")]
 }
 
 /// The name of a tensor with additional bytes.

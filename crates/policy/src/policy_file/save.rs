@@ -6,7 +6,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
 
 use super::stored::StoredManifest;
-use super::{METADATA_KEY, Tensor, check, extra_name};
+use super::{METADATA_KEY, Tensor, check, extra_name, layer_names};
 use crate::digest;
 use crate::policy::Policy;
 
@@ -64,11 +64,12 @@ impl Policy {
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             tensors.push(Tensor { name, dtype: Dtype::F32, shape, bytes });
         };
-        for (index, layer) in self.manifest.network.layers().into_iter().enumerate() {
+        for (owner, layer) in self.manifest.network.layers() {
             let (weights, bias) =
                 (&self.parameters[layer.weights.clone()], &self.parameters[layer.bias.clone()]);
-            push32(format!("policy.{index}.weight"), vec![layer.inputs, layer.outputs], weights);
-            push32(format!("policy.{index}.bias"), vec![layer.outputs], bias);
+            let [weight_name, bias_name] = layer_names(owner);
+            push32(weight_name, vec![layer.inputs, layer.outputs], weights);
+            push32(bias_name, vec![layer.outputs], bias);
         }
         if !self.log_std.is_empty() {
             push32("policy.log_std".into(), vec![self.log_std.len()], &self.log_std);

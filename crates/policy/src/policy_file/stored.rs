@@ -1,23 +1,26 @@
 //! The manifest of a policy file, in JSON, with its own types, so that a change of the program's types does not change
-//! files. Formats 1 and 2 have the same manifest; format 3 has actions with several groups of choices, or with settings too.
+//! files. Formats 1 and 2 have the same manifest; format 3 has actions with several groups of choices, or with settings too,
+//! and format 4 has tensor parts of the observation.
 //!
 //! Names and order of the fields are the format. A change of them needs a higher [`super::FORMAT`] and a reader of the old
 //! one.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
-use setpoint_nn::mlp::{Activation, Mlp};
 
-use super::FORMAT;
+use super::stored_network::StoredNetwork;
 use crate::head::{Discretization, Head};
 use crate::manifest::Manifest;
-use crate::stored_spaces::{StoredAction, StoredActionType, StoredFeature, StoredSignal};
+use crate::stored_spaces::{StoredAction, StoredActionType, StoredFeature, StoredSignal, StoredTensor};
 
 /// The lowest format whose readers understand this manifest, so that older programs read all that they can.
 fn format(manifest: &Manifest) -> u32 {
+    if !manifest.tensors.is_empty() {
+        return 4;
+    }
     match StoredAction::from(&manifest.action).r#type {
         StoredActionType::Discrete | StoredActionType::Continuous => 2,
-        StoredActionType::Several => FORMAT,
+        StoredActionType::Several => 3,
     }
 }
 
@@ -32,6 +35,9 @@ pub struct StoredManifest {
     pub seed: u64,
     pub steps: u64,
     pub observation: Vec<StoredFeature>,
+    /// Files of format 4 have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tensors: Vec<StoredTensor>,
     pub action: StoredAction,
     pub signals: Vec<StoredSignal>,
     pub constraints: Vec<StoredConstraint>,
@@ -69,22 +75,6 @@ pub enum StoredEffect {
     Clip { action: String, low: Option<f64>, high: Option<f64> },
 }
 
-#[derive(Serialize, Deserialize)]
-pub struct StoredNetwork {
-    pub input: usize,
-    pub hidden: Vec<usize>,
-    pub output: usize,
-    pub activation: StoredActivation,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoredActivation {
-    Linear,
-    Tanh,
-    Relu,
-}
-
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoredHead {
@@ -116,6 +106,7 @@ impl From<&Manifest> for StoredManifest {
             seed: manifest.seed,
             steps: manifest.steps,
             observation: manifest.observation.iter().map(Into::into).collect(),
+            tensors: manifest.tensors.iter().map(Into::into).collect(),
             action: (&manifest.action).into(),
             signals: manifest.signals.iter().map(Into::into).collect(),
             constraints: manifest.constraints.iter().map(Into::into).collect(),
@@ -140,13 +131,14 @@ impl TryFrom<StoredManifest> for Manifest {
             seed: stored.seed,
             steps: stored.steps,
             observation: stored.observation.into_iter().map(Into::into).collect(),
+            tensors: stored.tensors.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             action: stored
                 .action
                 .try_into()
                 .map_err(|reason: String| format!("its manifest is not valid: {reason}"))?,
             signals: stored.signals.into_iter().map(Into::into).collect(),
             constraints: stored.constraints.into_iter().map(Into::into).collect(),
-            network: stored.network.into(),
+            network: stored.network.try_into()?,
             head: stored.head.into(),
             discretization: stored.discretization.map(Into::into),
             clip_observation: stored.clip_observation,
@@ -190,30 +182,6 @@ impl From<StoredConstraint> for Constraint {
             StoredEffect::Clip { action, low, high } => Effect::Clip { action, low, high },
         };
         Self { when: Condition { subject, above, below }, effect }
-    }
-}
-
-impl From<&Mlp> for StoredNetwork {
-    fn from(network: &Mlp) -> Self {
-        let Mlp { input, hidden, output, activation } = network.clone();
-        let activation = match activation {
-            Activation::Linear => StoredActivation::Linear,
-            Activation::Tanh => StoredActivation::Tanh,
-            Activation::Relu => StoredActivation::Relu,
-        };
-        Self { input, hidden, output, activation }
-    }
-}
-
-impl From<StoredNetwork> for Mlp {
-    fn from(stored: StoredNetwork) -> Self {
-        let StoredNetwork { input, hidden, output, activation } = stored;
-        let activation = match activation {
-            StoredActivation::Linear => Activation::Linear,
-            StoredActivation::Tanh => Activation::Tanh,
-            StoredActivation::Relu => Activation::Relu,
-        };
-        Self { input, hidden, output, activation }
     }
 }
 

@@ -1,8 +1,13 @@
 //! Policies made by hand, one for each kind of head and table; the golden files of `tests/golden` contain them.
 
 use setpoint_decision::constraint::{Condition, Constraint, Effect, Subject};
-use setpoint_decision::spec::{ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal};
+use setpoint_decision::spec::{
+    ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal, TensorForm, TensorPart,
+};
+use setpoint_nn::convolution::{Convolution, Filters};
 use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::point_set::PointSet;
+use setpoint_nn::shape::Shape;
 use setpoint_policy::Policy;
 use setpoint_policy::head::{Discretization, Head};
 use setpoint_policy::manifest::Manifest;
@@ -101,10 +106,11 @@ fn policy(parts: Parts) -> Policy {
         seed: 9_007_199_254_740_993,
         steps: 4_096,
         observation: observation(),
+        tensors: Vec::new(),
         action,
         signals: signals(),
         constraints,
-        network,
+        network: network.into(),
         head,
         discretization,
         clip_observation: normalizer.as_ref().map(|normalizer| normalizer.clip),
@@ -159,5 +165,23 @@ pub fn policies() -> Vec<(&'static str, Policy)> {
         ("table", policy(table)),
         ("groups", policy(together(false))),
         ("together", policy(together(true))),
+        ("tensors", seeing(policy(discrete(0.1)))),
     ]
+}
+
+/// The same policy with an image and a set of points in its observation.
+fn seeing(mut policy: Policy) -> Policy {
+    let filters = vec![Filters { count: 3, kernel: [2, 3], stride: [2, 1] }];
+    let image = Convolution::new([6, 5, 2], filters, Some(4)).unwrap();
+    let points = PointSet::new(3, 2, vec![4, 3]).unwrap();
+    let trunk = policy.manifest.network.trunk().clone();
+    let encoders = vec![image.into(), points.into()];
+    let network = Shape::new(3, encoders, None, trunk.hidden, trunk.output, trunk.activation);
+    policy.parameters = (0..network.parameters() as u32).map(awkward).collect();
+    policy.manifest.network = network;
+    policy.manifest.tensors = vec![
+        TensorPart::new("camera", TensorForm::Image { height: 6, width: 5, channels: 2 }, "the camera"),
+        TensorPart::new("scan", TensorForm::Points { points: 3, dimensions: 2 }, "the scanner’s points"),
+    ];
+    policy
 }

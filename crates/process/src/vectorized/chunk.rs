@@ -1,10 +1,10 @@
 //! Some neighbouring lanes of a batch with their rows of its transition.
 
-use std::mem;
-
 use super::{Environment, Transition};
 use crate::gantt::Bar;
 use crate::process::{Action, Outcome, Process};
+use crate::rows::rows_mut;
+use crate::tensors::{Parts, front};
 
 /// Numbers per lane, and the limit of steps.
 #[derive(Clone, Copy)]
@@ -28,6 +28,8 @@ pub(super) struct Chunk<'a, P> {
     outcomes: &'a mut [Outcome],
     final_observations: &'a mut [f32],
     allowed: &'a mut [bool],
+    tensors: Parts<'a>,
+    final_tensors: Parts<'a>,
     schedules: &'a mut [Vec<Bar>],
 }
 
@@ -49,6 +51,8 @@ impl<'a, P: Process> Chunk<'a, P> {
             outcomes: &mut transition.outcomes,
             final_observations: &mut transition.final_observations,
             allowed: &mut transition.allowed,
+            tensors: Parts::of(&mut transition.tensors),
+            final_tensors: Parts::of(&mut transition.final_tensors),
             schedules,
         }
     }
@@ -72,6 +76,8 @@ impl<'a, P: Process> Chunk<'a, P> {
             outcomes: front(&mut self.outcomes, lanes),
             final_observations: front(&mut self.final_observations, lanes * features),
             allowed: front(&mut self.allowed, lanes * masked),
+            tensors: self.tensors.take(lanes),
+            final_tensors: self.final_tensors.take(lanes),
             schedules: front(&mut self.schedules, lanes),
         })
     }
@@ -92,11 +98,12 @@ impl<'a, P: Process> Chunk<'a, P> {
             outcomes,
             final_observations,
             allowed,
+            mut tensors,
+            mut final_tensors,
             schedules,
         } = self;
         let Widths { features, signals: signals_wide, masked, max_steps } = widths;
-        let rows = observations
-            .chunks_exact_mut(features)
+        let rows = rows_mut(observations, features, lanes.len())
             .zip(signals.chunks_exact_mut(signals_wide))
             .zip(current_signals.chunks_exact_mut(signals_wide))
             .zip(outcomes.iter_mut());
@@ -116,12 +123,14 @@ impl<'a, P: Process> Chunk<'a, P> {
             current.copy_from_slice(signals);
             if outcome.is_over() {
                 final_observations[row * features..(row + 1) * features].copy_from_slice(observation);
+                show(&lane.process, &mut final_tensors, row);
                 if let Some(kept) = schedules.get_mut(row) {
                     *kept = lane.process.schedule();
                 }
                 lane.process.reset(&mut lane.random, observation, current);
                 lane.steps = 0;
             }
+            show(&lane.process, &mut tensors, row);
         }
         if masked > 0 {
             for (lane, allowed) in lanes.iter().zip(allowed.chunks_exact_mut(masked)) {
@@ -131,10 +140,10 @@ impl<'a, P: Process> Chunk<'a, P> {
     }
 }
 
-/// Takes up to `count` values off the front of a slice.
-fn front<'a, T>(slice: &mut &'a mut [T], count: usize) -> &'a mut [T] {
-    let whole = mem::take(slice);
-    let (front, rest) = whole.split_at_mut(count.min(whole.len()));
-    *slice = rest;
-    front
+/// Writes the tensor parts of a process's present observation.
+#[inline(always)]
+fn show<P: Process>(process: &P, tensors: &mut Parts<'_>, row: usize) {
+    for (part, tensor) in tensors.row(row).enumerate() {
+        process.tensor(part, tensor);
+    }
 }

@@ -250,7 +250,7 @@ mod tests {
             current_signals: vec![9.0; 3],
             outcomes: vec![Outcome::Terminated; 3],
             final_observations: vec![9.0; 6],
-            allowed: Vec::new(),
+            ..Transition::default()
         };
         shared.read_results(&sizes, 1, &mut transition).unwrap();
         assert_eq!(transition.observations, [9.0, 9.0, 0.0, 0.0, 0.0, 1.5]);

@@ -9,11 +9,12 @@ use crate::output::thousands;
 
 /// The ready project of each built-in process. Its parameters and its training are the start of every project with that
 /// process, so that there is one place for options that are measured (`cargo xtask proofs`).
-const READY: [(&str, &str); 13] = [
+const READY: [(&str, &str); 14] = [
     ("acrobot", include_str!("../../../../../projects/acrobot/setpoint.toml")),
     ("assembly-line", include_str!("../../../../../projects/assembly-line/setpoint.toml")),
     ("assembly-setup", include_str!("../../../../../projects/assembly-setup/setpoint.toml")),
     ("cart-pole", include_str!("../../../../../projects/cart-pole/setpoint.toml")),
+    ("catch", include_str!("../../../../../projects/catch/setpoint.toml")),
     ("condition-monitoring", include_str!("../../../../../projects/condition-monitoring/setpoint.toml")),
     ("filler", include_str!("../../../../../projects/filler/setpoint.toml")),
     ("flexible-job-shop", include_str!("../../../../../projects/flexible-job-shop/setpoint.toml")),

@@ -30,18 +30,24 @@ impl Ppo {
     ) -> Result<(), TrainError> {
         self.cut_off.clear();
         self.final_observations.clear();
+        self.final_tensors.iter_mut().for_each(|rows| rows.resize(0));
         self.not_greedy = 0;
         for step in 0..self.rollout.steps {
             horizon.check_stop()?;
             self.rollout.observations_at(step).copy_from_slice(&self.state.observations);
+            self.rollout.set_tensors(step, &environments.transition().tensors);
             let MinibatchNetwork { network, outputs, .. } = &mut self.actor;
-            let found = network.forward(&self.state.observations, self.rollout.lanes);
+            let tensors = environments.tensors();
+            let found = network.forward(tensors.with_features(&self.state.observations), self.rollout.lanes);
             outputs[..found.len()].copy_from_slice(found);
             match (self.joint.groups.len(), self.axes.len()) {
                 (1, 0) => self.choose(step, environments)?,
                 _ => self.act(step, environments)?,
             }
             self.record(step, environments);
+        }
+        for (present, rows) in self.present_tensors.iter_mut().zip(&environments.transition().tensors) {
+            present.copy_rows(0, rows, 0, self.rollout.lanes);
         }
         Ok(())
     }
@@ -113,6 +119,9 @@ impl Ppo {
                 let last = &transition.final_observations[lane * features..(lane + 1) * features];
                 let start = self.final_observations.len();
                 self.final_observations.extend_from_slice(last);
+                for (kept, rows) in self.final_tensors.iter_mut().zip(&transition.final_tensors) {
+                    kept.push(rows, lane);
+                }
                 if let Some(normalizer) = &state.observation_normalizer {
                     normalizer.apply(last, &mut self.final_observations[start..]);
                 }

@@ -103,7 +103,7 @@ impl ActorLoss<'_> {
         if self.normalize_advantage && rows > 1 {
             normalize(advantages);
         }
-        actor.forward(&rollout.observations, indices);
+        actor.forward(rollout, indices);
         let mut figures = match (self.joint.groups.len(), rollout.controls.is_empty()) {
             (1, true) => self.categorical(actor, rollout, indices, advantages),
             _ => self.joint(actor, rollout, indices, advantages),
@@ -222,7 +222,7 @@ pub(super) struct CriticLoss {
 impl CriticLoss {
     /// Runs the critic on a minibatch and leaves dL/d output in the learner; returns the mean squared error.
     pub fn gradient(&self, critic: &mut MinibatchNetwork, rollout: &Rollout, indices: &[u32]) -> f64 {
-        critic.forward(&rollout.observations, indices);
+        critic.forward(rollout, indices);
         let share = self.coefficient / indices.len() as f32;
         let mut sum = 0.0;
         let rows = critic.outputs.iter().zip(&mut critic.output_gradient);

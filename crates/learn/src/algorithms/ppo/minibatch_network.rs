@@ -1,12 +1,19 @@
 //! A network with the buffers of a minibatch.
 
+use setpoint_decision::spec::TensorPart;
+use setpoint_evidence::tensor_views::TensorViews;
 use setpoint_nn::network::Network;
+use setpoint_process::rows::rows_mut;
+use setpoint_process::tensors::TensorRows;
+
+use crate::rollout::Rollout;
 
 /// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
 pub(super) struct MinibatchNetwork {
     /// The network; a Gaussian actor's log standard deviations are separate.
     pub network: Network,
     inputs: Vec<f32>,
+    tensors: Vec<TensorRows>,
     pub outputs: Vec<f32>,
     pub output_gradient: Vec<f32>,
     /// The mask of one row; empty without constraints.
@@ -14,10 +21,12 @@ pub(super) struct MinibatchNetwork {
 }
 
 impl MinibatchNetwork {
-    pub fn new(network: Network, rows_max: usize, choices_masked: usize) -> Self {
+    /// `parts` are the tensor parts of the observations.
+    pub fn new(network: Network, rows_max: usize, parts: &[TensorPart], choices_masked: usize) -> Self {
         let (input, output) = (network.shape.input(), network.shape.output());
         Self {
             inputs: vec![0.0; rows_max * input],
+            tensors: TensorRows::of_parts(parts, rows_max),
             outputs: vec![0.0; rows_max * output],
             output_gradient: vec![0.0; rows_max * output],
             mask: vec![true; choices_masked],
@@ -25,21 +34,25 @@ impl MinibatchNetwork {
         }
     }
 
-    /// Copies the observations of a minibatch into one block and runs the network on them; its outputs are in `outputs`.
-    pub fn forward(&mut self, observations: &[f32], indices: &[u32]) {
+    /// Copies the observations of a minibatch next to each other and runs the network on them; its outputs are in `outputs`.
+    pub fn forward(&mut self, rollout: &Rollout, indices: &[u32]) {
         let (width, output) = (self.network.shape.input(), self.network.shape.output());
-        for (row, index) in self.inputs.chunks_exact_mut(width).zip(indices) {
-            row.copy_from_slice(&observations[*index as usize * width..][..width]);
-        }
         let rows = indices.len();
-        let outputs = self.network.forward(&self.inputs[..rows * width], rows);
+        for (row, index) in rows_mut(&mut self.inputs, width, rows).zip(indices) {
+            row.copy_from_slice(&rollout.observations[*index as usize * width..][..width]);
+        }
+        for (own, kept) in self.tensors.iter_mut().zip(&rollout.tensors) {
+            own.gather(kept, indices);
+        }
+        let tensors = TensorViews::of(&self.tensors);
+        let outputs = self.network.forward(tensors.with_features(&self.inputs), rows);
         self.outputs[..rows * output].copy_from_slice(outputs);
     }
 
     /// From `output_gradient` to the gradient of the parameters; returns its squared norm.
     pub fn backward(&mut self, rows: usize) -> f64 {
-        let (input, output) = (self.network.shape.input(), self.network.shape.output());
-        let (inputs, gradient) = (&self.inputs[..rows * input], &self.output_gradient[..rows * output]);
-        self.network.find_gradient(inputs, rows, gradient)
+        let gradient = &self.output_gradient[..rows * self.network.shape.output()];
+        let tensors = TensorViews::of(&self.tensors);
+        self.network.find_gradient(tensors.with_features(&self.inputs), rows, gradient)
     }
 }

@@ -11,6 +11,7 @@ use setpoint_nn::mlp::Activation;
 use super::Ppo;
 use crate::algorithm::Algorithm;
 use crate::bounds;
+use crate::encoders::EncoderOptions;
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
 use crate::memory::{NUMBER, Need};
@@ -55,6 +56,9 @@ pub struct Options {
     pub target_kl: Option<f64>,
     /// Hidden layers' widths.
     pub net_arch: NetArch,
+    /// Encoders of images and sets of points; actor and critic have one each.
+    #[serde(flatten)]
+    pub encoder: EncoderOptions,
     /// Activation of hidden layers.
     pub activation_fn: Activation,
     /// Orthogonal initial weights (gains √2, 0.01 for the action head, 1 for the value head).
@@ -91,6 +95,7 @@ impl Default for Options {
             max_grad_norm: 0.5,
             target_kl: None,
             net_arch: NetArch { pi: vec![64, 64], vf: vec![64, 64] },
+            encoder: EncoderOptions::default(),
             activation_fn: Activation::Tanh,
             ortho_init: true,
             log_std_init: 0.0,
@@ -146,6 +151,7 @@ impl Options {
             )?,
             target_kl: section.number("target_kl", bounds::positive(), "limit of the KL divergence")?,
             net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
+            encoder: EncoderOptions::read(section)?,
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
             ortho_init: flag("ortho_init", default.ortho_init, "orthogonal initial weights")?,
             log_std_init: number(
@@ -223,6 +229,10 @@ impl LearnerOptions for Options {
         Box::new(Ppo::new(self.clone(), spec, *masked, *seed, *threads))
     }
 
+    fn mismatch(&self, spec: &Spec) -> Option<String> {
+        self.encoder.of(&spec.tensors).err()
+    }
+
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
         let actions = spec.action.width() as f64;
         // One bit a choice.
@@ -231,14 +241,18 @@ impl LearnerOptions for Options {
         // Observation, action, mask, and six numbers of each sample; its place in the order of every epoch.
         let Self { n_envs, n_steps, n_epochs, batch_size, .. } = self;
         let samples = *n_envs as f64 * *n_steps as f64;
-        let row = NUMBER * (features as f64 + actions + 6.0) + mask;
-        let what =
-            format!("a rollout of n_envs × n_steps = {n_envs} × {n_steps} steps with {features} features");
+        let tensors = spec.tensors.iter().map(|part| part.form.bytes()).sum::<usize>() as f64;
+        let row = NUMBER * (features as f64 + actions + 6.0) + mask + tensors;
+        let parts: String = spec.tensors.iter().map(|part| format!(" and {}", part.form)).collect();
+        let what = format!(
+            "a rollout of n_envs × n_steps = {n_envs} × {n_steps} steps with {features} features{parts}"
+        );
         let rollout = Need { key: "n_steps", what, bytes: samples * row };
         let what = format!("the order of {samples} samples in n_epochs = {n_epochs} epochs");
         let order = Need { key: "n_epochs", what, bytes: NUMBER * samples * *n_epochs as f64 };
+        let encoders = self.encoder.of(&spec.tensors).unwrap_or_default();
         let NetArch { pi, vf } = &self.net_arch;
-        vec![rollout, order, Need::networks(spec, &[pi, vf], (*batch_size).max(*n_envs))]
+        vec![rollout, order, Need::networks(spec, &[pi, vf], &encoders, (*batch_size).max(*n_envs))]
     }
 
     fn steps_taken(&self, total_steps: u64) -> u64 {

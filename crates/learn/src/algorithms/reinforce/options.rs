@@ -122,7 +122,7 @@ impl LearnerOptions for Options {
 
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
         let _ = masked;
-        vec![Need::networks(spec, &[&self.net_arch], 1)]
+        vec![Need::networks(spec, &[&self.net_arch], &[], 1)]
     }
 
     fn gamma(&self) -> Option<f64> {
