@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::encoder::Encoder;
+use setpoint_nn::inputs::Inputs;
+use setpoint_nn::mlp::Activation;
 use setpoint_nn::network::{Cores, Network, Trained};
+use setpoint_nn::shape::Shape;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
@@ -39,17 +42,18 @@ pub struct ActorCritic<C> {
 type Saved = (Trained, Vec<critics::Saved>);
 
 impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
-    /// Fresh networks for batches of up to `rows`. Weights are drawn from the streams of `purpose`: the first is the
+    /// Fresh networks for batches of up to `rows`, each with these encoders. Weights are drawn from the streams of `purpose`: the first is the
     /// actor's, the others are the critics'. `collect` makes the list of critics of a function from their number.
     pub fn new(
         widths: Widths,
         (net_arch, activation): (&NetArch, Activation),
+        encoders: &[Encoder],
         rows: usize,
         (seed, purpose): (u64, &'static str),
         collect: impl FnOnce(&dyn Fn(usize) -> Critic) -> C,
     ) -> Self {
         let network = |index: usize, input, hidden: &[usize], output| {
-            let shape = Mlp { input, hidden: hidden.to_vec(), output, activation };
+            let shape = Shape::new(input, encoders.to_vec(), None, hidden.to_vec(), output, activation);
             Network::new(shape, rows, &mut Stream::new(seed, purpose, index as u64))
         };
         let critic = |index: usize| {
@@ -64,7 +68,8 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
     }
 
     /// Every target's values, into the critics' `values`.
-    pub fn estimate_by_targets(&mut self, inputs: &[f32], rows: usize) {
+    pub fn estimate_by_targets<'a>(&mut self, inputs: impl Into<Inputs<'a, f32>>, rows: usize) {
+        let inputs = inputs.into();
         each(self.critics.as_mut(), self.cores, |critic| critic.estimate_by_target(inputs, rows));
     }
 
@@ -77,7 +82,7 @@ impl<C: AsRef<[Critic]> + AsMut<[Critic]>> ActorCritic<C> {
     /// that two critics on two cores synchronise only once. Returns the sum of their losses; see [`Critic::regress`].
     pub fn regress(
         &mut self,
-        (inputs, choices, targets): (&[f32], &[u32], &[f32]),
+        (inputs, choices, targets): (Inputs<'_, f32>, &[u32], &[f32]),
         weight: f32,
         learning_rate: f64,
         after: impl Fn(&mut Critic) + Sync,

@@ -148,6 +148,11 @@ pub fn to_bytes(state: &impl Serialize) -> Result<Vec<u8>, StateError> {
     postcard::to_stdvec(state).map_err(|error| StateError::new(error.to_string()))
 }
 
+/// The state at the beginning of some bytes, and the bytes behind it.
+pub fn first_of_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), StateError> {
+    postcard::take_from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))
+}
+
 /// The state from the bytes of [`to_bytes`].
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
     postcard::from_bytes(bytes).map_err(|error| StateError::new(error.to_string()))

@@ -1,9 +1,9 @@
 //! The critics of off-policy actor–critic methods: each with a slowly following target, trained by regression, and two of
 //! them on two cores.
 
-use setpoint_process::StateError;
-
+use setpoint_nn::inputs::Inputs;
 use setpoint_nn::network::{Cores, Network, Target, Trained};
+use setpoint_process::{StateError, rows as matrix};
 
 /// A critic with its target and its buffers for a gradient step.
 pub struct Critic {
@@ -36,28 +36,28 @@ impl Critic {
     }
 
     /// The network's outputs, into `values`.
-    pub fn estimate(&mut self, inputs: &[f32], rows: usize) {
+    pub fn estimate<'a>(&mut self, inputs: impl Into<Inputs<'a, f32>>, rows: usize) {
         let outputs = self.network.forward(inputs, rows);
         self.values[..outputs.len()].copy_from_slice(outputs);
     }
 
     /// The target's outputs, into `values`.
-    pub fn estimate_by_target(&mut self, inputs: &[f32], rows: usize) {
+    pub fn estimate_by_target<'a>(&mut self, inputs: impl Into<Inputs<'a, f32>>, rows: usize) {
         let outputs = self.target.forward(inputs, rows);
         self.values[..outputs.len()].copy_from_slice(outputs);
     }
 
     /// One step of Adam down `weight` · mean (Q − y)², with y from `targets`. With several outputs the choice in `choices`
     /// selects the output of each row; with one output that output counts.
-    pub fn regress(
+    pub fn regress<'a>(
         &mut self,
-        inputs: &[f32],
+        inputs: impl Into<Inputs<'a, f32>>,
         choices: &[u32],
         targets: &[f32],
         weight: f32,
         learning_rate: f64,
     ) {
-        let rows = targets.len();
+        let (inputs, rows) = (inputs.into(), targets.len());
         let outputs = self.network.shape.output();
         let estimates = self.network.forward(inputs, rows);
         let gradient = &mut self.gradient[..rows * outputs];
@@ -91,8 +91,9 @@ pub fn each(critics: &mut [Critic], cores: Cores, work: impl Fn(&mut Critic) + S
 /// `[rows, features + axes]` from observations and actions.
 pub fn beside(observations: &[f32], actions: &[f32], axes: usize, rows: usize, inputs: &mut [f32]) {
     let features = observations.len() / rows;
-    let rows = inputs.chunks_exact_mut(features + axes).zip(observations.chunks_exact(features));
-    for ((input, observation), action) in rows.zip(actions.chunks_exact(axes)) {
+    let of_observations =
+        inputs.chunks_exact_mut(features + axes).zip(matrix::rows(observations, features, rows));
+    for ((input, observation), action) in of_observations.zip(actions.chunks_exact(axes)) {
         input[..features].copy_from_slice(observation);
         input[features..].copy_from_slice(action);
     }

@@ -9,14 +9,16 @@ use setpoint_decision::Diagnostic;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::{Axis, Spec};
 use setpoint_evidence::environments::Environments;
+use setpoint_nn::encoder::Encoder;
 use setpoint_nn::gaussian;
+use setpoint_nn::inputs::Inputs;
 use setpoint_nn::network::Cores;
 use setpoint_policy::Policy;
 use setpoint_process::StateError;
-use setpoint_process::vectorized::Actions;
+use setpoint_process::vectorized::{Actions, Transition};
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, first_of_bytes, from_bytes, to_bytes};
 use crate::bounds;
 use crate::cores::CoresChoice;
 use crate::error::TrainError;
@@ -126,7 +128,8 @@ impl Collection {
     pub fn shape(&self, spec: &Spec, masked: bool) -> Shape {
         let masked_choices = if masked { spec.action.choice_count() } else { 0 };
         let axes = spec.action.axes.len();
-        Shape { lanes: self.n_envs, features: spec.observation.len(), axes, masked_choices }
+        let tensor_bytes = spec.tensors.iter().map(|part| part.form.bytes()).sum();
+        Shape { lanes: self.n_envs, features: spec.observation.len(), axes, masked_choices, tensor_bytes }
     }
 
     /// Bytes of its replay buffer for a process, when it is full.
@@ -153,9 +156,9 @@ impl Collection {
     }
 
     /// The memory of the buffer and of networks with these hidden layers.
-    pub fn needs(&self, spec: &Spec, masked: bool, hidden: &[&[usize]]) -> Vec<Need> {
+    pub fn needs(&self, spec: &Spec, masked: bool, hidden: &[&[usize]], encoders: &[Encoder]) -> Vec<Need> {
         let rows = self.batch_size.max(self.n_envs);
-        vec![self.need(spec, masked), Need::networks(spec, hidden, &[], rows)]
+        vec![self.need(spec, masked), Need::networks(spec, hidden, encoders, rows)]
     }
 }
 
@@ -169,9 +172,15 @@ pub struct Chosen<'a> {
 
 /// The interface of an off-policy algorithm.
 pub trait Learner: Send {
-    /// Acts with exploration. `observations` is `[lanes, features]` as the networks see them; `allowed` `[lanes, choices]`
-    /// or empty.
-    fn act(&mut self, observations: &[f32], allowed: &[bool], progress_remaining: f64, chosen: Chosen<'_>);
+    /// Acts with exploration. `observations` are those of every lane, as the networks see them; `allowed` is
+    /// `[lanes, choices]` or empty.
+    fn act(
+        &mut self,
+        observations: Inputs<'_, f32>,
+        allowed: &[bool],
+        progress_remaining: f64,
+        chosen: Chosen<'_>,
+    );
 
     /// An episode ended in a lane: noise that depends on time is reset.
     fn episode_ended(&mut self, _lane: usize) {}
@@ -253,11 +262,11 @@ impl<L: Learner> OffPolicy<L> {
             (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(2).build().ok()).flatten();
         let axes = spec.action.axes.clone();
         let (lanes, features) = (options.n_envs, spec.observation.len());
-        let replay = Replay::new(options.shape(spec, masked), options.buffer_size);
+        let replay =
+            Replay::new(options.shape(spec, masked), options.buffer_size).with_tensors(&spec.tensors);
         Self {
             state: State {
-                normalizer: options
-                    .normalize_observation
+                normalizer: (options.normalize_observation && features > 0)
                     .then(|| ObservationNormalizer::new(features, options.clip_observation)),
                 random_actions: Stream::new(seed, "uniform actions", 0),
                 draws: Stream::new(seed, "replay draws", 0),
@@ -301,6 +310,8 @@ impl<L: Learner> OffPolicy<L> {
                 None => observations.copy_from_slice(raw),
                 Some(normalizer) => normalizer.apply(raw, observations),
             }
+            let tensors = environments.tensors();
+            let observations = tensors.with_features(observations);
             learner.act(observations, environments.allowed(), progress, Chosen { choices, controls });
         }
         if self.axes.is_empty() {
@@ -327,6 +338,8 @@ impl<L: Learner> OffPolicy<L> {
             observations: &transition.observations,
             final_observations: &transition.final_observations,
             allowed: environments.allowed(),
+            tensors: &transition.tensors,
+            final_tensors: &transition.final_tensors,
         });
         learner.added(first..first + self.options.n_envs);
         for (lane, outcome) in transition.outcomes.iter().enumerate() {
@@ -404,15 +417,16 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
     }
 
     fn begin(&mut self, environments: &Environments, adopted: bool) {
-        let observations = &environments.transition().observations;
+        let Transition { observations, tensors, .. } = environments.transition();
         if let Some(normalizer) = self.state.normalizer.as_mut().filter(|_| !adopted) {
             normalizer.update(observations);
         }
-        self.replay.begin(observations, environments.allowed());
+        self.replay.begin(observations, tensors, environments.allowed());
     }
 
     fn begin_new_episodes(&mut self, environments: &Environments) {
-        self.replay.cut_off(&environments.transition().observations, environments.allowed());
+        let Transition { observations, tensors, .. } = environments.transition();
+        self.replay.cut_off(observations, tensors, environments.allowed());
     }
 
     fn update(
@@ -449,13 +463,20 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        to_bytes(&(self.learner.save()?, self.replay.state(), &self.state))
+        let replay = self.replay.state();
+        let mut bytes = to_bytes(&(self.learner.save()?, &replay, &self.state))?;
+        if self.replay.shape().tensor_bytes > 0 {
+            bytes.extend(to_bytes(&replay.tensors())?);
+        }
+        Ok(bytes)
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (learner, replay, state): (Vec<u8>, ReplayState, State) = from_bytes(bytes)?;
+        let ((learner, replay, state), rest) = first_of_bytes::<(Vec<u8>, ReplayState, State)>(bytes)?;
+        let has_tensors = self.replay.shape().tensor_bytes > 0;
+        let tensors = if has_tensors { from_bytes(rest)? } else { Default::default() };
         self.learner.load(&learner)?;
-        self.promised = Some(replay);
+        self.promised = Some(replay.with_tensors(tensors));
         self.state = state;
         Ok(())
     }

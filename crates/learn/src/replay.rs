@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use setpoint_decision::spec::{TensorForm, TensorPart};
 use setpoint_process::process::Outcome;
+use setpoint_process::tensors::TensorRows;
 
 use crate::mask_bits::{self, pack};
 
@@ -31,13 +33,15 @@ pub struct Shape {
     pub axes: usize,
     /// Choices, where some may be forbidden; else 0.
     pub masked_choices: usize,
+    /// Bytes of the tensor parts of an observation.
+    pub tensor_bytes: usize,
 }
 
 impl Shape {
     /// Bytes of one transition.
     pub fn bytes_per_transition(&self) -> usize {
         let action = if self.axes == 0 { 4 } else { 4 * self.axes };
-        4 * self.features + action + 4 + 1 + self.mask_bytes()
+        4 * self.features + action + 4 + 1 + self.mask_bytes() + self.tensor_bytes
     }
 
     fn mask_bytes(&self) -> usize {
@@ -62,16 +66,24 @@ pub struct Step<'a> {
     pub final_observations: &'a [f32],
     /// `[lanes, choices]`: what the next decision may do; empty when nothing is forbidden.
     pub allowed: &'a [bool],
+    /// The tensor parts of `observations`, a row per lane.
+    pub tensors: &'a [TensorRows],
+    /// The tensor parts of `final_observations`.
+    pub final_tensors: &'a [TensorRows],
 }
 
 /// The ring. Slot `step % capacity` of every array holds that step of all lanes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replay {
     shape: Shape,
+    /// The tensor parts of an observation.
+    forms: Vec<TensorForm>,
     capacity_steps: usize,
     /// Steps of all lanes that were ever added.
     steps: u64,
     observations: Vec<f32>,
+    /// The tensor parts of each observation, one after another, as bytes.
+    tensors: Vec<u8>,
     choices: Vec<u32>,
     controls: Vec<f32>,
     rewards: Vec<f32>,
@@ -80,7 +92,7 @@ pub struct Replay {
     /// Bits: what each decision could do.
     allowed: Vec<u8>,
     /// Last observations of episodes, by `step × lanes + lane`.
-    finals: BTreeMap<u64, Box<[f32]>>,
+    finals: BTreeMap<u64, Last>,
     /// Which of them were cut off after they may have been written: [`segments`] are not written again.
     cuts: BTreeSet<u64>,
     /// The newest observations and masks, which no action has followed yet.
@@ -93,6 +105,16 @@ pub struct Replay {
 struct Head {
     observations: Vec<f32>,
     allowed: Vec<u8>,
+    /// See [`ReplayState::tensors`].
+    #[serde(skip)]
+    tensors: Vec<u8>,
+}
+
+/// The last observation of an episode.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Last {
+    features: Box<[f32]>,
+    tensors: Box<[u8]>,
 }
 
 /// The small part that stands in a checkpoint; the rest is in the [`segments`].
@@ -102,6 +124,25 @@ pub struct ReplayState {
     head: Head,
     /// Last observations of the episodes that were cut off, by `step × lanes + lane`.
     cuts: Vec<(u64, Vec<f32>)>,
+    /// The tensor parts of `cuts`. They and those of the head follow the state in a checkpoint, where observations have some:
+    /// so a checkpoint of others is as it was before there were tensors.
+    #[serde(skip)]
+    cut_tensors: Vec<Vec<u8>>,
+}
+
+impl ReplayState {
+    /// The tensor parts of its observations: of the newest ones, and of each that was cut off.
+    pub fn tensors(&self) -> (&Vec<u8>, &Vec<Vec<u8>>) {
+        (&self.head.tensors, &self.cut_tensors)
+    }
+
+    /// With the tensor parts that [`ReplayState::tensors`] gave.
+    #[must_use]
+    pub fn with_tensors(mut self, (head, cuts): (Vec<u8>, Vec<Vec<u8>>)) -> Self {
+        self.head.tensors = head;
+        self.cut_tensors = cuts;
+        self
+    }
 }
 
 impl Replay {
@@ -113,6 +154,8 @@ impl Replay {
             capacity_steps,
             steps: 0,
             observations: vec![0.0; n * shape.features],
+            forms: Vec::new(),
+            tensors: vec![0; n * shape.tensor_bytes],
             choices: vec![0; if shape.axes == 0 { n } else { 0 }],
             controls: vec![0.0; n * shape.axes],
             rewards: vec![0.0; n],
@@ -123,10 +166,23 @@ impl Replay {
             head: Head {
                 observations: vec![0.0; shape.lanes * shape.features],
                 allowed: vec![0; shape.lanes * shape.mask_bytes()],
+                tensors: vec![0; shape.lanes * shape.tensor_bytes],
             },
             overwritten: None,
             shape,
         }
+    }
+
+    /// With these tensor parts of an observation.
+    ///
+    /// # Panics
+    /// If they have another number of bytes than the shape tells.
+    #[must_use]
+    pub fn with_tensors(self, parts: &[TensorPart]) -> Self {
+        let forms: Vec<TensorForm> = parts.iter().map(|part| part.form).collect();
+        let bytes: usize = forms.iter().map(|form| form.bytes()).sum();
+        assert_eq!(bytes, self.shape.tensor_bytes, "the shape counts the bytes of these parts");
+        Self { forms, ..self }
     }
 
     /// Transitions held.
@@ -162,42 +218,55 @@ impl Replay {
     }
 
     /// Begins with the first observations `[lanes, features]` and what they allow.
-    pub fn begin(&mut self, observations: &[f32], allowed: &[bool]) {
+    pub fn begin(&mut self, observations: &[f32], tensors: &[TensorRows], allowed: &[bool]) {
         self.head.observations.copy_from_slice(observations);
+        pack_tensors(tensors, &mut self.head.tensors);
         pack(allowed, self.shape.masked_choices, &mut self.head.allowed);
     }
 
     /// Continues with other episodes, at these first observations: the open episodes are truncated.
-    pub fn cut_off(&mut self, observations: &[f32], allowed: &[bool]) {
-        let Shape { lanes, features, .. } = self.shape;
+    pub fn cut_off(&mut self, observations: &[f32], tensors: &[TensorRows], allowed: &[bool]) {
+        let lanes = self.shape.lanes;
         if self.steps > 0 {
             let first = (self.steps - 1) * lanes as u64;
-            for (lane, last) in self.head.observations.chunks_exact(features).enumerate() {
+            for lane in 0..lanes {
+                let last = self.head_of(lane);
                 let place = first + lane as u64;
                 let outcome = &mut self.outcomes[(place % (self.capacity_steps * lanes) as u64) as usize];
                 if *outcome == RUNNING {
                     *outcome = TRUNCATED;
-                    self.finals.insert(place, last.into());
+                    self.finals.insert(place, last);
                     self.cuts.insert(place);
                 }
             }
         }
-        self.begin(observations, allowed);
+        self.begin(observations, tensors, allowed);
+    }
+
+    /// The newest observation of a lane.
+    fn head_of(&self, lane: usize) -> Last {
+        let Shape { features, tensor_bytes, .. } = self.shape;
+        Last {
+            features: self.head.observations[lane * features..(lane + 1) * features].into(),
+            tensors: self.head.tensors[lane * tensor_bytes..(lane + 1) * tensor_bytes].into(),
+        }
     }
 
     /// Cuts off again what was cut off before a checkpoint.
-    fn cut_again(&mut self, cuts: Vec<(u64, Vec<f32>)>) {
+    fn cut_again(&mut self, cuts: Vec<(u64, Vec<f32>)>, tensors: Vec<Vec<u8>>) {
         let slots = (self.capacity_steps * self.shape.lanes) as u64;
-        for (place, last) in cuts {
+        let tensors =
+            tensors.into_iter().map(Vec::into_boxed_slice).chain(std::iter::repeat_with(Box::default));
+        for ((place, last), tensors) in cuts.into_iter().zip(tensors) {
             self.outcomes[(place % slots) as usize] = TRUNCATED;
-            self.finals.insert(place, last.into_boxed_slice());
+            self.finals.insert(place, Last { features: last.into_boxed_slice(), tensors });
             self.cuts.insert(place);
         }
     }
 
     /// Adds a step of every lane; the oldest one makes room.
     pub fn add(&mut self, step: Step<'_>) {
-        let Shape { lanes, features, axes, masked_choices } = self.shape;
+        let Shape { lanes, features, axes, masked_choices, tensor_bytes } = self.shape;
         let slot = (self.steps % self.capacity_steps as u64) as usize;
         self.remember_oldest();
         if self.steps >= self.capacity_steps as u64 {
@@ -211,6 +280,7 @@ impl Replay {
         }
         let row = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
         self.observations[row(features)].copy_from_slice(&self.head.observations);
+        self.tensors[row(tensor_bytes)].copy_from_slice(&self.head.tensors);
         self.allowed[row(self.shape.mask_bytes())].copy_from_slice(&self.head.allowed);
         if axes == 0 {
             self.choices[row(1)].copy_from_slice(step.choices);
@@ -221,11 +291,15 @@ impl Replay {
         for (lane, outcome) in step.outcomes.iter().enumerate() {
             self.outcomes[slot * lanes + lane] = *outcome as u8;
             if outcome.is_over() {
-                let last = &step.final_observations[lane * features..(lane + 1) * features];
-                self.finals.insert(self.steps * lanes as u64 + lane as u64, last.into());
+                let features = &step.final_observations[lane * features..(lane + 1) * features];
+                let mut tensors = vec![0; tensor_bytes].into_boxed_slice();
+                pack_row(step.final_tensors, lane, &mut tensors);
+                let last = Last { features: features.into(), tensors };
+                self.finals.insert(self.steps * lanes as u64 + lane as u64, last);
             }
         }
         self.head.observations.copy_from_slice(step.observations);
+        pack_tensors(step.tensors, &mut self.head.tensors);
         pack(step.allowed, masked_choices, &mut self.head.allowed);
         self.steps += 1;
     }
@@ -236,8 +310,30 @@ impl Replay {
 
     /// The part for a checkpoint.
     pub fn state(&self) -> ReplayState {
-        let cut = |place: &u64| (*place, self.finals[place].to_vec());
-        ReplayState { steps: self.steps, head: self.head.clone(), cuts: self.cuts.iter().map(cut).collect() }
+        let cut = |place: &u64| (*place, self.finals[place].features.to_vec());
+        ReplayState {
+            steps: self.steps,
+            head: self.head.clone(),
+            cuts: self.cuts.iter().map(cut).collect(),
+            cut_tensors: self.cuts.iter().map(|place| self.finals[place].tensors.to_vec()).collect(),
+        }
+    }
+}
+
+/// The tensor parts of every row, one after another.
+fn pack_tensors(parts: &[TensorRows], bytes: &mut [u8]) {
+    let of_row: usize = parts.iter().map(TensorRows::bytes).sum();
+    for (row, bytes) in bytes.chunks_exact_mut(of_row.max(1)).enumerate() {
+        pack_row(parts, row, bytes);
+    }
+}
+
+/// The tensor parts of one row, one after another.
+fn pack_row(parts: &[TensorRows], row: usize, mut bytes: &mut [u8]) {
+    for part in parts {
+        let (own, rest) = bytes.split_at_mut(part.bytes());
+        part.write_bytes(row, own);
+        bytes = rest;
     }
 }
 
@@ -250,13 +346,13 @@ mod tests {
     use super::*;
     use setpoint_random::Stream;
 
-    const SHAPE: Shape = Shape { lanes: 2, features: 1, axes: 0, masked_choices: 3 };
+    const SHAPE: Shape = Shape { lanes: 2, features: 1, axes: 0, masked_choices: 3, tensor_bytes: 0 };
 
     /// Lane 0 counts 0, 1, 2 …; lane 1 counts 100, 101 …; episodes of lane 1 end every three steps, in turn truncated
     /// and terminated, and continue at the next number.
     fn filled(capacity: usize, steps: u64) -> Replay {
         let mut replay = Replay::new(SHAPE, capacity);
-        replay.begin(&[0.0, 100.0], &[true; 6]);
+        replay.begin(&[0.0, 100.0], &[], &[true; 6]);
         for t in 0..steps {
             let ends = t % 3 == 2;
             let outcome = match (ends, t % 6 == 2) {
@@ -274,6 +370,8 @@ mod tests {
                 observations: &[next, 100.0 + next],
                 final_observations: &[0.0, 1000.0 + next],
                 allowed: &[true, odd, !odd, true, true, true],
+                tensors: &[],
+                final_tensors: &[],
             });
         }
         replay
@@ -301,7 +399,7 @@ mod tests {
     #[test]
     fn episodes_that_are_cut_off_end_at_their_last_observation() {
         let mut replay = filled(20, 7);
-        replay.cut_off(&[50.0, 150.0], &[true; 6]);
+        replay.cut_off(&[50.0, 150.0], &[], &[true; 6]);
         let batch = at(&replay, 2 * 6, 3);
         assert_eq!((batch.next_observations[0], batch.discounts[0], batch.rewards[0]), (7.0, 0.5, 6.0));
         let step = Step {
@@ -312,6 +410,8 @@ mod tests {
             observations: &[51.0, 151.0],
             final_observations: &[0.0; 2],
             allowed: &[true; 6],
+            tensors: &[],
+            final_tensors: &[],
         };
         replay.add(step);
         let batch = at(&replay, 2 * 6, 3);
@@ -378,7 +478,7 @@ mod tests {
 
     #[test]
     fn a_transition_is_compact() {
-        let pendulum = Shape { lanes: 1, features: 3, axes: 1, masked_choices: 0 };
+        let pendulum = Shape { lanes: 1, features: 3, axes: 1, masked_choices: 0, tensor_bytes: 0 };
         assert_eq!(pendulum.bytes_per_transition(), 12 + 4 + 4 + 1);
         assert_eq!(SHAPE.bytes_per_transition(), 4 + 4 + 4 + 1 + 1);
     }

@@ -57,6 +57,18 @@ const ROWS: &[Row] = &[
         "net_arch = [16]\ndouble_q = true\ndueling = true\nn_steps = 3\nprioritized_replay = true\nn_envs = 3",
     ),
     row("sac", "pendulum", "net_arch = [16, 16]\nbatch_size = 32\nn_envs = 2\nnormalize_observation = true"),
+    row(
+        "dqn",
+        "catch",
+        "net_arch = [8]\nn_envs = 2\nn_steps = 2\nbuffer_size = 900\ndueling = true\nfeatures_dim = 8\n\
+         cnn_filters = [4, 4]\ncnn_kernels = [6, 3]\ncnn_strides = [3, 2]",
+    ),
+    row(
+        "sac",
+        "catch",
+        "net_arch = [8]\nbatch_size = 16\ntrain_freq = 8\nlearning_starts = 500\nfeatures_dim = 8\ncnn_filters = [4, 4]\n\
+         cnn_kernels = [6, 3]\ncnn_strides = [3, 2]",
+    ),
     row("sac", "cart-pole", "net_arch = [16, 16]\nbatch_size = 32\nlearning_starts = 500"),
     row(
         "td3",

@@ -147,6 +147,49 @@ impl TensorRows {
         }
     }
 
+    /// Bytes of a row.
+    pub fn bytes(&self) -> usize {
+        match &self.values {
+            Values::Bytes(_) => self.width,
+            Values::Numbers(_) => 4 * self.width,
+            Values::Points { .. } => 4 * (self.width + 1),
+        }
+    }
+
+    /// Writes a row as bytes: its numbers, then the count of a set of points.
+    ///
+    /// # Panics
+    /// If `bytes` has another length than [`TensorRows::bytes`].
+    pub fn write_bytes(&self, row: usize, bytes: &mut [u8]) {
+        let own = row * self.width..(row + 1) * self.width;
+        match &self.values {
+            Values::Bytes(values) => bytes.copy_from_slice(&values[own]),
+            Values::Numbers(numbers) => write_numbers(&numbers[own], bytes),
+            Values::Points { numbers, counts } => {
+                let (of_numbers, of_count) = bytes.split_at_mut(4 * self.width);
+                write_numbers(&numbers[own], of_numbers);
+                of_count.copy_from_slice(&counts[row].to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads a row that [`TensorRows::write_bytes`] wrote.
+    ///
+    /// # Panics
+    /// If `bytes` has another length than [`TensorRows::bytes`].
+    pub fn read_bytes(&mut self, row: usize, bytes: &[u8]) {
+        let own = row * self.width..(row + 1) * self.width;
+        match &mut self.values {
+            Values::Bytes(values) => values[own].copy_from_slice(bytes),
+            Values::Numbers(numbers) => read_numbers(bytes, &mut numbers[own]),
+            Values::Points { numbers, counts } => {
+                let (of_numbers, of_count) = bytes.split_at(4 * self.width);
+                read_numbers(of_numbers, &mut numbers[own]);
+                counts[row] = u32::from_le_bytes(of_count.try_into().expect("a count has four bytes"));
+            }
+        }
+    }
+
     /// Sets the number of rows; new rows are zeros.
     pub fn resize(&mut self, rows: usize) {
         let width = self.width;
@@ -175,6 +218,18 @@ impl TensorRows {
         self.resize(rows + 1);
         self.copy_rows(rows, other, from, 1);
     }
+}
+
+fn write_numbers(numbers: &[f32], bytes: &mut [u8]) {
+    let (places, _) = bytes.as_chunks_mut();
+    assert_eq!(places.len(), numbers.len(), "four bytes for each number");
+    places.iter_mut().zip(numbers).for_each(|(place, number)| *place = number.to_le_bytes());
+}
+
+fn read_numbers(bytes: &[u8], numbers: &mut [f32]) {
+    let (places, _) = bytes.as_chunks();
+    assert_eq!(places.len(), numbers.len(), "four bytes for each number");
+    numbers.iter_mut().zip(places).for_each(|(number, place)| *number = f32::from_le_bytes(*place));
 }
 
 /// Rows of the tensor parts of some neighbouring lanes, to write; lanes are taken off the front.

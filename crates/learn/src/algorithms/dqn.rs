@@ -7,31 +7,26 @@
 //! always bootstrapped; the greedy choice and the target's maximum ignore forbidden choices.
 
 use serde::{Deserialize, Serialize};
-use setpoint_decision::Diagnostic;
-use setpoint_decision::charter::Finding;
-use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
-use setpoint_evidence::Decision;
-use setpoint_nn::mlp::{Activation, Mlp};
+use setpoint_nn::inputs::Inputs;
 use setpoint_nn::network::{Cores, Network, Target, Trained};
+use setpoint_nn::shape::Shape;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Critics, Snapshot, from_bytes, to_bytes};
-use crate::bounds;
-use crate::exploration::{DiscreteExploration, DiscreteExplorer, ExplorationCount, greatest};
+use crate::algorithm::{Critics, Snapshot, from_bytes, to_bytes};
+use crate::exploration::{DiscreteExplorer, ExplorationCount, greatest};
 use crate::figures::{Figures, Means};
-use crate::hidden_layers::{read_activation, read_widths};
-use crate::learning_rate::{Schedule, read_schedule};
-use crate::memory::Need;
-use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
-use crate::recipe::{LearnerOptions, Learns, Recipe};
+use crate::off_policy::{Chosen, Learner};
+use crate::recipe::{Learns, Recipe};
 use crate::replay::priorities::Priorities;
 use crate::replay::{Batch, Replay};
-use crate::request::Request;
 use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
-use crate::warnings::{early_end, still_target};
+
+mod options;
+
+pub use options::Options;
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -40,7 +35,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "deep Q-learning: learns the value of each choice from stored steps",
     on_policy: false,
     actions: Learns::Choices,
-    reads_tensors: false,
+    reads_tensors: true,
     sample_efficiency: "high: it learns from each step many times",
     pick_when: "the actions are choices, and steps of the process are slow or costly",
     source: "Mnih et al. 2015, doi 10.1038/nature14236",
@@ -58,152 +53,6 @@ pub const RECIPE: Recipe = Recipe {
     },
     read: |section| Ok(Box::new(Options::read(section)?)),
 };
-
-/// `[train.dqn]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Options {
-    /// Adam's step size.
-    pub learning_rate: Schedule,
-    /// Options of the replay buffer and of its batches.
-    #[serde(flatten)]
-    pub collection: Collection,
-    /// Share by which the target network moves; 1 copies.
-    pub tau: f64,
-    /// Environment steps between moves of the target network.
-    pub target_update_interval: u64,
-    /// Its exploration.
-    #[serde(flatten)]
-    pub exploration: DiscreteExploration,
-    /// Greatest norm of the gradient.
-    pub max_grad_norm: f64,
-    /// Widths of the hidden layers.
-    pub net_arch: Vec<usize>,
-    /// Activation of the hidden layers.
-    pub activation_fn: Activation,
-    /// Whether the online network chooses what the target network values.
-    pub double_q: bool,
-    /// Whether value and advantages are learned separately.
-    pub dueling: bool,
-    /// Whether transitions with a large error are drawn more often.
-    pub prioritized_replay: bool,
-    /// α of prioritised replay, in [0, 1].
-    pub prioritized_replay_alpha: f64,
-    /// β of its importance weights at the start; it rises to 1.
-    pub prioritized_replay_beta0: f64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            learning_rate: Schedule::Constant(1e-4),
-            collection: Collection {
-                n_envs: 1,
-                buffer_size: 1_000_000,
-                learning_starts: 100,
-                batch_size: 32,
-                gamma: 0.99,
-                train_freq: 4,
-                gradient_steps: 1,
-                n_steps: 1,
-                normalize_observation: false,
-                clip_observation: 10.0,
-            },
-            tau: 1.0,
-            target_update_interval: 10_000,
-            exploration: DiscreteExploration::default(),
-            max_grad_norm: 10.0,
-            net_arch: vec![64, 64],
-            activation_fn: Activation::Relu,
-            double_q: false,
-            dueling: false,
-            prioritized_replay: false,
-            prioritized_replay_alpha: 0.6,
-            prioritized_replay_beta0: 0.4,
-        }
-    }
-}
-
-impl Options {
-    /// Reads the section; absent keys take their defaults.
-    pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
-        let default = Self::default();
-        let unit = || Range::between(0.0, 1.0);
-        let number = |key, range, default: f64, meaning| -> Result<f64, Box<Diagnostic>> {
-            Ok(section.number(key, range, meaning)?.unwrap_or(default))
-        };
-        let flag = |key, default, meaning| -> Result<bool, Box<Diagnostic>> {
-            Ok(section.boolean(key, meaning)?.unwrap_or(default))
-        };
-        let options = Self {
-            learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
-                .unwrap_or(default.learning_rate),
-            collection: Collection::read(section, default.collection)?,
-            tau: number("tau", unit(), default.tau, "share by which the target network moves")?,
-            target_update_interval: section
-                .integer(
-                    "target_update_interval",
-                    bounds::steps_from(1.0),
-                    "steps between moves of the target",
-                )?
-                .unwrap_or(default.target_update_interval),
-            exploration: DiscreteExploration::read(section, default.exploration)?,
-            max_grad_norm: number(
-                "max_grad_norm",
-                bounds::positive(),
-                default.max_grad_norm,
-                "greatest norm of the gradient",
-            )?,
-            net_arch: read_widths(section, "net_arch")?.unwrap_or(default.net_arch),
-            activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
-            double_q: flag(
-                "double_q",
-                default.double_q,
-                "the online network selects the choice that the target network values",
-            )?,
-            dueling: flag("dueling", default.dueling, "learn value and advantages separately")?,
-            prioritized_replay: flag(
-                "prioritized_replay",
-                default.prioritized_replay,
-                "draw steps with a large error more often",
-            )?,
-            prioritized_replay_alpha: number(
-                "prioritized_replay_alpha",
-                unit(),
-                default.prioritized_replay_alpha,
-                "strength of the priorities",
-            )?,
-            prioritized_replay_beta0: number(
-                "prioritized_replay_beta0",
-                unit(),
-                default.prioritized_replay_beta0,
-                "importance weights at the start",
-            )?,
-        };
-        Ok(options)
-    }
-}
-
-impl LearnerOptions for Options {
-    fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
-        let learner = Dqn::new(self.clone(), request.spec, request.seed);
-        Box::new(OffPolicy::new(learner, self.collection.clone(), request, 1))
-    }
-
-    fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
-        self.collection.needs(spec, masked, &[&self.net_arch, &self.net_arch])
-    }
-
-    fn collection(&self) -> Option<&Collection> {
-        Some(&self.collection)
-    }
-
-    fn warnings(&self, decision: &Decision) -> Vec<Finding> {
-        let early = early_end(RECIPE.name, decision, &self.exploration, self.collection.learning_starts);
-        let moves = decision.project.train.total_steps;
-        let still = still_target(self.target_update_interval, moves, "environment steps");
-        early.into_iter().chain(still).collect()
-    }
-}
 
 /// Huber's loss with threshold 1 (PyTorch's `smooth_l1_loss`) of a temporal-difference error, and its derivative.
 pub fn huber(error: f32) -> (f32, f32) {
@@ -256,12 +105,16 @@ impl Dqn {
     /// A fresh learner whose weights and draws follow from `seed`.
     pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
         let choices = spec.action.len();
-        let shape = Mlp {
-            input: spec.observation.len(),
-            hidden: options.net_arch.clone(),
-            output: if options.dueling { choices + 1 } else { choices },
-            activation: options.activation_fn,
-        };
+        let encoders =
+            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
+        let shape = Shape::new(
+            spec.observation.len(),
+            encoders,
+            None,
+            options.net_arch.clone(),
+            if options.dueling { choices + 1 } else { choices },
+            options.activation_fn,
+        );
         let rows = options.collection.batch_size.max(options.collection.n_envs);
         let network = Network::new(shape, rows, &mut Stream::new(seed, "dqn weights", 0));
         let lanes = options.collection.n_envs;
@@ -296,7 +149,13 @@ fn values_of(dueling: bool, outputs: &[f32], values: &mut [f32]) {
 }
 
 impl Learner for Dqn {
-    fn act(&mut self, observations: &[f32], allowed: &[bool], progress_remaining: f64, chosen: Chosen<'_>) {
+    fn act(
+        &mut self,
+        observations: Inputs<'_, f32>,
+        allowed: &[bool],
+        progress_remaining: f64,
+        chosen: Chosen<'_>,
+    ) {
         let rows = chosen.choices.len();
         let (choices, dueling) = (self.choices, self.options.dueling);
         self.state.progress_remaining = progress_remaining;
@@ -344,6 +203,9 @@ impl Learner for Dqn {
     }
 
     fn learn(&mut self, batch: &Batch, progress_remaining: f64, _cores: Cores) -> Result<(), &'static str> {
+        let tensors = batch.views();
+        let observations = tensors.now.with_features(&batch.observations);
+        let next_observations = tensors.next.with_features(&batch.next_observations);
         let Self { options, choices, network, target, .. } = self;
         let (rows, choices, dueling) = (batch.rows, *choices, options.dueling);
         let width = network.shape.output();
@@ -353,7 +215,7 @@ impl Learner for Dqn {
         // y = r + γ max_a Q_target(s', a); with double Q-learning, a is the online network's choice.
         self.best_next.clear();
         if options.double_q {
-            let outputs = network.forward(&batch.next_observations, rows);
+            let outputs = network.forward(next_observations, rows);
             for (row, outputs) in outputs.chunks_exact(width).enumerate() {
                 values_of(dueling, outputs, &mut self.next_values);
                 let values = self.next_values.iter().map(|value| f64::from(*value));
@@ -361,7 +223,7 @@ impl Learner for Dqn {
             }
         }
         self.targets.clear();
-        let outputs = target.forward(&batch.next_observations, rows);
+        let outputs = target.forward(next_observations, rows);
         for (row, outputs) in outputs.chunks_exact(width).enumerate() {
             values_of(dueling, outputs, &mut self.next_values);
             let best = self.best_next.get(row).copied().unwrap_or_else(|| {
@@ -371,7 +233,7 @@ impl Learner for Dqn {
             self.targets.push(batch.rewards[row] + batch.discounts[row] * self.next_values[best]);
         }
 
-        let outputs = network.forward(&batch.observations, rows);
+        let outputs = network.forward(observations, rows);
         let gradient = &mut self.output_gradient[..rows * width];
         gradient.fill(0.0);
         let (mut loss, mut mean_value) = (0.0, 0.0);
@@ -395,7 +257,7 @@ impl Learner for Dqn {
         }
         let learning_rate = options.learning_rate.at(progress_remaining);
         let max_norm = Some(options.max_grad_norm);
-        let norm = network.learn(&batch.observations, rows, gradient, learning_rate, max_norm);
+        let norm = network.learn(observations, rows, gradient, learning_rate, max_norm);
         let n = rows as f64;
         self.state.means.add(&[loss / n, mean_value / n, norm]);
         if norm.is_finite() { Ok(()) } else { Err("gradient") }

@@ -12,6 +12,7 @@ use setpoint_decision::charter::Finding;
 use setpoint_decision::spec::Spec;
 use setpoint_evidence::Decision;
 use setpoint_nn::gaussian::{squashed_gradient, squashed_sample};
+use setpoint_nn::inputs::Inputs;
 use setpoint_nn::network::{Cores, Halves, Network};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
@@ -45,7 +46,7 @@ pub const RECIPE: Recipe = Recipe {
     summary: "soft actor–critic: a stochastic policy that maximises learned values and its entropy",
     on_policy: false,
     actions: Learns::Both,
-    reads_tensors: false,
+    reads_tensors: true,
     sample_efficiency: "highest: it learns from each step many times, and its exploration needs no options",
     pick_when: "the actions are settings, and steps of the process are slow or costly",
     source: "Haarnoja et al. 2018, arXiv 1812.05905",
@@ -78,7 +79,12 @@ impl LearnerOptions for Options {
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
         let Options { net_arch, collection, .. } = self;
         let (pi, vf) = (&net_arch.pi, &net_arch.vf);
-        collection.needs(spec, masked, &[pi, vf, vf, vf, vf])
+        let encoders = self.encoder.of(&spec.tensors).unwrap_or_default();
+        collection.needs(spec, masked, &[pi, vf, vf, vf, vf], &encoders)
+    }
+
+    fn mismatch(&self, spec: &Spec) -> Option<String> {
+        self.encoder.of(&spec.tensors).err()
     }
 
     fn collection(&self) -> Option<&Collection> {
@@ -147,8 +153,11 @@ impl Sac {
         let widths =
             Widths { features, actor_outputs: 2 * axes, critic_inputs: features + axes, critic_outputs: 1 };
         let layers = (&options.net_arch, options.activation_fn);
-        let networks =
-            ActorCritic::new(widths, layers, rows, (seed, "sac weights"), |critic| [critic(0), critic(1)]);
+        let encoders =
+            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
+        let networks = ActorCritic::new(widths, layers, &encoders, rows, (seed, "sac weights"), |critic| {
+            [critic(0), critic(1)]
+        });
         let lesser =
             || Lesser { rows: Vec::with_capacity(rows), input_gradient: vec![0.0; rows * (features + axes)] };
         let draws = || Draws {
@@ -190,12 +199,13 @@ impl Sac {
         let (rows, axes) = (batch.rows, self.axes);
         let Self { networks, present, next, present_halves, next_halves, .. } = self;
         let Network { shape, trained, .. } = &networks.actor;
-        let heads = |halves: &mut Halves, observations, heads| {
+        let heads = |halves: &mut Halves, observations: Inputs<'_, f32>, heads: &mut [f32]| {
             halves.forward(shape, &trained.parameters, observations, rows, Cores::One, heads);
         };
+        let tensors = batch.views();
         networks.cores.join(
-            || heads(present_halves, &batch.observations, &mut present.heads),
-            || heads(next_halves, &batch.next_observations, &mut next.heads),
+            || heads(present_halves, tensors.now.with_features(&batch.observations), &mut present.heads),
+            || heads(next_halves, tensors.next.with_features(&batch.next_observations), &mut next.heads),
         );
         for (draws, observations) in [(present, &batch.observations), (next, &batch.next_observations)] {
             draws.noise[..rows * axes].iter_mut().for_each(|noise| *noise = self.state.learning.normal());
@@ -214,7 +224,8 @@ impl Sac {
     /// y = r + γ (min_i Q'_i(s', a') − α log π(a'|s')) with a' drawn now (Haarnoja et al. 2018, equation 6).
     fn estimate_targets(&mut self, batch: &Batch, alpha: f64) {
         let rows = batch.rows;
-        self.networks.estimate_by_targets(&self.next.inputs, rows);
+        let tensors = batch.views();
+        self.networks.estimate_by_targets(tensors.next.with_features(&self.next.inputs), rows);
         for row in 0..rows {
             let soft = self.networks.least(row) - alpha as f32 * self.next.log_probabilities[row];
             self.targets[row] = batch.rewards[row] + batch.discounts[row] * soft;
@@ -226,8 +237,9 @@ impl Sac {
     fn learn_critics(&mut self, batch: &Batch, learning_rate: f64, tau: Option<f64>) -> f64 {
         let rows = batch.rows;
         beside(&batch.observations, &batch.controls, self.axes, rows, &mut self.inputs);
-        let drawn = &self.present.inputs[..];
-        let batch = (&self.inputs[..], &[][..], &self.targets[..rows]);
+        let tensors = batch.views();
+        let drawn = tensors.now.with_features(&self.present.inputs);
+        let batch = (tensors.now.with_features(&self.inputs), &[][..], &self.targets[..rows]);
         self.networks.regress(batch, 0.5, learning_rate, |critic| {
             if let Some(tau) = tau {
                 critic.follow(tau);
@@ -275,8 +287,9 @@ impl Sac {
             );
         }
         let Network { shape, trained, .. } = &self.networks.actor;
-        let (parameters, observations, cores) =
-            (&trained.parameters, &batch.observations, self.networks.cores);
+        let tensors = batch.views();
+        let observations = tensors.now.with_features(&batch.observations);
+        let (parameters, cores) = (&trained.parameters, self.networks.cores);
         self.present_halves.backward(shape, parameters, observations, rows, cores, &self.head_gradient);
         loss / rows as f64
     }
@@ -292,7 +305,13 @@ impl Lesser {
 }
 
 impl Learner for Sac {
-    fn act(&mut self, observations: &[f32], _allowed: &[bool], _progress_remaining: f64, chosen: Chosen<'_>) {
+    fn act(
+        &mut self,
+        observations: Inputs<'_, f32>,
+        _allowed: &[bool],
+        _progress_remaining: f64,
+        chosen: Chosen<'_>,
+    ) {
         let axes = self.axes;
         let rows = chosen.controls.len() / axes;
         let heads = self.networks.actor.forward(observations, rows);

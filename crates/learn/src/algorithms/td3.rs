@@ -12,6 +12,7 @@ use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::Spec;
 use setpoint_decision::tuning::Ranges;
 use setpoint_evidence::Decision;
+use setpoint_nn::inputs::Inputs;
 use setpoint_nn::mlp::Activation;
 use setpoint_nn::network::{Cores, Halves, Network, Target};
 use setpoint_policy::head::Head;
@@ -171,7 +172,7 @@ impl LearnerOptions for Options {
         let NetArch { pi, vf } = &self.net_arch;
         let mut hidden: Vec<&[usize]> = vec![pi, pi];
         hidden.resize(2 + 2 * self.n_critics, vf);
-        self.collection.needs(spec, masked, &hidden)
+        self.collection.needs(spec, masked, &hidden, &[])
     }
 
     fn collection(&self) -> Option<&Collection> {
@@ -220,7 +221,7 @@ impl Td3 {
         let widths =
             Widths { features, actor_outputs: axes, critic_inputs: features + axes, critic_outputs: 1 };
         let layers = (&options.net_arch, options.activation_fn);
-        let networks = ActorCritic::new(widths, layers, rows, (seed, "td3 weights"), |critic| {
+        let networks = ActorCritic::new(widths, layers, &[], rows, (seed, "td3 weights"), |critic| {
             (0..options.n_critics).map(critic).collect::<Vec<_>>()
         });
         Self {
@@ -278,7 +279,7 @@ impl Td3 {
     fn learn_critics(&mut self, batch: &Batch, learning_rate: f64) -> f64 {
         let rows = batch.rows;
         beside(&batch.observations, &batch.controls, self.axes, rows, &mut self.inputs);
-        let towards = (&self.inputs[..], &[][..], &self.targets[..rows]);
+        let towards = (Inputs::from(&self.inputs[..]), &[][..], &self.targets[..rows]);
         self.networks.regress(towards, 1.0, learning_rate, |_| {})
     }
 
@@ -320,7 +321,13 @@ impl Td3 {
 }
 
 impl Learner for Td3 {
-    fn act(&mut self, observations: &[f32], _allowed: &[bool], _progress_remaining: f64, chosen: Chosen<'_>) {
+    fn act(
+        &mut self,
+        observations: Inputs<'_, f32>,
+        _allowed: &[bool],
+        _progress_remaining: f64,
+        chosen: Chosen<'_>,
+    ) {
         let rows = chosen.controls.len() / self.axes;
         let outputs = self.networks.actor.forward(observations, rows);
         for (control, output) in chosen.controls.iter_mut().zip(outputs) {

@@ -1,5 +1,7 @@
 //! Transitions drawn from a replay buffer, each over one or several steps.
 
+use setpoint_evidence::tensor_views::TensorViews;
+use setpoint_process::tensors::TensorRows;
 use setpoint_random::Stream;
 
 use super::{RUNNING, Replay, Shape, TERMINATED, TRUNCATED};
@@ -14,6 +16,10 @@ pub struct Batch {
     pub places: Vec<u64>,
     /// `[rows, features]`
     pub observations: Vec<f32>,
+    /// The tensor parts of `observations`, and of `next_observations`.
+    pub tensors: Vec<TensorRows>,
+    /// See `tensors`.
+    pub next_tensors: Vec<TensorRows>,
     /// `[rows, groups]` a choice of each group.
     pub choices: Vec<u32>,
     /// `[rows, axes]` settings on [−1, 1].
@@ -31,6 +37,21 @@ pub struct Batch {
     pub next_allowed: Vec<bool>,
     /// `[rows]` importance weights; 1 unless the draw is prioritised.
     pub weights: Vec<f32>,
+}
+
+/// Views of the tensor parts of a batch.
+pub struct Views<'a> {
+    /// Of `observations`.
+    pub now: TensorViews<'a>,
+    /// Of `next_observations`.
+    pub next: TensorViews<'a>,
+}
+
+impl Batch {
+    /// Its tensor parts, as a network reads them.
+    pub fn views(&self) -> Views<'_> {
+        Views { now: TensorViews::of(&self.tensors), next: TensorViews::of(&self.next_tensors) }
+    }
 }
 
 #[cfg(test)]
@@ -68,9 +89,10 @@ impl Replay {
 
     /// Fills a batch for the places that it names.
     pub fn gather(&self, n_steps: usize, gamma: f64, batch: &mut Batch) {
-        let Shape { features, axes, masked_choices, .. } = self.shape;
+        let Shape { features, axes, masked_choices, tensor_bytes, .. } = self.shape;
         let rows = batch.places.len();
         batch.rows = rows;
+        self.make_room_for_tensors(batch);
         batch.observations.resize(rows * features, 0.0);
         batch.next_observations.resize(rows * features, 0.0);
         batch.choices.resize(if axes == 0 { rows } else { 0 }, 0);
@@ -95,8 +117,11 @@ impl Replay {
             let (reward, discount, last) = self.follow(place, n_steps, gamma);
             batch.rewards[row] = reward;
             batch.discounts[row] = discount;
-            let (next, allowed) = self.after(last);
+            let (next, next_tensors, allowed) = self.after(last);
             batch.next_observations[to].copy_from_slice(next);
+            let own = &self.tensors[index * tensor_bytes..(index + 1) * tensor_bytes];
+            unpack_row(own, row, &mut batch.tensors);
+            unpack_row(next_tensors, row, &mut batch.next_tensors);
             let mask = &mut batch.allowed[row * masked_choices..(row + 1) * masked_choices];
             unpack(&self.allowed[index * bytes..(index + 1) * bytes], mask);
             let mask = &mut batch.next_allowed[row * masked_choices..(row + 1) * masked_choices];
@@ -125,24 +150,45 @@ impl Replay {
         (sum as f32, discount as f32, place)
     }
 
-    /// The observation after a step, and its mask where that is known.
-    fn after(&self, place: u64) -> (&[f32], Option<&[u8]>) {
-        let Shape { lanes, features, .. } = self.shape;
+    /// Buffers for the tensor parts of a batch's rows.
+    fn make_room_for_tensors(&self, batch: &mut Batch) {
+        for parts in [&mut batch.tensors, &mut batch.next_tensors] {
+            if parts.len() != self.forms.len() {
+                *parts = self.forms.iter().map(|form| TensorRows::new(*form, 0)).collect();
+            }
+            parts.iter_mut().for_each(|rows| rows.resize(batch.rows));
+        }
+    }
+
+    /// The observation after a step, its tensor parts, and its mask where that is known.
+    fn after(&self, place: u64) -> (&[f32], &[u8], Option<&[u8]>) {
+        let Shape { lanes, features, tensor_bytes, .. } = self.shape;
         let bytes = self.shape.mask_bytes();
         // Most steps end no episode: the map is asked only for those that do.
         if self.outcomes[self.index(place)] != RUNNING
             && let Some(last) = self.finals.get(&place)
         {
-            return (last, None);
+            return (&last.features, &last.tensors, None);
         }
         let next = place + lanes as u64;
         if next >= self.steps * lanes as u64 {
             let lane = (place % lanes as u64) as usize;
             let observation = &self.head.observations[lane * features..(lane + 1) * features];
-            return (observation, Some(&self.head.allowed[lane * bytes..(lane + 1) * bytes]));
+            let tensors = &self.head.tensors[lane * tensor_bytes..(lane + 1) * tensor_bytes];
+            return (observation, tensors, Some(&self.head.allowed[lane * bytes..(lane + 1) * bytes]));
         }
         let index = self.index(next);
         let observation = &self.observations[index * features..(index + 1) * features];
-        (observation, Some(&self.allowed[index * bytes..(index + 1) * bytes]))
+        let tensors = &self.tensors[index * tensor_bytes..(index + 1) * tensor_bytes];
+        (observation, tensors, Some(&self.allowed[index * bytes..(index + 1) * bytes]))
+    }
+}
+
+/// Reads the tensor parts of one row, one after another.
+fn unpack_row(mut bytes: &[u8], row: usize, parts: &mut [TensorRows]) {
+    for part in parts {
+        let (own, rest) = bytes.split_at(part.bytes());
+        part.read_bytes(row, own);
+        bytes = rest;
     }
 }

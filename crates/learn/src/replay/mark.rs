@@ -40,7 +40,7 @@ impl Replay {
         self.cuts.clear();
         self.steps = state.steps;
         self.head = state.head;
-        self.cut_again(state.cuts);
+        self.cut_again(state.cuts, state.cut_tensors);
         true
     }
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::super::{Shape, Step};
     use super::*;
 
-    const SHAPE: Shape = Shape { lanes: 2, features: 1, axes: 1, masked_choices: 0 };
+    const SHAPE: Shape = Shape { lanes: 2, features: 1, axes: 1, masked_choices: 0, tensor_bytes: 0 };
 
     fn add(replay: &mut Replay, t: u64) {
         let number = t as f32;
@@ -65,6 +65,8 @@ mod tests {
             observations: &[number + 1.0, number + 51.0],
             final_observations: &[0.0, number + 900.0],
             allowed: &[],
+            tensors: &[],
+            final_tensors: &[],
         });
     }
 
@@ -74,10 +76,10 @@ mod tests {
         for before in [0, 3, 5, 9, 14] {
             for after in [0, 1, 4, 5, 13] {
                 let mut replay = Replay::new(SHAPE, 10);
-                replay.begin(&[0.0, 50.0], &[]);
+                replay.begin(&[0.0, 50.0], &[], &[]);
                 (0..before).for_each(|t| add(&mut replay, t));
                 if before == 9 {
-                    replay.cut_off(&[7.0, 57.0], &[]);
+                    replay.cut_off(&[7.0, 57.0], &[], &[]);
                 }
                 let (expected, state) = (replay.clone(), replay.state());
                 replay.mark();
@@ -100,7 +102,7 @@ mod tests {
     #[test]
     fn another_state_is_no_mark() {
         let mut replay = Replay::new(SHAPE, 10);
-        replay.begin(&[0.0, 50.0], &[]);
+        replay.begin(&[0.0, 50.0], &[], &[]);
         let state = replay.state();
         assert!(!replay.go_back(state.clone()), "no mark");
         add(&mut replay, 0);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Replay, Shape};
+use super::{Last, Replay, Shape};
 
 /// Some steps of every lane, oldest first, as the columns of the ring. Segments store the fields in this order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,17 @@ pub(super) struct Rows {
     allowed: Vec<u8>,
     /// Last observations of the episodes that ended in these steps, by `step × lanes + lane`.
     finals: Vec<(u64, Vec<f32>)>,
+    /// The tensor parts of the observations, and of the last ones. They follow the other columns in a segment, where
+    /// observations have some: so a segment of others is as it was before there were tensors.
+    #[serde(skip)]
+    tensors: Tensors,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Tensors {
+    all: Vec<u8>,
+    /// In the order of the last observations.
+    finals: Vec<Vec<u8>>,
 }
 
 impl Rows {
@@ -28,6 +39,27 @@ impl Rows {
         self.outcomes.clear();
         self.allowed.clear();
         self.finals.clear();
+        self.tensors.all.clear();
+        self.tensors.finals.clear();
+    }
+
+    /// The payload of a block.
+    pub fn to_bytes(&self, shape: Shape) -> Vec<u8> {
+        let serialises = "plain data of known length serialises";
+        let mut bytes = postcard::to_stdvec(self).expect(serialises);
+        if shape.tensor_bytes > 0 {
+            bytes = postcard::to_extend(&self.tensors, bytes).expect(serialises);
+        }
+        bytes
+    }
+
+    /// The payload that [`Rows::to_bytes`] wrote; `None` if it is another.
+    pub fn from_bytes(bytes: &[u8], shape: Shape) -> Option<Self> {
+        let (mut rows, rest) = postcard::take_from_bytes::<Self>(bytes).ok()?;
+        if shape.tensor_bytes > 0 {
+            rows.tensors = postcard::from_bytes(rest).ok()?;
+        }
+        Some(rows)
     }
 
     /// Whether there are no steps.
@@ -50,6 +82,9 @@ impl Rows {
             && self.outcomes.len() == n
             && self.allowed.len() == n * shape.mask_bytes()
             && self.finals.iter().all(|(_, last)| last.len() == shape.features)
+            && self.tensors.all.len() == n * shape.tensor_bytes
+            && (shape.tensor_bytes == 0 || self.tensors.finals.len() == self.finals.len())
+            && self.tensors.finals.iter().all(|last| last.len() == shape.tensor_bytes)
     }
 }
 
@@ -63,9 +98,10 @@ impl Replay {
 
     /// Appends a step that the ring holds.
     pub(super) fn copy_step(&self, step: u64, rows: &mut Rows) {
-        let Shape { lanes, features, axes, .. } = self.shape;
+        let Shape { lanes, features, axes, tensor_bytes, .. } = self.shape;
         let slot = (step % self.capacity_steps as u64) as usize;
         let row = |width: usize| slot * lanes * width..(slot + 1) * lanes * width;
+        rows.tensors.all.extend_from_slice(&self.tensors[row(tensor_bytes)]);
         rows.observations.extend_from_slice(&self.observations[row(features)]);
         rows.choices.extend_from_slice(&self.choices[row(usize::from(axes == 0))]);
         rows.controls.extend_from_slice(&self.controls[row(axes)]);
@@ -73,12 +109,15 @@ impl Replay {
         rows.outcomes.extend_from_slice(&self.outcomes[row(1)]);
         rows.allowed.extend_from_slice(&self.allowed[row(self.shape.mask_bytes())]);
         let places = step * lanes as u64..(step + 1) * lanes as u64;
-        rows.finals.extend(self.finals.range(places).map(|(place, last)| (*place, last.to_vec())));
+        for (place, Last { features, tensors }) in self.finals.range(places) {
+            rows.finals.push((*place, features.to_vec()));
+            rows.tensors.finals.push(tensors.to_vec());
+        }
     }
 
     /// Puts steps from `wanted_from` on where they belong in the ring.
     pub(super) fn put(&mut self, rows: &Rows, wanted_from: u64) {
-        let Shape { lanes, features, axes, .. } = self.shape;
+        let Shape { lanes, features, axes, tensor_bytes, .. } = self.shape;
         let bytes = self.shape.mask_bytes();
         for offset in 0..rows.rewards.len() / lanes {
             let step = rows.first_step + offset as u64;
@@ -90,15 +129,18 @@ impl Replay {
             let from = |width: usize| offset * lanes * width..(offset + 1) * lanes * width;
             let choice = usize::from(axes == 0);
             self.observations[to(features)].copy_from_slice(&rows.observations[from(features)]);
+            self.tensors[to(tensor_bytes)].copy_from_slice(&rows.tensors.all[from(tensor_bytes)]);
             self.choices[to(choice)].copy_from_slice(&rows.choices[from(choice)]);
             self.controls[to(axes)].copy_from_slice(&rows.controls[from(axes)]);
             self.rewards[to(1)].copy_from_slice(&rows.rewards[from(1)]);
             self.outcomes[to(1)].copy_from_slice(&rows.outcomes[from(1)]);
             self.allowed[to(bytes)].copy_from_slice(&rows.allowed[from(bytes)]);
         }
-        for (place, last) in &rows.finals {
+        for (index, (place, last)) in rows.finals.iter().enumerate() {
             if *place >= wanted_from * lanes as u64 {
-                self.finals.insert(*place, last.clone().into_boxed_slice());
+                let tensors = rows.tensors.finals.get(index).map(|tensors| tensors.as_slice().into());
+                let last = Last { features: last.as_slice().into(), tensors: tensors.unwrap_or_default() };
+                self.finals.insert(*place, last);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::block::{Written, append, is_of_another_format, split_block};
 use super::rows::Rows;
-use super::{Replay, ReplayState};
+use super::{Replay, ReplayState, Shape};
 use crate::error::TrainError;
 use setpoint_files::identity::Identity;
 use setpoint_files::run::Marker;
@@ -86,7 +86,7 @@ impl Segments {
         if first < replay.steps {
             atomic::create_folder(folder)?;
             let block = replay.rows_from(first);
-            let payload = postcard::to_stdvec(&block).expect("plain data of known length serialises");
+            let payload = block.to_bytes(replay.shape);
             let (path, length) = match self.current.take() {
                 Some((path, length)) if length < SEGMENT_BYTES => (path, length),
                 _ => (folder.join(format!("{first:014}.replay")), 0),
@@ -125,9 +125,13 @@ impl Segments {
         let lanes = replay.shape.lanes as u64;
         let slots = replay.capacity_steps as u64 * lanes;
         let held = (state.steps * lanes).saturating_sub(slots)..state.steps * lanes;
-        let features = replay.shape.features;
-        let cuts_fit = state.cuts.iter().all(|(place, last)| held.contains(place) && last.len() == features);
-        if state.head.observations.len() != replay.shape.lanes * features || !cuts_fit {
+        let Shape { lanes: rows, features, tensor_bytes, .. } = replay.shape;
+        let cuts_fit = state.cuts.iter().all(|(place, last)| held.contains(place) && last.len() == features)
+            && (tensor_bytes == 0 || state.cut_tensors.len() == state.cuts.len())
+            && state.cut_tensors.iter().all(|tensors| tensors.len() == tensor_bytes);
+        let head_fits = state.head.observations.len() == rows * features
+            && state.head.tensors.len() == rows * tensor_bytes;
+        if !head_fits || !cuts_fit {
             return Err(refuse(folder, "its replay buffer has another shape than this project's".into()));
         }
         let from = state.steps.saturating_sub(replay.capacity_steps as u64);
@@ -152,7 +156,7 @@ impl Segments {
         }
         replay.steps = state.steps;
         replay.head = state.head;
-        replay.cut_again(state.cuts);
+        replay.cut_again(state.cuts, state.cut_tensors);
         segments.synced = state.steps;
         segments.checkpoints.push_back(state.steps);
         Ok((segments, changes))
@@ -192,7 +196,7 @@ fn read_blocks(
         // The checkpoint was written after all of its blocks: what is damaged behind them a kill cut short.
         let is_behind = wanted.reached >= wanted.to;
         let written = split_block(rest).filter(Written::is_whole);
-        let block = written.as_ref().and_then(|written| postcard::from_bytes::<Rows>(written.payload).ok());
+        let block = written.as_ref().and_then(|written| Rows::from_bytes(written.payload, replay.shape));
         let fitting = block.filter(|block| block.fits(replay.shape));
         let (Some(block), Some(written)) = (fitting, written) else {
             if is_behind {
@@ -238,11 +242,11 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::replay::Step;
     use crate::replay::block::MAGIC_OF_ALL;
-    use crate::replay::{Shape, Step};
     use setpoint_process::process::Outcome;
 
-    const SHAPE: Shape = Shape { lanes: 2, features: 3, axes: 1, masked_choices: 0 };
+    const SHAPE: Shape = Shape { lanes: 2, features: 3, axes: 1, masked_choices: 0, tensor_bytes: 0 };
 
     fn marker() -> Marker {
         crate::checkpoint::tests::marker()
@@ -260,6 +264,8 @@ mod tests {
                 observations: &[t; 6],
                 final_observations: &[t + 0.5; 6],
                 allowed: &[],
+                tensors: &[],
+                final_tensors: &[],
             });
         }
     }
@@ -302,7 +308,7 @@ mod tests {
         add(&mut replay, 12);
         segments.sync(&replay, folder.path()).unwrap();
         for added in [3, 5, 60] {
-            replay.cut_off(&[100.0; 6], &[]);
+            replay.cut_off(&[100.0; 6], &[], &[]);
             add(&mut replay, added);
             segments.sync(&replay, folder.path()).unwrap();
             let mut again = Replay::new(SHAPE, 2 * 50);

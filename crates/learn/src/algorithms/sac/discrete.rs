@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
 use setpoint_nn::categorical;
+use setpoint_nn::inputs::Inputs;
 use setpoint_nn::network::Cores;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
@@ -49,8 +50,11 @@ impl DiscreteSac {
         let widths =
             Widths { features, actor_outputs: choices, critic_inputs: features, critic_outputs: choices };
         let layers = (&options.net_arch, options.activation_fn);
-        let networks =
-            ActorCritic::new(widths, layers, rows, (seed, "sac weights"), |critic| [critic(0), critic(1)]);
+        let encoders =
+            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
+        let networks = ActorCritic::new(widths, layers, &encoders, rows, (seed, "sac weights"), |critic| {
+            [critic(0), critic(1)]
+        });
         // 98 % of the greatest entropy of this number of choices (Christodoulou 2019, table 2).
         let target_entropy = options.target_entropy.unwrap_or(0.98 * (choices as f64).ln());
         Self {
@@ -72,7 +76,7 @@ impl DiscreteSac {
     }
 
     /// log π of every choice, `[rows, choices]`.
-    fn policy(&mut self, observations: &[f32], rows: usize, allowed: &[bool]) {
+    fn policy(&mut self, observations: Inputs<'_, f32>, rows: usize, allowed: &[bool]) {
         let logits = &mut self.log_probabilities[..rows * self.choices];
         logits.copy_from_slice(self.networks.actor.forward(observations, rows));
         categorical::log_probabilities(logits, self.choices, (!allowed.is_empty()).then_some(allowed));
@@ -81,8 +85,10 @@ impl DiscreteSac {
     /// y = r + γ Σ_a π(a|s') (min_i Q'_i(s', a) − α log π(a|s'))
     fn estimate_targets(&mut self, batch: &Batch, alpha: f32) {
         let (rows, choices) = (batch.rows, self.choices);
-        self.policy(&batch.next_observations, rows, &batch.next_allowed);
-        self.networks.estimate_by_targets(&batch.next_observations, rows);
+        let tensors = batch.views();
+        let next = tensors.next.with_features(&batch.next_observations);
+        self.policy(next, rows, &batch.next_allowed);
+        self.networks.estimate_by_targets(next, rows);
         for row in 0..rows {
             let mut soft = 0.0;
             for index in row * choices..(row + 1) * choices {
@@ -97,9 +103,11 @@ impl DiscreteSac {
     /// The policy's loss, its gradient with respect to the logits (into `output_gradient`), and the policy's mean entropy.
     fn policy_loss(&mut self, batch: &Batch, alpha: f32) -> (f64, f64) {
         let (rows, choices) = (batch.rows, self.choices);
-        self.policy(&batch.observations, rows, &batch.allowed);
+        let tensors = batch.views();
+        let observations = tensors.now.with_features(&batch.observations);
+        self.policy(observations, rows, &batch.allowed);
         let ActorCritic { critics, cores, .. } = &mut self.networks;
-        each(critics, *cores, |critic| critic.estimate(&batch.observations, rows));
+        each(critics, *cores, |critic| critic.estimate(observations, rows));
         let (mut policy_loss, mut entropy) = (0.0, 0.0);
         for row in 0..rows {
             let range = row * choices..(row + 1) * choices;
@@ -136,7 +144,13 @@ pub fn policy_gradient(
 }
 
 impl Learner for DiscreteSac {
-    fn act(&mut self, observations: &[f32], allowed: &[bool], _progress_remaining: f64, chosen: Chosen<'_>) {
+    fn act(
+        &mut self,
+        observations: Inputs<'_, f32>,
+        allowed: &[bool],
+        _progress_remaining: f64,
+        chosen: Chosen<'_>,
+    ) {
         let rows = chosen.choices.len();
         self.policy(observations, rows, allowed);
         self.state.decisions += rows as u64;
@@ -153,11 +167,13 @@ impl Learner for DiscreteSac {
         let learning_rate = self.options.learning_rate.at(progress_remaining);
         let alpha = self.state.temperature.alpha() as f32;
         self.estimate_targets(batch, alpha);
-        let towards = (&batch.observations[..], &batch.choices[..], &self.targets[..rows]);
+        let tensors = batch.views();
+        let observations = tensors.now.with_features(&batch.observations);
+        let towards = (observations, &batch.choices[..], &self.targets[..rows]);
         let value_loss = self.networks.regress(towards, 0.5, learning_rate, |_| {});
         let (policy_loss, entropy) = self.policy_loss(batch, alpha);
         let gradient = &self.output_gradient[..rows * choices];
-        let norm = self.networks.actor.learn(&batch.observations, rows, gradient, learning_rate, None);
+        let norm = self.networks.actor.learn(observations, rows, gradient, learning_rate, None);
         self.state.temperature.step(-entropy, learning_rate);
         self.state.gradient_steps += 1;
         if self.state.gradient_steps.is_multiple_of(self.options.target_update_interval) {

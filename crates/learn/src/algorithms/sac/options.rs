@@ -7,6 +7,7 @@ use setpoint_nn::mlp::Activation;
 
 use super::temperature::EntropyCoefficient;
 use crate::bounds;
+use crate::encoders::EncoderOptions;
 use crate::exploration::ActionNoise;
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
@@ -34,6 +35,9 @@ pub struct Options {
     pub noise: ActionNoise,
     /// Widths of the hidden layers: `pi` of the actor, `vf` of the critics.
     pub net_arch: NetArch,
+    /// Encoders of images and sets of points; actor and critics have one each.
+    #[serde(flatten)]
+    pub encoder: EncoderOptions,
     /// Activation of the hidden layers.
     pub activation_fn: Activation,
 }
@@ -60,6 +64,7 @@ impl Default for Options {
             target_entropy: None,
             noise: ActionNoise::default(),
             net_arch: NetArch { pi: vec![256, 256], vf: vec![256, 256] },
+            encoder: EncoderOptions::default(),
             activation_fn: Activation::Relu,
         }
     }
@@ -89,6 +94,7 @@ impl Options {
             target_entropy,
             noise: ActionNoise::read(section)?,
             net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
+            encoder: EncoderOptions::read(section)?,
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
         };
         Ok(options)
