@@ -16,6 +16,8 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import torch
+from catch_env import Catch
+from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -28,6 +30,7 @@ ENVIRONMENTS = {
     "mountain-car": "MountainCar-v0",
     "mountain-car-continuous": "MountainCarContinuous-v0",
     "pendulum": "Pendulum-v1",
+    "catch": Catch,
 }
 ALGORITHMS = {"ppo": PPO, "dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG}
 # The same word for the same thing.
@@ -64,12 +67,21 @@ torch.set_num_threads(1)
 file = tomllib.loads((project / "setpoint.toml").read_text())
 settings = dict(file["train"].get(algorithm, {}))
 process = file["process"]
+# Features that the policy does not see are 0, as in rl-zoo3's MaskVelocityWrapper.
+HIDDEN = {"cart-pole": {"cart_velocity": 1, "pole_angular_velocity": 3}}
+hidden = [HIDDEN[process["kind"]][feature] for feature in process.get("hide", [])]
 # A project on one of Gymnasium's environments names it itself.
 name = process["id"] if process["kind"] == "gymnasium" else ENVIRONMENTS[process["kind"]]
 
 
 def make():
-    environment = gymnasium.make(name, **process.get("kwargs", {}))
+    environment = gymnasium.make(name, **process.get("kwargs", {})) if isinstance(name, str) else name()
+    if hidden:
+        shown = np.ones(environment.observation_space.shape, np.float32)
+        shown[hidden] = 0.0
+        environment = gymnasium.wrappers.TransformObservation(
+            environment, lambda seen: seen * shown, environment.observation_space
+        )
     # Ours learns settings on [-1, 1]. The off-policy algorithms here do so too, PPO leaves it to its users.
     if algorithm == "ppo" and isinstance(environment.action_space, gymnasium.spaces.Box):
         environment = gymnasium.wrappers.RescaleAction(environment, -1.0, 1.0)
@@ -94,6 +106,15 @@ if "activation_fn" in settings:
     policy["activation_fn"] = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[settings.pop("activation_fn")]
 if "adam_epsilon" in settings:
     policy["optimizer_kwargs"] = {"eps": settings.pop("adam_epsilon")}
+recurrent = settings.pop("memory", "none") != "none"
+if recurrent:
+    # A long short-term memory: there is no other memory here.
+    policy["lstm_hidden_size"], policy["enable_critic_lstm"] = settings.pop("memory_size", 64), True
+if "features_dim" in settings:
+    policy["features_extractor_kwargs"] = {"features_dim": settings.pop("features_dim")}
+    if algorithm == "ppo":
+        # Ours has an encoder for the actor and another one for the critic.
+        policy["share_features_extractor"] = False
 for key, value in settings.items():
     if key in SAME:
         keywords[key] = value
@@ -104,7 +125,10 @@ for key, value in settings.items():
     else:
         sys.exit(f"train.{algorithm}.{key} has no counterpart here")
 
-model = ALGORITHMS[algorithm]("MlpPolicy", environment, policy_kwargs=policy, seed=seed, device="cpu", **keywords)
+kind = "CnnPolicy" if len(environment.observation_space.shape) == 3 else "MlpPolicy"
+kind = "MlpLstmPolicy" if recurrent else kind
+learner = RecurrentPPO if recurrent else ALGORITHMS[algorithm]
+model = learner(kind, environment, policy_kwargs=policy, seed=seed, device="cpu", **keywords)
 started = time.perf_counter()
 model.learn(steps)
 seconds = time.perf_counter() - started
@@ -117,6 +141,7 @@ if observation or reward:
     if observation:
         evaluation.obs_rms = environment.obs_rms
 mean, _ = evaluate_policy(model, evaluation, n_eval_episodes=file["evaluate"]["episodes"], deterministic=True)
-versions = [("Stable-Baselines3", "stable-baselines3"), ("PyTorch", "torch"), ("Gymnasium", "gymnasium")]
+contributions = [("its contributions", "sb3-contrib")] if recurrent else []
+versions = [("Stable-Baselines3", "stable-baselines3"), *contributions, ("PyTorch", "torch"), ("Gymnasium", "gymnasium")]
 used = ", ".join(f"{title} {version(package)}" for title, package in versions)
 print(json.dumps({"return": float(mean), "seconds": seconds, "steps": model.num_timesteps, "with": used}))

@@ -5,6 +5,7 @@ use toml::{Table, Value};
 use crate::Diagnostic;
 use crate::section::{Range, Section};
 use crate::spec::{Spec, is_bounded};
+use crate::table::names;
 
 /// The keys of `[process]` that every process has; the process reads its own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ProcessChoice {
     pub kind: String,
     /// Steps after which an episode is truncated; by default the limit of the process.
     pub max_steps: Option<u32>,
+    /// Features that the policy does not see.
+    pub hide: Vec<String>,
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Result<ProcessChoice, Box<Diagnostic>> {
@@ -26,7 +29,8 @@ pub(crate) fn read(section: &Section<'_>) -> Result<ProcessChoice, Box<Diagnosti
             "`setpoint list processes` shows the processes",
         )
     })?;
-    Ok(ProcessChoice { kind, max_steps: max_steps.map(|steps| steps as u32) })
+    let hide = section.strings("hide", "features that the policy does not see")?.unwrap_or_default();
+    Ok(ProcessChoice { kind, max_steps: max_steps.map(|steps| steps as u32), hide })
 }
 
 /// Checks that every setting of the process has bounds: a policy scales its numbers to them.
@@ -47,6 +51,9 @@ pub(crate) fn to_toml(process: &ProcessChoice, mut written: Table) -> Table {
     written.insert("kind".into(), Value::String(process.kind.clone()));
     if let Some(steps) = process.max_steps {
         written.insert("max_steps".into(), Value::Integer(i64::from(steps)));
+    }
+    if let Some(names) = names(&process.hide).filter(|_| !process.hide.is_empty()) {
+        written.insert("hide".into(), names);
     }
     written
 }

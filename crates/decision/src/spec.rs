@@ -19,6 +19,9 @@ pub struct Spec {
     pub source: String,
     /// The features, in order.
     pub observation: Vec<Feature>,
+    /// Features of the process that a project hides from its policy: no part of the observation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<Feature>,
     /// Images and sets of points that the policy sees too, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tensors: Vec<TensorPart>,

@@ -49,6 +49,7 @@ fn spec() -> Spec {
         summary: String::new(),
         source: String::new(),
         observation: features(),
+        hidden: Vec::new(),
         tensors: Vec::new(),
         masked: false,
         deterministic: false,

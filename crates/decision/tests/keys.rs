@@ -17,6 +17,7 @@ success = "5 % more parts"
 [process]
 kind = "assembly-line"
 max_steps = 100
+hide = ["buffer"]
 [reward]
 wip = -1.0
 on_terminated = -5.0

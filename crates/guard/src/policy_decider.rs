@@ -30,13 +30,22 @@ impl<P: Deref<Target = Policy>> PolicyDecider<P> {
 }
 
 impl<P: Deref<Target = Policy> + Send> Decider for PolicyDecider<P> {
-    fn begin(&mut self, _lane: usize) {}
+    fn begin(&mut self, lane: usize) {
+        self.runner.begin(lane);
+    }
 
     fn decide(&mut self, states: &States<'_>, actions: &mut ActionBuffer) {
         let mut round = self.draws.as_mut().map(|draws| draws.round(states.lanes));
         let draw = round.as_mut().map(|round| round as &mut dyn Draw);
         let ActionBuffer { choices, settings, .. } = actions;
-        self.runner.decide(states.inputs(), states.rows(), states.allowed, draw, choices, settings);
+        self.runner.in_lanes(states.lanes).decide(
+            states.inputs(),
+            states.rows(),
+            states.allowed,
+            draw,
+            choices,
+            settings,
+        );
     }
 }
 

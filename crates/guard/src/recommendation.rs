@@ -72,6 +72,12 @@ pub enum NoRecommendation {
         /// The images and sets of points.
         parts: Vec<String>,
     },
+    /// The policy remembers an episode.
+    #[error(
+        "the policy has a memory: its decision follows from all observations of an episode, not from one state; ask it in a \
+         simulation (`setpoint eval`)"
+    )]
+    Memory,
     /// Every choice is forbidden.
     #[error("no choice is left in this state: each choice is impossible or forbidden by a constraint{}", unknown_text(.unknown))]
     NothingLeft {
@@ -144,6 +150,9 @@ pub fn recommend(
     let parts: Vec<String> = parts.collect();
     if !parts.is_empty() {
         return Err(NoRecommendation::Tensors { parts });
+    }
+    if policy.manifest.network.memory().is_some() {
+        return Err(NoRecommendation::Memory);
     }
     let constraints = ConstraintSet::of(policy)?;
     let (known, signals) = (state.known(), state.signals.as_slice());

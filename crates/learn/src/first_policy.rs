@@ -6,6 +6,7 @@ use setpoint_evidence::Decision;
 use setpoint_files::beginning::Beginning;
 use setpoint_files::run::{Marker, Run};
 use setpoint_files::run_folder::RunFolder;
+use setpoint_nn::shape::Shape;
 use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
@@ -116,6 +117,17 @@ fn other_form(policy: &Policy, algorithm: &str, learner: &Snapshot) -> Option<St
     if manifest.network.encoders() != learner.network.encoders() {
         return Some(format!(
             "its encoders of images and points are others than those of [train.{algorithm}]: set encoder"
+        ));
+    }
+    if manifest.network.memory() != learner.network.memory() {
+        let words = |network: &Shape| match network.memory() {
+            None => "no memory".to_owned(),
+            Some(memory) => format!("a memory of {} numbers", memory.hidden),
+        };
+        return Some(format!(
+            "it has {}, the policy of [train.{algorithm}] has {}: set memory and memory_size",
+            words(&manifest.network),
+            words(&learner.network)
         ));
     }
     let (own, here) = (manifest.network.trunk(), learner.network.trunk());

@@ -14,7 +14,7 @@
 //! * [`offline`] – the shared parts of learners from a log; [`learned`] – a process learned from a log; [`replayed`] – a
 //!   log as a process
 //! * [`hidden_layers`], [`learning_rate`], [`usual_ranges`], [`warnings`] – options, ranges and warnings that algorithms share
-//! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`], [`cores`] – other parts that algorithms share
+//! * [`rollout`], [`normalize`], [`episodes`], [`actor_critic_exchange`], [`sight`], [`cores`] – other parts that algorithms share
 
 use setpoint_process::Kind;
 
@@ -53,6 +53,7 @@ pub mod run_files;
 pub mod run_project;
 pub mod selection;
 pub mod settings;
+pub mod sight;
 pub mod tensorboard;
 pub mod train;
 pub mod trainer;

@@ -23,9 +23,17 @@ impl ObservationNormalizer {
     }
 
     /// With the statistics of a policy; `None` if it has none. They weigh as much as those of the learner that made it, `saved`.
-    pub fn of_policy(policy: &Policy, saved: Option<&Self>) -> Option<Self> {
-        let Normalizer { mean, variance, clip, .. } = policy.normalizer.clone()?;
+    /// Rows of `width` numbers have other features behind those of the policy; their statistics are those of `saved`, if it
+    /// has some.
+    pub fn of_policy(policy: &Policy, saved: Option<&Self>, width: usize) -> Option<Self> {
+        let Normalizer { mut mean, mut variance, clip, .. } = policy.normalizer.clone()?;
         let count = saved.map_or((policy.manifest.steps as f64).max(ROWS_MIN), |saved| saved.moments.count);
+        let own = mean.len();
+        let fresh = RunningMoments::new(width);
+        let others = saved.map(|saved| &saved.moments).filter(|moments| moments.mean.len() == width);
+        let RunningMoments { mean: their_means, variance: their_variances, .. } = others.unwrap_or(&fresh);
+        mean.extend(their_means.get(own..).unwrap_or_default());
+        variance.extend(their_variances.get(own..).unwrap_or_default());
         Some(Self { moments: RunningMoments { mean, variance, count }, clip })
     }
 
@@ -55,11 +63,11 @@ impl ObservationNormalizer {
         }
     }
 
-    /// The present statistics, frozen for a policy file.
-    pub fn freeze(&self) -> Normalizer {
+    /// The present statistics of the first `features`, which a policy sees, frozen for its file.
+    pub fn freeze(&self, features: usize) -> Normalizer {
         Normalizer {
-            mean: self.moments.mean.clone(),
-            variance: self.moments.variance.clone(),
+            mean: self.moments.mean[..features].to_vec(),
+            variance: self.moments.variance[..features].to_vec(),
             clip: self.clip,
             epsilon: EPSILON,
         }
@@ -116,7 +124,7 @@ mod tests {
         normalizer.update(&rows);
         let (mut training, mut inference) = (vec![0.0; 30], vec![0.0; 30]);
         normalizer.apply(&rows, &mut training);
-        normalizer.freeze().apply(&rows, &mut inference);
+        normalizer.freeze(3).apply(&rows, &mut inference);
         assert_eq!(training, inference);
         assert!(training.iter().any(|value| value.abs() == 1.5), "the clip must be exercised");
     }

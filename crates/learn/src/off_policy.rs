@@ -412,7 +412,8 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         let learner = saved.as_ref().map(|(learner, ..)| learner.as_slice());
         let critics = self.learner.adopt(policy.parameters.clone(), learner)?;
         let seen = saved.as_ref().and_then(|(_, _, state)| state.normalizer.as_ref());
-        self.state.normalizer = ObservationNormalizer::of_policy(policy, seen);
+        self.state.normalizer =
+            ObservationNormalizer::of_policy(policy, seen, policy.manifest.observation.len());
         Ok(critics)
     }
 
@@ -445,7 +446,8 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let normalizer = self.state.normalizer.as_ref().map(ObservationNormalizer::freeze);
+        let normalizer =
+            self.state.normalizer.as_ref().map(|normalizer| normalizer.freeze(self.replay.shape().features));
         Snapshot { normalizer, ..self.learner.snapshot() }
     }
 

@@ -19,6 +19,8 @@ pub struct Rollout {
     pub observations: Vec<f32>,
     /// `[steps · lanes]` rows of each tensor part of the observations.
     pub tensors: Vec<TensorRows>,
+    /// `[steps, lanes]` whether the observation begins an episode; empty where no memory needs it.
+    pub starts: Vec<bool>,
     /// `[steps, lanes, groups]` the index of the choice in each group.
     pub choices: Vec<u32>,
     /// `[steps, lanes, axes]` settings on [−1, 1], unclipped.
@@ -59,6 +61,7 @@ impl Rollout {
             mask_width: choices_masked,
             observations: vec![0.0; n * features],
             tensors: Vec::new(),
+            starts: Vec::new(),
             choices: vec![0; n * groups],
             controls: vec![0.0; n * axes],
             allowed: vec![0; n * mask_bits::bytes(choices_masked)],
@@ -98,6 +101,11 @@ impl Rollout {
         for (kept, rows) in self.tensors.iter_mut().zip(tensors) {
             kept.copy_rows(step * self.lanes, rows, 0, self.lanes);
         }
+    }
+
+    /// The observation of a sample.
+    pub fn observation_of(&self, sample: usize) -> &[f32] {
+        &self.observations[sample * self.features..(sample + 1) * self.features]
     }
 
     /// One value per lane, of one step.

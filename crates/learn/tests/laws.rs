@@ -49,6 +49,12 @@ const ROWS: &[Row] = &[
         "n_envs = 2\nn_steps = 128\nnet_arch = [8]\nn_epochs = 2\nnormalize_observation = true\nfeatures_dim = 8\n\
          cnn_filters = [4, 4]\ncnn_kernels = [6, 3]\ncnn_strides = [3, 2]",
     ),
+    row(
+        "ppo",
+        "pendulum",
+        "n_envs = 2\nn_steps = 128\nbatch_size = 64\nnet_arch = [8]\nn_epochs = 2\nmemory = \"gru\"\nmemory_size = 4\n\
+         memory_steps = 16",
+    ),
     row("reinforce", "cart-pole", ""),
     row("dqn", "cart-pole", "net_arch = [16, 16]\ntarget_update_interval = 100\nbuffer_size = 900"),
     row(

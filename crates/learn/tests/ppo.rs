@@ -57,6 +57,34 @@ fn the_ratio_is_exactly_one_on_the_first_minibatch() {
     }
 }
 
+/// With a memory the actor meets the steps one by one at the collection, and sequence by sequence in learning.
+#[test]
+fn the_ratio_is_exactly_one_with_a_memory_and_a_critic_that_sees_more() {
+    let text = "[process]\nkind = \"cart-pole\"\nhide = [\"cart_velocity\", \"pole_angular_velocity\"]\nmax_steps = 30\n\
+                [reward]\nupright = 1.0\n[train]\nalgorithm = \"ppo\"\n[train.ppo]\nn_envs = 3\nn_steps = 48\n\
+                batch_size = 64\nmemory = \"gru\"\nmemory_size = 5\nmemory_steps = 8\nnormalize_observation = true\n\
+                critic_sees = [\"pole_angular_velocity\"]\n";
+    let problem = problem(text, &[]);
+    let section = problem.decision.project.section("train.ppo");
+    let options = Options::read(&section).unwrap();
+    let mut environments =
+        Environments::new(&problem.decision.project, &problem.decision.factory, 3, 0, "test").unwrap();
+    let mut learner = Ppo::new(options, problem.spec(), false, 3, 1);
+    learner.begin(&environments, false);
+    for _ in 0..3 {
+        learner.collect(&mut environments, Horizon::without_stop(1.0, 1_000_000)).unwrap();
+        learner.value(Horizon::without_stop(1.0, 1_000_000)).unwrap();
+        assert_eq!(learner.first_ratio_deviation(), 0.0);
+        learner.learn(Horizon::without_stop(1.0, 1_000_000)).unwrap();
+    }
+    // The policy sees two features; the file has neither the statistics nor the names of the others.
+    let policy = problem.policy(learner.snapshot(), 3, 0);
+    let names: Vec<&str> = policy.manifest.observation.iter().map(|feature| feature.name.as_str()).collect();
+    assert_eq!(names, ["cart_position", "pole_angle"]);
+    assert_eq!(policy.normalizer.as_ref().unwrap().mean.len(), 2);
+    assert_eq!(policy.manifest.network.input(), 2);
+}
+
 /// Gains of √2 and 0.01: a nearly uniform first policy explores; another first policy decides before it has learned. An
 /// orthogonal matrix of gain g has the squared length g² · the smaller of its sides.
 #[test]

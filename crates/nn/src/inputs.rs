@@ -49,14 +49,17 @@ impl<'a, T: Copy> Inputs<'a, T> {
         Self { features, ..self }
     }
 
-    /// The same inputs in sequences, for a network with a memory.
+    /// The same inputs in sequences, for a network with a memory. The sequences are those of the rows that are left.
     pub fn in_sequences(self, sequences: Sequences<'a, T>) -> Self {
         Self { sequences: Some(sequences), ..self }
     }
 
     /// The same inputs without their first `rows`.
+    /// # Panics
+    /// If they have sequences, whose rows belong together.
     #[must_use]
     pub fn skip(self, rows: usize) -> Self {
+        assert!(self.sequences.is_none(), "rows of sequences cannot be skipped");
         Self { first: self.first + rows, ..self }
     }
 
@@ -83,7 +86,6 @@ impl<'a, T: Copy> Inputs<'a, T> {
     /// If the inputs have none, or the rows are not a multiple of them.
     pub(crate) fn sequences(&self, rows: usize) -> Sequences<'a, T> {
         let sequences = self.sequences.expect("a network with a memory needs the sequences of its rows");
-        assert!(self.first == 0, "rows of sequences cannot be skipped");
         let Sequences { count, starts, .. } = sequences;
         assert!(
             count > 0 && rows.is_multiple_of(count),

@@ -86,6 +86,12 @@ impl Network {
         self.workspace.state()
     }
 
+    /// The memory after each row of the last [`Network::forward`], `[rows, hidden]`, and whatever the buffer holds behind them;
+    /// empty without a memory.
+    pub fn states(&self) -> &[f32] {
+        self.workspace.states()
+    }
+
     /// One step of Adam down dL/d output of the last [`Network::forward`]; returns the gradient's norm before clipping.
     pub fn learn<'a>(
         &mut self,

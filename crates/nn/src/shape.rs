@@ -57,6 +57,12 @@ pub enum LayerOf {
 }
 
 impl<T> Workspace<T> {
+    /// The memory after each row of the last forward pass, `[rows, hidden]`, and whatever the buffer holds behind them; empty
+    /// without a memory.
+    pub fn states(&self) -> &[T] {
+        self.memory.as_ref().map_or(&[], gru::Workspace::outputs)
+    }
+
     /// The memory after the last time of the last forward pass, `[sequences, hidden]`; empty without a memory.
     pub fn state(&self) -> &[T] {
         self.memory.as_ref().map_or(&[], gru::Workspace::state)

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use setpoint_decision::spec::ActionSpace;
-use setpoint_nn::inputs::Inputs;
+use setpoint_nn::inputs::{Inputs, Sequences};
 use setpoint_nn::shape::Workspace;
 use setpoint_nn::{categorical, gaussian};
 use setpoint_random::Stream;
@@ -114,6 +114,38 @@ pub struct Runner<P> {
     workspace: Option<Workspace<f32>>,
     normalized: Vec<f32>,
     output: Vec<f32>,
+    memory: Option<Memory>,
+}
+
+/// The memory of a policy in each of its lanes.
+struct Memory {
+    size: usize,
+    /// `[lanes, size]`, 0 at the beginning of an episode.
+    of_lanes: Vec<f32>,
+    /// The lane of each row of the next observations.
+    lanes: Vec<usize>,
+    /// `[rows, size]`
+    of_rows: Vec<f32>,
+}
+
+impl Memory {
+    fn gather(&mut self, rows: usize) {
+        let Self { size, of_lanes, lanes, of_rows } = self;
+        assert_eq!(
+            lanes.len(),
+            rows,
+            "a policy with a memory needs the lane of each row (`Runner::in_lanes`)"
+        );
+        of_rows.clear();
+        lanes.iter().for_each(|lane| of_rows.extend_from_slice(&of_lanes[lane * *size..(lane + 1) * *size]));
+    }
+
+    fn scatter(&mut self, state: &[f32]) {
+        let Self { size, of_lanes, lanes, .. } = self;
+        for (lane, state) in lanes.iter().zip(state.chunks_exact(*size)) {
+            of_lanes[lane * *size..(lane + 1) * *size].copy_from_slice(state);
+        }
+    }
 }
 
 /// The value of a forbidden choice: below every value of a training.
@@ -127,12 +159,34 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         let workspace = discretization.is_none().then(|| network.workspace(rows_max));
         let normalized = if policy.normalizer.is_some() { rows_max * network.input() } else { 0 };
         let output = vec![0.0; rows_max * network.output()];
-        Self { normalized: vec![0.0; normalized], output, workspace, policy }
+        let memory = network.memory().map(|memory| Memory {
+            size: memory.hidden,
+            of_lanes: vec![0.0; rows_max * memory.hidden],
+            lanes: (0..rows_max).collect(),
+            of_rows: Vec::with_capacity(rows_max * memory.hidden),
+        });
+        Self { normalized: vec![0.0; normalized], output, workspace, memory, policy }
     }
 
     /// Its policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// An episode begins in a lane, of as many lanes as the runner has rows: its memory is empty.
+    pub fn begin(&mut self, lane: usize) {
+        if let Some(Memory { size, of_lanes, .. }) = &mut self.memory {
+            of_lanes[lane * *size..(lane + 1) * *size].fill(0.0);
+        }
+    }
+
+    /// The rows of the next observations are those of these lanes. A policy without a memory need not know.
+    pub fn in_lanes(&mut self, lanes: &[usize]) -> &mut Self {
+        if let Some(memory) = &mut self.memory {
+            memory.lanes.clear();
+            memory.lanes.extend_from_slice(lanes);
+        }
+        self
     }
 
     /// The network's outputs `[rows, outputs]` for so many observations; see [`Head`] for their meaning.
@@ -150,9 +204,16 @@ impl<P: Deref<Target = Policy>> Runner<P> {
         let output = &mut self.output[..rows * network.output()];
         let parameters = &self.policy.parameters;
         match (discretization, &mut self.workspace) {
-            (None, Some(workspace)) => {
-                output.copy_from_slice(network.forward(parameters, input, rows, workspace));
-            }
+            (None, Some(workspace)) => match &mut self.memory {
+                None => output.copy_from_slice(network.forward(parameters, input, rows, workspace)),
+                Some(memory) => {
+                    memory.gather(rows);
+                    let sequences = Sequences { count: rows, starts: &[], state: &memory.of_rows };
+                    let input = input.in_sequences(sequences);
+                    output.copy_from_slice(network.forward(parameters, input, rows, workspace));
+                    memory.scatter(workspace.state());
+                }
+            },
             (discretization, _) => {
                 let grid = discretization.as_ref().expect("only tables go without a workspace");
                 let width = network.output();

@@ -42,7 +42,7 @@ fn decisions(policy: &Policy) -> Vec<u32> {
 
 /// The formats in which a policy has been written.
 fn formats(policy: &Policy) -> std::ops::RangeInclusive<u32> {
-    if !policy.manifest.tensors.is_empty() {
+    if !policy.manifest.tensors.is_empty() || policy.manifest.network.memory().is_some() {
         4..=FORMAT
     } else if policy.manifest.action.width() > 1 && !policy.manifest.action.groups.is_empty() {
         3..=3

@@ -142,6 +142,8 @@ impl Disturbed {
         for (seen, truth) in self.transition.tensors.iter_mut().zip(&truth.tensors) {
             seen.copy_rows(lane, truth, lane, 1);
         }
+        // No sensor measures hidden features: they are true.
+        self.transition.hidden.copy_from_slice(&truth.hidden);
     }
 
     fn copy_masks(&mut self) {
@@ -210,6 +212,7 @@ impl Batch for Disturbed {
                 let last = &self.inner.transition().final_observations[own];
                 self.lanes[lane].measure(&self.plan, last, false, seen);
                 let truth = self.inner.transition();
+                self.transition.final_hidden.copy_from_slice(&truth.final_hidden);
                 for (seen, truth) in self.transition.final_tensors.iter_mut().zip(&truth.final_tensors) {
                     seen.copy_rows(lane, truth, lane, 1);
                 }
@@ -276,6 +279,8 @@ impl Batch for Disturbed {
         self.transition = saved.transition;
         self.transition.tensors.clone_from(&self.inner.transition().tensors);
         self.transition.final_tensors.clone_from(&self.inner.transition().final_tensors);
+        self.transition.hidden.clone_from(&self.inner.transition().hidden);
+        self.transition.final_hidden.clone_from(&self.inner.transition().final_hidden);
         // Environments outside of this program cannot be restored: they have begun new episodes.
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! * [`tensors`] – images and sets of points of the observations; [`rows`] – rows of a matrix
 //! * [`parameter`] – numbers of the dynamics that projects set, randomise and disturb; [`disturbed`] – noise, delays, loss
 //! * [`factory`], [`heuristic`] – environments and baselines of a process; [`preparation`] – the progress of slow preparations
+//! * [`hidden`] – a process with features that its policy does not see
 //! * [`ways`] – one core or several for some work: which is faster at present
 //! * [`gantt`] – the schedule, for processes that schedule
 //! * [`reward`] – signals × weights; [`conformance`] – the checks of every process
@@ -16,6 +17,7 @@ pub mod disturbed;
 pub mod factory;
 pub mod gantt;
 pub mod heuristic;
+pub mod hidden;
 pub mod parameter;
 pub mod preparation;
 pub mod process;

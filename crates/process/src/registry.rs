@@ -11,6 +11,7 @@ use setpoint_decision::section::Section;
 use setpoint_decision::{Diagnostic, Project};
 
 use crate::factory::{Factory, Simulator};
+use crate::hidden;
 use crate::preparation::{OnProgress, Preparation};
 use crate::process::Process;
 
@@ -113,6 +114,7 @@ impl Registry {
         let section = project.section("process");
         section.allow("kind");
         section.allow("max_steps");
+        section.allow("hide");
         let name = project.process.kind.as_str();
         let Some(kind) = self.find(name) else {
             let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name).collect();
@@ -134,7 +136,7 @@ impl Registry {
         };
         let factory = (kind.open)(&request)?;
         request.section.finish()?;
-        Ok(factory)
+        hidden::hide(factory, &project.process.hide, &request.section)
     }
 
     /// A process with its defaults, by name; `None` if there is no such kind, or if it needs its own keys.

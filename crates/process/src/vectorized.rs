@@ -87,6 +87,12 @@ pub struct Transition {
     /// The same of `final_observations`.
     #[serde(skip)]
     pub final_tensors: Vec<TensorRows>,
+    /// `[lanes, hidden]`: the features of the next state that are no part of the observation.
+    #[serde(skip)]
+    pub hidden: Vec<f32>,
+    /// The same next to `final_observations`.
+    #[serde(skip)]
+    pub final_hidden: Vec<f32>,
 }
 
 impl Transition {
@@ -103,6 +109,8 @@ impl Transition {
             allowed: vec![true; lanes * masked],
             tensors: TensorRows::of_parts(&spec.tensors, lanes),
             final_tensors: TensorRows::of_parts(&spec.tensors, lanes),
+            hidden: vec![0.0; lanes * spec.hidden.len()],
+            final_hidden: vec![0.0; lanes * spec.hidden.len()],
         }
     }
 

@@ -9,6 +9,7 @@ use setpoint_process::{Factory, Kind, Registry};
 pub mod acrobot;
 pub mod assembly_line;
 pub mod assembly_setup;
+pub mod bin_picking;
 pub mod cart_pole;
 pub mod catch;
 pub mod condition_monitoring;
@@ -40,6 +41,7 @@ pub fn registry() -> Registry {
         Kind::of::<cart_pole::CartPole>(cart_pole::KIND),
         Kind::of::<acrobot::Acrobot>(acrobot::KIND),
         Kind::of::<catch::Catch>(catch::KIND),
+        Kind::of::<bin_picking::BinPicking>(bin_picking::KIND),
         Kind::of::<mountain_car::MountainCar>(mountain_car::KIND),
         Kind::of::<mountain_car_continuous::MountainCarContinuous>(mountain_car_continuous::KIND),
         Kind::of::<pendulum::Pendulum>(pendulum::KIND),

@@ -196,6 +196,10 @@ impl Report {
 /// The policy's recommendation in each scenario of the project.
 fn ask(problem: &Problem, policy: &Policy) -> Result<Vec<(String, GivenState, Recommendation)>, TrainError> {
     let mut answers = Vec::new();
+    if policy.manifest.network.memory().is_some() {
+        // Its decision follows from an episode, not from one state.
+        return Ok(answers);
+    }
     for scenario in &problem.decision.project.scenarios {
         let state = GivenState::of_scenario(&policy.manifest, scenario)?;
         let recommendation = recommend(policy, &state, &[])?;

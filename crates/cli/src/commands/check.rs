@@ -112,13 +112,17 @@ fn actions_text(space: &ActionSpace) -> String {
 fn spaces(problem: &Problem) -> Vec<Finding> {
     let spec = problem.spec();
     let actions = actions_text(&spec.action);
+    let hidden = match spec.hidden.len() {
+        0 => String::new(),
+        count => format!(" ({count} more hidden)"),
+    };
     let tensors: String =
         spec.tensors.iter().map(|part| format!("{} (`{}`), ", part.form, part.name)).collect();
     let mut findings = vec![
         Finding::pass(
             "spaces",
             format!(
-                "{}, {tensors}{actions}, {}",
+                "{}{hidden}, {tensors}{actions}, {}",
                 counted(spec.observation.len(), "feature"),
                 counted(spec.signals.len(), "signal")
             ),

@@ -27,6 +27,15 @@ pub fn run(arguments: &Ope, registry: &Registry, output: &Output) -> Result<Stat
     let log = logs::load(&problem.decision.project, problem.spec(), &arguments.data, progress)?;
     drop(preparing);
     let judged = Judged::find(arguments, &problem, output)?;
+    if let Judged::Policy { policy, .. } = &judged
+        && policy.manifest.network.memory().is_some()
+    {
+        return Err(Failure::Message(
+            "the policy has a memory: the probability of a choice follows from the whole episode, and the estimators look at \
+             single decisions; `setpoint eval` plays it in a simulation"
+                .to_owned(),
+        ));
+    }
     let mut target = match &judged {
         Judged::Policy { policy, .. } => ActionDistribution::of_policy(&problem.decision, policy),
         Judged::Baseline(name) => ActionDistribution::of_baseline(&problem.decision, name)?,

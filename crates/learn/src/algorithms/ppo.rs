@@ -9,7 +9,6 @@
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{Axis, Spec};
 use setpoint_evidence::environments::Environments;
-use setpoint_evidence::tensor_views::TensorViews;
 use setpoint_nn::joint::Joint;
 use setpoint_nn::network::{Network, Trained};
 use setpoint_nn::shape::Shape;
@@ -17,25 +16,30 @@ use setpoint_policy::Policy;
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_process::tensors::TensorRows;
+use setpoint_process::vectorized::Transition;
 use setpoint_random::Stream;
 
-use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, from_bytes, to_bytes};
+use crate::algorithm::{Algorithm, Critics, Horizon, Snapshot, first_of_bytes, from_bytes, to_bytes};
 use crate::cores::CoresChoice;
 use crate::error::TrainError;
 use crate::figures::Figures;
 use crate::normalize::{ObservationNormalizer, RewardNormalizer};
 use crate::recipe::{Learns, Recipe};
 use crate::rollout::Rollout;
+use crate::sight::Sight;
 use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 
 mod collect;
 mod losses;
+mod memory;
 mod minibatch_network;
 mod options;
 mod update;
+mod value;
 
 use losses::{ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
+use memory::{Memories, Recall, arrange};
 use minibatch_network::MinibatchNetwork;
 pub use options::Options;
 use update::{ActorEnd, ActorHalf, CriticHalf, Minibatches, StepSize, Sums, update};
@@ -75,7 +79,7 @@ const VALUE_ROWS: usize = 512;
 struct State {
     observation_normalizer: Option<ObservationNormalizer>,
     reward_normalizer: Option<RewardNormalizer>,
-    /// The present observations for the networks, `[lanes, features]`.
+    /// The present rows for the networks, `[lanes, width]`; see [`Sight`].
     observations: Vec<f32>,
     actions: Stream,
     shuffles: Stream,
@@ -84,6 +88,7 @@ struct State {
 /// The learner.
 pub struct Ppo {
     options: Options,
+    sight: Sight,
     axes: Vec<Axis>,
     joint: Joint,
     head: Head,
@@ -94,11 +99,15 @@ pub struct Ppo {
     state: State,
     rollout: Rollout,
     controls: Vec<f32>,
+    /// Rows before their normalisation, where the critic sees more than the policy.
+    joined: Vec<f32>,
     final_observations: Vec<f32>,
     /// The tensor parts of `final_observations`, and those of the present observations after a collection.
     final_tensors: Vec<TensorRows>,
     present_tensors: Vec<TensorRows>,
     cut_off: Vec<usize>,
+    /// The memories of the networks, if they have some.
+    memories: Option<Memories>,
     /// Number of decisions of the rollout in which another choice was likelier than the drawn choice.
     not_greedy: usize,
     order: Vec<u32>,
@@ -108,16 +117,19 @@ pub struct Ppo {
 impl Ppo {
     /// A fresh learner whose weights and draws follow from `seed`.
     pub fn new(options: Options, spec: &Spec, masked: bool, seed: u64, threads: usize) -> Self {
-        let features = spec.observation.len();
+        let sight = Sight::new(spec, &options.critic_sees);
+        let (features, width) = (sight.features(), sight.width());
         let (groups, axes) = (spec.action.groups.len(), spec.action.axes.len());
         let choices = spec.action.choice_count();
         let encoders =
             options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
-        let shape = |hidden: &[usize], output| {
-            Shape::new(features, encoders.clone(), None, hidden.to_vec(), output, options.activation_fn)
+        let shape = |inputs, hidden: &[usize], output| {
+            let memory = options.memory_size();
+            Shape::new(inputs, encoders.clone(), memory, hidden.to_vec(), output, options.activation_fn)
         };
         let lanes = options.n_envs;
-        let rows = options.batch_size.max(lanes).max(VALUE_ROWS);
+        let sequence = options.sequence_steps();
+        let rows = options.batch_size.max(lanes * sequence).max(VALUE_ROWS);
         let choices_masked = if masked { choices } else { 0 };
         let network = |index: u64, shape: Shape, beside: usize, output_gain: f64| {
             let mut network = Network::zeroed(shape, beside, rows, options.adam_epsilon);
@@ -132,27 +144,37 @@ impl Ppo {
             } else {
                 shape.initialize_uniform(parameters, &mut || f64::from(weights.unit()));
             }
-            MinibatchNetwork::new(network, rows, &spec.tensors, choices_masked)
+            let mut network = MinibatchNetwork::new(network, rows, &spec.tensors, choices_masked);
+            let recall = |size| Recall::new(sequence, size, lanes, options.n_steps, rows);
+            network.recall = options.memory_size().map(recall);
+            network
         };
-        let mut actor = network(0, shape(&options.net_arch.pi, spec.action.len()), axes, 0.01);
-        let critic = network(1, shape(&options.net_arch.vf, 1), 0, 1.0);
+        let mut actor = network(0, shape(features, &options.net_arch.pi, spec.action.len()), axes, 0.01);
+        let critic = network(1, shape(width, &options.net_arch.vf, 1), 0, 1.0);
         actor.network.beside().0.fill(options.log_std_init as f32);
 
         let steps = options.n_steps;
+        let mut rollout =
+            Rollout::new(steps, lanes, width, (groups, axes), choices_masked).with_tensors(&spec.tensors);
+        let memories = options.memory_size().map(|size| Memories::new(lanes, size));
+        if memories.is_some() {
+            rollout.starts = vec![true; rollout.len()];
+        }
         Self {
-            rollout: Rollout::new(steps, lanes, features, (groups, axes), choices_masked)
-                .with_tensors(&spec.tensors),
+            rollout,
+            memories,
             state: State {
-                observation_normalizer: (options.normalize_observation && features > 0)
-                    .then(|| ObservationNormalizer::new(features, options.clip_observation)),
+                observation_normalizer: (options.normalize_observation && width > 0)
+                    .then(|| ObservationNormalizer::new(width, options.clip_observation)),
                 reward_normalizer: options
                     .normalize_reward
                     .then(|| RewardNormalizer::new(lanes, options.gamma, options.clip_reward)),
-                observations: vec![0.0; lanes * features],
+                observations: vec![0.0; lanes * width],
                 actions: Stream::new(seed, "ppo actions", 0),
                 shuffles: Stream::new(seed, "ppo minibatches", 0),
             },
             controls: vec![0.0; lanes * axes],
+            joined: Vec::new(),
             final_observations: Vec::new(),
             final_tensors: TensorRows::of_parts(&spec.tensors, 0),
             present_tensors: TensorRows::of_parts(&spec.tensors, lanes),
@@ -167,34 +189,9 @@ impl Ppo {
             head: Head::stochastic(&spec.action),
             masked: choices_masked > 0,
             cores: CoresChoice::new(threads),
+            sight,
             options,
         }
-    }
-
-    /// V of every state of the rollout, of the states after it, and of the final states of truncated episodes.
-    pub fn value(&mut self, horizon: Horizon<'_>) -> Result<(), TrainError> {
-        let Self { rollout, critic, state, .. } = self;
-        let n = rollout.len();
-        let mut value = |features: &[f32], tensors: &[TensorRows], values: &mut [f32]| {
-            let tensors = TensorViews::of(tensors);
-            let mut inputs = tensors.with_features(features);
-            for values in values.chunks_mut(VALUE_ROWS) {
-                horizon.check_stop()?;
-                values.copy_from_slice(critic.network.forward(inputs, values.len()));
-                inputs = inputs.skip(values.len());
-            }
-            Ok::<_, TrainError>(())
-        };
-        value(&rollout.observations, &rollout.tensors, &mut rollout.values[..n])?;
-        value(&state.observations, &self.present_tensors, &mut rollout.values[n..])?;
-        // A truncated episode has a future: r + γ V(final observation) (Pardo et al. 2018, arXiv 1712.00378).
-        let mut futures = vec![0.0; self.cut_off.len()];
-        value(&self.final_observations, &self.final_tensors, &mut futures)?;
-        for (index, future) in self.cut_off.iter().zip(futures) {
-            rollout.rewards[*index] += self.options.gamma as f32 * future;
-        }
-        rollout.estimate_advantages(self.options.gamma as f32, self.options.gae_lambda as f32);
-        Ok(())
     }
 
     /// `n_epochs` passes over the collected and valued rollout in shuffled minibatches: the part that benchmarks measure.
@@ -211,8 +208,15 @@ impl Ppo {
         for _ in 0..options.n_epochs {
             horizon.check_stop()?;
             let start = self.order.len();
-            self.order.extend(0..samples as u32);
-            self.state.shuffles.shuffle(&mut self.order[start..]);
+            if self.memories.is_some() {
+                let steps = options.sequence_steps();
+                let mut sequences: Vec<u32> = (0..(samples / steps) as u32).collect();
+                self.state.shuffles.shuffle(&mut sequences);
+                arrange(&sequences, steps, self.rollout.lanes, options.batch_size, &mut self.order);
+            } else {
+                self.order.extend(0..samples as u32);
+                self.state.shuffles.shuffle(&mut self.order[start..]);
+            }
         }
         let size = StepSize {
             learning_rate: options.learning_rate.at(progress_remaining),
@@ -253,7 +257,16 @@ impl Ppo {
             normalize_advantage: self.options.normalize_advantage,
             masked: self.masked,
         };
-        let indices: Vec<u32> = (0..self.options.batch_size as u32).collect();
+        let Options { batch_size, .. } = self.options;
+        let indices: Vec<u32> = if self.memories.is_some() {
+            let steps = self.options.sequence_steps();
+            let sequences: Vec<u32> = (0..(batch_size / steps) as u32).collect();
+            let mut indices = Vec::new();
+            arrange(&sequences, steps, self.rollout.lanes, batch_size, &mut indices);
+            indices
+        } else {
+            (0..batch_size as u32).collect()
+        };
         loss.gradient(&mut self.actor, &self.rollout, &indices, &mut self.advantages).ratio_deviation
     }
 
@@ -290,7 +303,8 @@ impl Algorithm for Ppo {
         self.actor.network.adopt(parameters).map_err(StateError::new)?;
         let saved: Option<(Trained, Trained, State)> = saved.map(from_bytes).transpose()?;
         let seen = saved.as_ref().and_then(|(_, _, state)| state.observation_normalizer.as_ref());
-        self.state.observation_normalizer = ObservationNormalizer::of_policy(policy, seen);
+        self.state.observation_normalizer =
+            ObservationNormalizer::of_policy(policy, seen, self.sight.width());
         let Some((_, critic, state)) = saved else { return Ok(Critics::Random) };
         // The critic's values are in units of the scale of rewards: without it, or in another one, they would be wrong.
         let scales = (&mut self.state.reward_normalizer, state.reward_normalizer);
@@ -303,12 +317,25 @@ impl Algorithm for Ppo {
         Ok(Critics::Kept)
     }
 
+    fn begin_new_episodes(&mut self, environments: &Environments) {
+        if let Some(memories) = &mut self.memories {
+            memories.starts.fill(true);
+        }
+        let Transition { observations, hidden, .. } = environments.transition();
+        let rows = self.sight.join(observations, hidden, environments.lanes(), &mut self.joined);
+        match &self.state.observation_normalizer {
+            Some(normalizer) => normalizer.apply(rows, &mut self.state.observations),
+            None => self.state.observations.copy_from_slice(rows),
+        }
+    }
+
     fn begin(&mut self, environments: &Environments, adopted: bool) {
-        let observations = &environments.transition().observations;
+        let Transition { observations, hidden, .. } = environments.transition();
+        let rows = self.sight.join(observations, hidden, environments.lanes(), &mut self.joined);
         let State { observation_normalizer, observations: seen, .. } = &mut self.state;
         match observation_normalizer.as_ref().filter(|_| adopted) {
-            Some(normalizer) => normalizer.apply(observations, seen),
-            None => Self::observe(&mut self.state, observations),
+            Some(normalizer) => normalizer.apply(rows, seen),
+            None => Self::observe(&mut self.state, rows),
         }
     }
 
@@ -351,7 +378,8 @@ impl Algorithm for Ppo {
     fn snapshot(&self) -> Snapshot {
         let Network { shape, trained, .. } = &self.actor.network;
         let (parameters, log_std) = trained.parameters.split_at(shape.parameters());
-        let normalizer = self.state.observation_normalizer.as_ref().map(ObservationNormalizer::freeze);
+        let normalizer = self.state.observation_normalizer.as_ref().filter(|_| self.sight.features() > 0);
+        let normalizer = normalizer.map(|normalizer| normalizer.freeze(self.sight.features()));
         Snapshot {
             log_std: log_std.to_vec(),
             normalizer,
@@ -360,13 +388,25 @@ impl Algorithm for Ppo {
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {
-        to_bytes(&(&self.actor.network.trained, &self.critic.network.trained, &self.state))
+        let mut bytes = to_bytes(&(&self.actor.network.trained, &self.critic.network.trained, &self.state))?;
+        // Behind the rest, so that checkpoints without memories are as they were before there were some.
+        if let Some(memories) = &self.memories {
+            bytes.extend(to_bytes(memories)?);
+        }
+        Ok(bytes)
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let (actor, critic, state): (Trained, Trained, State) = from_bytes(bytes)?;
+        let ((actor, critic, state), rest) = first_of_bytes::<(Trained, Trained, State)>(bytes)?;
         if state.observations.len() != self.state.observations.len() {
             return Err(StateError::new("it has different observations or environments than this project"));
+        }
+        if let Some(memories) = &mut self.memories {
+            let saved: Memories = from_bytes(rest)?;
+            if !saved.has_shape_of(memories) {
+                return Err(StateError::new("its memories have other sizes than those of this project"));
+            }
+            *memories = saved;
         }
         self.actor.network.restore(actor).map_err(StateError::new)?;
         self.critic.network.restore(critic).map_err(StateError::new)?;

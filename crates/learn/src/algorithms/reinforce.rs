@@ -334,7 +334,7 @@ impl Algorithm for Reinforce {
         self.trained.adopt(policy.parameters.clone())?;
         let saved: Option<(Trained, Option<Trained>, State)> = saved.map(from_bytes).transpose()?;
         let seen = saved.as_ref().and_then(|(_, _, state)| state.normalizer.as_ref());
-        self.state.normalizer = ObservationNormalizer::of_policy(policy, seen);
+        self.state.normalizer = ObservationNormalizer::of_policy(policy, seen, self.network.input);
         let Some(own) = &mut self.baseline else { return Ok(Critics::Absent) };
         let baseline = saved.and_then(|(_, baseline, _)| baseline);
         let kept = baseline.is_some_and(|saved| own.trained.adopt(saved.parameters).is_ok());
@@ -382,7 +382,11 @@ impl Algorithm for Reinforce {
     fn snapshot(&self) -> Snapshot {
         let parameters = self.trained.parameters.clone();
         Snapshot {
-            normalizer: self.state.normalizer.as_ref().map(ObservationNormalizer::freeze),
+            normalizer: self
+                .state
+                .normalizer
+                .as_ref()
+                .map(|normalizer| normalizer.freeze(self.network.input)),
             ..Snapshot::of_network(self.network.clone(), parameters, Head::Categorical)
         }
     }

@@ -157,6 +157,7 @@ impl TryFrom<StoredSpec> for Spec {
             observation: stored.observation.into_iter().map(Into::into).collect(),
             // A log has features alone.
             tensors: Vec::new(),
+            hidden: Vec::new(),
             action: stored.action.try_into()?,
             masked: stored.masked,
             deterministic: stored.deterministic,

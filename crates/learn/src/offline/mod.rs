@@ -246,7 +246,7 @@ impl Transitions {
 
     /// The normalisation of observations.
     pub fn frozen_normalizer(&self) -> Normalizer {
-        self.normalizer.freeze()
+        self.normalizer.freeze(self.log.features)
     }
 
     /// Standard deviation of the rewards of the data.

@@ -98,6 +98,7 @@ pub fn shape(manifest: &Manifest) -> Result<(), String> {
             if [bins.len(), low.len(), high.len()] != [features; 3]
                 || bins.contains(&0)
                 || !network.is_linear()
+                || !manifest.tensors.is_empty()
             {
                 return Err("its table does not fit its features".into());
             }

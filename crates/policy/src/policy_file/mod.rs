@@ -2,7 +2,7 @@
 //!
 //! | format | written by | the digest covers |
 //! |---|---|---|
-//! | 4 | this version, for observations with images or sets of points | as format 2 |
+//! | 4 | this version, for observations with images or sets of points, or a network with a memory | as format 2 |
 //! | 3 | this version, for actions of several groups of choices, or of choices with settings | as format 2 |
 //! | 2 | this version, for all others | every byte of the file, with zeros in place of the digest's own 64 digits |
 //! | 1 | 0.1.0 before its release | the manifest's text and the policy's tensors |

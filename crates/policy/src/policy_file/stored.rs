@@ -1,6 +1,6 @@
 //! The manifest of a policy file, in JSON, with its own types, so that a change of the program's types does not change
 //! files. Formats 1 and 2 have the same manifest; format 3 has actions with several groups of choices, or with settings too,
-//! and format 4 has tensor parts of the observation.
+//! and format 4 has tensor parts of the observation, or a memory.
 //!
 //! Names and order of the fields are the format. A change of them needs a higher [`super::FORMAT`] and a reader of the old
 //! one.
@@ -15,7 +15,7 @@ use crate::stored_spaces::{StoredAction, StoredActionType, StoredFeature, Stored
 
 /// The lowest format whose readers understand this manifest, so that older programs read all that they can.
 fn format(manifest: &Manifest) -> u32 {
-    if !manifest.tensors.is_empty() {
+    if !manifest.tensors.is_empty() || manifest.network.memory().is_some() {
         return 4;
     }
     match StoredAction::from(&manifest.action).r#type {

@@ -15,6 +15,8 @@ use super::BYTES_MAX;
 const WIDTH_MAX: usize = 1 << 24;
 /// Greatest number of filters, and of pixels of a kernel's and a stride's side.
 const FILTERS_MAX: usize = 1 << 12;
+/// Greatest number of a memory's numbers.
+const MEMORY_MAX: usize = 1 << 16;
 /// Greatest number of hidden layers, and of layers of an encoder.
 const LAYERS_MAX: usize = 64;
 
@@ -28,6 +30,9 @@ pub struct StoredNetwork {
     /// Files from format 4 on have it: the encoder of each tensor part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub encoders: Vec<StoredEncoder>,
+    /// Files from format 4 on have it: numbers of the gated recurrent unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<usize>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -61,7 +66,8 @@ impl From<&Shape> for StoredNetwork {
             Activation::Relu => StoredActivation::Relu,
         };
         let encoders = network.encoders().iter().map(StoredEncoder::from).collect();
-        Self { input: network.input(), hidden, output, activation, encoders }
+        let memory = network.memory().map(|memory| memory.hidden);
+        Self { input: network.input(), hidden, output, activation, encoders, memory }
     }
 }
 
@@ -90,7 +96,7 @@ impl TryFrom<StoredNetwork> for Shape {
     type Error = String;
 
     fn try_from(stored: StoredNetwork) -> Result<Self, String> {
-        let StoredNetwork { input, hidden, output, activation, encoders } = stored;
+        let StoredNetwork { input, hidden, output, activation, encoders, memory } = stored;
         let activation = match activation {
             StoredActivation::Linear => Activation::Linear,
             StoredActivation::Tanh => Activation::Tanh,
@@ -108,14 +114,22 @@ impl TryFrom<StoredNetwork> for Shape {
             .chain(widths.clone())
             .try_for_each(|width| between(width, WIDTH_MAX, "a layer's width"))?;
         let joined = encoders.iter().map(Encoder::output).fold(input, usize::saturating_add);
-        let pairs = std::iter::once(joined).chain(widths.clone()).zip(widths);
+        if let Some(size) = memory {
+            between(size, MEMORY_MAX, "the size of its memory")?;
+        }
+        let of_memory = memory.map(|size| joined.saturating_add(size).saturating_mul(3 * size));
+        let pairs = std::iter::once(memory.unwrap_or(joined)).chain(widths.clone()).zip(widths);
         let trunk = pairs.map(|(inputs, outputs)| inputs.saturating_mul(outputs));
-        let numbers =
-            encoders.iter().map(Encoder::parameters).chain(trunk).fold(0_usize, usize::saturating_add);
+        let numbers = encoders
+            .iter()
+            .map(Encoder::parameters)
+            .chain(of_memory)
+            .chain(trunk)
+            .fold(0_usize, usize::saturating_add);
         if numbers as u64 > BYTES_MAX / 4 {
             return Err("its network is larger than the largest policy file".to_owned());
         }
-        Ok(Self::new(input, encoders, None, hidden, output, activation))
+        Ok(Self::new(input, encoders, memory, hidden, output, activation))
     }
 }
 
@@ -178,7 +192,14 @@ mod tests {
 
     fn network(encoders: Vec<StoredEncoder>) -> Result<Shape, String> {
         let activation = StoredActivation::Relu;
-        Shape::try_from(StoredNetwork { input: 2, hidden: vec![3], output: 4, activation, encoders })
+        Shape::try_from(StoredNetwork {
+            input: 2,
+            hidden: vec![3],
+            output: 4,
+            activation,
+            encoders,
+            memory: None,
+        })
     }
 
     fn convolution(image: [usize; 3], numbers: [usize; 5], linear: Option<usize>) -> StoredEncoder {
@@ -194,6 +215,13 @@ mod tests {
         let shape = network(vec![convolution([6, 5, 2], [3, 2, 3, 2, 1], Some(4)), points]).unwrap();
         assert_eq!((shape.input(), shape.encoders().len(), shape.output()), (2, 2, 4));
         assert_eq!(Shape::try_from(StoredNetwork::from(&shape)).unwrap(), shape);
+        let remembering = StoredNetwork { memory: Some(7), ..StoredNetwork::from(&shape) };
+        let shape = Shape::try_from(remembering).unwrap();
+        assert_eq!(Shape::try_from(StoredNetwork::from(&shape)).unwrap(), shape);
+        for wrong in [0, usize::MAX] {
+            let stored = StoredNetwork { memory: Some(wrong), ..StoredNetwork::from(&shape) };
+            assert!(Shape::try_from(stored).unwrap_err().contains("the size of its memory"));
+        }
     }
 
     /// Every number of an encoder at 0 and at the greatest integer: an error, and no overflow.

@@ -166,6 +166,7 @@ pub fn policies() -> Vec<(&'static str, Policy)> {
         ("groups", policy(together(false))),
         ("together", policy(together(true))),
         ("tensors", seeing(policy(discrete(0.1)))),
+        ("memory", remembering(policy(discrete(0.1)))),
     ]
 }
 
@@ -183,5 +184,14 @@ fn seeing(mut policy: Policy) -> Policy {
         TensorPart::new("camera", TensorForm::Image { height: 6, width: 5, channels: 2 }, "the camera"),
         TensorPart::new("scan", TensorForm::Points { points: 3, dimensions: 2 }, "the scanner’s points"),
     ];
+    policy
+}
+
+/// The same policy with a memory.
+fn remembering(mut policy: Policy) -> Policy {
+    let trunk = policy.manifest.network.trunk().clone();
+    let network = Shape::new(3, Vec::new(), Some(2), trunk.hidden, trunk.output, trunk.activation);
+    policy.parameters = (0..network.parameters() as u32).map(awkward).collect();
+    policy.manifest.network = network;
     policy
 }

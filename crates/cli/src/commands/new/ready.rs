@@ -9,10 +9,11 @@ use crate::output::thousands;
 
 /// The ready project of each built-in process. Its parameters and its training are the start of every project with that
 /// process, so that there is one place for options that are measured (`cargo xtask proofs`).
-const READY: [(&str, &str); 14] = [
+const READY: [(&str, &str); 15] = [
     ("acrobot", include_str!("../../../../../projects/acrobot/setpoint.toml")),
     ("assembly-line", include_str!("../../../../../projects/assembly-line/setpoint.toml")),
     ("assembly-setup", include_str!("../../../../../projects/assembly-setup/setpoint.toml")),
+    ("bin-picking", include_str!("../../../../../projects/bin-picking/setpoint.toml")),
     ("cart-pole", include_str!("../../../../../projects/cart-pole/setpoint.toml")),
     ("catch", include_str!("../../../../../projects/catch/setpoint.toml")),
     ("condition-monitoring", include_str!("../../../../../projects/condition-monitoring/setpoint.toml")),

@@ -1,17 +1,19 @@
 //! Collecting a rollout: a choice or settings (or both) of every environment, and what follows.
 
 use setpoint_evidence::environments::Environments;
+use setpoint_nn::inputs::Sequences;
 use setpoint_nn::{categorical, gaussian};
 use setpoint_process::process::Outcome;
-use setpoint_process::vectorized::Actions;
+use setpoint_process::vectorized::{Actions, Transition};
 
-use super::{MinibatchNetwork, Ppo, State};
+use super::memory::Memories;
+use super::{Ppo, State};
 use crate::algorithm::Horizon;
 use crate::error::TrainError;
 use crate::exploration::is_greedy;
 
 impl Ppo {
-    /// Adds new observations: statistics first, then normalisation, as `VecNormalize` does.
+    /// Adds new rows of observations: statistics first, then normalisation, as `VecNormalize` does.
     pub(super) fn observe(state: &mut State, observations: &[f32]) {
         match &mut state.observation_normalizer {
             None => state.observations.copy_from_slice(observations),
@@ -36,10 +38,7 @@ impl Ppo {
             horizon.check_stop()?;
             self.rollout.observations_at(step).copy_from_slice(&self.state.observations);
             self.rollout.set_tensors(step, &environments.transition().tensors);
-            let MinibatchNetwork { network, outputs, .. } = &mut self.actor;
-            let tensors = environments.tensors();
-            let found = network.forward(tensors.with_features(&self.state.observations), self.rollout.lanes);
-            outputs[..found.len()].copy_from_slice(found);
+            self.look(step, environments);
             match (self.joint.groups.len(), self.axes.len()) {
                 (1, 0) => self.choose(step, environments)?,
                 _ => self.act(step, environments)?,
@@ -50,6 +49,23 @@ impl Ppo {
             present.copy_rows(0, rows, 0, self.rollout.lanes);
         }
         Ok(())
+    }
+
+    /// Runs the actor on the present observations.
+    fn look(&mut self, step: usize, environments: &Environments) {
+        let Self { rollout, state, actor, memories, .. } = self;
+        let (tensors, lanes) = (environments.tensors(), rollout.lanes);
+        let Some(Memories { actor: memory, starts, .. }) = memories else {
+            return actor.look(&state.observations, tensors, lanes, None);
+        };
+        let range = rollout.lane_range(step);
+        rollout.starts[range].copy_from_slice(starts);
+        if let Some(recall) = &mut actor.recall {
+            recall.keep(step, memory);
+        }
+        let sequences = Sequences { count: lanes, starts, state: memory };
+        actor.look(&state.observations, tensors, lanes, Some(sequences));
+        memory.copy_from_slice(actor.network.state());
     }
 
     /// Draws a choice for every environment, where an action is one choice and nothing else: all rows at once.
@@ -103,20 +119,31 @@ impl Ppo {
 
     /// Stores the results of a step: observations, rewards, ends, and the last observations of truncated episodes.
     fn record(&mut self, step: usize, environments: &Environments) {
-        let Self { rollout, state, .. } = self;
+        let Self { rollout, state, sight, joined, .. } = self;
         let (range, transition) = (rollout.lane_range(step), environments.transition());
-        Self::observe(state, &transition.observations);
+        let Transition { observations, hidden, final_observations, final_hidden, .. } = transition;
+        Self::observe(state, sight.join(observations, hidden, rollout.lanes, joined));
         let rewards = &mut rollout.rewards[range.clone()];
         rewards.copy_from_slice(environments.rewards());
         let over = transition.outcomes.iter().map(|outcome| outcome.is_over());
         if let Some(normalizer) = &mut state.reward_normalizer {
             normalizer.scale(rewards, over);
         }
-        let features = self.actor.network.shape.input();
+        let any_is_cut_off = transition.outcomes.contains(&Outcome::Truncated);
+        let last_rows = if any_is_cut_off {
+            sight.join(final_observations, final_hidden, rollout.lanes, joined)
+        } else {
+            &[]
+        };
+        let width = sight.width();
+        if let Some(Memories { starts, .. }) = &mut self.memories {
+            let over = transition.outcomes.iter().map(|outcome| outcome.is_over());
+            starts.iter_mut().zip(over).for_each(|(starts, over)| *starts = over);
+        }
         for (lane, outcome) in transition.outcomes.iter().enumerate() {
             rollout.over[range.start + lane] = f32::from(u8::from(outcome.is_over()));
             if *outcome == Outcome::Truncated {
-                let last = &transition.final_observations[lane * features..(lane + 1) * features];
+                let last = &last_rows[lane * width..(lane + 1) * width];
                 let start = self.final_observations.len();
                 self.final_observations.extend_from_slice(last);
                 for (kept, rows) in self.final_tensors.iter_mut().zip(&transition.final_tensors) {

@@ -2,10 +2,12 @@
 
 use setpoint_decision::spec::TensorPart;
 use setpoint_evidence::tensor_views::TensorViews;
+use setpoint_nn::inputs::{Inputs, Sequences};
 use setpoint_nn::network::Network;
 use setpoint_process::rows::rows_mut;
 use setpoint_process::tensors::TensorRows;
 
+use super::memory::Recall;
 use crate::rollout::Rollout;
 
 /// A network with the buffers of a minibatch, whose rows lie scattered in the rollout.
@@ -14,6 +16,8 @@ pub(super) struct MinibatchNetwork {
     pub network: Network,
     inputs: Vec<f32>,
     tensors: Vec<TensorRows>,
+    /// The sequences of a network with a memory.
+    pub recall: Option<Recall>,
     pub outputs: Vec<f32>,
     pub output_gradient: Vec<f32>,
     /// The mask of one row; empty without constraints.
@@ -27,6 +31,7 @@ impl MinibatchNetwork {
         Self {
             inputs: vec![0.0; rows_max * input],
             tensors: TensorRows::of_parts(parts, rows_max),
+            recall: None,
             outputs: vec![0.0; rows_max * output],
             output_gradient: vec![0.0; rows_max * output],
             mask: vec![true; choices_masked],
@@ -34,18 +39,47 @@ impl MinibatchNetwork {
         }
     }
 
+    /// Runs the network on the first numbers of `rows` rows of observations, which are in `sequences` for a network with a
+    /// memory; its outputs are in `outputs`.
+    pub fn look(
+        &mut self,
+        observations: &[f32],
+        tensors: TensorViews<'_>,
+        rows: usize,
+        sequences: Option<Sequences<'_, f32>>,
+    ) {
+        let width = self.network.shape.input();
+        let stride = observations.len() / rows;
+        let features = if stride == width {
+            observations
+        } else {
+            for (row, observation) in
+                rows_mut(&mut self.inputs, width, rows).zip(observations.chunks_exact(stride))
+            {
+                row.copy_from_slice(&observation[..width]);
+            }
+            &self.inputs
+        };
+        let inputs = in_sequences(tensors.with_features(features), sequences);
+        let found = self.network.forward(inputs, rows);
+        self.outputs[..found.len()].copy_from_slice(found);
+    }
+
     /// Copies the observations of a minibatch next to each other and runs the network on them; its outputs are in `outputs`.
     pub fn forward(&mut self, rollout: &Rollout, indices: &[u32]) {
         let (width, output) = (self.network.shape.input(), self.network.shape.output());
         let rows = indices.len();
         for (row, index) in rows_mut(&mut self.inputs, width, rows).zip(indices) {
-            row.copy_from_slice(&rollout.observations[*index as usize * width..][..width]);
+            // A policy reads the beginning of a row; the rest is for the critic.
+            row.copy_from_slice(&rollout.observation_of(*index as usize)[..width]);
         }
         for (own, kept) in self.tensors.iter_mut().zip(&rollout.tensors) {
             own.gather(kept, indices);
         }
         let tensors = TensorViews::of(&self.tensors);
-        let outputs = self.network.forward(tensors.with_features(&self.inputs), rows);
+        let sequences = self.recall.as_mut().map(|recall| recall.gather(rollout, indices));
+        let inputs = in_sequences(tensors.with_features(&self.inputs), sequences);
+        let outputs = self.network.forward(inputs, rows);
         self.outputs[..rows * output].copy_from_slice(outputs);
     }
 
@@ -54,5 +88,13 @@ impl MinibatchNetwork {
         let gradient = &self.output_gradient[..rows * self.network.shape.output()];
         let tensors = TensorViews::of(&self.tensors);
         self.network.find_gradient(tensors.with_features(&self.inputs), rows, gradient)
+    }
+}
+
+/// The inputs, in sequences if there are some.
+fn in_sequences<'a>(inputs: Inputs<'a, f32>, sequences: Option<Sequences<'a, f32>>) -> Inputs<'a, f32> {
+    match sequences {
+        None => inputs,
+        Some(sequences) => inputs.in_sequences(sequences),
     }
 }

@@ -17,9 +17,24 @@ use crate::learning_rate::{Schedule, read_schedule};
 use crate::memory::{NUMBER, Need};
 use crate::recipe::LearnerOptions;
 use crate::request::Request;
+use crate::sight;
 
 /// With fewer updates, a schedule falls in too few steps, and the policy changes too rarely between collections.
 const UPDATES_FEW: u64 = 5;
+
+/// Numbers of a memory, and the most steps of its sequences, by default.
+const MEMORY_SIZE: usize = 64;
+const SEQUENCE_STEPS: usize = 32;
+
+/// The memory of actor and critic, one each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Memory {
+    /// A decision follows from the present observation.
+    None,
+    /// A gated recurrent unit: a decision follows from the observations of the episode.
+    Gru,
+}
 
 /// `[train.ppo]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +74,17 @@ pub struct Options {
     /// Encoders of images and sets of points; actor and critic have one each.
     #[serde(flatten)]
     pub encoder: EncoderOptions,
+    /// The memory of actor and critic.
+    pub memory: Memory,
+    /// Numbers of the memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_size: Option<usize>,
+    /// Steps of a sequence through which a memory learns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_steps: Option<usize>,
+    /// Hidden features of the process that the critic sees.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub critic_sees: Vec<String>,
     /// Activation of hidden layers.
     pub activation_fn: Activation,
     /// Orthogonal initial weights (gains √2, 0.01 for the action head, 1 for the value head).
@@ -96,6 +122,10 @@ impl Default for Options {
             target_kl: None,
             net_arch: NetArch { pi: vec![64, 64], vf: vec![64, 64] },
             encoder: EncoderOptions::default(),
+            memory: Memory::None,
+            memory_size: None,
+            memory_steps: None,
+            critic_sees: Vec::new(),
             activation_fn: Activation::Tanh,
             ortho_init: true,
             log_std_init: 0.0,
@@ -152,6 +182,24 @@ impl Options {
             target_kl: section.number("target_kl", bounds::positive(), "limit of the KL divergence")?,
             net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
             encoder: EncoderOptions::read(section)?,
+            memory: section
+                .one_of(
+                    "memory",
+                    &[("none", Memory::None), ("gru", Memory::Gru)],
+                    "memory of actor and critic",
+                )?
+                .unwrap_or(default.memory),
+            memory_size: section
+                .integer("memory_size", Range::between(1.0, 4096.0), "numbers of the memory; by default 64")?
+                .map(|size| size as usize),
+            memory_steps: section
+                .integer(
+                    "memory_steps",
+                    bounds::count_from(1.0),
+                    "steps of a sequence through which the memory learns; by default up to 32",
+                )?
+                .map(|steps| steps as usize),
+            critic_sees: sight::read(section)?,
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
             ortho_init: flag("ortho_init", default.ortho_init, "orthogonal initial weights")?,
             log_std_init: number(
@@ -164,6 +212,7 @@ impl Options {
             ..Self::read_normalization(section)?
         };
         options.check_sizes(section)?;
+        options.check_memory(section)?;
         Ok(options)
     }
 
@@ -190,6 +239,47 @@ impl Options {
             clip_reward: limit("clip_reward", default.clip_reward, "greatest magnitude of a scaled reward")?,
             ..default
         })
+    }
+
+    /// Numbers of the memory, if there is one.
+    pub fn memory_size(&self) -> Option<usize> {
+        (self.memory == Memory::Gru).then(|| self.memory_size.unwrap_or(MEMORY_SIZE))
+    }
+
+    /// Steps of a sequence: of those that divide rollout and minibatch the most, up to a limit. 1 without a memory.
+    pub fn sequence_steps(&self) -> usize {
+        if self.memory == Memory::None {
+            return 1;
+        }
+        let divides =
+            |steps: &usize| self.n_steps.is_multiple_of(*steps) && self.batch_size.is_multiple_of(*steps);
+        self.memory_steps.unwrap_or_else(|| (1..=SEQUENCE_STEPS).rev().find(divides).unwrap_or(1))
+    }
+
+    /// Refuses options of a memory that is not there, and sequences that do not fit.
+    fn check_memory(&self, section: &Section<'_>) -> Result<(), Box<Diagnostic>> {
+        let given = [("memory_size", self.memory_size), ("memory_steps", self.memory_steps)];
+        if let (Memory::None, Some((key, _))) = (self.memory, given.iter().find(|(_, value)| value.is_some()))
+        {
+            return Err(section.error(
+                key,
+                "there is no memory",
+                "for memory = \"gru\" alone",
+                "write memory = \"gru\", or leave this out",
+            ));
+        }
+        let steps = self.sequence_steps();
+        for (name, number) in [("n_steps", self.n_steps), ("batch_size", self.batch_size)] {
+            if !number.is_multiple_of(steps) {
+                return Err(section.error(
+                    "memory_steps",
+                    &format!("sequences of {steps} steps do not divide {name} = {number}"),
+                    "a divisor of n_steps and of batch_size",
+                    "a rollout and a minibatch consist of whole sequences",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses rollouts and minibatches of impossible sizes.
@@ -230,14 +320,14 @@ impl LearnerOptions for Options {
     }
 
     fn mismatch(&self, spec: &Spec) -> Option<String> {
-        self.encoder.of(&spec.tensors).err()
+        self.encoder.of(&spec.tensors).err().or_else(|| sight::mismatch(&self.critic_sees, spec))
     }
 
     fn needs(&self, spec: &Spec, masked: bool) -> Vec<Need> {
         let actions = spec.action.width() as f64;
         // One bit a choice.
         let mask = if masked { spec.action.choice_count() as f64 / 8.0 } else { 0.0 };
-        let features = spec.observation.len();
+        let features = spec.observation.len() + self.critic_sees.len();
         // Observation, action, mask, and six numbers of each sample; its place in the order of every epoch.
         let Self { n_envs, n_steps, n_epochs, batch_size, .. } = self;
         let samples = *n_envs as f64 * *n_steps as f64;
