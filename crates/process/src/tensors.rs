@@ -70,6 +70,16 @@ pub enum ImagesMut<'a> {
     Numbers(&'a mut [f32]),
 }
 
+impl ImagesMut<'_> {
+    /// Their size in bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Numbers(numbers) => size_of_val(*numbers),
+        }
+    }
+}
+
 impl<'a> TensorMut<'a> {
     /// The pixels of an image of bytes.
     ///
