@@ -102,7 +102,7 @@ def _process_of(env: Environment) -> tuple[dict[str, Any], int | None] | None:
 class Model:
     """A learner with its policy. Use :class:`setpoint.PPO`, :class:`setpoint.SAC` and the others.
 
-    :param policy: ``"MlpPolicy"``, the only kind
+    :param policy: ``"MlpPolicy"``, the only kind; images of the observation get convolutions by themselves
     :param env: its environment; ``None`` for a model that only decides
     :param n_envs: number of environments, if ``env`` is an id
     :param seed: seed of all random numbers; the same seed gives the same model for any number of threads
@@ -140,7 +140,7 @@ class Model:
         if not timeout_s > 0:
             raise ValueError(f"timeout_s must be more than 0, not {timeout_s}")
         if policy != "MlpPolicy":
-            raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: there are no other networks")
+            raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: images get convolutions by themselves, and there are no other networks")
         if device not in ("auto", "cpu"):
             raise ValueError(f"device must be 'cpu' or 'auto', not {device!r}: models learn on the processor")
         self.verbose = verbose

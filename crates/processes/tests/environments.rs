@@ -325,7 +325,7 @@ fn what_cannot_be_made_is_refused_at_its_key() {
         ("entry = \"brokn:NaN\"", "entry = ", "there is no module `brokn`"),
         ("entry = \"broken:Nan\"", "entry = ", "did you mean `broken:NaN`?"),
         ("entry = \"broken:NotAnEnvironment\"", "entry = ", "is no gymnasium.Env"),
-        ("entry = \"broken:Image\"", "entry = ", "is an image of shape (96, 96, 3)"),
+        ("entry = \"broken:SeveralImages\"", "entry = ", "is an array of bytes of shape (4, 96, 96, 3)"),
         ("entry = \"broken:Words\"", "entry = ", "is a Text space"),
         ("entry = \"broken:Unbounded\"", "entry = ", "the action space has no bounds"),
         ("entry = \"broken:ManyCombinations\"", "entry = ", "1,000 combinations, more than 256"),

@@ -268,6 +268,9 @@ fn create() -> io::Result<(File, PathBuf)> {
 
 #[cfg(test)]
 mod tests {
+    use setpoint_decision::spec::TensorForm;
+    use setpoint_process::tensors::TensorRows;
+
     use super::*;
 
     const LAYOUT: &str = r#"{"bytes": 448, "arrays": [
@@ -311,5 +314,50 @@ mod tests {
         assert_eq!(transition.outcomes, [Outcome::Terminated, Outcome::Running, Outcome::Truncated]);
         assert_eq!(transition.final_observations[4], 2.5);
         assert_eq!(shared.present_lane(), Some(1));
+    }
+
+    /// Two lanes, each with an image of two bytes and one of a number, behind the other arrays.
+    const IMAGES: &str = r#"
+        {"name": "tensor_0", "dtype": "uint8", "shape": [2, 1, 2, 1], "offset": 448},
+        {"name": "final_tensor_0", "dtype": "uint8", "shape": [2, 1, 2, 1], "offset": 512},
+        {"name": "tensor_1", "dtype": "float32", "shape": [2, 1, 1, 1], "offset": 576},
+        {"name": "final_tensor_1", "dtype": "float32", "shape": [2, 1, 1, 1], "offset": 640}]}"#;
+
+    #[test]
+    fn images_are_read_into_their_rows_and_last_ones_where_an_episode_is_over() {
+        let text = LAYOUT.replace("448", "704").replace("\"offset\": 400}]}", "\"offset\": 400},");
+        let layout: Layout = serde_json::from_str(&(text + IMAGES)).unwrap();
+        let form = |width| TensorForm::Image { height: 1, width, channels: 1 };
+        let parts = [
+            TensorPart::new("camera", form(2), ""),
+            TensorPart::new("depth", TensorForm::NumberImage { height: 1, width: 1, channels: 1 }, ""),
+        ];
+        let sizes = Sizes { lanes: 2, features: 2, signals: 1, masked: 0 };
+        assert!(sizes.fit(&layout, &parts) && !sizes.fit(&layout, &[parts[0].clone(), parts[0].clone()]));
+        let mut shared = SharedArrays::new(&layout).unwrap();
+        let worker = OpenOptions::new().write(true).open(shared.path().unwrap()).unwrap();
+        worker.write_all_at(&[1, 2, 3, 4], 448).unwrap();
+        worker.write_all_at(&[5, 6, 7, 8], 512).unwrap();
+        worker.write_all_at(&2.5_f32.to_ne_bytes(), 576 + 4).unwrap();
+        worker.write_all_at(&4.5_f32.to_ne_bytes(), 640 + 4).unwrap();
+        // Only the second lane's episode is over.
+        worker.write_all_at(&[0, 2], 320).unwrap();
+        let rows = || TensorRows::of_parts(&parts, 3);
+        let mut transition = Transition {
+            observations: vec![0.0; 6],
+            signals: vec![0.0; 3],
+            current_signals: vec![0.0; 3],
+            outcomes: vec![Outcome::Running; 3],
+            final_observations: vec![0.0; 6],
+            tensors: rows(),
+            final_tensors: rows(),
+            ..Transition::default()
+        };
+        shared.read_results(&sizes, 1, &mut transition).unwrap();
+        let all = |tensors: &[TensorRows]| {
+            tensors.iter().map(|rows| format!("{:?}", rows.all())).collect::<Vec<_>>()
+        };
+        assert_eq!(all(&transition.tensors), ["Bytes([0, 0, 1, 2, 3, 4])", "Numbers([0.0, 0.0, 2.5])"]);
+        assert_eq!(all(&transition.final_tensors), ["Bytes([0, 0, 0, 0, 7, 8])", "Numbers([0.0, 0.0, 4.5])"]);
     }
 }

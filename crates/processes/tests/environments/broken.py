@@ -175,8 +175,8 @@ class Reads(Counter):
         return self.sound()
 
 
-class Image(Counter):
-    observation_space = spaces.Box(0, 255, (96, 96, 3), np.uint8)
+class SeveralImages(Counter):
+    observation_space = spaces.Box(0, 255, (4, 96, 96, 3), np.uint8)
 
 
 class Words(Counter):
