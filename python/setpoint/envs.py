@@ -85,6 +85,8 @@ class _Processes:
         features = self.spec["observation"]
         self.form = Form(len(features), parts_of(self.spec))
         self._shape = (len(features),) if self._rows is None else (self._rows, len(features))
+        # Native results are observations as they are.
+        self._is_plain = not self.form.parts and self._rows is None
         self.observation_space = self.form.space(
             np.array([feature["low"] for feature in features], np.float32),
             np.array([feature["high"] for feature in features], np.float32),
@@ -117,8 +119,12 @@ class _Processes:
 
     def step(self, actions: Any, steps: NDArray[np.bool_] | None = None) -> Any:
         """One native step of the lanes for which ``steps`` is true."""
-        features, *results, finals = self._stepped(actions, steps)
-        return self._seen(features, False), *results, None if finals is None else self._seen(finals, True)
+        stepped = self._stepped(actions, steps)
+        if self._is_plain:
+            return stepped
+        features, rewards, terminated, truncated, signals, terms, finals = stepped
+        last = None if finals is None else self._seen(finals, True)
+        return self._seen(features, False), rewards, terminated, truncated, signals, terms, last
 
     def _seen(self, features: NDArray[np.float32], last: bool) -> Observation:
         """Observations of all lanes; the ``last`` ones of episodes that have just ended."""
