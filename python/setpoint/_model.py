@@ -369,7 +369,10 @@ def _rows(host: EnvironmentHost, observation: Any) -> tuple[Any, int, bool]:
     rows = np.zeros((count, converted.size), np.float32)
     images = [np.zeros((count, *image.shape), image.dtype) for image in converted.images]
     for index, given in enumerate(several):
-        converted.write(given, rows[index], [image[index] for image in images])
+        try:
+            converted.write(given, rows[index], [image[index] for image in images])
+        except Unexpected as error:
+            raise ValueError(str(error)) from None
     parts = parts_of(host.description)
     if not parts:
         return rows, count, single

@@ -183,12 +183,12 @@ def _rows(name: str, value: Any, shape: tuple[int, ...], dtype: Any, wanted: str
     if not single and (array.ndim != len(shape) + 1 or array.shape[1:] != shape):
         several = f"({', '.join(map(str, ('rows', *shape)))})"
         raise ValueError(
-            f"`{name}` of the observation had the shape {array.shape}; expected {wanted}: the shape {shape}, or {several} for "
+            f"{_called(name)} had the shape {array.shape}; expected {wanted}: the shape {shape}, or {several} for "
             "several observations"
         )
     kinds = {np.uint8: "", np.int64: "iu"}.get(dtype, "iuf")
     if array.dtype != dtype and array.dtype.kind not in kinds:
-        raise TypeError(f"`{name}` of the observation had the type {array.dtype}; expected {wanted}")
+        raise TypeError(f"{_called(name)} had the type {array.dtype}; expected {wanted}")
     return _Rows(name, np.ascontiguousarray(array, dtype), 1 if single else len(array), single)
 
 
@@ -197,6 +197,11 @@ def _wanted(part: Part) -> str:
     if part.kind == POINTS:
         return f"{part.shape[0]} points of {part.shape[1]} numbers"
     return f"an image of {extents} {'bytes (uint8)' if part.kind == IMAGE else 'numbers'}"
+
+
+def _called(name: str) -> str:
+    # An environment of Gymnasium whose observation is an image has no other name for it.
+    return "the observation" if name == "observation" else f"`{name}` of the observation"
 
 
 def _names(keys: Any) -> list[str]:

@@ -213,6 +213,11 @@ def test_ppo_learns_from_images_and_is_evaluated(layout, tmp_path):
     image = (one["camera"] if layout == "dict" else one).reshape(SIDE, SIDE, 1)
     own = {"features": np.float32([1, 0, 0, 0, 0]), "camera": image} if layout == "dict" else image
     assert policy.predict(own)[0] == alone[0]
+    if layout in ("first", "flat"):
+        with pytest.raises(ValueError, match=r"the observation had the shape .* 36 × 36 × 1 bytes \(uint8\): the shape \(36, 36, 1\)"):
+            policy.predict(one)
+    with pytest.raises(ValueError, match="the observation (had|was) .*; expected"):
+        model.predict([{"camera": image}] if layout == "dict" else image[1:])
     model.save(tmp_path / "sides.safetensors")
     again = setpoint.PPO.load(tmp_path / "sides.safetensors", env=[lambda: Sides(layout)] * 4)
     assert again.predict(one, deterministic=True)[0] == alone[0]
