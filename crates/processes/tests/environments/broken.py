@@ -187,10 +187,6 @@ class Unbounded(Counter):
     action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
 
 
-class ManyCombinations(Counter):
-    action_space = spaces.MultiDiscrete([10, 10, 10])
-
-
 class NotAnEnvironment:
     pass
 
