@@ -111,6 +111,7 @@ class EnvironmentHost:
             "name": self.name,
             "summary": f"the Gymnasium environment {self.name}",
             "observation": self.observations.features(),
+            "tensors": self.observations.tensors(),
             "action": self.actions.description(),
             "masked": self._masked,
             "signals": [
@@ -158,7 +159,7 @@ class EnvironmentHost:
 
     def _layout(self) -> dict[str, Any]:
         """Arrays in one block: first the values from a caller, then the results of every step, then the results at
-        the end of an episode or after an environment stopped answering."""
+        the end of an episode or after an environment stopped answering, then the images of every step and of the end."""
         lanes, features, signals = self.lanes, self.observations.size, 1 + len(self._signals)
         wanted = [
             ("actions", *self.actions.layout(lanes)),
@@ -171,6 +172,9 @@ class EnvironmentHost:
         if self._masked:
             wanted.append(("allowed", "uint8", [lanes, len(self.actions.choices)]))
         wanted += [("final_observations", "float32", [lanes, features]), ("lane", "int32", [1])]
+        for index, image in enumerate(self.observations.images):
+            shape = [lanes, *image.shape]
+            wanted += [(f"tensor_{index}", str(image.dtype), shape), (f"final_tensor_{index}", str(image.dtype), shape)]
         arrays, offset = [], 0
         for name, dtype, shape in wanted:
             arrays.append({"name": name, "dtype": dtype, "shape": shape, "offset": offset})
@@ -188,6 +192,7 @@ class EnvironmentHost:
                 raise ValueError(f"`{name}` has {given.dtype} {given.shape}; expected {dtype} {shape}")
             self.arrays[name] = given
         self._rows = list(self.arrays["observations"])
+        self._images, self._final_images = self._by_lane("tensor"), self._by_lane("final_tensor")
         #: The last results of each environment.
         self._seen: list[Any] = [None] * self.lanes
         # If observations are arrays of one dimension: all of them as one array, and the length of each.
@@ -204,6 +209,11 @@ class EnvironmentHost:
         self._least = np.tile(self.observations.least, (self.lanes, 1))
         self._greatest = np.tile(self.observations.greatest, (self.lanes, 1))
         self._finite = np.empty(self.arrays["signals"].shape, dtype=bool)
+
+    def _by_lane(self, name: str) -> list[list[np.ndarray]]:
+        """The arrays of the images of each environment."""
+        arrays = [self.arrays[f"{name}_{index}"] for index in range(len(self.observations.images))]
+        return [[array[lane] for array in arrays] for lane in range(self.lanes)]
 
     def progress(self) -> Progress | None:
         """Its progress; ``None`` while no environment runs."""
@@ -268,7 +278,7 @@ class EnvironmentHost:
                     self._write_mask(lane, info)
             if stepping is not None or not self._written_at_once():
                 for lane in lanes:
-                    self.observations.write(seen[lane], self._rows[lane])
+                    self.observations.write(seen[lane], self._rows[lane], self._images[lane])
         except EnvironmentFailed:
             raise
         except Hung:
@@ -335,6 +345,8 @@ class EnvironmentHost:
         """Keeps the last observation of a finished episode and begins the next."""
         arrays = self.arrays
         self._final_rows[lane][:] = self._rows[lane]
+        for final, image in zip(self._final_images[lane], self._images[lane]):
+            final[:] = image
         self._at[0] = lane
         info = self._begin(lane, None)
         current = arrays["current_signals"]
@@ -355,7 +367,7 @@ class EnvironmentHost:
             raise self._raised(lane, error, "reset") from error
         try:
             self._seen[lane] = observation
-            self.observations.write(observation, self._rows[lane])
+            self.observations.write(observation, self._rows[lane], self._images[lane])
         except Hung:
             raise self._hung(lane, "reset") from None
         except Unexpected as error:

@@ -22,6 +22,7 @@ from setpoint._numbers import plain, seed_of, whole
 from setpoint._policy import Policy, replace_file
 from setpoint._progress import Bar, Lines
 from setpoint._spaces import Unexpected
+from setpoint._tensors import Form, parts_of
 from setpoint._vectors import single_environments
 from setpoint._watch import Watch
 from setpoint.callbacks import BaseCallback, CallbackFunction, CallbackList
@@ -101,7 +102,7 @@ def _process_of(env: Environment) -> tuple[dict[str, Any], int | None] | None:
 class Model:
     """A learner with its policy. Use :class:`setpoint.PPO`, :class:`setpoint.SAC` and the others.
 
-    :param policy: ``"MlpPolicy"``, the only kind
+    :param policy: ``"MlpPolicy"``, the only kind; images of the observation get convolutions by themselves
     :param env: its environment; ``None`` for a model that only decides
     :param n_envs: number of environments, if ``env`` is an id
     :param seed: seed of all random numbers; the same seed gives the same model for any number of threads
@@ -139,7 +140,7 @@ class Model:
         if not timeout_s > 0:
             raise ValueError(f"timeout_s must be more than 0, not {timeout_s}")
         if policy != "MlpPolicy":
-            raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: there are no other networks")
+            raise ValueError(f"policy must be 'MlpPolicy', not {policy!r}: images get convolutions by themselves, and there are no other networks")
         if device not in ("auto", "cpu"):
             raise ValueError(f"device must be 'cpu' or 'auto', not {device!r}: models learn on the processor")
         self.verbose = verbose
@@ -270,14 +271,14 @@ class Model:
         }
         if host is None:
             return self.policy.predict(observation, **keywords)
-        rows, single = _rows(host, observation)
+        rows, count, single = _rows(host, observation)
         if action_masks is None and host.observations.masked:
             keywords["action_masks"] = _masks(host, [observation] if single else observation)
         chosen, _ = self.policy.predict(rows, **keywords)
         if isinstance(chosen, dict):
             groups, axes = ([part["name"] for part in parts] for parts in (host.actions.groups, host.actions.axes))
-            stacked = [[chosen[name].reshape(len(rows)) for name in names] for names in (groups, axes)]
-            chosen = host.actions.packed(*(np.stack(part, axis=1) if part else np.zeros((len(rows), 0)) for part in stacked))
+            stacked = [[chosen[name].reshape(count) for name in names] for names in (groups, axes)]
+            chosen = host.actions.packed(*(np.stack(part, axis=1) if part else np.zeros((count, 0)) for part in stacked))
         actions = host.actions.read(chosen)
         if single:
             return actions[0], None
@@ -352,8 +353,8 @@ _FORMAT = 1
 _GENERAL = ("n_envs", "seed", "threads", "verbose", "device", "check_bounds", "timeout_s", "data", "policy", "policy_kwargs")
 
 
-def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32], bool]:
-    """Observations of an environment as rows of features, and whether there was only one.
+def _rows(host: EnvironmentHost, observation: Any) -> tuple[Any, int, bool]:
+    """Observations of an environment in the form of its policy, in rows; their number, and whether there was only one.
 
     Several are an array with one dimension more than the space has, or a list of observations.
     """
@@ -364,10 +365,18 @@ def _rows(host: EnvironmentHost, observation: Any) -> tuple[NDArray[np.float32],
     else:
         single = np.ndim(observation) == len(space.shape or ())
         several = [observation] if single else list(observation)
-    rows = np.zeros((len(several), host.observations.size), np.float32)
-    for row, given in zip(rows, several):
-        host.observations.write(given, row)
-    return rows, single
+    count, converted = len(several), host.observations
+    rows = np.zeros((count, converted.size), np.float32)
+    images = [np.zeros((count, *image.shape), image.dtype) for image in converted.images]
+    for index, given in enumerate(several):
+        try:
+            converted.write(given, rows[index], [image[index] for image in images])
+        except Unexpected as error:
+            raise ValueError(str(error)) from None
+    parts = parts_of(host.description)
+    if not parts:
+        return rows, count, single
+    return Form(converted.size, parts).shown(rows, images, count), count, single
 
 
 def _masks(host: EnvironmentHost, observations: list[Any]) -> NDArray[np.bool_]:

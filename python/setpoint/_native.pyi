@@ -64,6 +64,7 @@ class Environments:
     def act(
         self, choices: NDArray[np.int64], controls: NDArray[np.float32], steps: NDArray[np.bool_] | None = None
     ) -> _Stepped: ...
+    def tensors(self, last: bool = False) -> list[NDArray[Any]]: ...
     def allowed(self) -> NDArray[np.bool_] | None: ...
 
 @final
@@ -93,9 +94,14 @@ class Policy:
         allowed: list[bool] | None = None,
         seed: int | None = None,
         signals: NDArray[np.float32] | None = None,
+        tensors: list[NDArray[Any]] | None = None,
     ) -> NDArray[np.int64]: ...
     def control(
-        self, observations: NDArray[np.float32], seed: int | None = None, signals: NDArray[np.float32] | None = None
+        self,
+        observations: NDArray[np.float32],
+        seed: int | None = None,
+        signals: NDArray[np.float32] | None = None,
+        tensors: list[NDArray[Any]] | None = None,
     ) -> NDArray[np.float32]: ...
     def act(
         self,
@@ -103,4 +109,5 @@ class Policy:
         allowed: list[bool] | None = None,
         seed: int | None = None,
         signals: NDArray[np.float32] | None = None,
+        tensors: list[NDArray[Any]] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...

@@ -1,13 +1,14 @@
 """A process's present state as text and as a picture.
 
 The picture is a panel of gauges: one bar per signal and one per feature, from its least to its greatest value, with
-name and value next to it. Above the gauges is a drawing, if the process has one (`_line`). The picture needs no
-plotting library, so it can be recorded anywhere.
+name and value next to it. Above the gauges is a drawing, if the process has one (`_line`), and below them are the images of
+the observation. The picture needs no plotting library, so it can be recorded anywhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,13 @@ _UNBOUNDED = 1e30
 
 @dataclass(frozen=True)
 class State:
-    """The content: the process's spec, its observation and signals, and the last action with its reward."""
+    """The content: the process's spec, its features and signals, the last action with its reward, and images by name."""
 
     spec: dict[str, Any]
     observation: NDArray[np.float32]
     signals: NDArray[np.float32]
     last: tuple[Any, float] | None
+    images: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def features(self) -> list[tuple[str, str, float, float, float]]:
         """Name, unit, natural value, and the natural values of the bounds."""
@@ -84,7 +86,9 @@ def pixels(state: State) -> Pixels:
     features, measured = state.features(), state.measured()
     count = len(features) + len(measured)
     drawn = _line.HEIGHT if state.spec["kind"] == "assembly-line" else 0
-    image = np.empty((2 * _MARGIN + _ROW * (count + 3) + drawn, _WIDTH, 3), np.uint8)
+    images = [(name, _enlarged(image)) for name, image in state.images.items()]
+    below = sum(len(image) + 2 * _ROW for _, image in images)
+    image = np.empty((2 * _MARGIN + _ROW * (count + 3) + drawn + below, _WIDTH, 3), np.uint8)
     image[:] = _PAPER
     _write(image, _MARGIN, _MARGIN, state.spec["kind"], _INK, 2)
     _write(image, _MARGIN, _MARGIN + _ROW, state.action(), _GREY, 1)
@@ -97,7 +101,24 @@ def pixels(state: State) -> Pixels:
             _gauge(image, top, row, colour)
             top += _ROW
         top += _ROW // 2
+    for name, content in images:
+        _write(image, _MARGIN, top, name, _INK, 1)
+        top += _ROW
+        image[top : top + len(content), _MARGIN : _MARGIN + content.shape[1]] = content
+        top += len(content) + _ROW
     return image
+
+
+def _enlarged(image: NDArray[Any]) -> Pixels:
+    """An image of the observation as colours, in whole multiples of its size; a very large one is thinned out."""
+    if image.dtype != np.uint8:
+        low, high = float(image.min()), float(image.max())
+        image = ((image - low) * (255.0 / max(high - low, 1e-30))).astype(np.uint8)
+    # Three channels are colours, and of any others the first is shown: what they mean is not known.
+    colours = image if image.shape[2] == 3 else image[:, :, :1].repeat(3, 2)
+    longest, most = max(image.shape[:2]), _WIDTH - 2 * _MARGIN
+    step, times = -(-longest // most), max(most // 3 // longest, 1)
+    return colours[::step, ::step].repeat(times, 0).repeat(times, 1)
 
 
 def _gauge(image: Pixels, top: int, row: tuple[str, str, float, float, float], colour: tuple[int, int, int]) -> None:

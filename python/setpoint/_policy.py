@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from setpoint import _native
 from setpoint._numbers import seed_of
+from setpoint._tensors import Form, parts_of
 
 
 class Policy:
@@ -27,6 +28,7 @@ class Policy:
         self.manifest: dict[str, Any] = json.loads(native.manifest())
         self.kind: str = self.manifest["action"]["type"]
         self.features = len(self.manifest["observation"])
+        self._form = Form(self.features, parts_of(self.manifest))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Policy:
@@ -51,7 +53,7 @@ class Policy:
 
     def predict(
         self,
-        observation: NDArray[Any],
+        observation: Any,
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = True,
@@ -59,7 +61,9 @@ class Policy:
         seed: int | None = None,
         signals: Mapping[str, Any] | None = None,
     ) -> tuple[Any, None]:
-        """An action for an observation ``(features,)``, or one for each of several ``(rows, features)``.
+        """An action for an observation ``(features,)``, or one for each of several ``(rows, features)``. A policy that reads images
+        or points takes them as :class:`setpoint.ProcessEnv` gives them: an image ``(height, width, channels)``, or a dict; each with
+        an axis of rows first for several observations.
 
         The constraints of the policy hold: a forbidden choice is never taken, and settings stay within the limits. A
         constraint that reads a signal which is neither in the observation nor given is active.
@@ -71,24 +75,30 @@ class Policy:
         :return: an index (or an array of them), or the axes' values in their units; of several parts a dict with the index of
             a choice of each group, and the value of each axis in an array of shape ``(1,)`` or ``(rows, 1)``; and ``None``, because
             there is no state
-        :raises ValueError: if mask and constraints leave no choice
+        :raises ValueError: if mask and constraints leave no choice, and for an observation of another shape
+        :raises TypeError: for an image or points of another type
         """
-        rows = np.ascontiguousarray(observation, np.float32)
-        single = rows.ndim < 2
-        if rows.shape[-1:] != (self.features,):
-            raise ValueError(f"an observation has {self.features} features; the shape {rows.shape} was given")
+        tensors: list[NDArray[Any]] | None = None
+        if self._form.parts:
+            flat, tensors, count, single = self._form.read(observation)
+        else:
+            rows = np.ascontiguousarray(observation, np.float32)
+            single = rows.ndim < 2
+            if rows.shape[-1:] != (self.features,):
+                raise ValueError(f"an observation has {self.features} features; the shape {rows.shape} was given")
+            flat = rows.reshape(-1)
+            count = flat.size // self.features
         draws = None
         if not deterministic:
             draws = int(self._draws.integers(2**63)) if seed is None else seed_of(seed)
-        flat = rows.reshape(-1)
-        known = None if signals is None else self._known(signals, flat.size // self.features)
+        known = None if signals is None else self._known(signals, count)
         allowed = None if action_masks is None else np.asarray(action_masks, np.bool_).reshape(-1).tolist()
         if self.kind == "discrete":
-            choices = self._native.choose(flat, allowed, draws, known)
+            choices = self._native.choose(flat, allowed, draws, known, tensors)
             return (int(choices[0]) if single else choices), None
         if self.kind == "several":
-            return self._parts(*self._native.act(flat, allowed, draws, known), single), None
-        values = self._native.control(flat, draws, known).reshape(-1, len(self.manifest["action"]["axes"]))
+            return self._parts(*self._native.act(flat, allowed, draws, known, tensors), single), None
+        values = self._native.control(flat, draws, known, tensors).reshape(count, len(self.manifest["action"]["axes"]))
         return (values[0] if single else values), None
 
     def _parts(self, choices: NDArray[np.int64], values: NDArray[np.float32], single: bool) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Gymnasium's observation spaces as named numbers.
+"""Gymnasium's observation spaces as named numbers and images.
 
-Observations of every space that consists of numbers become one row of float32. A number that is one of a few kinds
-becomes one feature per kind, because its size has no meaning. Other spaces are refused with a message that proposes a
-solution.
+Observations of every space that consists of numbers become one row of float32, next to images that stay what they are. A
+number that is one of a few kinds becomes one feature per kind, because its size has no meaning. Other spaces are refused
+with a message that proposes a solution.
 """
 
 from __future__ import annotations
@@ -22,10 +22,16 @@ UNBOUNDED = float(np.finfo(np.float32).max)
 UNBOUNDED_FROM = 1e30
 # Tolerance of a bound, relative to the range: float32 arithmetic rounds.
 TOLERANCE = 1e-4
-# An array of bytes with at least this number of entries in two or more dimensions counts as an image.
+# With at least this number of entries, bytes in two or three dimensions and float32 in three count as an image.
 IMAGE_ENTRIES = 1_000
+# Native code has no more images than this in one observation.
+IMAGES_MAX = 4
+# The first of three dimensions has the channels if it is one of these and smaller than the other two, as PyTorch has images.
+CHANNELS = (1, 3, 4)
 # More features than this are a map or an image, whatever their type.
 FEATURES_MAX = 20_000
+# The name of all features together in an observation with images (`_tensors.FEATURES`), so no image has it.
+FEATURES = "features"
 
 # The key of the choices' mask in a dict of an observation, as RLlib's environments have it.
 MASK = "action_mask"
@@ -42,7 +48,7 @@ class Unexpected(Exception):
 
 
 class Observations:
-    """The conversion of a space's observations to rows of float32."""
+    """The conversion of a space's observations to rows of float32 and images."""
 
     def __init__(self, space: spaces.Space[Any], *, bounded: bool = True, actions: spaces.Space[Any] | None = None):
         """Unless `bounded`, the space's own bounds are ignored: every feature may be any finite number. With choices as
@@ -61,7 +67,17 @@ class Observations:
         else:
             self._leaf = _leaf(space, "observation")
         self.size = self._leaf.size
-        if self.size == 0:
+        #: The images, in order; each is written into an array of its `shape` and `dtype`.
+        self.images: list[_Image] = [part for part in self._leaf.parts() if isinstance(part, _Image)]
+        for index, image in enumerate(self.images):
+            image.index = index
+        if len(self.images) > IMAGES_MAX:
+            called = ", ".join(f"`{image.name}`" for image in self.images)
+            raise UnsupportedSpace(
+                f"the observation space has {len(self.images)} images ({called}), more than {IMAGES_MAX}: wrap the environment so that "
+                "it observes the important ones, for example with gymnasium.wrappers.FilterObservation"
+            )
+        if self.size == 0 and not self.images:
             raise UnsupportedSpace("the observation space is empty: a policy needs at least one number")
         if self.size > FEATURES_MAX:
             raise UnsupportedSpace(
@@ -75,6 +91,8 @@ class Observations:
         if not bounded:
             low, high = np.full_like(low, -np.inf), np.full_like(high, np.inf)
         self.names = _distinct([name for part in self._leaf.parts() for name in part.names])
+        images = [_snake(image.name) for image in self.images]
+        self._image_names = _distinct([*self.names, FEATURES, *images])[self.size + 1 :]
         self.low, self.high = _within_f32(low), _within_f32(high)
         # The bounds for the check of a step. A missing bound still excludes infinities.
         slack = np.where(
@@ -89,9 +107,19 @@ class Observations:
         self.shape = self._leaf.shape if plain else None
         self.dtype = self._leaf.dtype if plain else None
 
-    def write(self, observation: Any, row: np.ndarray) -> None:
-        """Writes an observation of any of the spaces; raises `Unexpected` if it is not in the space."""
-        self._leaf.write(observation, row)
+    def write(self, observation: Any, row: np.ndarray, images: Sequence[np.ndarray] = ()) -> None:
+        """Writes an observation of any of the spaces, its numbers and each of its images; raises `Unexpected` if it is not in
+        the space."""
+        self._leaf.write(observation, row, images)
+
+    def tensors(self) -> list[dict[str, Any]]:
+        """Name, description and form of every image."""
+        described = []
+        for name, image in zip(self._image_names, self.images):
+            extents = dict(zip(("height", "width", "channels"), image.shape))
+            form = {"image" if image.dtype == np.uint8 else "number_image": extents}
+            described.append({"name": name, "description": f"{_called(image.name)} as an image", "form": form})
+        return described
 
     def mask(self, observation: Any) -> Any:
         """The mask of the choices in an observation, if :attr:`masked`."""
@@ -127,12 +155,6 @@ class _Numbers:
     """A Box: its numbers, flattened."""
 
     def __init__(self, space: spaces.Box, name: str):
-        if space.dtype == np.uint8 and len(space.shape) >= 2 and np.prod(space.shape) >= IMAGE_ENTRIES:
-            raise UnsupportedSpace(
-                f"{_called(name)} is an image of shape {space.shape}: policies of Setpoint need numbers with names. "
-                "Wrap the environment so that it observes the important content of the image as numbers, for example with "
-                "gymnasium.wrappers.TransformObservation"
-            )
         self.name, self.shape, self.dtype = name, space.shape, space.dtype
         self.low, self.high = space.low, space.high
         self.size = int(np.prod(space.shape))
@@ -146,22 +168,40 @@ class _Numbers:
     def parts(self) -> list[Any]:
         return [self]
 
-    def write(self, observation: Any, row: np.ndarray) -> None:
+    def write(self, observation: Any, row: np.ndarray, images: Any = ()) -> None:
         if observation.__class__ is np.ndarray and observation.dtype == self.dtype and observation.shape == self.shape:
             row[:] = observation if observation.ndim == 1 else observation.reshape(-1)
             return
-        if not isinstance(observation, (np.ndarray, np.generic)):
-            raise Unexpected(
-                f"{_called(self.name)} was {_a(observation)}; expected an array of {self.dtype} with shape {self.shape}"
-            )
-        if observation.shape != self.shape:
-            raise Unexpected(f"{_called(self.name)} had shape {observation.shape}; expected {self.shape}")
-        if observation.dtype != self.dtype:
-            raise Unexpected(
-                f"{_called(self.name)} had type {observation.dtype}; its space has {self.dtype}: convert it with "
-                f".astype({self.dtype}), or correct the space"
-            )
+        _check_array(observation, self.name, self.shape, self.dtype)
         row[:] = observation.reshape(-1)
+
+
+class _Image:
+    """A Box that is an image: an array of its own, of height, width and channels, and no features."""
+
+    def __init__(self, space: spaces.Box, name: str):
+        shape = space.shape
+        self.name, self.dtype, self._own_shape = name, space.dtype, shape
+        self._channels_first = len(shape) == 3 and shape[0] in CHANNELS and shape[0] < min(shape[1:])
+        #: Height, width and channels.
+        self.shape = (*shape[1:], shape[0]) if self._channels_first else (*shape, 1)[:3]
+        #: Its place among the images of the observation.
+        self.index = 0
+        self.size, self.low, self.high = 0, np.zeros(0), np.zeros(0)
+        self.names: list[str] = []
+        self.descriptions: list[str] = []
+
+    def parts(self) -> list[Any]:
+        return [self]
+
+    def write(self, observation: Any, row: np.ndarray, images: Sequence[np.ndarray]) -> None:
+        _check_array(observation, self.name, self._own_shape, self.dtype)
+        image = images[self.index]
+        image[:] = observation.transpose(1, 2, 0) if self._channels_first else observation.reshape(self.shape)
+        if self.dtype != np.uint8:
+            finite = np.isfinite(image)
+            if not finite.all():
+                raise Unexpected(f"{_called(self.name)} held {image[~finite][0]}; expected an image of finite numbers")
 
 
 class _Kinds:
@@ -183,7 +223,7 @@ class _Kinds:
     def parts(self) -> list[Any]:
         return [self]
 
-    def write(self, observation: Any, row: np.ndarray) -> None:
+    def write(self, observation: Any, row: np.ndarray, images: Any = ()) -> None:
         if self.shape == ():
             try:
                 values = np.array([operator.index(observation)])
@@ -216,7 +256,7 @@ class _Bits:
     def parts(self) -> list[Any]:
         return [self]
 
-    def write(self, observation: Any, row: np.ndarray) -> None:
+    def write(self, observation: Any, row: np.ndarray, images: Any = ()) -> None:
         bits = _whole_numbers(observation, self.name, self.shape)
         if ((bits != 0) & (bits != 1)).any():
             raise Unexpected(f"{_called(self.name)} held {bits[(bits != 0) & (bits != 1)][0]}; expected zeros and ones")
@@ -234,7 +274,7 @@ class _Several:
     def parts(self) -> list[Any]:
         return [part for leaf in self._leaves for part in leaf.parts()]
 
-    def write(self, observation: Any, row: np.ndarray) -> None:
+    def write(self, observation: Any, row: np.ndarray, images: Any = ()) -> None:
         if self._of_keys:
             _check_keys(observation, self._key_set, self.name)
         elif not isinstance(observation, (tuple, list)) or len(observation) != len(self._keys):
@@ -242,7 +282,7 @@ class _Several:
             raise Unexpected(f"{_called(self.name)} was {found}; expected a tuple of {len(self._keys)}")
         begin = 0
         for key, leaf in zip(self._keys, self._leaves):
-            leaf.write(observation[key], row[begin : begin + leaf.size])
+            leaf.write(observation[key], row[begin : begin + leaf.size], images)
             begin += leaf.size
 
 
@@ -263,12 +303,12 @@ class _NextToMask:
         parts: list[Any] = self._leaf.parts()
         return parts
 
-    def write(self, observation: Any, row: np.ndarray) -> None:
+    def write(self, observation: Any, row: np.ndarray, images: Any = ()) -> None:
         _check_keys(observation, self._keys, "observation")
         if self._key is None:
-            self._leaf.write({key: value for key, value in observation.items() if key != MASK}, row)
+            self._leaf.write({key: value for key, value in observation.items() if key != MASK}, row, images)
         else:
-            self._leaf.write(observation[self._key], row)
+            self._leaf.write(observation[self._key], row, images)
 
 
 def _check_mask_space(space: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
@@ -287,7 +327,7 @@ def _check_mask_space(space: spaces.Space[Any], actions: spaces.Space[Any]) -> N
 def _leaf(space: spaces.Space[Any], name: str, within: str = "") -> Any:
     """The writer of a space; `within` is the prefix of the names of its keys."""
     if isinstance(space, spaces.Box):
-        return _Numbers(space, name)
+        return _Image(space, name) if _is_image(space, name) else _Numbers(space, name)
     if isinstance(space, spaces.Discrete):
         return _Kinds(name, np.array(space.n), np.array(space.start))
     if isinstance(space, spaces.MultiDiscrete):
@@ -308,6 +348,33 @@ def _leaf(space: spaces.Space[Any], name: str, within: str = "") -> Any:
         "MultiDiscrete, MultiBinary, and Tuple and Dict of these work. Wrap the environment so that it observes numbers, "
         "for example with gymnasium.wrappers.TransformObservation"
     )
+
+
+def _is_image(space: spaces.Box, name: str) -> bool:
+    """Whether an array is an image; refuses bytes of more dimensions than an image has."""
+    dimensions = len(space.shape)
+    if np.prod(space.shape) < IMAGE_ENTRIES or dimensions < 2:
+        return False
+    if space.dtype == np.uint8 and dimensions > 3:
+        raise UnsupportedSpace(
+            f"{_called(name)} is an array of bytes of shape {space.shape}: an image has two or three dimensions, height, width and "
+            "channels. Wrap the environment so that several images become the channels of one, for example with "
+            "gymnasium.wrappers.ReshapeObservation or TransformObservation"
+        )
+    return bool(space.dtype == np.uint8) or (bool(space.dtype == np.float32) and dimensions == 3)
+
+
+def _check_array(observation: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raises `Unexpected` unless it is an array of this shape and type."""
+    if not isinstance(observation, (np.ndarray, np.generic)):
+        raise Unexpected(f"{_called(name)} was {_a(observation)}; expected an array of {dtype} with shape {shape}")
+    if observation.shape != shape:
+        raise Unexpected(f"{_called(name)} had shape {observation.shape}; expected {shape}")
+    if observation.dtype != dtype:
+        raise Unexpected(
+            f"{_called(name)} had type {observation.dtype}; its space has {dtype}: convert it with .astype({dtype}), or correct "
+            "the space"
+        )
 
 
 def _whole_numbers(value: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:

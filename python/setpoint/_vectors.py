@@ -17,7 +17,7 @@ _INSTEAD = {
     "VecFrameStack": "wrap each environment with gymnasium.wrappers.FrameStackObservation",
     "VecMonitor": "the model counts episodes and returns itself; leave the wrapper out",
     "VecCheckNan": "the model refuses numbers that are not finite itself; leave the wrapper out",
-    "VecTransposeImage": "the model has no networks for images; flatten each environment's observation",
+    "VecTransposeImage": "the model reads images with their channels first or last; leave the wrapper out",
     "VecVideoRecorder": "wrap one environment with gymnasium.wrappers.RecordVideo",
     "VecExtractDictObs": "wrap each environment with gymnasium.wrappers.FilterObservation",
     "NormalizeObservation": "the option normalize_observation of the model does the same",

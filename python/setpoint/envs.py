@@ -12,18 +12,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector.utils import batch_space, create_empty_array
 from numpy.typing import NDArray
 
 from setpoint import _native, _picture
 from setpoint._numbers import plain, whole
+from setpoint._tensors import Form, copied, parts_of, row_of, rows_where
 
-Observation = NDArray[np.float32]
+#: An array of features, an image, or a dict of them.
+Observation: TypeAlias = Any
 
 _INFO_SIGNALS, _INFO_TERMS, _INFO_MASK = "signals", "reward_terms", "action_mask"
 
@@ -59,13 +61,15 @@ class _Processes:
     def __init__(
         self,
         kind: str,
-        lanes: int,
+        lanes: int | None,
         max_steps: int | None,
         reward: dict[str, float] | None,
         data: dict[str, Any] | None,
         keys: dict[str, Any],
     ):
-        lanes = whole(lanes, "num_envs")
+        """Without `lanes` there is one environment, and its observations have no axis for it."""
+        self._rows = None if lanes is None else whole(lanes, "num_envs")
+        lanes = 1 if self._rows is None else self._rows
         self.description: dict[str, Any] = {"process": {"kind": kind, **plain(keys)}}
         if data is not None:
             self.description["data"] = plain(data)
@@ -79,7 +83,11 @@ class _Processes:
         self.terms = self.native.terms()
         self.signal_names = [signal["name"] for signal in self.spec["signals"]]
         features = self.spec["observation"]
-        self.observation_space = gym.spaces.Box(
+        self.form = Form(len(features), parts_of(self.spec))
+        self._shape = (len(features),) if self._rows is None else (self._rows, len(features))
+        # Native results are observations as they are.
+        self._is_plain = not self.form.parts and self._rows is None
+        self.observation_space = self.form.space(
             np.array([feature["low"] for feature in features], np.float32),
             np.array([feature["high"] for feature in features], np.float32),
         )
@@ -104,8 +112,27 @@ class _Processes:
             self.action_space = gym.spaces.Dict(parts)
         self._groups, self._axes = [group["name"] for group in groups], [axis["name"] for axis in axes]
 
+    def reset(self, lanes: list[tuple[int, int | None]]) -> tuple[Observation, NDArray[np.float32]]:
+        """Begins episodes with seeds; observations and signals of all lanes."""
+        features, signals = self.native.reset(lanes)
+        return self._seen(features, False), signals
+
     def step(self, actions: Any, steps: NDArray[np.bool_] | None = None) -> Any:
         """One native step of the lanes for which ``steps`` is true."""
+        stepped = self._stepped(actions, steps)
+        if self._is_plain:
+            return stepped
+        features, rewards, terminated, truncated, signals, terms, finals = stepped
+        last = None if finals is None else self._seen(finals, True)
+        return self._seen(features, False), rewards, terminated, truncated, signals, terms, last
+
+    def _seen(self, features: NDArray[np.float32], last: bool) -> Observation:
+        """Observations of all lanes; the ``last`` ones of episodes that have just ended."""
+        if not self.form.parts:
+            return features.reshape(self._shape)
+        return self.form.shown(features, self.native.tensors(last), self._rows)
+
+    def _stepped(self, actions: Any, steps: NDArray[np.bool_] | None) -> Any:
         if self.kind == "discrete":
             return self.native.choose(np.asarray(actions, np.int64).reshape(-1), steps)
         if self.kind == "continuous":
@@ -130,7 +157,9 @@ class _Processes:
 class ProcessEnv(gym.Env[Observation, Any]):
     """A built-in process as a Gymnasium environment.
 
-    Observations are ``float32`` of shape ``(features,)`` within the space's bounds; actions an index, or ``float32`` of
+    Observations are ``float32`` of shape ``(features,)`` within the space's bounds, or one image of ``uint8`` of shape ``(height,
+    width, channels)``, or a dict with ``features``, each image and set of points by its name, and the number of points as
+    ``<name>_count`` (points from there on are zeros); actions an index, or ``float32`` of
     shape ``(axes,)`` in the axes' own units (values beyond the bounds are clipped). An action of several parts is a dict: an
     index for each group of choices, and ``float32`` of shape ``(1,)`` for each setting. ``info`` holds every signal of the step
     by name under ``signals``, every reward term under ``reward_terms`` and, where the process forbids choices,
@@ -160,12 +189,12 @@ class ProcessEnv(gym.Env[Observation, Any]):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode must be one of {self.metadata['render_modes']}, not {render_mode!r}")
         self.render_mode = render_mode
-        self.processes = _Processes(kind, 1, max_steps, reward, data, keys)
+        self.processes = _Processes(kind, None, max_steps, reward, data, keys)
         self.observation_space = self.processes.observation_space
         self.action_space = self.processes.action_space
         self._seeded = False
         self._over = True
-        self._observation: Observation = np.zeros(self.observation_space.shape or (), np.float32)
+        self._observation: Observation = row_of(create_empty_array(self.observation_space, 1, np.zeros), 0)
         # The first observation of the next episode: the native side resets in the last step of an episode.
         self._next: Observation | None = None
         self._signals: NDArray[np.float32] = np.zeros(len(self.processes.signal_names), np.float32)
@@ -177,7 +206,7 @@ class ProcessEnv(gym.Env[Observation, Any]):
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**31))
         if seed is not None or self._next is None:
-            self._observation, self._signals = self.processes.native.reset([(0, seed)])
+            self._observation, self._signals = self.processes.reset([(0, seed)])
         else:
             self._observation = self._next
         self._seeded = True
@@ -205,7 +234,8 @@ class ProcessEnv(gym.Env[Observation, Any]):
 
     def render(self) -> Any:
         """The present state as text (``"ansi"``) or as a picture of shape ``(height, width, 3)`` (``"rgb_array"``)."""
-        state = _picture.State(self.processes.spec, self._observation, self._signals, self._last)
+        features, images = self.processes.form.parted(self._observation)
+        state = _picture.State(self.processes.spec, features, self._signals, self._last, images)
         if self.render_mode == "ansi":
             return _picture.text(state)
         if self.render_mode == "rgb_array":
@@ -224,7 +254,8 @@ class ProcessEnv(gym.Env[Observation, Any]):
 class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
     """Many environments of a built-in process, stepped at once by native code without the interpreter's lock.
 
-    Observations are ``float32`` of shape ``(num_envs, features)``, rewards ``float64`` of shape ``(num_envs,)``. ``info``
+    Observations are ``float32`` of shape ``(num_envs, features)``, or with images and points as in :class:`ProcessEnv`, each with an
+    axis of ``num_envs`` first; rewards are ``float64`` of shape ``(num_envs,)``. ``info``
     holds ``signals`` and ``reward_terms``: dictionaries of arrays of shape ``(num_envs,)``; ``action_mask`` of shape
     ``(num_envs, choices)`` where the process forbids choices; with same-step autoreset ``final_obs`` (and ``_final_obs``)
     for the environments whose episode ended.
@@ -262,13 +293,12 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self.single_action_space = self.processes.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._shape = (self.num_envs, *(self.single_observation_space.shape or ()))
         # Environments that wait for their reset. The native side has begun their next episodes; their first
         # observations are kept until the reset.
         self._over = np.ones(self.num_envs, np.bool_)
         self._begun = np.zeros(self.num_envs, np.bool_)
-        self._next: Observation = np.zeros(self._shape, np.float32)
-        self._observations: Observation = np.zeros(self._shape, np.float32)
+        self._next: Observation = create_empty_array(self.single_observation_space, self.num_envs, np.zeros)
+        self._observations: Observation = copied(self._next)
         self._seeded = False
 
     def reset(
@@ -296,14 +326,12 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self._seeded = True
         unseeded = np.array([seed is None for seed in seeds])
         to_begin = which & ~(self._begun & unseeded)
-        observations, signals = self.processes.native.reset(
-            [(lane, seeds[lane]) for lane in np.flatnonzero(to_begin).tolist()]
-        )
-        observations = np.where(to_begin[:, None], observations.reshape(self._shape), self._next)
-        self._observations = np.where(which[:, None], observations, self._observations)
+        observations, signals = self.processes.reset([(lane, seeds[lane]) for lane in np.flatnonzero(to_begin).tolist()])
+        observations = rows_where(to_begin, observations, self._next)
+        self._observations = rows_where(which, observations, self._observations)
         self._over &= ~which
         self._begun &= ~which
-        return self._observations.copy(), self._info(signals, None)
+        return copied(self._observations), self._info(signals, None)
 
     def step(
         self, actions: Any
@@ -317,12 +345,10 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
             )
         stepped = self.processes.step(actions, ~standing if stands else None)
         observations, rewards, terminated, truncated, signals, terms, finals = stepped
-        observations = observations.reshape(self._shape)
         info = self._info(signals, terms)
         self._over = self._begun = np.zeros(self.num_envs, np.bool_)
         if finals is not None:
             over = terminated | truncated
-            finals = finals.reshape(self._shape)
             if self.autoreset_mode == AutoresetMode.SAME_STEP:
                 info["final_obs"] = _objects(finals, over)
                 info["_final_obs"] = over
@@ -339,7 +365,7 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
                 self._over, self._begun = over, over.copy()
         self._observations = observations
         return (
-            observations.copy() if self.autoreset_mode == AutoresetMode.DISABLED else observations,
+            copied(observations) if self.autoreset_mode == AutoresetMode.DISABLED else observations,
             rewards,
             terminated,
             truncated,
@@ -361,9 +387,9 @@ class ProcessVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
 
 def _objects(rows: Observation, where: NDArray[np.bool_]) -> NDArray[np.object_]:
     """One row per environment whose episode ended, otherwise ``None``: Gymnasium's form of final observations."""
-    objects = np.full(len(rows), None, dtype=object)
+    objects = np.full(len(where), None, dtype=object)
     for index in np.flatnonzero(where):
-        objects[index] = rows[index]
+        objects[index] = row_of(rows, int(index))
     return objects
 
 

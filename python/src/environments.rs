@@ -14,6 +14,7 @@ use setpoint_random::Stream;
 
 use crate::description::{failed, project, refused, to_json};
 use crate::registry::registry;
+use crate::tensors;
 
 /// The stream from which an environment draws that was reset with a seed: the same alone and in any vector.
 const PURPOSE: &str = "gymnasium";
@@ -156,6 +157,17 @@ impl Environments {
         self.step(py, (Vec::new(), controls), steps)
     }
 
+    /// The images and sets of points of all lanes, a flat array each and a second one of the counts of points. With `last`, an
+    /// episode that ended in the last step has its last observation in the place of the next one's first.
+    #[pyo3(signature = (last=false))]
+    fn tensors<'py>(&self, py: Python<'py>, last: bool) -> Vec<Bound<'py, PyAny>> {
+        let values = py.detach(|| {
+            let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            tensors::shown(&self.factory.spec().tensors, inner.batch.transition(), last)
+        });
+        tensors::to_arrays(py, values)
+    }
+
     /// What the process allows the next decisions, `[lanes, choices]` flat; `None` where it never forbids any.
     fn allowed<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<bool>>> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,12 +282,10 @@ impl Environments {
             ended_with: any_over.then(|| {
                 let mut shown = transition.observations.clone();
                 let features = shown.len() / self.lanes;
-                let lanes = shown
-                    .chunks_exact_mut(features)
-                    .zip(transition.final_observations.chunks_exact(features));
-                for ((to, from), outcome) in lanes.zip(&transition.outcomes) {
+                for (lane, outcome) in transition.outcomes.iter().enumerate() {
                     if outcome.is_over() {
-                        to.copy_from_slice(from);
+                        let row = lane * features..(lane + 1) * features;
+                        shown[row.clone()].copy_from_slice(&transition.final_observations[row]);
                     }
                 }
                 shown

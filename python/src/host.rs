@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use setpoint_decision::spec::Spec;
 use setpoint_process::process::Outcome;
+use setpoint_process::tensors::{ImagesMut, TensorRows};
 use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, Heuristic, ProcessError, StateError};
 use setpoint_processes::gymnasium::description::{Description, spec};
@@ -81,6 +82,9 @@ impl Factory for Host {
             kind: self.spec.kind.clone(),
             outcomes: vec![0; lanes],
             allowed: vec![1; transition.allowed.len()],
+            tensors: (0..self.spec.tensors.len())
+                .map(|index| [format!("tensor_{index}"), format!("final_tensor_{index}")])
+                .collect(),
             transition,
         };
         for lane in 0..lanes {
@@ -105,6 +109,8 @@ struct HostBatch {
     transition: Transition,
     outcomes: Vec<u8>,
     allowed: Vec<u8>,
+    /// The names of the arrays of each image: of the present observations, and of the last ones of episodes.
+    tensors: Vec<[String; 2]>,
 }
 
 impl HostBatch {
@@ -142,6 +148,14 @@ impl HostBatch {
         if !allowed.is_empty() {
             copy(&arrays, "allowed", &mut self.allowed)?;
             allowed.iter_mut().zip(&self.allowed).for_each(|(to, from)| *to = *from != 0);
+        }
+        let Transition { outcomes, tensors, final_tensors, .. } = &mut self.transition;
+        let images = tensors.iter_mut().zip(final_tensors);
+        for ([name, final_name], (now, last)) in self.tensors.iter().zip(images) {
+            copy_images(&arrays, name, now)?;
+            if outcomes.iter().any(|outcome| outcome.is_over()) {
+                copy_images(&arrays, final_name, last)?;
+            }
         }
         Ok(())
     }
@@ -186,6 +200,13 @@ fn copy<T: numpy::Element + Copy>(arrays: &Bound<'_, PyDict>, name: &str, to: &m
     }
     to.copy_from_slice(array.readonly().as_slice()?);
     Ok(())
+}
+
+fn copy_images(arrays: &Bound<'_, PyDict>, name: &str, to: &mut TensorRows) -> PyResult<()> {
+    match to.images_mut(0..to.rows()) {
+        ImagesMut::Bytes(bytes) => copy(arrays, name, bytes),
+        ImagesMut::Numbers(numbers) => copy(arrays, name, numbers),
+    }
 }
 
 fn write<T: numpy::Element + Copy>(arrays: &Bound<'_, PyDict>, name: &str, from: &[T]) -> PyResult<()> {

@@ -7,6 +7,7 @@
 //! * `learner` – an algorithm with its environments; `policy` – a policy file
 //! * `project` – train and evaluate a project's folder; `description` – projects that Python describes as JSON
 //! * `functions` – the command line, and lists of processes and algorithms; `registry` – the kinds of process of this module
+//! * `tensors` – images and sets of points between NumPy and native code
 //! * `waiting` – long work on a thread of its own while Python stays responsive
 //!
 //! The module is private to the package: names and signatures follow the needs of the Python side.
@@ -23,6 +24,7 @@ mod learner;
 mod policy;
 mod project;
 mod registry;
+mod tensors;
 mod waiting;
 
 #[doc(hidden)]

@@ -7,12 +7,17 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use setpoint_evidence::tensor_views::TensorViews;
 use setpoint_guard::constrained::Constrained;
 use setpoint_guard::constraints::ConstraintSet;
 use setpoint_guard::decider::{ActionBuffer, Decider, States};
 use setpoint_guard::policy_decider::PolicyDecider;
+use setpoint_policy::manifest::Manifest;
 use setpoint_policy::policy_file::PolicyFileError;
+use setpoint_process::tensors::TensorRows;
 use setpoint_random::Stream;
+
+use crate::tensors;
 
 /// A trained policy and everything needed to run it.
 #[pyclass(frozen, module = "setpoint._native")]
@@ -74,8 +79,9 @@ impl Policy {
     }
 
     /// A choice for each of the flat observations `[rows, features]`, under the constraints of the policy: the most probable
-    /// one, or drawn with a seed. `allowed` is `[rows, choices]`, `signals` is `[rows, signals]`, NaN where unknown.
-    #[pyo3(signature = (observations, allowed=None, seed=None, signals=None))]
+    /// one, or drawn with a seed. `allowed` is `[rows, choices]`, `signals` is `[rows, signals]`, NaN where unknown; `tensors` has
+    /// the rows of each image, and of each set of points and its counts, flat.
+    #[pyo3(signature = (observations, allowed=None, seed=None, signals=None, tensors=None))]
     fn choose<'py>(
         &self,
         py: Python<'py>,
@@ -83,17 +89,19 @@ impl Policy {
         allowed: Option<Vec<bool>>,
         seed: Option<u64>,
         signals: Option<PyReadonlyArray1<'py, f32>>,
+        tensors: Option<Vec<Bound<'py, PyAny>>>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         if !self.policy.manifest.action.is_discrete() {
             return Err(PyValueError::new_err("this policy gives numbers, not choices"));
         }
-        let actions = self.masked(&observations, allowed, seed, signals.as_ref())?;
+        let seen = self.seen(observations.as_slice()?, tensors)?;
+        let actions = self.masked(&seen, allowed, seed, signals.as_ref())?;
         Ok(actions.choices.into_iter().map(i64::from).collect::<Vec<_>>().into_pyarray(py))
     }
 
     /// A choice of each group `[rows, groups]`, flat, and the axes' values `[rows, axes]`, flat; otherwise as [`Policy::choose`]
     /// and [`Policy::control`].
-    #[pyo3(signature = (observations, allowed=None, seed=None, signals=None))]
+    #[pyo3(signature = (observations, allowed=None, seed=None, signals=None, tensors=None))]
     fn act<'py>(
         &self,
         py: Python<'py>,
@@ -101,30 +109,41 @@ impl Policy {
         allowed: Option<Vec<bool>>,
         seed: Option<u64>,
         signals: Option<PyReadonlyArray1<'py, f32>>,
+        tensors: Option<Vec<Bound<'py, PyAny>>>,
     ) -> PyResult<Acted<'py>> {
-        let actions = self.masked(&observations, allowed, seed, signals.as_ref())?;
+        let seen = self.seen(observations.as_slice()?, tensors)?;
+        let actions = self.masked(&seen, allowed, seed, signals.as_ref())?;
         let choices: Vec<i64> = actions.choices.into_iter().map(i64::from).collect();
         Ok((choices.into_pyarray(py), actions.settings.into_pyarray(py)))
     }
 
     /// The axes' values `[rows, axes]`, flat, for each of the flat observations, within the constraints of the policy: the
     /// centre, or drawn with a seed. `signals` is `[rows, signals]`, NaN where unknown.
-    #[pyo3(signature = (observations, seed=None, signals=None))]
+    #[pyo3(signature = (observations, seed=None, signals=None, tensors=None))]
     fn control<'py>(
         &self,
         py: Python<'py>,
         observations: PyReadonlyArray1<'py, f32>,
         seed: Option<u64>,
         signals: Option<PyReadonlyArray1<'py, f32>>,
+        tensors: Option<Vec<Bound<'py, PyAny>>>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
         if !self.policy.manifest.action.groups.is_empty() {
             return Err(PyValueError::new_err("this policy gives choices, not numbers"));
         }
-        let rows = self.rows(observations.as_slice()?)?;
-        let signals = self.signals(signals.as_ref(), rows)?;
-        let actions = self.decide(observations.as_slice()?, &[], signals, seed)?;
+        let seen = self.seen(observations.as_slice()?, tensors)?;
+        let signals = self.signals(signals.as_ref(), seen.rows)?;
+        let actions = self.decide(&seen, &[], signals, seed)?;
         Ok(actions.settings.into_pyarray(py))
     }
+}
+
+/// Observations that were checked.
+struct Seen<'a> {
+    /// `[rows, features]`
+    features: &'a [f32],
+    tensors: Vec<TensorRows>,
+    rows: usize,
 }
 
 /// Choices `[rows, groups]` and settings `[rows, axes]`, both flat.
@@ -134,12 +153,12 @@ impl Policy {
     /// Decisions under a mask `[rows, choices]`, the choices of all groups.
     fn masked(
         &self,
-        observations: &PyReadonlyArray1<'_, f32>,
+        seen: &Seen<'_>,
         allowed: Option<Vec<bool>>,
         seed: Option<u64>,
         signals: Option<&PyReadonlyArray1<'_, f32>>,
     ) -> PyResult<ActionBuffer> {
-        let rows = self.rows(observations.as_slice()?)?;
+        let rows = seen.rows;
         let (allowed, choices) = (allowed.unwrap_or_default(), self.policy.manifest.action.choice_count());
         if !allowed.is_empty() && allowed.len() != rows * choices {
             return Err(PyValueError::new_err(format!(
@@ -148,18 +167,18 @@ impl Policy {
             )));
         }
         let signals = self.signals(signals, rows)?;
-        self.decide(observations.as_slice()?, &allowed, signals, seed)
+        self.decide(seen, &allowed, signals, seed)
     }
 
     fn decide(
         &self,
-        observations: &[f32],
+        seen: &Seen<'_>,
         allowed: &[bool],
         signals: &[f32],
         seed: Option<u64>,
     ) -> PyResult<ActionBuffer> {
         let space = &self.policy.manifest.action;
-        let lanes: Vec<usize> = (0..observations.len() / self.policy.manifest.observation.len()).collect();
+        let lanes: Vec<usize> = (0..seen.rows).collect();
         let decider = match seed {
             None => PolicyDecider::deterministic(&self.policy, lanes.len()),
             Some(seed) => {
@@ -168,7 +187,9 @@ impl Policy {
         };
         let mut decider = Constrained::new(decider, self.constraints.clone(), space, lanes.len());
         let mut actions = ActionBuffer::new(space, lanes.len());
-        decider.decide(&States { lanes: &lanes, observations, tensors: &[], signals, allowed }, &mut actions);
+        let tensors = TensorViews::of(&seen.tensors);
+        let (lanes, observations, tensors) = (&lanes[..], seen.features, tensors.as_slice());
+        decider.decide(&States { lanes, observations, tensors, signals, allowed }, &mut actions);
         match actions.declined.iter().position(|declined| *declined) {
             None => Ok(actions),
             Some(row) => Err(PyValueError::new_err(format!(
@@ -194,9 +215,19 @@ impl Policy {
         Ok(signals)
     }
 
+    /// Checks observations.
+    fn seen<'a>(&self, features: &'a [f32], tensors: Option<Vec<Bound<'_, PyAny>>>) -> PyResult<Seen<'a>> {
+        let Manifest { observation, tensors: parts, .. } = &self.policy.manifest;
+        let is_unseen = observation.is_empty() && features.is_empty() && !parts.is_empty();
+        let rows = if is_unseen { None } else { Some(self.rows(features)?) };
+        let (tensors, rows) = tensors::from_arrays(parts, &tensors.unwrap_or_default(), rows)?;
+        Ok(Seen { features, tensors, rows: rows.unwrap_or(0) })
+    }
+
+    /// Checks features `[rows, features]`; their number of rows.
     fn rows(&self, observations: &[f32]) -> PyResult<usize> {
         let features = self.policy.manifest.observation.len();
-        if observations.is_empty() || !observations.len().is_multiple_of(features) {
+        if observations.is_empty() || features == 0 || !observations.len().is_multiple_of(features) {
             return Err(PyValueError::new_err(format!(
                 "{} numbers are not observations of {features} features each",
                 observations.len()

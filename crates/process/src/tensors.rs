@@ -1,6 +1,7 @@
 //! Rows of tensor parts, each in its own type: images as bytes, points with their counts.
 
 use std::mem;
+use std::ops::Range;
 
 use setpoint_decision::spec::{TENSORS_MAX, TensorForm, TensorPart};
 
@@ -9,14 +10,23 @@ use setpoint_decision::spec::{TENSORS_MAX, TensorForm, TensorPart};
 pub struct TensorRows {
     /// Numbers of a row.
     width: usize,
-    values: Values,
+    values: TensorValues,
 }
 
+/// The values of rows of one tensor part, in their own type.
 #[derive(Clone, Debug, PartialEq)]
-enum Values {
+pub enum TensorValues {
+    /// `[rows, height, width, channels]`
     Bytes(Vec<u8>),
+    /// `[rows, height, width, channels]`
     Numbers(Vec<f32>),
-    Points { numbers: Vec<f32>, counts: Vec<u32> },
+    /// Sets of points.
+    Points {
+        /// `[rows, points, dimensions]`; numbers of points from the count on mean nothing.
+        numbers: Vec<f32>,
+        /// `[rows]` the number of points.
+        counts: Vec<u32>,
+    },
 }
 
 /// Rows of one tensor part, to read.
@@ -51,6 +61,25 @@ pub enum TensorMut<'a> {
     },
 }
 
+/// Rows of images, to write.
+#[derive(Debug)]
+pub enum ImagesMut<'a> {
+    /// `[rows, height, width, channels]`
+    Bytes(&'a mut [u8]),
+    /// `[rows, height, width, channels]`
+    Numbers(&'a mut [f32]),
+}
+
+impl ImagesMut<'_> {
+    /// Their size in bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Numbers(numbers) => size_of_val(*numbers),
+        }
+    }
+}
+
 impl<'a> TensorMut<'a> {
     /// The pixels of an image of bytes.
     ///
@@ -80,13 +109,38 @@ impl TensorRows {
     pub fn new(form: TensorForm, rows: usize) -> Self {
         let width = form.numbers();
         let values = match form {
-            TensorForm::Image { .. } => Values::Bytes(vec![0; rows * width]),
-            TensorForm::NumberImage { .. } => Values::Numbers(vec![0.0; rows * width]),
+            TensorForm::Image { .. } => TensorValues::Bytes(vec![0; rows * width]),
+            TensorForm::NumberImage { .. } => TensorValues::Numbers(vec![0.0; rows * width]),
             TensorForm::Points { .. } => {
-                Values::Points { numbers: vec![0.0; rows * width], counts: vec![0; rows] }
+                TensorValues::Points { numbers: vec![0.0; rows * width], counts: vec![0; rows] }
             }
         };
         Self { width, values }
+    }
+
+    /// Rows of these values.
+    ///
+    /// # Panics
+    /// If the values are of another type than the form, or end within a row.
+    pub fn from_values(form: TensorForm, values: TensorValues) -> Self {
+        let width = form.numbers();
+        let is_whole = match (form, &values) {
+            (TensorForm::Image { .. }, TensorValues::Bytes(bytes)) => bytes.len().is_multiple_of(width),
+            (TensorForm::NumberImage { .. }, TensorValues::Numbers(numbers)) => {
+                numbers.len().is_multiple_of(width)
+            }
+            (TensorForm::Points { .. }, TensorValues::Points { numbers, counts }) => {
+                numbers.len() == counts.len() * width
+            }
+            _ => false,
+        };
+        assert!(is_whole, "the values are no rows of {form}");
+        Self { width, values }
+    }
+
+    /// Hands out the values.
+    pub fn into_values(self) -> TensorValues {
+        self.values
     }
 
     /// The same for each part of an observation.
@@ -101,9 +155,9 @@ impl TensorRows {
     /// All rows.
     pub fn all(&self) -> TensorRef<'_> {
         match &self.values {
-            Values::Bytes(bytes) => TensorRef::Bytes(bytes),
-            Values::Numbers(numbers) => TensorRef::Numbers(numbers),
-            Values::Points { numbers, counts } => TensorRef::Points { numbers, counts },
+            TensorValues::Bytes(bytes) => TensorRef::Bytes(bytes),
+            TensorValues::Numbers(numbers) => TensorRef::Numbers(numbers),
+            TensorValues::Points { numbers, counts } => TensorRef::Points { numbers, counts },
         }
     }
 
@@ -111,11 +165,24 @@ impl TensorRows {
     pub fn row_mut(&mut self, row: usize) -> TensorMut<'_> {
         let at = row * self.width..(row + 1) * self.width;
         match &mut self.values {
-            Values::Bytes(bytes) => TensorMut::Bytes(&mut bytes[at]),
-            Values::Numbers(numbers) => TensorMut::Numbers(&mut numbers[at]),
-            Values::Points { numbers, counts } => {
+            TensorValues::Bytes(bytes) => TensorMut::Bytes(&mut bytes[at]),
+            TensorValues::Numbers(numbers) => TensorMut::Numbers(&mut numbers[at]),
+            TensorValues::Points { numbers, counts } => {
                 TensorMut::Points { numbers: &mut numbers[at], count: &mut counts[row] }
             }
+        }
+    }
+
+    /// Neighbouring rows of an image, to write.
+    ///
+    /// # Panics
+    /// If they are rows of sets of points.
+    pub fn images_mut(&mut self, rows: Range<usize>) -> ImagesMut<'_> {
+        let at = rows.start * self.width..rows.end * self.width;
+        match &mut self.values {
+            TensorValues::Bytes(bytes) => ImagesMut::Bytes(&mut bytes[at]),
+            TensorValues::Numbers(numbers) => ImagesMut::Numbers(&mut numbers[at]),
+            TensorValues::Points { .. } => panic!("sets of points are no images"),
         }
     }
 
@@ -127,9 +194,16 @@ impl TensorRows {
         let width = self.width;
         let (there, here) = (from * width..(from + count) * width, to * width..(to + count) * width);
         match (&mut self.values, &other.values) {
-            (Values::Bytes(own), Values::Bytes(other)) => own[here].copy_from_slice(&other[there]),
-            (Values::Numbers(own), Values::Numbers(other)) => own[here].copy_from_slice(&other[there]),
-            (Values::Points { numbers, counts }, Values::Points { numbers: other, counts: other_counts }) => {
+            (TensorValues::Bytes(own), TensorValues::Bytes(other)) => {
+                own[here].copy_from_slice(&other[there])
+            }
+            (TensorValues::Numbers(own), TensorValues::Numbers(other)) => {
+                own[here].copy_from_slice(&other[there])
+            }
+            (
+                TensorValues::Points { numbers, counts },
+                TensorValues::Points { numbers: other, counts: other_counts },
+            ) => {
                 numbers[here].copy_from_slice(&other[there]);
                 counts[to..to + count].copy_from_slice(&other_counts[from..from + count]);
             }
@@ -194,9 +268,9 @@ impl TensorRows {
     pub fn resize(&mut self, rows: usize) {
         let width = self.width;
         match &mut self.values {
-            Values::Bytes(bytes) => bytes.resize(rows * width, 0),
-            Values::Numbers(numbers) => numbers.resize(rows * width, 0.0),
-            Values::Points { numbers, counts } => {
+            TensorValues::Bytes(bytes) => bytes.resize(rows * width, 0),
+            TensorValues::Numbers(numbers) => numbers.resize(rows * width, 0.0),
+            TensorValues::Points { numbers, counts } => {
                 numbers.resize(rows * width, 0.0);
                 counts.resize(rows, 0);
             }
@@ -206,9 +280,9 @@ impl TensorRows {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         match &self.values {
-            Values::Bytes(bytes) => bytes.len() / self.width,
-            Values::Numbers(numbers) => numbers.len() / self.width,
-            Values::Points { counts, .. } => counts.len(),
+            TensorValues::Bytes(bytes) => bytes.len() / self.width,
+            TensorValues::Numbers(numbers) => numbers.len() / self.width,
+            TensorValues::Points { counts, .. } => counts.len(),
         }
     }
 
@@ -250,9 +324,9 @@ impl<'a> Parts<'a> {
         let mut parts = Self::default();
         for (part, TensorRows { width, values }) in parts.parts.iter_mut().zip(rows) {
             let values = match values {
-                Values::Bytes(bytes) => PartMut::Bytes(bytes),
-                Values::Numbers(numbers) => PartMut::Numbers(numbers),
-                Values::Points { numbers, counts } => PartMut::Points { numbers, counts },
+                TensorValues::Bytes(bytes) => PartMut::Bytes(bytes),
+                TensorValues::Numbers(numbers) => PartMut::Numbers(numbers),
+                TensorValues::Points { numbers, counts } => PartMut::Points { numbers, counts },
             };
             *part = Some((*width, values));
         }

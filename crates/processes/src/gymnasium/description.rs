@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use setpoint_decision::spec::{
-    ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal, Spec, wrong_step,
+    ActionSpace, Aggregate, Axis, Choice, ChoiceGroup, Feature, Signal, Spec, TENSORS_MAX, TensorForm,
+    TensorPart, wrong_step,
 };
 
 use super::KIND;
@@ -16,6 +17,9 @@ pub struct Description {
     pub summary: String,
     /// The numbers of an observation, in order.
     pub observation: Vec<Number>,
+    /// The images of an observation, in order.
+    #[serde(default)]
+    pub tensors: Vec<TensorPart>,
     /// The actions.
     pub action: Action,
     /// Whether choices are forbidden in some states.
@@ -122,7 +126,8 @@ pub struct Group {
 }
 
 impl Description {
-    /// From the host's `description` as JSON. Refused if an action cannot be rounded to its step.
+    /// From the host's `description` as JSON. Refused if an action cannot be rounded to its step, and if a tensor part is no
+    /// image, or one too many.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let description: Self =
             serde_json::from_str(text).map_err(|error| format!("the description cannot be read: {error}"))?;
@@ -130,14 +135,32 @@ impl Description {
         if let Some((name, reason)) = description.action.axes().iter().find_map(refused) {
             return Err(format!("the description cannot be used: action `{name}`: {reason}"));
         }
+        let is_points = |part: &&TensorPart| matches!(part.form, TensorForm::Points { .. });
+        if let Some(TensorPart { name, form, .. }) = description.tensors.iter().find(is_points) {
+            return Err(format!("the description cannot be used: `{name}` is {form}, expected an image"));
+        }
+        let count = description.tensors.len();
+        if count > TENSORS_MAX {
+            return Err(format!(
+                "the description cannot be used: it has {count} images, at most {TENSORS_MAX}"
+            ));
+        }
         Ok(description)
     }
 }
 
 /// The process of environments, with the project's limit of steps, if it has one.
 pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
-    let Description { name, summary, observation, action, masked, signals, max_steps: own_max_steps } =
-        description;
+    let Description {
+        name,
+        summary,
+        observation,
+        tensors,
+        action,
+        masked,
+        signals,
+        max_steps: own_max_steps,
+    } = description;
     let feature = |number: &Number| {
         Feature::new(&number.name, &number.unit, number.low, number.high, &number.description)
             .ordinarily(ordinary(number.low, number.high))
@@ -163,6 +186,7 @@ pub fn spec(description: &Description, max_steps: Option<u32>) -> Spec {
         summary: summary.clone(),
         source: format!("{name}, through Gymnasium"),
         observation: observation.iter().map(feature).collect(),
+        tensors: tensors.clone(),
         action: match action {
             Action::Discrete { choices } => ActionSpace::one_of(choices.iter().map(choice).collect()),
             Action::Continuous { axes } => ActionSpace::settings(axes.iter().map(axis).collect()),
@@ -231,6 +255,26 @@ mod tests {
             let error = with_step(step).unwrap_err();
             assert!(error.contains("action `angle`: step is"), "{error}");
         }
+    }
+
+    #[test]
+    fn images_are_tensors_and_points_and_a_fifth_image_are_refused() {
+        let with = |tensors: &[&str]| {
+            Description::from_json(&format!(
+                r#"{{"name": "camera", "summary": "", "observation": [], "masked": false, "signals": [], "max_steps": null,
+                    "action": {{"type": "discrete", "choices": []}}, "tensors": [{}]}}"#,
+                tensors.join(", ")
+            ))
+        };
+        let part = |form: &str| format!(r#"{{"name": "front", "description": "", "form": {form}}}"#);
+        let image = part(r#"{"image": {"height": 40, "width": 30, "channels": 3}}"#);
+        let found = spec(&with(&[&image]).unwrap(), None).tensors;
+        let form = TensorForm::Image { height: 40, width: 30, channels: 3 };
+        assert_eq!(found, [TensorPart::new("front", form, "")]);
+        let error = with(&[&part(r#"{"points": {"points": 4, "dimensions": 2}}"#)]).unwrap_err();
+        assert!(error.contains("`front` is up to 4 points of 2 numbers, expected an image"), "{error}");
+        let error = with(&[image.as_str(); 5]).unwrap_err();
+        assert!(error.contains("5 images, at most 4"), "{error}");
     }
 
     #[test]

@@ -7,13 +7,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Deserialize;
 
+use setpoint_decision::spec::TensorPart;
 use setpoint_process::process::Outcome;
+use setpoint_process::tensors::ImagesMut;
 use setpoint_process::vectorized::{Actions, Transition};
 
 /// The layout of the arrays in the file, as the host defines it.
@@ -41,6 +44,12 @@ impl Layout {
     }
 }
 
+/// Where the arrays of one image begin.
+struct TensorArrays {
+    now: u64,
+    last: u64,
+}
+
 /// The file of one worker.
 pub struct SharedArrays {
     file: File,
@@ -56,6 +65,7 @@ pub struct SharedArrays {
     allowed: Option<usize>,
     final_observations: u64,
     lane: u64,
+    tensors: Vec<TensorArrays>,
     /// The buffer for reads and writes.
     bytes: Vec<u8>,
 }
@@ -72,6 +82,10 @@ impl SharedArrays {
             return Err(io::Error::new(error.kind(), what));
         }
         let results = layout.offset("observations")?;
+        let tensor = |index: usize| {
+            let now = layout.array(&format!("tensor_{index}"))?.offset;
+            Some(TensorArrays { now, last: layout.array(&format!("final_tensor_{index}"))?.offset })
+        };
         let within = |name: &str| layout.offset(name).map(|offset| offset.saturating_sub(results) as usize);
         Ok(Self {
             file,
@@ -85,6 +99,7 @@ impl SharedArrays {
             allowed: layout.array("allowed").map(|array| array.offset.saturating_sub(results) as usize),
             final_observations: layout.offset("final_observations")?,
             lane: layout.offset("lane")?,
+            tensors: (0..).map_while(tensor).collect(),
             bytes: Vec::new(),
         })
     }
@@ -144,6 +159,26 @@ impl SharedArrays {
             self.file.read_exact_at(&mut self.bytes, self.final_observations)?;
             numbers(&self.bytes, finals);
         }
+        self.read_images(first..first + lanes, into)
+    }
+
+    /// Reads the images into their rows, and the last ones of the episodes that are over.
+    fn read_images(&mut self, lanes: Range<usize>, into: &mut Transition) -> io::Result<()> {
+        let Self { file, tensors: arrays, bytes, .. } = self;
+        let Transition { tensors, final_tensors, outcomes, .. } = into;
+        let images = tensors.iter_mut().zip(final_tensors);
+        for (TensorArrays { now, last }, (image, final_image)) in arrays.iter().zip(images) {
+            read_image(file, *now, image.images_mut(lanes.clone()), bytes)?;
+            let mut at = *last;
+            for lane in lanes.clone() {
+                let into = final_image.images_mut(lane..lane + 1);
+                let size = into.bytes() as u64;
+                if outcomes[lane].is_over() {
+                    read_image(file, at, into, bytes)?;
+                }
+                at += size;
+            }
+        }
         Ok(())
     }
 
@@ -175,8 +210,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Whether a worker's layout has arrays of these sizes.
-    pub fn fit(&self, layout: &Layout) -> bool {
+    /// Whether a worker's layout has arrays of these sizes and of these images.
+    pub fn fit(&self, layout: &Layout, tensors: &[TensorPart]) -> bool {
         let has = |name: &str, columns: usize| {
             layout.array(name).is_some_and(|array| array.shape == [self.lanes, columns])
         };
@@ -185,6 +220,24 @@ impl Sizes {
             && has("signals", self.signals)
             && has("current_signals", self.signals)
             && (self.masked == 0 || has("allowed", self.masked))
+            && tensors.iter().enumerate().all(|(index, part)| {
+                let shape: Vec<usize> = [self.lanes].into_iter().chain(part.form.shape()).collect();
+                let has = |name: String| layout.array(&name).is_some_and(|array| array.shape == shape);
+                has(format!("tensor_{index}")) && has(format!("final_tensor_{index}"))
+            })
+    }
+}
+
+/// Reads bytes to where they belong, and numbers by way of the buffer.
+fn read_image(file: &File, offset: u64, into: ImagesMut<'_>, buffer: &mut Vec<u8>) -> io::Result<()> {
+    match into {
+        ImagesMut::Bytes(bytes) => file.read_exact_at(bytes, offset),
+        ImagesMut::Numbers(values) => {
+            buffer.resize(values.len() * 4, 0);
+            file.read_exact_at(buffer, offset)?;
+            numbers(buffer, values);
+            Ok(())
+        }
     }
 }
 
@@ -215,6 +268,9 @@ fn create() -> io::Result<(File, PathBuf)> {
 
 #[cfg(test)]
 mod tests {
+    use setpoint_decision::spec::TensorForm;
+    use setpoint_process::tensors::TensorRows;
+
     use super::*;
 
     const LAYOUT: &str = r#"{"bytes": 448, "arrays": [
@@ -231,7 +287,7 @@ mod tests {
     fn what_a_worker_writes_is_read_into_its_rows_alone() {
         let layout: Layout = serde_json::from_str(LAYOUT).unwrap();
         let sizes = Sizes { lanes: 2, features: 2, signals: 1, masked: 0 };
-        assert!(sizes.fit(&layout) && !Sizes { features: 3, ..sizes }.fit(&layout));
+        assert!(sizes.fit(&layout, &[]) && !Sizes { features: 3, ..sizes }.fit(&layout, &[]));
         let mut shared = SharedArrays::new(&layout).unwrap();
         let worker = OpenOptions::new().read(true).write(true).open(shared.path().unwrap()).unwrap();
         shared.unlink();
@@ -258,5 +314,50 @@ mod tests {
         assert_eq!(transition.outcomes, [Outcome::Terminated, Outcome::Running, Outcome::Truncated]);
         assert_eq!(transition.final_observations[4], 2.5);
         assert_eq!(shared.present_lane(), Some(1));
+    }
+
+    /// Two lanes, each with an image of two bytes and one of a number, behind the other arrays.
+    const IMAGES: &str = r#"
+        {"name": "tensor_0", "dtype": "uint8", "shape": [2, 1, 2, 1], "offset": 448},
+        {"name": "final_tensor_0", "dtype": "uint8", "shape": [2, 1, 2, 1], "offset": 512},
+        {"name": "tensor_1", "dtype": "float32", "shape": [2, 1, 1, 1], "offset": 576},
+        {"name": "final_tensor_1", "dtype": "float32", "shape": [2, 1, 1, 1], "offset": 640}]}"#;
+
+    #[test]
+    fn images_are_read_into_their_rows_and_last_ones_where_an_episode_is_over() {
+        let text = LAYOUT.replace("448", "704").replace("\"offset\": 400}]}", "\"offset\": 400},");
+        let layout: Layout = serde_json::from_str(&(text + IMAGES)).unwrap();
+        let form = |width| TensorForm::Image { height: 1, width, channels: 1 };
+        let parts = [
+            TensorPart::new("camera", form(2), ""),
+            TensorPart::new("depth", TensorForm::NumberImage { height: 1, width: 1, channels: 1 }, ""),
+        ];
+        let sizes = Sizes { lanes: 2, features: 2, signals: 1, masked: 0 };
+        assert!(sizes.fit(&layout, &parts) && !sizes.fit(&layout, &[parts[0].clone(), parts[0].clone()]));
+        let mut shared = SharedArrays::new(&layout).unwrap();
+        let worker = OpenOptions::new().write(true).open(shared.path().unwrap()).unwrap();
+        worker.write_all_at(&[1, 2, 3, 4], 448).unwrap();
+        worker.write_all_at(&[5, 6, 7, 8], 512).unwrap();
+        worker.write_all_at(&2.5_f32.to_ne_bytes(), 576 + 4).unwrap();
+        worker.write_all_at(&4.5_f32.to_ne_bytes(), 640 + 4).unwrap();
+        // Only the second lane's episode is over.
+        worker.write_all_at(&[0, 2], 320).unwrap();
+        let rows = || TensorRows::of_parts(&parts, 3);
+        let mut transition = Transition {
+            observations: vec![0.0; 6],
+            signals: vec![0.0; 3],
+            current_signals: vec![0.0; 3],
+            outcomes: vec![Outcome::Running; 3],
+            final_observations: vec![0.0; 6],
+            tensors: rows(),
+            final_tensors: rows(),
+            ..Transition::default()
+        };
+        shared.read_results(&sizes, 1, &mut transition).unwrap();
+        let all = |tensors: &[TensorRows]| {
+            tensors.iter().map(|rows| format!("{:?}", rows.all())).collect::<Vec<_>>()
+        };
+        assert_eq!(all(&transition.tensors), ["Bytes([0, 0, 1, 2, 3, 4])", "Numbers([0.0, 0.0, 2.5])"]);
+        assert_eq!(all(&transition.final_tensors), ["Bytes([0, 0, 0, 0, 7, 8])", "Numbers([0.0, 0.0, 4.5])"]);
     }
 }

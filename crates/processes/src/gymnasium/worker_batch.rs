@@ -111,7 +111,7 @@ impl WorkerBatch {
         let (worker, description, layout) =
             starting.ready(self.settings.timeout).map_err(|error| self.error(lanes.clone(), error))?;
         let sizes = self.sizes(lanes.len());
-        if description != *self.description || !sizes.fit(&layout) {
+        if description != *self.description || !sizes.fit(&layout, &self.description.tensors) {
             let reason = "the spaces of its environments have changed since the project was opened: spaces must not change";
             let failure = Failure { lane: None, episode: None, reason: reason.to_owned() };
             return Err(self.error(lanes, WorkerError::Failed(failure)));

@@ -175,8 +175,8 @@ class Reads(Counter):
         return self.sound()
 
 
-class Image(Counter):
-    observation_space = spaces.Box(0, 255, (96, 96, 3), np.uint8)
+class SeveralImages(Counter):
+    observation_space = spaces.Box(0, 255, (4, 96, 96, 3), np.uint8)
 
 
 class Words(Counter):
@@ -185,10 +185,6 @@ class Words(Counter):
 
 class Unbounded(Counter):
     action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
-
-
-class ManyCombinations(Counter):
-    action_space = spaces.MultiDiscrete([10, 10, 10])
 
 
 class NotAnEnvironment:

@@ -3,6 +3,7 @@
 use super::{Done, WorkerBatch, these};
 use crate::gymnasium::worker::{StartingWorker, WorkerError};
 use setpoint_process::process::Outcome;
+use setpoint_process::vectorized::Transition;
 
 /// Number of deaths without a step in between after which a worker is not started again.
 const DEATHS_MAX: u32 = 3;
@@ -50,6 +51,10 @@ impl WorkerBatch {
         let lanes = self.workers[index].worker.lanes.clone();
         let features = lanes.start * self.features..lanes.end * self.features;
         let last = self.transition.observations[features.clone()].to_vec();
+        let Transition { tensors, final_tensors, .. } = &mut self.transition;
+        for (last, image) in final_tensors.iter_mut().zip(tensors) {
+            last.copy_rows(lanes.start, image, lanes.start, lanes.len());
+        }
         self.restart(index, how)?;
         self.read(index)?;
         self.transition.final_observations[features].copy_from_slice(&last);
