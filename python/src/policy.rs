@@ -177,6 +177,12 @@ impl Policy {
         signals: &[f32],
         seed: Option<u64>,
     ) -> PyResult<ActionBuffer> {
+        if self.policy.manifest.network.memory().is_some() {
+            return Err(PyValueError::new_err(
+                "this policy has a memory: its decision follows from all observations of an episode, not from one; \
+                 `setpoint eval` plays it in a simulation",
+            ));
+        }
         let space = &self.policy.manifest.action;
         let lanes: Vec<usize> = (0..seen.rows).collect();
         let decider = match seed {

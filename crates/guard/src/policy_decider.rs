@@ -53,6 +53,7 @@ impl<P: Deref<Target = Policy> + Send> ChoiceProbabilities for PolicyDecider<P> 
     fn probabilities(&mut self, states: &States<'_>, probabilities: &mut [f64]) {
         let choices = self.runner.policy().manifest.action.len();
         let is_drawn = self.draws.is_some();
+        self.runner.in_lanes(states.lanes);
         let own = if is_drawn {
             self.runner.probabilities(states.inputs(), states.rows(), states.allowed)
         } else {
@@ -68,5 +69,76 @@ impl<P: Deref<Target = Policy> + Send> ChoiceProbabilities for PolicyDecider<P> 
                 probabilities[categorical::mode(own)] = 1.0;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use setpoint_decision::spec::{ActionSpace, Feature};
+    use setpoint_nn::mlp::Activation;
+    use setpoint_nn::shape::Shape;
+    use setpoint_policy::head::Head;
+    use setpoint_policy::manifest::Manifest;
+
+    use super::*;
+
+    /// A policy of one feature and two choices with a memory of three numbers.
+    fn remembering() -> Policy {
+        let network = Shape::new(1, Vec::new(), Some(3), vec![4], 2, Activation::Tanh);
+        let mut random = Stream::new(3, "test", 0);
+        let parameters = (0..network.parameters()).map(|_| random.normal()).collect();
+        let manifest = Manifest {
+            setpoint_version: "0.1.0".into(),
+            project: "line".into(),
+            process: "line".into(),
+            algorithm: "ppo".into(),
+            seed: 0,
+            steps: 0,
+            network,
+            observation: vec![Feature::new("wip", "parts", 0.0, 1.0, "")],
+            tensors: Vec::new(),
+            action: ActionSpace::choices(&[("wait", "wait"), ("go", "go")]),
+            signals: Vec::new(),
+            constraints: Vec::new(),
+            head: Head::Categorical,
+            discretization: None,
+            clip_observation: None,
+            normalization_epsilon: 1e-8,
+        };
+        Policy::new(manifest, parameters, Vec::new(), None)
+    }
+
+    fn probabilities(decider: &mut PolicyDecider<&Policy>, lanes: &[usize], seen: &[f32]) -> Vec<f64> {
+        let states = States { lanes, observations: seen, tensors: &[], signals: &[], allowed: &[] };
+        let mut found = vec![0.0; 2 * lanes.len()];
+        decider.probabilities(&states, &mut found);
+        found
+    }
+
+    /// Lanes that wait, begin again and decide in other company: each decides as if it were alone.
+    #[test]
+    fn a_lane_remembers_its_own_episode_alone() {
+        let policy = remembering();
+        let stream = || Stream::new(0, "test", 0);
+        let mut together = PolicyDecider::stochastic(&policy, 3, stream());
+        let mut alone: Vec<_> = (0..3).map(|_| PolicyDecider::stochastic(&policy, 1, stream())).collect();
+        let mut random = Stream::new(4, "test", 0);
+        let mut changed = 0;
+        for round in 0..60 {
+            let lanes: Vec<usize> = (0..3).filter(|lane| (round + lane) % 4 != 0).collect();
+            if round % 13 == 5 {
+                together.begin(1);
+                alone[1].begin(0);
+            }
+            let seen: Vec<f32> = lanes.iter().map(|_| random.normal()).collect();
+            let found = probabilities(&mut together, &lanes, &seen);
+            for (row, lane) in lanes.iter().enumerate() {
+                let own = probabilities(&mut alone[*lane], &[0], &seen[row..=row]);
+                assert_eq!(found[2 * row..2 * row + 2], own[..], "lane {lane} in round {round}");
+                let mut fresh = PolicyDecider::stochastic(&policy, 1, stream());
+                changed += usize::from(probabilities(&mut fresh, &[0], &seen[row..=row]) != own);
+            }
+        }
+        assert!(changed > 100, "the memory matters: {changed}");
     }
 }

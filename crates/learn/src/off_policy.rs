@@ -28,6 +28,7 @@ use crate::memory::Need;
 use crate::normalize::ObservationNormalizer;
 use crate::replay::{Batch, Replay, ReplayState, Shape, Step};
 use crate::request::Request;
+use crate::sight::Sight;
 
 /// Approximate number of environment steps of an update.
 const UPDATE_STEPS: usize = 1_000;
@@ -237,7 +238,13 @@ pub struct OffPolicy<L> {
     /// The content of the buffer according to a checkpoint, until the buffer is read.
     promised: Option<ReplayState>,
     state: State,
+    /// What the learner's networks see.
+    sight: Sight,
+    /// `[lanes, width]` as the networks see them.
     observations: Vec<f32>,
+    /// Rows of critics, and the parts of them that a policy sees, where the two differ.
+    joined: Vec<f32>,
+    shown: Vec<f32>,
     choices: Vec<u32>,
     controls: Vec<f32>,
     natural: Vec<f32>,
@@ -256,18 +263,30 @@ struct State {
 impl<L: Learner> OffPolicy<L> {
     /// Wraps a learner.
     pub fn new(learner: L, options: Collection, request: &Request<'_>, threads: usize) -> Self {
+        let sight = Sight::new(request.spec, &[]);
+        Self::with_sight(learner, options, sight, request, threads)
+    }
+
+    /// Wraps a learner whose critics may see hidden features: the buffer and the batches have the rows of its critics.
+    pub fn with_sight(
+        learner: L,
+        options: Collection,
+        sight: Sight,
+        request: &Request<'_>,
+        threads: usize,
+    ) -> Self {
         let Request { spec, masked, seed, .. } = *request;
         // Without a second thread (a system may refuse one) everything runs in turn, with the same result.
         let pool =
             (threads > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(2).build().ok()).flatten();
         let axes = spec.action.axes.clone();
-        let (lanes, features) = (options.n_envs, spec.observation.len());
-        let replay =
-            Replay::new(options.shape(spec, masked), options.buffer_size).with_tensors(&spec.tensors);
+        let (lanes, width) = (options.n_envs, sight.width());
+        let shape = Shape { features: width, ..options.shape(spec, masked) };
+        let replay = Replay::new(shape, options.buffer_size).with_tensors(&spec.tensors);
         Self {
             state: State {
-                normalizer: (options.normalize_observation && features > 0)
-                    .then(|| ObservationNormalizer::new(features, options.clip_observation)),
+                normalizer: (options.normalize_observation && width > 0)
+                    .then(|| ObservationNormalizer::new(width, options.clip_observation)),
                 random_actions: Stream::new(seed, "uniform actions", 0),
                 draws: Stream::new(seed, "replay draws", 0),
                 gradient_steps: 0,
@@ -276,7 +295,9 @@ impl<L: Learner> OffPolicy<L> {
             pool,
             replay,
             promised: None,
-            observations: vec![0.0; lanes * features],
+            observations: vec![0.0; lanes * width],
+            joined: Vec::new(),
+            shown: Vec::new(),
             choices: vec![0; if axes.is_empty() { lanes } else { 0 }],
             controls: vec![0.0; lanes * axes.len()],
             natural: vec![0.0; lanes * axes.len()],
@@ -284,6 +305,7 @@ impl<L: Learner> OffPolicy<L> {
             choices_count: if axes.is_empty() { spec.action.len() } else { 0 },
             learner,
             options,
+            sight,
             axes,
         }
     }
@@ -296,7 +318,7 @@ impl<L: Learner> OffPolicy<L> {
     /// One step of every environment into the buffer.
     fn step(&mut self, environments: &mut Environments, horizon: Horizon<'_>) -> Result<(), TrainError> {
         horizon.check_stop()?;
-        let Self { learner, state, replay, observations, choices, controls, .. } = self;
+        let Self { learner, state, replay, observations, choices, controls, sight, joined, shown, .. } = self;
         let progress = horizon.remaining_at(environments.steps());
         if environments.steps() < self.options.learning_starts {
             for (lane, choice) in choices.iter_mut().enumerate() {
@@ -305,13 +327,14 @@ impl<L: Learner> OffPolicy<L> {
             }
             controls.iter_mut().for_each(|control| *control = state.random_actions.uniform(-1.0, 1.0));
         } else {
-            let raw = &environments.transition().observations;
+            let Transition { observations: raw, hidden, .. } = environments.transition();
+            let raw = sight.join(raw, hidden, self.options.n_envs, joined);
             match &state.normalizer {
                 None => observations.copy_from_slice(raw),
                 Some(normalizer) => normalizer.apply(raw, observations),
             }
             let tensors = environments.tensors();
-            let observations = tensors.with_features(observations);
+            let observations = tensors.with_features(sight.shown(observations, self.options.n_envs, shown));
             learner.act(observations, environments.allowed(), progress, Chosen { choices, controls });
         }
         if self.axes.is_empty() {
@@ -325,8 +348,11 @@ impl<L: Learner> OffPolicy<L> {
             environments.step(Actions::of_settings(&self.natural))?;
         }
         let transition = environments.transition();
+        let Transition { observations, hidden, final_observations, final_hidden, .. } = transition;
+        let lanes = self.options.n_envs;
+        let rows = sight.join(observations, hidden, lanes, joined);
         if let Some(normalizer) = &mut state.normalizer {
-            normalizer.update(&transition.observations);
+            normalizer.update(rows);
         }
         let capacity = replay.capacity();
         let first = (replay.steps() as usize * self.options.n_envs) % capacity;
@@ -335,8 +361,8 @@ impl<L: Learner> OffPolicy<L> {
             controls,
             rewards: environments.rewards(),
             outcomes: &transition.outcomes,
-            observations: &transition.observations,
-            final_observations: &transition.final_observations,
+            observations: rows,
+            final_observations: sight.join(final_observations, final_hidden, lanes, shown),
             allowed: environments.allowed(),
             tensors: &transition.tensors,
             final_tensors: &transition.final_tensors,
@@ -412,22 +438,23 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
         let learner = saved.as_ref().map(|(learner, ..)| learner.as_slice());
         let critics = self.learner.adopt(policy.parameters.clone(), learner)?;
         let seen = saved.as_ref().and_then(|(_, _, state)| state.normalizer.as_ref());
-        self.state.normalizer =
-            ObservationNormalizer::of_policy(policy, seen, policy.manifest.observation.len());
+        self.state.normalizer = ObservationNormalizer::of_policy(policy, seen, self.sight.width());
         Ok(critics)
     }
 
     fn begin(&mut self, environments: &Environments, adopted: bool) {
-        let Transition { observations, tensors, .. } = environments.transition();
+        let Transition { observations, hidden, tensors, .. } = environments.transition();
+        let rows = self.sight.join(observations, hidden, environments.lanes(), &mut self.joined);
         if let Some(normalizer) = self.state.normalizer.as_mut().filter(|_| !adopted) {
-            normalizer.update(observations);
+            normalizer.update(rows);
         }
-        self.replay.begin(observations, tensors, environments.allowed());
+        self.replay.begin(rows, tensors, environments.allowed());
     }
 
     fn begin_new_episodes(&mut self, environments: &Environments) {
-        let Transition { observations, tensors, .. } = environments.transition();
-        self.replay.cut_off(observations, tensors, environments.allowed());
+        let Transition { observations, hidden, tensors, .. } = environments.transition();
+        let rows = self.sight.join(observations, hidden, environments.lanes(), &mut self.joined);
+        self.replay.cut_off(rows, tensors, environments.allowed());
     }
 
     fn update(
@@ -446,8 +473,8 @@ impl<L: Learner> Algorithm for OffPolicy<L> {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let normalizer =
-            self.state.normalizer.as_ref().map(|normalizer| normalizer.freeze(self.replay.shape().features));
+        let normalizer = self.state.normalizer.as_ref().filter(|_| self.sight.features() > 0);
+        let normalizer = normalizer.map(|normalizer| normalizer.freeze(self.sight.features()));
         Snapshot { normalizer, ..self.learner.snapshot() }
     }
 

@@ -56,6 +56,19 @@ impl Sight {
         self.features + self.columns.len()
     }
 
+    /// The rows of a policy, of `count` rows of a critic: the beginning of each, into `shown`; the rows themselves where a
+    /// critic sees nothing more.
+    pub fn shown<'a>(&self, whole: &'a [f32], count: usize, shown: &'a mut Vec<f32>) -> &'a [f32] {
+        if self.columns.is_empty() {
+            return whole;
+        }
+        shown.resize(count * self.features, 0.0);
+        for (to, row) in rows_mut(shown, self.features, count).zip(rows(whole, self.width(), count)) {
+            to.copy_from_slice(&row[..self.features]);
+        }
+        shown
+    }
+
     /// Writes the row of each lane into `joined`; gives the observations themselves where a critic sees nothing more.
     pub fn join<'a>(
         &self,
@@ -98,6 +111,7 @@ mod tests {
         let mut joined = Vec::new();
         let rows = sight.join(&observations, &hidden, 2, &mut joined);
         assert_eq!(rows, [1.0, 2.0, 5.0, 3.0, 11.0, 12.0, 15.0, 13.0]);
+        assert_eq!(sight.shown(rows, 2, &mut Vec::new()), observations);
         let alike = Sight::new(&spec, &[]);
         assert_eq!(alike.join(&observations, &hidden, 2, &mut Vec::new()), observations);
         assert_eq!(mismatch(&names(&["d"]), &spec), None);

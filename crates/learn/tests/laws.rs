@@ -56,6 +56,27 @@ const ROWS: &[Row] = &[
          memory_steps = 16",
     ),
     row("reinforce", "cart-pole", ""),
+    row(
+        "ppo",
+        "pendulum hide = [\"angular_velocity\"]",
+        "n_envs = 2\nn_steps = 128\nnet_arch = [8]\nn_epochs = 2\nnormalize_observation = true\n\
+         critic_sees = [\"angular_velocity\"]",
+    ),
+    row(
+        "sac",
+        "pendulum hide = [\"angular_velocity\"]",
+        "net_arch = [8]\nbatch_size = 32\nn_envs = 2\nnormalize_observation = true\ncritic_sees = [\"angular_velocity\"]",
+    ),
+    row(
+        "sac",
+        "cart-pole hide = [\"cart_velocity\"]",
+        "net_arch = [8]\nbatch_size = 32\nlearning_starts = 500\ncritic_sees = [\"cart_velocity\"]",
+    ),
+    row(
+        "sac",
+        "bin-picking",
+        "net_arch = [8]\nbatch_size = 32\nn_envs = 2\npoint_layers = [8, 8]\ntrain_freq = 4",
+    ),
     row("dqn", "cart-pole", "net_arch = [16, 16]\ntarget_update_interval = 100\nbuffer_size = 900"),
     row(
         "dqn",
@@ -111,11 +132,12 @@ fn every_recipe_has_a_row_here() {
 }
 
 fn problem(algorithm: &str, kind: &str, options: &str, steps: u64) -> Problem {
+    let (kind, hide) = kind.split_once(' ').unwrap_or((kind, ""));
     let factory = setpoint_processes::open_kind(kind, None).unwrap();
     let reward: Vec<String> =
         factory.spec().reward.iter().map(|(name, weight)| format!("{name} = {weight:?}")).collect();
     let text = format!(
-        "[process]\nkind = \"{kind}\"\n[reward]\n{}\n[train]\nalgorithm = \"{algorithm}\"\ntotal_steps = {steps}\n\
+        "[process]\nkind = \"{kind}\"\n{hide}\n[reward]\n{}\n[train]\nalgorithm = \"{algorithm}\"\ntotal_steps = {steps}\n\
          checkpoint_every_updates = 1\n[train.{algorithm}]\n{options}\n",
         reward.join("\n")
     );

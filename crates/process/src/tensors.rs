@@ -224,9 +224,9 @@ impl TensorRows {
     /// Bytes of a row.
     pub fn bytes(&self) -> usize {
         match &self.values {
-            Values::Bytes(_) => self.width,
-            Values::Numbers(_) => 4 * self.width,
-            Values::Points { .. } => 4 * (self.width + 1),
+            TensorValues::Bytes(_) => self.width,
+            TensorValues::Numbers(_) => 4 * self.width,
+            TensorValues::Points { .. } => 4 * (self.width + 1),
         }
     }
 
@@ -237,9 +237,9 @@ impl TensorRows {
     pub fn write_bytes(&self, row: usize, bytes: &mut [u8]) {
         let own = row * self.width..(row + 1) * self.width;
         match &self.values {
-            Values::Bytes(values) => bytes.copy_from_slice(&values[own]),
-            Values::Numbers(numbers) => write_numbers(&numbers[own], bytes),
-            Values::Points { numbers, counts } => {
+            TensorValues::Bytes(values) => bytes.copy_from_slice(&values[own]),
+            TensorValues::Numbers(numbers) => write_numbers(&numbers[own], bytes),
+            TensorValues::Points { numbers, counts } => {
                 let (of_numbers, of_count) = bytes.split_at_mut(4 * self.width);
                 write_numbers(&numbers[own], of_numbers);
                 of_count.copy_from_slice(&counts[row].to_le_bytes());
@@ -254,9 +254,9 @@ impl TensorRows {
     pub fn read_bytes(&mut self, row: usize, bytes: &[u8]) {
         let own = row * self.width..(row + 1) * self.width;
         match &mut self.values {
-            Values::Bytes(values) => values[own].copy_from_slice(bytes),
-            Values::Numbers(numbers) => read_numbers(bytes, &mut numbers[own]),
-            Values::Points { numbers, counts } => {
+            TensorValues::Bytes(values) => values[own].copy_from_slice(bytes),
+            TensorValues::Numbers(numbers) => read_numbers(bytes, &mut numbers[own]),
+            TensorValues::Points { numbers, counts } => {
                 let (of_numbers, of_count) = bytes.split_at(4 * self.width);
                 read_numbers(of_numbers, &mut numbers[own]);
                 counts[row] = u32::from_le_bytes(of_count.try_into().expect("a count has four bytes"));

@@ -28,6 +28,7 @@ use crate::off_policy::{Chosen, Collection, Learner, OffPolicy};
 use crate::recipe::{LearnerOptions, Learns, Recipe};
 use crate::replay::Batch;
 use crate::request::Request;
+use crate::sight::{self, Sight};
 use crate::usual_ranges::{counts, gamma, logarithmic};
 use crate::warnings::still_target;
 
@@ -67,12 +68,13 @@ impl LearnerOptions for Options {
     fn learner(&self, request: &Request<'_>) -> Box<dyn Algorithm> {
         let Request { spec, seed, threads, .. } = request;
         let collection = self.collection.clone();
+        let sight = Sight::new(spec, &self.critic_sees);
         if spec.action.is_discrete() {
             let learner = DiscreteSac::new(self.clone(), spec, *seed);
-            Box::new(OffPolicy::new(learner, collection, request, *threads))
+            Box::new(OffPolicy::with_sight(learner, collection, sight, request, *threads))
         } else {
             let learner = Sac::new(self.clone(), spec, *seed);
-            Box::new(OffPolicy::new(learner, collection, request, *threads))
+            Box::new(OffPolicy::with_sight(learner, collection, sight, request, *threads))
         }
     }
 
@@ -84,7 +86,7 @@ impl LearnerOptions for Options {
     }
 
     fn mismatch(&self, spec: &Spec) -> Option<String> {
-        self.encoder.of(&spec.tensors).err()
+        self.encoder.of(&spec.tensors).err().or_else(|| sight::mismatch(&self.critic_sees, spec))
     }
 
     fn collection(&self) -> Option<&Collection> {
@@ -100,7 +102,7 @@ impl LearnerOptions for Options {
 /// The rows of a batch in which one critic has the smaller value, and its gradients there.
 struct Lesser {
     rows: Vec<u32>,
-    /// dL/d inputs of these rows, `[rows, features + axes]`
+    /// dL/d inputs of these rows, `[rows, width + axes]`
     input_gradient: Vec<f32>,
 }
 
@@ -112,13 +114,16 @@ struct Draws {
     noise: Vec<f32>,
     actions: Vec<f32>,
     log_probabilities: Vec<f32>,
-    /// `[rows, features + axes]`
+    /// `[rows, width + axes]`
     inputs: Vec<f32>,
+    /// The observations of the policy, where the critics see more.
+    shown: Vec<f32>,
 }
 
 /// The learner for continuous actions.
 pub struct Sac {
     options: Options,
+    sight: Sight,
     axes: usize,
     networks: ActorCritic<[Critic; 2]>,
     present_halves: Halves,
@@ -148,10 +153,12 @@ struct State {
 impl Sac {
     /// A fresh learner whose weights and draws follow from `seed`.
     pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
-        let (features, axes) = (spec.observation.len(), spec.action.len());
+        let sight = Sight::new(spec, &options.critic_sees);
+        let (width, axes) = (sight.width(), spec.action.len());
+        let features = sight.features();
         let rows = options.collection.batch_size.max(options.collection.n_envs);
         let widths =
-            Widths { features, actor_outputs: 2 * axes, critic_inputs: features + axes, critic_outputs: 1 };
+            Widths { features, actor_outputs: 2 * axes, critic_inputs: width + axes, critic_outputs: 1 };
         let layers = (&options.net_arch, options.activation_fn);
         let encoders =
             options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
@@ -159,13 +166,14 @@ impl Sac {
             [critic(0), critic(1)]
         });
         let lesser =
-            || Lesser { rows: Vec::with_capacity(rows), input_gradient: vec![0.0; rows * (features + axes)] };
+            || Lesser { rows: Vec::with_capacity(rows), input_gradient: vec![0.0; rows * (width + axes)] };
         let draws = || Draws {
             heads: vec![0.0; rows * 2 * axes],
             noise: vec![0.0; rows * axes],
             actions: vec![0.0; rows * axes],
             log_probabilities: vec![0.0; rows],
-            inputs: vec![0.0; rows * (features + axes)],
+            inputs: vec![0.0; rows * (width + axes)],
+            shown: Vec::new(),
         };
         let target_entropy = options.target_entropy.unwrap_or(-(axes as f64));
         Self {
@@ -182,13 +190,14 @@ impl Sac {
             },
             present: draws(),
             next: draws(),
-            inputs: vec![0.0; rows * (features + axes)],
+            inputs: vec![0.0; rows * (width + axes)],
             targets: vec![0.0; rows],
             action_gradient: vec![0.0; rows * axes],
             head_gradient: vec![0.0; rows * 2 * axes],
             acting_noise: vec![0.0; axes],
             networks,
             options,
+            sight,
             axes,
         }
     }
@@ -203,9 +212,11 @@ impl Sac {
             halves.forward(shape, &trained.parameters, observations, rows, Cores::One, heads);
         };
         let tensors = batch.views();
+        let observations = self.sight.shown(&batch.observations, rows, &mut present.shown);
+        let next_observations = self.sight.shown(&batch.next_observations, rows, &mut next.shown);
         networks.cores.join(
-            || heads(present_halves, tensors.now.with_features(&batch.observations), &mut present.heads),
-            || heads(next_halves, tensors.next.with_features(&batch.next_observations), &mut next.heads),
+            || heads(present_halves, tensors.now.with_features(observations), &mut present.heads),
+            || heads(next_halves, tensors.next.with_features(next_observations), &mut next.heads),
         );
         for (draws, observations) in [(present, &batch.observations), (next, &batch.next_observations)] {
             draws.noise[..rows * axes].iter_mut().for_each(|noise| *noise = self.state.learning.normal());
@@ -288,7 +299,8 @@ impl Sac {
         }
         let Network { shape, trained, .. } = &self.networks.actor;
         let tensors = batch.views();
-        let observations = tensors.now.with_features(&batch.observations);
+        let observations = self.sight.shown(&batch.observations, rows, &mut self.present.shown);
+        let observations = tensors.now.with_features(observations);
         let (parameters, cores) = (&trained.parameters, self.networks.cores);
         self.present_halves.backward(shape, parameters, observations, rows, cores, &self.head_gradient);
         loss / rows as f64

@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::Spec;
+use setpoint_evidence::tensor_views::TensorViews;
 use setpoint_nn::categorical;
 use setpoint_nn::inputs::Inputs;
-use setpoint_nn::network::Cores;
+use setpoint_nn::network::{Cores, Network};
 use setpoint_policy::head::Head;
 use setpoint_process::StateError;
 use setpoint_random::Stream;
@@ -18,10 +19,14 @@ use crate::exploration::is_greedy;
 use crate::figures::{Figures, Means};
 use crate::off_policy::{Chosen, Learner};
 use crate::replay::Batch;
+use crate::sight::Sight;
 
 /// The learner for choices.
 pub struct DiscreteSac {
     options: Options,
+    sight: Sight,
+    /// The observations of the policy, where the critics see more.
+    shown: Vec<f32>,
     choices: usize,
     networks: ActorCritic<[Critic; 2]>,
     state: State,
@@ -46,9 +51,9 @@ impl DiscreteSac {
     pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
         let choices = spec.action.len();
         let rows = options.collection.batch_size.max(options.collection.n_envs);
-        let features = spec.observation.len();
-        let widths =
-            Widths { features, actor_outputs: choices, critic_inputs: features, critic_outputs: choices };
+        let sight = Sight::new(spec, &options.critic_sees);
+        let (features, critic_inputs) = (sight.features(), sight.width());
+        let widths = Widths { features, actor_outputs: choices, critic_inputs, critic_outputs: choices };
         let layers = (&options.net_arch, options.activation_fn);
         let encoders =
             options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
@@ -71,15 +76,17 @@ impl DiscreteSac {
             output_gradient: vec![0.0; rows * choices],
             networks,
             choices,
+            sight,
+            shown: Vec::new(),
             options,
         }
     }
 
-    /// log π of every choice, `[rows, choices]`.
-    fn policy(&mut self, observations: Inputs<'_, f32>, rows: usize, allowed: &[bool]) {
-        let logits = &mut self.log_probabilities[..rows * self.choices];
-        logits.copy_from_slice(self.networks.actor.forward(observations, rows));
-        categorical::log_probabilities(logits, self.choices, (!allowed.is_empty()).then_some(allowed));
+    /// log π of every choice, `[rows, choices]`, for rows of the critics.
+    fn policy_of(&mut self, whole: &[f32], tensors: &TensorViews<'_>, rows: usize, allowed: &[bool]) {
+        let Self { sight, shown, networks, log_probabilities, choices, .. } = self;
+        let observations = tensors.with_features(sight.shown(whole, rows, shown));
+        log_policy(&mut networks.actor, observations, rows, allowed, *choices, log_probabilities);
     }
 
     /// y = r + γ Σ_a π(a|s') (min_i Q'_i(s', a) − α log π(a|s'))
@@ -87,7 +94,7 @@ impl DiscreteSac {
         let (rows, choices) = (batch.rows, self.choices);
         let tensors = batch.views();
         let next = tensors.next.with_features(&batch.next_observations);
-        self.policy(next, rows, &batch.next_allowed);
+        self.policy_of(&batch.next_observations, &tensors.next, rows, &batch.next_allowed);
         self.networks.estimate_by_targets(next, rows);
         for row in 0..rows {
             let mut soft = 0.0;
@@ -105,7 +112,7 @@ impl DiscreteSac {
         let (rows, choices) = (batch.rows, self.choices);
         let tensors = batch.views();
         let observations = tensors.now.with_features(&batch.observations);
-        self.policy(observations, rows, &batch.allowed);
+        self.policy_of(&batch.observations, &tensors.now, rows, &batch.allowed);
         let ActorCritic { critics, cores, .. } = &mut self.networks;
         each(critics, *cores, |critic| critic.estimate(observations, rows));
         let (mut policy_loss, mut entropy) = (0.0, 0.0);
@@ -120,6 +127,20 @@ impl DiscreteSac {
         }
         (policy_loss, entropy)
     }
+}
+
+/// log π of every choice, `[rows, choices]`, into `logs`.
+fn log_policy(
+    actor: &mut Network,
+    observations: Inputs<'_, f32>,
+    rows: usize,
+    allowed: &[bool],
+    choices: usize,
+    logs: &mut [f32],
+) {
+    let logits = &mut logs[..rows * choices];
+    logits.copy_from_slice(actor.forward(observations, rows));
+    categorical::log_probabilities(logits, choices, (!allowed.is_empty()).then_some(allowed));
 }
 
 /// d logits of one row for L = Σ_a π_a (α log π_a − q_a): π_i (f_i − Σ_a π_a f_a) with f = α log π − q (the derivative of
@@ -152,7 +173,8 @@ impl Learner for DiscreteSac {
         chosen: Chosen<'_>,
     ) {
         let rows = chosen.choices.len();
-        self.policy(observations, rows, allowed);
+        let Self { networks, log_probabilities, choices, .. } = self;
+        log_policy(&mut networks.actor, observations, rows, allowed, *choices, log_probabilities);
         self.state.decisions += rows as u64;
         for (row, choice) in self.log_probabilities.chunks_exact(self.choices).zip(chosen.choices) {
             let drawn = categorical::sample(row, self.state.actions.unit());
@@ -173,7 +195,9 @@ impl Learner for DiscreteSac {
         let value_loss = self.networks.regress(towards, 0.5, learning_rate, |_| {});
         let (policy_loss, entropy) = self.policy_loss(batch, alpha);
         let gradient = &self.output_gradient[..rows * choices];
-        let norm = self.networks.actor.learn(observations, rows, gradient, learning_rate, None);
+        let shown = self.sight.shown(&batch.observations, rows, &mut self.shown);
+        let shown = tensors.now.with_features(shown);
+        let norm = self.networks.actor.learn(shown, rows, gradient, learning_rate, None);
         self.state.temperature.step(-entropy, learning_rate);
         self.state.gradient_steps += 1;
         if self.state.gradient_steps.is_multiple_of(self.options.target_update_interval) {

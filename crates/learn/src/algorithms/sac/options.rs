@@ -12,6 +12,7 @@ use crate::exploration::ActionNoise;
 use crate::hidden_layers::{NetArch, read_activation, read_net_arch};
 use crate::learning_rate::{Schedule, read_schedule};
 use crate::off_policy::Collection;
+use crate::sight;
 
 /// `[train.sac]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Options {
     /// Encoders of images and sets of points; actor and critics have one each.
     #[serde(flatten)]
     pub encoder: EncoderOptions,
+    /// Hidden features of the process that the critics see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub critic_sees: Vec<String>,
     /// Activation of the hidden layers.
     pub activation_fn: Activation,
 }
@@ -65,6 +69,7 @@ impl Default for Options {
             noise: ActionNoise::default(),
             net_arch: NetArch { pi: vec![256, 256], vf: vec![256, 256] },
             encoder: EncoderOptions::default(),
+            critic_sees: Vec::new(),
             activation_fn: Activation::Relu,
         }
     }
@@ -95,6 +100,7 @@ impl Options {
             noise: ActionNoise::read(section)?,
             net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
             encoder: EncoderOptions::read(section)?,
+            critic_sees: sight::read(section)?,
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
         };
         Ok(options)
