@@ -112,13 +112,13 @@ fn a_policy_of_a_newer_format_is_refused_and_left_as_it_is() {
     let mut bytes = std::fs::read(&path).unwrap();
     let format = b"\\\"format\\\":2";
     let place = bytes.windows(format.len()).position(|window| window == format).unwrap() + format.len() - 1;
-    bytes[place] = b'4';
+    bytes[place] = b'9';
     std::fs::write(&path, &bytes).unwrap();
     for arguments in
         [&["eval", "run"][..], &[&["train", &project(), "--run-dir", "run", "--resume"][..], &SMALL].concat()]
     {
         let output = setpoint(root.path(), arguments);
-        binary::refused(&output, &["it has format 4", "or newer, which reads it"]);
+        binary::refused(&output, &["it has format 9", "or newer, which reads it"]);
         assert!(!stderr(&output).contains("--resume"), "{}", stderr(&output));
         assert!(std::fs::read(&path).unwrap() == bytes, "{arguments:?}");
     }
