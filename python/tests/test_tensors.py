@@ -249,4 +249,4 @@ def test_what_native_code_is_given_is_checked_there_too():
 
 def test_algorithms_without_images_say_so():
     with pytest.raises(ValueError, match="camera"):
-        setpoint.DQN("MlpPolicy", "catch")
+        setpoint.TD3("MlpPolicy", "catch")
