@@ -187,10 +187,12 @@ fn algorithm(name: &str, output: &Output) -> Result<Status, Failure> {
     let recipes = Recipes::new().with(RECIPES.iter().copied());
     let found = recipes.find(name).map_err(|error| Failure::Message(error.to_string()))?;
     let options = found.describe_options();
+    let sees = if found.reads_tensors { "features, images, points" } else { "features" };
     let facts = [
         format!("{}: {}", found.name, found.summary),
         format!("source: {}", found.source),
         format!("{}; actions: {}", policy(found), found.actions),
+        format!("observations: {sees}"),
         format!("sample efficiency: {}", found.sample_efficiency),
         format!("use it if {}", found.pick_when),
     ];
