@@ -481,5 +481,9 @@ mod tests {
         let pendulum = Shape { lanes: 1, features: 3, axes: 1, masked_choices: 0, tensor_bytes: 0 };
         assert_eq!(pendulum.bytes_per_transition(), 12 + 4 + 4 + 1);
         assert_eq!(SHAPE.bytes_per_transition(), 4 + 4 + 4 + 1 + 1);
+        // Frames are shared between neighbours: an image costs its own bytes, once.
+        let image = TensorForm::Image { height: 84, width: 84, channels: 4 }.bytes();
+        let shape = Shape { lanes: 1, features: 0, axes: 0, masked_choices: 0, tensor_bytes: image };
+        assert_eq!(shape.bytes_per_transition(), 84 * 84 * 4 + 4 + 4 + 1);
     }
 }

@@ -89,6 +89,8 @@ pub const ROWS: &[Row] = &[
     classical("mountain-car-ppo", "mountain-car", "ppo", 1_000_000, Target::None, "−110.4 ± 19.5, rl-zoo3"),
     classical("cart-pole-blind-ppo", "cart-pole-blind", "ppo", 100_000, Target::Floor(475.0), "500.0 ± 0.0, rl-zoo3 (LSTM)"),
     classical("catch-ppo", "catch", "ppo", 100_000, Target::Floor(0.95), "1, the greatest possible"),
+    solved("bin-picking-ppo", "bin-picking", "ppo", 400_000, 6.0, "the highest measured point returns 6.98"),
+    solved("bin-picking-sac", "bin-picking", "sac", 60_000, 6.0, "the highest measured point returns 6.98"),
     classical("catch-dqn", "catch", "dqn", 50_000, Target::Floor(0.95), "1, the greatest possible"),
     solved("lunar-lander-ppo", "lunar-lander", "ppo", 1_000_000, 200.0, "242.1 ± 31.8, rl-zoo3 (v2)"),
     solved("lunar-lander-continuous-sac", "lunar-lander-continuous", "sac", 500_000, 250.0, "260.4 ± 65.5, rl-zoo3 (v2)"),
