@@ -34,6 +34,7 @@ How to read the table:
   The floors of catch, cart-pole-blind and bin-picking were written after the first training of ours with these options.
 - **Images and memories**: on catch Stable-Baselines3's PPO has an encoder for the actor and one for the critic, as ours. On
   cart-pole-blind it is RecurrentPPO of its contributions with an LSTM of the same size; ours has a gated recurrent unit.
+  cart-pole-blind-critic is the same with a critic that sees the velocities in the training.
 - **Comparison** with Stable-Baselines3: *not below* means that Setpoint's interval does not lie wholly below the interval of
   Stable-Baselines3. It does not mean that the two are equal.
 - **Published** figures are single runs of [rl-zoo3](https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md) (mean ± deviation over

@@ -88,6 +88,7 @@ pub const ROWS: &[Row] = &[
     classical("acrobot-ppo", "acrobot", "ppo", 1_000_000, Target::Floor(-95.0), "−73.5 ± 18.2, rl-zoo3"),
     classical("mountain-car-ppo", "mountain-car", "ppo", 1_000_000, Target::None, "−110.4 ± 19.5, rl-zoo3"),
     classical("cart-pole-blind-ppo", "cart-pole-blind", "ppo", 100_000, Target::Floor(475.0), "500.0 ± 0.0, rl-zoo3 (LSTM)"),
+    solved("cart-pole-blind-critic-ppo", "cart-pole-blind-critic", "ppo", 100_000, 475.0, "–"),
     classical("catch-ppo", "catch", "ppo", 100_000, Target::Floor(0.95), "1, the greatest possible"),
     solved("bin-picking-ppo", "bin-picking", "ppo", 400_000, 6.0, "the highest measured point returns 6.98"),
     solved("bin-picking-sac", "bin-picking", "sac", 60_000, 6.0, "the highest measured point returns 6.98"),
