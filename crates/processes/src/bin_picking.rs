@@ -10,7 +10,8 @@
 //!
 //! The observation is the set of points. There are no features. The baseline `highest-point` takes the highest measured point.
 //!
-//! Reference figures (10,000 episodes): see docs/proofs.md.
+//! Reference figures (mean return ± standard error, 10,000 episodes): `highest-point` 6.97 ± 0.003, uniform random 1.33 ± 0.007;
+//! 8 is a gripper on the highest part of each bin.
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::spec::{ActionSpace, Axis, Signal, Spec, TensorForm, TensorPart};
