@@ -66,7 +66,7 @@ class PPO(Model):
         memory: Literal["none", "gru"] | None = None,
         memory_size: float | None = None,
         memory_steps: float | None = None,
-        critic_sees: Sequence[float] | None = None,
+        critic_sees: Sequence[str] | None = None,
         activation_fn: Literal["tanh", "relu"] | None = None,
         ortho_init: bool | None = None,
         log_std_init: float | str | None = None,
@@ -170,7 +170,7 @@ class SAC(Model):
         cnn_strides: Sequence[float] | None = None,
         features_dim: float | None = None,
         point_layers: Sequence[float] | None = None,
-        critic_sees: Sequence[float] | None = None,
+        critic_sees: Sequence[str] | None = None,
         activation_fn: Literal["tanh", "relu"] | None = None,
     ) -> None: ...
 

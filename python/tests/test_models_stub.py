@@ -47,6 +47,8 @@ def type_of(option):
         return "bool"
     if expected == "a text":
         return "str | PathLike[str]"
+    if expected == "a list of texts":
+        return "Sequence[str]"
     if expected.startswith("a list"):
         return "Sequence[float]"
     words = re.findall(r'"[^"]*"', expected)

@@ -16,6 +16,8 @@ pub mod drivers;
 pub mod given_state;
 pub mod policy_decider;
 pub mod recommendation;
+#[cfg(test)]
+mod sample;
 pub mod unlike_training;
 
 pub use decider::Decider;

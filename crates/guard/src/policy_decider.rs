@@ -74,38 +74,19 @@ impl<P: Deref<Target = Policy> + Send> ChoiceProbabilities for PolicyDecider<P> 
 
 #[cfg(test)]
 mod tests {
-    use setpoint_decision::spec::{ActionSpace, Feature};
+    use setpoint_decision::spec::Feature;
     use setpoint_nn::mlp::Activation;
     use setpoint_nn::shape::Shape;
-    use setpoint_policy::head::Head;
-    use setpoint_policy::manifest::Manifest;
 
     use super::*;
+    use crate::sample::two_choices;
 
     /// A policy of one feature and two choices with a memory of three numbers.
     fn remembering() -> Policy {
         let network = Shape::new(1, Vec::new(), Some(3), vec![4], 2, Activation::Tanh);
         let mut random = Stream::new(3, "test", 0);
         let parameters = (0..network.parameters()).map(|_| random.normal()).collect();
-        let manifest = Manifest {
-            setpoint_version: "0.1.0".into(),
-            project: "line".into(),
-            process: "line".into(),
-            algorithm: "ppo".into(),
-            seed: 0,
-            steps: 0,
-            network,
-            observation: vec![Feature::new("wip", "parts", 0.0, 1.0, "")],
-            tensors: Vec::new(),
-            action: ActionSpace::choices(&[("wait", "wait"), ("go", "go")]),
-            signals: Vec::new(),
-            constraints: Vec::new(),
-            head: Head::Categorical,
-            discretization: None,
-            clip_observation: None,
-            normalization_epsilon: 1e-8,
-        };
-        Policy::new(manifest, parameters, Vec::new(), None)
+        two_choices(vec![Feature::new("wip", "parts", 0.0, 1.0, "")], network, parameters, None)
     }
 
     fn probabilities(decider: &mut PolicyDecider<&Policy>, lanes: &[usize], seen: &[f32]) -> Vec<f64> {

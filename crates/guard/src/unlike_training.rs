@@ -45,36 +45,23 @@ pub fn unlike_training(policy: &Policy, observation: &[f32]) -> Vec<Unlike> {
 
 #[cfg(test)]
 mod tests {
-    use setpoint_decision::spec::{ActionSpace, Feature};
+    use setpoint_decision::spec::Feature;
     use setpoint_nn::mlp::{Activation, Mlp};
-    use setpoint_policy::head::Head;
-    use setpoint_policy::manifest::Manifest;
     use setpoint_policy::normalizer::Normalizer;
 
     use super::*;
+    use crate::sample::two_choices;
 
     /// Two features, in parts (the policy sees eightieths) and in °C, two choices.
     fn policy(normalizer: Option<Normalizer>) -> Policy {
         let parts = Feature::new("wip", "parts", 0.0, 80.0, "parts in progress").seen_as(80.0, 0.0);
-        let manifest = Manifest {
-            setpoint_version: "0.1.0".into(),
-            project: "line".into(),
-            process: "line".into(),
-            algorithm: "ppo".into(),
-            seed: 0,
-            steps: 0,
-            network: Mlp { input: 2, hidden: Vec::new(), output: 2, activation: Activation::Linear }.into(),
-            tensors: Vec::new(),
-            observation: vec![parts, Feature::new("heat", "°C", 0.0, 1.0, "heat")],
-            action: ActionSpace::choices(&[("wait", "wait"), ("go", "go")]),
-            signals: Vec::new(),
-            constraints: Vec::new(),
-            head: Head::Categorical,
-            discretization: None,
-            clip_observation: normalizer.as_ref().map(|normalizer| normalizer.clip),
-            normalization_epsilon: 1e-8,
-        };
-        Policy::new(manifest, vec![0.0; 6], Vec::new(), normalizer)
+        let network = Mlp { input: 2, hidden: Vec::new(), output: 2, activation: Activation::Linear };
+        two_choices(
+            vec![parts, Feature::new("heat", "°C", 0.0, 1.0, "heat")],
+            network,
+            vec![0.0; 6],
+            normalizer,
+        )
     }
 
     #[test]

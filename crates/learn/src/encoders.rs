@@ -97,6 +97,14 @@ impl EncoderOptions {
         parts.iter().map(|part| self.of_part(part)).collect()
     }
 
+    /// The encoder of each part of a process that a check has accepted.
+    ///
+    /// # Panics
+    /// If one does not fit: an algorithm's `mismatch` refuses such options before a training.
+    pub fn fitting(&self, parts: &[TensorPart]) -> Vec<Encoder> {
+        self.of(parts).expect("`mismatch` refuses encoders that do not fit")
+    }
+
     fn of_part(&self, part: &TensorPart) -> Result<Encoder, String> {
         match part.form {
             TensorForm::Image { height, width, channels }

@@ -142,12 +142,14 @@ impl Disturbed {
         for (seen, truth) in self.transition.tensors.iter_mut().zip(&truth.tensors) {
             seen.copy_rows(lane, truth, lane, 1);
         }
-        // No sensor measures hidden features: they are true.
-        self.transition.hidden.copy_from_slice(&truth.hidden);
     }
 
-    fn copy_masks(&mut self) {
-        self.transition.allowed.copy_from_slice(&self.inner.transition().allowed);
+    /// Copies the parts that no sensor measures: masks and hidden features.
+    fn copy_unmeasured(&mut self) {
+        let truth = self.inner.transition();
+        self.transition.allowed.copy_from_slice(&truth.allowed);
+        self.transition.hidden.copy_from_slice(&truth.hidden);
+        self.transition.final_hidden.copy_from_slice(&truth.final_hidden);
     }
 }
 
@@ -163,7 +165,7 @@ impl Batch for Disturbed {
         }
         self.transition.signals.copy_from_slice(&self.inner.transition().signals);
         self.transition.outcomes.fill(Outcome::Running);
-        self.copy_masks();
+        self.copy_unmeasured();
         Ok(())
     }
 
@@ -173,7 +175,7 @@ impl Batch for Disturbed {
         let own = lane * self.signals..(lane + 1) * self.signals;
         self.transition.signals[own.clone()].copy_from_slice(&self.inner.transition().signals[own]);
         self.transition.outcomes[lane] = Outcome::Running;
-        self.copy_masks();
+        self.copy_unmeasured();
         Ok(())
     }
 
@@ -212,7 +214,6 @@ impl Batch for Disturbed {
                 let last = &self.inner.transition().final_observations[own];
                 self.lanes[lane].measure(&self.plan, last, false, seen);
                 let truth = self.inner.transition();
-                self.transition.final_hidden.copy_from_slice(&truth.final_hidden);
                 for (seen, truth) in self.transition.final_tensors.iter_mut().zip(&truth.final_tensors) {
                     seen.copy_rows(lane, truth, lane, 1);
                 }
@@ -222,7 +223,7 @@ impl Batch for Disturbed {
                 self.look(lane, false);
             }
         }
-        self.copy_masks();
+        self.copy_unmeasured();
         Ok(())
     }
 

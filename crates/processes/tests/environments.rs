@@ -14,50 +14,16 @@ use setpoint_decision::spec::Spec;
 use setpoint_process::Factory;
 use setpoint_process::conformance::conformance;
 use setpoint_process::process::Outcome;
-use setpoint_process::vectorized::{Actions, Batch, ProcessError};
+use setpoint_process::vectorized::{Actions, Batch};
 use setpoint_processes::registry;
 use setpoint_random::Stream;
 
-const ENVIRONMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/environments");
+mod workers;
 
-fn python() -> String {
-    std::env::var("SETPOINT_PYTHON").unwrap_or_else(|_| "python3".to_owned())
-}
-
-/// Whether there is anything to test with; says so where not.
-fn is_there() -> bool {
-    let there = Command::new(python())
-        .args(["-c", "import gymnasium, numpy; assert int(gymnasium.__version__.split('.')[0]) >= 1"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !there {
-        println!("skipped: {} has no gymnasium (SETPOINT_PYTHON names another Python)", python());
-    }
-    there
-}
-
-/// A project whose `[process]` has these keys.
-fn project(keys: &str) -> Project {
-    let text = format!(
-        "[process]\nkind = \"gymnasium\"\npython = \"{}\"\npath = [\"{ENVIRONMENTS}\"]\n{keys}\n[reward]\nreward = 1\n",
-        python()
-    );
-    Project::from_text("setpoint.toml", &text, &[]).unwrap()
-}
-
-fn factory(keys: &str) -> Arc<dyn Factory> {
-    registry().open(&project(keys), &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
-}
+use workers::{ENVIRONMENTS, factory, is_there, project, python, run};
 
 fn broken(class: &str, more: &str) -> Arc<dyn Factory> {
     factory(&format!("entry = \"broken:{class}\"\n{more}"))
-}
-
-/// Takes always the same action until a batch fails or `steps` are done.
-fn run(batch: &mut dyn Batch, steps: usize) -> Result<(), Box<ProcessError>> {
-    let actions = vec![0; batch.lanes()];
-    (0..steps).try_for_each(|_| batch.step(Actions::of_choices(&actions)))
 }
 
 /// A seed as the batch draws them.

@@ -2,55 +2,30 @@
 //!
 //! Needs a Python with gymnasium (`SETPOINT_PYTHON`, else `python3`); without one every test says that it was skipped.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use setpoint_decision::Project;
 use setpoint_decision::spec::{TensorForm, TensorPart};
 use setpoint_process::Factory;
 use setpoint_process::process::Outcome;
 use setpoint_process::tensors::{TensorRef, TensorRows};
-use setpoint_process::vectorized::{Actions, Batch, ProcessError, Transition};
+use setpoint_process::vectorized::{Actions, Transition};
 use setpoint_processes::registry;
 use setpoint_random::Stream;
+
+mod workers;
+
+use workers::{is_there, project, run};
 
 /// The camera of the environments is `[channels, height, width]` there.
 const CAMERA: (usize, usize, usize) = (20, 30, 3);
 const DEPTH: (usize, usize, usize) = (20, 25, 2);
 
-fn python() -> String {
-    std::env::var("SETPOINT_PYTHON").unwrap_or_else(|_| "python3".to_owned())
-}
-
-/// Whether there is anything to test with; says so where not.
-fn is_there() -> bool {
-    let there = Command::new(python())
-        .args(["-c", "import gymnasium, numpy; assert int(gymnasium.__version__.split('.')[0]) >= 1"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !there {
-        println!("skipped: {} has no gymnasium (SETPOINT_PYTHON names another Python)", python());
-    }
-    there
-}
-
-fn project(class: &str, more: &str) -> Project {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/environments");
-    let text = format!(
-        "[process]\nkind = \"gymnasium\"\npython = \"{}\"\npath = [\"{folder}\"]\nentry = \"images:{class}\"\n{more}\n[reward]\nreward = 1\n",
-        python()
-    );
-    Project::from_text("setpoint.toml", &text, &[]).unwrap()
+fn entry(class: &str, more: &str) -> String {
+    format!("entry = \"images:{class}\"\n{more}")
 }
 
 fn factory(class: &str, more: &str) -> Arc<dyn Factory> {
-    registry().open(&project(class, more), &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn run(batch: &mut dyn Batch, steps: usize) -> Result<(), Box<ProcessError>> {
-    let actions = vec![0; batch.lanes()];
-    (0..steps).try_for_each(|_| batch.step(Actions::of_choices(&actions)))
+    workers::factory(&entry(class, more))
 }
 
 /// The camera of a state as native code has it: the channels last.
@@ -226,6 +201,6 @@ fn a_fifth_image_is_refused() {
     if !is_there() {
         return;
     }
-    let error = registry().open(&project("TooMany", ""), &mut |_| {}).err().unwrap().to_string();
+    let error = registry().open(&project(&entry("TooMany", "")), &mut |_| {}).err().unwrap().to_string();
     assert!(error.contains("5 images (`camera_0`, ") && error.contains("more than 4"), "{error}");
 }

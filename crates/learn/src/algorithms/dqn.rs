@@ -105,8 +105,7 @@ impl Dqn {
     /// A fresh learner whose weights and draws follow from `seed`.
     pub fn new(options: Options, spec: &Spec, seed: u64) -> Self {
         let choices = spec.action.len();
-        let encoders =
-            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
+        let encoders = options.encoder.fitting(&spec.tensors);
         let shape = Shape::new(
             spec.observation.len(),
             encoders,

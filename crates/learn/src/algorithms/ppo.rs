@@ -32,6 +32,7 @@ use crate::usual_ranges::{counts, gamma, logarithmic, numbers};
 mod collect;
 mod losses;
 mod memory;
+mod memory_options;
 mod minibatch_network;
 mod options;
 mod update;
@@ -40,6 +41,7 @@ mod value;
 use losses::{ActorLoss, CriticLoss};
 pub use losses::{clipped_surrogate, squared_value_error};
 use memory::{Memories, Recall, arrange};
+pub use memory_options::{Memory, MemoryOptions};
 use minibatch_network::MinibatchNetwork;
 pub use options::Options;
 use update::{ActorEnd, ActorHalf, CriticHalf, Minibatches, StepSize, Sums, update};
@@ -99,8 +101,9 @@ pub struct Ppo {
     state: State,
     rollout: Rollout,
     controls: Vec<f32>,
-    /// Rows before their normalisation, where the critic sees more than the policy.
+    /// Rows before their normalisation, and the parts of rows that the policy sees, where the critic sees more.
     joined: Vec<f32>,
+    shown: Vec<f32>,
     final_observations: Vec<f32>,
     /// The tensor parts of `final_observations`, and those of the present observations after a collection.
     final_tensors: Vec<TensorRows>,
@@ -114,49 +117,65 @@ pub struct Ppo {
     advantages: Vec<f32>,
 }
 
+/// What one of the two networks is made for.
+struct Wanted {
+    inputs: usize,
+    outputs: usize,
+    /// Parameters that belong to no layer.
+    beside: usize,
+    output_gain: f64,
+}
+
+impl Wanted {
+    /// A fresh network with its buffers; its hidden layers have these widths.
+    fn network(
+        &self,
+        options: &Options,
+        hidden: &[usize],
+        spec: &Spec,
+        choices_masked: usize,
+        mut weights: Stream,
+    ) -> MinibatchNetwork {
+        let Self { inputs, outputs, beside, output_gain } = *self;
+        let (encoders, memory) = (options.encoder.fitting(&spec.tensors), options.memory.size());
+        let shape = Shape::new(inputs, encoders, memory, hidden.to_vec(), outputs, options.activation_fn);
+        let (sequence, lanes) = (options.sequence_steps(), options.n_envs);
+        let rows = options.batch_size.max(lanes * sequence).max(VALUE_ROWS);
+        let mut network = Network::zeroed(shape, beside, rows, options.adam_epsilon);
+        let (shape, parameters) = network.own();
+        if options.ortho_init {
+            // Gain √2 for hidden layers with any activation, as Stable-Baselines3 does.
+            let gain = std::f64::consts::SQRT_2;
+            let normal = &mut || f64::from(weights.normal());
+            shape.initialize_orthogonal(parameters, gain, output_gain, normal);
+        } else {
+            shape.initialize_uniform(parameters, &mut || f64::from(weights.unit()));
+        }
+        let mut network = MinibatchNetwork::new(network, rows, &spec.tensors, choices_masked);
+        network.recall = memory.map(|size| Recall::new(sequence, size, lanes, options.n_steps, rows));
+        network
+    }
+}
+
 impl Ppo {
     /// A fresh learner whose weights and draws follow from `seed`.
     pub fn new(options: Options, spec: &Spec, masked: bool, seed: u64, threads: usize) -> Self {
         let sight = Sight::new(spec, &options.critic_sees);
         let (features, width) = (sight.features(), sight.width());
         let (groups, axes) = (spec.action.groups.len(), spec.action.axes.len());
-        let choices = spec.action.choice_count();
-        let encoders =
-            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
-        let shape = |inputs, hidden: &[usize], output| {
-            let memory = options.memory_size();
-            Shape::new(inputs, encoders.clone(), memory, hidden.to_vec(), output, options.activation_fn)
-        };
-        let lanes = options.n_envs;
-        let sequence = options.sequence_steps();
-        let rows = options.batch_size.max(lanes * sequence).max(VALUE_ROWS);
-        let choices_masked = if masked { choices } else { 0 };
-        let network = |index: u64, shape: Shape, beside: usize, output_gain: f64| {
-            let mut network = Network::zeroed(shape, beside, rows, options.adam_epsilon);
-            let mut weights = Stream::new(seed, "ppo weights", index);
-            let (shape, parameters) = network.own();
-            if options.ortho_init {
-                // Gain √2 for hidden layers with any activation, as Stable-Baselines3 does.
-                let gain = std::f64::consts::SQRT_2;
-                shape.initialize_orthogonal(parameters, gain, output_gain, &mut || {
-                    f64::from(weights.normal())
-                });
-            } else {
-                shape.initialize_uniform(parameters, &mut || f64::from(weights.unit()));
-            }
-            let mut network = MinibatchNetwork::new(network, rows, &spec.tensors, choices_masked);
-            let recall = |size| Recall::new(sequence, size, lanes, options.n_steps, rows);
-            network.recall = options.memory_size().map(recall);
-            network
-        };
-        let mut actor = network(0, shape(features, &options.net_arch.pi, spec.action.len()), axes, 0.01);
-        let critic = network(1, shape(width, &options.net_arch.vf, 1), 0, 1.0);
+        let (lanes, steps) = (options.n_envs, options.n_steps);
+        let choices_masked = if masked { spec.action.choice_count() } else { 0 };
+        let weights = |index| Stream::new(seed, "ppo weights", index);
+        let of_actor =
+            Wanted { inputs: features, outputs: spec.action.len(), beside: axes, output_gain: 0.01 };
+        let of_critic = Wanted { inputs: width, outputs: 1, beside: 0, output_gain: 1.0 };
+        let mut actor = of_actor.network(&options, &options.net_arch.pi, spec, choices_masked, weights(0));
+        let critic = of_critic.network(&options, &options.net_arch.vf, spec, choices_masked, weights(1));
         actor.network.beside().0.fill(options.log_std_init as f32);
 
-        let steps = options.n_steps;
         let mut rollout =
             Rollout::new(steps, lanes, width, (groups, axes), choices_masked).with_tensors(&spec.tensors);
-        let memories = options.memory_size().map(|size| Memories::new(lanes, size));
+        let memories = options.memory.size().map(|size| Memories::new(lanes, size));
         if memories.is_some() {
             rollout.starts = vec![true; rollout.len()];
         }
@@ -175,6 +194,7 @@ impl Ppo {
             },
             controls: vec![0.0; lanes * axes],
             joined: Vec::new(),
+            shown: Vec::new(),
             final_observations: Vec::new(),
             final_tensors: TensorRows::of_parts(&spec.tensors, 0),
             present_tensors: TensorRows::of_parts(&spec.tensors, lanes),
@@ -321,12 +341,8 @@ impl Algorithm for Ppo {
         if let Some(memories) = &mut self.memories {
             memories.starts.fill(true);
         }
-        let Transition { observations, hidden, .. } = environments.transition();
-        let rows = self.sight.join(observations, hidden, environments.lanes(), &mut self.joined);
-        match &self.state.observation_normalizer {
-            Some(normalizer) => normalizer.apply(rows, &mut self.state.observations),
-            None => self.state.observations.copy_from_slice(rows),
-        }
+        // The statistics of observations are those of the training so far.
+        self.begin(environments, true);
     }
 
     fn begin(&mut self, environments: &Environments, adopted: bool) {
@@ -412,5 +428,42 @@ impl Algorithm for Ppo {
         self.critic.network.restore(critic).map_err(StateError::new)?;
         self.state = state;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use setpoint_decision::Project;
+
+    use super::*;
+    use crate::problem::Problem;
+
+    /// A resume on environments outside of this program: they begin new episodes, and the next decision is about those.
+    #[test]
+    fn after_new_episodes_began_the_networks_see_their_first_observations() {
+        for more in ["", "normalize_observation = true", "memory = \"gru\"\nmemory_size = 3"] {
+            let text = format!(
+                "[process]\nkind = \"cart-pole\"\n[reward]\nupright = 1.0\n[train.ppo]\nn_envs = 3\nn_steps = 32\n{more}\n"
+            );
+            let project = Project::from_text("test", &text, &[]).unwrap();
+            let problem = Problem::new(project, &setpoint_processes::registry()).unwrap();
+            let project = &problem.decision.project;
+            let options = Options::read(&project.section("train.ppo")).unwrap();
+            let mut environments =
+                Environments::new(project, &problem.decision.factory, 3, 0, "test").unwrap();
+            let mut learner = Ppo::new(options, problem.spec(), false, 0, 1);
+            learner.begin(&environments, false);
+            learner.collect(&mut environments, Horizon::without_stop(1.0, 1_000)).unwrap();
+            environments.begin_new_episodes().unwrap();
+            let statistics = learner.state.observation_normalizer.clone();
+            learner.begin_new_episodes(&environments);
+            let mut expected = environments.transition().observations.clone();
+            if let Some(normalizer) = &statistics {
+                normalizer.apply_in_place(&mut expected);
+            }
+            assert_eq!(learner.state.observations, expected, "{more}");
+            assert_eq!(learner.state.observation_normalizer, statistics, "{more}");
+            assert!(learner.memories.is_none_or(|memories| memories.starts == [true; 3]), "{more}");
+        }
     }
 }

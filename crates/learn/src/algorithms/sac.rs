@@ -160,8 +160,7 @@ impl Sac {
         let widths =
             Widths { features, actor_outputs: 2 * axes, critic_inputs: width + axes, critic_outputs: 1 };
         let layers = (&options.net_arch, options.activation_fn);
-        let encoders =
-            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
+        let encoders = options.encoder.fitting(&spec.tensors);
         let networks = ActorCritic::new(widths, layers, &encoders, rows, (seed, "sac weights"), |critic| {
             [critic(0), critic(1)]
         });

@@ -53,10 +53,11 @@ impl Ppo {
 
     /// Runs the actor on the present observations.
     fn look(&mut self, step: usize, environments: &Environments) {
-        let Self { rollout, state, actor, memories, .. } = self;
+        let Self { rollout, state, actor, memories, sight, shown, .. } = self;
         let (tensors, lanes) = (environments.tensors(), rollout.lanes);
+        let observations = tensors.with_features(sight.shown(&state.observations, lanes, shown));
         let Some(Memories { actor: memory, starts, .. }) = memories else {
-            return actor.look(&state.observations, tensors, lanes, None);
+            return actor.look(observations, lanes);
         };
         let range = rollout.lane_range(step);
         rollout.starts[range].copy_from_slice(starts);
@@ -64,7 +65,7 @@ impl Ppo {
             recall.keep(step, memory);
         }
         let sequences = Sequences { count: lanes, starts, state: memory };
-        actor.look(&state.observations, tensors, lanes, Some(sequences));
+        actor.look(observations.in_sequences(sequences), lanes);
         memory.copy_from_slice(actor.network.state());
     }
 

@@ -2,7 +2,7 @@
 
 use setpoint_decision::spec::TensorPart;
 use setpoint_evidence::tensor_views::TensorViews;
-use setpoint_nn::inputs::{Inputs, Sequences};
+use setpoint_nn::inputs::Inputs;
 use setpoint_nn::network::Network;
 use setpoint_process::rows::rows_mut;
 use setpoint_process::tensors::TensorRows;
@@ -39,29 +39,10 @@ impl MinibatchNetwork {
         }
     }
 
-    /// Runs the network on the first numbers of `rows` rows of observations, which are in `sequences` for a network with a
-    /// memory; its outputs are in `outputs`.
-    pub fn look(
-        &mut self,
-        observations: &[f32],
-        tensors: TensorViews<'_>,
-        rows: usize,
-        sequences: Option<Sequences<'_, f32>>,
-    ) {
-        let width = self.network.shape.input();
-        let stride = observations.len() / rows;
-        let features = if stride == width {
-            observations
-        } else {
-            for (row, observation) in
-                rows_mut(&mut self.inputs, width, rows).zip(observations.chunks_exact(stride))
-            {
-                row.copy_from_slice(&observation[..width]);
-            }
-            &self.inputs
-        };
-        let inputs = in_sequences(tensors.with_features(features), sequences);
-        let found = self.network.forward(inputs, rows);
+    /// Runs the network on so many observations, which are in sequences for a network with a memory; its outputs are in
+    /// `outputs`.
+    pub fn look(&mut self, observations: Inputs<'_, f32>, rows: usize) {
+        let found = self.network.forward(observations, rows);
         self.outputs[..found.len()].copy_from_slice(found);
     }
 
@@ -77,8 +58,11 @@ impl MinibatchNetwork {
             own.gather(kept, indices);
         }
         let tensors = TensorViews::of(&self.tensors);
-        let sequences = self.recall.as_mut().map(|recall| recall.gather(rollout, indices));
-        let inputs = in_sequences(tensors.with_features(&self.inputs), sequences);
+        let inputs = tensors.with_features(&self.inputs);
+        let inputs = match &mut self.recall {
+            None => inputs,
+            Some(recall) => inputs.in_sequences(recall.gather(rollout, indices)),
+        };
         let outputs = self.network.forward(inputs, rows);
         self.outputs[..rows * output].copy_from_slice(outputs);
     }
@@ -88,13 +72,5 @@ impl MinibatchNetwork {
         let gradient = &self.output_gradient[..rows * self.network.shape.output()];
         let tensors = TensorViews::of(&self.tensors);
         self.network.find_gradient(tensors.with_features(&self.inputs), rows, gradient)
-    }
-}
-
-/// The inputs, in sequences if there are some.
-fn in_sequences<'a>(inputs: Inputs<'a, f32>, sequences: Option<Sequences<'a, f32>>) -> Inputs<'a, f32> {
-    match sequences {
-        None => inputs,
-        Some(sequences) => inputs.in_sequences(sequences),
     }
 }

@@ -8,7 +8,7 @@ use setpoint_decision::spec::Spec;
 use setpoint_evidence::Decision;
 use setpoint_nn::mlp::Activation;
 
-use super::Ppo;
+use super::{MemoryOptions, Ppo};
 use crate::algorithm::Algorithm;
 use crate::bounds;
 use crate::encoders::EncoderOptions;
@@ -21,20 +21,6 @@ use crate::sight;
 
 /// With fewer updates, a schedule falls in too few steps, and the policy changes too rarely between collections.
 const UPDATES_FEW: u64 = 5;
-
-/// Numbers of a memory, and the most steps of its sequences, by default.
-const MEMORY_SIZE: usize = 64;
-const SEQUENCE_STEPS: usize = 32;
-
-/// The memory of actor and critic, one each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Memory {
-    /// A decision follows from the present observation.
-    None,
-    /// A gated recurrent unit: a decision follows from the observations of the episode.
-    Gru,
-}
 
 /// `[train.ppo]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,13 +61,8 @@ pub struct Options {
     #[serde(flatten)]
     pub encoder: EncoderOptions,
     /// The memory of actor and critic.
-    pub memory: Memory,
-    /// Numbers of the memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_size: Option<usize>,
-    /// Steps of a sequence through which a memory learns.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_steps: Option<usize>,
+    #[serde(flatten)]
+    pub memory: MemoryOptions,
     /// Hidden features of the process that the critic sees.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub critic_sees: Vec<String>,
@@ -122,9 +103,7 @@ impl Default for Options {
             target_kl: None,
             net_arch: NetArch { pi: vec![64, 64], vf: vec![64, 64] },
             encoder: EncoderOptions::default(),
-            memory: Memory::None,
-            memory_size: None,
-            memory_steps: None,
+            memory: MemoryOptions::default(),
             critic_sees: Vec::new(),
             activation_fn: Activation::Tanh,
             ortho_init: true,
@@ -182,23 +161,7 @@ impl Options {
             target_kl: section.number("target_kl", bounds::positive(), "limit of the KL divergence")?,
             net_arch: read_net_arch(section, &default.net_arch)?.unwrap_or(default.net_arch),
             encoder: EncoderOptions::read(section)?,
-            memory: section
-                .one_of(
-                    "memory",
-                    &[("none", Memory::None), ("gru", Memory::Gru)],
-                    "memory of actor and critic",
-                )?
-                .unwrap_or(default.memory),
-            memory_size: section
-                .integer("memory_size", Range::between(1.0, 4096.0), "numbers of the memory; by default 64")?
-                .map(|size| size as usize),
-            memory_steps: section
-                .integer(
-                    "memory_steps",
-                    bounds::count_from(1.0),
-                    "steps of a sequence through which the memory learns; by default up to 32",
-                )?
-                .map(|steps| steps as usize),
+            memory: MemoryOptions::read(section)?,
             critic_sees: sight::read(section)?,
             activation_fn: read_activation(section)?.unwrap_or(default.activation_fn),
             ortho_init: flag("ortho_init", default.ortho_init, "orthogonal initial weights")?,
@@ -212,7 +175,7 @@ impl Options {
             ..Self::read_normalization(section)?
         };
         options.check_sizes(section)?;
-        options.check_memory(section)?;
+        options.memory.check(section, options.n_steps, options.batch_size)?;
         Ok(options)
     }
 
@@ -241,45 +204,9 @@ impl Options {
         })
     }
 
-    /// Numbers of the memory, if there is one.
-    pub fn memory_size(&self) -> Option<usize> {
-        (self.memory == Memory::Gru).then(|| self.memory_size.unwrap_or(MEMORY_SIZE))
-    }
-
-    /// Steps of a sequence: of those that divide rollout and minibatch the most, up to a limit. 1 without a memory.
+    /// Steps of a sequence of a rollout; 1 without a memory.
     pub fn sequence_steps(&self) -> usize {
-        if self.memory == Memory::None {
-            return 1;
-        }
-        let divides =
-            |steps: &usize| self.n_steps.is_multiple_of(*steps) && self.batch_size.is_multiple_of(*steps);
-        self.memory_steps.unwrap_or_else(|| (1..=SEQUENCE_STEPS).rev().find(divides).unwrap_or(1))
-    }
-
-    /// Refuses options of a memory that is not there, and sequences that do not fit.
-    fn check_memory(&self, section: &Section<'_>) -> Result<(), Box<Diagnostic>> {
-        let given = [("memory_size", self.memory_size), ("memory_steps", self.memory_steps)];
-        if let (Memory::None, Some((key, _))) = (self.memory, given.iter().find(|(_, value)| value.is_some()))
-        {
-            return Err(section.error(
-                key,
-                "there is no memory",
-                "for memory = \"gru\" alone",
-                "write memory = \"gru\", or leave this out",
-            ));
-        }
-        let steps = self.sequence_steps();
-        for (name, number) in [("n_steps", self.n_steps), ("batch_size", self.batch_size)] {
-            if !number.is_multiple_of(steps) {
-                return Err(section.error(
-                    "memory_steps",
-                    &format!("sequences of {steps} steps do not divide {name} = {number}"),
-                    "a divisor of n_steps and of batch_size",
-                    "a rollout and a minibatch consist of whole sequences",
-                ));
-            }
-        }
-        Ok(())
+        self.memory.sequence_steps(self.n_steps, self.batch_size)
     }
 
     /// Refuses rollouts and minibatches of impossible sizes.

@@ -55,8 +55,7 @@ impl DiscreteSac {
         let (features, critic_inputs) = (sight.features(), sight.width());
         let widths = Widths { features, actor_outputs: choices, critic_inputs, critic_outputs: choices };
         let layers = (&options.net_arch, options.activation_fn);
-        let encoders =
-            options.encoder.of(&spec.tensors).expect("`mismatch` refuses encoders that do not fit");
+        let encoders = options.encoder.fitting(&spec.tensors);
         let networks = ActorCritic::new(widths, layers, &encoders, rows, (seed, "sac weights"), |critic| {
             [critic(0), critic(1)]
         });
