@@ -333,6 +333,11 @@ impl<'a> Parts<'a> {
         parts
     }
 
+    /// Whether there are no parts.
+    pub fn is_empty(&self) -> bool {
+        self.parts[0].is_none()
+    }
+
     /// Takes rows off the front.
     pub fn take(&mut self, rows: usize) -> Self {
         let mut taken = Self::default();
