@@ -4,12 +4,23 @@
 
 use setpoint_benches::{median_seconds, print};
 use setpoint_nn::level;
-use setpoint_nn::matmul::{Path, Sums, View, matmul, matmul_on};
+use setpoint_nn::matmul::{Path, Sums, View, matmul, matmul_on, way};
 
 /// Of squares, and of the layers that learners have.
 const SQUARES: [usize; 8] = [32, 64, 96, 128, 192, 256, 384, 512];
-const LAYERS: [(usize, usize, usize); 7] =
-    [(64, 64, 8), (64, 15, 64), (64, 1, 64), (4, 64, 64), (1, 256, 256), (128, 256, 256), (256, 256, 16)];
+const LAYERS: [(usize, usize, usize); 11] = [
+    (64, 64, 8),
+    (64, 15, 64),
+    (64, 1, 64),
+    (4, 64, 64),
+    (1, 256, 256),
+    (128, 256, 256),
+    (128, 1, 256),
+    (128, 256, 4),
+    (256, 256, 16),
+    (256, 256, 128),
+    (256, 1, 128),
+];
 
 fn main() -> Result<(), level::UnknownLevel> {
     level::check()?;
@@ -37,6 +48,8 @@ fn product(m: usize, n: usize, k: usize) {
     let peer = rate(&mut |c| peer(m, n, k, &a, &b, c));
     let peak = f64::midpoint(before, peak());
     let name = |what: &str| format!("matmul{what} {m}x{n}x{k}");
+    let (level, path) = way(m, n, k);
+    println!("{}", serde_json::json!({ "name": name(" way"), "level": level, "path": format!("{path:?}") }));
     print(&name(""), chosen, "GFLOP/s");
     print(&name(" transposed"), transposed, "GFLOP/s");
     print(&name(" plain"), plain, "GFLOP/s");

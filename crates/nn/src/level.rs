@@ -46,7 +46,27 @@ impl fmt::Display for UnknownLevel {
 impl Error for UnknownLevel {}
 
 impl Level {
-    fn name(self) -> &'static str {
+    /// Its place among the levels of this architecture, from the lowest.
+    pub(crate) fn place(self) -> usize {
+        LEVELS.iter().position(|found| *found == self).unwrap_or(0)
+    }
+
+    /// The level at a place.
+    pub(crate) fn at(place: usize) -> Self {
+        LEVELS[place]
+    }
+
+    /// The side from which products are usually faster with a packed B. The farther apart B's rows lie, the fewer places of the
+    /// first-level cache the lines of a panel compete for; with AVX-512 a row of a tile has twice as many lines side by side.
+    pub(crate) fn packs_from(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => 192,
+            _ => 64,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
             #[cfg(target_arch = "x86_64")]
@@ -111,8 +131,7 @@ pub(crate) fn level() -> Level {
 #[cold]
 fn choose() -> Level {
     let level = chosen(std::env::var_os(VARIABLE).as_deref()).unwrap_or_else(|_| of_machine());
-    let place = LEVELS.iter().position(|found| *found == level).unwrap_or(0);
-    CHOSEN.store(place as u8 + 1, Ordering::Relaxed);
+    CHOSEN.store(level.place() as u8 + 1, Ordering::Relaxed);
     level
 }
 

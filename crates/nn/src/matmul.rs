@@ -3,7 +3,7 @@
 //! One kernel serves `X·W` and `Xᵀ·dY`: a tile of the result stays in registers while it accumulates over the inner
 //! dimension, numbers of A are broadcast (by row and column strides), rows of B are read as they lie. At the smallest
 //! sizes of reinforcement learning all operands are in the first-level cache and packing, which general libraries always
-//! do, costs more than it saves; from layers of 64 (with AVX-512: 96) on, B is packed a panel at a time.
+//! do, costs more than it saves; in larger ones B is packed a panel at a time where that is faster (`ways`).
 //!
 //! Every element of the result is `((start + a₀b₀) + a₁b₁) + …` in that order, whatever the tile it falls in: a row's
 //! result does not depend on how many rows there are.
@@ -16,9 +16,11 @@ use crate::vector::Vector;
 
 pub mod operands;
 mod tile;
+mod ways;
 
 pub use operands::{Finish, Path, Sums, View};
 use operands::{Multiply, Problem};
+use ways::Way;
 
 /// `C[m, n] = finish(start + A[m, k] · B[k, n])`, B and C stored row by row.
 ///
@@ -66,22 +68,36 @@ pub fn matmul_on<T: Real>(
     T::multiply(Problem { path, m, n, k, a, b, sums }, c);
 }
 
+/// The level and the path that an f32 product of this size takes on this machine, as words.
+pub fn way(m: usize, n: usize, k: usize) -> (&'static str, Path) {
+    let Way { level, path } = ways::faster(m, n, k);
+    (level.name(), path)
+}
+
 impl Multiply for f32 {
     #[inline(never)]
     fn multiply(problem: Problem<'_, Self>, c: &mut [Self]) {
-        on_level(problem, c);
+        if problem.path.is_some() {
+            return run_at(level(), problem, c);
+        }
+        let Way { level, path } = ways::faster(problem.m, problem.n, problem.k);
+        run_at(level, Problem { path: Some(path), ..problem }, c);
     }
 }
 
+/// Products of f64 are few; they take the usual way.
 impl Multiply for f64 {
     #[inline(never)]
     fn multiply(problem: Problem<'_, Self>, c: &mut [Self]) {
-        on_level(problem, c);
+        let path = problem.path.unwrap_or_else(|| ways::usual(problem.m, problem.n, problem.k).path);
+        run_at(level(), Problem { path: Some(path), ..problem }, c);
     }
 }
 
-#[inline(always)]
-fn on_level<T: Real>(problem: Problem<'_, T>, c: &mut [T]) {
+/// Runs a product at a level that the machine has.
+#[inline(never)]
+fn run_at<T: Real>(at: Level, problem: Problem<'_, T>, c: &mut [T]) {
+    debug_assert!(at <= level(), "the machine has no such level");
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
@@ -92,8 +108,8 @@ fn on_level<T: Real>(problem: Problem<'_, T>, c: &mut [T]) {
         fn avx2<T: Real>(problem: Problem<'_, T>, c: &mut [T]) {
             problem.run::<T::Middle>(c);
         }
-        match level() {
-            // SAFETY: `level` has found every feature that the function is compiled for.
+        match at {
+            // SAFETY: `level` has found every feature that the function is compiled for, and those of the levels below.
             Level::Avx512 => return unsafe { avx512(problem, c) },
             // SAFETY: as above.
             Level::Avx2 => return unsafe { avx2(problem, c) },
@@ -140,19 +156,12 @@ impl<T: Real> Problem<'_, T> {
     /// Tiles are as many rows and vectors as the level's registers hold: 32 with AVX-512, 16 elsewhere.
     #[inline(always)]
     fn run<V: Vector<T>>(&self, c: &mut [T]) {
-        match (self.path.unwrap_or_else(|| self.faster(V::LANES)), V::LANES >= 16) {
+        match (self.path.unwrap_or(Path::Plain), V::LANES >= 16) {
             (Path::Packed, true) => self.packed::<V, 4, 6, 2, 12, { 4 * PACKED }>(c),
             (Path::Packed, false) => self.packed::<V, 2, 6, 1, 8, PACKED>(c),
             (Path::Plain, true) => self.plain::<V, 4, 6, 2, 8, 1, 8>(c),
             (Path::Plain, false) => self.plain::<V, 2, 6, 2, 6, 1, 8>(c),
         }
-    }
-
-    /// The faster path. The farther apart B's rows lie, the fewer places of the first-level cache a panel's lines compete for.
-    #[inline(always)]
-    fn faster(&self, lanes: usize) -> Path {
-        let (n, k) = if lanes >= 16 { (96, 64) } else { (48, 32) };
-        if self.n >= n && self.k >= k && self.m >= 16 { Path::Packed } else { Path::Plain }
     }
 
     /// Panels of three widths from left to right, read from B as it lies.
@@ -323,17 +332,25 @@ mod tests {
         }
     }
 
+    /// So the choice of a way has no effect on results.
     #[test]
-    fn paths_agree_to_the_bit() {
+    fn paths_and_levels_with_fused_products_agree_to_the_bit() {
         let cast = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<f32>>();
         for (m, n, k) in [(1, 1, 1), (16, 96, 64), (19, 131, 77), (33, 259, 600), (64, 48, 257)] {
             let (a, b, start) = (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)), cast(pseudo(n, 0.3)));
-            let product = |path| {
+            let product = |path, at| {
                 let (mut c, sums) = (vec![f32::NAN; m * n], Sums { start: &start, finish: Finish::Relu });
-                matmul_on(path, m, n, k, View::rows(&a, k), &b, sums, &mut c);
+                let problem = Problem { path: Some(path), m, n, k, a: View::rows(&a, k), b: &b, sums };
+                run_at(at, problem, &mut c);
                 c
             };
-            assert_eq!(product(Some(Path::Plain)), product(Some(Path::Packed)), "{m} × {n} × {k}");
+            let expected = product(Path::Plain, level());
+            assert_eq!(expected, product(Path::Packed, level()), "{m} × {n} × {k}");
+            for lower in (1..level().place()).map(Level::at) {
+                for path in [Path::Plain, Path::Packed] {
+                    assert_eq!(expected, product(path, lower), "{m} × {n} × {k} at {lower:?}");
+                }
+            }
         }
     }
 

@@ -146,16 +146,13 @@ impl<T: Real> Problem<'_, T> {
             let mut own = *sums;
             let whole = padded || counts[WIDE - 1] == V::LANES;
             if whole {
-                let whole_row = |from: *const T| -> [V; WIDE] {
-                    std::array::from_fn(|wide| V::load(from.add(wide * V::LANES), V::LANES))
-                };
                 let mut left = last - first;
                 // With the numbers of a row of A side by side, four rounds share their steps of addresses.
                 if column_stride == 1 {
                     let mut at = rows.map(|row| row.wrapping_add(offset));
                     while left >= 4 {
                         for round in 0..4 {
-                            add_products(&mut own, at, round, whole_row(from.wrapping_add(round * stride)));
+                            add_products(&mut own, at, round, vectors(from.wrapping_add(round * stride), [V::LANES; WIDE]));
                         }
                         from = from.wrapping_add(4 * stride);
                         at = at.map(|row| row.wrapping_add(4));
@@ -164,18 +161,13 @@ impl<T: Real> Problem<'_, T> {
                     }
                 }
                 for _ in 0..left {
-                    add_products(&mut own, rows, offset, whole_row(from));
+                    add_products(&mut own, rows, offset, vectors(from, [V::LANES; WIDE]));
                     from = from.wrapping_add(stride);
                     offset += column_stride;
                 }
             } else {
                 for _ in first..last {
-                    // No closure: it would be called through memory in every round.
-                    let mut b = [V::splat(T::ZERO); WIDE];
-                    for (wide, b) in b.iter_mut().enumerate() {
-                        *b = V::load(from.wrapping_add(wide * V::LANES), counts[wide]);
-                    }
-                    add_products(&mut own, rows, offset, b);
+                    add_products(&mut own, rows, offset, vectors(from, counts));
                     from = from.wrapping_add(stride);
                     offset += column_stride;
                 }
@@ -219,6 +211,24 @@ impl<T: Real> Problem<'_, T> {
             }
         }
     }
+}
+
+/// Numbers of a row of B, so many of each vector. A loop and no closure: the compiler leaves some closures as functions, which the
+/// inner loop would call in every round, with all sums in memory.
+///
+/// # Safety
+/// The row holds these numbers, and the vector type is that of the machine's level.
+#[inline(always)]
+unsafe fn vectors<T: Real, V: Vector<T>, const WIDE: usize>(
+    from: *const T,
+    counts: [usize; WIDE],
+) -> [V; WIDE] {
+    let mut row = [V::splat(T::ZERO); WIDE];
+    for (wide, vector) in row.iter_mut().enumerate() {
+        // SAFETY: the caller's.
+        *vector = unsafe { V::load(from.wrapping_add(wide * V::LANES), counts[wide]) };
+    }
+    row
 }
 
 /// Adds the product of a column of A and a row of B.
