@@ -2,6 +2,21 @@
 
 use std::time::Instant;
 
+/// The least time of `work` in many short windows, in seconds: what the machine does while nothing else disturbs it. Windows are far
+/// shorter than a time slice, so some of them are whole even next to other work.
+pub fn least_seconds(mut work: impl FnMut()) -> f64 {
+    const LONGEST: f64 = 0.25;
+    let (started, mut least) = (Instant::now(), f64::INFINITY);
+    let mut windows = 0;
+    while windows < 20 || started.elapsed().as_secs_f64() < LONGEST {
+        let window = Instant::now();
+        work();
+        least = least.min(window.elapsed().as_secs_f64());
+        windows += 1;
+    }
+    least
+}
+
 /// Times `work` `repetitions` times and returns the median in seconds.
 pub fn median_seconds(repetitions: usize, mut work: impl FnMut()) -> f64 {
     let mut seconds: Vec<f64> = (0..repetitions)

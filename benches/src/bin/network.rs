@@ -28,6 +28,8 @@ fn repeat(name: &str, work: &mut dyn FnMut()) {
 fn loops() {
     let (from, mut to) = (vec![0.5_f32; 4096], vec![0.0_f32; 4096]);
     repeat("transpose 64x64", &mut || transpose(64, 64, &from, std::hint::black_box(&mut to)));
+    let (large, mut turned) = (vec![0.5_f32; 256 * 256], vec![0.0_f32; 256 * 256]);
+    repeat("transpose 256x256", &mut || transpose(256, 256, &large, std::hint::black_box(&mut turned)));
     let parameters_count = 5_700;
     let mut adam = Adam::<f32>::new(parameters_count, 1e-5);
     let (mut parameters, gradient) = (vec![0.1_f32; parameters_count], vec![0.01_f32; parameters_count]);

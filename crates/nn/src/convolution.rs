@@ -334,8 +334,7 @@ impl Convolution {
         delta.copy_from_slice(output_gradient);
         elementwise::relu_backward(activations, delta);
         layer.gradient(flat, rows, delta, gradient);
-        layer.transpose(parameters, transposed);
-        layer.below(transposed, rows, delta, Finish::WherePositive(flat), flat_delta);
+        layer.below_once(parameters, transposed, rows, delta, Finish::WherePositive(flat), flat_delta);
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::elementwise;
 use crate::initialize;
-use crate::matmul::{Finish, Sums, View, matmul};
+use crate::matmul::{Finish, Sums, View, matmul, matmul_turned};
 use crate::real::Real;
 use crate::transpose::transpose;
 
@@ -135,5 +135,20 @@ impl Layer {
     ) {
         let sums = Sums { start: &[], finish };
         matmul(rows, self.inputs, self.outputs, View::rows(above, self.outputs), transposed, sums, below);
+    }
+
+    /// [`Layer::transpose`] and [`Layer::below`] for one product; `room` has room for the weights.
+    pub(crate) fn below_once<T: Real>(
+        &self,
+        parameters: &[T],
+        room: &mut [T],
+        rows: usize,
+        above: &[T],
+        finish: Finish<'_, T>,
+        below: &mut [T],
+    ) {
+        let (weights, sums) = (&parameters[self.weights.clone()], Sums { start: &[], finish });
+        let above = View::rows(above, self.outputs);
+        matmul_turned(rows, self.inputs, self.outputs, above, weights, room, sums, below);
     }
 }

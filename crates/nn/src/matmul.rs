@@ -12,7 +12,8 @@ use std::mem::MaybeUninit;
 
 use crate::level::{Level, level};
 use crate::real::Real;
-use crate::vector::Vector;
+use crate::transpose::{transpose, transpose_part};
+use crate::vector::{Array, Square, Vector};
 
 pub mod operands;
 mod tile;
@@ -56,6 +57,17 @@ pub fn matmul_on<T: Real>(
     if m == 0 || n == 0 {
         return;
     }
+    check_bounds(m, n, k, a, b, sums, c);
+    // A column of sums is a row of them where A lies column by column: its vectors are then whole.
+    if n == 1 && a.row_stride == 1 && a.column_stride == m && sums.start.is_empty() && path.is_none() {
+        let (a, b) = (View::rows(b, k), a.values);
+        return T::multiply(Problem { path, m: 1, n: m, k, a, b, turned: false, sums }, c);
+    }
+    T::multiply(Problem { path, m, n, k, a, b, turned: false, sums }, c);
+}
+
+/// Panics where a slice is too short for its matrix. No matrix is empty.
+fn check_bounds<T>(m: usize, n: usize, k: usize, a: View<'_, T>, b: &[T], sums: Sums<'_, T>, c: &[T]) {
     let last_a = (m - 1) * a.row_stride + k.saturating_sub(1) * a.column_stride;
     assert!(k == 0 || last_a < a.values.len(), "A is shorter than {m} × {k} with its strides");
     assert!(b.len() >= k * n, "B has {} numbers, expected {k} × {n}", b.len());
@@ -65,7 +77,30 @@ pub fn matmul_on<T: Real>(
     if let Finish::WherePositive(made) = sums.finish {
         assert!(made.len() >= m * n, "the activations have {} numbers, expected {m} × {n}", made.len());
     }
-    T::multiply(Problem { path, m, n, k, a, b, sums }, c);
+}
+
+/// `C[m, n] = finish(start + A[m, k] · B[k, n])` where `turned` holds Bᵀ `[n, k]`. `room` is for B, where the product needs it: a
+/// packed panel is turned while it is copied.
+///
+/// # Panics
+/// If a slice is too short for its matrix.
+#[expect(clippy::too_many_arguments, reason = "matmul's, and the room")]
+pub fn matmul_turned<T: Real>(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: View<'_, T>,
+    turned: &[T],
+    room: &mut [T],
+    sums: Sums<'_, T>,
+    c: &mut [T],
+) {
+    if T::path(m, n, k) == Path::Plain {
+        transpose(n, k, turned, room);
+        return matmul(m, n, k, a, room, sums, c);
+    }
+    check_bounds(m, n, k, a, turned, sums, c);
+    T::multiply(Problem { path: Some(Path::Packed), m, n, k, a, b: turned, turned: true, sums }, c);
 }
 
 /// The level and the path that an f32 product of this size takes on this machine, as words.
@@ -77,11 +112,15 @@ pub fn way(m: usize, n: usize, k: usize) -> (&'static str, Path) {
 impl Multiply for f32 {
     #[inline(never)]
     fn multiply(problem: Problem<'_, Self>, c: &mut [Self]) {
-        if problem.path.is_some() {
-            return run_at(level(), problem, c);
-        }
-        let Way { level, path } = ways::faster(problem.m, problem.n, problem.k);
-        run_at(level, Problem { path: Some(path), ..problem }, c);
+        let Way { level: at, path } = match problem.path {
+            Some(path) => Way { level: level(), path },
+            None => ways::faster(problem.m, problem.n, problem.k),
+        };
+        run_at(at, Problem { path: Some(path), ..problem }, c);
+    }
+
+    fn path(m: usize, n: usize, k: usize) -> Path {
+        ways::faster(m, n, k).path
     }
 }
 
@@ -89,8 +128,12 @@ impl Multiply for f32 {
 impl Multiply for f64 {
     #[inline(never)]
     fn multiply(problem: Problem<'_, Self>, c: &mut [Self]) {
-        let path = problem.path.unwrap_or_else(|| ways::usual(problem.m, problem.n, problem.k).path);
+        let path = problem.path.unwrap_or_else(|| Self::path(problem.m, problem.n, problem.k));
         run_at(level(), Problem { path: Some(path), ..problem }, c);
+    }
+
+    fn path(m: usize, n: usize, k: usize) -> Path {
+        ways::usual(m, n, k).path
     }
 }
 
@@ -102,11 +145,11 @@ fn run_at<T: Real>(at: Level, problem: Problem<'_, T>, c: &mut [T]) {
     {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
         fn avx512<T: Real>(problem: Problem<'_, T>, c: &mut [T]) {
-            problem.run::<T::Wide>(c);
+            problem.run::<T::Wide, T::Middle>(c);
         }
         #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
         fn avx2<T: Real>(problem: Problem<'_, T>, c: &mut [T]) {
-            problem.run::<T::Middle>(c);
+            problem.run::<T::Middle, T::Middle>(c);
         }
         match at {
             // SAFETY: `level` has found every feature that the function is compiled for, and those of the levels below.
@@ -116,7 +159,7 @@ fn run_at<T: Real>(at: Level, problem: Problem<'_, T>, c: &mut [T]) {
             Level::Baseline => {}
         }
     }
-    problem.run::<T::Narrow>(c);
+    problem.run::<T::Narrow, Array<T, 8>>(c);
 }
 
 /// Where a tile begins to add up.
@@ -155,10 +198,10 @@ struct Block<T, const NUMBERS: usize>([MaybeUninit<T>; NUMBERS]);
 impl<T: Real> Problem<'_, T> {
     /// Tiles are as many rows and vectors as the level's registers hold: 32 with AVX-512, 16 elsewhere.
     #[inline(always)]
-    fn run<V: Vector<T>>(&self, c: &mut [T]) {
+    fn run<V: Vector<T>, S: Square<T>>(&self, c: &mut [T]) {
         match (self.path.unwrap_or(Path::Plain), V::LANES >= 16) {
-            (Path::Packed, true) => self.packed::<V, 4, 6, 2, 12, { 4 * PACKED }>(c),
-            (Path::Packed, false) => self.packed::<V, 2, 6, 1, 8, PACKED>(c),
+            (Path::Packed, true) => self.packed::<V, S, 4, 6, 2, 12, { 4 * PACKED }>(c),
+            (Path::Packed, false) => self.packed::<V, S, 2, 6, 1, 8, PACKED>(c),
             (Path::Plain, true) => self.plain::<V, 4, 6, 2, 8, 1, 8>(c),
             (Path::Plain, false) => self.plain::<V, 2, 6, 2, 6, 1, 8>(c),
         }
@@ -203,6 +246,7 @@ impl<T: Real> Problem<'_, T> {
     #[inline(always)]
     fn packed<
         V: Vector<T>,
+        S: Square<T>,
         const WIDE: usize,
         const WIDE_ROWS: usize,
         const NARROW: usize,
@@ -216,43 +260,80 @@ impl<T: Real> Problem<'_, T> {
         let width = WIDE * V::LANES;
         for column in (0..self.n).step_by(width) {
             if self.n - column > NARROW * V::LANES {
-                self.panel::<V, WIDE, WIDE_ROWS>(column, &mut block.0, c);
+                self.panel::<V, S, WIDE, WIDE_ROWS>(column, &mut block.0, c);
             } else {
-                self.panel::<V, NARROW, NARROW_ROWS>(column, &mut block.0, c);
+                self.panel::<V, S, NARROW, NARROW_ROWS>(column, &mut block.0, c);
             }
         }
     }
 
     /// The result's columns `column..`, through packed blocks of B.
     #[inline(always)]
-    fn panel<V: Vector<T>, const WIDE: usize, const ROWS: usize>(
+    fn panel<V: Vector<T>, S: Square<T>, const WIDE: usize, const ROWS: usize>(
         &self,
         column: usize,
         block: &mut [MaybeUninit<T>],
         c: &mut [T],
     ) {
         let width = WIDE * V::LANES;
-        let columns = (self.n - column).min(width);
         let depth = block.len() / width;
         for first in (0..self.k).step_by(depth) {
             let last = (first + depth).min(self.k);
-            for (row, to) in (first..last).zip(block.chunks_exact_mut(width)) {
-                let from = &self.b[row * self.n + column..][..columns];
-                for wide in 0..WIDE {
-                    let count = columns.saturating_sub(wide * V::LANES).min(V::LANES);
-                    // SAFETY: `count` numbers lie in the row from `wide` vectors on (none is read where it is 0), and the
-                    // chunk holds WIDE vectors. The vector type is that of the machine's level.
-                    unsafe {
-                        let vector = V::load(from.as_ptr().wrapping_add(wide * V::LANES), count);
-                        vector.store(to.as_mut_ptr().cast::<T>().add(wide * V::LANES), V::LANES);
-                    }
-                }
+            if self.turned {
+                self.pack_turned::<S>(column, width, (first, last), block);
+            } else {
+                self.pack::<V, WIDE>(column, (first, last), block);
             }
             let begin = if first == 0 { Begin::Start } else { Begin::Present };
             let (depth, b) = ((first, last), block.as_ptr().cast());
             let panel = Panel { column, depth, b, stride: width, padded: true, begin, ends: last == self.k };
             self.rows::<V, WIDE, ROWS>(panel, c);
         }
+    }
+
+    /// Copies rows `first..last` of B's columns `column..` side by side; past the last column stands 0.
+    #[inline(always)]
+    fn pack<V: Vector<T>, const WIDE: usize>(
+        &self,
+        column: usize,
+        (first, last): (usize, usize),
+        block: &mut [MaybeUninit<T>],
+    ) {
+        let width = WIDE * V::LANES;
+        let columns = (self.n - column).min(width);
+        for (row, to) in (first..last).zip(block.chunks_exact_mut(width)) {
+            let from = &self.b[row * self.n + column..][..columns];
+            for wide in 0..WIDE {
+                let count = columns.saturating_sub(wide * V::LANES).min(V::LANES);
+                // SAFETY: `count` numbers lie in the row from `wide` vectors on (none is read where it is 0), and the
+                // chunk holds WIDE vectors. The vector type is that of the machine's level.
+                unsafe {
+                    let vector = V::load(from.as_ptr().wrapping_add(wide * V::LANES), count);
+                    vector.store(to.as_mut_ptr().cast::<T>().add(wide * V::LANES), V::LANES);
+                }
+            }
+        }
+    }
+
+    /// [`Problem::pack`] from Bᵀ, whose rows are B's columns.
+    #[inline(always)]
+    fn pack_turned<S: Square<T>>(
+        &self,
+        column: usize,
+        width: usize,
+        (first, last): (usize, usize),
+        block: &mut [MaybeUninit<T>],
+    ) {
+        let columns = (self.n - column).min(width);
+        let block = &mut block[..(last - first) * width];
+        if columns < width {
+            block.fill(MaybeUninit::new(T::ZERO));
+        }
+        let from = self.b[column * self.k..][..columns * self.k].as_ptr().wrapping_add(first);
+        let to = block.as_mut_ptr().cast::<T>();
+        // SAFETY: `columns` rows of k numbers begin at `column`, and `first..last` lies in each; the block has `last − first` rows
+        // of `width` numbers, no less than `columns`. The vector type is that of the machine's level.
+        unsafe { transpose_part::<T, S>(columns, last - first, (from, self.k), (to, width)) };
     }
 
     /// All rows of a panel, `ROWS` at a time, then the rest four, two and one at a time.
@@ -280,7 +361,6 @@ impl<T: Real> Problem<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transpose::transpose;
 
     fn pseudo(n: usize, salt: f64) -> Vec<f64> {
         (0..n).map(|i| ((i as f64 + salt) * 12.9898).sin() * 1.7).collect()
@@ -340,7 +420,8 @@ mod tests {
             let (a, b, start) = (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)), cast(pseudo(n, 0.3)));
             let product = |path, at| {
                 let (mut c, sums) = (vec![f32::NAN; m * n], Sums { start: &start, finish: Finish::Relu });
-                let problem = Problem { path: Some(path), m, n, k, a: View::rows(&a, k), b: &b, sums };
+                let problem =
+                    Problem { path: Some(path), m, n, k, a: View::rows(&a, k), b: &b, turned: false, sums };
                 run_at(at, problem, &mut c);
                 c
             };
@@ -351,6 +432,31 @@ mod tests {
                     assert_eq!(expected, product(path, lower), "{m} × {n} × {k} at {lower:?}");
                 }
             }
+        }
+    }
+
+    /// In both paths, with columns and an inner dimension that fill no block, and longer than a block is deep.
+    #[test]
+    fn a_turned_matrix_gives_the_same_bits() {
+        let cast = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<f32>>();
+        for (m, n, k) in
+            [(1, 1, 1), (3, 20, 9), (17, 259, 600), (64, 64, 64), (33, 131, 257), (128, 256, 256)]
+        {
+            let (a, b, made) = (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)), cast(pseudo(m * n, 0.9)));
+            let mut turned = vec![0.0; k * n];
+            transpose(k, n, &b, &mut turned);
+            let sums = Sums { start: &[], finish: Finish::WherePositive(&made) };
+            let (mut expected, mut found, mut room) = (vec![0.0; m * n], vec![1.0; m * n], vec![0.0; k * n]);
+            matmul(m, n, k, View::rows(&a, k), &b, sums, &mut expected);
+            matmul_turned(m, n, k, View::rows(&a, k), &turned, &mut room, sums, &mut found);
+            assert_eq!(found, expected, "{m} × {n} × {k}");
+            let packed = |b: &[f32], turned| {
+                let mut c = vec![0.0; m * n];
+                let path = Some(Path::Packed);
+                f32::multiply(Problem { path, m, n, k, a: View::rows(&a, k), b, turned, sums }, &mut c);
+                c
+            };
+            assert_eq!(packed(&turned, true), packed(&b, false), "{m} × {n} × {k}, packed");
         }
     }
 
@@ -420,8 +526,9 @@ mod tests {
         let (a, b) = (cast(pseudo(m * k, 0.1)), cast(pseudo(k * n, 0.7)));
         let (mut best, mut plain) = (vec![0.0; m * n], vec![0.0; m * n]);
         matmul(m, n, k, View::rows(&a, k), &b, Sums::PLAIN, &mut best);
-        let problem = Problem { path: None, m, n, k, a: View::rows(&a, k), b: &b, sums: Sums::PLAIN };
-        problem.run::<<f32 as Real>::Narrow>(&mut plain);
+        let problem =
+            Problem { path: None, m, n, k, a: View::rows(&a, k), b: &b, turned: false, sums: Sums::PLAIN };
+        problem.run::<<f32 as Real>::Narrow, Array<f32, 8>>(&mut plain);
         for (best, plain) in best.iter().zip(&plain) {
             assert!((best - plain).abs() < 1e-4);
         }

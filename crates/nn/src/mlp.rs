@@ -196,9 +196,8 @@ impl Mlp {
                 break;
             }
             // dX = δ · Wᵀ, then backward through the activation that made X.
-            layer.transpose(parameters, transposed);
             if let Some(input_gradient) = input_gradient.as_mut().filter(|_| index == 0) {
-                layer.below(transposed, rows, above, Finish::Plain, input_gradient);
+                layer.below_once(parameters, transposed, rows, above, Finish::Plain, input_gradient);
                 break;
             }
             let below = &mut spare[..rows * inputs];
@@ -206,7 +205,7 @@ impl Mlp {
             let activation = layers[index - 1].activation;
             let is_relu = activation == Activation::Relu;
             let finish = if is_relu { Finish::WherePositive(made) } else { Finish::Plain };
-            layer.below(transposed, rows, above, finish, below);
+            layer.below_once(parameters, transposed, rows, above, finish, below);
             if activation == Activation::Tanh {
                 elementwise::tanh_backward(made, below);
             }

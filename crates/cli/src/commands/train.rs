@@ -87,16 +87,21 @@ fn show(trained: &Trained, problem: &Problem, label: &str, output: &Output) {
         Ending::TargetReached => "reached the target return and stopped",
         Ending::Interrupted | Ending::Paused => "was stopped",
     };
-    output.line(format!(
-        "{label} {how}: {} steps in {:.1} s ({} steps/s), {} episodes, return {} over the last 100 (best {})",
-        thousands(summary.steps as f64),
-        summary.wall_seconds,
-        thousands(summary.steps as f64 / summary.wall_seconds.max(1e-9)),
-        thousands(summary.episodes as f64),
-        summary.return_mean_100.map_or("–".into(), number),
-        summary.return_best.map_or("–".into(), number),
-    ));
-    if summary.episodes == 0 && summary.steps > 0 {
+    let per_second = thousands(summary.steps as f64 / summary.wall_seconds.max(1e-9));
+    let (steps, seconds) = (thousands(summary.steps as f64), summary.wall_seconds);
+    // A log has no episodes of the training: its steps are rows.
+    let is_of_log = problem.transitions.is_some();
+    output.line(if is_of_log {
+        format!("{label} {how}: {steps} rows of the log in {seconds:.1} s ({per_second} rows/s)")
+    } else {
+        format!(
+            "{label} {how}: {steps} steps in {seconds:.1} s ({per_second} steps/s), {} episodes, return {} over the last 100 (best {})",
+            thousands(summary.episodes as f64),
+            summary.return_mean_100.map_or("–".into(), number),
+            summary.return_best.map_or("–".into(), number),
+        )
+    });
+    if summary.episodes == 0 && summary.steps > 0 && !is_of_log {
         output.line(format!(
             "! no episode ended in {} steps, so there is no return: write max_steps in [process], after which an episode is cut \
              off",

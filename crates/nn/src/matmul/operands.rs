@@ -67,6 +67,8 @@ pub struct Problem<'a, T> {
     pub(super) k: usize,
     pub(super) a: View<'a, T>,
     pub(super) b: &'a [T],
+    /// Whether `b` holds Bᵀ `[n, k]`; only the packed path reads it so.
+    pub(super) turned: bool,
     pub(super) sums: Sums<'a, T>,
 }
 
@@ -75,4 +77,7 @@ pub struct Problem<'a, T> {
 pub trait Multiply: Sized {
     /// Runs a product whose bounds are checked.
     fn multiply(problem: Problem<'_, Self>, c: &mut [Self]);
+
+    /// The path of a product of this size.
+    fn path(m: usize, n: usize, k: usize) -> Path;
 }

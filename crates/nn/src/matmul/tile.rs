@@ -152,7 +152,12 @@ impl<T: Real> Problem<'_, T> {
                     let mut at = rows.map(|row| row.wrapping_add(offset));
                     while left >= 4 {
                         for round in 0..4 {
-                            add_products(&mut own, at, round, vectors(from.wrapping_add(round * stride), [V::LANES; WIDE]));
+                            add_products(
+                                &mut own,
+                                at,
+                                round,
+                                vectors(from.wrapping_add(round * stride), [V::LANES; WIDE]),
+                            );
                         }
                         from = from.wrapping_add(4 * stride);
                         at = at.map(|row| row.wrapping_add(4));
