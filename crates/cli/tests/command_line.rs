@@ -71,6 +71,7 @@ fn ready_projects_pass_their_checks() {
         "job-shop-ft06",
         "flexible-job-shop",
         "filler",
+        "ph-reactor",
     ];
     for name in names {
         let output = setpoint(&["check", text(&projects().join(name))]);

@@ -23,6 +23,7 @@ pub mod job_shop;
 pub mod mountain_car;
 pub mod mountain_car_continuous;
 pub mod pendulum;
+pub mod ph_reactor;
 mod shop;
 pub mod trigonometry;
 pub mod warehouse_picking;
@@ -34,6 +35,7 @@ pub fn registry() -> Registry {
         Kind::of::<assembly_line::AssemblyLine>(assembly_line::KIND),
         Kind::of::<condition_monitoring::ConditionMonitoring>(condition_monitoring::KIND),
         Kind::of::<filler::Filler>(filler::KIND),
+        Kind::of::<ph_reactor::PhReactor>(ph_reactor::KIND),
         Kind::new(inventory::KIND, inventory::open),
         Kind::new(warehouse_picking::KIND, warehouse_picking::open),
         Kind::new(job_shop::KIND, job_shop::open),

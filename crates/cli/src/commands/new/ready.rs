@@ -9,7 +9,7 @@ use crate::output::thousands;
 
 /// The ready project of each built-in process. Its parameters and its training are the start of every project with that
 /// process, so that there is one place for options that are measured (`cargo xtask proofs`).
-const READY: [(&str, &str); 15] = [
+const READY: [(&str, &str); 16] = [
     ("acrobot", include_str!("../../../../../projects/acrobot/setpoint.toml")),
     ("assembly-line", include_str!("../../../../../projects/assembly-line/setpoint.toml")),
     ("assembly-setup", include_str!("../../../../../projects/assembly-setup/setpoint.toml")),
@@ -27,6 +27,7 @@ const READY: [(&str, &str); 15] = [
         include_str!("../../../../../projects/mountain-car-continuous/setpoint.toml"),
     ),
     ("pendulum", include_str!("../../../../../projects/pendulum/setpoint.toml")),
+    ("ph-reactor", include_str!("../../../../../projects/ph-reactor/setpoint.toml")),
     ("warehouse-picking", include_str!("../../../../../projects/warehouse-picking/setpoint.toml")),
 ];
 
