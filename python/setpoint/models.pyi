@@ -15,6 +15,7 @@ __all__ = [
     "EpsilonGreedy",
     "IQL",
     "LinUCB",
+    "MPC",
     "Model",
     "PPO",
     "Policy",
@@ -369,6 +370,33 @@ class IQL(Model):
         expectile: float | str | None = None,
         beta: float | str | None = None,
         weight_max: float | str | None = None,
+        net_arch: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+        activation_fn: Literal["tanh", "relu"] | None = None,
+    ) -> None: ...
+
+class MPC(Model):
+    """Plans ahead in copies of the process, and learns a policy that decides like the plans (Rubinstein 1999; Anthony et al. 2017, arXiv 1705.08439)."""
+
+    algorithm: ClassVar[str]
+    def __init__(
+        self,
+        policy: str = "MlpPolicy",
+        env: Environment | None = None,
+        *,
+        n_envs: int | None = None,
+        seed: int | None = 0,
+        policy_kwargs: dict[str, Any] | None = None,
+        threads: int = 0,
+        verbose: int = 0,
+        device: str = "auto",
+        check_bounds: bool = True,
+        timeout_s: float = 60.0,
+        data: dict[str, Any] | None = None,
+        source: Literal["mpc"] | None = None,
+        source_episodes: float | None = None,
+        source_even_share: float | str | None = None,
+        learning_rate: float | str | None = None,
+        batch_size: float | None = None,
         net_arch: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
         activation_fn: Literal["tanh", "relu"] | None = None,
     ) -> None: ...

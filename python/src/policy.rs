@@ -195,7 +195,10 @@ impl Policy {
         let mut actions = ActionBuffer::new(space, lanes.len());
         let tensors = TensorViews::of(&seen.tensors);
         let (lanes, observations, tensors) = (&lanes[..], seen.features, tensors.as_slice());
-        decider.decide(&States { lanes, observations, tensors, signals, allowed }, &mut actions);
+        decider.decide(
+            &States { lanes, observations, tensors, signals, allowed, processes: None },
+            &mut actions,
+        );
         match actions.declined.iter().position(|declined| *declined) {
             None => Ok(actions),
             Some(row) => Err(PyValueError::new_err(format!(

@@ -5,6 +5,7 @@ use toml::{Table, Value};
 use crate::Diagnostic;
 use crate::curriculum::Curriculum;
 use crate::diagnostic::suggestion;
+use crate::planning::MPC;
 use crate::safety::{Better, DIRECTIONS, Safety};
 use crate::section::{Range, Section};
 use crate::spec::{Spec, Termination};
@@ -98,9 +99,11 @@ pub struct Evaluate {
 }
 
 impl Evaluate {
-    /// The baseline of the gate.
+    /// The baseline of the gate. A plan in copies of the process shows what is possible, not what is required: it is the gate's
+    /// baseline only if the project names it.
     pub fn against(&self) -> Option<&str> {
-        self.against.as_deref().or_else(|| self.baselines.last().map(String::as_str))
+        let last = || self.baselines.iter().rfind(|name| *name != MPC).map(String::as_str);
+        self.against.as_deref().or_else(last)
     }
 }
 
@@ -266,7 +269,7 @@ pub(crate) fn read(
         ("required_lift_percent", evaluate.required_lift_percent.is_some()),
         ("required_lift", evaluate.required_lift.is_some()),
     ];
-    if let Some((key, _)) = required.iter().find(|(_, given)| *given && evaluate.baselines.is_empty()) {
+    if let Some((key, _)) = required.iter().find(|(_, given)| *given && evaluate.against().is_none()) {
         let title = "a required lift needs a baseline";
         let help = "baselines = [\"heuristic\"]";
         return Err(section.error(key, title, "there is no baseline", help));
@@ -310,6 +313,7 @@ fn bind_headline(evaluate: &Evaluate, section: &Section<'_>, spec: &Spec) -> Res
 /// Checks that every baseline exists, and the headline.
 pub(crate) fn bind(evaluate: &Evaluate, section: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
     let mut known: Vec<&str> = BASELINES.to_vec();
+    known.push(MPC);
     known.extend(spec.heuristics.iter().map(String::as_str));
     for (index, name) in evaluate.baselines.iter().enumerate() {
         if !known.contains(&name.as_str()) {

@@ -2,7 +2,8 @@
 //!
 //! * [`project`] – the whole file; start here
 //! * a file for each table: [`charter`] is `[decision]`, [`process_choice`] `[process]`; [`reward`], [`train`],
-//!   [`evaluate`], [`constraint`], [`scenario`], [`preference`], [`disturbance`], [`curriculum`], [`safety`], [`tuning`].
+//!   [`evaluate`], [`planning`], [`constraint`], [`scenario`], [`preference`], [`disturbance`], [`curriculum`], [`safety`],
+//!   [`tuning`].
 //!   Each one reads its keys, checks them against a process and writes them out again; [`constraint::contradiction`] finds
 //!   constraints that cannot hold together
 //! * [`data`] – the meaning of the columns of a plant's log
@@ -20,6 +21,7 @@ pub mod diagnostic;
 pub mod disturbance;
 pub mod document;
 pub mod evaluate;
+pub mod planning;
 pub mod preference;
 pub mod process_choice;
 pub mod project;

@@ -12,6 +12,7 @@ use crate::data::{self, Data};
 use crate::diagnostic::Diagnostic;
 use crate::disturbance::{self, Disturbance};
 use crate::document::{self, Document};
+use crate::planning::{self, MPC, Planning};
 use crate::preference::{self, Preference};
 use crate::safety::{self, Safety};
 use crate::section::Section;
@@ -60,6 +61,8 @@ pub struct Project {
     pub train: Train,
     /// `[evaluate]`
     pub evaluate: Evaluate,
+    /// `[planning]`
+    pub planning: Planning,
     /// `[tune.ranges]`
     pub tuning: Ranges,
     /// Whether a program of the user wrote it. Such a project may name files anywhere; a project file, which may come from
@@ -143,6 +146,7 @@ impl Project {
         let data = data::read(&top.table("data")?)?;
         let train = train::read(&top.table("train")?)?;
         let evaluate = evaluate::read(&top.table("evaluate")?, curriculum.as_ref(), &safety)?;
+        let planning = planning::read(&top.table("planning")?)?;
         let tuning = tuning::read(&top.table("tune")?)?;
         top.finish()?;
         let folder = PathBuf::new();
@@ -161,6 +165,7 @@ impl Project {
             data,
             train,
             evaluate,
+            planning,
             tuning,
             document,
         })
@@ -228,6 +233,10 @@ impl Project {
         }
         if !self.disturbances.is_empty() {
             insert("disturbance", tables(self.disturbances.iter().map(disturbance::to_toml)));
+        }
+        let plans = self.evaluate.baselines.iter().any(|name| name == MPC) || self.train.algorithm == MPC;
+        if plans || self.planning != Planning::default() {
+            insert("planning", planning::to_toml(&self.planning).into());
         }
         if !self.tuning.is_empty() {
             insert("tune", tuning::to_toml(&self.tuning).into());

@@ -53,6 +53,9 @@ pub struct Spec {
     pub parameters: Vec<Parameter>,
 }
 
+/// The signal of a learned process with the disagreement of its networks.
+pub const MODEL_UNCERTAINTY: &str = "model_uncertainty";
+
 /// Bounds from this size on are written where there is no bound, as the greatest float is, and count as none.
 pub const UNBOUNDED_FROM: f32 = 1e30;
 

@@ -101,6 +101,15 @@ disturbed = false
 max_steps = 9_000
 every_steps = 500
 keep = "best"
+[planning]
+search = "random-shooting"
+horizon = 7
+plans = 30
+rounds = 2
+elite_share = 0.25
+copies = 5
+discount = 0.95
+uncertainty_penalty = 1.5
 [tune.ranges]
 gamma = [0.9, 0.99]
 "#;
@@ -112,6 +121,7 @@ const TABLES: &[(&str, &str)] = &[
     ("data", "data.rs"),
     ("train", "train.rs"),
     ("evaluate", "evaluate.rs"),
+    ("planning", "planning.rs"),
     ("tune", "tuning.rs"),
 ];
 

@@ -5,6 +5,7 @@ use setpoint_evidence::Decision;
 use setpoint_evidence::evaluate::{Evaluation, Subject, breaks};
 use setpoint_evidence::gate::{self, Gate};
 use setpoint_evidence::headline::headline;
+use setpoint_evidence::headroom::headroom;
 use setpoint_statistics::versus::Estimate;
 use setpoint_statistics::{Interval, Summary};
 
@@ -53,6 +54,9 @@ impl Verdict {
             Self { headline: headline(evaluation, decision), gate: gate::gate(evaluation, decision) };
         if let Some(headline) = &verdict.headline {
             output.line(format!("\n{headline}"));
+        }
+        if let Some(headroom) = headroom(evaluation, decision) {
+            output.line(headroom);
         }
         if let Some(Gate { passed, findings }) = &verdict.gate {
             let mark = |passed: bool| if passed { "✓" } else { "✗" };

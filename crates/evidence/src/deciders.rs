@@ -1,5 +1,6 @@
-//! Deciders by their names in a project file: the policy, uniform random, and the process's heuristics.
+//! Deciders by their names in a project file: the policy, uniform random, the process's heuristics, and the planner.
 
+use setpoint_decision::planning::MPC;
 use setpoint_decision::spec::ActionSpace;
 use setpoint_guard::decider::{ActionBuffer, ChoiceProbabilities, Decider, States};
 use setpoint_guard::draws::LaneDraws;
@@ -9,6 +10,8 @@ use setpoint_process::{Heuristic, State};
 use setpoint_random::Stream;
 
 use crate::decision::Decision;
+use crate::error::PlayError;
+use crate::planner::Planner;
 
 /// The name of the policy among the deciders of an evaluation.
 pub const POLICY: &str = "policy";
@@ -16,33 +19,55 @@ pub const POLICY: &str = "policy";
 pub const RANDOM: &str = "random";
 
 /// The policy as the project's evaluation runs it (`evaluate.deterministic`), or a baseline; `None` where the process has no
-/// baseline of that name.
+/// baseline of that name. A planner is refused where the process cannot be copied.
 pub fn named<'p>(
     name: &str,
     decision: &Decision,
     policy: &'p Policy,
     seed: u64,
     lanes: usize,
-) -> Option<Box<dyn Decider + 'p>> {
+) -> Result<Option<Box<dyn Decider + 'p>>, PlayError> {
     if name != POLICY {
-        return baseline(name, decision, seed, lanes).map(|baseline| baseline as Box<dyn Decider>);
+        return Ok(baseline(name, decision, seed, lanes)?.map(|baseline| baseline as Box<dyn Decider>));
     }
-    Some(Box::new(if decision.project.evaluate.deterministic {
+    Ok(Some(Box::new(if decision.project.evaluate.deterministic {
         PolicyDecider::deterministic(policy, lanes)
     } else {
         PolicyDecider::stochastic(policy, lanes, Stream::new(seed, "evaluation policy", 0))
-    }))
+    })))
 }
 
-/// A baseline by its name in the project file; `None` where the process has no baseline of that name.
-pub fn baseline(name: &str, decision: &Decision, seed: u64, lanes: usize) -> Option<Box<dyn Decider>> {
+/// A baseline by its name in the project file; `None` where the process has no baseline of that name. A planner is refused where
+/// the process cannot be copied.
+pub fn baseline(
+    name: &str,
+    decision: &Decision,
+    seed: u64,
+    lanes: usize,
+) -> Result<Option<Box<dyn Decider>>, PlayError> {
     let space = &decision.spec().action;
-    if name == RANDOM {
-        let stream = Stream::new(seed, "evaluation random", 0);
-        return Some(Box::new(UniformRandom::new(space, lanes, stream)));
+    Ok(match name {
+        RANDOM => {
+            let stream = Stream::new(seed, "evaluation random", 0);
+            Some(Box::new(UniformRandom::new(space, lanes, stream)))
+        }
+        MPC => Some(Box::new(Planner::new(decision, seed, lanes)?)),
+        _ => heuristic_named(decision.factory.heuristics(), name).map(|heuristic| {
+            let decider: Box<dyn Decider> = Box::new(HeuristicDecider::new(heuristic.clone(), space));
+            decider
+        }),
+    })
+}
+
+/// The description of a baseline in a sentence.
+pub fn description(name: &str, decision: &Decision) -> String {
+    if name == MPC {
+        return Planner::description(decision);
     }
-    let heuristic = heuristic_named(decision.factory.heuristics(), name)?;
-    Some(Box::new(HeuristicDecider::new(heuristic.clone(), space)))
+    match heuristic_named(decision.factory.heuristics(), name) {
+        Some(heuristic) => format!("{}: {}", heuristic.name, heuristic.description),
+        None => "a uniformly random allowed action".to_owned(),
+    }
 }
 
 /// `heuristic` is the first of a process's heuristics; the others have their own names.

@@ -27,6 +27,18 @@ pub enum PlayError {
         /// The part that forbids them.
         reason: NothingLeft,
     },
+    /// A planner needs copies of the process.
+    #[error("mpc plans in copies of the process, and environments of {process} cannot be copied: use another baseline or source")]
+    NoCopies {
+        /// The kind of the process.
+        process: String,
+    },
+    /// A decider had no action for a state: its episode has no return.
+    #[error("the decider had no action for environment {lane}")]
+    NoAction {
+        /// The environment.
+        lane: usize,
+    },
     /// An episode lasts longer than [`crate::player::steps_max`].
     #[error(
         "environment {lane} has not ended its episode after {steps} steps, so the episode has no return: write max_steps in \

@@ -7,7 +7,7 @@ use setpoint_decision::evaluate::Headline;
 use setpoint_decision::spec::Aggregate;
 use setpoint_policy::Policy;
 
-use crate::deciders::{POLICY, heuristic_named};
+use crate::deciders::{self, POLICY};
 use crate::decision::Decision;
 use crate::error::PlayError;
 use crate::evidence_file::Hashes;
@@ -212,10 +212,7 @@ pub fn evaluate_unless_stopped(
     };
     for name in &settings.baselines {
         let Some(episodes) = play(name)? else { continue };
-        let description = match heuristic_named(decision.factory.heuristics(), name) {
-            Some(heuristic) => format!("{}: {}", heuristic.name, heuristic.description),
-            None => "a uniformly random allowed action".to_owned(),
-        };
+        let description = deciders::description(name, decision);
         evaluation.baselines.push(episodes.summarize(decision, name, &description, seeds.len()));
         evaluation.comparisons.push(comparison::compare(decision, &own, &episodes, name));
     }

@@ -2,11 +2,12 @@
 //!
 //! * [`decision`] – a project with its process; start here
 //! * [`player`] – the one loop in which a decider plays; its observers measure. [`deciders`] – deciders by name
+//! * [`planner`] – the decider that plans ahead in copies of the process
 //! * [`environments`] – processes for learning, with reward, constraints and the sums for logs
 //! * [`tensor_views`] – images and points of a batch as a network reads them
 //! * [`progression`] – the levels of a curriculum during a training
 //! * [`mod@evaluate`] – the policy against its baselines, [`mod@headline`] – the comparison as sentences,
-//!   [`mod@gate`] – whether the evaluation proves what the project requires;
+//!   [`headroom`] – its gap to the planner, [`mod@gate`] – whether the evaluation proves what the project requires;
 //!   [`faults`] – the policy under noise, delay and loss of samples
 //! * [`finite`] – no number of a measurement is NaN or infinite when it is stored
 //! * [`evidence_file`] – files of evidence, with the hashes of their policies, projects and data
@@ -24,8 +25,10 @@ pub mod faults;
 pub mod finite;
 pub mod gate;
 pub mod headline;
+pub mod headroom;
 pub mod logs;
 pub mod off_policy_evaluation;
+pub mod planner;
 pub mod player;
 pub mod preferences;
 pub mod progression;

@@ -3,11 +3,13 @@
 //! Evaluations, fault matrices, preferences, probes, recorded logs, validations and schedules are observers of this one
 //! loop. A lane whose episode has ended waits until all lanes have ended.
 
+use std::fmt;
+
 use setpoint_decision::Project;
 use setpoint_decision::spec::ActionSpace;
 use setpoint_guard::constrained::Constrained;
 use setpoint_guard::constraints::ConstraintSet;
-use setpoint_guard::decider::{ActionBuffer, Decider, States};
+use setpoint_guard::decider::{ActionBuffer, Decider, SavedProcesses, States};
 use setpoint_process::disturbed::{Difficulty, Disturbed};
 use setpoint_process::gantt::Bar;
 use setpoint_process::process::{Action, Outcome};
@@ -98,7 +100,22 @@ struct Asked {
 impl Asked {
     fn states<'a>(&'a self, tensors: &'a TensorViews<'a>) -> States<'a> {
         let Self { lanes, observations, signals, allowed, .. } = self;
-        States { lanes, observations, tensors: tensors.as_slice(), signals, allowed }
+        States { lanes, observations, tensors: tensors.as_slice(), signals, allowed, processes: None }
+    }
+}
+
+/// The processes of a player, which a planner copies.
+struct Processes<'a>(&'a dyn Batch);
+
+impl fmt::Debug for Processes<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} processes", self.0.lanes())
+    }
+}
+
+impl SavedProcesses for Processes<'_> {
+    fn saved(&self, lane: usize) -> Option<Vec<u8>> {
+        self.0.save_lane(lane).ok()
     }
 }
 
@@ -198,7 +215,9 @@ impl Player {
             }
             self.actions.clear(self.asked.lanes.len());
             let tensors = TensorViews::of(&self.asked.tensors);
-            decider.decide(&self.asked.states(&tensors), &mut self.actions);
+            let processes = Processes(self.batch.as_ref());
+            let states = States { processes: Some(&processes), ..self.asked.states(&tensors) };
+            decider.decide(&states, &mut self.actions);
             if let Some((row, reason)) = decider.stuck().first().copied() {
                 return Err(PlayError::NothingAllowed { lane: self.asked.lanes[row], step: round, reason });
             }

@@ -63,7 +63,7 @@ struct Played {
 fn play(decision: &Decision, preference: &Preference, behaviour: &Behaviour) -> Result<Played, PlayError> {
     let (lanes, seed) = (preference.episodes as usize, decision.project.evaluate.seed);
     let mut player = Player::new(decision, lanes, seed, "preference")?;
-    let mut decider = decider(behaviour, decision, lanes, seed);
+    let mut decider = decider(behaviour, decision, lanes, seed)?;
     let names = player.term_names().to_vec();
     let mut terms = vec![0.0; names.len()];
     let mut returns = vec![0.0; lanes];
@@ -77,11 +77,16 @@ fn play(decision: &Decision, preference: &Preference, behaviour: &Behaviour) -> 
 }
 
 /// The decider of a behaviour. `bind` has checked all names.
-fn decider(behaviour: &Behaviour, decision: &Decision, lanes: usize, seed: u64) -> Box<dyn Decider> {
+fn decider(
+    behaviour: &Behaviour,
+    decision: &Decision,
+    lanes: usize,
+    seed: u64,
+) -> Result<Box<dyn Decider>, PlayError> {
     let space = &decision.spec().action;
-    match behaviour {
+    Ok(match behaviour {
         Behaviour::Baseline(name) => {
-            let baseline = deciders::baseline(name, decision, seed, lanes);
+            let baseline = deciders::baseline(name, decision, seed, lanes)?;
             baseline.expect("the project was bound to this process")
         }
         Behaviour::Choices(actions) => {
@@ -92,7 +97,7 @@ fn decider(behaviour: &Behaviour, decision: &Decision, lanes: usize, seed: u64) 
         }
         Behaviour::Settings(settings) => Box::new(constant(space, &[], settings, lanes)),
         Behaviour::Constant { choices, settings } => Box::new(constant(space, choices, settings, lanes)),
-    }
+    })
 }
 
 /// The same action in every round. A group without a choice takes its first one, a setting without a value its middle.

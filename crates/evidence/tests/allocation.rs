@@ -60,6 +60,7 @@ fn assert_no_allocation(name: &str, decision: &Decision, decider: &mut dyn Decid
             tensors: &[],
             signals: &signals[..rows * spec.signals.len()],
             allowed: &[],
+            processes: None,
         };
         lanes.iter().for_each(|lane| decider.begin(*lane));
         actions.clear(rows);
@@ -88,11 +89,11 @@ fn a_decision_allocates_nothing() {
         let stream = Stream::new(1, "test", 0);
         let mut deterministic = guard(Box::new(PolicyDecider::deterministic(Arc::clone(&shared), LANES)));
         let mut stochastic = guard(Box::new(PolicyDecider::stochastic(shared, LANES, stream)));
-        let mut random = guard(baseline("random", &decision, 3, LANES).unwrap());
+        let mut random = guard(baseline("random", &decision, 3, LANES).unwrap().unwrap());
         assert_no_allocation("most probable action", &decision, &mut deterministic);
         assert_no_allocation("drawn action", &decision, &mut stochastic);
         assert_no_allocation("uniform random", &decision, &mut random);
-        let mut heuristic = guard(baseline("heuristic", &decision, 3, LANES).unwrap());
+        let mut heuristic = guard(baseline("heuristic", &decision, 3, LANES).unwrap().unwrap());
         assert_no_allocation("heuristic", &decision, &mut heuristic);
     }
 }

@@ -36,7 +36,7 @@ fn bits(step: &Step<'_>) -> Vec<u64> {
 /// The steps of each lane, of which an episode is begun in `lanes` only.
 fn steps_of(decision: &Decision, name: &str, count: usize, lanes: &[usize]) -> Vec<Vec<Vec<u64>>> {
     let policy = policy(decision);
-    let mut decider = named(name, decision, &policy, 7, count).unwrap();
+    let mut decider = named(name, decision, &policy, 7, count).unwrap().unwrap();
     let mut player = Player::new(decision, count, 7, "test").unwrap();
     for lane in lanes {
         player.begin(*lane, Stream::new(7, "test", *lane as u64)).unwrap();
@@ -98,7 +98,7 @@ impl<D: Decider> Decider for Counting<D> {
 fn ended_lanes_are_not_asked_and_lanes_that_go_on_begin_again() {
     let decision = decision(CART);
     let counting = || Counting {
-        decider: baseline("random", &decision, 1, 5).unwrap(),
+        decider: baseline("random", &decision, 1, 5).unwrap().unwrap(),
         begun: vec![0; 5],
         rows: Vec::new(),
     };
@@ -174,7 +174,7 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
         .map(|name| guarded.spec().action.names().iter().position(|known| *known == name).unwrap());
     let wip = guarded.spec().signals.iter().position(|signal| signal.name == "wip").unwrap();
     let (mut active, mut free) = (0, 0);
-    let mut decider = baseline("random", &guarded, 1, 20).unwrap();
+    let mut decider = baseline("random", &guarded, 1, 20).unwrap().unwrap();
     let observe = &mut |step: &Step<'_>| {
         let choice = step.action.choice();
         // `wip` is a feature too: the guard reads it there, with the precision of an f32.
@@ -195,7 +195,7 @@ fn constraints_hold_whatever_the_decider_wants_and_a_state_without_a_choice_is_a
     let stuck = decision(&format!(
         "{SHOP}[[constraint]]\nwhen = {{ signal = \"{signal}\", above = -1.0 }}\nforbid = [\"{job}\"]\n"
     ));
-    let mut decider = baseline("random", &stuck, 1, 20).unwrap();
+    let mut decider = baseline("random", &stuck, 1, 20).unwrap().unwrap();
     let observe = &mut |step: &Step<'_>| !step.outcome.is_over();
     let error = Player::new(&stuck, 20, 1, "test").unwrap().play(&mut decider, observe).unwrap_err();
     let reason = "the constraints forbid every choice that the process allows there";
@@ -209,7 +209,7 @@ fn settings_are_limited_and_the_wish_is_kept() {
         "{PENDULUM}[[constraint]]\nwhen = {{ feature = \"angle_cosine\", above = -2.0 }}\n\
          clip = {{ action = \"torque\", high = 0.5 }}\n"
     ));
-    let mut decider = baseline("random", &decision, 1, 4).unwrap();
+    let mut decider = baseline("random", &decision, 1, 4).unwrap().unwrap();
     let (mut greatest, mut wish) = (f32::MIN, f32::MIN);
     let observe = &mut |step: &Step<'_>| {
         let settings = step.action.settings;
@@ -231,7 +231,7 @@ fn settings_are_those_that_the_process_takes() {
     );
     let policy = policy(&decision);
     let mut sums = [0.0; 2];
-    let mut decider = named(POLICY, &decision, &policy, 1_000_000, 4).unwrap();
+    let mut decider = named(POLICY, &decision, &policy, 1_000_000, 4).unwrap().unwrap();
     let observe = &mut |step: &Step<'_>| {
         let orders = step.action.settings;
         assert!(
@@ -269,7 +269,7 @@ fn an_episode_without_an_end_stops_the_play_with_a_sentence() {
 fn an_observer_can_stop_at_the_limit_of_steps() {
     let decision = decision(&format!("{PENDULUM}[evaluate]\nmax_steps = 6\n"));
     let played = |steps: u32| {
-        let mut decider = baseline("random", &decision, 1, 2).unwrap();
+        let mut decider = baseline("random", &decision, 1, 2).unwrap().unwrap();
         let mut seen = 0;
         let observe = &mut |step: &Step<'_>| {
             seen += 1;
@@ -312,8 +312,14 @@ fn uniform_random_takes_every_allowed_choice_equally_often() {
     let space = decision(LINE).spec().action.clone();
     let allowed = [true, false, true, false, false, true].repeat(3);
     let (lanes, observations) = ([0, 2, 3], [0.0; 3]);
-    let states =
-        States { lanes: &lanes, observations: &observations, tensors: &[], signals: &[], allowed: &allowed };
+    let states = States {
+        lanes: &lanes,
+        observations: &observations,
+        tensors: &[],
+        signals: &[],
+        allowed: &allowed,
+        processes: None,
+    };
     let mut random = UniformRandom::new(&space, 5, Stream::new(2, "test", 0));
     let mut actions = ActionBuffer::new(&space, 5);
     let mut counts = [0.0; 6];
@@ -339,8 +345,14 @@ fn a_constrained_decider_declines_where_no_choice_is_left() {
     let mut allowed = vec![false; 12];
     allowed[10] = true;
     let observations = vec![0.0; 2 * decision.spec().observation.len()];
-    let states =
-        States { lanes: &[0, 1], observations: &observations, tensors: &[], signals: &[], allowed: &allowed };
+    let states = States {
+        lanes: &[0, 1],
+        observations: &observations,
+        tensors: &[],
+        signals: &[],
+        allowed: &allowed,
+        processes: None,
+    };
     let mut actions = ActionBuffer::new(space, 2);
     actions.clear(2);
     decider.decide(&states, &mut actions);
@@ -362,7 +374,7 @@ fn an_evaluation_measures_what_the_player_shows() {
         let mut returns = vec![0.0; 60];
         for index in 0..2 {
             let (first, seed) = (30 * index, evaluation.seeds[index]);
-            let mut decider = named(name, &decision, &policy, seed, 30).unwrap();
+            let mut decider = named(name, &decision, &policy, seed, 30).unwrap().unwrap();
             let observe = &mut |step: &Step<'_>| {
                 returns[first + step.lane] += step.reward;
                 !step.outcome.is_over()

@@ -1,5 +1,7 @@
 //! The trait of deciders, the states for their decisions, and the buffer for their actions.
 
+use std::fmt::Debug;
+
 use setpoint_decision::spec::ActionSpace;
 use setpoint_nn::inputs::{Inputs, Tensor};
 
@@ -39,6 +41,12 @@ impl<D: Decider + ?Sized> Decider for Box<D> {
     }
 }
 
+/// The processes of the lanes, for deciders that plan ahead in copies of them.
+pub trait SavedProcesses: Debug {
+    /// The saved process of a lane, without its random numbers; `None` if it cannot be saved.
+    fn saved(&self, lane: usize) -> Option<Vec<u8>>;
+}
+
 /// The states of some lanes, one row each.
 #[derive(Clone, Copy, Debug)]
 pub struct States<'a> {
@@ -52,12 +60,14 @@ pub struct States<'a> {
     pub signals: &'a [f32],
     /// `[rows, choices]` the allowed choices of all groups; empty if all are allowed.
     pub allowed: &'a [bool],
+    /// The processes of the lanes; `None` where no process is simulated, as at the plant.
+    pub processes: Option<&'a dyn SavedProcesses>,
 }
 
 impl<'a> States<'a> {
     /// One state of one lane.
     pub fn single(observation: &'a [f32], signals: &'a [f32], allowed: &'a [bool]) -> Self {
-        Self { lanes: &[0], observations: observation, tensors: &[], signals, allowed }
+        Self { lanes: &[0], observations: observation, tensors: &[], signals, allowed, processes: None }
     }
 
     /// The observations as a network reads them.

@@ -90,7 +90,8 @@ mod tests {
     }
 
     fn probabilities(decider: &mut PolicyDecider<&Policy>, lanes: &[usize], seen: &[f32]) -> Vec<f64> {
-        let states = States { lanes, observations: seen, tensors: &[], signals: &[], allowed: &[] };
+        let states =
+            States { lanes, observations: seen, tensors: &[], signals: &[], allowed: &[], processes: None };
         let mut found = vec![0.0; 2 * lanes.len()];
         decider.probabilities(&states, &mut found);
         found

@@ -110,6 +110,7 @@ const ROWS: &[Row] = &[
     row("q-learning", "cart-pole", "bins = [4]"),
     logged("bc", "source = \"line-manager\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64"),
     logged("iql", "source = \"random\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64"),
+    Row { process: "ph-reactor", ..logged("mpc", "source_episodes = 20\nnet_arch = [16]\nbatch_size = 64") },
     Row {
         process: "filler",
         ..logged("bc", "source = \"recipe\"\nsource_episodes = 20\nnet_arch = [16]\nbatch_size = 64")

@@ -129,3 +129,13 @@ fn what_is_missing_is_named() {
         assert!(error.contains(expected), "{process}: {error}");
     }
 }
+
+/// Plans in a replayed log would find that no action has an effect.
+#[test]
+fn a_replayed_log_cannot_be_planned_in() {
+    let folder = tempfile::tempdir().unwrap();
+    log(folder.path());
+    let problem = problem(folder.path(), PROCESS).unwrap();
+    let refused = setpoint_evidence::deciders::baseline("mpc", &problem.decision, 0, 2).err().unwrap();
+    assert!(refused.to_string().contains("environments of assembly-line cannot be copied"), "{refused}");
+}

@@ -251,6 +251,10 @@ impl Batch for Disturbed {
         &self.transition
     }
 
+    fn save_lane(&self, lane: usize) -> Result<Vec<u8>, StateError> {
+        self.inner.save_lane(lane)
+    }
+
     fn save(&self) -> Result<Vec<u8>, StateError> {
         let saved = Saved {
             inner: self.inner.save()?,

@@ -216,4 +216,18 @@ impl Batch for HidingBatch {
         self.look();
         Ok(())
     }
+
+    fn save_lane(&self, lane: usize) -> Result<Vec<u8>, StateError> {
+        self.inner.save_lane(lane)
+    }
+
+    fn continue_all(
+        &mut self,
+        state: &[u8],
+        random: &mut dyn FnMut(usize) -> Stream,
+    ) -> Result<(), StateError> {
+        self.inner.continue_all(state, random)?;
+        self.look();
+        Ok(())
+    }
 }

@@ -206,6 +206,20 @@ pub trait Batch: Send {
     fn save(&self) -> Result<Vec<u8>, StateError>;
     /// Restores the state that [`Batch::save`] wrote.
     fn load(&mut self, state: &[u8]) -> Result<(), StateError>;
+    /// The process of one lane in the middle of its episode, without its random numbers and without disturbances, for
+    /// [`Batch::continue_all`].
+    fn save_lane(&self, lane: usize) -> Result<Vec<u8>, StateError> {
+        Err(StateError::new(format!("environment {lane} of this process cannot be copied")))
+    }
+    /// Continues the episode of [`Batch::save_lane`] in every lane; lane `i` draws from `random(i)` from now on, so the copies know
+    /// nothing of the random numbers of the saved episode.
+    fn continue_all(
+        &mut self,
+        _state: &[u8],
+        _random: &mut dyn FnMut(usize) -> Stream,
+    ) -> Result<(), StateError> {
+        Err(StateError::new("environments of this process cannot be copied"))
+    }
 }
 
 /// A batch of one process type.
@@ -361,6 +375,42 @@ impl<P: Process> Batch for Vectorized<P> {
 
     fn transition(&self) -> &Transition {
         &self.transition
+    }
+
+    fn save_lane(&self, lane: usize) -> Result<Vec<u8>, StateError> {
+        let Environment { process, steps, .. } = &self.lanes[lane];
+        let Widths { features, signals, .. } = self.widths;
+        let observation = &self.transition.observations[lane * features..(lane + 1) * features];
+        let current = &self.transition.current_signals[lane * signals..(lane + 1) * signals];
+        postcard::to_stdvec(&(process, steps, observation, current))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn continue_all(
+        &mut self,
+        state: &[u8],
+        random: &mut dyn FnMut(usize) -> Stream,
+    ) -> Result<(), StateError> {
+        let (process, steps, observation, current): (P, u32, Vec<f32>, Vec<f32>) =
+            postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
+        let Widths { features, signals, masked, .. } = self.widths;
+        if (observation.len(), current.len()) != (features, signals) {
+            return Err(StateError::new("it has other features or signals"));
+        }
+        for lane in 0..self.lanes.len() {
+            self.lanes[lane] = Environment { process: process.clone(), random: random(lane), steps };
+            let transition = &mut self.transition;
+            transition.observations[lane * features..(lane + 1) * features].copy_from_slice(&observation);
+            let own = lane * signals..(lane + 1) * signals;
+            transition.signals[own.clone()].copy_from_slice(&current);
+            transition.current_signals[own].copy_from_slice(&current);
+            transition.outcomes[lane] = Outcome::Running;
+            if masked > 0 {
+                process.mask(&mut transition.allowed[lane * masked..(lane + 1) * masked]);
+            }
+            self.show_tensors(lane);
+        }
+        Ok(())
     }
 
     fn save(&self) -> Result<Vec<u8>, StateError> {

@@ -40,7 +40,7 @@ pub fn replay(
 
 fn play(problem: &Problem, policy: &Policy, name: &str) -> Result<Vec<Bar>, TrainError> {
     let (decision, seed) = (&problem.decision, problem.decision.project.evaluate.seed);
-    let Some(mut decider) = deciders::named(name, decision, policy, seed, 1) else {
+    let Some(mut decider) = deciders::named(name, decision, policy, seed, 1)? else {
         return Ok(Vec::new());
     };
     let mut player = Player::new(decision, 1, seed, "evaluation")?;

@@ -6,6 +6,7 @@ use crate::validation::validation;
 use crate::{Report, actions, gantt, sections};
 use setpoint_evidence::gate::{Gate, gate};
 use setpoint_evidence::headline::headline;
+use setpoint_evidence::headroom::headroom;
 use setpoint_page::{document, escape};
 
 /// The whole page.
@@ -44,6 +45,9 @@ fn summary(report: &Report) -> String {
     let sentence =
         sentence.unwrap_or_else(|| "This policy has not been compared with a baseline yet.".to_owned());
     let mut html = format!("<p class=\"headline\">{}</p>\n", escape(&sentence));
+    if let Some(sentence) = found.and_then(|found| headroom(found, decision)) {
+        html += &format!("<p>{}</p>\n", escape(&sentence));
+    }
     if let Some(Gate { passed, findings }) = found.and_then(|found| gate(found, decision)) {
         let (class, word) = if passed { ("pass", "✓ Gate passed") } else { ("fail", "✗ Gate failed") };
         html += &format!("<p class=\"gate {class}\">{word}</p>\n<ul class=\"findings\">\n");

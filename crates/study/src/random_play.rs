@@ -16,7 +16,7 @@ pub fn random_play(
     steps: usize,
     observe: &mut dyn FnMut(&Step<'_>),
 ) -> u64 {
-    let Some(mut decider) = baseline(RANDOM, decision, SEED, LANES) else { return 0 };
+    let Ok(Some(mut decider)) = baseline(RANDOM, decision, SEED, LANES) else { return 0 };
     let Ok(mut player) = Player::new(decision, LANES, SEED, purpose) else { return 0 };
     let mut count = 0;
     let _ = player.play(&mut decider, &mut |step: &Step<'_>| {

@@ -26,6 +26,8 @@ pub(super) struct Episodes<'a> {
     stop: Option<&'a AtomicBool>,
     /// Whether a request to stop ended an episode.
     is_interrupted: bool,
+    /// An environment in which the decider had no action.
+    declined: Option<usize>,
     /// To count the decisions at which each constraint was active, or broken.
     active: ConstraintSet,
     /// The episode of lane 0; the other lanes follow.
@@ -77,6 +79,7 @@ impl<'a> Episodes<'a> {
             purpose: "evaluation",
             stop,
             is_interrupted: false,
+            declined: None,
             first: 0,
             returns: Vec::new(),
             steps: Vec::new(),
@@ -109,7 +112,7 @@ impl<'a> Episodes<'a> {
         lanes: usize,
         seed: u64,
     ) -> Result<bool, PlayError> {
-        let Some(mut decider) = deciders::named(name, decision, policy, seed, lanes) else {
+        let Some(mut decider) = deciders::named(name, decision, policy, seed, lanes)? else {
             return Ok(false);
         };
         // The start of the environments may be slow too.
@@ -124,7 +127,11 @@ impl<'a> Episodes<'a> {
         self.signals.resize((self.first + lanes) * decision.spec().signals.len(), 0.0);
         self.terms.resize(player.term_names().len(), 0.0);
         player.play(&mut decider, self)?;
-        if self.is_interrupted { Err(PlayError::Interrupted) } else { Ok(true) }
+        match self.declined {
+            Some(lane) => Err(PlayError::NoAction { lane }),
+            None if self.is_interrupted => Err(PlayError::Interrupted),
+            None => Ok(true),
+        }
     }
 
     /// The figure of a signal over all episodes; `None` if the process has no such signal.
@@ -224,6 +231,10 @@ fn share_of(answers: &[bool]) -> Estimate {
 }
 
 impl Observer for Episodes<'_> {
+    fn declined(&mut self, lane: usize) {
+        self.declined = Some(lane);
+    }
+
     fn observe(&mut self, step: &Step<'_>) -> bool {
         let episode = self.first + step.lane;
         let Action { choices, settings } = step.action;

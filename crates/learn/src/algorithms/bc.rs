@@ -66,9 +66,14 @@ pub struct Options {
 impl Options {
     /// Reads the section; absent keys take their defaults.
     pub fn read(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        Self::read_with(section, Source::read(section)?)
+    }
+
+    /// Reads the section but for its source.
+    pub fn read_with(section: &Section<'_>, source: Source) -> Result<Self, Box<Diagnostic>> {
         let default = NetArch { pi: vec![64, 64], vf: vec![64, 64] };
         let options = Self {
-            source: Source::read(section)?,
+            source,
             learning_rate: read_schedule(section, "learning_rate", bounds::positive(), "Adam's step size")?
                 .unwrap_or(Schedule::Constant(1e-3)),
             batch_size: section

@@ -10,6 +10,7 @@ pub mod bc;
 pub mod ddpg;
 pub mod dqn;
 pub mod iql;
+pub mod mpc;
 pub mod ppo;
 pub mod q_learning;
 pub mod reinforce;
@@ -27,6 +28,7 @@ pub const RECIPES: &[Recipe] = &[
     q_learning::RECIPE,
     bc::RECIPE,
     iql::RECIPE,
+    mpc::RECIPE,
     bandits::EPSILON_GREEDY,
     bandits::UCB1,
     bandits::LIN_UCB,

@@ -187,6 +187,39 @@ impl Batch for LearnedBatch {
         &self.state.transition
     }
 
+    fn save_lane(&self, lane: usize) -> Result<Vec<u8>, StateError> {
+        let (features, signals) = (self.model.layout.features, self.model.spec.signals.len());
+        let State { steps, transition, .. } = &self.state;
+        let observation = &transition.observations[lane * features..(lane + 1) * features];
+        let current = &transition.current_signals[lane * signals..(lane + 1) * signals];
+        postcard::to_stdvec(&(steps[lane], observation, current))
+            .map_err(|error| StateError::new(error.to_string()))
+    }
+
+    fn continue_all(
+        &mut self,
+        state: &[u8],
+        random: &mut dyn FnMut(usize) -> Stream,
+    ) -> Result<(), StateError> {
+        let (steps, observation, current): (u32, Vec<f32>, Vec<f32>) =
+            postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
+        let (features, signals) = (self.model.layout.features, self.model.spec.signals.len());
+        if (observation.len(), current.len()) != (features, signals) {
+            return Err(StateError::new("it has other features or signals"));
+        }
+        for lane in 0..self.lanes() {
+            self.state.randoms[lane] = random(lane);
+            self.state.steps[lane] = steps;
+            let transition = &mut self.state.transition;
+            transition.observations[lane * features..(lane + 1) * features].copy_from_slice(&observation);
+            let own = lane * signals..(lane + 1) * signals;
+            transition.signals[own.clone()].copy_from_slice(&current);
+            transition.current_signals[own].copy_from_slice(&current);
+            transition.outcomes[lane] = Outcome::Running;
+        }
+        Ok(())
+    }
+
     fn save(&self) -> Result<Vec<u8>, StateError> {
         postcard::to_stdvec(&self.state).map_err(|error| StateError::new(error.to_string()))
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use setpoint_decision::charter::Finding;
 use setpoint_decision::section::Section;
-use setpoint_decision::spec::{Signal, Spec};
+use setpoint_decision::spec::{self, Signal, Spec};
 use setpoint_decision::{Diagnostic, Project};
 use setpoint_log::log::Log;
 use setpoint_process::registry::Request;
@@ -44,7 +44,7 @@ pub const KIND: &str = "learned";
 /// Its description, in a sentence.
 pub const SUMMARY: &str = "learned from a log of another process: log = \"…\", like = \"assembly-line\"";
 /// The signal with the disagreement of the networks.
-pub const UNCERTAINTY: &str = "model_uncertainty";
+pub const UNCERTAINTY: &str = spec::MODEL_UNCERTAINTY;
 /// The default file of the model.
 const FILE: &str = "learned-process.safetensors";
 /// Greatest disagreement that is reported.

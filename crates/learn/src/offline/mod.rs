@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use setpoint_decision::Diagnostic;
+use setpoint_decision::planning::MPC;
 use setpoint_decision::section::{Range, Section};
 use setpoint_decision::spec::ActionSpace;
-use setpoint_evidence::Decision;
 use setpoint_evidence::action_distribution::ActionDistribution;
 use setpoint_evidence::deciders::{self, Softened};
 use setpoint_evidence::environments::Environments;
 use setpoint_evidence::logs::{ended, load, place, record, record_decider};
+use setpoint_evidence::{Decision, PlayError};
 use setpoint_log::log::Log;
 use setpoint_nn::network::Cores;
 use setpoint_policy::normalizer::Normalizer;
@@ -62,18 +63,30 @@ impl Source {
         Ok(Self {
             log: section.string("log", "the log, a CSV or Parquet file in the project's folder")?,
             source: section.string("source", "a baseline whose decisions are recorded instead of a log")?,
+            ..Self::recording(section)?
+        })
+    }
+
+    /// The planner as the source, with its keys from an algorithm's table.
+    pub fn of_plans(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        // A written project states the source too.
+        section.one_of("source", &[(MPC, ())], "the planner; no other source is possible")?;
+        Ok(Self { source: Some(MPC.to_owned()), ..Self::recording(section)? })
+    }
+
+    /// The size of a recorded log.
+    fn recording(section: &Section<'_>) -> Result<Self, Box<Diagnostic>> {
+        Ok(Self {
+            log: None,
+            source: None,
             source_episodes: section
-                .integer(
-                    "source_episodes",
-                    Range::between(10.0, 1e6),
-                    "number of recorded episodes of the baseline",
-                )?
+                .integer("source_episodes", Range::between(10.0, 1e6), "number of recorded episodes")?
                 .unwrap_or(300),
             source_even_share: section
                 .number(
                     "source_even_share",
                     Range::between(0.0, 1.0),
-                    "share of its decisions that are replaced by uniformly random choices",
+                    "share of recorded decisions that are replaced by uniformly random choices",
                 )?
                 .unwrap_or(0.0),
         })
@@ -127,22 +140,27 @@ impl Source {
             let help = refused.help.unwrap_or_default();
             section.error("source", &refused.title, "not a baseline", &help)
         };
-        // Of one choice the log has the probabilities too.
-        let mut who = ActionDistribution::of_baseline(decision, source)
-            .map_err(unknown)?
-            .softened(self.source_even_share);
-        let log = if spec.action.is_discrete() {
-            record(decision, &mut who, episodes, steps, 0)
-        } else {
-            let baseline =
-                deciders::baseline(source, decision, 0, episodes).expect("its distribution is known");
-            let stream = Stream::new(0, "record", 0);
-            let mut decider = Softened::new(baseline, &spec.action, self.source_even_share, episodes, stream);
-            record_decider(decision, &mut decider, episodes, steps, 0)
-        };
-        log.map_err(|error| {
+        let failed = |error: PlayError| {
             Diagnostic::without_origin(error.to_string(), "`setpoint check` tries the process")
-        })
+        };
+        // Of one choice the log has the probabilities too, unless it comes from plans, which have none.
+        let has_probabilities = spec.action.is_discrete() && source != MPC;
+        if has_probabilities {
+            let who = ActionDistribution::of_baseline(decision, source).map_err(unknown)?;
+            let mut who = who.softened(self.source_even_share);
+            return record(decision, &mut who, episodes, steps, 0).map_err(failed);
+        }
+        if source != MPC {
+            ActionDistribution::of_baseline(decision, source).map_err(unknown)?;
+        }
+        // Planning takes long, and its result is the same on any number of cores.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let planning = decision.clone().with_threads(cores);
+        let baseline = deciders::baseline(source, &planning, 0, episodes).map_err(failed)?;
+        let baseline = baseline.expect("its name is known");
+        let stream = Stream::new(0, "record", 0);
+        let mut decider = Softened::new(baseline, &spec.action, self.source_even_share, episodes, stream);
+        record_decider(decision, &mut decider, episodes, steps, 0).map_err(failed)
     }
 }
 
