@@ -2,12 +2,12 @@
 //! can be saved, the time limit.
 
 use setpoint_decision::charter::Finding;
-use setpoint_decision::spec::{ActionSpace, Spec};
+use setpoint_decision::spec::Spec;
 
 use crate::Factory;
 use crate::process::Outcome;
-use crate::vectorized::{Actions, ProcessError, Transition};
-use setpoint_random::Stream;
+use crate::random_actions::RandomActions;
+use crate::vectorized::{ProcessError, Transition};
 
 const LANES: usize = 8;
 /// The relative tolerance of bounds: f32 arithmetic rounds.
@@ -24,8 +24,8 @@ fn run(factory: &dyn Factory, steps: usize) -> Result<Vec<Finding>, Box<ProcessE
     let mut batch = factory.batch(LANES, 1, "conformance")?;
     let mut again = factory.batch(LANES, 1, "conformance")?;
     let mut other = factory.batch(LANES, 2, "conformance")?;
-    let mut actions = RandomActions::new(spec);
-    let mut other_actions = RandomActions::new(spec);
+    let mut actions = RandomActions::new(&spec.action, LANES);
+    let mut other_actions = RandomActions::new(&spec.action, LANES);
     let mut episode_steps = [0_u32; LANES];
     let mut saved = None;
     for step in 0..steps {
@@ -86,7 +86,7 @@ fn resumes(
     }
     // The original run, replayed up to the save, must continue like the restored batches.
     let mut original = factory.batch(LANES, 1, "conformance")?;
-    let mut actions = RandomActions::new(factory.spec());
+    let mut actions = RandomActions::new(&factory.spec().action, LANES);
     for _ in 0..=steps / 2 {
         actions.draw(&original.transition().allowed);
         original.step(actions.view())?;
@@ -113,47 +113,6 @@ fn same(a: &Transition, b: &Transition) -> bool {
         && a.tensors == b.tensors
         && bits(&a.observations) == bits(&b.observations)
         && bits(&a.signals) == bits(&b.signals)
-}
-
-struct RandomActions<'a> {
-    space: &'a ActionSpace,
-    random: Stream,
-    choices: Vec<u32>,
-    settings: Vec<f32>,
-}
-
-impl<'a> RandomActions<'a> {
-    fn new(spec: &'a Spec) -> Self {
-        Self {
-            space: &spec.action,
-            random: Stream::new(0, "conformance actions", 0),
-            choices: vec![],
-            settings: vec![],
-        }
-    }
-
-    /// One action per lane; `allowed` is `[lanes, choices]`, or empty if no choice is ever forbidden.
-    fn draw(&mut self, allowed: &[bool]) {
-        let Self { space, random, choices, settings } = self;
-        choices.clear();
-        settings.clear();
-        let width = space.choice_count();
-        for lane in 0..LANES {
-            for (_, places) in space.placed_groups() {
-                choices.push(loop {
-                    let choice = random.below(places.len() as u32);
-                    if allowed.is_empty() || allowed[lane * width + places.start + choice as usize] {
-                        break choice;
-                    }
-                });
-            }
-            settings.extend(space.axes.iter().map(|axis| random.uniform(axis.low, axis.high)));
-        }
-    }
-
-    fn view(&self) -> Actions<'_> {
-        Actions { choices: &self.choices, settings: &self.settings }
-    }
 }
 
 /// The failure, or the message of a check that passed.

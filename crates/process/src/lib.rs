@@ -8,7 +8,7 @@
 //! * [`hidden`] – a process with features that its policy does not see
 //! * [`ways`] – one core or several for some work: which is faster at present
 //! * [`gantt`] – the schedule, for processes that schedule
-//! * [`reward`] – signals × weights; [`conformance`] – the checks of every process
+//! * [`reward`] – signals × weights; [`conformance`] – the checks of every process, with [`random_actions`]
 //!
 //! This crate does not learn.
 
@@ -21,6 +21,7 @@ pub mod hidden;
 pub mod parameter;
 pub mod preparation;
 pub mod process;
+pub mod random_actions;
 pub mod registry;
 pub mod reward;
 pub mod rows;

@@ -114,6 +114,17 @@ impl Transition {
         }
     }
 
+    /// Whether the arrays of both have the same lengths; tensors and hidden features, which no checkpoint holds, do not count.
+    pub fn has_sizes_of(&self, other: &Self) -> bool {
+        let sizes = |transition: &Self| {
+            let Self { observations, signals, current_signals, outcomes, .. } = transition;
+            let Self { final_observations, allowed, .. } = transition;
+            let numbers = [observations, signals, current_signals, final_observations].map(Vec::len);
+            (numbers, outcomes.len(), allowed.len())
+        };
+        sizes(self) == sizes(other)
+    }
+
     /// Whether some lane's process allows no choice at all.
     pub fn leaves_nothing(&self) -> bool {
         let choices = self.allowed.len() / self.outcomes.len().max(1);
@@ -421,24 +432,11 @@ impl<P: Process> Batch for Vectorized<P> {
     fn load(&mut self, state: &[u8]) -> Result<(), StateError> {
         let (lanes, transition): (Vec<Environment<P>>, Transition) =
             postcard::from_bytes(state).map_err(|error| StateError::new(error.to_string()))?;
-        let sizes = |lanes: &Vec<Environment<P>>, transition: &Transition| {
-            let Transition { observations, signals, current_signals, outcomes, .. } = transition;
-            let Transition { final_observations, allowed, .. } = transition;
-            [
-                lanes.len(),
-                observations.len(),
-                signals.len(),
-                current_signals.len(),
-                outcomes.len(),
-                final_observations.len(),
-                allowed.len(),
-            ]
-        };
-        let (found, expected) = (sizes(&lanes, &transition), sizes(&self.lanes, &self.transition));
-        if found != expected {
+        if lanes.len() != self.lanes.len() || !transition.has_sizes_of(&self.transition) {
             return Err(StateError::new(format!(
                 "it has {} environments of different sizes, expected {}",
-                found[0], expected[0]
+                lanes.len(),
+                self.lanes.len()
             )));
         }
         self.lanes = lanes;

@@ -2,7 +2,7 @@
 //!
 //! A project names the environment by its id or by the class that makes it; the environment's own reward is the signal
 //! `reward`. Each worker is a Python process with some of the environments ([`worker`]), actions and results lie in a
-//! file in memory ([`shared`]), and all workers step in parallel ([`worker_batch`]). The environments
+//! file in memory ([`shared`]), and all workers step in parallel ([`crate::workers`]). The environments
 //! describe themselves ([`description`]).
 //!
 //! Their state stays in Python: a checkpoint contains only the streams of the seeds, and a resumed training begins new
@@ -22,6 +22,8 @@ use setpoint_process::Heuristic;
 use setpoint_process::registry::Request;
 use setpoint_process::vectorized::{Batch, ProcessError};
 
+#[cfg(unix)]
+use crate::workers::batch::WorkerBatch;
 use description::Description;
 
 pub mod description;
@@ -30,8 +32,6 @@ pub mod description;
 pub mod shared;
 #[cfg(unix)]
 pub mod worker;
-#[cfg(unix)]
-pub mod worker_batch;
 
 /// Its name in a project file.
 pub const KIND: &str = "gymnasium";
@@ -166,8 +166,10 @@ fn absolute(path: &Path) -> PathBuf {
 
 /// Environments outside of this program.
 struct Environments {
-    settings: Arc<Settings>,
-    description: Arc<Description>,
+    #[cfg(unix)]
+    workers: Arc<worker::PythonWorkers>,
+    #[cfg(not(unix))]
+    settings: Settings,
     spec: Spec,
     parameters: toml::Table,
 }
@@ -179,8 +181,7 @@ impl Factory for Environments {
 
     #[cfg(unix)]
     fn batch(&self, lanes: usize, seed: u64, purpose: &str) -> Result<Box<dyn Batch>, Box<ProcessError>> {
-        let Self { settings, description, .. } = self;
-        Ok(Box::new(worker_batch::WorkerBatch::start(settings, description, lanes, seed, purpose)?))
+        Ok(Box::new(WorkerBatch::start(&self.workers, lanes, seed, purpose)?))
     }
 
     #[cfg(not(unix))]
@@ -213,8 +214,20 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     let description = describe(&settings, &request.section)?;
     let spec = description::spec(&description, settings.max_steps);
     let parameters = settings.parameters(&request.section);
-    let (settings, description) = (Arc::new(settings), Arc::new(description));
-    Ok(Arc::new(Environments { settings, description, spec, parameters }))
+    #[cfg(unix)]
+    let workers = {
+        // The time limit of the project is no part of what a worker tells.
+        let spec = description::spec(&description, None);
+        Arc::new(worker::PythonWorkers { settings, description, spec })
+    };
+    Ok(Arc::new(Environments {
+        #[cfg(unix)]
+        workers,
+        #[cfg(not(unix))]
+        settings,
+        spec,
+        parameters,
+    }))
 }
 
 #[cfg(not(unix))]
@@ -228,13 +241,13 @@ fn describe(_: &Settings, section: &Section<'_>) -> Result<Description, Box<Diag
 /// The description of an environment, or an error at the key of `[process]` that caused it.
 #[cfg(unix)]
 fn describe(settings: &Settings, section: &Section<'_>) -> Result<Description, Box<Diagnostic>> {
-    use worker::{StartingWorker, WorkerError};
+    use crate::workers::WorkerError;
+    use worker::StartingWorker;
 
     let about = if settings.id.is_some() { "id" } else { "entry" };
-    let described =
-        StartingWorker::new(settings, 0..1, None).and_then(|starting| starting.ready(settings.timeout));
+    let described = StartingWorker::new(settings, 1, None).and_then(|mut starting| starting.described());
     let trouble = match described {
-        Ok((_, description, _)) => return Ok(description),
+        Ok((description, _)) => return Ok(description),
         Err(trouble) => trouble,
     };
     let called = settings.called();

@@ -1,4 +1,5 @@
-//! The processes of Setpoint: the built-in ones, one file each with its baselines, and environments of Gymnasium.
+//! The processes of Setpoint: the built-in ones, one file each with its baselines, environments of Gymnasium, and programs in
+//! any language.
 //!
 //! [`registry`] offers all of them. [`trigonometry`] – sine and cosine, inlined.
 
@@ -24,11 +25,14 @@ pub mod mountain_car;
 pub mod mountain_car_continuous;
 pub mod pendulum;
 pub mod ph_reactor;
+pub mod program;
 mod shop;
 pub mod trigonometry;
 pub mod warehouse_picking;
+#[cfg(unix)]
+pub mod workers;
 
-/// Every built-in process in the order of the list, then Gymnasium's environments.
+/// Every built-in process in the order of the list, then Gymnasium's environments and programs.
 pub fn registry() -> Registry {
     Registry::new().with([
         Kind::of::<assembly_setup::AssemblySetup>(assembly_setup::KIND),
@@ -48,6 +52,7 @@ pub fn registry() -> Registry {
         Kind::of::<mountain_car_continuous::MountainCarContinuous>(mountain_car_continuous::KIND),
         Kind::of::<pendulum::Pendulum>(pendulum::KIND),
         Kind::with_keys(gymnasium::KIND, gymnasium::SUMMARY, gymnasium::open),
+        Kind::with_keys(program::KIND, program::SUMMARY, program::open),
     ])
 }
 
