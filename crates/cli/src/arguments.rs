@@ -34,6 +34,8 @@ pub enum Command {
     New(New),
     /// Check a project: charter, spaces, signals, and the behaviour of its process
     Check(Check),
+    /// Test a program for `kind = "program"`, rule by rule: description, steps, seeds, batches, saved states
+    Conformance(Conformance),
     /// List the processes (with features, actions, signals) or the algorithms
     List(List),
     /// Train a policy, or one policy per seed
@@ -82,6 +84,9 @@ pub struct New {
     /// Class or function that makes such an environment: my_package.my_module:MyEnv
     #[arg(long, value_name = "MODULE:NAME")]
     pub entry: Option<String>,
+    /// Program in the project's folder, for `--process program`, with its arguments: "python3 line.py"
+    #[arg(long, value_name = "COMMAND")]
+    pub command: Option<String>,
 }
 
 /// A project and its overrides.
@@ -110,6 +115,24 @@ pub struct Check {
     pub probe_steps: Option<u64>,
     #[command(flatten)]
     pub runs: Runs,
+}
+
+/// Starts the program several times and checks each rule of docs/program.md. It needs no project.
+#[derive(Args)]
+#[command(after_help = "For example:  setpoint conformance python3 line.py")]
+pub struct Conformance {
+    /// Random steps of each environment in a test
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=1_000_000))]
+    pub steps: u64,
+    /// Folder in which the program runs
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Time limit of a step or reset, in seconds
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub timeout_s: f64,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
 }
 
 #[derive(Args)]

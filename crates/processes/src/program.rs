@@ -135,10 +135,10 @@ impl Settings {
         if written.contains(['/', '\\']) { self.folder.join(written) } else { PathBuf::from(written) }
     }
 
-    /// The files of its folder that the command names: evidence holds their hashes.
+    /// The files of its folder that the command names: evidence holds their hashes. An interpreter of the system is none of them.
     fn files(&self) -> Vec<PathBuf> {
         let named = self.command.iter().map(|word| self.folder.join(word));
-        named.filter(|path| path.is_file()).collect()
+        named.filter(|path| path.starts_with(&self.folder) && path.is_file()).collect()
     }
 }
 

@@ -66,7 +66,8 @@ fn run(batch: &mut dyn Batch, steps: usize) -> Result<(), Box<ProcessError>> {
 
 #[test]
 fn the_description_becomes_the_process() {
-    let factory = factory("masked saves", "");
+    let folder = Path::new(simulator()).parent().unwrap();
+    let factory = factory("masked saves", &format!("folder = {folder:?}"));
     let spec = factory.spec();
     let features: Vec<_> =
         spec.observation.iter().map(|f| (f.name.as_str(), f.unit.as_str(), f.high, f.reference)).collect();

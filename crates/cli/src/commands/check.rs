@@ -181,6 +181,11 @@ fn spaces(problem: &Problem) -> Vec<Finding> {
 
 pub fn show(problem: &Problem, findings: &[Finding], output: &Output) {
     output.line(format!("{} on process {}", problem.decision.project.charter.name, problem.spec().kind));
+    show_findings(findings, output);
+}
+
+/// A line for each finding, and a summary.
+pub fn show_findings(findings: &[Finding], output: &Output) {
     for Finding { passed, warning, subject, message } in findings {
         let mark = match (passed, warning) {
             (false, _) => "✗",

@@ -11,6 +11,7 @@ use crate::arguments::{List, Listed};
 use crate::output::{Failure, Output, Status, number, table, wrapped, wrapped_table};
 use crate::target::no_process;
 use setpoint_process::Registry;
+use setpoint_processes::program;
 
 pub fn run(arguments: &List, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     match &arguments.what {
@@ -49,9 +50,11 @@ fn processes(kind: Option<&str>, registry: &Registry, output: &Output) -> Result
             ));
         }
         Some(kind) if dependent().any(|(name, _)| name == kind) => {
+            let (what, page) =
+                if kind == program::KIND { ("program", "program") } else { ("environment", "gymnasium") };
             return Err(Failure::Message(format!(
-                "features, actions and signals of `{kind}` depend on the environment that a project names; `setpoint check \
-                 PROJECT --json` shows them (docs/gymnasium.md)"
+                "features, actions and signals of `{kind}` depend on the {what} that a project names; `setpoint check \
+                 PROJECT --json` shows them (docs/{page}.md)"
             )));
         }
         Some(kind) => {

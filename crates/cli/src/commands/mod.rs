@@ -8,6 +8,7 @@ use crate::output::{Failure, Output, Status};
 mod check;
 mod compare;
 mod completions;
+mod conformance;
 mod diagnose;
 mod eval;
 mod faults;
@@ -28,6 +29,7 @@ pub fn run(command: &Command, registry: &Registry, output: &Output) -> Result<St
     match command {
         Command::New(arguments) => new::run(arguments, registry, output),
         Command::Check(arguments) => check::run(arguments, registry, output),
+        Command::Conformance(arguments) => conformance::run(arguments, output),
         Command::List(arguments) => list::run(arguments, registry, output),
         Command::Train(arguments) => train::run(arguments, registry, output),
         Command::Compare(arguments) => compare::run(arguments, registry, output),

@@ -2,6 +2,7 @@
 
 mod ready;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::arguments::New;
 use crate::output::{Failure, Output, Status};
 use crate::target::no_process;
 use setpoint_process::Registry;
-use setpoint_processes::gymnasium;
+use setpoint_processes::{gymnasium, program};
 use setpoint_terminal::quoted_path;
 use toml::{Table, Value};
 
@@ -54,6 +55,12 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
         (None, Some(entry)) => Some(("entry", entry)),
         (None, None) => None,
     };
+    if kind == program::KIND {
+        return program_in(&arguments.name, arguments.command.as_deref(), registry);
+    }
+    if arguments.command.is_some() {
+        return Err(Failure::Message(format!("--command belongs to --process program, not to `{kind}`")));
+    }
     if kind != gymnasium::KIND {
         if let Some((key, _)) = environment {
             return Err(Failure::Message(format!("--{key} belongs to --process gymnasium, not to `{kind}`")));
@@ -75,6 +82,29 @@ fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
     let text = format!("[process]\nkind = \"{kind}\"\n{keys}[reward]\nreward = 1.0\n");
     let factory = registry.open(&Project::from_text("the new project", &text, &[])?, &mut |_| {})?;
     Ok(Chosen { factory, keys })
+}
+
+/// The program of a command, which runs in the project's folder.
+fn program_in(folder: &Path, command: Option<&str>, registry: &Registry) -> Result<Chosen, Failure> {
+    let words: Vec<Value> = command.unwrap_or_default().split_whitespace().map(Value::from).collect();
+    if words.is_empty() {
+        return Err(Failure::Message(
+            "`program` needs a program: name it with --command \"python3 line.py\"; it is in the project's folder \
+             (docs/program.md)"
+                .to_owned(),
+        ));
+    }
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return Err(Failure::Message(format!(
+            "there is no folder {folder}: make it, and put the program in it"
+        )));
+    }
+    let keys = Table::from_iter([("command".to_owned(), Value::Array(words))]);
+    let text = format!("[process]\nkind = \"{}\"\n{keys}[reward]\nnone = 1.0\n", program::KIND);
+    let mut project = Project::from_text("the new project", &text, &[])?;
+    project.folder = folder.to_owned();
+    Ok(Chosen { factory: registry.open(&project, &mut |_| {})?, keys })
 }
 
 /// A process with these keys: its features and actions may depend on them.
@@ -118,8 +148,8 @@ fn process(spec: &Spec, keys: &Table) -> String {
         .filter(|(key, _)| *key != MAX_STEPS)
         .map(|(key, value)| format!("{key} = {value}\n"))
         .collect();
-    // Python tells the limit of an environment, which is no limit of the project.
-    let own = spec.max_steps.filter(|_| spec.kind != gymnasium::KIND).map(i64::from);
+    // The environment tells its own limit, which is no limit of the project.
+    let own = spec.max_steps.filter(|_| !is_outside(spec)).map(i64::from);
     let limit = keys.get(MAX_STEPS).and_then(Value::as_integer).or(own);
     let max_steps = match limit {
         Some(steps) => {
@@ -131,13 +161,18 @@ fn process(spec: &Spec, keys: &Table) -> String {
     format!("[process]\nkind = \"{kind}\"\n{lines}{max_steps}")
 }
 
+/// Whether the process runs outside of this program: its keys are documented on a page of their own.
+fn is_outside(spec: &Spec) -> bool {
+    [gymnasium::KIND, program::KIND].contains(&spec.kind.as_str())
+}
+
 /// The process's own keys with their defaults, as comments; not the numbers of its dynamics, which `setpoint list processes
 /// KIND` shows.
 fn defaults(factory: &dyn Factory, given: &Table) -> String {
     let described = |key: &str| factory.spec().parameters.iter().any(|parameter| parameter.name == key);
     let parameters = factory.parameters();
     let absent = parameters.iter().filter(|(key, _)| {
-        factory.spec().kind != gymnasium::KIND && !given.contains_key(key.as_str()) && !described(key)
+        !is_outside(factory.spec()) && !given.contains_key(key.as_str()) && !described(key)
     });
     absent.map(|(key, value)| format!("\n# {key} = {value}")).collect()
 }

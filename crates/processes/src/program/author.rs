@@ -31,7 +31,10 @@ pub fn findings(settings: &Settings, steps: usize) -> Vec<Finding> {
     findings.extend([tests.episodes(&first), tests.same_seed(&first), tests.other_seed(&first)]);
     findings.extend([tests.alone(&first), tests.reset()]);
     findings.extend(tests.forms(&first));
-    findings.extend([tests.saves(), tests.unknown_request(), tests.end()]);
+    findings.push(tests.saves());
+    // A program that reads frames alone never gets another line.
+    findings.extend(tests.description.lines.then(|| tests.unknown_request()));
+    findings.push(tests.end());
     findings
 }
 

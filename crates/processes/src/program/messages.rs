@@ -64,12 +64,12 @@ pub fn write_step(line: &mut String, lane: usize, action: Actions<'_>) {
     let _ = write!(line, r#"{{"request":"step","lane":{lane}"#);
     if !action.choices.is_empty() {
         line.push_str(r#","choices":["#);
-        join(line, action.choices);
+        join(line, action.choices.iter());
     }
     if !action.settings.is_empty() {
         line.push_str(r#","settings":["#);
-        // The shortest text that reads as the same number, also as one of 64 bits.
-        join(line, action.settings);
+        // As numbers of 64 bits, so that a program that computes with 64 bits gets the same numbers as by frames.
+        join(line, action.settings.iter().copied().map(f64::from));
     }
     line.push('}');
 }
@@ -84,8 +84,8 @@ pub fn write_load(line: &mut String, lane: usize, state: &str) {
     let _ = write!(line, r#"{{"request":"load","lane":{lane},"state":{state}}}"#);
 }
 
-fn join<T: std::fmt::Display>(line: &mut String, values: &[T]) {
-    for (index, value) in values.iter().enumerate() {
+fn join<T: std::fmt::Display>(line: &mut String, values: impl Iterator<Item = T>) {
+    for (index, value) in values.enumerate() {
         let _ = if index == 0 { write!(line, "{value}") } else { write!(line, ",{value}") };
     }
     line.push(']');
@@ -262,4 +262,30 @@ fn mend(text: &[u8]) -> Option<Vec<u8>> {
         }
     }
     has_changed.then_some(mended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_json_does_not_have_are_mended_outside_of_texts_alone() {
+        let mended = |text: &str| mend(text.as_bytes()).map(|mended| String::from_utf8(mended).unwrap());
+        assert_eq!(mended(r#"{"a": [NaN, -Infinity, 1]}"#).unwrap(), r#"{"a": [null, -1e300, 1]}"#);
+        assert_eq!(
+            mended(r#"{"a": "NaN \" Infinity \\", "b": NaN}"#).unwrap(),
+            r#"{"a": "NaN \" Infinity \\", "b": null}"#
+        );
+        assert_eq!(mended(r#"{"a": "NaN"}"#), None);
+    }
+
+    #[test]
+    fn an_action_has_its_choices_and_its_settings_as_numbers_of_64_bits() {
+        let mut line = String::new();
+        write_step(&mut line, 3, Actions { choices: &[1, 0], settings: &[0.1, -2.0] });
+        assert_eq!(
+            line,
+            r#"{"request":"step","lane":3,"choices":[1,0],"settings":[0.10000000149011612,-2]}"#
+        );
+    }
 }
