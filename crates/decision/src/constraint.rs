@@ -35,6 +35,27 @@ pub struct Condition {
     pub below: Option<f64>,
 }
 
+impl Condition {
+    /// Whether it holds for a value of its subject, in the subject's unit; it does not for an unknown value (NaN).
+    pub fn holds(&self, value: f64) -> bool {
+        !value.is_nan()
+            && self.above.is_none_or(|above| value > above)
+            && self.below.is_none_or(|below| value < below)
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.subject.name();
+        match (self.above, self.below) {
+            (Some(above), Some(below)) => write!(formatter, "{above} < {name} < {below}"),
+            (Some(above), None) => write!(formatter, "{name} > {above}"),
+            (None, Some(below)) => write!(formatter, "{name} < {below}"),
+            (None, None) => write!(formatter, "{name}"),
+        }
+    }
+}
+
 /// The subject of a condition, in its natural unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,13 +131,7 @@ impl fmt::Display for Constraint {
                 (None, None) => write!(formatter, "leave {action} as it is")?,
             },
         }
-        let name = self.when.subject.name();
-        match (self.when.above, self.when.below) {
-            (Some(above), Some(below)) => write!(formatter, " when {above} < {name} < {below}"),
-            (Some(above), None) => write!(formatter, " when {name} > {above}"),
-            (None, Some(below)) => write!(formatter, " when {name} < {below}"),
-            (None, None) => Ok(()),
-        }
+        write!(formatter, " when {}", self.when)
     }
 }
 
@@ -134,6 +149,19 @@ fn read_condition(section: &Section<'_>) -> Result<Condition, Box<Diagnostic>> {
         let label = "expected when = { … }";
         return Err(section.error("when", "a constraint does not say when it holds", label, EXAMPLE));
     }
+    condition(&when, "constraint", EXAMPLE, &|title, label, help| section.error("when", title, label, help))
+}
+
+/// An error about a condition: title, label, remedy.
+type Refuse<'a> = dyn Fn(&str, &str, &str) -> Box<Diagnostic> + 'a;
+
+/// The condition of a constraint, or of another table with this language.
+pub(crate) fn condition(
+    when: &Section<'_>,
+    what: &str,
+    example: &str,
+    refuse: &Refuse<'_>,
+) -> Result<Condition, Box<Diagnostic>> {
     let signal = when.string("signal", "name of a signal")?;
     let feature = when.string("feature", "name of a feature")?;
     let above = when.number("above", Range::any(), "it holds above this, in the signal's unit")?;
@@ -142,24 +170,24 @@ fn read_condition(section: &Section<'_>) -> Result<Condition, Box<Diagnostic>> {
         (Some(name), None) => Subject::Signal(name),
         (None, Some(name)) => Subject::Feature(name),
         (None, None) => {
-            let title = "a constraint names no signal and no feature";
-            return Err(section.error("when", title, "expected a signal or a feature", EXAMPLE));
+            let title = format!("a {what} names no signal and no feature");
+            return Err(refuse(&title, "expected a signal or a feature", example));
         }
         (Some(_), Some(_)) => {
-            let title = "a constraint has one subject";
-            return Err(section.error("when", title, "expected a signal or a feature, not both", EXAMPLE));
+            let title = format!("a {what} has one subject");
+            return Err(refuse(&title, "expected a signal or a feature, not both", example));
         }
     };
     match (above, below) {
         (None, None) => {
-            let title = "a constraint without a limit never holds";
-            return Err(section.error("when", title, "expected above = … or below = …", EXAMPLE));
+            let title = format!("a {what} without a limit never holds");
+            return Err(refuse(&title, "expected above = … or below = …", example));
         }
         (Some(above), Some(below)) if above >= below => {
-            let title = "a constraint whose limits exclude each other never holds";
+            let title = format!("a {what} whose limits exclude each other never holds");
             let label = format!("nothing is above {above} and below {below}");
-            let help = "write two constraints for two separate ranges";
-            return Err(section.error("when", title, &label, help));
+            let help = format!("write two {what}s for two separate ranges");
+            return Err(refuse(&title, &label, &help));
         }
         _ => {}
     }
@@ -282,7 +310,12 @@ fn listed(numbers: &[String]) -> String {
     }
 }
 
-fn bind_subject(subject: &Subject, when: &Section<'_>, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+/// Checks that a process has the subject of a condition.
+pub(crate) fn bind_subject(
+    subject: &Subject,
+    when: &Section<'_>,
+    spec: &Spec,
+) -> Result<(), Box<Diagnostic>> {
     let known: Vec<&str> = match subject {
         Subject::Signal(_) => spec.signals.iter().map(|signal| signal.name.as_str()).collect(),
         Subject::Feature(_) => spec.observation.iter().map(|feature| feature.name.as_str()).collect(),
@@ -330,13 +363,17 @@ fn bind_limits(
     Ok(())
 }
 
-pub(crate) fn to_toml(constraint: &Constraint) -> Table {
-    let when = &constraint.when;
-    let when = table([
+/// The table of a condition.
+pub(crate) fn condition_to_toml(when: &Condition) -> Table {
+    table([
         (when.subject.key(), text(when.subject.name())),
         ("above", when.above.map(Value::Float)),
         ("below", when.below.map(Value::Float)),
-    ]);
+    ])
+}
+
+pub(crate) fn to_toml(constraint: &Constraint) -> Table {
+    let when = condition_to_toml(&constraint.when);
     let (forbid, clip) = match &constraint.effect {
         Effect::Forbid(actions) => (names(actions), None),
         Effect::Clip { action, low, high } => {

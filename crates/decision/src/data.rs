@@ -269,6 +269,11 @@ fn read_cleaning(section: &Section<'_>) -> Result<Cleaning, Box<Diagnostic>> {
         let label = "expected a whole number of rows";
         return Err(section.error("reward_lag", "a reward is moved by whole rows", label, meaning));
     }
+    let episode_rows = section.integer(
+        "episode_rows",
+        Range::between(2.0, ROWS_MAX),
+        "rows after which a longer episode is cut into several",
+    )?;
     Ok(Cleaning {
         missing,
         age,
@@ -276,6 +281,7 @@ fn read_cleaning(section: &Section<'_>) -> Result<Cleaning, Box<Diagnostic>> {
         accept: accept.unwrap_or_default(),
         action_offset: action_offset.unwrap_or(0),
         reward_lag: reward_lag as i64,
+        episode_rows,
     })
 }
 

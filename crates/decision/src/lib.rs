@@ -3,7 +3,7 @@
 //! * [`project`] – the whole file; start here
 //! * a file for each table: [`charter`] is `[decision]`, [`process_choice`] `[process]`; [`reward`], [`train`],
 //!   [`evaluate`], [`planning`], [`constraint`], [`scenario`], [`preference`], [`disturbance`], [`curriculum`], [`safety`],
-//!   [`tuning`].
+//!   [`tuning`]; [`rule`] is `[[rule]]`, [`spaces`] the tables of a process without a spec of its own.
 //!   Each one reads its keys, checks them against a process and writes them out again; [`constraint::contradiction`] finds
 //!   constraints that cannot hold together
 //! * [`data`] – the meaning of the columns of a plant's log
@@ -26,9 +26,11 @@ pub mod preference;
 pub mod process_choice;
 pub mod project;
 pub mod reward;
+pub mod rule;
 pub mod safety;
 pub mod scenario;
 pub mod section;
+pub mod spaces;
 pub mod spec;
 mod table;
 pub mod train;

@@ -14,8 +14,10 @@ use crate::disturbance::{self, Disturbance};
 use crate::document::{self, Document};
 use crate::planning::{self, MPC, Planning};
 use crate::preference::{self, Preference};
+use crate::rule::{self, Rule};
 use crate::safety::{self, Safety};
 use crate::section::Section;
+use crate::spaces::{self, Spaces};
 use crate::spec::Spec;
 use crate::table::tables;
 use crate::tuning::{self, Ranges};
@@ -45,6 +47,10 @@ pub struct Project {
     pub reward: Reward,
     /// `[safety]`
     pub safety: Safety,
+    /// `[[feature]]`, `[[choice]]`, `[[setting]]` and `[[signal]]`, for a process that has no spec of its own.
+    pub spaces: Spaces,
+    /// `[[rule]]`
+    pub rules: Vec<Rule>,
     /// `[[constraint]]`
     pub constraints: Vec<Constraint>,
     /// `[[scenario]]` tables that set a state.
@@ -55,7 +61,7 @@ pub struct Project {
     pub disturbances: Vec<Disturbance>,
     /// `[curriculum]`
     pub curriculum: Option<Curriculum>,
-    /// `[data]`, if the project has a log.
+    /// `[data]`, if the project has a log; with the columns that the declared spaces name.
     pub data: Option<Data>,
     /// `[train]`
     pub train: Train,
@@ -127,6 +133,8 @@ impl Project {
         let process = process_choice::read(&top.table("process")?)?;
         let reward = reward::read(&top.table("reward")?, &process.kind)?;
         let safety = safety::read(&top.table("safety")?)?;
+        let spaces = spaces::read(&top)?;
+        let rules = top.tables("rule")?.into_iter().map(rule::read).collect::<Result<Vec<_>, _>>()?;
         let constraints =
             top.tables("constraint")?.into_iter().map(constraint::read).collect::<Result<Vec<_>, _>>()?;
         let (scenarios, preferences) = scenario::read(top.tables("scenario")?)?;
@@ -143,7 +151,7 @@ impl Project {
             let help = "for example: [[disturbance]] kind = \"noise\", sd = [0.0, 0.02]";
             return Err(top.error("curriculum", title, label, help));
         }
-        let data = data::read(&top.table("data")?)?;
+        let data = spaces.complete(data::read(&top.table("data")?)?, &top)?;
         let train = train::read(&top.table("train")?)?;
         let evaluate = evaluate::read(&top.table("evaluate")?, curriculum.as_ref(), &safety)?;
         let planning = planning::read(&top.table("planning")?)?;
@@ -157,6 +165,8 @@ impl Project {
             process,
             reward,
             safety,
+            spaces,
+            rules,
             constraints,
             scenarios,
             preferences,
@@ -188,6 +198,7 @@ impl Project {
         process_choice::bind(&top.table("process")?, spec)?;
         reward::bind(&self.reward, &top.table("reward")?, spec)?;
         safety::bind(&self.safety, &top.table("safety")?, spec)?;
+        self.bind_rules(spec)?;
         constraint::bind(&self.constraints, &top.tables("constraint")?, spec)?;
         let (mut scenarios, mut preferences) = (self.scenarios.iter(), self.preferences.iter());
         for section in top.tables("scenario")? {
@@ -206,6 +217,19 @@ impl Project {
         evaluate::bind(&self.evaluate, &top.table("evaluate")?, spec)
     }
 
+    /// Checks `[data]` against the declared spaces, for a log that is read before any process.
+    pub fn bind_declared(&self, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+        match &self.data {
+            Some(data) => data::bind(data, &self.document.top().table("data")?, spec),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the names of the rules against a process.
+    pub fn bind_rules(&self, spec: &Spec) -> Result<(), Box<Diagnostic>> {
+        rule::bind(&self.rules, &self.document.top().tables("rule")?, spec)
+    }
+
     /// The file with every default written out, as a run stores it. Parts that read their own tables insert them.
     pub fn to_toml(&self) -> Table {
         let mut top = Table::new();
@@ -222,7 +246,15 @@ impl Project {
             insert("safety", safety::to_toml(&self.safety).into());
         }
         if let Some(data) = &self.data {
-            insert("data", data::to_toml(data, &self.folder).into());
+            insert("data", data::to_toml(&self.spaces.without_own(data), &self.folder).into());
+        }
+        for (key, list) in self.spaces.to_toml() {
+            if let Some(list) = list {
+                insert(key, list);
+            }
+        }
+        if !self.rules.is_empty() {
+            insert("rule", tables(self.rules.iter().map(rule::to_toml)));
         }
         if !self.constraints.is_empty() {
             insert("constraint", tables(self.constraints.iter().map(constraint::to_toml)));

@@ -231,6 +231,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A text that may be empty.
+    pub fn any_string(&self, key: &'static str, meaning: &'static str) -> Read<String> {
+        match self.value(key, "a text", meaning)? {
+            None => Ok(None),
+            Some(Node { value: Value::Text(text), .. }) => Ok(Some(text.clone())),
+            Some(node) => Err(self.wrong(node, key, "a text in quotes", meaning)),
+        }
+    }
+
     /// One of several words.
     pub fn choice(
         &self,

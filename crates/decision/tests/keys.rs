@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use setpoint_decision::Project;
+use setpoint_decision::data::{ActionColumns, Values};
+use setpoint_decision::{Project, rule};
 
 /// A project in which every key of these tables is written.
 const PROJECT: &str = r#"
@@ -38,6 +39,11 @@ prefer = { actions = ["no_action"] }
 over = { policy = "random" }
 steps = 20
 episodes = 10
+[[rule]]
+when = { feature = "wip", above = 0.5 }
+do = "redirect_flow"
+[[rule]]
+do = { action = "no_action" }
 [[disturbance]]
 kind = "noise"
 sd = [0.0, 0.02]
@@ -71,6 +77,7 @@ exclude = ["rows 12-18", "2026-03-01..2026-03-02"]
 accept = ["stuck:level"]
 action_offset = 1
 reward_lag = -1
+episode_rows = 500
 features = { wip = "w" }
 signals = { wip = "w" }
 [train]
@@ -154,6 +161,114 @@ fn every_key_that_is_read_is_written_out_again() {
     }
 }
 
+/// A project in which every key of the tables of a declared process is written.
+const DECLARED: &str = r#"
+[process]
+kind = "plant"
+[reward]
+level = 1.0
+[data]
+file = "/logs/tank.csv"
+time = "at"
+episode_rows = 200
+features = { flow = "FT-2" }
+[[feature]]
+name = "level"
+unit = "m"
+description = "of the tank"
+low = 0.5
+high = 4.5
+reference = 2.5
+scale = 2.0
+offset = 1.0
+column = "LT-1"
+[[feature]]
+name = "flow"
+unit = "l/s"
+low = -1.0
+high = 1.0
+[[choice]]
+name = "open"
+group = "valve"
+description = "lets water in"
+column = "V1"
+value = "1"
+[[choice]]
+name = "close"
+group = "valve"
+value = "0"
+[[setting]]
+name = "heat"
+unit = "kW"
+description = "of the heater"
+low = 0.0
+high = 20.0
+step = 0.5
+column = "H1"
+[[signal]]
+name = "level"
+unit = "m"
+low = 0.0
+high = 5.0
+column = "LT-1"
+summary = "total"
+[[signal]]
+name = "spilled"
+unit = "l"
+summary = "mean"
+[[rule]]
+when = [{ feature = "level", above = 4.0 }, { signal = "spilled", below = 9.0 }]
+do = { valve = "close" }
+[[rule]]
+do = { valve = "open", heat = 3.5 }
+"#;
+
+#[test]
+fn declared_spaces_are_written_out_again_and_complete_the_log() {
+    let project = Project::from_text("test", DECLARED, &[]).unwrap();
+    let spec = project.spaces.spec();
+    project.bind(&spec).unwrap();
+    let written = project.to_toml();
+    let file: toml::Table = DECLARED.parse().unwrap();
+    for table in ["feature", "choice", "setting", "rule"] {
+        assert_eq!(written[table], file[table], "{table}");
+    }
+    let again = Project::from_text("again", &toml::to_string(&written).unwrap(), &[]).unwrap();
+    assert_eq!((again.to_toml(), &again.spaces, &again.data), (written, &project.spaces, &project.data));
+
+    // The policy sees (natural − offset) / scale; a signal takes unit and bounds of the feature of its name.
+    let level = &spec.observation[0];
+    assert_eq!((level.low, level.high, level.reference), (-0.25, 1.75, 0.75));
+    assert_eq!(level.natural(level.high), 4.5);
+    assert_eq!(spec.action.part_names(), ["valve", "heat"]);
+    assert_eq!(spec.action.axes[0].step, Some(0.5));
+    assert_eq!((spec.signals[1].low, spec.signals[1].high), (f32::MIN, f32::MAX));
+
+    let data = project.data.as_ref().unwrap();
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, column)| ((*name).to_owned(), (*column).to_owned())).collect()
+    };
+    assert_eq!(data.values, Values::Natural);
+    assert_eq!(data.features, pairs(&[("flow", "FT-2"), ("level", "LT-1")]));
+    assert_eq!(data.actions, pairs(&[("1", "open"), ("0", "close")]));
+    assert_eq!(data.action, Some(ActionColumns::Axes(pairs(&[("valve", "V1"), ("heat", "H1")]))));
+}
+
+#[test]
+fn a_rule_gives_what_it_names_and_the_last_rule_the_rest() {
+    let project = Project::from_text("test", DECLARED, &[]).unwrap();
+    let actions = rule::actions(&project.rules, &project.spaces.spec());
+    assert_eq!(actions, [[1.0, 3.5], [0.0, 3.5]]);
+    let incomplete = DECLARED.replace("do = { valve = \"open\", heat = 3.5 }", "do = \"open\"");
+    let project = Project::from_text("test", &incomplete, &[]).unwrap();
+    let error = project.bind(&project.spaces.spec()).unwrap_err().to_string();
+    assert!(error.contains("the last rule does not give `heat`"), "{error}");
+    let outside = DECLARED.replace("heat = 3.5", "heat = 35.0");
+    let project = Project::from_text("test", &outside, &[]).unwrap();
+    let error = project.bind(&project.spaces.spec()).unwrap_err().to_string();
+    assert!(error.contains("the value 35 lies outside the range of `heat`"), "{error}");
+}
+
 #[test]
 fn a_key_is_read_in_one_file() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -187,5 +302,13 @@ fn a_key_is_read_in_one_file() {
 /// Files of tables of which a project may have several: their keys are not listed here, and some have the names of
 /// others. `project.rs` names tables, of which `reward` is a key elsewhere; `process_choice.rs` reads `max_steps` of `[process]`, and
 /// `[evaluate]` has its own.
-const SHARED: &[&str] =
-    &["scenario.rs", "preference.rs", "disturbance.rs", "constraint.rs", "project.rs", "process_choice.rs"];
+const SHARED: &[&str] = &[
+    "scenario.rs",
+    "preference.rs",
+    "disturbance.rs",
+    "constraint.rs",
+    "rule.rs",
+    "spaces.rs",
+    "project.rs",
+    "process_choice.rs",
+];

@@ -8,6 +8,7 @@ use setpoint_decision::{Diagnostic, Project};
 use setpoint_guard::constraints::ConstraintSet;
 use setpoint_policy::Policy;
 use setpoint_process::preparation::OnProgress;
+use setpoint_process::rules::with_rules;
 use setpoint_process::{Factory, Registry};
 
 /// A project with the process that it names.
@@ -43,8 +44,11 @@ impl Decision {
         Self::new(project, factory)
     }
 
-    /// A project with an existing process, whatever the project's `kind`, on one thread. Every name is checked.
+    /// A project with an existing process, whatever the project's `kind`, on one thread. Every name is checked. The rules of the
+    /// project are the first baseline of the process.
     pub fn new(project: Project, factory: Arc<dyn Factory>) -> Result<Self, Box<Diagnostic>> {
+        project.bind_rules(factory.spec())?;
+        let factory = with_rules(factory, &project);
         project.bind(factory.spec())?;
         Ok(Self { project, factory, threads: 1 })
     }

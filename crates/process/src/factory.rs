@@ -39,6 +39,10 @@ pub trait Factory: Send + Sync {
     fn resumes_exactly(&self) -> bool {
         true
     }
+    /// Whether its environments can step. Those of a plant cannot: it has spaces, and logs of its decisions.
+    fn simulates(&self) -> bool {
+        true
+    }
 }
 
 /// A factory for any process type.

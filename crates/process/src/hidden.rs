@@ -111,6 +111,10 @@ impl Factory for Hiding {
     fn resumes_exactly(&self) -> bool {
         self.inner.resumes_exactly()
     }
+
+    fn simulates(&self) -> bool {
+        self.inner.simulates()
+    }
 }
 
 struct HidingBatch {

@@ -43,6 +43,8 @@ pub struct Kind {
     pub open: Open,
     /// The description of a kind that needs its own keys; absent if the defaults make a complete process.
     pub needs_keys: Option<&'static str>,
+    /// Whether the project may declare its spaces: `[[feature]]`, `[[choice]]`, `[[setting]]`, `[[signal]]`.
+    pub takes_spaces: bool,
 }
 
 impl Kind {
@@ -53,12 +55,17 @@ impl Kind {
 
     /// A kind whose defaults make a complete process.
     pub const fn new(name: &'static str, open: Open) -> Self {
-        Self { name, open, needs_keys: None }
+        Self { name, open, needs_keys: None, takes_spaces: false }
     }
 
     /// A kind that needs its own keys; `summary` is its description in a sentence.
     pub const fn with_keys(name: &'static str, summary: &'static str, open: Open) -> Self {
-        Self { name, open, needs_keys: Some(summary) }
+        Self { name, open, needs_keys: Some(summary), takes_spaces: false }
+    }
+
+    /// The same kind, if the project may declare its spaces.
+    pub const fn with_declared_spaces(self) -> Self {
+        Self { takes_spaces: true, ..self }
     }
 }
 
@@ -125,6 +132,9 @@ impl Registry {
             let help = format!("processes: {}; `setpoint list processes` describes them", names.join(", "));
             return Err(section.error("kind", &format!("there is no process `{name}`"), &label, &help));
         };
+        if !kind.takes_spaces && !project.spaces.is_empty() {
+            return Err(own_spaces(name, &section));
+        }
         let progress = RefCell::new(progress);
         let request = Request {
             section,
@@ -153,6 +163,18 @@ impl Registry {
         };
         Some((kind.open)(&request).expect("the defaults of a process are valid"))
     }
+}
+
+/// The error about declared spaces of a process that has a spec of its own.
+fn own_spaces(kind: &str, section: &Section<'_>) -> Box<Diagnostic> {
+    let title = format!(
+        "the process {kind} has features, actions and signals of its own, and the project declares others"
+    );
+    let help = format!(
+        "delete the tables [[feature]], [[choice]], [[setting]] and [[signal]] (`setpoint list processes {kind}` shows its own), \
+         or choose a kind that has none: kind = \"plant\", kind = \"learned\""
+    );
+    section.error("kind", &title, "its spaces are known", &help)
 }
 
 #[cfg(test)]

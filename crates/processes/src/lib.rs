@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use setpoint_process::{Factory, Kind, Registry};
+use setpoint_process::{Factory, Kind, Registry, plant};
 
 pub mod acrobot;
 pub mod assembly_line;
@@ -32,7 +32,7 @@ pub mod warehouse_picking;
 #[cfg(unix)]
 pub mod workers;
 
-/// Every built-in process in the order of the list, then Gymnasium's environments and programs.
+/// Every built-in process in the order of the list, then Gymnasium's environments, programs and plants.
 pub fn registry() -> Registry {
     Registry::new().with([
         Kind::of::<assembly_setup::AssemblySetup>(assembly_setup::KIND),
@@ -53,6 +53,7 @@ pub fn registry() -> Registry {
         Kind::of::<pendulum::Pendulum>(pendulum::KIND),
         Kind::with_keys(gymnasium::KIND, gymnasium::SUMMARY, gymnasium::open),
         Kind::with_keys(program::KIND, program::SUMMARY, program::open),
+        Kind::with_keys(plant::KIND, plant::SUMMARY, plant::open).with_declared_spaces(),
     ])
 }
 

@@ -82,6 +82,8 @@ pub struct Cleaning {
     pub action_offset: u64,
     /// The number of rows by which the reward stands after its action; negative if it stands before it.
     pub reward_lag: i64,
+    /// Rows after which a longer episode is cut into several: a continuous process, whose log is one episode, has no others.
+    pub episode_rows: Option<u64>,
 }
 
 /// The keys that differ from their defaults, so that a log without them keeps its fingerprint.
@@ -108,6 +110,9 @@ pub(super) fn entries(cleaning: &Cleaning) -> Table {
     }
     if cleaning.reward_lag != 0 {
         table.insert("reward_lag".into(), Value::Integer(cleaning.reward_lag));
+    }
+    if let Some(rows) = cleaning.episode_rows {
+        table.insert("episode_rows".into(), Value::Integer(rows as i64));
     }
     table
 }
