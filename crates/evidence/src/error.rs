@@ -28,7 +28,9 @@ pub enum PlayError {
         reason: NothingLeft,
     },
     /// A planner needs copies of the process.
-    #[error("mpc plans in copies of the process, and environments of {process} cannot be copied: use another baseline or source")]
+    #[error(
+        "mpc plans in copies of the process, and environments of {process} cannot be copied: use another baseline or source"
+    )]
     NoCopies {
         /// The kind of the process.
         process: String,

@@ -36,7 +36,7 @@ const BLOCK: usize = 8;
 /// whole lines of the cache on both sides, so no line is fetched twice.
 ///
 /// # Safety
-/// Both parts lie in memory that is theirs, and the vector type is that of the machine's level.
+/// Both parts lie in memory that the caller may read and write, and the vector type is that of the machine's level.
 #[inline(always)]
 pub(crate) unsafe fn transpose_part<T: Real, V: Square<T>>(
     rows: usize,

@@ -41,11 +41,14 @@ fn name(section: &Section<'_>, what: &str) -> Result<String, Box<Diagnostic>> {
     Err(section.error("name", &title, "expected letters, digits and `_` alone", help))
 }
 
+/// What another table already says of a name.
+type Known<'a> = &'a dyn Fn(&str) -> Option<Quantity>;
+
 /// Name, unit, bounds, column. `known` gives unit and bounds that the table does not state; without it a bound is needed.
 fn quantity(
     section: &Section<'_>,
     what: &str,
-    known: Option<&dyn Fn(&str) -> Option<Quantity>>,
+    known: Option<Known<'_>>,
 ) -> Result<Quantity, Box<Diagnostic>> {
     let name = name(section, what)?;
     let bounds = Range::between(-GREATEST, GREATEST);
