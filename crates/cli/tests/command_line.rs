@@ -72,6 +72,8 @@ fn ready_projects_pass_their_checks() {
         "flexible-job-shop",
         "filler",
         "ph-reactor",
+        "cstr",
+        "cstr-runaway",
     ];
     for name in names {
         let output = setpoint(&["check", text(&projects().join(name))]);

@@ -1,7 +1,7 @@
 //! The processes of Setpoint: the built-in ones, one file each with its baselines, environments of Gymnasium, and programs in
 //! any language.
 //!
-//! [`registry`] offers all of them. [`trigonometry`] – sine and cosine, inlined.
+//! [`registry`] offers all of them. [`trigonometry`] and [`exponential`] – sine, cosine and the exponential function, inlined.
 
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub mod bin_picking;
 pub mod cart_pole;
 pub mod catch;
 pub mod condition_monitoring;
+pub mod cstr;
+pub mod exponential;
 pub mod filler;
 pub mod flexible_job_shop;
 pub mod gymnasium;
@@ -40,6 +42,7 @@ pub fn registry() -> Registry {
         Kind::of::<condition_monitoring::ConditionMonitoring>(condition_monitoring::KIND),
         Kind::of::<filler::Filler>(filler::KIND),
         Kind::of::<ph_reactor::PhReactor>(ph_reactor::KIND),
+        Kind::new(cstr::KIND, cstr::open),
         Kind::new(inventory::KIND, inventory::open),
         Kind::new(warehouse_picking::KIND, warehouse_picking::open),
         Kind::new(job_shop::KIND, job_shop::open),

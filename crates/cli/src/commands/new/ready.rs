@@ -17,6 +17,7 @@ const READY: [(&str, &str); 16] = [
     ("cart-pole", include_str!("../../../../../projects/cart-pole/setpoint.toml")),
     ("catch", include_str!("../../../../../projects/catch/setpoint.toml")),
     ("condition-monitoring", include_str!("../../../../../projects/condition-monitoring/setpoint.toml")),
+    ("cstr", include_str!("../../../../../projects/cstr/setpoint.toml")),
     ("filler", include_str!("../../../../../projects/filler/setpoint.toml")),
     ("flexible-job-shop", include_str!("../../../../../projects/flexible-job-shop/setpoint.toml")),
     ("inventory", include_str!("../../../../../projects/inventory/setpoint.toml")),
