@@ -74,6 +74,7 @@ fn ready_projects_pass_their_checks() {
         "ph-reactor",
         "cstr",
         "cstr-runaway",
+        "quadruple-tank",
     ];
     for name in names {
         let output = setpoint(&["check", text(&projects().join(name))]);

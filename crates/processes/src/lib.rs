@@ -28,6 +28,7 @@ pub mod mountain_car_continuous;
 pub mod pendulum;
 pub mod ph_reactor;
 pub mod program;
+pub mod quadruple_tank;
 mod shop;
 pub mod trigonometry;
 pub mod warehouse_picking;
@@ -43,6 +44,7 @@ pub fn registry() -> Registry {
         Kind::of::<filler::Filler>(filler::KIND),
         Kind::of::<ph_reactor::PhReactor>(ph_reactor::KIND),
         Kind::new(cstr::KIND, cstr::open),
+        Kind::new(quadruple_tank::KIND, quadruple_tank::open),
         Kind::new(inventory::KIND, inventory::open),
         Kind::new(warehouse_picking::KIND, warehouse_picking::open),
         Kind::new(job_shop::KIND, job_shop::open),

@@ -3,6 +3,7 @@
 
 use setpoint_process::process::{Action, Process};
 use setpoint_processes::cstr::Cstr;
+use setpoint_processes::quadruple_tank::QuadrupleTank;
 use setpoint_random::Stream;
 
 /// One decision of a recording: the settings, the state before it and the state after it.
@@ -91,4 +92,13 @@ fn the_stirred_tank_follows_its_equations() {
     let (single, whole) = errors(include_str!("recordings/cstr.csv"), 1, 0.0, at, Cstr::state);
     println!("{single:e} {whole:e}");
     assert!(single < 1e-6 && whole < 2e-6, "{single:e} {whole:e}");
+}
+
+/// A level below 1 cm counts as 1 cm.
+#[test]
+fn the_four_tanks_follow_their_equations() {
+    let text = include_str!("recordings/quadruple_tank.csv");
+    let (single, whole) = errors(text, 2, 0.01, QuadrupleTank::at, QuadrupleTank::levels);
+    println!("{single:e} {whole:e}");
+    assert!(single < 5e-6 && whole < 5e-6, "{single:e} {whole:e}");
 }

@@ -36,9 +36,30 @@ def episodes_of_cstr(rng):
     yield start, np.repeat([300.0, 304.0, 308.0], 6)[:, None]
 
 
+def quadruple_tank(levels, action):
+    """Johansson 2000; pc-gym 0.1.8."""
+    out = np.sqrt(2 * 9.81 * np.maximum(levels, 0)) * [0.0035, 0.003, 0.002, 0.0025]
+    first, second = 0.00085 * action[0], 0.00095 * action[1]
+    return [
+        0.2 * first + out[2] - out[0],
+        0.2 * second + out[3] - out[1],
+        0.8 * second - out[2],
+        0.8 * first - out[3],
+    ]
+
+
+def episodes_of_quadruple_tank(rng):
+    """Random voltages, and pumps that are switched between their ends, so that tanks run nearly empty."""
+    start = [0.141, 0.112, 0.072, 0.42]
+    yield start, rng.uniform(0.1, 10, (59, 2))
+    yield start, np.repeat([[0.1, 10.0], [10.0, 0.1], [0.1, 0.1], [5.0, 5.0]], 15, axis=0)
+
+
 # file, names of the settings and of the state, equations, time between two decisions, episodes, the state where one ends
 PROCESSES = [
     ("cstr", ["coolant"], ["concentration", "temperature"], cstr, 26 / 60, episodes_of_cstr, lambda state: state[1] > 400),
+    ("quadruple_tank", ["pump_1", "pump_2"], ["level_1", "level_2", "level_3", "level_4"], quadruple_tank, 1000 / 60,
+     episodes_of_quadruple_tank, lambda state: False),
 ]
 
 

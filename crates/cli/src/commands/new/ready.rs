@@ -9,7 +9,7 @@ use crate::output::thousands;
 
 /// The ready project of each built-in process. Its parameters and its training are the start of every project with that
 /// process, so that there is one place for options that are measured (`cargo xtask proofs`).
-const READY: [(&str, &str); 16] = [
+const READY: [(&str, &str); 18] = [
     ("acrobot", include_str!("../../../../../projects/acrobot/setpoint.toml")),
     ("assembly-line", include_str!("../../../../../projects/assembly-line/setpoint.toml")),
     ("assembly-setup", include_str!("../../../../../projects/assembly-setup/setpoint.toml")),
@@ -29,6 +29,7 @@ const READY: [(&str, &str); 16] = [
     ),
     ("pendulum", include_str!("../../../../../projects/pendulum/setpoint.toml")),
     ("ph-reactor", include_str!("../../../../../projects/ph-reactor/setpoint.toml")),
+    ("quadruple-tank", include_str!("../../../../../projects/quadruple-tank/setpoint.toml")),
     ("warehouse-picking", include_str!("../../../../../projects/warehouse-picking/setpoint.toml")),
 ];
 
