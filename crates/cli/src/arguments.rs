@@ -30,8 +30,10 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Write a project file with comments, as a start
+    /// Write a project file with comments, as a start: for a process, or from a log
     New(New),
+    /// Audit a log without any project: its columns, the part that each may play, its faults
+    Audit(Audit),
     /// Check a project: charter, spaces, signals, and the behaviour of its process
     Check(Check),
     /// Test a program for `kind = "program"`, rule by rule: description, steps, seeds, batches, saved states
@@ -75,9 +77,14 @@ pub enum Command {
 pub struct New {
     /// Folder to create; its name is the name of the decision
     pub name: PathBuf,
-    /// Process to control: see `setpoint list processes`
-    #[arg(long, short, value_name = "KIND")]
-    pub process: String,
+    /// Process to control: see `setpoint list processes`; with --data, learned or plant [default with --data: learned]
+    #[arg(long, short, value_name = "KIND", required_unless_present = "data")]
+    pub process: Option<String>,
+    /// Log of the process, a CSV or Parquet file: the project is drafted from it
+    #[arg(long, value_name = "LOG")]
+    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub columns: StatedColumns,
     /// Environment of Gymnasium, for `--process gymnasium`: LunarLander-v3, or my_package:MyEnv-v0
     #[arg(long, value_name = "ID", conflicts_with = "entry")]
     pub id: Option<String>,
@@ -87,6 +94,39 @@ pub struct New {
     /// Program in the project's folder, for `--process program`, with its arguments: "python3 line.py"
     #[arg(long, value_name = "COMMAND")]
     pub command: Option<String>,
+}
+
+/// Reads every column of a log and guesses its part in a decision: time, episode, quality, action, result, measurement. The audit
+/// then reads the log with these parts. `setpoint new NAME --data LOG` writes them as a project.
+#[derive(Args)]
+pub struct Audit {
+    /// The log, a CSV or Parquet file
+    pub log: PathBuf,
+    #[command(flatten)]
+    pub columns: StatedColumns,
+}
+
+/// Columns of a log whose part is stated, not guessed.
+#[derive(Args, Default)]
+pub struct StatedColumns {
+    /// The column of time in the log
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// The column whose value changes from episode to episode (a batch, an order, a shift)
+    #[arg(long, value_name = "COLUMN")]
+    pub episode: Option<String>,
+    /// A column of the action: a choice or a set-point (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    pub action: Vec<String>,
+    /// A result of which more is better (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    pub more: Vec<String>,
+    /// A result of which less is better (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    pub less: Vec<String>,
+    /// A column that the decision does not use (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore: Vec<String>,
 }
 
 /// A project and its overrides.

@@ -13,6 +13,7 @@ use setpoint_process::Registry;
 mod arguments;
 mod commands;
 mod dashboard;
+mod draft;
 mod interrupt;
 mod place;
 mod preparing;

@@ -63,6 +63,6 @@ pub mod warnings;
 
 /// The kinds of process that use a log.
 pub const KINDS: [Kind; 2] = [
-    Kind::with_keys(learned::KIND, learned::SUMMARY, learned::open),
-    Kind::with_keys(replayed::KIND, replayed::SUMMARY, replayed::open),
+    Kind::with_keys(learned::KIND, learned::SUMMARY, learned::open).with_declared_spaces(),
+    Kind::with_keys(replayed::KIND, replayed::SUMMARY, replayed::open).with_declared_spaces(),
 ];

@@ -11,7 +11,7 @@ use setpoint_policy::Policy;
 use setpoint_policy::manifest::Manifest;
 use setpoint_policy::normalizer::{EPSILON, Normalizer};
 use setpoint_process::preparation::OnProgress;
-use setpoint_process::{Factory, Registry, StateError};
+use setpoint_process::{Factory, Registry, StateError, plant};
 
 use crate::algorithm::{Algorithm, Snapshot};
 use crate::algorithms::RECIPES;
@@ -106,6 +106,11 @@ impl Problem {
                 "this algorithm cannot learn this decision",
                 "`setpoint list algorithms` shows what each algorithm learns",
             ));
+        }
+        if !decision.factory.simulates() && options.source().is_none() {
+            let title = format!("{} learns by trying decisions, and the process is a plant", options.name());
+            let label = "expected an algorithm that learns from a log";
+            return Err(project.section("train").error("algorithm", &title, label, plant::REFUSAL));
         }
         let needs = options.needs(spec, decision.is_masked());
         if let Some((key, reason)) = memory::available_bytes().and_then(|free| memory::refusal(&needs, free))

@@ -21,7 +21,7 @@ use setpoint_process::vectorized::{Actions, Batch, Transition};
 use setpoint_process::{Factory, Heuristic, ProcessError, StateError};
 use setpoint_random::Stream;
 
-use crate::learned::{heuristics_of, logged_spec};
+use crate::learned::{heuristics_of, like, logged_spec};
 use setpoint_evidence::logs;
 use setpoint_statistics::sample_deviation;
 
@@ -36,27 +36,16 @@ struct Replayed {
     spec: Spec,
     heuristics: Vec<Heuristic>,
     file: PathBuf,
-    like: String,
+    like: Option<String>,
     variation: f64,
 }
 
 /// From `[process]`: `log`, `like`, `variation`. The reading also depends on `[data]`.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let (project, section) = (request.project, &request.section);
-    let need = |key: &'static str, meaning: &'static str, example: &str| {
-        section.string(key, meaning)?.ok_or_else(|| {
-            let title = format!("a replayed log needs `{key}`");
-            section.error(
-                key,
-                &title,
-                &format!("expected {key} = \"…\""),
-                &format!("for example: {key} = {example}"),
-            )
-        })
-    };
-    let file = request.folder.join(need("log", "the log to replay", "\"line.csv\"")?);
+    let file = request.folder.join(like::log(section, project, "a replayed log")?);
     let file = std::path::absolute(&file).unwrap_or(file);
-    let like = need("like", "the process whose names, units and bounds it takes", "\"assembly-line\"")?;
+    let like = section.string("like", like::MEANING)?;
     let variation = section
         .number(
             "variation",
@@ -65,16 +54,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         )?
         .unwrap_or(0.02);
     section.finish()?;
-    let Some(factory) = request.registry.open_default(&like, request.max_steps) else {
-        let names: Vec<&str> = request.registry.complete().collect();
-        let help = format!("built-in processes: {}", names.join(", "));
-        let title = format!("there is no process `{like}`");
-        return Err(section.error("like", &title, "not a built-in process", &help));
-    };
-    if factory.spec().masked {
-        let title = format!("{like} forbids choices in some states, which a log does not show");
-        return Err(section.error("like", &title, "its log cannot be replayed", ""));
-    }
+    let factory = like::open(request, like.as_deref())?;
     let log = logs::load(project, factory.spec(), &file, &mut |preparation| (request.progress)(preparation))?;
     if log.episodes.iter().all(|episode| episode.rows.len() < 2) {
         let title = format!("no episode of {} has two decisions", file.display());
@@ -118,11 +98,12 @@ impl Factory for Replayed {
     }
 
     fn parameters(&self) -> toml::Table {
-        toml::Table::from_iter([
+        let mut keys = toml::Table::from_iter([
             ("log".to_owned(), toml::Value::String(self.file.display().to_string())),
-            ("like".to_owned(), toml::Value::String(self.like.clone())),
             ("variation".to_owned(), toml::Value::Float(self.variation)),
-        ])
+        ]);
+        keys.extend(self.like.clone().map(|like| ("like".to_owned(), toml::Value::String(like))));
+        keys
     }
 
     fn files(&self) -> &[PathBuf] {

@@ -5,6 +5,7 @@
 //!   comma), [`encoding`], [`time`] – its pieces
 //! * [`mapping`] – the meaning of columns, and a proposal if the project has none
 //! * [`holes`] – rows with missing cells: the one place that leaves them out, or holds the last value
+//! * [`profile`] – a table whose columns nobody has explained: their content, and the part that each may play
 //! * [`finding`] – one fault of a log: its column, first line and remedy
 //! * [`audit`] – all faults of a log, and whether its reward follows from its signals
 
@@ -16,6 +17,7 @@ pub mod holes;
 pub mod left_out;
 pub mod log;
 pub mod mapping;
+pub mod profile;
 pub mod read;
 pub mod table;
 pub mod time;

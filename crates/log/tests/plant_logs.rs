@@ -347,3 +347,33 @@ fn a_mapping_is_proposed_from_words_and_units_with_the_reason() {
     assert!(reasons.contains("level = \"Level\": the words agree (level), and the unit mm too"), "{reasons}");
     assert!(reasons.contains("action = \"Operator action\""), "{reasons}");
 }
+
+/// A signal with the name of a feature is the feature of the next row; the last row has no result.
+#[test]
+fn rewards_follow_from_signals_where_the_log_has_none() {
+    let project = "[process]\nkind = \"plant\"\n[reward]\nlevel = 2.0\nmodel_uncertainty = -1.0\n\
+                   [[feature]]\nname = \"level\"\nlow = 0\nhigh = 9\ncolumn = \"LT\"\n\
+                   [[choice]]\nname = \"open\"\ncolumn = \"V\"\nvalue = \"\"\n[[choice]]\nname = \"close\"\nvalue = 7\n\
+                   [[signal]]\nname = \"level\"\n[[signal]]\nname = \"model_uncertainty\"\n[data]\n";
+    let read_with = |data: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.csv");
+        std::fs::write(&path, "t,LT,V\n0,1,7\n1,2,\n2,4,7\n3,3,7\n4,5,\n").unwrap();
+        let project = Project::from_text("test", &format!("{project}{data}"), &[]).unwrap();
+        let spec = project.spaces.spec();
+        project.bind(&spec).unwrap();
+        read(&path, project.data.as_ref(), &spec, &project.reward, &mut |_| {}).unwrap()
+    };
+    let reading = read_with("time = \"t\"\n");
+    assert_eq!(reading.log.actions, [1.0, 0.0, 1.0, 1.0, 0.0]);
+    assert_eq!(reading.log.rewards[..4], [4.0, 8.0, 6.0, 10.0]);
+    assert!(reading.log.rewards[4].is_nan());
+    let computed = finding(&reading, "reward-computed");
+    assert_eq!((computed.severity, computed.count), (Severity::Warning, 4));
+    assert!(computed.sentence.contains("without model_uncertainty"), "{}", computed.sentence);
+    // Cut into episodes, each row but the last keeps its result.
+    let cut = read_with("time = \"t\"\nepisode_rows = 2\n").log;
+    let episodes: Vec<_> = cut.episodes.iter().map(|episode| (episode.rows.clone(), episode.terminated)).collect();
+    assert_eq!(episodes, [(0..2, Some(false)), (2..4, Some(false)), (4..5, None)]);
+    assert_eq!(cut.rewards[..4], [4.0, 8.0, 6.0, 10.0]);
+}

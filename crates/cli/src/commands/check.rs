@@ -29,7 +29,10 @@ pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<St
     let problem = preparing::load(&arguments.project.project, registry, &arguments.project.set)?;
     let mut findings = check(&problem, arguments.steps as usize);
     // The reward is probed only after all other checks have passed.
-    if arguments.probe && status_of(&findings) == Status::Done {
+    if arguments.probe && !problem.decision.factory.simulates() {
+        findings
+            .push(Finding::warn("probe", "a reward is probed by trainings, and a plant cannot be simulated"));
+    } else if arguments.probe && status_of(&findings) == Status::Done {
         findings.extend(probes(&problem, arguments.probe_steps, arguments.runs.to_write())?);
         if interrupt::STOP.load(Ordering::Relaxed) {
             return Ok(Status::Interrupted);
@@ -49,6 +52,10 @@ pub fn run(arguments: &Check, registry: &Registry, output: &Output) -> Result<St
 pub fn check(problem: &Problem, steps: usize) -> Vec<Finding> {
     let mut findings = problem.decision.project.check_charter(problem.spec());
     findings.extend(spaces(problem));
+    if !problem.decision.factory.simulates() {
+        findings.extend(suitability(problem));
+        return findings;
+    }
     findings.extend(rule_activity(&problem.decision, steps));
     findings.extend(suitability(problem));
     findings.extend(reward_scale(problem, steps));

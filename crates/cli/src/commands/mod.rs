@@ -5,6 +5,7 @@ use setpoint_process::Registry;
 use crate::arguments::Command;
 use crate::output::{Failure, Output, Status};
 
+mod audit;
 mod check;
 mod compare;
 mod completions;
@@ -28,6 +29,7 @@ mod watch;
 pub fn run(command: &Command, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     match command {
         Command::New(arguments) => new::run(arguments, registry, output),
+        Command::Audit(arguments) => audit::run(arguments, output),
         Command::Check(arguments) => check::run(arguments, registry, output),
         Command::Conformance(arguments) => conformance::run(arguments, output),
         Command::List(arguments) => list::run(arguments, registry, output),

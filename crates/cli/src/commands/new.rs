@@ -1,5 +1,6 @@
 //! `setpoint new`: a commented project file.
 
+mod from_log;
 mod ready;
 
 use std::path::Path;
@@ -21,7 +22,16 @@ use setpoint_terminal::quoted_path;
 use toml::{Table, Value};
 
 pub fn run(arguments: &New, registry: &Registry, output: &Output) -> Result<Status, Failure> {
-    let Chosen { factory, keys } = chosen(arguments, registry)?;
+    if let Some(log) = &arguments.data {
+        return from_log::run(arguments, log, output);
+    }
+    let kind = arguments.process.as_deref().unwrap_or_default();
+    let Chosen { factory, keys } = chosen(kind, arguments, registry)?;
+    if let Some(option) = from_log::stated_option(&arguments.columns) {
+        return Err(Failure::Message(format!(
+            "--{option} names a column of a log: name the log with --data LOG"
+        )));
+    }
     let file = arguments.name.join(FILE_NAME);
     if file.exists() {
         return Err(Failure::Message(format!("{} already exists; it was not changed", file.display())));
@@ -48,8 +58,7 @@ struct Chosen {
     keys: Table,
 }
 
-fn chosen(arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
-    let kind = arguments.process.as_str();
+fn chosen(kind: &str, arguments: &New, registry: &Registry) -> Result<Chosen, Failure> {
     let environment = match (&arguments.id, &arguments.entry) {
         (Some(id), _) => Some(("id", id)),
         (None, Some(entry)) => Some(("entry", entry)),

@@ -6,8 +6,9 @@ use setpoint_edge::evaluation::{show, status_of};
 use setpoint_evidence::PlayError;
 use setpoint_evidence::evaluate::evaluate_into;
 use setpoint_files::run::Run;
+use setpoint_files::run_folder::RunFolder;
 use setpoint_learn::problem::Problem;
-use setpoint_learn::train::{Ending, cores};
+use setpoint_learn::train::{Ending, Trained, cores};
 
 use crate::arguments::Train;
 use crate::commands::{check, report, train};
@@ -42,6 +43,9 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         return Ok(interrupt::stopped("run", &folder, output));
     }
     output.line("");
+    if !problem.decision.factory.simulates() {
+        return Ok(unevaluated(&folder, &findings, &trained, output));
+    }
     let stop = Some(&interrupt::STOP);
     let decision = problem.decision.clone().with_threads(cores(arguments.threads));
     let evaluation =
@@ -68,6 +72,23 @@ pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<St
         }),
     );
     Ok(status)
+}
+
+/// The policy of a plant: nothing evaluates it but a log, so there is no evaluation and no report.
+fn unevaluated(folder: &RunFolder, findings: &[Finding], trained: &Trained, output: &Output) -> Status {
+    output.line("not evaluated: a plant cannot be simulated; `setpoint ope` estimates the return of the policy from a log");
+    output.document(
+        "run",
+        Status::Done,
+        json!({
+            "run": folder.path,
+            "policy": folder.policy(),
+            "findings": findings,
+            "training": trained.summary,
+            "evaluation": null,
+        }),
+    );
+    Status::Done
 }
 
 /// Several seeds: the gate is that of the median seed, which `eval`, `recommend` and `report` take.

@@ -17,7 +17,7 @@ use crate::output::{Failure, Output, Status, number, table, thousands};
 use crate::place::Place;
 use crate::progress::{ProgressDisplay, Together};
 use crate::target::problem_to_train;
-use setpoint_process::Registry;
+use setpoint_process::{Registry, plant};
 
 pub fn run(arguments: &Train, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let problem = problem_to_train(arguments, registry, output)?;
@@ -167,6 +167,12 @@ pub fn seeds(
     run: &Run,
     output: &Output,
 ) -> Result<Option<Seeds>, Failure> {
+    if !problem.decision.factory.simulates() {
+        return Err(Failure::Message(format!(
+            "several seeds are compared by their evaluations: {}",
+            plant::REFUSAL
+        )));
+    }
     note_first_policy(problem, output);
     note_rounding(problem, output);
     let folder = &run.folder;

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use setpoint_decision::data;
+use setpoint_decision::spec::Spec;
+use setpoint_decision::{Project, data};
 use setpoint_evidence::{Hashes, evidence_file, finite};
 use setpoint_learn::problem::Problem;
-use setpoint_log::audit::Audit;
-use setpoint_log::finding::Severity;
 use setpoint_log::mapping::Unmapped;
 use setpoint_log::read::ReadError;
 use setpoint_study::validate::dynamics::Change;
@@ -15,19 +14,23 @@ use setpoint_study::validate::verdict::{Reason, Verdict};
 use setpoint_study::validate::{EVIDENCE, Validation, gap, hashes, keep, longer_than_episodes, validate};
 
 use crate::arguments::Validate;
+use crate::commands::audit;
 use crate::output::{Failure, Output, Status, number, table, thousands};
 use crate::preparing;
 use crate::screen;
 use crate::target::TRAININGS;
-use setpoint_process::Registry;
+use setpoint_process::{Registry, plant};
 
 /// Columns of a paragraph.
 const WIDTH: usize = 100;
 
 pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result<Status, Failure> {
     let given = &arguments.project;
+    if let Some(status) = audit_alone(arguments, output)? {
+        return Ok(status);
+    }
     let problem = preparing::load(&given.project, registry, &given.set)?;
-    let path = log_of(arguments, &problem)?;
+    let path = log_of(arguments, &problem.decision.project)?;
     if let Some(path) = &arguments.output {
         refuse_to_replace(path)?;
     }
@@ -54,7 +57,7 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     };
     spinner.finish_and_clear();
     let validation = validation?;
-    show_audit(&validation.audit, output);
+    audit::show(&validation.audit, output);
     finite::check(&validation).map_err(|found| {
         Failure::Message(format!(
             "the log and the simulator cannot be compared: {found}; values of the log are too great for it"
@@ -70,12 +73,47 @@ pub fn run(arguments: &Validate, registry: &Registry, output: &Output) -> Result
     Ok(status)
 }
 
+/// The audit of a log whose project declares its spaces: they are known before any process is. `None` if the log is sound and the
+/// project has a process to compare it with.
+fn audit_alone(arguments: &Validate, output: &Output) -> Result<Option<Status>, Failure> {
+    let project = Project::load(&arguments.project.project, &arguments.project.set)?;
+    if project.spaces.is_empty() {
+        return Ok(None);
+    }
+    let path = log_of(arguments, &project)?;
+    let spec = Spec { kind: plant::KIND.to_owned(), ..project.spaces.spec() };
+    project.bind_declared(&spec)?;
+    let spinner = screen::spinner();
+    let progress =
+        &mut |rows: u64| spinner.set_message(format!("reading the log: {} rows", thousands(rows as f64)));
+    let reading = setpoint_log::read(&path, project.data.as_ref(), &spec, &project.reward, progress);
+    spinner.finish_and_clear();
+    let found = match reading {
+        Ok(reading) => reading.audit,
+        Err(ReadError::Log(error)) => return Err(Failure::Message(error.to_string())),
+        Err(ReadError::Unmapped(unmapped)) => return Err(Failure::Message(proposal(&path, &unmapped))),
+    };
+    let is_sound = found.errors().next().is_none();
+    let is_plant = project.process.kind == plant::KIND;
+    if is_sound && !is_plant {
+        return Ok(None);
+    }
+    audit::show(&found, output);
+    output.line(match is_plant {
+        true => "\nthis is the audit alone: a plant has no simulator to compare the log with",
+        false => "\nthis is the audit alone: no process can be learned from the log before its faults (✗) are corrected or accepted",
+    });
+    let status = if is_sound { Status::Done } else { Status::GateFailed };
+    output.document("validate", status, json!({ "evidence": null, "validation": null, "audit": found }));
+    Ok(Some(status))
+}
+
 /// The log: from the command line, or the log of the project.
-fn log_of(arguments: &Validate, problem: &Problem) -> Result<PathBuf, Failure> {
-    let file = problem.decision.project.data.as_ref().and_then(|data| data.file.as_ref());
+fn log_of(arguments: &Validate, project: &Project) -> Result<PathBuf, Failure> {
+    let file = project.data.as_ref().and_then(|data| data.file.as_ref());
     match (&arguments.data, file) {
         (Some(path), _) => Ok(path.clone()),
-        (None, Some(file)) => Ok(problem.decision.project.folder.join(file)),
+        (None, Some(file)) => Ok(project.folder.join(file)),
         (None, None) => Err(Failure::Message(
             "no log to compare with: name it with --data LOG, or with file = \"…\" in [data]".to_owned(),
         )),
@@ -136,52 +174,6 @@ fn refuse_to_replace(path: &Path) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-fn show_audit(audit: &Audit, output: &Output) {
-    output.line(format!(
-        "{}: {} rows in {} episodes",
-        audit.file,
-        thousands(audit.rows as f64),
-        thousands(audit.episodes as f64)
-    ));
-    for finding in &audit.findings {
-        let mark = match finding.severity {
-            Severity::Error => "✗",
-            Severity::Warning => "!",
-            Severity::Note => "·",
-        };
-        let word = audit.format.row_word();
-        let line = finding.line.map_or(String::new(), |line| format!(", first in {word} {line}"));
-        let rows = match finding.count {
-            0 => line,
-            1 => format!(" (1 row{line})"),
-            count => format!(" ({} rows{line})", thousands(count as f64)),
-        };
-        let advice = if finding.accepted { "accepted by `accept` of [data]" } else { &finding.advice };
-        let text = format!("{}: {}{rows}; {advice}", finding.kind, finding.sentence);
-        output.marked(&format!("  {mark} "), &text, WIDTH);
-    }
-    if let Some(left_out) = audit.left_out.sentence(audit.format.row_word()) {
-        output.marked("  · ", &left_out, WIDTH);
-    }
-    if audit.findings.is_empty() {
-        output.line("  ✓ no fault found in the log");
-    }
-    if !audit.unused_columns.is_empty() {
-        output.line(format!("  · not used: {}", audit.unused_columns.join(", ")));
-    }
-    if let Some(reward) = &audit.reward {
-        output.line(format!(
-            "  {} reward {} from the logged signals: error {} on average, {} at most (rounding explains {}), R² {}",
-            if reward.reproduced { "✓" } else { "✗" },
-            if reward.reproduced { "follows" } else { "does not follow" },
-            number(reward.error_mean),
-            number(reward.error_max),
-            number(reward.rounding),
-            number(reward.r_squared)
-        ));
-    }
 }
 
 fn show(found: &Validation, output: &Output) {

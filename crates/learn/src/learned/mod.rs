@@ -10,7 +10,7 @@
 //! range of the log.
 //!
 //! * [`model`] – the ensemble; [`fit`] – its training; [`ends`] – when an episode ends by itself; [`mod@file`] – its file;
-//!   `place` – where that file may be; [`batch`] – environments that step in it
+//!   `place` – where that file may be; `like` – its spaces; [`batch`] – environments that step in it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,7 @@ pub mod batch;
 pub mod ends;
 pub mod file;
 pub mod fit;
+pub(crate) mod like;
 pub mod model;
 mod place;
 mod stored;
@@ -42,7 +43,8 @@ use place::Place;
 /// Its name in the project file.
 pub const KIND: &str = "learned";
 /// Its description, in a sentence.
-pub const SUMMARY: &str = "learned from a log of another process: log = \"…\", like = \"assembly-line\"";
+pub const SUMMARY: &str =
+    "learned from a log: log = \"…\", and like = \"assembly-line\" or declared spaces ([[feature]] …)";
 /// The signal with the disagreement of the networks.
 pub const UNCERTAINTY: &str = spec::MODEL_UNCERTAINTY;
 /// The default file of the model.
@@ -54,7 +56,7 @@ pub const UNCERTAINTY_MAX: f32 = 100.0;
 /// folder; it is learned again if the log, or the process like it, has changed. A file that is no learned process is refused.
 pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let project = request.project;
-    let keys = Keys::read(&request.section, request.folder)?;
+    let keys = Keys::read(&request.section, request.folder, project)?;
     let place = if project.is_from_code { Place::Named } else { Place::of(&keys.model, request.folder) };
     if place == Place::Elsewhere {
         let title = format!("`model` leads out of the project's folder, to {}", keys.model.display());
@@ -63,22 +65,9 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     }
     // This check comes before the log is read, which takes longer.
     request.section.finish()?;
-    let like = keys.like.clone();
-    let factory = request.registry.open_default(&like, request.max_steps).ok_or_else(|| {
-        let names: Vec<&str> = request.registry.complete().collect();
-        let help = format!("it gives the names, units and bounds; built-in processes: {}", names.join(", "));
-        project.section("process").error(
-            "like",
-            &format!("there is no process `{like}`"),
-            "not a built-in process",
-            &help,
-        )
-    })?;
-    if factory.spec().masked {
-        let title = format!("{like} forbids choices in some states, which a log does not show");
-        return Err(project.section("process").error("like", &title, "it cannot be learned from a log", ""));
-    }
-    let hash = file::hash(&keys.log, project.data.as_ref(), &like)?;
+    let factory = like::open(request, keys.like.as_deref())?;
+    let hash =
+        file::hash(&keys.log, project.data.as_ref(), &like::identity(&*factory, keys.like.as_deref()))?;
     let unusable = |error: file::Unusable| {
         project.section("process").error(
             "model",
@@ -107,32 +96,21 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Keys {
     log: PathBuf,
-    like: String,
+    like: Option<String>,
     model: PathBuf,
     ends: usize,
 }
 
 impl Keys {
-    fn read(section: &Section<'_>, folder: &Path) -> Result<Self, Box<Diagnostic>> {
-        let need = |key: &'static str, meaning: &'static str, example: &str| {
-            section.string(key, meaning)?.ok_or_else(|| {
-                let title = format!("a learned process needs `{key}`");
-                section.error(
-                    key,
-                    &title,
-                    &format!("expected {key} = \"…\""),
-                    &format!("for example: {key} = {example}"),
-                )
-            })
-        };
+    fn read(section: &Section<'_>, folder: &Path, project: &Project) -> Result<Self, Box<Diagnostic>> {
         // Absolute, so that a run's own project file finds them too.
         let resolve = |name: String| {
             let path = folder.join(name);
             std::path::absolute(&path).unwrap_or(path)
         };
         Ok(Self {
-            log: resolve(need("log", "the log of the process", "\"line.csv\"")?),
-            like: need("like", "the process whose names, units and bounds it takes", "\"assembly-line\"")?,
+            log: resolve(like::log(section, project, "a learned process")?),
+            like: section.string("like", like::MEANING)?,
             // Read after the signals are known.
             ends: section.tables("ends")?.len(),
             model: resolve(
@@ -149,6 +127,9 @@ pub fn spec_of(like: &Spec, log: &Log) -> Spec {
     let description = "disagreement of the learned networks, in standard deviations of the change in a step";
     spec.signals.push(Signal::new(UNCERTAINTY, "1", 0.0, UNCERTAINTY_MAX, description));
     spec.summary = format!("{}, learned from a log", like.summary);
+    // Without any limit an episode of a continuous process would never end.
+    let longest = log.episodes.iter().map(|episode| episode.rows.len() as u32).max();
+    spec.max_steps = spec.max_steps.or(longest);
     spec
 }
 
@@ -199,7 +180,7 @@ impl Learned {
             Ends::Learnt
         };
         let mut spec = model.spec.clone();
-        spec.max_steps = like.spec().max_steps;
+        spec.max_steps = like.spec().max_steps.or(spec.max_steps);
         let heuristics = heuristics_of(like, &spec);
         Ok(Self { heuristics, model: Arc::new(model), spec, keys, ends })
     }
@@ -248,11 +229,13 @@ impl Factory for Learned {
     fn parameters(&self) -> toml::Table {
         let Keys { log, like, model, .. } = &self.keys;
         let entries = [
-            ("log", log.display().to_string()),
+            ("log", Some(log.display().to_string())),
             ("like", like.clone()),
-            ("model", model.display().to_string()),
+            ("model", Some(model.display().to_string())),
         ];
-        entries.into_iter().map(|(key, value)| (key.to_owned(), toml::Value::String(value))).collect()
+        let entry =
+            |(key, value): (&str, Option<String>)| Some((key.to_owned(), toml::Value::String(value?)));
+        entries.into_iter().filter_map(entry).collect()
     }
 
     fn files(&self) -> &[PathBuf] {

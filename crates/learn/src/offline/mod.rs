@@ -20,8 +20,8 @@ use setpoint_evidence::{Decision, PlayError};
 use setpoint_log::log::Log;
 use setpoint_nn::network::Cores;
 use setpoint_policy::normalizer::Normalizer;
-use setpoint_process::StateError;
 use setpoint_process::preparation::OnProgress;
+use setpoint_process::{StateError, plant};
 use setpoint_random::Stream;
 
 use crate::algorithm::{Algorithm, Horizon, Snapshot, from_bytes, to_bytes};
@@ -104,12 +104,26 @@ impl Source {
     pub fn open(&self, decision: &Decision, progress: OnProgress<'_>) -> Result<Log, Box<Diagnostic>> {
         let name = decision.project.train.algorithm.as_str();
         let section = decision.project.section(&format!("train.{name}"));
-        let log = match (&self.log, &self.source) {
-            (Some(log), None) => load(&decision.project, decision.spec(), Path::new(log), progress)?,
-            (None, Some(source)) => self.recorded(decision, source, &section)?,
+        let of_data = decision.project.data.as_ref().and_then(|data| data.file.as_ref());
+        let log = match (&self.log, &self.source, of_data) {
+            (Some(log), None, _) => load(&decision.project, decision.spec(), Path::new(log), progress)?,
+            (None, Some(_), _) if !decision.factory.simulates() => {
+                let label = "expected log = \"…\"";
+                return Err(section.error(
+                    "source",
+                    "a baseline cannot be recorded in a plant",
+                    label,
+                    plant::REFUSAL,
+                ));
+            }
+            (None, Some(source), _) => self.recorded(decision, source, &section)?,
+            (None, None, Some(file)) => {
+                load(&decision.project, decision.spec(), &decision.project.folder.join(file), progress)?
+            }
             _ => {
                 let title = format!("{name} learns from a log, and the project names no log");
-                let help = "log = \"line.csv\" for a file, or source = \"line-manager\" for the decisions of a baseline";
+                let help = "log = \"line.csv\" (or file = \"line.csv\" in [data]) for a file, or source = \"line-manager\" for the \
+                            decisions of a baseline";
                 return Err(section.error("log", &title, "expected log or source", help));
             }
         };

@@ -31,7 +31,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn take(&mut self, value: f64) {
+    pub(crate) fn take(&mut self, value: f64) {
         self.every = self.every.max(1);
         if self.seen.is_multiple_of(self.every) {
             if self.values.len() == SAMPLE {

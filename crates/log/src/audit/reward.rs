@@ -51,6 +51,37 @@ pub fn check(
     (Some(check), finding)
 }
 
+/// Fills in the rewards of a log without a column of rewards, where the signals of a row give its reward; with the finding that
+/// says so. A term whose signal the log never has is left out: nobody measured it.
+pub fn fill(log: &mut Log, reward: &Reward, spec: &Spec) -> Option<Finding> {
+    let is_known = |(name, _): &&(String, f64)| {
+        let signal = spec.signals.iter().position(|signal| signal.name == *name);
+        signal.is_some_and(|index| (0..log.rows()).any(|row| log.signals(row)[index].is_finite()))
+    };
+    let (known, unknown): (Vec<_>, Vec<_>) = reward.terms.iter().partition(is_known);
+    if known.is_empty() {
+        return None;
+    }
+    log.rewards =
+        computed(log, &Reward { terms: known.into_iter().cloned().collect(), ..reward.clone() }, spec);
+    let count = log.rewards.iter().filter(|reward| reward.is_finite()).count() as u64;
+    let left_out: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+    let without = match left_out.as_slice() {
+        [] => String::new(),
+        names => format!(", without {}, which the log does not have", names.join(" and ")),
+    };
+    (count > 0).then(|| Finding {
+        severity: if left_out.is_empty() { Severity::Note } else { Severity::Warning },
+        kind: "reward-computed".to_owned(),
+        count,
+        sentence: format!(
+            "the log has no column of rewards: each reward follows from the signals of its row and the weights of [reward]{without}"
+        ),
+        advice: "name the column with `reward` in [data], if the log has one".to_owned(),
+        ..Finding::default()
+    })
+}
+
 /// `[rows]` the reward of each row from the project's weights and the signals; NaN if a part of it is unknown.
 fn computed(log: &Log, reward: &Reward, spec: &Spec) -> Vec<f64> {
     let signal = |name: &String| spec.signals.iter().position(|signal| signal.name == *name);

@@ -76,12 +76,18 @@ impl Reader<'_> {
             holes::hold(&mut self.log, &columns, self.cleaning.age, &pauses);
         }
         self.fill_signals();
+        if let Some(rows) = self.cleaning.episode_rows {
+            self.log.episodes = cuts::cut_after(&self.log.episodes, rows as usize);
+        }
         findings.extend(self.about_columns(rows));
         let resolution = self.resolution();
         reward::shift(&mut self.log, self.cleaning.reward_lag);
         let (check, finding) = reward::check(&self.log, paid, self.spec, &resolution, columns.reward);
         findings.extend(finding);
         findings.extend(holes::leave_out(&mut self.log, &columns, self.cleaning.missing));
+        if columns.reward.is_none() {
+            findings.extend(reward::fill(&mut self.log, paid, self.spec));
+        }
         accepted::accept(&mut findings, &self.cleaning.accept);
         // A stable sort: within a severity, the natural order of reading.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

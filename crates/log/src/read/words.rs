@@ -32,8 +32,9 @@ impl Choices {
                 words.insert(key(word), index);
             }
         }
+        let is_own = |choice: &String| choices.iter().any(|own| own.name == *choice);
         let is_number = |word: &str| word.trim().parse::<f64>().is_ok();
-        let indices = !data.actions.iter().any(|(word, _)| is_number(word));
+        let indices = !data.actions.iter().any(|(word, choice)| is_own(choice) && is_number(word));
         Self { words, count: choices.len(), first: data.cleaning.action_offset, indices }
     }
 
