@@ -373,7 +373,8 @@ fn rewards_follow_from_signals_where_the_log_has_none() {
     assert!(computed.sentence.contains("without model_uncertainty"), "{}", computed.sentence);
     // Cut into episodes, each row but the last keeps its result.
     let cut = read_with("time = \"t\"\nepisode_rows = 2\n").log;
-    let episodes: Vec<_> = cut.episodes.iter().map(|episode| (episode.rows.clone(), episode.terminated)).collect();
+    let episodes: Vec<_> =
+        cut.episodes.iter().map(|episode| (episode.rows.clone(), episode.terminated)).collect();
     assert_eq!(episodes, [(0..2, Some(false)), (2..4, Some(false)), (4..5, None)]);
     assert_eq!(cut.rewards[..4], [4.0, 8.0, 6.0, 10.0]);
 }

@@ -31,7 +31,7 @@ impl Line {
             }
             _ => {}
         }
-        self.dirt = (self.dirt + 0.004 + 0.01 * random.unit() as f32).min(1.0);
+        self.dirt = (self.dirt + 0.004 + 0.01 * random.unit()).min(1.0);
         self.temperature += 0.1 * (12.0 - self.temperature) + 0.2 * random.normal();
     }
 

@@ -51,7 +51,9 @@ const ENDINGS: &[(&str, &str)] = &[
 ];
 
 /// Words of a quantity, with units and the range of values in which each is usual.
-const QUANTITIES: &[(&[&str], &[(&str, f64, f64)])] = &[
+type Words = (&'static [&'static str], &'static [(&'static str, f64, f64)]);
+
+const QUANTITIES: &[Words] = &[
     (&["temp", "temperature", "temperatur", "tt"], &[("°C", -60.0, 250.0), ("K", 250.0, 2_000.0)]),
     (
         &["pressure", "druck", "pt", "press"],
