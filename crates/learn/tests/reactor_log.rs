@@ -139,6 +139,6 @@ fn a_learned_process_teaches_the_decision_from_its_log_alone() {
     );
     let (mean, error) = judged(&trained(&offline));
     println!("iql from the log: {mean:.2} ± {error:.2} in the process");
-    // Far better than the log, and short of a model: it never tries what the log did not do well.
-    assert!(mean > -100.0, "{mean} ± {error}");
+    // Random doses show every action in every state, so the log alone is enough here.
+    assert!(mean >= -25.0, "{mean} ± {error}");
 }
