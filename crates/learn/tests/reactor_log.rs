@@ -100,6 +100,7 @@ fn the_ready_project_reaches_its_bar_and_plans_find_no_more() {
 /// The random doses of the log return −250 an episode, the optimum −21.5. A planner one step ahead, over a model from such a log, returns
 /// −33.3 in the source.
 #[test]
+#[ignore = "takes minutes; `cargo xtask soak` runs it"]
 fn a_learned_process_teaches_the_decision_from_its_log_alone() {
     let folder = tempfile::tempdir().unwrap();
     write_log(folder.path());

@@ -1,7 +1,7 @@
 //! The columns of a table whose meaning nobody has stated: what their cells contain, how their values move, and the part that each
 //! column may play in a decision.
 //!
-//! * [`column`] – the content of one column; [`roles`] – the part of each column, with its reason
+//! * [`mod@column`] – the content of one column; [`roles`] – the part of each column, with its reason
 //! * [`units`] – the unit of a column, from its heading and its values; [`names`] – names of a project from headings
 
 use std::path::Path;
