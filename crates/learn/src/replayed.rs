@@ -54,7 +54,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
         )?
         .unwrap_or(0.02);
     section.finish()?;
-    let factory = like::open(request, like.as_deref())?;
+    let factory = like::open(request, like.as_deref(), "its log cannot be replayed")?;
     let log = logs::load(project, factory.spec(), &file, &mut |preparation| (request.progress)(preparation))?;
     if log.episodes.iter().all(|episode| episode.rows.len() < 2) {
         let title = format!("no episode of {} has two decisions", file.display());

@@ -226,7 +226,7 @@ fn what_is_missing_is_named() {
         Problem::new(project, &registry()).err().unwrap().to_string()
     };
     assert!(refused("like = \"assembly-line\"\n").contains("needs `log`"));
-    assert!(refused("log = \"a.csv\"\n").contains("needs `like`"));
+    assert!(refused("log = \"a.csv\"\n").contains("needs its spaces"));
     let message = refused("log = \"a.csv\"\nlike = \"assembly-lin\"\n");
     assert!(message.contains("no process `assembly-lin`"), "{message}");
     let message = refused("log = \"a.csv\"\nlike = \"job-shop\"\n");

@@ -117,7 +117,7 @@ fn what_is_missing_is_named() {
     log(folder.path());
     for (process, expected) in [
         ("like = \"assembly-line\"", "needs `log`"),
-        ("log = \"line.csv\"", "needs `like`"),
+        ("log = \"line.csv\"", "needs its spaces"),
         ("log = \"absent.csv\"\nlike = \"assembly-line\"", "absent.csv"),
         ("log = \"line.csv\"\nlike = \"assembly\"", "there is no process `assembly`"),
         ("log = \"line.csv\"\nlike = \"job-shop\"", "its log cannot be replayed"),

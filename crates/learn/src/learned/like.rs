@@ -21,8 +21,12 @@ pub fn log(section: &Section<'_>, project: &Project, what: &str) -> Result<Strin
     })
 }
 
-/// The process with these spaces.
-pub fn open(request: &Request<'_>, like: Option<&str>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
+/// The process with these spaces; `masked` says why a process that forbids choices is refused.
+pub fn open(
+    request: &Request<'_>,
+    like: Option<&str>,
+    masked: &str,
+) -> Result<Arc<dyn Factory>, Box<Diagnostic>> {
     let section = request.project.section("process");
     let is_declared = !request.project.spaces.is_empty();
     let like = match (like, is_declared) {
@@ -48,7 +52,7 @@ pub fn open(request: &Request<'_>, like: Option<&str>) -> Result<Arc<dyn Factory
     })?;
     if factory.spec().masked {
         let title = format!("{like} forbids choices in some states, which a log does not show");
-        return Err(section.error("like", &title, "it cannot be learned from a log", ""));
+        return Err(section.error("like", &title, masked, ""));
     }
     Ok(factory)
 }

@@ -65,7 +65,7 @@ pub fn open(request: &Request<'_>) -> Result<Arc<dyn Factory>, Box<Diagnostic>> 
     }
     // This check comes before the log is read, which takes longer.
     request.section.finish()?;
-    let factory = like::open(request, keys.like.as_deref())?;
+    let factory = like::open(request, keys.like.as_deref(), "it cannot be learned from a log")?;
     let hash =
         file::hash(&keys.log, project.data.as_ref(), &like::identity(&*factory, keys.like.as_deref()))?;
     let unusable = |error: file::Unusable| {

@@ -50,10 +50,11 @@ const ENDINGS: &[(&str, &str)] = &[
     ("volt", "V"),
 ];
 
-/// Words of a quantity, with units and the range of values in which each is usual.
-type Words = (&'static [&'static str], &'static [(&'static str, f64, f64)]);
+/// A unit, with the least and the greatest value that are usual in it.
+type Usual = (&'static str, f64, f64);
 
-const QUANTITIES: &[Words] = &[
+/// Words of a quantity, with units and the range of values in which each is usual.
+const QUANTITIES: &[(&[&str], &[Usual])] = &[
     (&["temp", "temperature", "temperatur", "tt"], &[("°C", -60.0, 250.0), ("K", 250.0, 2_000.0)]),
     (
         &["pressure", "druck", "pt", "press"],

@@ -97,8 +97,7 @@ impl Guess<'_> {
                 format!("\"{word}\" is a word for a set-point, and it changes in {share:.2} % of the rows");
             Some((*index, Part::Setting, reason))
         });
-        let actions: Vec<_> = action.chain(set_point).collect();
-        actions
+        action.chain(set_point).collect()
     }
 
     /// A column of few words that says nothing about circumstances: that with the most changes.
@@ -158,9 +157,8 @@ impl Guess<'_> {
     }
 }
 
+/// The number of its different values, with words that say that nothing was done.
 fn count(column: &Content) -> String {
-    match column.has_more_values {
-        true => format!("more than {}", column.values.len()),
-        false => column.values.len().to_string(),
-    }
+    let count = column.values.len() + column.nothing().count();
+    if column.has_more_values { format!("more than {count}") } else { count.to_string() }
 }
